@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "Descent",
+  platforms: [.macOS(.v26), .iOS(.v26)],
+  products: [
+    .library(name: "Descent", targets: ["Descent"]),
+    .library(name: "Safetensors", targets: ["Safetensors"]),
+    .library(name: "DescentNN", targets: ["DescentNN"]),
+    .library(name: "DescentTraining", targets: ["DescentTraining"]),
+    .executable(name: "descent", targets: ["DescentCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // Loops that Swift cannot compile for a run-time choice of instruction set.
+    .target(name: "CDescentKernels"),
+    // Threads, matrix products, random numbers: what every module computes with.
+    .target(
+      name: "DescentCompute", dependencies: ["CDescentKernels"], swiftSettings: settings),
+    // Optimizers, schedules, groups, clipping, optimizer state.
+    .target(name: "Descent", dependencies: ["DescentCompute"], swiftSettings: settings),
+    // The safetensors file format.
+    .target(name: "Safetensors", swiftSettings: settings),
+    // Tensors, the tape, operations with their derivatives, layers, models.
+    .target(
+      name: "DescentNN", dependencies: ["Descent", "DescentCompute"], swiftSettings: settings),
+    // Data sets, recipes, the trainer, the run directory.
+    .target(
+      name: "DescentTraining",
+      dependencies: [
+        "Descent", "DescentCompute", "DescentNN", "Safetensors",
+        .product(name: "Yams", package: "Yams"),
+      ],
+      resources: [.copy("Resources/digits"), .copy("Resources/recipes")],
+      swiftSettings: settings),
+    // The command line; named apart from `Descent` for file systems that ignore case.
+    .executableTarget(
+      name: "DescentCommand",
+      dependencies: [
+        "Descent", "DescentCompute", "DescentNN", "DescentTraining", "Safetensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+
+    .testTarget(
+      name: "DescentComputeTests", dependencies: ["DescentCompute"], swiftSettings: settings),
+    .testTarget(
+      name: "DescentTests", dependencies: ["Descent", "DescentCompute", "Safetensors"],
+      resources: [.copy("Vectors")], swiftSettings: settings),
+    .testTarget(
+      name: "SafetensorsTests", dependencies: ["Safetensors"], swiftSettings: settings),
+    .testTarget(
+      name: "DescentNNTests", dependencies: ["DescentNN", "DescentCompute", "Safetensors"],
+      resources: [.copy("Vectors")], swiftSettings: settings),
+    .testTarget(
+      name: "DescentTrainingTests", dependencies: ["DescentTraining", "DescentCompute"], swiftSettings: settings),
+    .testTarget(
+      name: "DescentCommandTests", dependencies: ["DescentCommand"], swiftSettings: settings),
+  ]
+)

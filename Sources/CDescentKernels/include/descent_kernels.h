@@ -1,0 +1,85 @@
+// The table of loops that are compiled once for each instruction set and chosen at run time.
+// Arrays are contiguous unless a leading dimension is given; an output may be one of the inputs
+// (the same address), else they must not overlap.
+#ifndef DESCENT_KERNELS_H
+#define DESCENT_KERNELS_H
+
+#include <stdbool.h>
+
+#pragma clang assume_nonnull begin
+
+typedef struct {
+  const char *name;  // the instruction set
+
+  // y[i] = f(x[i])
+  void (*exp)(long n, const float *x, float *y);
+  void (*tanh)(long n, const float *x, float *y);
+  void (*sigmoid)(long n, const float *x, float *y);
+  void (*silu)(long n, const float *x, float *y);
+  void (*gelu)(long n, const float *x, float *y);
+  void (*gelu_tanh)(long n, const float *x, float *y);
+  // dx[i] = f′(x[i])·dy[i]
+  void (*silu_backward)(long n, const float *x, const float *dy, float *dx);
+  void (*gelu_backward)(long n, const float *x, const float *dy, float *dx);
+  void (*gelu_tanh_backward)(long n, const float *x, const float *dy, float *dx);
+
+  void (*add)(long n, const float *a, const float *b, float *y);       // y = a + b
+  void (*multiply)(long n, const float *a, const float *b, float *y);  // y = a·b
+  void (*scale)(long n, float alpha, const float *x, float *y);        // y = α·x
+  void (*axpy)(long n, float alpha, const float *x, float *y);         // y += α·x
+  void (*add_bias)(long rows, long n, const float *bias, float *y);    // each row of y += bias
+  void (*column_sums)(long rows, long n, const float *x, float *y);    // y += Σ rows of x
+
+  double (*sum)(long n, const float *x);
+  double (*sum_of_squares)(long n, const float *x);
+  double (*dot)(long n, const float *a, const float *b);
+  float (*max_magnitude)(long n, const float *x);  // NaN when an x is NaN; 0 for n = 0
+  long (*first_nonfinite)(long n, const float *x);  // -1: none
+
+  // y[i] = exp(scale·x[i]) / Σ over the first `valid`; 0 beyond.
+  void (*softmax)(long n, long valid, float scale, const float *x, float *y);
+  // dx = scale·y·(dy − Σ dy·y) over the first `valid`; 0 beyond.
+  void (*softmax_backward)(
+      long n, long valid, float scale, const float *y, const float *dy, float *dx);
+  float (*log_sum_exp)(long n, const float *x);
+  // dx[i] = scale·(exp(x[i] − lse) − [i = target])
+  void (*cross_entropy_backward)(
+      long n, const float *x, float lse, long target, float scale, float *dx);
+
+  // y = (x − mean)·rstd·gain + bias
+  void (*layer_norm)(
+      long n, const float *x, const float *_Nullable gain, const float *_Nullable bias, float eps,
+      float *y, float *mean, float *rstd);
+  void (*layer_norm_backward)(
+      long n, const float *x, const float *_Nullable gain, const float *dy, float mean, float rstd,
+      float *dx);
+  // dgain += Σ dy·x̂, dbias += Σ dy over rows
+  void (*layer_norm_gradients)(
+      long rows, long n, const float *x, const float *dy, const float *mean, const float *rstd,
+      float *dgain, float *_Nullable dbias);
+  // y = x·rstd·gain
+  void (*rms_norm)(
+      long n, const float *x, const float *_Nullable gain, float eps, float *y, float *rstd);
+  void (*rms_norm_backward)(
+      long n, const float *x, const float *_Nullable gain, const float *dy, float rstd, float *dx);
+  void (*rms_norm_gradients)(
+      long rows, long n, const float *x, const float *dy, const float *rstd, float *dgain);
+
+  // C ← α·op(A)·op(B) + β·C, row-major; C is not read when β = 0.
+  void (*matrix_multiply)(
+      bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
+      const float *b, long ldb, float beta, float *c, long ldc);
+} descent_kernels;
+
+// The table in use: that of the best instruction set of this processor, until one is selected.
+const descent_kernels *descent_kernels_current(void);
+
+// The i-th table that this processor can run, best first; null beyond the last.
+const descent_kernels *_Nullable descent_kernels_available(long i);
+
+// Uses the table of that name from now on; false if this processor has none of that name.
+bool descent_kernels_select(const char *name);
+
+#pragma clang assume_nonnull end
+
+#endif

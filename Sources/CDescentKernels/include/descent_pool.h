@@ -1,0 +1,23 @@
+// A pool of threads that runs numbered tasks; nothing is allocated by a run.
+#ifndef DESCENT_POOL_H
+#define DESCENT_POOL_H
+
+// Processors that this process may run on, at least 1.
+long descent_processors(void);
+
+// The number of threads that share the next run, the caller included (1...256).
+long descent_pool_threads(void);
+void descent_pool_set_threads(long threads);
+
+// A Swift closure `(Int) -> Void` as Swift passes it: code, and a context for a register of its
+// own. Taken this way a closure that does not escape needs neither a box nor reference counts.
+typedef __attribute__((swiftcall)) void (*descent_task)(
+    long index, __attribute__((swift_context)) const void *_Nullable context);
+
+// Calls task(i) once for every i in 0..<count, on the caller and the workers, and returns when
+// all have ended. Inside a task, or while another thread has the pool, the tasks run in order on
+// the calling thread. (Declared for Swift in ThreadPool.swift.)
+__attribute__((swiftcall)) void descent_pool_run(
+    long count, descent_task _Nonnull task, const void *_Nullable context);
+
+#endif

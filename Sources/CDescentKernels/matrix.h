@@ -1,0 +1,231 @@
+// C ← α·op(A)·op(B) + β·C, written once over vectors and compiled for each instruction set
+// (see kernels_*.c, which define ROWS, the height of the register block).
+//
+// B is packed into panels of two vectors, A is copied to panels of ROWS rows, and a block of
+// ROWS × 2 vectors of C stays in registers while k runs. Each element of C is summed over k in
+// order, in blocks of DEPTH.
+
+#include <stdlib.h>
+
+enum { COLUMN_VECTORS = 2, DEPTH = 256, PACK_COLUMNS = 512 };
+#define NR (COLUMN_VECTORS * W)
+// The row stride of a copied A that is not transposed; odd in cache lines, so that the rows of a
+// panel fall into different cache sets.
+#define A_STRIDE (DEPTH + 16)
+#define PACK_ROWS (ROWS * (ROWS < 10 ? 24 : 12))
+
+typedef struct {
+  float *a;  // PACK_ROWS × A_STRIDE
+  float *b;  // DEPTH × PACK_COLUMNS
+} pack_buffers;
+
+// One pair of buffers a thread, kept for the next product.
+static pack_buffers buffers(void) {
+  static _Thread_local pack_buffers own;
+  if (!own.a) {
+    const size_t a = PACK_ROWS * A_STRIDE, b = DEPTH * PACK_COLUMNS;
+    void *memory = NULL;
+    if (posix_memalign(&memory, 128, (a + b) * sizeof(float)) != 0) abort();
+    own.a = memory;
+    own.b = own.a + a;
+  }
+  return own;
+}
+
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v4_unaligned __attribute__((vector_size(16), aligned(4)));
+
+// dst[p·stride + j] = src[j·ld + p] for j < columns, p < depth; 0 up to `width` columns.
+INLINE void pack_transposed(
+    float *dst, long width, const float *src, long ld, long columns, long depth) {
+  long j = 0;
+  for (; j + 4 <= columns; j += 4) {
+    const float *r0 = src + j * ld, *r1 = r0 + ld, *r2 = r1 + ld, *r3 = r2 + ld;
+    float *d = dst + j;
+    long p = 0;
+    for (; p + 4 <= depth; p += 4) {
+      const v4 a = *(const v4_unaligned *)(r0 + p), b = *(const v4_unaligned *)(r1 + p);
+      const v4 c = *(const v4_unaligned *)(r2 + p), e = *(const v4_unaligned *)(r3 + p);
+      const v4 ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+      const v4 ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+      const v4 ce0 = __builtin_shufflevector(c, e, 0, 4, 1, 5);
+      const v4 ce1 = __builtin_shufflevector(c, e, 2, 6, 3, 7);
+      *(v4_unaligned *)(d + p * width) = __builtin_shufflevector(ab0, ce0, 0, 1, 4, 5);
+      *(v4_unaligned *)(d + (p + 1) * width) = __builtin_shufflevector(ab0, ce0, 2, 3, 6, 7);
+      *(v4_unaligned *)(d + (p + 2) * width) = __builtin_shufflevector(ab1, ce1, 0, 1, 4, 5);
+      *(v4_unaligned *)(d + (p + 3) * width) = __builtin_shufflevector(ab1, ce1, 2, 3, 6, 7);
+    }
+    for (; p < depth; p++) {
+      d[p * width] = r0[p];
+      d[p * width + 1] = r1[p];
+      d[p * width + 2] = r2[p];
+      d[p * width + 3] = r3[p];
+    }
+  }
+  for (; j < columns; j++)
+    for (long p = 0; p < depth; p++) dst[p * width + j] = src[j * ld + p];
+  for (; j < width; j++)
+    for (long p = 0; p < depth; p++) dst[p * width + j] = 0;
+}
+
+// dst[p·width + j] = src[p·ld + j] for j < columns, p < depth; 0 up to `width` columns.
+INLINE void pack_plain(
+    float *dst, long width, const float *src, long ld, long columns, long depth) {
+  if (columns == NR) {
+    for (long p = 0; p < depth; p++)
+      for (long v = 0; v < COLUMN_VECTORS; v++)
+        store(dst + p * NR + v * W, load(src + p * ld + v * W));
+    return;
+  }
+  for (long p = 0; p < depth; p++) {
+    for (long j = 0; j < columns; j++) dst[p * width + j] = src[p * ld + j];
+    for (long j = columns; j < width; j++) dst[p * width + j] = 0;
+  }
+}
+
+INLINE void copy_row(float *dst, const float *src, long n) {
+  long i = 0;
+  for (; i + W <= n; i += W) store(dst + i, load(src + i));
+  for (; i < n; i++) dst[i] = src[i];
+}
+
+// A block of `rows` × `vectors`·W of C. Element (i, p) of A is a[i·row_stride + p·step].
+INLINE void block(
+    const int rows, const int vectors, long row_stride, long step, long depth, const float *a,
+    const float *b, float alpha, float beta, float *c, long ldc, long columns) {
+  vf sum[ROWS][COLUMN_VECTORS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) sum[i][v] = splat(0.0f);
+#pragma clang loop unroll_count(2)
+  for (long p = 0; p < depth; p++) {
+    vf bv[COLUMN_VECTORS];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) bv[v] = *(const vf *)(b + p * vectors * W + v * W);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      const vf av = splat(a[i * row_stride + p * step]);
+#pragma clang loop unroll(full)
+      for (int v = 0; v < vectors; v++) sum[i][v] = av * bv[v] + sum[i][v];
+    }
+  }
+  const vf scale = splat(alpha), keep = splat(beta);
+  if (columns == vectors * W) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+      for (int v = 0; v < vectors; v++) {
+        float *p = c + i * ldc + v * W;
+        const vf product = scale * sum[i][v];
+        store(p, beta == 0 ? product : keep * load(p) + product);
+      }
+    return;
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) {
+    float out[COLUMN_VECTORS * VECTOR_BYTES / sizeof(float)];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) store(out + v * W, scale * sum[i][v]);
+    float *p = c + i * ldc;
+    for (long j = 0; j < columns; j++) p[j] = beta == 0 ? out[j] : beta * p[j] + out[j];
+  }
+}
+
+// The function that computes a block of a number of rows and vectors known to the compiler.
+typedef void (*block_function)(
+    long depth, const float *a, const float *b, float alpha, float beta, float *c, long ldc,
+    long columns);
+#define BLOCK(R, V)                                                                           \
+  static void block_##R##_##V(                                                                \
+      long depth, const float *a, const float *b, float alpha, float beta, float *c, long ldc, \
+      long columns) {                                                                         \
+    block(R, V, A_STRIDE, 1, depth, a, b, alpha, beta, c, ldc, columns);                      \
+  }                                                                                           \
+  static void block_t_##R##_##V(                                                              \
+      long depth, const float *a, const float *b, float alpha, float beta, float *c, long ldc, \
+      long columns) {                                                                         \
+    block(R, V, 1, ROWS, depth, a, b, alpha, beta, c, ldc, columns);                          \
+  }
+#define BLOCKS(R) BLOCK(R, 1) BLOCK(R, 2)
+BLOCKS(1)
+BLOCKS(2)
+BLOCKS(3)
+BLOCKS(4)
+BLOCKS(5)
+BLOCKS(6)
+#if ROWS > 6
+BLOCKS(7)
+BLOCKS(8)
+BLOCKS(9)
+BLOCKS(10)
+BLOCKS(11)
+BLOCKS(12)
+#endif
+#if ROWS > 12
+BLOCKS(13)
+BLOCKS(14)
+#endif
+
+#define ENTRY(R)                                 \
+  {{block_##R##_1, block_##R##_2}, {block_t_##R##_1, block_t_##R##_2}}
+// [rows − 1][A transposed][vectors − 1]
+static const block_function block_table[ROWS][2][COLUMN_VECTORS] = {
+    ENTRY(1),  ENTRY(2),  ENTRY(3),  ENTRY(4),  ENTRY(5),  ENTRY(6),
+#if ROWS > 6
+    ENTRY(7),  ENTRY(8),  ENTRY(9),  ENTRY(10), ENTRY(11), ENTRY(12),
+#endif
+#if ROWS > 12
+    ENTRY(13), ENTRY(14),
+#endif
+};
+
+static void k_matrix_multiply(
+    bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
+    const float *b, long ldb, float beta, float *c, long ldc) {
+  if (k == 0 || alpha == 0) {
+    for (long i = 0; i < m; i++)
+      for (long j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+    return;
+  }
+  const pack_buffers pack = buffers();
+  for (long j0 = 0; j0 < n; j0 += PACK_COLUMNS) {
+    const long columns = n - j0 < PACK_COLUMNS ? n - j0 : PACK_COLUMNS;
+    for (long p0 = 0; p0 < k; p0 += DEPTH) {
+      const long depth = k - p0 < DEPTH ? k - p0 : DEPTH;
+      const float keep = p0 == 0 ? beta : 1;
+      for (long j = 0; j < columns; j += NR) {
+        const long w = columns - j < NR ? columns - j : NR, width = (w + W - 1) / W * W;
+        if (trans_b)
+          pack_transposed(
+              pack.b + j * depth, width, b + (j0 + j) * ldb + p0, ldb, w, depth);
+        else
+          pack_plain(pack.b + j * depth, width, b + p0 * ldb + j0 + j, ldb, w, depth);
+      }
+      for (long i0 = 0; i0 < m; i0 += PACK_ROWS) {
+        const long rows = m - i0 < PACK_ROWS ? m - i0 : PACK_ROWS;
+        if (trans_a) {
+          for (long i = 0; i < rows; i += ROWS) {
+            const long h = rows - i < ROWS ? rows - i : ROWS;
+            const float *from = a + p0 * lda + i0 + i;
+            float *to = pack.a + i * depth;
+            for (long p = 0; p < depth; p++)
+              for (long r = 0; r < h; r++) to[p * ROWS + r] = from[p * lda + r];
+          }
+        } else {
+          for (long i = 0; i < rows; i++)
+            copy_row(pack.a + i * A_STRIDE, a + (i0 + i) * lda + p0, depth);
+        }
+        for (long j = 0; j < columns; j += NR) {
+          const long w = columns - j < NR ? columns - j : NR, vectors = (w + W - 1) / W;
+          for (long i = 0; i < rows; i += ROWS) {
+            const long h = rows - i < ROWS ? rows - i : ROWS;
+            block_table[h - 1][trans_a][vectors - 1](
+                depth, pack.a + i * (trans_a ? depth : A_STRIDE), pack.b + j * depth, alpha, keep,
+                c + (i0 + i) * ldc + j0 + j, ldc, w);
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import DescentCompute
+
+/// What ``Optimizer`` asks of a runner, whatever its rule.
+protocol AnyRuleRunner<S>: AnyObject {
+  associatedtype S: Scalar
+  /// Sets every scheduled hyperparameter for the step that follows `step` applied ones.
+  func schedule(_ step: Int)
+  /// Updates the parameters that have a gradient, which is multiplied by `scale`.
+  func run(_ memory: UnsafePointer<ParameterMemory<S>>, scale: Double)
+  /// Whether stored weights differ from the ones to evaluate.
+  var evaluatesElsewhere: Bool { get }
+  /// Turns stored weights, in place, into the weights to evaluate.
+  func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>)
+  /// The learning rate that acts on the parameters of a group.
+  func effectiveLearningRate(group: Int) -> Double
+  /// The hyperparameters of a group as they are now.
+  func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)]
+  var state: StateStore<S> { get }
+  /// The rule's run-long scalars.
+  var memoryFields: [(name: String, value: Double)] { get }
+}
+
+/// One kind of rule at work: its groups, its parameters, their state and step counts, and the
+/// sweeps over blocks. The only place that knows both rules and memory.
+@safe
+final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
+  private let parameters: [ParameterInfo]
+  /// Each parameter's group.
+  private let groupOf: [Int]
+  private let plan: BlockPlan
+  /// Each group's rule as declared, and with this step's scheduled values.
+  private let declared: [R]
+  private var scheduled: [R]
+  private let schedules: [(paths: [Place<R, Double>], schedule: any Schedule)]
+  /// t of each parameter.
+  private var updates: [Int]
+  private var memory: R.Memory
+  let state: StateStore<S>
+  /// The parts of the sums: one for each piece, then one for each parameter.
+  private let partials: UnsafeMutableBufferPointer<SIMD4<Double>>
+  private let sums: UnsafeMutableBufferPointer<SIMD4<Double>>
+
+  /// - Parameters:
+  ///   - rules: each group's rule.
+  ///   - groupOf: each parameter's group.
+  init(
+    _ rules: [R], parameters: [ParameterInfo], groupOf: [Int],
+    schedules: [(setting: String, schedule: any Schedule)]
+  ) throws(OptimizerError) {
+    var resolved: [(paths: [Place<R, Double>], schedule: any Schedule)] = []
+    for (name, schedule) in schedules {
+      guard let setting = R.settings.first(where: { $0.name == name }), !setting.numbers.isEmpty
+      else {
+        throw .notSchedulable(
+          setting: name, rule: R.name,
+          valid: R.settings.filter { !$0.numbers.isEmpty }.map(\.name))
+      }
+      resolved.append((setting.numbers, schedule))
+    }
+    self.schedules = resolved
+    self.parameters = parameters
+    self.groupOf = groupOf
+    declared = rules
+    scheduled = rules
+    plan = BlockPlan(parameters, R.granularity)
+    updates = Array(repeating: 0, count: parameters.count)
+    unsafe partials = .allocate(capacity: plan.pieces.count)
+    unsafe partials.initialize(repeating: .zero)
+    unsafe sums = .allocate(capacity: parameters.count)
+    unsafe sums.initialize(repeating: .zero)
+    memory = rules[0].initialMemory
+    state = StateStore(parameters) { rules[groupOf[$0]].slots(for: parameters[$0]) }
+  }
+
+  deinit {
+    unsafe partials.deallocate()
+    unsafe sums.deallocate()
+  }
+
+  func schedule(_ step: Int) {
+    for group in declared.indices {
+      for (paths, schedule) in schedules {
+        for path in paths {
+          scheduled[group][keyPath: path] =
+            schedule.value(at: step, base: declared[group][keyPath: path])
+        }
+      }
+    }
+  }
+
+  func run(_ memory: UnsafePointer<ParameterMemory<S>>, scale: Double) {
+    for index in parameters.indices where parameters[index].trainable {
+      if unsafe memory[index].gradient != nil { updates[index] += 1 }
+    }
+    let scale = scheduled[0].maximize ? -scale : scale
+    if R.sums != .none, unsafe !gather(memory, scale) { return }
+    let (rules, context) = (scheduled, self.memory)
+    unsafe forEachBlock(memory, scale) { piece, index, block in
+      let t = Step(t: updates[piece.parameter])
+      let part = unsafe sums[piece.parameter]
+      let rule = rules[groupOf[piece.parameter]]
+      whenFloat(block) { rule.update($0, t, part, context) }
+        whenDouble: { rule.update($0, t, part, context) }
+    }
+  }
+
+  /// The first pass: leaves each parameter's sums, or everybody's, in `sums`.
+  private func gather(_ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double) -> Bool {
+    let (rules, context) = (scheduled, self.memory)
+    unsafe partials.update(repeating: .zero)
+    unsafe forEachBlock(memory, scale) { piece, index, block in
+      let t = Step(t: updates[piece.parameter])
+      let rule = rules[groupOf[piece.parameter]]
+      whenFloat(block) { unsafe partials[index] = rule.gather($0, t, context) }
+        whenDouble: { unsafe partials[index] = rule.gather($0, t, context) }
+    }
+    var total = SIMD4<Double>.zero
+    for parameter in parameters.indices {
+      var sum = SIMD4<Double>.zero
+      for index in plan.ranges[parameter] { unsafe sum += partials[index] }
+      unsafe sums[parameter] = sum
+      total += sum
+    }
+    if R.sums == .allTensors { unsafe sums.update(repeating: total) }
+    return scheduled[0].conclude(total, &self.memory)
+  }
+
+  var evaluatesElsewhere: Bool { scheduled.contains { $0.evaluatesElsewhere } }
+
+  func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>) {
+    let (rules, context) = (scheduled, self.memory)
+    unsafe forEachBlock(memory, 1, all: true) { piece, _, block in
+      let rule = rules[groupOf[piece.parameter]]
+      guard rule.evaluatesElsewhere else { return }
+      whenFloat(block) { rule.evaluationWeights($0, context) }
+        whenDouble: { rule.evaluationWeights($0, context) }
+    }
+  }
+
+  func effectiveLearningRate(group: Int) -> Double {
+    scheduled[group].effectiveLearningRate(memory)
+  }
+
+  func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)] {
+    scheduled[group].resolved
+  }
+
+  var memoryFields: [(name: String, value: Double)] {
+    R.Memory.fields.map { ($0.name, memory[keyPath: $0.path]) }
+  }
+
+  // MARK: Blocks
+
+  /// Calls `body` on the block of each piece whose parameter has a gradient (or on all of them).
+  private func forEachBlock(
+    _ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double, all: Bool = false,
+    _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
+  ) {
+    let (pieces, scale) = (plan.pieces, S(scale))
+    func visit(_ index: Int) {
+      let piece = pieces[index]
+      let (weights, gradient) = unsafe (
+        memory[piece.parameter].weights, memory[piece.parameter].gradient
+      )
+      guard unsafe all || gradient != nil else { return }
+      // Without a gradient nothing reads it: the weights stand in for the pointer.
+      let g = unsafe gradient ?? UnsafePointer(weights)
+      let block = unsafe Block(
+        count: piece.count, offset: piece.offset, shape: parameters[piece.parameter].shape,
+        w: Lane(weights + piece.offset), g: Gradient(g + piece.offset, scale: scale),
+        state: state.arrays(of: piece.parameter))
+      body(piece, index, block)
+    }
+    switch R.granularity {
+    case .elements: ThreadPool.shared.run(pieces.count, visit)
+    case .tensors: for index in pieces.indices { visit(index) }
+    }
+  }
+}
+
+/// Runs the one of two closures that fits the block's scalar: rules are called through protocol
+/// requirements for Float and for Double, so that each is compiled for its type.
+@inline(__always)
+private func whenFloat<S: Scalar>(
+  _ block: Block<S>, _ float: (Block<Float>) -> Void, whenDouble double: (Block<Double>) -> Void
+) {
+  if S.self == Float.self {
+    unsafe float(unsafeBitCast(block, to: Block<Float>.self))
+  } else {
+    unsafe double(unsafeBitCast(block, to: Block<Double>.self))
+  }
+}

@@ -1,0 +1,13 @@
+import DescentCompute
+
+/// Σ x² in double: in float32 by the kernel of the instruction set in use, in float64 by a plain
+/// loop.
+func sumOfSquares<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
+  if S.self == Float.self {
+    return unsafe Kernels.sumOfSquares(
+      count, UnsafeRawPointer(x).assumingMemoryBound(to: Float.self))
+  }
+  var sum = 0.0
+  for i in 0..<count { unsafe sum += Double(x[i]) * Double(x[i]) }
+  return sum
+}

@@ -1,0 +1,75 @@
+import DescentCompute
+
+/// AdaGrad: each element's rate falls with the sum of its squared gradients.
+///
+/// ```
+/// g ← ∇f(w) + λ·w
+/// s ← s + g²
+/// w ← w − η/(1 + (t−1)·lr_decay) · g/(√s + ε)
+/// ```
+/// State: 4 bytes a parameter.
+public struct AdaGrad: ElementwiseRule {
+  /// η
+  public var learningRate = 1e-2
+  public var learningRateDecay = 0.0
+  /// λ, added to the gradient
+  public var weightDecay = 0.0
+  public var initialAccumulatorValue = 0.0
+  /// ε, outside the root
+  public var epsilon = 1e-10
+  public var maximize = false
+
+  public init() {}
+
+  /// AdaGrad with the given hyperparameters.
+  public init(
+    learningRate: Double, learningRateDecay: Double = 0, weightDecay: Double = 0,
+    initialAccumulatorValue: Double = 0, epsilon: Double = 1e-10, maximize: Bool = false
+  ) {
+    (self.learningRate, self.learningRateDecay) = (learningRate, learningRateDecay)
+    (self.weightDecay, self.epsilon) = (weightDecay, epsilon)
+    (self.initialAccumulatorValue, self.maximize) = (initialAccumulatorValue, maximize)
+  }
+
+  public static let name = "adagrad"
+
+  public static let settings: [Setting<AdaGrad>] = [
+    .learningRate(\.learningRate),
+    .number(
+      "lr_decay", \.learningRateDecay, .atLeast(0), "η is divided by 1 + (t−1)·lr_decay",
+      source: "torch"),
+    .coupledDecay(\.weightDecay),
+    .number(
+      "initial_accumulator_value", \.initialAccumulatorValue, .atLeast(0), "s before step 1",
+      source: "torch"),
+    .epsilon(\.epsilon),
+    .maximize(\.maximize),
+  ]
+
+  public static let about = About(
+    summary: "Divides each element's rate by the root of its summed squared gradients.",
+    formula: """
+      g ← ∇f(w) + λ·w
+      s ← s + g²
+      w ← w − η/(1 + (t−1)·lr_decay) · g/(√s + ε)
+      """,
+    differences: "PyTorch's: ε outside the root; the first step is undecayed.",
+    guidance: "For sparse features and convex problems; its rate only ever falls.",
+    reference: """
+      Duchi, Hazan, Singer: Adaptive Subgradient Methods for Online Learning and Stochastic \
+      Optimization, 2011
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("sum", initial: initialAccumulatorValue)] }
+
+  public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    let (w, g, s) = (block.w, block.g, block[0])
+    let η = S(learningRate / (1 + Double(step.t - 1) * learningRateDecay))
+    let (λ, ε) = (S(weightDecay), S(epsilon))
+    for i in block.indices {
+      let gi = g[i] + λ * w[i]
+      s[i] += gi * gi
+      w[i] -= η * gi / (s[i].root + ε)
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import DescentCompute
+import Foundation
+
+/// Adam: steps scaled by running averages of the gradient and of its square.
+///
+/// ```
+/// g ← ∇f(w) + λ·w
+/// m ← β₁·m + (1−β₁)·g
+/// v ← β₂·v + (1−β₂)·g²          (amsgrad: x ← max(x, v), used for v below)
+/// w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+/// ```
+/// State: 8 bytes a parameter in float32, 12 with amsgrad.
+public struct Adam: ElementwiseRule {
+  /// η
+  public var learningRate = 1e-3
+  /// β₁
+  public var beta1 = 0.9
+  /// β₂
+  public var beta2 = 0.999
+  /// ε, outside the root and after bias correction
+  public var epsilon = 1e-8
+  /// λ, added to the gradient unless decoupled
+  public var weightDecay = 0.0
+  /// Whether λ shrinks the weights instead, which makes this AdamW.
+  public var decoupledWeightDecay = false
+  public var amsgrad = false
+  public var maximize = false
+
+  public init() {}
+
+  /// Adam with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
+    weightDecay: Double = 0, amsgrad: Bool = false, maximize: Bool = false
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    (self.amsgrad, self.maximize) = (amsgrad, maximize)
+  }
+
+  public static let name = "adam"
+
+  public static let settings: [Setting<Adam>] = [
+    .learningRate(\.learningRate),
+    .betas(\.beta1, \.beta2),
+    .epsilon(\.epsilon),
+    .coupledDecay(\.weightDecay),
+    .flag(
+      "decoupled_weight_decay", \.decoupledWeightDecay, "shrink the weights instead: AdamW",
+      source: "torch"),
+    .flag("amsgrad", \.amsgrad, "divide by the largest v so far", source: "torch"),
+    .maximize(\.maximize),
+  ]
+
+  public static let about = About(
+    summary: "Adaptive moments: the step is scaled by averages of the gradient and its square.",
+    formula: """
+      g ← ∇f(w) + λ·w
+      m ← β₁·m + (1−β₁)·g
+      v ← β₂·v + (1−β₂)·g²
+      amsgrad:  x ← max(x, v), used for v below
+      w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+      """,
+    differences: "PyTorch's. The paper's is the same; amsgrad keeps the maximum of the uncorrected v.",
+    guidance: "Prefer adamw when there is weight decay. lr 1e-3 is a good first try.",
+    reference: """
+      Kingma, Ba: Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980; \
+      Reddi, Kale, Kumar: On the Convergence of Adam and Beyond, 2018 (amsgrad)
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { AdamMoments.slots(amsgrad: amsgrad) }
+
+  public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    AdamMoments(
+      learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
+      weightDecay: weightDecay, amsgrad: amsgrad
+    ).update(block, step, decoupledWeightDecay ? .decoupled : .coupled)
+  }
+}
+
+/// AdamW: Adam with weight decay applied to the weights instead of the gradient.
+///
+/// ```
+/// w ← w·(1 − η·λ)
+/// m ← β₁·m + (1−β₁)·g
+/// v ← β₂·v + (1−β₂)·g²          (amsgrad: x ← max(x, v), used for v below)
+/// w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+/// ```
+/// State: 8 bytes a parameter in float32, 12 with amsgrad.
+public struct AdamW: ElementwiseRule {
+  /// η
+  public var learningRate = 1e-3
+  /// β₁
+  public var beta1 = 0.9
+  /// β₂
+  public var beta2 = 0.999
+  /// ε, outside the root and after bias correction
+  public var epsilon = 1e-8
+  /// λ, applied to the weights, scaled by η
+  public var weightDecay = 1e-2
+  public var amsgrad = false
+  public var maximize = false
+
+  public init() {}
+
+  /// AdamW with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
+    weightDecay: Double = 1e-2, amsgrad: Bool = false, maximize: Bool = false
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    (self.amsgrad, self.maximize) = (amsgrad, maximize)
+  }
+
+  public static let name = "adamw"
+
+  public static let settings: [Setting<AdamW>] = [
+    .learningRate(\.learningRate),
+    .betas(\.beta1, \.beta2),
+    .epsilon(\.epsilon),
+    .decoupledDecay(\.weightDecay),
+    .flag("amsgrad", \.amsgrad, "divide by the largest v so far", source: "torch"),
+    .maximize(\.maximize),
+  ]
+
+  public static let about = About(
+    summary: "Adam with decoupled weight decay: the default of modern networks.",
+    formula: """
+      w ← w·(1 − η·λ)
+      m ← β₁·m + (1−β₁)·g
+      v ← β₂·v + (1−β₂)·g²
+      amsgrad:  x ← max(x, v), used for v below
+      w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+      """,
+    differences: """
+      PyTorch's: the decay comes first, acts on the weights before the step and is scaled by the \
+      scheduled η; the paper scales it by the schedule alone.
+      """,
+    guidance: """
+      The first choice for transformers: lr 1e-4 to 1e-3 with warmup and cosine, betas 0.9,0.95 \
+      for language models, weight_decay 0.1 on matrices and 0 on norms and biases, clip.norm 1.
+      """,
+    reference: """
+      Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019, arXiv:1711.05101
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { AdamMoments.slots(amsgrad: amsgrad) }
+
+  public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    AdamMoments(
+      learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
+      weightDecay: weightDecay, amsgrad: amsgrad
+    ).update(block, step, .decoupled)
+  }
+}
+
+/// The hyperparameters and the update that Adam and AdamW share; they differ in the decay alone.
+struct AdamMoments {
+  enum Decay { case coupled, decoupled }
+
+  var learningRate: Double
+  var beta1: Double
+  var beta2: Double
+  var epsilon: Double
+  var weightDecay: Double
+  var amsgrad: Bool
+
+  static func slots(amsgrad: Bool) -> [Slot] {
+    [Slot("exp_avg"), Slot("exp_avg_sq")] + (amsgrad ? [Slot("max_exp_avg_sq")] : [])
+  }
+
+  @inline(__always)
+  func update<S: Scalar>(_ block: Block<S>, _ step: Step, _ decay: Decay) {
+    let (w, g, m, v, x) = (block.w, block.g, block[0], block[1], block[2])
+    let t = Double(step.t)
+    // Corrections in double, rounded once.
+    let η = S(learningRate / (1 - pow(beta1, t)))
+    let c = S(1 / (1 - pow(beta2, t)).squareRoot())
+    let λ = S(decay == .coupled ? weightDecay : 0)
+    let shrink = S(decay == .coupled ? 1 : 1 - learningRate * weightDecay)
+    let (β2, ε) = (S(beta2), S(epsilon))
+    let (α1, α2) = (S(1 - beta1), S(1 - beta2))
+    if amsgrad {
+      for i in block.indices {
+        let gi = g[i] + λ * w[i]
+        m[i] += α1 * (gi - m[i])
+        v[i] = β2 * v[i] + α2 * (gi * gi)
+        x[i] = max(x[i], v[i])
+        w[i] = w[i] * shrink - η * m[i] / (x[i].root * c + ε)
+      }
+    } else {
+      for i in block.indices {
+        let gi = g[i] + λ * w[i]
+        m[i] += α1 * (gi - m[i])
+        v[i] = β2 * v[i] + α2 * (gi * gi)
+        w[i] = w[i] * shrink - η * m[i] / (v[i].root * c + ε)
+      }
+    }
+  }
+}

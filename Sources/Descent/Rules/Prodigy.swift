@@ -1,0 +1,228 @@
+import DescentCompute
+import Foundation
+
+/// Prodigy: Adam that estimates its own learning rate, d.
+///
+/// ```
+/// δ = d·γ·c                              c = √(1−β₂ᵏ⁺¹)/(1−β₁ᵏ⁺¹) with bias correction, else 1
+/// r ← β₃·r + Σ (d/d₀)·δ·⟨g, p₀ − w⟩      over all tensors
+/// m ← β₁·m + d·(1−β₁)·g
+/// v ← β₂·v + d²·(1−β₂)·g²
+/// s ← β₃·s + (d/d₀)·δ·g
+/// d̂ = d_coef·r / Σ‖s‖₁
+/// d' = min(max(d, d̂), d·growth_rate, d_limit)
+/// w ← w − λ·δ·w                          decoupled
+/// w ← w − δ·m / (√v + d'·ε)
+/// ```
+/// State: 16 bytes a parameter; 12 for β₁ = 0; s and p₀ keep every `slice_p`-th element.
+public struct Prodigy: SummingRule {
+  /// γ, a multiplier of d
+  public var learningRate = 1.0
+  /// β₁
+  public var beta1 = 0.9
+  /// β₂
+  public var beta2 = 0.999
+  /// β₃, the decay of r and s; nil is √β₂
+  public var beta3: Double?
+  /// ε, multiplied by d
+  public var epsilon = 1e-8
+  /// λ
+  public var weightDecay = 0.0
+  /// Whether λ acts on the weights instead of the gradient.
+  public var decouple = true
+  public var useBiasCorrection = false
+  /// Whether γ stays out of s, which warmup would otherwise shrink.
+  public var safeguardWarmup = false
+  /// d₀, the first estimate
+  public var initialD = 1e-6
+  public var dCoefficient = 1.0
+  public var growthRate = Double.infinity
+  /// The largest d.
+  public var largestD = Double.infinity
+  public var slice = 1
+
+  public init() {}
+
+  /// Prodigy with the given hyperparameters.
+  public init(
+    learningRate: Double, weightDecay: Double = 0, initialD: Double = 1e-6,
+    dCoefficient: Double = 1
+  ) {
+    (self.learningRate, self.weightDecay) = (learningRate, weightDecay)
+    (self.initialD, self.dCoefficient) = (initialD, dCoefficient)
+  }
+
+  public static let name = "prodigy"
+
+  public static let settings: [Setting<Prodigy>] = [
+    .number(
+      "lr", \.learningRate, .atLeast(0), "γ: multiplies the estimated d; leave it at 1",
+      source: "prodigyopt"),
+    .betas(\.beta1, \.beta2, source: "prodigyopt"),
+    .optionalNumber(
+      "beta3", \.beta3, .halfOpen(0, 1), "β₃: decay of r and s; none: √β₂", source: "prodigyopt"),
+    .number("eps", \.epsilon, .atLeast(0), "ε, multiplied by d", source: "prodigyopt"),
+    .number(
+      "weight_decay", \.weightDecay, .atLeast(0), "λ, on the weights if decouple",
+      source: "prodigyopt"),
+    .flag("decouple", \.decouple, "AdamW's decay instead of L2", source: "prodigyopt"),
+    .flag(
+      "use_bias_correction", \.useBiasCorrection, "Adam's bias correction",
+      source: "prodigyopt"),
+    .flag(
+      "safeguard_warmup", \.safeguardWarmup, "keep γ out of the estimate's denominator",
+      source: "prodigyopt"),
+    .number("d0", \.initialD, .above(0), "d₀: the first estimate", source: "prodigyopt"),
+    .number("d_coef", \.dCoefficient, .above(0), "multiplies d̂", source: "prodigyopt"),
+    .number(
+      "growth_rate", \.growthRate, .aboveOrInfinite(1), "d grows at most by this factor a step",
+      source: "prodigyopt"),
+    .number("d_limit", \.largestD, .aboveOrInfinite(0), "the largest d", source: "ours"),
+    .integer(
+      "slice_p", \.slice, .atLeast(1), "estimate from every slice_p-th element",
+      source: "prodigyopt"),
+  ]
+
+  public static let about = About(
+    summary: "Adam that estimates its own learning rate.",
+    formula: """
+      δ = d·γ·c
+      r ← β₃·r + Σ (d/d₀)·δ·⟨g, p₀ − w⟩
+      m ← β₁·m + d·(1−β₁)·g
+      v ← β₂·v + d²·(1−β₂)·g²
+      s ← β₃·s + (d/d₀)·δ·g
+      d̂ = d_coef·r / Σ‖s‖₁;  d' = min(max(d, d̂), d·growth_rate, d_limit)
+      w ← w − λ·δ·w;  w ← w − δ·m / (√v + d'·ε)
+      """,
+    differences: """
+      prodigyopt 1.1.2: the step uses the old d in δ and the new d with ε; the paper has the old \
+      d in both. d_limit is ours.
+      """,
+    guidance: """
+      Leave lr at 1 and pair it with cosine. When d stays at d0, raise d0 to 1e-5 or 1e-4, or set \
+      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_limit.
+      """,
+    reference: """
+      Mishchenko, Defazio: Prodigy: An Expeditiously Adaptive Parameter-Free Learner, 2023, \
+      arXiv:2306.06101
+      """)
+
+  /// The estimate and what it is made from.
+  public struct Memory: RuleMemory {
+    /// d, the present estimate
+    public var d = 0.0
+    /// The estimate that the running step multiplies by.
+    public var previousD = 0.0
+    /// The largest d̂ so far.
+    public var largestEstimate = 0.0
+    /// r
+    public var numerator = 0.0
+    /// Σ‖s‖₁
+    public var denominator = 0.0
+    /// k, the steps that counted
+    public var k = 0.0
+
+    public init() {}
+
+    public static let fields: [(name: String, path: Place<Memory, Double>)] = [
+      ("d", \.d), ("d_max", \.largestEstimate), ("d_numerator", \.numerator),
+      ("d_denom", \.denominator), ("k", \.k),
+    ]
+  }
+
+  public var initialMemory: Memory {
+    var memory = Memory()
+    (memory.d, memory.previousD, memory.largestEstimate) = (initialD, initialD, initialD)
+    return memory
+  }
+
+  public func effectiveLearningRate(_ memory: Memory) -> Double { memory.d * learningRate }
+
+  public static let sums = SumScope.allTensors
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    let sliced = slice == 1 ? nil : [(parameter.count + slice - 1) / slice]
+    return [Slot("s", shape: sliced), Slot("p0", shape: sliced), Slot("exp_avg_sq")]
+      + (beta1 > 0 ? [Slot("exp_avg")] : [])
+  }
+
+  /// c at the step that follows k counted ones.
+  private func correction(_ k: Double) -> Double {
+    useBiasCorrection ? (1 - pow(beta2, k + 1)).squareRoot() / (1 - pow(beta1, k + 1)) : 1
+  }
+
+  public func gather<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ memory: Memory
+  ) -> SIMD4<Double> {
+    let (w, g) = (block.w, block.g)
+    let (s, p0, v, m) = (block[0], block[1], block[2], block[3])
+    // A slice holds the elements whose place in the parameter is a multiple of its width.
+    let start = (slice - block.offset % slice) % slice
+    let base = slice == 1 ? 0 : (block.offset + start) / slice
+    func forEachSliced(_ body: (_ i: Int, _ j: Int) -> Void) {
+      var j = base
+      for i in stride(from: start, to: block.count, by: slice) {
+        body(i, j)
+        j += 1
+      }
+    }
+    if step.t == 1 { forEachSliced { i, j in p0[j] = w[i] } }
+    guard learningRate > 0 else { return .zero }
+
+    let d = memory.d
+    let δ = d * learningRate * correction(memory.k)
+    let weight = d / initialD * δ
+    let λ = S(decouple ? 0 : weightDecay)
+    let β3 = S(beta3 ?? beta2.squareRoot())
+    let taken = S(d / initialD * (safeguardWarmup ? d : δ))
+    var (product, norm) = (0.0, 0.0)
+    forEachSliced { i, j in
+      let gi = g[i] + λ * w[i]
+      product += Double(gi * (p0[j] - w[i]))
+      s[j] = β3 * s[j] + taken * gi
+      norm += Double(abs(s[j]))
+    }
+    let (β1, β2) = (S(beta1), S(beta2))
+    let (α1, α2) = (S(d * (1 - beta1)), S(d * d * (1 - beta2)))
+    if beta1 > 0 {
+      for i in block.indices { m[i] = β1 * m[i] + α1 * (g[i] + λ * w[i]) }
+    }
+    for i in block.indices {
+      let gi = g[i] + λ * w[i]
+      v[i] = β2 * v[i] + α2 * (gi * gi)
+    }
+    return SIMD4(weight * product, norm, 0, 0)
+  }
+
+  public func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool {
+    guard sums[1] > 0 else { return false }
+    memory.numerator = (beta3 ?? beta2.squareRoot()) * memory.numerator + sums[0]
+    memory.denominator = sums[1]
+    let estimate = dCoefficient * memory.numerator / memory.denominator
+    memory.previousD = memory.d
+    if memory.d == initialD { memory.d = max(memory.d, estimate) }
+    memory.largestEstimate = max(memory.largestEstimate, estimate)
+    memory.d = min(memory.largestEstimate, memory.d * growthRate, largestD)
+    memory.k += 1
+    return true
+  }
+
+  public func update<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
+  ) {
+    guard learningRate > 0 else { return }
+    let (w, g, v, m) = (block.w, block.g, block[2], block[3])
+    let δ = memory.previousD * learningRate * correction(memory.k - 1)
+    let shrink = S(1 - (decouple ? weightDecay * δ : 0))
+    let ε = S(memory.d * epsilon)
+    if beta1 > 0 {
+      let η = S(δ)
+      for i in block.indices { w[i] = w[i] * shrink - η * m[i] / (v[i].root + ε) }
+    } else {
+      let (η, λ) = (S(δ * memory.d), S(decouple ? 0 : weightDecay))
+      for i in block.indices {
+        w[i] = w[i] * shrink - η * (g[i] + λ * w[i]) / (v[i].root + ε)
+      }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import DescentCompute
+
+/// RMSprop: the gradient divided by the root of a running average of its square.
+///
+/// ```
+/// g ← ∇f(w) + λ·w
+/// v ← α·v + (1−α)·g²
+/// centered   a ← α·a + (1−α)·g,  s = √max(v − a², 0);  otherwise s = √v
+/// momentum   b ← μ·b + g/(s + ε),  w ← w − η·b;        otherwise w ← w − η·g/(s + ε)
+/// ```
+/// State: 4 bytes a parameter, 4 more with momentum, 4 more when centered.
+public struct RMSprop: ElementwiseRule {
+  /// η
+  public var learningRate = 1e-2
+  /// α
+  public var alpha = 0.99
+  /// ε, outside the root
+  public var epsilon = 1e-8
+  /// λ, added to the gradient
+  public var weightDecay = 0.0
+  /// μ
+  public var momentum = 0.0
+  public var centered = false
+  public var maximize = false
+
+  public init() {}
+
+  /// RMSprop with the given hyperparameters.
+  public init(
+    learningRate: Double, alpha: Double = 0.99, epsilon: Double = 1e-8, weightDecay: Double = 0,
+    momentum: Double = 0, centered: Bool = false, maximize: Bool = false
+  ) {
+    (self.learningRate, self.alpha, self.epsilon) = (learningRate, alpha, epsilon)
+    (self.weightDecay, self.momentum) = (weightDecay, momentum)
+    (self.centered, self.maximize) = (centered, maximize)
+  }
+
+  public static let name = "rmsprop"
+
+  public static let settings: [Setting<RMSprop>] = [
+    .learningRate(\.learningRate),
+    .number("alpha", \.alpha, .halfOpen(0, 1), "α: decay of the average", source: "torch"),
+    .epsilon(\.epsilon),
+    .coupledDecay(\.weightDecay),
+    .number("momentum", \.momentum, .halfOpen(0, 1), "momentum μ", source: "torch"),
+    .flag("centered", \.centered, "divide by the deviation, not the RMS", source: "torch"),
+    .maximize(\.maximize),
+  ]
+
+  public static let about = About(
+    summary: "Divides the gradient by the root of a running average of its square.",
+    formula: """
+      g ← ∇f(w) + λ·w
+      v ← α·v + (1−α)·g²
+      centered:  a ← α·a + (1−α)·g;  s = √max(v − a², 0);  otherwise s = √v
+      momentum:  b ← μ·b + g/(s + ε);  w ← w − η·b;  otherwise w ← w − η·g/(s + ε)
+      """,
+    differences: """
+      PyTorch's, except that a variance which rounds below zero counts as zero: there PyTorch \
+      gives NaN. No bias correction: the first step is η/√(1−α) long.
+      """,
+    guidance: "For recurrent networks and reinforcement learning; adam usually does as well.",
+    reference: "Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012")
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    [Slot("square_avg")] + (momentum > 0 ? [Slot("momentum_buffer")] : [])
+      + (centered ? [Slot("grad_avg")] : [])
+  }
+
+  public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    switch (momentum > 0, centered) {
+    case (false, false): update(block, moves: false, centers: false)
+    case (false, true): update(block, moves: false, centers: true)
+    case (true, false): update(block, moves: true, centers: false)
+    case (true, true): update(block, moves: true, centers: true)
+    }
+  }
+
+  /// One loop for each combination of options: a test inside it would keep it from vectorizing.
+  @inline(__always)
+  private func update<S: Scalar>(_ block: Block<S>, moves: Bool, centers: Bool) {
+    let (w, g, v) = (block.w, block.g, block[0])
+    let (b, a) = (block[1], block[moves ? 2 : 1])
+    let (η, μ, λ, ε) = (S(learningRate), S(momentum), S(weightDecay), S(epsilon))
+    let (α, β) = (S(alpha), S(1 - alpha))
+    for i in block.indices {
+      let gi = g[i] + λ * w[i]
+      v[i] = α * v[i] + β * (gi * gi)
+      var s = v[i]
+      if centers {
+        a[i] += β * (gi - a[i])
+        s = max(s - a[i] * a[i], 0)
+      }
+      let u = gi / (s.root + ε)
+      if moves {
+        b[i] = μ * b[i] + u
+        w[i] -= η * b[i]
+      } else {
+        w[i] -= η * u
+      }
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/// All rules, by name: what recipes, the command line and the documentation list.
+public enum Rules {
+  /// Every rule, simplest first.
+  public static let all: [any Rule.Type] = [
+    SGD.self, AdaGrad.self, RMSprop.self, Adam.self, AdamW.self,
+  ]
+
+  /// Their names.
+  public static var names: [String] { all.map { $0.name } }
+
+  /// The rule called `name`.
+  ///
+  /// - Throws: ``OptimizerError/unknownRule(name:nearest:valid:)``.
+  public static func named(_ name: String) throws(OptimizerError) -> any Rule.Type {
+    guard let rule = all.first(where: { $0.name == name }) else {
+      throw .unknownRule(name: name, nearest: nearestName(to: name, among: names), valid: names)
+    }
+    return rule
+  }
+}

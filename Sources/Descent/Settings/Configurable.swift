@@ -1,0 +1,65 @@
+/// A value made of declared settings: a rule, a schedule, a model, a part of a recipe.
+public protocol Configurable: Sendable {
+  /// The value with every default.
+  init()
+  /// The name in recipes and on the command line, lower case.
+  static var name: String { get }
+  /// The settings in the order in which help shows them.
+  static var settings: [Setting<Self>] { get }
+  /// Throws when settings that are valid one by one contradict each other.
+  func validate() throws(SettingError)
+}
+
+extension Configurable {
+  /// Nothing to contradict.
+  public func validate() throws(SettingError) {}
+
+  /// The defaults, changed by `changes` (setting name and text).
+  ///
+  /// - Throws: every unknown name, unreadable or out-of-range value and contradiction at once.
+  public init(_ changes: [(name: String, text: String)]) throws(SettingErrors) {
+    self.init()
+    try apply(changes)
+  }
+
+  /// Changes settings by name.
+  ///
+  /// - Throws: every unknown name, unreadable or out-of-range value and contradiction at once.
+  public mutating func apply(_ changes: [(name: String, text: String)]) throws(SettingErrors) {
+    var errors: [SettingError] = []
+    for (name, text) in changes {
+      do throws(SettingError) {
+        try Self.setting(name).set(text, in: &self)
+      } catch { errors.append(error) }
+    }
+    if errors.isEmpty {
+      do throws(SettingError) { try validate() } catch { errors.append(error) }
+    }
+    if !errors.isEmpty { throw SettingErrors(errors) }
+  }
+
+  /// The setting called `name`.
+  ///
+  /// - Throws: ``SettingError/unknown(name:owner:nearest:valid:)``.
+  public static func setting(_ name: String) throws(SettingError) -> Setting<Self> {
+    let settings = Self.settings
+    guard let setting = settings.first(where: { $0.name == name }) else {
+      let names = settings.map(\.name)
+      throw .unknown(
+        name: name, owner: Self.name, nearest: nearestName(to: name, among: names), valid: names)
+    }
+    return setting
+  }
+
+  /// Every setting with its present value, in declared order.
+  public var resolved: [(name: String, value: SettingValue)] {
+    Self.settings.map { ($0.name, $0.value(self)) }
+  }
+
+  /// Throws the first setting whose present value its own declaration would refuse, or a
+  /// contradiction: for values that were set in code and not by name.
+  public func check() throws(SettingErrors) {
+    var copy = self
+    try copy.apply(resolved.map { ($0.name, $0.value.description) })
+  }
+}

@@ -1,0 +1,200 @@
+/// The place of a value of a setting in what it configures.
+public typealias Place<Root, Value> = any WritableKeyPath<Root, Value> & Sendable
+
+/// One declared setting of `Root`: name, kind, range, meaning and the source of its default.
+///
+/// The default is the value that `Root()` has, so it is written once. This declaration feeds
+/// validation, recipes, `--set`, help, documentation and checkpoints.
+public struct Setting<Root>: Sendable {
+  /// The name in recipes, `--set` and saved state: the reference implementation's.
+  public let name: String
+  /// What the setting takes, in words: `a number, at least 0`.
+  public let kind: String
+  /// What the setting does, in a phrase.
+  public let meaning: String
+  /// Where the default comes from, for example `torch`.
+  public let source: String
+
+  /// Reads the value.
+  public let value: @Sendable (Root) -> SettingValue
+  /// The value's plain numbers, for schedules; empty for settings that cannot be scheduled.
+  let numbers: [Place<Root, Double>]
+  private let assign: @Sendable (inout Root, String) throws(SettingError) -> Void
+
+  /// Reads `text` and stores it in `root`.
+  public func set(_ text: String, in root: inout Root) throws(SettingError) {
+    try assign(&root, text)
+  }
+}
+
+extension Setting {
+  /// A real number, finite unless `bounds` say otherwise.
+  public static func number(
+    _ name: String, _ path: Place<Root, Double>, _ bounds: Bounds,
+    _ meaning: String, source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: "a number, \(bounds)", meaning: meaning, source: source,
+      value: { .number($0[keyPath: path]) }, numbers: [path],
+      assign: { (root, text) throws(SettingError) in
+        root[keyPath: path] = try readNumber(text, name, bounds)
+      })
+  }
+
+  /// Several real numbers, written `name=a,b`.
+  public static func numbers(
+    _ name: String, _ paths: [Place<Root, Double>], _ bounds: Bounds,
+    _ meaning: String, source: String = ""
+  ) -> Setting {
+    let kind = "\(paths.count) numbers separated by commas, each \(bounds)"
+    return Setting(
+      name: name, kind: kind, meaning: meaning, source: source,
+      value: { root in .numbers(paths.map { root[keyPath: $0] }) }, numbers: paths,
+      assign: { (root, text) throws(SettingError) in
+        let parts = listItems(text)
+        guard parts.count == paths.count else {
+          throw .unreadable(name: name, given: text, expected: kind)
+        }
+        for (path, part) in zip(paths, parts) {
+          root[keyPath: path] = try readNumber(part, name, bounds)
+        }
+      })
+  }
+
+  /// A real number or `none`.
+  public static func optionalNumber(
+    _ name: String, _ path: Place<Root, Double?>, _ bounds: Bounds,
+    _ meaning: String, source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: "a number, \(bounds), or none", meaning: meaning, source: source,
+      value: { $0[keyPath: path].map(SettingValue.number) ?? .none }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        root[keyPath: path] = isNone(text) ? nil : try readNumber(text, name, bounds)
+      })
+  }
+
+  /// A whole number.
+  public static func integer(
+    _ name: String, _ path: Place<Root, Int>, _ bounds: Bounds,
+    _ meaning: String, source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: "a whole number, \(bounds)", meaning: meaning, source: source,
+      value: { .integer($0[keyPath: path]) }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        root[keyPath: path] = try readInteger(text, name, bounds)
+      })
+  }
+
+  /// A whole number or `none`.
+  public static func optionalInteger(
+    _ name: String, _ path: Place<Root, Int?>, _ bounds: Bounds,
+    _ meaning: String, source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: "a whole number, \(bounds), or none", meaning: meaning, source: source,
+      value: { $0[keyPath: path].map(SettingValue.integer) ?? .none }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        root[keyPath: path] = isNone(text) ? nil : try readInteger(text, name, bounds)
+      })
+  }
+
+  /// `true` or `false`.
+  public static func flag(
+    _ name: String, _ path: Place<Root, Bool>, _ meaning: String,
+    source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: "true or false", meaning: meaning, source: source,
+      value: { .flag($0[keyPath: path]) }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        switch text.lowercased() {
+        case "true", "yes", "on", "1": root[keyPath: path] = true
+        case "false", "no", "off", "0": root[keyPath: path] = false
+        default: throw .unreadable(name: name, given: text, expected: "true or false")
+        }
+      })
+  }
+
+  /// One of the cases of a string enumeration.
+  public static func choice<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ name: String, _ path: Place<Root, Choice>, _ meaning: String,
+    source: String = ""
+  ) -> Setting {
+    let names = Choice.allCases.map(\.rawValue)
+    return Setting(
+      name: name, kind: "one of \(names.joined(separator: ", "))", meaning: meaning,
+      source: source, value: { .text($0[keyPath: path].rawValue) }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        guard let choice = Choice(rawValue: text) else {
+          let hint = nearestName(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
+          throw .unreadable(
+            name: name, given: text, expected: "one of \(names.joined(separator: ", "))\(hint)")
+        }
+        root[keyPath: path] = choice
+      })
+  }
+
+  /// Whole numbers, any count, written `name=1,2,3`.
+  public static func integers(
+    _ name: String, _ path: Place<Root, [Int]>, _ bounds: Bounds,
+    _ meaning: String, source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: "whole numbers separated by commas, each \(bounds)", meaning: meaning,
+      source: source, value: { .numbers($0[keyPath: path].map(Double.init)) }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        var list: [Int] = []
+        for item in listItems(text) { list.append(try readInteger(item, name, bounds)) }
+        root[keyPath: path] = list
+      })
+  }
+
+  /// Free text, or `none`.
+  public static func optionalText(
+    _ name: String, _ path: Place<Root, String?>, _ meaning: String,
+    source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: "text, or none", meaning: meaning, source: source,
+      value: { $0[keyPath: path].map(SettingValue.text) ?? .none }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        root[keyPath: path] = isNone(text) ? nil : text
+      })
+  }
+}
+
+private func readNumber(
+  _ text: String, _ name: String, _ bounds: Bounds
+) throws(SettingError) -> Double {
+  guard let x = Double(text), !x.isNaN else {
+    throw .unreadable(name: name, given: text, expected: "a number, \(bounds)")
+  }
+  guard bounds.contains(x) else {
+    throw .outOfRange(name: name, given: text, allowed: "\(bounds)")
+  }
+  return x
+}
+
+private func readInteger(
+  _ text: String, _ name: String, _ bounds: Bounds
+) throws(SettingError) -> Int {
+  // 1e6 and 2_000 are how people write large counts.
+  let digits = text.filter { $0 != "_" }
+  guard let n = Int(digits) ?? Double(digits).flatMap(Int.init(exactly:)) else {
+    throw .unreadable(name: name, given: text, expected: "a whole number, \(bounds)")
+  }
+  guard bounds.contains(Double(n)) else {
+    throw .outOfRange(name: name, given: text, allowed: "\(bounds)")
+  }
+  return n
+}
+
+private func isNone(_ text: String) -> Bool {
+  ["none", "null", "~", ""].contains(text.lowercased())
+}
+
+private func listItems(_ text: String) -> [String] {
+  text.split(separator: ",").map { $0.filter { !" []()".contains($0) } }
+}

@@ -1,0 +1,68 @@
+/// Why a setting was refused. Its description is one plain sentence that says what to change.
+public enum SettingError: Error, Sendable, Equatable {
+  /// No setting has this name; `nearest` is the valid name closest to it.
+  case unknown(name: String, owner: String, nearest: String?, valid: [String])
+  /// The text is not a value of the setting's kind.
+  case unreadable(name: String, given: String, expected: String)
+  /// The value lies outside the allowed range.
+  case outOfRange(name: String, given: String, allowed: String)
+  /// Two settings, each valid alone, contradict each other.
+  case contradiction(String)
+}
+
+extension SettingError: CustomStringConvertible {
+  /// One sentence: the setting, what was given, what is allowed.
+  public var description: String { sentence() }
+
+  /// The description, with the setting's name as it stands in a section of a recipe.
+  public func sentence(in section: String = "") -> String {
+    let path = section.isEmpty ? "" : section + "."
+    switch self {
+    case .unknown(let name, let owner, let nearest, let valid):
+      let hint =
+        nearest.map { "did you mean '\(path)\($0)'?" }
+        ?? (valid.isEmpty ? "it takes none" : "it takes: \(valid.joined(separator: ", "))")
+      return "\(owner) has no setting '\(path)\(name)'; \(hint)"
+    case .unreadable(let name, let given, let expected):
+      return "\(path)\(name)=\(given) cannot be read: \(path)\(name) takes \(expected)"
+    case .outOfRange(let name, let given, let allowed):
+      return "\(path)\(name)=\(given) is out of range: \(path)\(name) must be \(allowed)"
+    case .contradiction(let sentence):
+      return section.isEmpty ? sentence : "\(section): \(sentence)"
+    }
+  }
+}
+
+/// All the settings that were refused, together, so that one run shows every mistake.
+public struct SettingErrors: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The errors in the order in which the settings were given.
+  public let errors: [SettingError]
+
+  /// Wraps a list of errors.
+  public init(_ errors: [SettingError]) { self.errors = errors }
+
+  /// The errors, one a line.
+  public var description: String { errors.map(\.description).joined(separator: "\n") }
+}
+
+/// The candidate nearest to `name` by edit distance, when it is near enough to be a misspelling.
+public func nearestName(to name: String, among candidates: [String]) -> String? {
+  let typed = Array(name.lowercased())
+  func distance(_ candidate: String) -> Int {
+    let target = Array(candidate.lowercased())
+    var row = Array(0...target.count)
+    for i in typed.indices {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in target.indices {
+        let substitution = diagonal + (typed[i] == target[j] ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
+      }
+    }
+    return row[target.count]
+  }
+  let best = candidates.map { ($0, distance($0)) }.min { $0.1 < $1.1 }
+  guard let best, best.1 <= max(2, typed.count / 3) else { return nil }
+  return best.0
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import DescentTraining
+import Foundation
+
+/// `descent train`
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a recipe.",
+    discussion: """
+      A recipe is a name that `descent recipes` lists, or a YAML file. Any of its keys can be \
+      changed: descent train gpt --set data.path=book.txt --set optimizer.lr=3e-4
+
+      The run is kept in a folder: the resolved recipe, one line of metrics a step, checkpoints. \
+      Ctrl-C ends it after the step, with a checkpoint.
+      """)
+
+  @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
+  var recipe: String
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("Change a key of the recipe.", valueName: "key=value"))
+  var assignments: [String] = []
+
+  @Option(name: .customLong("out"), help: "The run's folder (default: runs/<recipe>-<n>).")
+  var folder: String?
+
+  @Flag(help: "Print nothing but errors and the last line.")
+  var quiet = false
+
+  func run() throws {
+    try reportingErrors {
+      let (name, yaml) = try Self.find(recipe)
+      let trainer = try Trainer(Recipe(yaml: yaml, overrides: assignments))
+      let directory = try RunDirectory(new: folder, name: name)
+      Interrupt.watch()
+      if !quiet { print("training \(name) in \(directory.path)") }
+      let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
+      print(Self.summary(of: result))
+      if result.interrupted {
+        writeError("interrupted after step \(result.steps); weights are in \(result.checkpoint)")
+        throw ExitCode(ExitStatus.interrupted)
+      }
+      if !quiet, let task = trainer.languageModel {
+        print("\nwhat it writes:\n\(try task.sample(tokens: 300, temperature: 0.8))")
+        print("\nmore: descent sample \(directory.path) --prompt \"...\"")
+      }
+    }
+  }
+
+  /// A built-in recipe, or a file.
+  private static func find(_ recipe: String) throws -> (name: String, yaml: String) {
+    if let yaml = BuiltInRecipes.yaml(recipe) { return (recipe, yaml) }
+    let file = URL(fileURLWithPath: recipe)
+    if FileManager.default.fileExists(atPath: recipe) {
+      let text = try String(contentsOf: file, encoding: .utf8)
+      return (file.deletingPathExtension().lastPathComponent, text)
+    }
+    let names = BuiltInRecipes.list.map(\.name).joined(separator: ", ")
+    throw DataError.missingFile(
+      path: recipe, advice: "it is not a built-in recipe either; those are \(names)")
+  }
+
+  private static func summary(of result: TrainingResult) -> String {
+    var parts = ["\(result.steps) steps in \(fixed(result.trainingSeconds, 1)) s"]
+    if let evaluation = result.evaluation {
+      if let accuracy = evaluation.accuracy {
+        parts.append("\(fixed(100 * accuracy, 2)) % of the held-out examples are right")
+      }
+      parts.append("validation loss \(fixed(evaluation.loss, 4))")
+    }
+    return parts.joined(separator: ", ") + "\nweights: \(result.checkpoint)"
+  }
+}

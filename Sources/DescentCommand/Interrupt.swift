@@ -1,0 +1,17 @@
+import Foundation
+import Synchronization
+
+/// Ctrl-C: the first asks the run to end after the step, the second ends the process at once.
+enum Interrupt {
+  private static let count = Atomic<Int>(0)
+
+  /// Whether someone pressed Ctrl-C since ``watch()``.
+  static var requested: Bool { count.load(ordering: .relaxed) > 0 }
+
+  /// Takes over the signal.
+  static func watch() {
+    signal(SIGINT) { _ in
+      if Interrupt.count.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
+    }
+  }
+}

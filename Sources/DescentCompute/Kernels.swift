@@ -1,0 +1,244 @@
+internal import CDescentKernels
+
+/// The loops that are compiled once for each instruction set: serial, over contiguous memory. Callers
+/// cut the work for the threads. An output may be one of the inputs, else they must not overlap.
+///
+/// Each loop has a fixed order of evaluation: results are reproducible on one instruction set.
+package enum Kernels {
+  /// The name of the instruction set in use.
+  package static var instructionSet: String { unsafe String(cString: table.name) }
+
+  /// The names of those that this processor has, best first.
+  package static var available: [String] {
+    var names: [String] = []
+    while let table = unsafe descent_kernels_available(names.count) {
+      unsafe names.append(String(cString: table.pointee.name))
+    }
+    return names
+  }
+
+  /// Uses another instruction set from now on; false when the processor lacks it.
+  @discardableResult
+  package static func select(_ name: String) -> Bool {
+    unsafe descent_kernels_select(name)
+  }
+
+  private static var table: descent_kernels { unsafe descent_kernels_current().pointee }
+}
+
+extension Kernels {
+  /// y[i] = eˣ
+  package static func exp(_ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>)
+  {
+    unsafe table.exp(count, x, y)
+  }
+
+  /// y[i] = tanh x
+  package static func tanh(
+    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.tanh(count, x, y)
+  }
+
+  /// y[i] = 1/(1 + e⁻ˣ)
+  package static func sigmoid(
+    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.sigmoid(count, x, y)
+  }
+
+  /// y[i] = x·σ(x)
+  package static func silu(
+    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.silu(count, x, y)
+  }
+
+  /// y[i] = x·Φ(x)
+  package static func gelu(
+    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.gelu(count, x, y)
+  }
+
+  /// y[i] = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+  package static func geluTanh(
+    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.gelu_tanh(count, x, y)
+  }
+
+  /// dx[i] = f′(x[i])·dy[i]
+  package static func siluBackward(
+    _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+    _ dx: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.silu_backward(count, x, dy, dx)
+  }
+
+  /// dx[i] = f′(x[i])·dy[i]
+  package static func geluBackward(
+    _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+    _ dx: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.gelu_backward(count, x, dy, dx)
+  }
+
+  /// dx[i] = f′(x[i])·dy[i]
+  package static func geluTanhBackward(
+    _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+    _ dx: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.gelu_tanh_backward(count, x, dy, dx)
+  }
+
+  /// y = a + b
+  package static func add(
+    _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.add(count, a, b, y)
+  }
+
+  /// y = a·b
+  package static func multiply(
+    _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.multiply(count, a, b, y)
+  }
+
+  /// y = α·x
+  package static func scale(
+    _ count: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.scale(count, alpha, x, y)
+  }
+
+  /// y += α·x
+  package static func axpy(
+    _ count: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.axpy(count, alpha, x, y)
+  }
+
+  /// each row of y += bias
+  package static func addBias(
+    _ rows: Int, _ count: Int, _ bias: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.add_bias(rows, count, bias, y)
+  }
+
+  /// y += Σ rows of x
+  package static func columnSums(
+    _ rows: Int, _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.column_sums(rows, count, x, y)
+  }
+
+  /// Σ x
+  package static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Double {
+    unsafe table.sum(count, x)
+  }
+
+  /// Σ x²
+  package static func sumOfSquares(_ count: Int, _ x: UnsafePointer<Float>) -> Double {
+    unsafe table.sum_of_squares(count, x)
+  }
+
+  /// Σ a·b
+  package static func dot(_ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>)
+    -> Double
+  {
+    unsafe table.dot(count, a, b)
+  }
+
+  /// NaN when an x is NaN; 0 for n = 0
+  package static func maxMagnitude(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
+    unsafe table.max_magnitude(count, x)
+  }
+
+  /// -1: none
+  package static func firstNonfinite(_ count: Int, _ x: UnsafePointer<Float>) -> Int {
+    unsafe table.first_nonfinite(count, x)
+  }
+
+  /// y[i] = exp(scale·x[i]) / Σ over the first `valid`; 0 beyond.
+  package static func softmax(
+    _ count: Int, _ valid: Int, _ scale: Float, _ x: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.softmax(count, valid, scale, x, y)
+  }
+
+  /// dx = scale·y·(dy − Σ dy·y) over the first `valid`; 0 beyond.
+  package static func softmaxBackward(
+    _ count: Int, _ valid: Int, _ scale: Float, _ y: UnsafePointer<Float>,
+    _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.softmax_backward(count, valid, scale, y, dy, dx)
+  }
+
+  /// log Σ eˣ
+  package static func logSumExp(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
+    unsafe table.log_sum_exp(count, x)
+  }
+
+  /// dx[i] = scale·(exp(x[i] − lse) − [i = target])
+  package static func crossEntropyBackward(
+    _ count: Int, _ x: UnsafePointer<Float>, _ lse: Float, _ target: Int, _ scale: Float,
+    _ dx: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.cross_entropy_backward(count, x, lse, target, scale, dx)
+  }
+
+  /// y = (x − mean)·rstd·gain + bias
+  package static func layerNorm(
+    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?,
+    _ bias: UnsafePointer<Float>?, _ eps: Float, _ y: UnsafeMutablePointer<Float>,
+    _ mean: UnsafeMutablePointer<Float>, _ rstd: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.layer_norm(count, x, gain, bias, eps, y, mean, rstd)
+  }
+
+  ///
+  package static func layerNormBackward(
+    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?,
+    _ dy: UnsafePointer<Float>, _ mean: Float, _ rstd: Float, _ dx: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.layer_norm_backward(count, x, gain, dy, mean, rstd, dx)
+  }
+
+  /// dgain += Σ dy·x̂, dbias += Σ dy over rows
+  package static func layerNormGradients(
+    _ rows: Int, _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+    _ mean: UnsafePointer<Float>, _ rstd: UnsafePointer<Float>,
+    _ dgain: UnsafeMutablePointer<Float>, _ dbias: UnsafeMutablePointer<Float>?
+  ) {
+    unsafe table.layer_norm_gradients(rows, count, x, dy, mean, rstd, dgain, dbias)
+  }
+
+  /// y = x·rstd·gain
+  package static func rmsNorm(
+    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?, _ eps: Float,
+    _ y: UnsafeMutablePointer<Float>, _ rstd: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.rms_norm(count, x, gain, eps, y, rstd)
+  }
+
+  ///
+  package static func rmsNormBackward(
+    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?,
+    _ dy: UnsafePointer<Float>, _ rstd: Float, _ dx: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.rms_norm_backward(count, x, gain, dy, rstd, dx)
+  }
+
+  ///
+  package static func rmsNormGradients(
+    _ rows: Int, _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+    _ rstd: UnsafePointer<Float>, _ dgain: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.rms_norm_gradients(rows, count, x, dy, rstd, dgain)
+  }
+}

@@ -1,0 +1,94 @@
+internal import CDescentKernels
+internal import Foundation
+
+/// What the package computes on, and how fast it is.
+public enum Machine {
+  /// The processor's name.
+  public static var processor: String {
+    #if canImport(Darwin)
+      var size = 0
+      unsafe sysctlbyname("machdep.cpu.brand_string", nil, &size, nil, 0)
+      var name = [CChar](repeating: 0, count: max(size, 1))
+      unsafe sysctlbyname("machdep.cpu.brand_string", &name, &size, nil, 0)
+      return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    #else
+      let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+      let line = lines.split(separator: "\n").first { $0.hasPrefix("model name") }
+      let name = line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+      return name ?? "unknown"
+    #endif
+  }
+
+  /// The threads that share the work.
+  public static var threads: Int { ThreadPool.shared.threads }
+
+  /// Sets the threads that share the work, 1 to 256. No result depends on it.
+  public static func setThreads(_ count: Int) { ThreadPool.shared.setThreads(count) }
+
+  /// The instruction set that the hottest loops were chosen for.
+  public static var instructionSet: String { Kernels.instructionSet }
+
+  /// The BLAS in use, or why there is none.
+  public static var blas: String {
+    guard descent_blas_found() else {
+      return unsafe "none: \(String(cString: descent_blas_problem())); built-in products"
+    }
+    return unsafe """
+      \(String(cString: descent_blas_name())) (\(String(cString: descent_blas_path())))
+      """
+  }
+
+  /// Why the library that DESCENT_BLAS names is not in use; nil when all is well.
+  public static var blasProblem: String? {
+    descent_blas_failed() ? unsafe String(cString: descent_blas_problem()) : nil
+  }
+
+  /// The speed of copying large arrays with all threads, in 10⁹ bytes read and written a second.
+  public static func measureCopyBandwidth(seconds: Double = 0.5) -> Double {
+    let count = 1 << 24
+    let source = [Float](repeating: 1, count: count)
+    var target = [Float](repeating: 0, count: count)
+    return unsafe source.withUnsafeBufferPointer { source in
+      unsafe target.withUnsafeMutableBufferPointer { target in
+        let (from, to) = unsafe (source.baseAddress!, Shared(target.baseAddress!))
+        let passes = measure(seconds) {
+          ThreadPool.shared.forEachChunk(of: count, size: 1 << 16) { range in
+            unsafe to[range].baseAddress!.update(
+              from: from + range.lowerBound, count: range.count)
+          }
+        }
+        return passes * 2 * 4 * Double(count) / 1e9
+      }
+    }
+  }
+
+  /// The speed of a product of two matrices of the given size with all threads, in 10⁹ operations
+  /// a second.
+  public static func measureMultiply(size n: Int = 768, seconds: Double = 0.5) -> Double {
+    let a = [Float](repeating: 1, count: n * n)
+    var c = a
+    return unsafe a.withUnsafeBufferPointer { a in
+      unsafe c.withUnsafeMutableBufferPointer { c in
+        let (a, c) = (a.baseAddress!, c.baseAddress!)
+        let passes = measure(seconds) {
+          unsafe MatrixProduct.multiply(
+            m: n, n: n, k: n, a: a, lda: n, b: a, ldb: n, c: c, ldc: n)
+        }
+        return passes * 2 * Double(n * n * n) / 1e9
+      }
+    }
+  }
+
+  /// How often `body` runs in a second, by its fastest run.
+  private static func measure(_ seconds: Double, _ body: () -> Void) -> Double {
+    body()
+    let start = ContinuousClock.now
+    var best = Double.infinity
+    repeat {
+      let begin = ContinuousClock.now
+      body()
+      best = min(best, begin.duration(to: .now) / .seconds(1))
+    } while start.duration(to: .now) < .seconds(seconds)
+    return 1 / best
+  }
+}

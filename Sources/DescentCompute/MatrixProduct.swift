@@ -1,0 +1,193 @@
+internal import CDescentKernels
+internal import Synchronization
+
+/// Products of row-major matrices, C ← α·op(A)·op(B) + β·C.
+///
+/// op(A) is m × k and op(B) is k × n; `transA` says that A is stored k × m, `transB` that B is
+/// stored n × k. `lda`, `ldb` and `ldc` are the distances between the starts of stored rows.
+/// C is not read when β = 0.
+package enum MatrixProduct {
+  package enum Backend: Int, Sendable, CaseIterable {
+    case builtIn
+    case blas
+  }
+
+  private static let chosen = Atomic<Int>(
+    (descent_blas_found() ? Backend.blas : Backend.builtIn).rawValue)
+
+  /// What computes a tile: the BLAS when one is found, else the built-in kernels. Setting `blas`
+  /// has no effect where none is found.
+  package static var backend: Backend {
+    get { Backend(rawValue: chosen.load(ordering: .relaxed)) ?? .builtIn }
+    set {
+      if newValue == .builtIn || descent_blas_found() {
+        chosen.store(newValue.rawValue, ordering: .relaxed)
+      }
+    }
+  }
+
+  /// The product, computed by all threads in tiles of C whose shape follows from m, n and k alone.
+  package static func multiply(
+    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int,
+    beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int
+  ) {
+    let tile = Tile(m: m, n: n, k: k)
+    let across = (n + tile.columns - 1) / tile.columns
+    let count = across * ((m + tile.rows - 1) / tile.rows)
+    let (a, b, c) = unsafe (Shared(mutating: a), Shared(mutating: b), Shared(c))
+    ThreadPool.shared.run(count) { t in
+      let i = t / across * tile.rows
+      let j = t % across * tile.columns
+      unsafe multiplySerial(
+        transA: transA, transB: transB,
+        m: min(tile.rows, m - i), n: min(tile.columns, n - j), k: k,
+        alpha: alpha, a: a.pointer + (transA ? i : i * lda), lda: lda,
+        b: b.pointer + (transB ? j * ldb : j), ldb: ldb,
+        beta: beta, c: c.pointer + i * ldc + j, ldc: ldc)
+    }
+  }
+
+  /// The product, computed by the calling thread: for use inside tasks.
+  package static func multiplySerial(
+    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int,
+    beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int
+  ) {
+    guard m > 0, n > 0 else { return }
+    if k > 0, chosen.load(ordering: .relaxed) == Backend.blas.rawValue {
+      unsafe descent_blas_multiply(
+        transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    } else {
+      unsafe descent_kernels_current().pointee.matrix_multiply(
+        transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    }
+  }
+
+  /// `batch` products of the same shape; matrix i of each operand starts i strides after the first.
+  /// A stride of 0 uses one A or B for all.
+  package static func multiplyBatched(
+    batch: Int, transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, strideA: Int,
+    b: UnsafePointer<Float>, ldb: Int, strideB: Int,
+    beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int, strideC: Int
+  ) {
+    let (a, b, c) = unsafe (Shared(mutating: a), Shared(mutating: b), Shared(c))
+    ThreadPool.shared.run(batch) { i in
+      unsafe multiplySerial(
+        transA: transA, transB: transB, m: m, n: n, k: k,
+        alpha: alpha, a: a.pointer + i * strideA, lda: lda, b: b.pointer + i * strideB, ldb: ldb,
+        beta: beta, c: c.pointer + i * strideC, ldc: ldc)
+    }
+  }
+}
+
+/// The part of C that one task computes: by shape alone, so that results never depend on threads.
+struct Tile {
+  let rows: Int
+  let columns: Int
+
+  init(m: Int, n: Int, k: Int) {
+    // Small products are not worth a second thread.
+    guard m * n * k > 64 * 64 * 64 else {
+      (rows, columns) = (max(m, 1), max(n, 1))
+      return
+    }
+    columns = Self.part(of: n, atMost: 256, multipleOf: 32)
+    rows = Self.part(of: m, atMost: 168, multipleOf: 14)
+  }
+
+  /// The size of the equal parts of `length`, each at most `limit` long.
+  private static func part(of length: Int, atMost limit: Int, multipleOf unit: Int) -> Int {
+    let parts = (length + limit - 1) / limit
+    let size = (length + parts - 1) / parts
+    return (size + unit - 1) / unit * unit
+  }
+}
+
+// MARK: - Checked matrices
+
+extension MatrixProduct {
+  /// The product of contiguous matrices (row length = number of columns), by all threads.
+  package static func multiply(
+    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: Float = 1, a: Span<Float>, b: Span<Float>, beta: Float = 0,
+    c: inout MutableSpan<Float>
+  ) {
+    precondition(a.count == m * k && b.count == k * n && c.count == m * n)
+    guard !c.isEmpty else { return }
+    unsafe withPointers(a, b, &c) { a, b, c in
+      unsafe multiply(
+        transA: transA, transB: transB, m: m, n: n, k: k,
+        alpha: alpha, a: a, lda: max(transA ? m : k, 1), b: b, ldb: max(transB ? k : n, 1),
+        beta: beta, c: c, ldc: n)
+    }
+  }
+
+  /// The product of contiguous matrices (row length = number of columns), by the calling thread.
+  package static func multiplySerial(
+    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: Float = 1, a: Span<Float>, b: Span<Float>, beta: Float = 0,
+    c: inout MutableSpan<Float>
+  ) {
+    precondition(a.count == m * k && b.count == k * n && c.count == m * n)
+    guard !c.isEmpty else { return }
+    unsafe withPointers(a, b, &c) { a, b, c in
+      unsafe multiplySerial(
+        transA: transA, transB: transB, m: m, n: n, k: k,
+        alpha: alpha, a: a, lda: max(transA ? m : k, 1), b: b, ldb: max(transB ? k : n, 1),
+        beta: beta, c: c, ldc: n)
+    }
+  }
+
+  /// The product of contiguous matrices in double precision, by the calling thread.
+  package static func multiplySerial(
+    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: Double = 1, a: Span<Double>, b: Span<Double>, beta: Double = 0,
+    c: inout MutableSpan<Double>
+  ) {
+    precondition(a.count == m * k && b.count == k * n && c.count == m * n)
+    // Rows of C grow by rows of op(B), so that the inner loop is over neighbours; a transposed B
+    // is copied out a block of rows at a time.
+    let depth = min(k, 64)
+    var rows = [Double](repeating: 0, count: transB ? depth * n : 0)
+    for i in 0..<(m * n) { c[i] = beta == 0 ? 0 : beta * c[i] }
+    var p0 = 0
+    while p0 < k {
+      let p1 = min(k, p0 + depth)
+      if transB {
+        for p in p0..<p1 {
+          for j in 0..<n { rows[(p - p0) * n + j] = b[j * k + p] }
+        }
+      }
+      for i in 0..<m {
+        for p in p0..<p1 {
+          let x = alpha * a[transA ? p * m + i : i * k + p]
+          let start = (p - p0) * n
+          if transB {
+            for j in 0..<n { c[i * n + j] += x * rows[start + j] }
+          } else {
+            for j in 0..<n { c[i * n + j] += x * b[p * n + j] }
+          }
+        }
+      }
+      p0 = p1
+    }
+  }
+
+  /// Calls `body` with the starts of the spans; an empty span gives a pointer that is not read.
+  @unsafe
+  private static func withPointers(
+    _ a: Span<Float>, _ b: Span<Float>, _ c: inout MutableSpan<Float>,
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    unsafe c.withUnsafeMutableBufferPointer { c in
+      unsafe a.withUnsafeBufferPointer { a in
+        unsafe b.withUnsafeBufferPointer { b in
+          let c = c.baseAddress!
+          unsafe body(a.baseAddress ?? UnsafePointer(c), b.baseAddress ?? UnsafePointer(c), c)
+        }
+      }
+    }
+  }
+}

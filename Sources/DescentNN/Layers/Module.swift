@@ -1,0 +1,71 @@
+/// A part of a model: it names what it holds, in the order in which PyTorch would.
+public protocol Module: AnyObject {
+  /// The parameters, buffers and modules that this one holds.
+  var members: [Member] { get }
+}
+
+/// Something that a module holds, under the name that saved weights give it.
+public enum Member {
+  /// Weights.
+  case parameter(String, Parameter)
+  /// Numbers that are saved but not trained.
+  case buffer(String, Buffer)
+  /// A part with members of its own.
+  case module(String, any Module)
+
+  /// Weights that a module may lack.
+  static func optional(_ name: String, _ parameter: Parameter?) -> [Member] {
+    parameter.map { [.parameter(name, $0)] } ?? []
+  }
+}
+
+extension Module {
+  /// All parameters with their dotted paths; one that several modules share is named once.
+  public var namedParameters: [(name: String, parameter: Parameter)] {
+    var found: [(name: String, parameter: Parameter)] = []
+    var seen: Set<ObjectIdentifier> = []
+    visit { path, member in
+      if case .parameter(_, let parameter) = member,
+        seen.insert(ObjectIdentifier(parameter)).inserted
+      {
+        found.append((path, parameter))
+      }
+    }
+    return found
+  }
+
+  /// All parameters.
+  public var parameters: [Parameter] { namedParameters.map(\.parameter) }
+
+  /// All buffers with their dotted paths.
+  public var namedBuffers: [(name: String, buffer: Buffer)] {
+    var found: [(name: String, buffer: Buffer)] = []
+    visit { path, member in
+      if case .buffer(_, let buffer) = member { found.append((path, buffer)) }
+    }
+    return found
+  }
+
+  /// The number of weights.
+  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
+
+  /// Gives parameters and buffers their paths as names; models call it when they are complete.
+  public func assignNames() {
+    for (name, parameter) in namedParameters { parameter.name = name }
+    for (name, buffer) in namedBuffers { buffer.name = name }
+  }
+
+  /// Forgets all gradients.
+  public func clearGradients() {
+    for parameter in parameters { parameter.clearGradient() }
+  }
+
+  private func visit(_ path: String = "", _ body: (String, Member) -> Void) {
+    for member in members {
+      switch member {
+      case .parameter(let name, _), .buffer(let name, _): body(path + name, member)
+      case .module(let name, let module): module.visit(path + name + ".", body)
+      }
+    }
+  }
+}

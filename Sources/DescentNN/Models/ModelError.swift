@@ -1,0 +1,43 @@
+/// A model that cannot be built or run as asked.
+public enum ModelError: Error, Equatable, CustomStringConvertible {
+  /// A size that must be at least 1.
+  case notPositive(name: String, value: Int)
+  /// A probability outside 0 ..< 1.
+  case notProbability(Float)
+  /// A width that the number of heads does not divide.
+  case indivisible(width: Int, heads: Int)
+  /// Nothing to continue.
+  case emptyPrompt
+  /// A token that the model does not know.
+  case tokenOutside(Int, vocabulary: Int)
+  /// An image too small for the poolings of a model.
+  case imageTooSmall(height: Int, width: Int, poolings: Int)
+
+  /// What is wrong and what to do, in a sentence.
+  public var description: String {
+    switch self {
+    case .notPositive(let name, let value):
+      "The model's \(name) is \(value); it must be at least 1."
+    case .notProbability(let value):
+      "The model's dropout is \(value); it must be at least 0 and below 1."
+    case .indivisible(let width, let heads):
+      "The model's width \(width) cannot be divided among \(heads) heads; "
+        + "choose a multiple of \(heads)."
+    case .emptyPrompt:
+      "There is nothing to continue: the prompt must hold at least one token."
+    case .tokenOutside(let token, let vocabulary):
+      "The token \(token) is outside the model's vocabulary of \(vocabulary) tokens."
+    case .imageTooSmall(let height, let width, let poolings):
+      "An image of \(height) × \(width) is too small for \(poolings) poolings by two; "
+        + "give fewer channels."
+    }
+  }
+
+  static func requirePositive(_ sizes: [(String, Int)]) throws(ModelError) {
+    for (name, value) in sizes where value < 1 { throw .notPositive(name: name, value: value) }
+  }
+
+  static func requireProbability(_ value: Float) throws(ModelError) {
+    guard value >= 0 && value < 1 else { throw .notProbability(value) }
+  }
+}

@@ -1,0 +1,90 @@
+internal import DescentCompute
+
+// Functions that need an exponential, element by element.
+
+extension Tensor {
+  /// y = value(x) and dx = derivative(x or y, dy), by chunks of elements.
+  private func applying(
+    _ value: @escaping (_ x: Elements, _ y: MutableElements) -> Void, keepsOutput: Bool = false,
+    _ derivative: @escaping (_ kept: Elements, _ dy: Elements, _ dx: MutableElements) -> Void
+  ) -> Tensor {
+    let y = Tensor(uninitialized: shape)
+    let (xs, ys) = (elements, y.freshElements)
+    inChunks(of: count) { value(xs[$0], ys[$0]) }
+    return record(y, from: self) { [kept = keepsOutput ? y : detached] dy, d in
+      let dx = Tensor(uninitialized: dy.shape)
+      let (kept, dys, dxs) = (kept.elements, dy.elements, dx.freshElements)
+      inChunks(of: dy.count) { derivative(kept[$0], dys[$0], dxs[$0]) }
+      d.add(to: 0, dx)
+    }
+  }
+
+  /// eˣ.
+  public func exp() -> Tensor {
+    applying(
+      { x, y in RowKernels.exp(x, y) }, keepsOutput: true,
+      { y, dy, dx in
+        for i in 0..<y.count { dx[i] = dy[i] * y[i] }
+      })
+  }
+
+  /// The hyperbolic tangent.
+  public func tanh() -> Tensor {
+    applying(
+      { x, y in RowKernels.tanh(x, y) }, keepsOutput: true,
+      { y, dy, dx in
+        for i in 0..<y.count { dx[i] = dy[i] * (1 - y[i] * y[i]) }
+      })
+  }
+
+  /// σ(x) = 1 / (1 + e⁻ˣ).
+  public func sigmoid() -> Tensor {
+    applying(
+      { x, y in RowKernels.sigmoid(x, y) }, keepsOutput: true,
+      { y, dy, dx in
+        for i in 0..<y.count { dx[i] = dy[i] * (y[i] * (1 - y[i])) }
+      })
+  }
+
+  /// The Gaussian error linear unit.
+  ///
+  /// ```
+  /// y = x·Φ(x) = x/2 · (1 + erf(x/√2))        y′ = Φ(x) + x·φ(x)
+  /// ```
+  public func gelu() -> Tensor {
+    applying({ x, y in RowKernels.gelu(x, y) }, { x, dy, dx in RowKernels.geluBackward(x, dy, dx) })
+  }
+
+  /// The tanh approximation of the Gaussian error linear unit, as in GPT-2.
+  ///
+  /// ```
+  /// y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))
+  /// ```
+  public func geluTanh() -> Tensor {
+    applying(
+      { x, y in RowKernels.geluTanh(x, y) }, { x, dy, dx in RowKernels.geluTanhBackward(x, dy, dx) })
+  }
+
+  /// The sigmoid linear unit (swish).
+  ///
+  /// ```
+  /// y = x·σ(x)        y′ = σ(x)·(1 + x·(1 − σ(x)))
+  /// ```
+  public func silu() -> Tensor {
+    applying({ x, y in RowKernels.silu(x, y) }, { x, dy, dx in RowKernels.siluBackward(x, dy, dx) })
+  }
+
+  /// The gated unit of SwiGLU layers.
+  ///
+  /// ```
+  /// y = silu(x)·gate
+  /// ```
+  ///
+  /// - Parameter gate: A tensor of the same shape.
+  public func swiGLU(_ gate: Tensor) -> Tensor {
+    check(
+      shape == gate.shape,
+      "SwiGLU needs two tensors of one shape, not \(shape) and \(gate.shape)")
+    return silu() * gate
+  }
+}

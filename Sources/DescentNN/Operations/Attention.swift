@@ -1,0 +1,149 @@
+internal import DescentCompute
+
+// The queries that one pass of attention treats: their scores stay in the cache, and with a causal
+// mask the keys after the last of them are never touched.
+private let queryBlock = 64
+
+/// The sizes of an attention and where its parts lie in memory.
+private struct AttentionShape {
+  let batch: Int
+  let time: Int
+  let heads: Int
+  let head: Int
+  let causal: Bool
+
+  var width: Int { heads * head }
+  var blocks: Int { (time + queryBlock - 1) / queryBlock }
+
+  func queries(_ block: Int) -> Range<Int> {
+    block * queryBlock..<min(time, (block + 1) * queryBlock)
+  }
+
+  /// The keys that the queries of a block look at.
+  func keys(_ block: Int) -> Int { causal ? queries(block).upperBound : time }
+
+  /// The keys that one query looks at.
+  func keys(ofQuery query: Int) -> Int { causal ? query + 1 : time }
+
+  /// Where the scores of a block start within those of a head.
+  func offset(_ block: Int) -> Int {
+    (0..<block).reduce(0) { $0 + queries($1).count * keys($1) }
+  }
+
+  /// The scores of one head.
+  var scores: Int { offset(blocks) }
+
+  /// The element of the dropout mask for the first score of a block of a head.
+  func maskStart(_ task: Int, _ block: Int) -> Int { task * scores + offset(block) }
+
+  /// Part 0 (queries), 1 (keys) or 2 (values) of a head in x of shape [batch, time, 3·width].
+  func start(_ part: Int, _ b: Int, _ h: Int) -> Int {
+    b * time * 3 * width + part * width + h * head
+  }
+}
+
+/// A copy of softmax weights with some dropped; nil when none are.
+private func dropped(_ p: Elements, _ start: Int, _ mask: DropoutMask?) -> Tensor? {
+  guard let mask else { return nil }
+  let kept = Tensor(uninitialized: [p.count])
+  kept.freshElements.copy(p)
+  mask.apply(to: kept.freshElements, from: start)
+  return kept
+}
+
+extension Tensor {
+  /// Multi-head self-attention from queries, keys and values that lie side by side.
+  ///
+  /// ```
+  /// y = softmax(q·kᵀ/√d)·v        for every head of size d = C / heads
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - heads: The number of heads, a divisor of C. This tensor has shape [batch, time, 3·C].
+  ///   - causal: Whether a position looks only at itself and what is before it; true by default.
+  ///   - dropout: Which weights of the softmax are dropped; nil for none.
+  /// - Returns: A tensor of shape [batch, time, C].
+  public func attention(
+    heads: Int, causal: Bool = true, dropout: DropoutMask? = nil
+  ) -> Tensor {
+    check(
+      rank == 3 && shape[2] % (3 * heads) == 0,
+      "attention with \(heads) heads needs a shape [batch, time, 3·width] with a width that "
+        + "\(heads) divides, not \(shape)")
+    let s = AttentionShape(
+      batch: shape[0], time: shape[1], heads: heads, head: shape[2] / 3 / heads, causal: causal)
+    let y = Tensor(uninitialized: [s.batch, s.time, s.width])
+    let probabilities = Tensor(uninitialized: [s.batch, heads, s.scores])
+    let (xs, ys, ps) = (elements, y.freshElements, probabilities.freshElements)
+    let (wide, scale) = (3 * s.width, 1 / Float(s.head).root)
+    inParallel(s.batch * heads) { task in
+      let (b, h) = (task / heads, task % heads)
+      let k = Matrix(xs.from(s.start(1, b, h)), stride: wide)
+      let v = Matrix(xs.from(s.start(2, b, h)), stride: wide)
+      for block in 0..<s.blocks {
+        let (queries, keys) = (s.queries(block), s.keys(block))
+        let q = Matrix(xs.from(s.start(0, b, h) + queries.lowerBound * wide), stride: wide)
+        let p = ps.row(task, s.scores)[s.offset(block)..<s.offset(block + 1)]
+        multiplySerial(
+          q, k.transposed, queries.count, keys, s.head, into: p, stride: keys, adds: false)
+        for i in 0..<queries.count {
+          let row = p.row(i, keys)
+          let seen = s.keys(ofQuery: queries.lowerBound + i)
+          RowKernels.softmax(row.reading, valid: seen, scale: scale, row)
+        }
+        let kept = dropped(p.reading, s.maskStart(task, block), dropout)
+        multiplySerial(
+          Matrix(kept?.elements ?? p.reading, stride: keys), v, queries.count, s.head, keys,
+          into: ys.from((b * s.time + queries.lowerBound) * s.width + h * s.head),
+          stride: s.width, adds: false)
+      }
+    }
+    return record(y, from: self) { [x = detached] dy, d in
+      d.write(to: 0) { dx, adds in
+        let (xs, ps, dys) = (x.elements, probabilities.elements, dy.elements)
+        let scratch = Tensor(uninitialized: [s.batch * heads, queryBlock * s.time])
+        let scratches = scratch.freshElements
+        inParallel(s.batch * heads) { task in
+          let (b, h) = (task / heads, task % heads)
+          let k = Matrix(xs.from(s.start(1, b, h)), stride: wide)
+          let v = Matrix(xs.from(s.start(2, b, h)), stride: wide)
+          let dk = dx.from(s.start(1, b, h))
+          let dv = dx.from(s.start(2, b, h))
+          // The last block reaches all keys, so that it can overwrite what others then add to.
+          for block in (0..<s.blocks).reversed() {
+            let (queries, keys) = (s.queries(block), s.keys(block))
+            let start = queries.lowerBound * wide
+            let q = Matrix(xs.from(s.start(0, b, h) + start), stride: wide)
+            let dy = Matrix(
+              dys.from((b * s.time + queries.lowerBound) * s.width + h * s.head), stride: s.width)
+            let p = ps.row(task, s.scores)[s.offset(block)..<s.offset(block + 1)]
+            let ds = scratches.row(task, queryBlock * s.time)[0..<queries.count * keys]
+            let addsHere = adds || block != s.blocks - 1
+            // dv = pᵀ·dy and dp = dy·vᵀ, both with the dropped weights as zeros
+            let kept = dropped(p, s.maskStart(task, block), dropout)
+            multiplySerial(
+              Matrix(kept?.elements ?? p, stride: keys, transposed: true), dy, keys, s.head, queries.count, into: dv,
+              stride: wide, adds: addsHere)
+            multiplySerial(
+              dy, v.transposed, queries.count, keys, s.head, into: ds, stride: keys, adds: false)
+            dropout?.apply(to: ds, from: s.maskStart(task, block))
+            // ds = p·(dp − Σ dp·p)/√d
+            for i in 0..<queries.count {
+              let seen = s.keys(ofQuery: queries.lowerBound + i)
+              let row = ds.row(i, keys)
+              RowKernels.softmaxBackward(
+                p.row(i, keys), row.reading, valid: seen, scale: scale, row)
+            }
+            // dq = ds·k and dk = dsᵀ·q
+            multiplySerial(
+              Matrix(ds.reading, stride: keys), k, queries.count, s.head, keys,
+              into: dx.from(s.start(0, b, h) + start), stride: wide, adds: adds)
+            multiplySerial(
+              Matrix(ds.reading, stride: keys, transposed: true), q, keys, s.head, queries.count,
+              into: dk, stride: wide, adds: addsHere)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,206 @@
+/// The sizes of a two-dimensional convolution.
+private struct ConvolutionShape {
+  let batch: Int
+  let channels: Int
+  let height: Int
+  let width: Int
+  let outputs: Int
+  let kernelHeight: Int
+  let kernelWidth: Int
+  let stride: Int
+  let padding: Int
+  let dilation: Int
+  let groups: Int
+  let outHeight: Int
+  let outWidth: Int
+
+  init(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, stride: Int, padding: Int, dilation: Int,
+    groups: Int
+  ) {
+    check(
+      x.rank == 4 && weight.rank == 4 && groups > 0 && stride > 0 && dilation > 0 && padding >= 0
+        && x.shape[1] == weight.shape[1] * groups && weight.shape[0] % groups == 0
+        && (bias == nil || bias!.shape == [weight.shape[0]]),
+      "a convolution with \(groups) groups cannot apply a weight of shape \(weight.shape) to "
+        + "images of shape \(x.shape)")
+    (batch, channels, height, width) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    outputs = weight.shape[0]
+    (kernelHeight, kernelWidth) = (weight.shape[2], weight.shape[3])
+    (self.stride, self.padding, self.dilation, self.groups) = (stride, padding, dilation, groups)
+    outHeight = (height + 2 * padding - dilation * (kernelHeight - 1) - 1) / stride + 1
+    outWidth = (width + 2 * padding - dilation * (kernelWidth - 1) - 1) / stride + 1
+    check(
+      height + 2 * padding > dilation * (kernelHeight - 1)
+        && width + 2 * padding > dilation * (kernelWidth - 1),
+      "a kernel of shape \(weight.shape) is larger than images of shape \(x.shape)")
+  }
+
+  /// The pixels of a result.
+  var places: Int { outHeight * outWidth }
+  /// The elements that make one pixel of a result.
+  var patch: Int { channels / groups * kernelHeight * kernelWidth }
+  var imageSize: Int { channels * height * width }
+  var groupSize: Int { imageSize / groups }
+  var resultSize: Int { outputs * places }
+  var groupOutputs: Int { outputs / groups }
+
+  /// Whether the patches are the pixels themselves.
+  var isPointwise: Bool { kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == 0 }
+
+  /// The outputs whose kernel element at `offset` lies within a line of `size` pixels.
+  @inline(__always)
+  func inside(_ offset: Int, _ size: Int, _ outputs: Int) -> Range<Int> {
+    let shift = offset * dilation - padding
+    let first = shift >= 0 ? 0 : (-shift + stride - 1) / stride
+    let end = size - shift <= 0 ? 0 : (size - shift - 1) / stride + 1
+    return min(first, outputs)..<max(min(first, outputs), min(end, outputs))
+  }
+
+  /// The patches of an image's group as columns: [patch, places].
+  func gather(_ image: Elements, into columns: MutableElements) {
+    forEachRow { c, ky, kx, row in
+      let (rows, places) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
+      for oy in 0..<outHeight {
+        let to = columns.from((row * outHeight + oy) * outWidth)[0..<outWidth]
+        if !rows.contains(oy) {
+          to.fill(0)
+          continue
+        }
+        let from = image.row(
+          c * height + oy * stride + ky * dilation - padding, width)
+        let shift = kx * dilation - padding
+        for ox in 0..<places.lowerBound { to[ox] = 0 }
+        if stride == 1 {
+          for ox in places { to[ox] = from[ox + shift] }
+        } else {
+          for ox in places { to[ox] = from[ox * stride + shift] }
+        }
+        for ox in places.upperBound..<outWidth { to[ox] = 0 }
+      }
+    }
+  }
+
+  /// Adds the columns to the pixels that they came from.
+  func scatter(_ columns: Elements, into image: MutableElements) {
+    forEachRow { c, ky, kx, row in
+      let (rows, places) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
+      for oy in rows {
+        let from = columns.from((row * outHeight + oy) * outWidth)[0..<outWidth]
+        let to = image.row(c * height + oy * stride + ky * dilation - padding, width)
+        let shift = kx * dilation - padding
+        if stride == 1 {
+          for ox in places { to[ox + shift] += from[ox] }
+        } else {
+          for ox in places { to[ox * stride + shift] += from[ox] }
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func forEachRow(_ body: (_ c: Int, _ ky: Int, _ kx: Int, _ row: Int) -> Void) {
+    var row = 0
+    for c in 0..<channels / groups {
+      for ky in 0..<kernelHeight {
+        for kx in 0..<kernelWidth {
+          body(c, ky, kx, row)
+          row += 1
+        }
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// A two-dimensional convolution (cross-correlation, as everywhere in deep learning).
+  ///
+  /// ```
+  /// y[o, i, j] = b[o] + Σ w[o, c, k, l] · x[c, i·stride + k·dilation − padding, j·… + l·… − …]
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - weight: w, of shape [outputs, inputs / groups, height, width].
+  ///   - bias: b, of shape [outputs], or nil for none.
+  ///   - stride: The step of the kernel.
+  ///   - padding: The zeros around the image.
+  ///   - dilation: The distance of the kernel's elements.
+  ///   - groups: The groups of channels that do not mix.
+  /// - Returns: A tensor of shape [batch, outputs, ..., ...]; this one has shape [batch, inputs,
+  ///   height, width].
+  public func conv2d(
+    _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
+    groups: Int = 1
+  ) -> Tensor {
+    let s = ConvolutionShape(
+      self, weight, bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    let y = Tensor(uninitialized: [s.batch, s.outputs, s.outHeight, s.outWidth])
+    let (xs, ws, bs, ys) = (elements, weight.elements, bias?.elements, y.freshElements)
+    inParallel(s.batch) { n in
+      let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+      let y = ys.row(n, s.resultSize)
+      if let bs {
+        for o in 0..<s.outputs { y.row(o, s.places).fill(bs[o]) }
+      }
+      for g in 0..<groups {
+        let image = xs.row(n * groups + g, s.groupSize)
+        if let columns { s.gather(image, into: columns.freshElements) }
+        multiplySerial(
+          Matrix(ws.row(g, s.groupOutputs * s.patch), stride: s.patch),
+          Matrix(columns?.elements ?? image, stride: s.places), s.groupOutputs, s.places, s.patch,
+          into: y.row(g, s.groupOutputs * s.places), stride: s.places, adds: bs != nil)
+      }
+    }
+    let operands = bias.map { [self, weight, $0] } ?? [self, weight]
+    return recorded(y, from: operands) {
+      [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
+      let (xs, ws, dys) = (x.elements, w.elements, dy.elements)
+      d.write(to: 0) { dx, adds in
+        inParallel(s.batch) { n in
+          let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+          for g in 0..<groups {
+            let dx = dx.row(n * groups + g, s.groupSize)
+            // The gradient of the patches is wᵀ·dy.
+            multiplySerial(
+              Matrix(ws.row(g, s.groupOutputs * s.patch), stride: s.patch, transposed: true),
+              Matrix(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
+              s.patch, s.places, s.groupOutputs, into: columns?.freshElements ?? dx,
+              stride: s.places, adds: columns == nil && adds)
+            if let columns {
+              if !adds { dx.fill(0) }
+              s.scatter(columns.elements, into: dx)
+            }
+          }
+        }
+      }
+      d.write(to: 1) { dw, adds in
+        // Images in at most 16 blocks, each with a sum of its own.
+        let size = (s.batch + 15) / 16
+        let blocks = (s.batch + size - 1) / size
+        let sums = Tensor(uninitialized: [blocks, w.count])
+        let allSums = sums.freshElements
+        inParallel(blocks) { b in
+          let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+          let images = b * size..<Swift.min(s.batch, (b + 1) * size)
+          for n in images {
+            for g in 0..<groups {
+              let image = xs.row(n * groups + g, s.groupSize)
+              if let columns { s.gather(image, into: columns.freshElements) }
+              // dw = dy·patchesᵀ
+              multiplySerial(
+                Matrix(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
+                Matrix(columns?.elements ?? image, stride: s.places, transposed: true),
+                s.groupOutputs, s.patch, s.places,
+                into: allSums.row(b, w.count).row(g, s.groupOutputs * s.patch), stride: s.patch,
+                adds: n != images.lowerBound)
+            }
+          }
+        }
+        combineRows(allSums.reading, rows: blocks, columns: w.count, into: dw, adds: adds)
+      }
+      if hasBias {
+        d.add(to: 2, dy.reduced(over: [0, 2, 3]))
+      }
+    }
+  }
+}

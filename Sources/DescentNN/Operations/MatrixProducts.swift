@@ -1,0 +1,191 @@
+internal import DescentCompute
+
+/// A matrix in memory: `rows` × `columns` as the product reads it, possibly stored transposed, with
+/// `stride` elements from one stored row to the next.
+struct Matrix {
+  let elements: Elements
+  let stride: Int
+  let isTransposed: Bool
+
+  init(_ elements: Elements, stride: Int, transposed: Bool = false) {
+    self.elements = elements
+    self.stride = stride
+    isTransposed = transposed
+  }
+
+  /// The same memory read the other way.
+  var transposed: Matrix { Matrix(elements, stride: stride, transposed: !isTransposed) }
+}
+
+/// C (m×n) = scale · A (m×k) · B (k×n), or added to C, on all threads.
+func multiply(
+  _ a: Matrix, _ b: Matrix, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
+  into c: MutableElements, stride: Int, adds: Bool
+) {
+  checkBounds(a, b, m, n, k, c, stride)
+  unsafe MatrixProduct.multiply(
+    transA: a.isTransposed, transB: b.isTransposed, m: m, n: n, k: k,
+    alpha: scale, a: a.elements.base, lda: a.stride, b: b.elements.base, ldb: b.stride,
+    beta: adds ? 1 : 0, c: c.base, ldc: stride)
+}
+
+/// C (m×n) = scale · A (m×k) · B (k×n), or added to C, on the calling thread.
+func multiplySerial(
+  _ a: Matrix, _ b: Matrix, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
+  into c: MutableElements, stride: Int, adds: Bool
+) {
+  checkBounds(a, b, m, n, k, c, stride)
+  unsafe MatrixProduct.multiplySerial(
+    transA: a.isTransposed, transB: b.isTransposed, m: m, n: n, k: k,
+    alpha: scale, a: a.elements.base, lda: a.stride, b: b.elements.base, ldb: b.stride,
+    beta: adds ? 1 : 0, c: c.base, ldc: stride)
+}
+
+/// The operands reach no further than their memory.
+private func checkBounds(
+  _ a: Matrix, _ b: Matrix, _ m: Int, _ n: Int, _ k: Int, _ c: MutableElements, _ stride: Int
+) {
+  func reach(_ rows: Int, _ columns: Int, _ stride: Int) -> Int {
+    rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns
+  }
+  precondition(
+    (a.isTransposed ? reach(k, m, a.stride) : reach(m, k, a.stride)) <= a.elements.count
+      && (b.isTransposed ? reach(n, k, b.stride) : reach(k, n, b.stride)) <= b.elements.count
+      && reach(m, n, stride) <= c.count)
+}
+
+extension Tensor {
+  /// The matrix product over the last two dimensions.
+  ///
+  /// ```
+  /// yᵢⱼ = Σₖ xᵢₖ·wₖⱼ
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - other: Has the same leading dimensions, or none: then it multiplies every matrix.
+  ///   - transposed: Whether this tensor's last two dimensions are read exchanged.
+  ///   - otherTransposed: Whether those of `other` are.
+  public func product(
+    _ other: Tensor, transposed: Bool = false, otherTransposed: Bool = false
+  ) -> Tensor {
+    check(
+      rank >= 2 && other.rank >= 2,
+      "matrices have two dimensions or more, not the shapes \(shape) and \(other.shape)")
+    if other.rank == 2 && rank > 2 && !transposed {
+      // One matrix for all: the leading dimensions are more rows.
+      let flat = reshaped([-1, shape[rank - 1]])
+      let y = flat.product(other, otherTransposed: otherTransposed)
+      return y.reshaped(shape.dropLast() + [y.shape[1]])
+    }
+    let batch = Array(shape.dropLast(2))
+    let (m, k) = transposed ? (shape[rank - 1], shape[rank - 2]) : (shape[rank - 2], shape[rank - 1])
+    let (k2, n) =
+      otherTransposed
+      ? (other.shape[other.rank - 1], other.shape[other.rank - 2])
+      : (other.shape[other.rank - 2], other.shape[other.rank - 1])
+    check(
+      k == k2 && Array(other.shape.dropLast(2)) == batch,
+      "matrices of shapes \(shape)\(transposed ? "ᵀ" : "") and "
+        + "\(other.shape)\(otherTransposed ? "ᵀ" : "") cannot be multiplied")
+    let y = Tensor(uninitialized: batch + [m, n])
+    let count = batch.reduce(1, *)
+    Tensor.multiplyAll(
+      count, elements, m * k, transposed, other.elements, k * n, otherTransposed, m, n, k,
+      into: y.freshElements, adds: false)
+    return record(y, from: self, other) { [a = detached, b = other.detached] dy, d in
+      let (ae, be, dye) = (a.elements, b.elements, dy.elements)
+      d.write(to: 0) { da, adds in
+        if transposed {  // daᵀ = dy·bᵀ, so da = b·dyᵀ
+          Tensor.multiplyAll(
+            count, be, k * n, otherTransposed, dye, m * n, true, k, m, n, into: da, adds: adds)
+        } else {
+          Tensor.multiplyAll(
+            count, dye, m * n, false, be, k * n, !otherTransposed, m, k, n, into: da, adds: adds)
+        }
+      }
+      d.write(to: 1) { db, adds in
+        if otherTransposed {
+          Tensor.multiplyAll(
+            count, dye, m * n, true, ae, m * k, transposed, n, k, m, into: db, adds: adds)
+        } else {
+          Tensor.multiplyAll(
+            count, ae, m * k, !transposed, dye, m * n, false, k, n, m, into: db, adds: adds)
+        }
+      }
+    }
+  }
+
+  /// `count` products of matrices that follow each other in memory.
+  private static func multiplyAll(
+    _ count: Int, _ a: Elements, _ aSize: Int, _ ta: Bool, _ b: Elements, _ bSize: Int, _ tb: Bool,
+    _ m: Int, _ n: Int, _ k: Int, into c: MutableElements, adds: Bool
+  ) {
+    func matrices(_ i: Int) -> (Matrix, Matrix) {
+      (
+        Matrix(a.row(i, aSize), stride: ta ? m : k, transposed: ta),
+        Matrix(b.row(i, bSize), stride: tb ? k : n, transposed: tb)
+      )
+    }
+    if count == 1 {
+      let (a, b) = matrices(0)
+      multiply(a, b, m, n, k, into: c, stride: n, adds: adds)
+    } else {
+      inParallel(count) { i in
+        let (a, b) = matrices(i)
+        multiplySerial(a, b, m, n, k, into: c.row(i, m * n), stride: n, adds: adds)
+      }
+    }
+  }
+
+  /// An affine map of the last dimension, with the weight stored as PyTorch stores it.
+  ///
+  /// ```
+  /// y = x·Wᵀ + b
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - weight: W, of shape [outputs, inputs].
+  ///   - bias: b, of shape [outputs], or nil for none.
+  public func linear(_ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
+    let (rows, inputs) = matrixShape
+    check(
+      weight.rank == 2 && weight.shape[1] == inputs,
+      "a linear map of a tensor of shape \(shape) needs a weight of shape [outputs, \(inputs)], "
+        + "not \(weight.shape)")
+    let outputs = weight.shape[0]
+    check(
+      bias == nil || bias!.shape == [outputs],
+      "a linear map with weight \(weight.shape) needs a bias of shape [\(outputs)]")
+    let y = Tensor(uninitialized: shape.dropLast() + [outputs])
+    let ys = y.freshElements
+    if let bias {
+      // The product is added to rows that hold the bias.
+      let bs = bias.elements
+      inRows(of: rows, outputs) { range in
+        for r in range { ys.row(r, outputs).copy(bs) }
+      }
+    }
+    multiply(
+      Matrix(elements, stride: inputs), Matrix(weight.elements, stride: inputs, transposed: true),
+      rows, outputs, inputs, into: ys, stride: outputs, adds: bias != nil)
+    let operands = bias.map { [self, weight, $0] } ?? [self, weight]
+    return recorded(y, from: operands) { [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
+      let dys = dy.elements
+      d.write(to: 0) { dx, adds in  // dx = dy·W
+        multiply(
+          Matrix(dys, stride: outputs), Matrix(w.elements, stride: inputs), rows, inputs, outputs,
+          into: dx, stride: inputs, adds: adds)
+      }
+      d.write(to: 1) { dw, adds in  // dW = dyᵀ·x
+        multiply(
+          Matrix(dys, stride: outputs, transposed: true), Matrix(x.elements, stride: inputs),
+          outputs, inputs, rows, into: dw, stride: inputs, adds: adds)
+      }
+      if hasBias {
+        d.write(to: 2) { db, adds in
+          sumRows(dys, rows: rows, columns: outputs, into: db, adds: adds)
+        }
+      }
+    }
+  }
+}

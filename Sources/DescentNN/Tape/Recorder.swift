@@ -1,0 +1,153 @@
+/// A tensor on a tape: the gradient that arrived at it so far, and how to pass it on.
+final class TapeNode: @unchecked Sendable {
+  // Touched only by the thread that records and runs the tape.
+  let recorder: Recorder
+  let shape: [Int]
+  let parameter: Parameter?
+  var gradient: Tensor?
+  var pullback: ((Tensor) -> Void)?
+
+  init(recorder: Recorder, shape: [Int], parameter: Parameter?) {
+    self.recorder = recorder
+    self.shape = shape
+    self.parameter = parameter
+  }
+}
+
+/// The nodes of a tape in the order of their computation.
+final class Recorder {
+  private(set) var isOpen = true
+  private var nodes: [TapeNode] = []
+  private var leaves: [TapeNode] = []
+  private var parameters: [ObjectIdentifier: TapeNode] = [:]
+
+  /// A node whose gradient is a result of the tape.
+  func leaf(shape: [Int], parameter: Parameter?) -> TapeNode {
+    let node = TapeNode(recorder: self, shape: shape, parameter: parameter)
+    leaves.append(node)
+    return node
+  }
+
+  /// The node of a parameter: one for each tape, however often the parameter is used.
+  func leaf(of parameter: Parameter) -> TapeNode {
+    if let node = parameters[ObjectIdentifier(parameter)] { return node }
+    let node = leaf(shape: parameter.value.shape, parameter: parameter)
+    parameters[ObjectIdentifier(parameter)] = node
+    return node
+  }
+
+  /// A node for the result of an operation.
+  func append(shape: [Int], _ pullback: @escaping (Tensor) -> Void) -> TapeNode {
+    let node = TapeNode(recorder: self, shape: shape, parameter: nil)
+    node.pullback = pullback
+    nodes.append(node)
+    return node
+  }
+
+  func backward(from last: TapeNode, seed: Tensor, accumulating: Bool) -> Gradients {
+    // Gradients that are not added to go back to the pool before new ones are made.
+    for leaf in leaves {
+      if let parameter = leaf.parameter {
+        if accumulating { leaf.gradient = parameter.gradient }
+        parameter.gradient = nil
+      }
+    }
+    last.gradient = seed
+    // The order of the tape reversed: when a node's turn comes, all that depends on it is done.
+    // What a node saved is freed before the next one runs.
+    while let node = nodes.popLast() {
+      if let dy = node.gradient.take() { node.pullback?(dy) }
+      node.pullback = nil
+    }
+    var gradients = Gradients()
+    for leaf in leaves {
+      guard let gradient = leaf.gradient.take() else { continue }
+      if let parameter = leaf.parameter {
+        parameter.gradient = gradient
+      } else {
+        gradients.byNode[ObjectIdentifier(leaf)] = gradient
+        gradients.nodes.append(leaf)
+      }
+    }
+    return gradients
+  }
+
+  /// Breaks the references between nodes and recorder; nothing is recorded from now on.
+  func clear() {
+    isOpen = false
+    for node in nodes { node.pullback = nil }
+    nodes = []
+    leaves = []
+    parameters = [:]
+  }
+}
+
+/// The gradients of an operation's inputs, which its derivative adds to.
+struct Adjoints {
+  fileprivate let nodes: [TapeNode?]
+
+  /// Whether anyone wants the gradient of input `i`.
+  func needs(_ i: Int) -> Bool { nodes[i] != nil }
+
+  /// Adds a tensor, computed only when wanted, to the gradient of input `i`.
+  func add(to i: Int, _ term: @autoclosure () -> Tensor) {
+    guard let node = nodes[i] else { return }
+    let term = term()
+    check(
+      term.shape == node.shape,
+      "a gradient of shape \(term.shape) reached a tensor of shape \(node.shape)")
+    guard var sum = node.gradient.take() else {
+      node.gradient = term
+      return
+    }
+    sum.add(term)
+    node.gradient = sum
+  }
+
+  /// Lets `body` write the gradient of input `i`, when wanted, where it belongs.
+  ///
+  /// `body` receives the elements and whether to add to them (true), or to overwrite what is
+  /// undefined (false).
+  func write(to i: Int, _ body: (_ dx: MutableElements, _ adds: Bool) -> Void) {
+    guard let node = nodes[i] else { return }
+    if var sum = node.gradient.take() {
+      body(sum.mutableElements(), true)
+      node.gradient = sum
+    } else {
+      let gradient = Tensor(uninitialized: node.shape)
+      body(gradient.freshElements, false)
+      node.gradient = gradient
+    }
+  }
+}
+
+/// Puts an operation's result on the tape of its inputs; without one, nothing is kept.
+///
+/// - Parameters:
+///   - y: The result.
+///   - inputs: The tensors whose gradients the derivative gives, in the order of their indices.
+///   - pullback: The derivative: turns dy into the gradients of the inputs.
+func record(
+  _ y: Tensor, from inputs: Tensor...,
+  pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
+) -> Tensor {
+  recorded(y, from: inputs, pullback: pullback)
+}
+
+/// `record` for operations with any number of inputs.
+func recorded(
+  _ y: Tensor, from inputs: [Tensor],
+  pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
+) -> Tensor {
+  let nodes = inputs.map(\.node)
+  guard let recorder = nodes.lazy.compactMap({ $0?.recorder }).first, recorder.isOpen else {
+    return y
+  }
+  check(
+    nodes.allSatisfy { $0 == nil || $0!.recorder === recorder },
+    "an operation cannot combine tensors of two tapes")
+  let adjoints = Adjoints(nodes: nodes)
+  var result = y
+  result.node = recorder.append(shape: y.shape) { dy in pullback(dy, adjoints) }
+  return result
+}

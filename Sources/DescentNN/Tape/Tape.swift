@@ -1,0 +1,66 @@
+/// A record of one computation, from which the derivatives of its result are computed once.
+///
+/// ```swift
+/// let tape = Tape()
+/// let x = tape.watch(Tensor(3))
+/// let y = x * x
+/// let gradients = tape.gradients(of: y)  // the tape is used up
+/// gradients[x]                           // 6
+/// ```
+///
+/// Operations record themselves when one of their inputs is watched, or came from one that is.
+/// All work on one tape happens on one thread; operations use many inside.
+public struct Tape: ~Copyable {
+  let recorder = Recorder()
+
+  /// An empty tape.
+  public init() {}
+
+  deinit { recorder.clear() }
+
+  /// The same numbers as `x`, whose gradient is wanted.
+  public func watch(_ x: Tensor) -> Tensor {
+    var y = x.detached
+    y.node = recorder.leaf(shape: x.shape, parameter: nil)
+    return y
+  }
+
+  /// A context that runs layers on this tape.
+  public func context(training: Bool = true, seed: UInt64 = 0) -> Context {
+    Context(training: training, seed: seed, recorder: recorder)
+  }
+
+  /// The derivatives of `loss` with respect to everything watched, and frees what was recorded.
+  ///
+  /// The gradient of every parameter that was used is left in `Parameter.gradient`.
+  ///
+  /// - Parameters:
+  ///   - loss: A tensor with one element.
+  ///   - scale: What the gradients are multiplied by, through ∂L/∂loss = scale: 1/k for the mean
+  ///     over k accumulated batches, or a loss scale.
+  ///   - accumulating: Whether the gradients are added to those that the parameters have already.
+  @discardableResult
+  public consuming func gradients(
+    of loss: Tensor, scale: Float = 1, accumulating: Bool = false
+  ) -> Gradients {
+    check(
+      loss.count == 1, "gradients are those of a single number, not of the shape \(loss.shape)")
+    check(
+      loss.node?.recorder === recorder,
+      "gradients were asked of a loss that this tape did not record")
+    return recorder.backward(
+      from: loss.node!, seed: Tensor(repeating: scale, shape: loss.shape),
+      accumulating: accumulating)
+  }
+}
+
+/// The gradients of the tensors that were watched; those of parameters are in
+/// `Parameter.gradient`.
+public struct Gradients: Sendable {
+  var byNode: [ObjectIdentifier: Tensor] = [:]
+  // Keeps the identities of the nodes from being used again.
+  var nodes: [TapeNode] = []
+
+  /// The gradient of a tensor that `Tape.watch` gave; nil when the loss does not depend on it.
+  public subscript(x: Tensor) -> Tensor? { x.node.flatMap { byNode[ObjectIdentifier($0)] } }
+}

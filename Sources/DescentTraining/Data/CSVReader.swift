@@ -1,0 +1,152 @@
+/// Splits the bytes of a CSV file into rows and cells, without copying cells.
+struct CSVReader {
+  let path: String
+  private let bytes: [UInt8]
+  private var position = 0
+  private var nextLine = 1
+  /// The line on which the last row began, from 1.
+  private(set) var line = 0
+
+  init(path: String, bytes: [UInt8]) {
+    self.path = path
+    self.bytes = bytes
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }  // a byte order mark
+  }
+
+  private static let quote = UInt8(ascii: "\"")
+  private static let comma = UInt8(ascii: ",")
+  private static let newline = UInt8(ascii: "\n")
+  private static let carriageReturn = UInt8(ascii: "\r")
+
+  /// Puts the cells of the next row that is not blank into `row`; false at the end.
+  ///
+  /// A cell is the range of its bytes without spaces around it, with quotes if it has them.
+  mutating func next(_ row: inout [Range<Int>]) throws(DataError) -> Bool {
+    row.removeAll(keepingCapacity: true)
+    skipBlankLines()
+    line = nextLine
+    if position == bytes.count { return false }
+    while true {
+      row.append(try cell(column: row.count + 1))
+      if position == bytes.count { return true }
+      position += 1
+      if bytes[position - 1] == Self.comma { continue }
+      if bytes[position - 1] == Self.carriageReturn, position < bytes.count,
+        bytes[position] == Self.newline
+      {
+        position += 1
+      }
+      nextLine += 1
+      return true
+    }
+  }
+
+  private mutating func skipBlankLines() {
+    var ahead = position
+    while ahead < bytes.count {
+      switch bytes[ahead] {
+      case 0x20, 0x09: ahead += 1
+      case Self.newline, Self.carriageReturn:
+        let isPair = bytes[ahead...].starts(with: [Self.carriageReturn, Self.newline])
+        ahead += isPair ? 2 : 1
+        nextLine += 1
+        position = ahead
+      default: return
+      }
+    }
+    position = ahead
+  }
+
+  /// Reads up to the comma or line end behind the cell.
+  private mutating func cell(column: Int) throws(DataError) -> Range<Int> {
+    while position < bytes.count, bytes[position] == 0x20 || bytes[position] == 0x09 {
+      position += 1
+    }
+    let start = position
+    if position < bytes.count, bytes[position] == Self.quote {
+      try skipQuoted(column: column)
+    }
+    let quotedEnd = position
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte == Self.comma || byte == Self.newline || byte == Self.carriageReturn { break }
+      position += 1
+    }
+    var end = position
+    while end > start, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+    if quotedEnd > start, end > quotedEnd {
+      throw DataError.malformed(
+        path: path, place: .init(line: nextLine, column: column),
+        expected: "a comma behind the closing quote",
+        found: "“\(String(decoding: bytes[quotedEnd..<min(end, quotedEnd + 20)], as: UTF8.self))”")
+    }
+    return start..<end
+  }
+
+  private mutating func skipQuoted(column: Int) throws(DataError) {
+    let start = nextLine
+    position += 1
+    while position < bytes.count {
+      let byte = bytes[position]
+      position += 1
+      if byte == Self.newline { nextLine += 1 }
+      if byte == Self.quote {
+        if position == bytes.count || bytes[position] != Self.quote { return }
+        position += 1  // a doubled quote stands for one
+      }
+    }
+    throw DataError.malformed(
+      path: path, place: .init(line: start, column: column), expected: "a closing quote",
+      found: "the end of the file")
+  }
+
+  /// The text of a cell, without its quotes.
+  func text(_ cell: Range<Int>) -> String {
+    guard !cell.isEmpty, bytes[cell.lowerBound] == Self.quote else {
+      return String(decoding: bytes[cell], as: UTF8.self)
+    }
+    let inner = cell.lowerBound + 1..<cell.upperBound - 1
+    return String(decoding: bytes[inner], as: UTF8.self)
+      .split(separator: "\"\"", omittingEmptySubsequences: false).joined(separator: "\"")
+  }
+
+  /// A cell for a message.
+  func quoted(_ cell: Range<Int>) -> String {
+    let text = text(cell)
+    return text.isEmpty ? "an empty cell" : "“\(text.prefix(40))\(text.count > 40 ? "…" : "")”"
+  }
+
+  /// The finite number in a cell; nil if there is none.
+  func number(_ cell: Range<Int>) -> Float? {
+    var i = cell.lowerBound
+    let isNegative = i < cell.upperBound && bytes[i] == UInt8(ascii: "-")
+    if isNegative { i += 1 }
+    // Up to seven digits and a power of ten up to 10 are exact, so one division rounds correctly.
+    var digits: UInt32 = 0
+    var (digitCount, decimals) = (0, 0)
+    var hasPoint = false
+    while i < cell.upperBound {
+      let digit = bytes[i] &- UInt8(ascii: "0")
+      if digit < 10 {
+        digits = digits &* 10 &+ UInt32(digit)
+        digitCount += 1
+        if hasPoint { decimals += 1 }
+      } else if bytes[i] == UInt8(ascii: "."), !hasPoint {
+        hasPoint = true
+      } else {
+        return slowNumber(cell)
+      }
+      i += 1
+    }
+    if digitCount == 0 || digitCount > 7 { return slowNumber(cell) }
+    let magnitude = decimals == 0 ? Float(digits) : Float(digits) / Self.powersOfTen[decimals]
+    return isNegative ? -magnitude : magnitude
+  }
+
+  private static let powersOfTen: [Float] = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7]
+
+  private func slowNumber(_ cell: Range<Int>) -> Float? {
+    guard let value = Float(text(cell)), value.isFinite else { return nil }
+    return value
+  }
+}

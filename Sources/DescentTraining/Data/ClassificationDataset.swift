@@ -1,0 +1,186 @@
+import DescentCompute
+
+/// Examples with one label each.
+public struct ClassificationDataset: Sendable, Equatable {
+  /// All features, row-major, of shape [count] + `shape`.
+  public private(set) var features: [Float]
+  /// The shape of one example, such as [1, 8, 8] for a grey image or [n] for a row of a table.
+  public let shape: [Int]
+  /// The class of every example, 0 ..< `classes`.
+  public private(set) var labels: [Int32]
+  /// The number of classes.
+  public let classes: Int
+  /// What the classes are called, if known.
+  public let classNames: [String]?
+
+  /// The number of examples.
+  public var count: Int { labels.count }
+  /// The number of features of one example.
+  public var exampleSize: Int { shape.reduce(1, *) }
+
+  /// Examples of `shape` with their labels.
+  ///
+  /// Throws `.unsuitable` if the numbers of features, labels and names do not fit each other or
+  /// a label is not in 0 ..< `classes`.
+  public init(
+    features: [Float], shape: [Int], labels: [Int32], classes: Int, classNames: [String]? = nil
+  ) throws(DataError) {
+    let size = shape.reduce(1, *)
+    if features.count != labels.count * size {
+      throw DataError.unsuitable(
+        "\(labels.count) examples of shape \(shape) have \(labels.count * size) features, "
+          + "but \(features.count) are given")
+    }
+    if let wrong = labels.firstIndex(where: { $0 < 0 || Int($0) >= classes }) {
+      throw DataError.unsuitable(
+        "Example \(wrong) has the label \(labels[wrong]), but there are \(classes) classes, "
+          + "counted from 0")
+    }
+    if let classNames, classNames.count != classes {
+      throw DataError.unsuitable("\(classes) classes have \(classNames.count) names")
+    }
+    self.features = features
+    self.shape = shape
+    self.labels = labels
+    self.classes = classes
+    self.classNames = classNames
+  }
+
+  /// The examples at `indices`, in that order.
+  public func subset(_ indices: [Int]) -> ClassificationDataset {
+    var copy = self
+    (copy.features, copy.labels) = batch(indices[...])
+    return copy
+  }
+
+  /// The features, row-major, and labels of the examples at `indices`.
+  public func batch(_ indices: ArraySlice<Int>) -> (features: [Float], labels: [Int32]) {
+    let size = exampleSize
+    var features: [Float] = []
+    features.reserveCapacity(indices.count * size)
+    for i in indices { features += self.features[i * size..<(i + 1) * size] }
+    return (features, indices.map { labels[$0] })
+  }
+}
+
+// MARK: - Splitting
+
+extension ClassificationDataset {
+  /// Cuts off a part for validation, shuffled and stratified: every class keeps its share in both
+  /// parts, as far as whole examples allow. The same seed gives the same parts.
+  ///
+  /// Throws `.unsuitable` if `validationFraction` is not in 0 ..< 1, or if a part that should
+  /// have examples gets none.
+  public func split(validationFraction: Double, seed: UInt64) throws(DataError)
+    -> (training: ClassificationDataset, validation: ClassificationDataset)
+  {
+    if !(0..<1).contains(validationFraction) {
+      throw DataError.unsuitable(
+        "The validation fraction \(validationFraction) is not in 0 ..< 1")
+    }
+    var random = RandomStream(seed: seed, stream: Self.splitStream)
+    let order = random.permutation(of: count)
+    var sizes = [Int](repeating: 0, count: classes)
+    for label in labels { sizes[Int(label)] += 1 }
+    var quotas = Self.quotas(of: sizes, fraction: validationFraction)
+    var (training, validation): ([Int], [Int]) = ([], [])
+    for i in order {
+      if quotas[Int(labels[i])] > 0 {
+        quotas[Int(labels[i])] -= 1
+        validation.append(i)
+      } else {
+        training.append(i)
+      }
+    }
+    if training.isEmpty || (validation.isEmpty && validationFraction > 0) {
+      throw DataError.unsuitable(
+        "\(count) examples are too few to keep a fraction of \(validationFraction) for validation")
+    }
+    return (subset(training), subset(validation))
+  }
+
+  /// One stream of random numbers for each purpose, so that they do not influence each other.
+  private static let splitStream: UInt64 = 0x73_706C_6974  // "split"
+
+  /// Shares out round(fraction · Σ sizes) by largest remainder.
+  private static func quotas(of sizes: [Int], fraction: Double) -> [Int] {
+    let total = Int((fraction * Double(sizes.reduce(0, +))).rounded())
+    var quotas = sizes.map { Int(fraction * Double($0)) }
+    let byRemainder = sizes.indices.sorted { a, b in
+      let (x, y) = (
+        fraction * Double(sizes[a]) - Double(quotas[a]),
+        fraction * Double(sizes[b]) - Double(quotas[b])
+      )
+      return x == y ? a < b : x > y
+    }
+    for i in byRemainder.prefix(max(0, total - quotas.reduce(0, +))) where quotas[i] < sizes[i] {
+      quotas[i] += 1
+    }
+    return quotas
+  }
+}
+
+// MARK: - Scaling
+
+/// An affine map of features to mean 0 and standard deviation 1:
+///
+///     x′ = (x - mean) / deviation
+///
+/// It is measured on the training part and applied to all parts.
+public struct Standardization: Sendable, Equatable {
+  /// The mean of every feature.
+  public let mean: [Float]
+  /// The standard deviation of every feature (divisor n); 1 where a feature is constant.
+  public let deviation: [Float]
+
+  /// What shares a mean and a deviation.
+  public enum Scope: Sendable {
+    /// Every feature has its own: right for the columns of a table.
+    case feature
+    /// All features have the same: right for the pixels of an image.
+    case dataset
+  }
+
+  /// Measures `dataset`.
+  public init(of dataset: ClassificationDataset, per scope: Scope = .feature) {
+    let size = dataset.exampleSize
+    let groups = scope == .feature ? size : 1
+    let features = dataset.features.span
+    let group = { scope == .feature ? $0 % size : 0 }
+    let n = Double(max(1, dataset.features.count / max(1, groups)))
+    var means = [Double](repeating: 0, count: groups)
+    for i in features.indices { means[group(i)] += Double(features[i]) / n }
+    // Two passes, because the difference of large squares would lose all digits.
+    var variances = [Double](repeating: 0, count: groups)
+    for i in features.indices {
+      let difference = Double(features[i]) - means[group(i)]
+      variances[group(i)] += difference * difference / n
+    }
+    mean = (0..<size).map { Float(means[group($0)]) }
+    deviation = (0..<size).map { i in
+      let deviation = Float(variances[group(i)].squareRoot())
+      return deviation > 0 ? deviation : 1
+    }
+  }
+}
+
+extension ClassificationDataset {
+  /// The data set with standardized features.
+  public func standardized(by standardization: Standardization) -> ClassificationDataset {
+    precondition(standardization.mean.count == exampleSize)
+    let size = exampleSize
+    var copy = self
+    for i in features.indices {
+      copy.features[i] =
+        (features[i] - standardization.mean[i % size]) / standardization.deviation[i % size]
+    }
+    return copy
+  }
+
+  /// The data set with all features multiplied by `factor`, such as 1/255 for bytes.
+  public func scaled(by factor: Float) -> ClassificationDataset {
+    var copy = self
+    for i in features.indices { copy.features[i] *= factor }
+    return copy
+  }
+}

@@ -1,0 +1,55 @@
+/// What is wrong with data that were to be loaded.
+///
+/// `isMissingFile` tells a file that is not there from one whose content is wrong.
+public enum DataError: Error, Equatable, Sendable {
+  /// A file or folder does not exist; `advice` says what to do, or is empty.
+  case missingFile(path: String, advice: String = "")
+  /// The system refused to read the file, or a helper program could not unpack it.
+  case unreadable(path: String, reason: String)
+  /// The content of a file is not what its format asks for.
+  case malformed(path: String, place: Place? = nil, expected: String, found: String)
+  /// The data are well formed, but do not suit what is asked of them.
+  case unsuitable(String)
+
+  /// Where in a text file, counted from 1.
+  public struct Place: Equatable, Sendable {
+    /// The line.
+    public let line: Int
+    /// The column: the number of the cell in its row.
+    public let column: Int?
+
+    /// A line, and a cell in it if the fault lies in one.
+    public init(line: Int, column: Int? = nil) {
+      self.line = line
+      self.column = column
+    }
+  }
+
+  /// Whether a file does not exist, rather than holding bad data.
+  public var isMissingFile: Bool {
+    if case .missingFile = self { true } else { false }
+  }
+}
+
+extension DataError: CustomStringConvertible {
+  /// One plain sentence.
+  public var description: String {
+    switch self {
+    case .missingFile(let path, let advice):
+      "There is no file \(path)\(advice.isEmpty ? "" : "; \(advice)")."
+    case .unreadable(let path, let reason):
+      "The file \(path) cannot be read: \(reason)."
+    case .malformed(let path, let place, let expected, let found):
+      "\(path)\(place.map { ", \($0)" } ?? ""): expected \(expected), found \(found)."
+    case .unsuitable(let problem):
+      "\(problem)."
+    }
+  }
+}
+
+extension DataError.Place: CustomStringConvertible {
+  /// For example “line 3, column 2”.
+  public var description: String {
+    "line \(line)" + (column.map { ", column \($0)" } ?? "")
+  }
+}

@@ -1,0 +1,132 @@
+import DescentCompute
+
+/// A text as tokens, its last part kept for validation.
+public struct TextDataset: Sendable {
+  /// How the text became tokens.
+  public let tokenizer: Tokenizer
+  /// The tokens to train on.
+  public let training: [Int32]
+  /// The tokens to validate on.
+  public let validation: [Int32]
+
+  /// A part of the text.
+  public enum Part: String, Sendable {
+    /// The part to train on.
+    case training
+    /// The part to validate on.
+    case validation
+  }
+
+  /// Tokens, cut by position: the last `validationFraction` of them are for validation.
+  ///
+  /// Throws `.unsuitable` if there are no tokens or `validationFraction` is not in 0 ..< 1.
+  public init(tokens: [Int32], tokenizer: Tokenizer, validationFraction: Double = 0.1)
+    throws(DataError)
+  {
+    if tokens.isEmpty { throw DataError.unsuitable("The text is empty") }
+    if !(0..<1).contains(validationFraction) {
+      throw DataError.unsuitable("The validation fraction \(validationFraction) is not in 0 ..< 1")
+    }
+    // As in the reference: the training part is n · (1 - fraction), rounded down, where the small
+    // excess keeps products such as 10 · 0.9 from falling below the whole number that is meant.
+    let cut = Int((Double(tokens.count) * (1 - validationFraction) + 1e-9).rounded(.down))
+    self.tokenizer = tokenizer
+    training = Array(tokens[..<cut])
+    validation = Array(tokens[cut...])
+  }
+
+  /// A text with a tokenizer of the given kind, whose vocabulary is taken from the whole text.
+  ///
+  /// Throws `.unsuitable` like the form for tokens.
+  public init(text: String, tokenizer kind: Tokenizer.Kind, validationFraction: Double = 0.1)
+    throws(DataError)
+  {
+    let tokenizer: Tokenizer =
+      switch kind {
+      case .byte: .byte
+      case .character: .character(CharacterVocabulary(of: text))
+      }
+    try self.init(
+      tokens: try tokenizer.encode(text), tokenizer: tokenizer,
+      validationFraction: validationFraction)
+  }
+
+  /// Loads a text file, plain or packed by gzip.
+  ///
+  /// Throws `.missingFile`, `.unreadable`, `.malformed` if the file is empty or, with tokens for
+  /// characters, not UTF-8, and `.unsuitable` like the form for tokens.
+  public static func load(
+    path: String, tokenizer kind: Tokenizer.Kind, validationFraction: Double = 0.1
+  ) throws(DataError) -> TextDataset {
+    let bytes = try DataFile.read(path)
+    if bytes.isEmpty {
+      throw DataError.malformed(path: path, expected: "text", found: "an empty file")
+    }
+    switch kind {
+    case .byte:
+      return try TextDataset(
+        tokens: bytes.map { Int32($0) }, tokenizer: .byte, validationFraction: validationFraction)
+    case .character:
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw DataError.malformed(
+          path: path, place: .init(line: lineOfInvalidUTF8(in: bytes)), expected: "UTF-8 text",
+          found: "bytes that are not; use the tokenizer “byte” for them")
+      }
+      return try TextDataset(
+        text: text, tokenizer: .character, validationFraction: validationFraction)
+    }
+  }
+
+  /// Lines end with a byte that occurs in no longer character, so each can be checked alone.
+  private static func lineOfInvalidUTF8(in bytes: [UInt8]) -> Int {
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    return 1 + (lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0)
+  }
+
+  /// The tokens of a part.
+  public func tokens(of part: Part) -> [Int32] {
+    switch part {
+    case .training: training
+    case .validation: validation
+    }
+  }
+
+  /// Checks that windows of `context` tokens can be taken from `part`: it must hold one token
+  /// more, the last target.
+  ///
+  /// Throws `.unsuitable`.
+  public func check(context: Int, part: Part) throws(DataError) {
+    let count = tokens(of: part).count
+    if context < 1 { throw DataError.unsuitable("A context of \(context) tokens is too short") }
+    if count <= context {
+      throw DataError.unsuitable(
+        "A context of \(context) tokens needs a \(part.rawValue) text of at least "
+          + "\(context + 1), but it has \(count); shorten the context, give more text, or change "
+          + "the validation fraction")
+    }
+  }
+
+  /// `size` windows of `context` tokens at random offsets, and the token that follows each input:
+  /// both row-major [size, context].
+  ///
+  ///     inputs[b, t] = text[o_b + t],  targets[b, t] = text[o_b + t + 1],
+  ///     o_b uniform in 0 ..< count - context
+  ///
+  /// Throws `.unsuitable` if the part is too short for the context.
+  public func batch(
+    size: Int, context: Int, part: Part = .training, using random: inout RandomStream
+  ) throws(DataError) -> (inputs: [Int32], targets: [Int32]) {
+    try check(context: context, part: part)
+    let tokens = tokens(of: part)
+    var inputs: [Int32] = []
+    var targets: [Int32] = []
+    inputs.reserveCapacity(size * context)
+    targets.reserveCapacity(size * context)
+    for _ in 0..<size {
+      let offset = random.integer(below: tokens.count - context)
+      inputs += tokens[offset..<offset + context]
+      targets += tokens[offset + 1..<offset + context + 1]
+    }
+    return (inputs, targets)
+  }
+}

@@ -1,0 +1,132 @@
+/// How text becomes tokens and back.
+///
+/// It can be saved with a run as JSON: `{"kind":"byte"}`, or `{"kind":"char","characters":"…"}`.
+public enum Tokenizer: Sendable, Equatable {
+  /// Every byte of the UTF-8 text is a token: 256 of them, for any text.
+  case byte
+  /// Every Unicode scalar of the vocabulary is a token, numbered in order.
+  case character(CharacterVocabulary)
+
+  /// The kinds of tokenizers, by the names that recipes use.
+  public enum Kind: String, Sendable, CaseIterable, Codable {
+    /// One token a byte.
+    case byte
+    /// One token a Unicode scalar that occurs in the text.
+    case character = "char"
+  }
+
+  /// Which kind this is.
+  public var kind: Kind {
+    switch self {
+    case .byte: .byte
+    case .character: .character
+    }
+  }
+
+  /// The number of different tokens.
+  public var vocabularySize: Int {
+    switch self {
+    case .byte: 256
+    case .character(let vocabulary): vocabulary.scalars.count
+    }
+  }
+
+  /// The tokens of `text`.
+  ///
+  /// Throws `.unsuitable` if a character is not in the vocabulary.
+  public func encode(_ text: String) throws(DataError) -> [Int32] {
+    switch self {
+    case .byte: return text.utf8.map { Int32($0) }
+    case .character(let vocabulary): return try vocabulary.encode(text)
+    }
+  }
+
+  /// The text of `tokens`. Bytes that are not UTF-8 become “�”.
+  ///
+  /// Throws `.unsuitable` if a token is not in 0 ..< `vocabularySize`.
+  public func decode(_ tokens: [Int32]) throws(DataError) -> String {
+    if let wrong = tokens.first(where: { $0 < 0 || $0 >= vocabularySize }) {
+      throw DataError.unsuitable(
+        "The token \(wrong) is not in the vocabulary of \(vocabularySize) tokens")
+    }
+    switch self {
+    case .byte: return String(decoding: tokens.map { UInt8($0) }, as: UTF8.self)
+    case .character(let vocabulary):
+      var text = String.UnicodeScalarView()
+      for token in tokens { text.append(vocabulary.scalars[Int(token)]) }
+      return String(text)
+    }
+  }
+}
+
+/// A sorted set of Unicode scalars.
+public struct CharacterVocabulary: Sendable, Equatable {
+  /// The scalars; a token is an index into them.
+  public let scalars: [Unicode.Scalar]
+  private let tokens: [Unicode.Scalar: Int32]
+
+  /// The scalars that occur in `text`.
+  public init(of text: String) {
+    scalars = Set(text.unicodeScalars).sorted()
+    tokens = Dictionary(uniqueKeysWithValues: scalars.enumerated().map { ($1, Int32($0)) })
+  }
+
+  func encode(_ text: String) throws(DataError) -> [Int32] {
+    var result: [Int32] = []
+    result.reserveCapacity(text.utf8.count)
+    // Most text is mostly ASCII, which a table serves faster than a dictionary.
+    let ascii = (0..<128).map { tokens[Unicode.Scalar(UInt8($0))] ?? -1 }
+    for scalar in text.unicodeScalars {
+      let token = scalar.isASCII ? ascii[Int(scalar.value)] : tokens[scalar] ?? -1
+      if token < 0 {
+        throw DataError.unsuitable(
+          "The character \(Self.name(of: scalar)) is not in the vocabulary of "
+            + "\(scalars.count) characters")
+      }
+      result.append(token)
+    }
+    return result
+  }
+
+  private static func name(of scalar: Unicode.Scalar) -> String {
+    let code = String(scalar.value, radix: 16, uppercase: true)
+    let padded = String(repeating: "0", count: max(0, 4 - code.count)) + code
+    let isVisible = scalar.properties.generalCategory != .control
+    return (isVisible ? "“\(scalar)” " : "") + "(U+\(padded))"
+  }
+}
+
+extension Tokenizer: Codable {
+  private enum CodingKeys: String, CodingKey {
+    case kind
+    case characters
+  }
+
+  /// Reads what `encode(to:)` writes.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    switch try container.decode(Kind.self, forKey: .kind) {
+    case .byte: self = .byte
+    case .character:
+      let text = try container.decode(String.self, forKey: .characters)
+      let vocabulary = CharacterVocabulary(of: text)
+      if vocabulary.scalars != Array(text.unicodeScalars) {
+        throw DecodingError.dataCorruptedError(
+          forKey: .characters, in: container,
+          debugDescription: "The characters of the vocabulary are not sorted and different.")
+      }
+      self = .character(vocabulary)
+    }
+  }
+
+  /// Writes the kind and, for characters, all of them as one string.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(kind, forKey: .kind)
+    if case .character(let vocabulary) = self {
+      var text = String.UnicodeScalarView()
+      text.append(contentsOf: vocabulary.scalars)
+      try container.encode(String(text), forKey: .characters)
+    }
+  }
+}

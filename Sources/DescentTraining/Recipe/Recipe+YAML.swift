@@ -1,0 +1,57 @@
+import Descent
+import Yams
+
+extension Recipe {
+  /// The recipe with every default written out; reading it back gives the same recipe.
+  public var yaml: String {
+    var root: [(Node, Node)] = []
+    func add(_ name: String, _ entries: [(Node, Node)]) {
+      root.append((Node(name), Node(entries)))
+    }
+    root += Self.entries(run.resolved)
+    add("model", [("kind", Node(type(of: model).name))] + Self.entries(model.resolved))
+    add("data", [("kind", Node(type(of: data).name))] + Self.entries(data.resolved))
+    var rule: [(Node, Node)] = [("name", Node(type(of: optimizer.rule).name))]
+    rule += Self.entries(optimizer.rule.resolved)
+    rule.append(("state", Node(optimizer.state.rawValue)))
+    if let groups = optimizer.groups {
+      rule.append(("groups", Node(groups.map { Node(Self.entries($0)) })))
+    }
+    add("optimizer", rule)
+    add("schedule", [("name", Node(type(of: schedule).name))] + Self.entries(schedule.resolved))
+    add("clip", Self.entries(clip.resolved))
+    add("evaluate", Self.entries(evaluate.resolved))
+    add("checkpoint", Self.entries(checkpoint.resolved))
+    // Every node is a plain scalar, list or mapping, which always can be written.
+    return (try? Yams.serialize(node: Node(root))) ?? ""
+  }
+
+  private static func entries(
+    _ resolved: [(name: String, value: SettingValue)]
+  ) -> [(Node, Node)] {
+    resolved.map { (Node($0.name), node($0.value)) }
+  }
+
+  private static func entries(_ group: ParameterGroup) -> [(Node, Node)] {
+    var entries: [(Node, Node)] = [("name", Node(group.name))]
+    if !group.match.names.isEmpty { entries.append(("match", Node(group.match.names.map { Node($0) }))) }
+    if let ranks = group.match.ranks {
+      let text = ranks.upperBound == .max ? "\(ranks.lowerBound)+" : "\(ranks.lowerBound)-\(ranks.upperBound)"
+      entries.append(("rank", Node(text)))
+    }
+    if !group.match.roles.isEmpty {
+      entries.append(("role", Node(group.match.roles.map { Node($0.rawValue) })))
+    }
+    return entries + group.settings.map { (Node($0.name), Node($0.text)) }
+  }
+
+  private static func node(_ value: SettingValue) -> Node {
+    switch value {
+    case .numbers(let list):
+      Node(list.map { Node(SettingValue.number($0).description) }, .implicit, .flow)
+    case .none: Node("null", Tag(.null))
+    case .text(let text): Node(text)
+    default: Node(value.description)
+    }
+  }
+}

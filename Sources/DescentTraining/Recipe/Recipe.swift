@@ -1,0 +1,197 @@
+import Descent
+
+/// A whole training run as data: model, data, optimizer, schedule, clipping, length.
+///
+/// A recipe is read from YAML and changed by `path=value`; every key is checked, and all mistakes
+/// are reported at once. ``yaml`` writes it back with every default filled in.
+public struct Recipe: Sendable {
+  /// The keys outside any section.
+  public var run = RunSettings()
+  /// The model.
+  public var model: any ModelSettings
+  /// The data.
+  public var data: any DataSettings
+  /// The rule, its storage and its groups.
+  public var optimizer = OptimizerSettings()
+  /// The schedule of the learning rate.
+  public var schedule: any Schedule = Constant()
+  /// Clipping.
+  public var clip = ClipSettings()
+  /// Evaluation.
+  public var evaluate = EvaluateSettings()
+  /// Checkpoints.
+  public var checkpoint = CheckpointSettings()
+
+  /// Reads a recipe.
+  ///
+  /// - Parameters:
+  ///   - yaml: the recipe.
+  ///   - overrides: changes of the form `optimizer.lr=3e-4`, applied in order.
+  /// - Throws: all that is wrong, at once.
+  public init(yaml: String, overrides: [String] = []) throws(RecipeError) {
+    var document = RecipeDocument(yaml: yaml)
+    for assignment in overrides { document.override(assignment) }
+    var reader = RecipeReader(document)
+    let model = reader.kind("model", among: modelKinds)
+    let data = reader.kind("data", among: dataKinds)
+    reader.read(&run, "", from: document.top)
+    reader.read(&clip, "clip")
+    reader.read(&evaluate, "evaluate")
+    reader.read(&checkpoint, "checkpoint")
+    optimizer = reader.optimizer(document.groups)
+    if document.sections["schedule"] != nil,
+      let chosen = reader.kind("schedule", among: Schedules.all)
+    {
+      schedule = chosen
+    }
+    reader.rejectUnknownSections()
+    guard reader.problems.isEmpty, let model, let data else {
+      throw RecipeError(problems: reader.problems)
+    }
+    (self.model, self.data) = (model, data)
+    try Self.checkFit(model, data)
+  }
+
+  /// A text needs a language model, examples a classifier.
+  private static func checkFit(
+    _ model: any ModelSettings, _ data: any DataSettings
+  ) throws(RecipeError) {
+    if (model is GPTSettings) != (data is TextSettings) {
+      let (m, d) = (type(of: model).name, type(of: data).name)
+      throw RecipeError(problems: [
+        "model.kind=\(m) cannot learn data.kind=\(d): gpt learns text, mlp and cnn learn digits, "
+          + "idx or csv"
+      ])
+    }
+  }
+}
+
+/// Turns the sections of a document into settings and keeps what is wrong.
+private struct RecipeReader {
+  let document: RecipeDocument
+  var problems: [String]
+
+  init(_ document: RecipeDocument) {
+    self.document = document
+    problems = document.errors
+  }
+
+  /// Reads a section into settings that have defaults.
+  mutating func read<T: Configurable>(
+    _ settings: inout T, _ section: String, from entries: [RecipeDocument.Entry]? = nil
+  ) {
+    do throws(SettingErrors) {
+      try settings.apply(entries ?? document.sections[section] ?? [])
+    } catch {
+      problems += error.errors.map { $0.sentence(in: section) }
+    }
+  }
+
+  /// Reads a section whose `kind` or `name` says what it describes.
+  mutating func kind(
+    _ section: String, among kinds: [any Configurable.Type], except: Set<String> = []
+  ) -> (any Configurable)? {
+    let selector = RecipeDocument.selectors[section]!
+    let names = kinds.map { $0.name }.joined(separator: ", ")
+    let entries = document.sections[section] ?? []
+    guard let name = entries.first(where: { $0.name == selector })?.text else {
+      problems.append("\(section).\(selector) is missing: give one of \(names)")
+      return nil
+    }
+    guard let type = kinds.first(where: { $0.name == name }) else {
+      let nearest = nearestName(to: name, among: kinds.map { $0.name })
+      let hint = nearest.map { "did you mean '\($0)'?" } ?? "there are: \(names)"
+      problems.append("\(section).\(selector)=\(name) does not exist; \(hint)")
+      return nil
+    }
+    func make<T: Configurable>(_: T.Type) -> any Configurable {
+      var settings = T()
+      read(
+        &settings, section,
+        from: entries.filter { $0.name != selector && !except.contains($0.name) })
+      return settings
+    }
+    return make(type)
+  }
+
+  mutating func kind(
+    _ section: String, among kinds: [any ModelSettings.Type]
+  ) -> (any ModelSettings)? {
+    kind(section, among: kinds as [any Configurable.Type]) as? any ModelSettings
+  }
+
+  mutating func kind(
+    _ section: String, among kinds: [any DataSettings.Type]
+  ) -> (any DataSettings)? {
+    kind(section, among: kinds as [any Configurable.Type]) as? any DataSettings
+  }
+
+  mutating func kind(_ section: String, among kinds: [any Schedule.Type]) -> (any Schedule)? {
+    kind(section, among: kinds as [any Configurable.Type]) as? any Schedule
+  }
+
+  mutating func optimizer(_ groups: [[RecipeDocument.Entry]]?) -> OptimizerSettings {
+    var settings = OptimizerSettings()
+    let rules = Rules.all as [any Configurable.Type]
+    if let rule = kind("optimizer", among: rules, except: ["state"]) as? any Rule {
+      settings.rule = rule
+    }
+    if let text = document.sections["optimizer"]?.first(where: { $0.name == "state" })?.text {
+      if let state = OptimizerSettings.StateStorage(rawValue: text) {
+        settings.state = state
+      } else {
+        let names = OptimizerSettings.StateStorage.allCases.map(\.rawValue)
+        problems.append(
+          "optimizer.state=\(text) does not exist; there are: \(names.joined(separator: ", "))")
+      }
+    }
+    settings.groups = groups?.enumerated().map { group($1, number: $0 + 1) }
+    return settings
+  }
+
+  /// A group: the keys `name`, `match`, `rank` and `role` choose parameters, all others are
+  /// hyperparameters, which the optimizer checks.
+  private mutating func group(
+    _ entries: [RecipeDocument.Entry], number: Int
+  ) -> ParameterGroup {
+    var group = ParameterGroup("group \(number)", ParameterMatch())
+    for (name, text) in entries {
+      let items = text.split(separator: ",").map { $0.filter { $0 != " " } }
+      switch name {
+      case "name": group.name = text
+      case "match": group.match.names = items
+      case "rank":
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        if text.hasSuffix("+"), let low = Int(text.dropLast()) {
+          group.match.ranks = low...Int.max
+        } else if let low = ends.first ?? nil, let high = ends.last ?? nil, low <= high {
+          group.match.ranks = low...high
+        } else {
+          problems.append("optimizer.groups: rank=\(text) must look like 1, 0-1 or 2+")
+        }
+      case "role":
+        for item in items {
+          if let role = ParameterRole(rawValue: item) {
+            group.match.roles.append(role)
+          } else {
+            let names = ParameterRole.allCases.map(\.rawValue).joined(separator: ", ")
+            problems.append("optimizer.groups: role=\(item) does not exist; there are: \(names)")
+          }
+        }
+      default: group.settings.append((name, text))
+      }
+    }
+    return group
+  }
+
+  mutating func rejectUnknownSections() {
+    let known = ["model", "data", "optimizer", "schedule", "clip", "evaluate", "checkpoint"]
+    for section in document.sections.keys.sorted() where !known.contains(section) {
+      let names = known + RunSettings.settings.map(\.name)
+      let hint =
+        nearestName(to: section, among: names).map { "did you mean '\($0)'?" }
+        ?? "there are: \(names.joined(separator: ", "))"
+      problems.append("there is no section '\(section)'; \(hint)")
+    }
+  }
+}

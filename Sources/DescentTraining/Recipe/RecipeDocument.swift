@@ -1,0 +1,121 @@
+import Yams
+
+/// A recipe as written: sections of keys and texts, before anyone asks what they mean.
+struct RecipeDocument {
+  /// A key and its text, in the order of the file.
+  typealias Entry = (name: String, text: String)
+
+  /// The keys outside any section.
+  var top: [Entry] = []
+  /// The sections: `optimizer` with `name`, `lr`, ...
+  var sections: [String: [Entry]] = [:]
+  /// The parameter groups under `optimizer.groups`; nil when the recipe has none.
+  var groups: [[Entry]]?
+  /// What could not even be laid out.
+  var errors: [String] = []
+
+  /// Reads YAML; a recipe that is no YAML gives one error.
+  init(yaml: String) {
+    do {
+      guard let root = try Yams.compose(yaml: yaml) else { return }
+      guard let mapping = root.mapping else {
+        errors.append("a recipe must be a list of keys such as 'batch: 12'")
+        return
+      }
+      for (key, value) in mapping { add(key.string ?? "", value) }
+    } catch {
+      errors.append("the recipe is not valid YAML: \(Self.firstLine("\(error)"))")
+    }
+  }
+
+  private mutating func add(_ name: String, _ value: Node) {
+    guard let mapping = value.mapping else {
+      if let text = text(of: value, at: name) { top.append((name, text)) }
+      return
+    }
+    var entries: [Entry] = []
+    for (key, value) in mapping {
+      let key = key.string ?? ""
+      if name == "optimizer", key == "groups" {
+        groups = groupList(value)
+      } else if let text = text(of: value, at: "\(name).\(key)") {
+        entries.append((key, text))
+      }
+    }
+    sections[name] = entries
+  }
+
+  private mutating func groupList(_ node: Node) -> [[Entry]] {
+    if node.scalar?.string == "none" || node.null != nil { return [] }
+    guard let sequence = node.sequence else {
+      errors.append("optimizer.groups must be a list of groups, or none")
+      return []
+    }
+    return sequence.enumerated().map { index, node in
+      guard let mapping = node.mapping else {
+        errors.append("optimizer.groups: group \(index + 1) must be keys such as 'match: \"*.bias\"'")
+        return []
+      }
+      return mapping.compactMap { key, value in
+        let key = key.string ?? ""
+        return text(of: value, at: "optimizer.groups.\(key)").map { (key, $0) }
+      }
+    }
+  }
+
+  /// A scalar's text, or a list of scalars joined by commas.
+  private mutating func text(of node: Node, at path: String) -> String? {
+    if let scalar = node.scalar { return scalar.string }
+    if let items = node.sequence?.map({ $0.scalar?.string }), !items.contains(nil) {
+      return items.compactMap { $0 }.joined(separator: ",")
+    }
+    errors.append("\(path) must be one value or a list of values")
+    return nil
+  }
+
+  // MARK: Overrides
+
+  /// The settings that say which kind of thing a section describes.
+  static let selectors = ["model": "kind", "data": "kind", "optimizer": "name", "schedule": "name"]
+
+  /// Applies `--set path=value`. Choosing another kind (`optimizer.name=sgd`) drops the section's
+  /// other keys, which belong to the old kind.
+  mutating func override(_ assignment: String) {
+    guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
+      errors.append("--set \(assignment) must have the form key=value")
+      return
+    }
+    let path = String(assignment[..<equals])
+    let value = String(assignment[assignment.index(after: equals)...])
+    if path == "optimizer.groups" {
+      let node = try? Yams.compose(yaml: value)
+      groups = groupList(node ?? Node(value))
+      return
+    }
+    guard let dot = path.firstIndex(of: ".") else {
+      Self.replace(path, value, in: &top)
+      return
+    }
+    let (section, name) = (String(path[..<dot]), String(path[path.index(after: dot)...]))
+    var entries = sections[section] ?? []
+    if name == Self.selectors[section],
+      let old = entries.first(where: { $0.name == name }), old.text != value
+    {
+      entries.removeAll { $0.name != "state" }
+    }
+    Self.replace(name, value, in: &entries)
+    sections[section] = entries
+  }
+
+  private static func replace(_ name: String, _ text: String, in entries: inout [Entry]) {
+    if let index = entries.firstIndex(where: { $0.name == name }) {
+      entries[index].text = text
+    } else {
+      entries.append((name, text))
+    }
+  }
+
+  private static func firstLine(_ text: String) -> String {
+    String(text.prefix { $0 != "\n" })
+  }
+}

@@ -1,0 +1,101 @@
+import Descent
+
+/// The keys outside any section: how long and how to train.
+public struct RunSettings: Configurable {
+  /// Seeds the weights, the data order and dropout.
+  public var seed = 1337
+  /// Optimizer steps; nil when `epochs` says how long.
+  public var steps: Int?
+  /// Passes over the training examples.
+  public var epochs: Double?
+  /// Examples (or sequences) a micro-batch.
+  public var batch = 32
+  /// Micro-batches whose gradients make one step.
+  public var accumulate = 1
+  /// Threads; nil is one for each processor.
+  public var threads: Int?
+  /// Arithmetic of the model.
+  public var precision = Precision.float32
+
+  /// The arithmetic that the engine has.
+  public enum Precision: String, CaseIterable, Sendable { case float32 }
+
+  public init() {}
+
+  public static let name = "recipe"
+  public static let settings: [Setting<RunSettings>] = [
+    .integer("seed", \.seed, .atLeast(0), "seeds the weights, the data order and dropout"),
+    .optionalInteger("steps", \.steps, .atLeast(1), "optimizer steps"),
+    .optionalNumber("epochs", \.epochs, .above(0), "passes over the training examples"),
+    .integer("batch", \.batch, .atLeast(1), "examples in a micro-batch"),
+    .integer("accumulate", \.accumulate, .atLeast(1), "micro-batches in a step"),
+    .optionalInteger("threads", \.threads, .closed(1, 256), "threads; none: one a processor"),
+    .choice("precision", \.precision, "arithmetic of the model"),
+  ]
+
+  public func validate() throws(SettingError) {
+    switch (steps, epochs) {
+    case (nil, nil): throw .contradiction("the length of the run is missing: give steps or epochs")
+    case (.some, .some): throw .contradiction("give steps or epochs, not both")
+    default: break
+    }
+  }
+}
+
+/// `clip`: what happens to gradients before the update.
+public struct ClipSettings: Configurable {
+  /// The largest global norm; nil never clips.
+  public var norm: Double?
+
+  public init() {}
+
+  public static let name = "clip"
+  public static let settings: [Setting<ClipSettings>] = [
+    .optionalNumber("norm", \.norm, .above(0), "the largest global L2 norm of the gradients")
+  ]
+}
+
+/// `evaluate`: when and on how much to validate.
+public struct EvaluateSettings: Configurable {
+  /// Steps between evaluations; 0 only evaluates at the end.
+  public var every = 0
+  /// Batches an evaluation takes; nil is all of the validation part.
+  public var batches: Int?
+
+  public init() {}
+
+  public static let name = "evaluate"
+  public static let settings: [Setting<EvaluateSettings>] = [
+    .integer("every", \.every, .atLeast(0), "steps between evaluations; 0: only at the end"),
+    .optionalInteger("batches", \.batches, .atLeast(1), "batches an evaluation; none: all"),
+  ]
+}
+
+/// `checkpoint`: when to write the weights, and how many files to keep.
+public struct CheckpointSettings: Configurable {
+  /// Steps between checkpoints; 0 only writes at the end.
+  public var every = 0
+  /// The newest checkpoints to keep.
+  public var keep = 3
+
+  public init() {}
+
+  public static let name = "checkpoint"
+  public static let settings: [Setting<CheckpointSettings>] = [
+    .integer("every", \.every, .atLeast(0), "steps between checkpoints; 0: only at the end"),
+    .integer("keep", \.keep, .atLeast(1), "the newest checkpoints to keep"),
+  ]
+}
+
+/// `optimizer`: the rule with its hyperparameters, the storage of its state, the groups.
+public struct OptimizerSettings: Sendable {
+  /// The rule.
+  public var rule: any Rule = AdamW()
+  /// How state is stored.
+  public var state = StateStorage.float32
+  /// The parameter groups; nil is the customary one, no weight decay on vectors.
+  public var groups: [ParameterGroup]?
+
+  /// The formats of optimizer state.
+  public enum StateStorage: String, CaseIterable, Sendable { case float32 }
+}

@@ -1,0 +1,37 @@
+import Foundation
+
+/// Writes `metrics.jsonl`: one JSON object a line.
+final class MetricsLog {
+  /// A value in a line.
+  enum Value {
+    case number(Double)
+    case integer(Int)
+    case flag(Bool)
+
+    /// JSON has no NaN and no infinity: they are written as null.
+    var json: String {
+      switch self {
+      case .number(let x): x.isFinite ? "\(x)" : "null"
+      case .integer(let n): "\(n)"
+      case .flag(let on): "\(on)"
+      }
+    }
+  }
+
+  private let handle: FileHandle
+
+  init(_ file: URL) throws(RunError) {
+    guard FileManager.default.createFile(atPath: file.path, contents: nil),
+      let handle = FileHandle(forWritingAtPath: file.path)
+    else { throw .cannotWrite(file.relativePath, "the file cannot be created") }
+    self.handle = handle
+  }
+
+  deinit { try? handle.close() }
+
+  /// Writes a line at once, so that a run can be watched and nothing is lost with the process.
+  func write(_ fields: [(name: String, value: Value)]) throws {
+    let body = fields.map { "\"\($0.name)\": \($0.value.json)" }.joined(separator: ", ")
+    try handle.write(contentsOf: Data("{\(body)}\n".utf8))
+  }
+}

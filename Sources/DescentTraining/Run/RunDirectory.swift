@@ -1,0 +1,99 @@
+import Foundation
+
+/// Where a run keeps what it makes.
+///
+/// ```
+/// recipe.yaml      the recipe, fully resolved
+/// metrics.jsonl    one JSON object a step, and one an evaluation
+/// tokenizer.json   how text becomes tokens, for language models
+/// checkpoints/     weights, one safetensors file a checkpoint
+/// ```
+public struct RunDirectory: Sendable {
+  /// The folder.
+  public let url: URL
+
+  /// The path as the user would write it.
+  public var path: String { url.relativePath }
+  /// `recipe.yaml`
+  public var recipe: URL { url.appendingPathComponent("recipe.yaml") }
+  /// `metrics.jsonl`
+  public var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
+  /// `tokenizer.json`
+  public var tokenizer: URL { url.appendingPathComponent("tokenizer.json") }
+  /// `checkpoints/`
+  public var checkpoints: URL { url.appendingPathComponent("checkpoints") }
+
+  /// An existing run.
+  ///
+  /// - Throws: ``RunError/notARun(_:)``.
+  public init(existing path: String) throws(RunError) {
+    url = URL(fileURLWithPath: path)
+    guard FileManager.default.fileExists(atPath: recipe.path) else { throw .notARun(path) }
+  }
+
+  /// A new run in `path`, or in the first free `runs/<name>-<n>`.
+  ///
+  /// - Throws: ``RunError`` when the folder holds something already or cannot be made.
+  public init(new path: String?, name: String) throws(RunError) {
+    let files = FileManager.default
+    if let path {
+      url = URL(fileURLWithPath: path)
+      let contents = (try? files.contentsOfDirectory(atPath: path)) ?? []
+      guard contents.isEmpty else { throw .occupied(path) }
+    } else {
+      let taken = (try? files.contentsOfDirectory(atPath: "runs")) ?? []
+      let last = taken.compactMap { entry in
+        entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
+      }.max()
+      url = URL(fileURLWithPath: "runs/\(name)-\((last ?? 0) + 1)")
+    }
+    do {
+      try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
+    } catch {
+      throw .cannotWrite(url.relativePath, "\(error.localizedDescription)")
+    }
+  }
+
+  /// The checkpoints, oldest first.
+  public var checkpointFiles: [URL] {
+    let all = try? FileManager.default.contentsOfDirectory(
+      at: checkpoints, includingPropertiesForKeys: nil)
+    return (all ?? []).filter { $0.pathExtension == "safetensors" }
+      .sorted { $0.lastPathComponent < $1.lastPathComponent }
+  }
+}
+
+/// Why a run cannot be made, read or finished.
+public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The folder is no run directory.
+  case notARun(String)
+  /// The folder for a new run is not empty.
+  case occupied(String)
+  /// A file or folder of the run cannot be written.
+  case cannotWrite(String, String)
+  /// A checkpoint lacks a tensor of the model or holds one of another shape.
+  case checkpointMismatch(String)
+  /// Only language models can be sampled.
+  case notALanguageModel(String)
+  /// The non-finite guard stopped the training.
+  case nonFinite(step: Int, cause: String, checkpoint: String)
+
+  /// One plain sentence.
+  public var description: String {
+    switch self {
+    case .notARun(let path):
+      "\(path) is not a run: it has no recipe.yaml"
+    case .occupied(let path):
+      "\(path) is not empty; name another folder with --out"
+    case .cannotWrite(let path, let reason):
+      "\(path) cannot be written: \(reason)"
+    case .checkpointMismatch(let sentence):
+      sentence
+    case .notALanguageModel(let path):
+      "\(path) holds a classifier; only a language model can be sampled"
+    case .nonFinite(let step, let cause, let checkpoint):
+      "training stopped at step \(step): \(cause); the last good weights are in \(checkpoint). "
+        + "Lower the learning rate, warm it up, or clip the gradients"
+    }
+  }
+}

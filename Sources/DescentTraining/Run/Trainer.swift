@@ -1,0 +1,233 @@
+import Descent
+import DescentCompute
+import DescentNN
+import Foundation
+
+/// Trains a recipe into a run directory.
+///
+/// A step is: loss and gradients of each micro-batch, the guard, clipping, the schedule, the update.
+/// Batches and dropout are pure functions of the seed and the step.
+public final class Trainer {
+  /// The recipe, its open ends filled in from the data.
+  public let recipe: Recipe
+  /// The model and its data.
+  public let task: any TrainingTask
+  /// Optimizer steps of the run.
+  public let steps: Int
+
+  private let parameters: [(name: String, parameter: Parameter)]
+  private let optimizer: Optimizer<Float>
+  /// The weights with which the loss was last finite.
+  private var lastGood: (step: Int, weights: [Tensor])
+
+  /// Loads the data, makes the model and the optimizer.
+  ///
+  /// - Throws: ``RecipeError``, ``DataError``, `ModelError`.
+  public init(_ recipe: Recipe) throws {
+    var recipe = recipe
+    if let threads = recipe.run.threads { ThreadPool.shared.setThreads(threads) }
+    task = try recipe.makeTask()
+    let batch = recipe.run.batch * recipe.run.accumulate
+    let perEpoch = task.batchesPerEpoch(batch) ?? 1
+    steps =
+      recipe.run.steps
+      ?? max(1, Int((recipe.run.epochs ?? 1) * Double(perEpoch)))
+    recipe.schedule.fit(totalSteps: steps)
+    do throws(SettingError) {
+      try recipe.schedule.validate()
+    } catch { throw RecipeError(problems: [error.sentence(in: "schedule")]) }
+    self.recipe = recipe
+    parameters = task.model.namedParameters
+    do throws(OptimizerError) {
+      optimizer = try Self.makeOptimizer(recipe, parameters)
+    } catch { throw RecipeError(problems: ["\(error)"]) }
+    lastGood = (0, [])
+  }
+
+  private static func makeOptimizer(
+    _ recipe: Recipe, _ parameters: [(name: String, parameter: Parameter)]
+  ) throws(OptimizerError) -> Optimizer<Float> {
+    let infos = parameters.map {
+      ParameterInfo($0.name, shape: $0.parameter.value.shape, role: $0.parameter.role)
+    }
+    return try Optimizer(
+      recipe.optimizer.rule, parameters: infos,
+      groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay],
+      schedules: [("lr", recipe.schedule)], clipNorm: recipe.clip.norm)
+  }
+
+  /// What is known before the first step.
+  public var facts: RunFacts {
+    let groups = optimizer.groups.indices.map { index in
+      let members = optimizer.parameters.indices.filter { optimizer.groupOf[$0] == index }
+      return RunFacts.Group(
+        name: optimizer.groups[index].name,
+        match: optimizer.groups[index].match.description,
+        settings: optimizer.settings(ofGroup: index)
+          .map { "\($0.name)=\($0.value)" }.joined(separator: " "),
+        parameters: members.map { optimizer.parameters[$0].name },
+        count: members.reduce(0) { $0 + optimizer.parameters[$1].count })
+    }
+    return RunFacts(
+      parameters: task.model.parameterCount, steps: steps, unit: task.unit,
+      stateBytes: optimizer.stateBytes, groups: groups)
+  }
+
+  /// Trains to the end, or until the observer wants to stop.
+  ///
+  /// - Throws: ``RunError/nonFinite(step:cause:checkpoint:)`` when the guard stops the run, after
+  ///   the last good weights are on disk; errors of writing.
+  public func run(in directory: RunDirectory, observer: any TrainingObserver) throws
+    -> TrainingResult
+  {
+    try write(recipe.yaml, to: directory.recipe)
+    if let task = task as? LanguageModeling {
+      let json = try JSONEncoder().encode(task.text.tokenizer)
+      try write(String(decoding: json, as: UTF8.self), to: directory.tokenizer)
+    }
+    let log = try MetricsLog(directory.metrics)
+    observer.started(facts)
+    var evaluation: (step: Int, result: Evaluation)?
+    var seconds = 0.0
+    var step = 0
+    while step < steps, !observer.wantsToStop {
+      step += 1
+      let start = ContinuousClock.now
+      let (loss, items) = gradients(step)
+      guard loss.isFinite else {
+        let culprit = unsafe withParameterMemory { unsafe optimizer.nonFiniteGradient($0) }
+        let cause = "the loss is \(loss)" + (culprit.map { " and \($0)" } ?? "")
+        throw try stopped(step, cause, directory, log)
+      }
+      keepWeights(step)
+      let report = unsafe withParameterMemory { unsafe optimizer.step($0) }
+      if case .refused(let culprit) = report.outcome {
+        throw try stopped(step, "\(culprit)", directory, log)
+      }
+      let duration = start.duration(to: .now) / .seconds(1)
+      seconds += duration
+      try log.write(
+        [
+          ("step", .integer(step)), ("loss", .number(loss)),
+          ("lr", .number(report.effectiveLearningRate)),
+          ("grad_norm", .number(report.gradientNorm)), ("clipped", .flag(report.clipped)),
+          ("applied", .flag(report.applied)), ("seconds", .number(duration)),
+        ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) })
+      observer.stepped(
+        TrainingStep(
+          step: step, loss: loss, learningRate: report.effectiveLearningRate,
+          gradientNorm: report.gradientNorm, clipped: report.clipped, seconds: duration,
+          items: items))
+      if recipe.evaluate.every > 0, step % recipe.evaluate.every == 0 {
+        evaluation = (step, try evaluate(step, log, observer))
+      }
+      if recipe.checkpoint.every > 0, step % recipe.checkpoint.every == 0, step < steps {
+        _ = try save(step, directory)
+      }
+    }
+    if step == steps, evaluation?.step != step {
+      evaluation = (step, try evaluate(step, log, observer))
+    }
+    let checkpoint = try save(step, directory)
+    return TrainingResult(
+      steps: step, evaluation: evaluation?.result, interrupted: step < steps,
+      checkpoint: checkpoint.relativePath, trainingSeconds: seconds)
+  }
+
+  // MARK: A step
+
+  /// Leaves the mean gradient over all examples of a step in the parameters; returns their mean
+  /// loss and their number.
+  private func gradients(_ step: Int) -> (loss: Double, items: Int) {
+    let count = recipe.run.accumulate
+    let batches = (0..<count).map {
+      task.batch((step - 1) * count + $0, size: recipe.run.batch)
+    }
+    // Each micro-batch counts by its examples, so that accumulation equals one large batch.
+    let total = batches.reduce(0) { $0 + $1.weight }
+    var mean = 0.0
+    for (index, batch) in batches.enumerated() {
+      let tape = Tape()
+      let seed = UInt64(recipe.run.seed) ^ UInt64((step - 1) * count + index) << 20
+      let loss = task.loss(batch, tape.context(training: true, seed: seed))
+      let share = Double(batch.weight) / Double(total)
+      mean += share * Double(loss.scalar)
+      tape.gradients(of: loss, scale: Float(share), accumulating: index > 0)
+    }
+    return (mean, total)
+  }
+
+  private func withParameterMemory<Result>(
+    _ body: (UnsafeBufferPointer<ParameterMemory<Float>>) throws -> Result
+  ) rethrows -> Result {
+    let memory = unsafe parameters.map { _, parameter in
+      unsafe parameter.withMemory { weights, gradient in
+        unsafe ParameterMemory(
+          weights: weights.baseAddress!, gradient: UnsafePointer(gradient?.baseAddress))
+      }
+    }
+    return try unsafe memory.withUnsafeBufferPointer { unsafe try body($0) }
+  }
+
+  // MARK: The guard
+
+  /// Keeps the weights with which the loss of `step` is finite: an update may leave weights that
+  /// are finite and yet useless, which only the next loss shows.
+  private func keepWeights(_ step: Int) {
+    lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
+  }
+
+  /// Writes the last good weights and says why the run ends.
+  private func stopped(
+    _ step: Int, _ cause: String, _ directory: RunDirectory, _ log: MetricsLog
+  ) throws -> RunError {
+    try log.write([
+      ("step", .integer(step)), ("loss", .number(.nan)), ("applied", .flag(false)),
+    ])
+    if !lastGood.weights.isEmpty {
+      for (index, (_, parameter)) in parameters.enumerated() {
+        parameter.value = lastGood.weights[index]
+      }
+    }
+    let file = try Checkpoint.save(
+      task.model, step: lastGood.step, to: directory, keep: recipe.checkpoint.keep)
+    return RunError.nonFinite(step: step, cause: cause, checkpoint: file.relativePath)
+  }
+
+  // MARK: Results
+
+  private func evaluate(
+    _ step: Int, _ log: MetricsLog, _ observer: any TrainingObserver
+  ) throws -> Evaluation {
+    let result = withEvaluationWeights {
+      task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
+    }
+    try log.write(
+      [("step", .integer(step)), ("val_loss", .number(result.loss))]
+        + (result.accuracy.map { [("val_accuracy", .number($0))] } ?? []))
+    observer.evaluated(result, after: step)
+    return result
+  }
+
+  private func save(_ step: Int, _ directory: RunDirectory) throws -> URL {
+    try withEvaluationWeights {
+      try Checkpoint.save(
+        task.model, step: step, to: directory, keep: recipe.checkpoint.keep)
+    }
+  }
+
+  /// Runs `body` with the weights that the optimizer means to be used.
+  private func withEvaluationWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try unsafe withParameterMemory { memory in
+      try unsafe optimizer.withEvaluationWeights(memory) { try body() }
+    }
+  }
+
+  private func write(_ text: String, to file: URL) throws(RunError) {
+    do {
+      try text.write(to: file, atomically: true, encoding: .utf8)
+    } catch {
+      throw .cannotWrite(file.relativePath, error.localizedDescription)
+    }
+  }
+}

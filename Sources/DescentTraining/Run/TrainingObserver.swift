@@ -1,0 +1,71 @@
+/// Someone who watches a run: a progress bar, a log, a test.
+public protocol TrainingObserver: AnyObject {
+  /// Called once before the first step.
+  func started(_ facts: RunFacts)
+  /// Called after each step.
+  func stepped(_ step: TrainingStep)
+  /// Called after each evaluation.
+  func evaluated(_ evaluation: Evaluation, after step: Int)
+  /// Asked before each step; true ends the run after a checkpoint.
+  var wantsToStop: Bool { get }
+}
+
+/// What is known before the first step.
+public struct RunFacts: Sendable {
+  /// The number of weights.
+  public let parameters: Int
+  /// Optimizer steps to come.
+  public let steps: Int
+  /// What a batch is counted in.
+  public let unit: String
+  /// Bytes of optimizer state.
+  public let stateBytes: Int
+  /// Each parameter group's name, condition, hyperparameters and members.
+  public let groups: [Group]
+
+  /// A parameter group.
+  public struct Group: Sendable {
+    /// Its name.
+    public let name: String
+    /// Which parameters it asked for.
+    public let match: String
+    /// Its hyperparameters.
+    public let settings: String
+    /// The names of its parameters.
+    public let parameters: [String]
+    /// The number of weights.
+    public let count: Int
+  }
+}
+
+/// What one step did.
+public struct TrainingStep: Sendable {
+  /// The number of this step, from 1.
+  public let step: Int
+  /// The mean loss of its batch, before the update.
+  public let loss: Double
+  /// The effective learning rate.
+  public let learningRate: Double
+  /// The gradient's norm before clipping.
+  public let gradientNorm: Double
+  /// Whether the gradient was scaled down.
+  public let clipped: Bool
+  /// How long it took.
+  public let seconds: Double
+  /// Images, rows or tokens in it.
+  public let items: Int
+}
+
+/// How a run ended.
+public struct TrainingResult: Sendable {
+  /// Steps done.
+  public let steps: Int
+  /// The last evaluation.
+  public let evaluation: Evaluation?
+  /// Whether it was interrupted.
+  public let interrupted: Bool
+  /// The newest checkpoint.
+  public let checkpoint: String
+  /// Seconds of training, evaluations excluded.
+  public let trainingSeconds: Double
+}

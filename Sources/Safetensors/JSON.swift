@@ -1,0 +1,210 @@
+/// A JSON value. Objects keep their order; numbers keep their spelling.
+enum JSON {
+  case object([(key: String, value: JSON)])
+  case array([JSON])
+  case string(String)
+  case number(String)
+  case bool(Bool)
+  case null
+}
+
+/// Why a text is not JSON, and where.
+enum JSONFailure: Error {
+  case syntax(String, byte: Int)
+  /// A key occurs twice in one object; `depth` is 0 for the outermost object.
+  case duplicateKey(String, depth: Int, byte: Int)
+}
+
+extension JSON {
+  /// Reads one JSON value and nothing after it but white space.
+  init(parsing text: [UInt8]) throws(JSONFailure) {
+    var parser = Parser(text: text)
+    self = try parser.value(depth: 0)
+    parser.skipSpace()
+    if parser.position < text.count { throw parser.failure("text after the end of the value") }
+  }
+
+  /// `text` as a JSON string with quotes, escaping no more than the format asks for.
+  static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\r": result += "\\r"
+      case "\t": result += "\\t"
+      case "\u{8}": result += "\\b"
+      case "\u{c}": result += "\\f"
+      case _ where scalar.value < 0x20:
+        let hex = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+}
+
+/// A recursive-descent parser. The general-purpose decoders keep neither duplicate keys, which
+/// the format forbids, nor the order of keys.
+private struct Parser {
+  let text: [UInt8]
+  var position = 0
+
+  /// Headers nest three deep; more is an attack on the stack.
+  static let maximumDepth = 32
+
+  init(text: [UInt8]) { self.text = text }
+
+  func failure(_ problem: String) -> JSONFailure { .syntax(problem, byte: position) }
+
+  var next: UInt8? { position < text.count ? text[position] : nil }
+
+  mutating func skipSpace() {
+    while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+  }
+
+  mutating func skip(_ character: Unicode.Scalar) -> Bool {
+    skipSpace()
+    guard next == UInt8(ascii: character) else { return false }
+    position += 1
+    return true
+  }
+
+  mutating func expect(_ character: Unicode.Scalar) throws(JSONFailure) {
+    if !skip(character) { throw failure("“\(character)” is missing") }
+  }
+
+  mutating func value(depth: Int) throws(JSONFailure) -> JSON {
+    if depth > Self.maximumDepth { throw failure("values are nested too deep") }
+    skipSpace()
+    switch next {
+    case UInt8(ascii: "{"): return try object(depth: depth)
+    case UInt8(ascii: "["): return try array(depth: depth)
+    case UInt8(ascii: "\""): return .string(try string())
+    case UInt8(ascii: "t"): return try word("true", .bool(true))
+    case UInt8(ascii: "f"): return try word("false", .bool(false))
+    case UInt8(ascii: "n"): return try word("null", .null)
+    default: return .number(try number())
+    }
+  }
+
+  mutating func object(depth: Int) throws(JSONFailure) -> JSON {
+    try expect("{")
+    var members: [(key: String, value: JSON)] = []
+    // Strings are compared as characters, so two spellings of “é” are one key: a dictionary of
+    // Swift could not hold both.
+    var keys: Set<String> = []
+    if skip("}") { return .object(members) }
+    repeat {
+      skipSpace()
+      let start = position
+      let key = try string()
+      if !keys.insert(key).inserted {
+        throw JSONFailure.duplicateKey(key, depth: depth, byte: start)
+      }
+      try expect(":")
+      members.append((key, try value(depth: depth + 1)))
+    } while skip(",")
+    try expect("}")
+    return .object(members)
+  }
+
+  mutating func array(depth: Int) throws(JSONFailure) -> JSON {
+    try expect("[")
+    var elements: [JSON] = []
+    if skip("]") { return .array(elements) }
+    repeat { elements.append(try value(depth: depth + 1)) } while skip(",")
+    try expect("]")
+    return .array(elements)
+  }
+
+  mutating func word(_ word: String, _ value: JSON) throws(JSONFailure) -> JSON {
+    if !text[position...].starts(with: word.utf8) { throw failure("a value is missing") }
+    position += word.utf8.count
+    return value
+  }
+
+  mutating func number() throws(JSONFailure) -> String {
+    let start = position
+    func isDigit(_ byte: UInt8?) -> Bool { byte.map { (0x30...0x39).contains($0) } ?? false }
+    func digits() throws(JSONFailure) {
+      if !isDigit(next) {
+        throw failure(start == position ? "a value is missing" : "a digit is missing")
+      }
+      while isDigit(next) { position += 1 }
+    }
+    if next == UInt8(ascii: "-") { position += 1 }
+    let leadingZero = next == UInt8(ascii: "0")
+    let first = position
+    try digits()
+    if leadingZero && position > first + 1 { throw failure("a number begins with zero") }
+    if next == UInt8(ascii: ".") {
+      position += 1
+      try digits()
+    }
+    if next == UInt8(ascii: "e") || next == UInt8(ascii: "E") {
+      position += 1
+      if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
+      try digits()
+    }
+    return String(decoding: text[start..<position], as: UTF8.self)
+  }
+
+  mutating func string() throws(JSONFailure) -> String {
+    let start = position
+    try expect("\"")
+    var bytes: [UInt8] = []
+    while let byte = next, byte != UInt8(ascii: "\"") {
+      if byte < 0x20 { throw failure("a control character stands in a string") }
+      position += 1
+      if byte == UInt8(ascii: "\\") {
+        bytes += try escape()
+      } else {
+        bytes.append(byte)
+      }
+    }
+    try expect("\"")
+    guard let string = String(validating: bytes, as: UTF8.self) else {
+      throw JSONFailure.syntax("a string is not UTF-8", byte: start)
+    }
+    return string
+  }
+
+  /// The bytes that the escape after a backslash stands for.
+  mutating func escape() throws(JSONFailure) -> [UInt8] {
+    guard let byte = next else { throw failure("a string has no end") }
+    position += 1
+    switch Unicode.Scalar(byte) {
+    case "\"", "\\", "/": return [byte]
+    case "b": return [0x08]
+    case "f": return [0x0C]
+    case "n": return [0x0A]
+    case "r": return [0x0D]
+    case "t": return [0x09]
+    case "u": break
+    default: throw failure("an escape is unknown")
+    }
+    var code = try hexadecimal()
+    if (0xD800..<0xDC00).contains(code), text[position...].starts(with: "\\u".utf8) {
+      position += 2
+      let low = try hexadecimal()
+      if (0xDC00..<0xE000).contains(low) { code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00) }
+    }
+    guard let scalar = Unicode.Scalar(code) else { throw failure("a surrogate stands alone") }
+    return Array(String(Character(scalar)).utf8)
+  }
+
+  mutating func hexadecimal() throws(JSONFailure) -> UInt32 {
+    var code: UInt32 = 0
+    for _ in 0..<4 {
+      guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw failure("an escape lacks its four hexadecimal digits")
+      }
+      position += 1
+      code = code << 4 | UInt32(digit)
+    }
+    return code
+  }
+}

@@ -1,0 +1,154 @@
+import Descent
+import DescentCompute
+import Foundation
+import Safetensors
+import Testing
+
+/// A recorded run of a reference implementation: initial weights, gradients, weights along the way
+/// and the final state. `References/optimizers.py` writes them.
+struct Trajectory: CustomTestStringConvertible, Sendable {
+  /// The file's description of a case.
+  struct Description: Decodable, Sendable {
+    let optimizer: String
+    let set: [String: SettingText]
+    let dtype: String
+    let rtol: Double
+    /// The learning rate of each step, where a schedule drives it.
+    let lrs: [Double]?
+    /// Which written form of momentum, where the reference is a formula.
+    let form: String?
+  }
+
+  /// A hyperparameter as JSON has it, as text.
+  struct SettingText: Decodable, Sendable {
+    let text: String
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if container.decodeNil() {
+        text = "none"
+      } else if let flag = try? container.decode(Bool.self) {
+        text = "\(flag)"
+      } else if let number = try? container.decode(Double.self) {
+        text = "\(number)"
+      } else if let list = try? container.decode([Double?].self) {
+        text = list.map { $0.map { "\($0)" } ?? "none" }.joined(separator: ",")
+      } else {
+        text = try container.decode(String.self)
+      }
+    }
+  }
+
+  let file: String
+  let name: String
+  let description: Description
+  var testDescription: String { "\(file)/\(name)" }
+
+  /// All cases of all vector files of optimizers that are registered.
+  static let all: [Trajectory] = {
+    let folder = Bundle.module.resourceURL!.appendingPathComponent("Vectors")
+    return Rules.names.sorted().flatMap { file -> [Trajectory] in
+      let path = folder.appendingPathComponent("\(file).safetensors").path
+      guard let contents = try? SafetensorsFile(path: path),
+        let json = contents.metadata["cases"]
+      else { return [] }
+      let cases = try! JSONDecoder().decode([String: Description].self, from: Data(json.utf8))
+      return cases.keys.sorted().map { Trajectory(file: file, name: $0, description: cases[$0]!) }
+    }
+  }()
+
+  static func open(_ file: String) throws -> SafetensorsFile {
+    let folder = Bundle.module.resourceURL!.appendingPathComponent("Vectors")
+    return try SafetensorsFile(path: folder.appendingPathComponent("\(file).safetensors").path)
+  }
+}
+
+/// A schedule that reads its values from a list.
+private struct Listed: Schedule {
+  var values: [Double] = []
+  static let name = "listed"
+  static let summary = ""
+  static let settings: [Setting<Listed>] = []
+  func value(at step: Int, base: Double) -> Double { values[step] }
+  init() {}
+  init(_ values: [Double]) { self.values = values }
+}
+
+@Suite("Reference trajectories") struct ReferenceTrajectoryTests {
+  @Test("every registered rule has vectors") func complete() {
+    #expect(Set(Trajectory.all.map(\.file)) == Set(Rules.names))
+  }
+
+  @Test(arguments: Trajectory.all) func follows(_ trajectory: Trajectory) throws {
+    if trajectory.description.dtype == "F64" {
+      try compare(trajectory, Double.self)
+    } else {
+      try compare(trajectory, Float.self)
+    }
+  }
+
+  private func compare<S: Scalar>(_ trajectory: Trajectory, _: S.Type) throws {
+    let file = try Trajectory.open(trajectory.file)
+    let prefix = trajectory.name + "/"
+    func values(_ key: String) throws -> [S] { try file.doubles(of: prefix + key).map { S($0) } }
+    let keys = file.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+    let names = keys.filter {
+      $0.hasPrefix("param/") && $0.split(separator: "/").count == 2
+    }.map { String($0.dropFirst("param/".count)) }.sorted()
+    let present = Set(keys)
+    let parameters = try names.map {
+      ParameterInfo($0, shape: try file.entry(prefix + "param/" + $0).shape)
+    }
+
+    var changes = trajectory.description.set.map { (name: $0.key, text: $0.value.text) }
+    if let form = trajectory.description.form {
+      changes.removeAll { $0.name == "nesterov" }
+      changes.append(("momentum_form", form))
+    }
+    let rule = try Rules.named(trajectory.description.optimizer)
+    let optimizer: Optimizer<S> = try makeOptimizer(
+      rule, changes, parameters, lrs: trajectory.description.lrs)
+    var weights = try names.map { try values("param/" + $0) }
+    var step = 1
+    while keys.contains(where: { $0.hasPrefix("grad/\(step)/") }) {
+      let gradients = try names.map { name in
+        present.contains("grad/\(step)/\(name)") ? try values("grad/\(step)/\(name)") : nil
+      }
+      let report = optimizer.step(&weights, gradients: gradients)
+      #expect(report.applied)
+      let results = optimizer.evaluationWeights(of: weights)
+      for (name, result) in zip(names, results) where present.contains("param/\(step)/\(name)") {
+        let expected = try values("param/\(step)/\(name)")
+        expectClose(
+          result, expected, trajectory.description.rtol, "\(name) after step \(step)")
+      }
+      step += 1
+    }
+    #expect(step > 20, "a trajectory of \(step - 1) steps")
+  }
+
+  private func makeOptimizer<S: Scalar>(
+    _ rule: any Rule.Type, _ changes: [(name: String, text: String)],
+    _ parameters: [ParameterInfo], lrs: [Double]?
+  ) throws -> Optimizer<S> {
+    func make<R: Rule>(_: R.Type) throws -> Optimizer<S> {
+      try Optimizer<S>(
+        R(changes), parameters: parameters, groups: [],
+        schedules: lrs.map { [("lr", Listed($0))] } ?? [])
+    }
+    return try make(rule)
+  }
+
+  /// |Δ| ≤ rtol·(1 + |expected|).
+  private func expectClose<S: Scalar>(
+    _ given: [S], _ expected: [S], _ rtol: Double, _ what: String
+  ) {
+    #expect(given.count == expected.count)
+    for (i, (a, b)) in zip(given, expected).enumerated() {
+      let (a, b) = (Double(a), Double(b))
+      if !(abs(a - b) <= rtol * (1 + abs(b))) {
+        Issue.record("\(what), element \(i): \(a), not \(b)")
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import DescentCompute
+import DescentTraining
+import Foundation
+import Testing
+
+@Suite struct TokenizerTests {
+  @Test func `characters are numbered in order`() throws {
+    let tokenizer = Tokenizer.character(CharacterVocabulary(of: "hallo\nwörld ✓"))
+    #expect(tokenizer.vocabularySize == 11)
+    #expect(try tokenizer.encode("\n ah✓") == [0, 1, 2, 4, 10])
+    #expect(try tokenizer.decode([0, 1, 2, 4, 10]) == "\n ah✓")
+  }
+
+  @Test func `scalars are not merged into characters`() throws {
+    let text = "e\u{301} \u{E9} 👩\u{200D}👧"
+    let tokenizer = Tokenizer.character(CharacterVocabulary(of: text))
+    let decoded = try tokenizer.decode(tokenizer.encode(text))
+    #expect(decoded.unicodeScalars.elementsEqual(text.unicodeScalars))
+    #expect(tokenizer.vocabularySize == 7)
+  }
+
+  @Test func `bytes stand for themselves`() throws {
+    #expect(try Tokenizer.byte.encode("aé") == [97, 0xC3, 0xA9])
+    #expect(try Tokenizer.byte.decode([97, 0xC3, 0xA9]) == "aé")
+    #expect(try Tokenizer.byte.decode([0xC3]) == "\u{FFFD}")
+    #expect(Tokenizer.byte.vocabularySize == 256)
+  }
+
+  @Test(arguments: [("x", "“x” (U+0078)"), ("\t", "(U+0009)"), ("😀", "“😀” (U+1F600)")])
+  func `an unknown character is named`(_ text: String, _ name: String) throws {
+    let tokenizer = Tokenizer.character(CharacterVocabulary(of: "abc"))
+    let error = #expect(throws: DataError.self) { try tokenizer.encode("ab" + text) }
+    #expect(
+      error == .unsuitable("The character \(name) is not in the vocabulary of 3 characters"))
+  }
+
+  @Test(arguments: [-1, 3] as [Int32]) func `an unknown token is named`(_ token: Int32) throws {
+    let tokenizer = Tokenizer.character(CharacterVocabulary(of: "abc"))
+    let error = #expect(throws: DataError.self) { try tokenizer.decode([0, token]) }
+    #expect(error == .unsuitable("The token \(token) is not in the vocabulary of 3 tokens"))
+  }
+
+  @Test(arguments: [
+    Tokenizer.byte, .character(CharacterVocabulary(of: "e\u{301}\u{E9}\"\\\n\u{0}b😀")),
+  ]) func `a tokenizer survives JSON`(_ tokenizer: Tokenizer) throws {
+    let data = try JSONEncoder().encode(tokenizer)
+    #expect(try JSONDecoder().decode(Tokenizer.self, from: data) == tokenizer)
+  }
+
+  @Test func `the saved form is plain`() throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let data = try encoder.encode(Tokenizer.character(CharacterVocabulary(of: "cab")))
+    #expect(String(decoding: data, as: UTF8.self) == #"{"characters":"abc","kind":"char"}"#)
+  }
+
+  @Test(arguments: ["ba", "aab"]) func `a disordered vocabulary is refused`(_ text: String) {
+    let json = Data(#"{"kind":"char","characters":"\#(text)"}"#.utf8)
+    #expect(throws: DecodingError.self) { try JSONDecoder().decode(Tokenizer.self, from: json) }
+  }
+}
+
+@Suite struct TextDatasetTests {
+  let files = try! TemporaryFiles()
+
+  @Test(arguments: [
+    (10, 0.1, 9), (10, 0.0, 10), (1000, 0.1, 900), (7, 0.3, 4), (1_115_394, 0.1, 1_003_854),
+  ])
+  func `the last part is for validation`(_ count: Int, _ fraction: Double, _ training: Int) throws {
+    let tokens = (0..<count).map { Int32($0) }
+    let dataset = try TextDataset(tokens: tokens, tokenizer: .byte, validationFraction: fraction)
+    #expect(dataset.training.count == training)
+    #expect(dataset.training + dataset.validation == tokens)
+  }
+
+  @Test func `targets follow their inputs, and all offsets occur`() throws {
+    let dataset = try TextDataset(
+      tokens: (0..<20).map { $0 }, tokenizer: .byte, validationFraction: 0.5)
+    var random = RandomStream(seed: 1, stream: 0)
+    var firsts: Set<Int32> = []
+    for _ in 0..<50 {
+      let (inputs, targets) = try dataset.batch(
+        size: 4, context: 3, part: .validation, using: &random)
+      #expect(inputs.count == 12 && targets == inputs.map { $0 + 1 })
+      for row in 0..<4 {
+        firsts.insert(inputs[3 * row])
+        #expect(inputs[3 * row + 2] == inputs[3 * row] + 2)
+      }
+    }
+    #expect(firsts == Set(10...16))
+  }
+
+  @Test func `a seed gives the same batches`() throws {
+    let dataset = try TextDataset(
+      text: String(repeating: "to be or not ", count: 50), tokenizer: .character)
+    func inputs(_ seed: UInt64) throws -> [Int32] {
+      var random = RandomStream(seed: seed, stream: 0)
+      return try dataset.batch(size: 8, context: 16, using: &random).inputs
+    }
+    #expect(try inputs(1) == inputs(1))
+    #expect(try inputs(1) != inputs(2))
+  }
+
+  @Test func `a context that just fits is taken, a longer one refused`() throws {
+    let dataset = try TextDataset(text: "abcdefghij", tokenizer: .byte, validationFraction: 0.4)
+    try dataset.check(context: 5, part: .training)
+    try dataset.check(context: 3, part: .validation)
+    for (context, part, count) in [(6, TextDataset.Part.training, 6), (4, .validation, 4)] {
+      let error = #expect(throws: DataError.self) {
+        var random = RandomStream(seed: 1, stream: 0)
+        _ = try dataset.batch(size: 1, context: context, part: part, using: &random)
+      }
+      let message = "\(try #require(error))"
+      #expect(
+        message.hasPrefix(
+          "A context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1), but it has \(count);"
+        ))
+    }
+    #expect(throws: DataError.self) { try dataset.check(context: 0, part: .training) }
+  }
+
+  @Test func `a file is read with either tokenizer`() throws {
+    let path = try files.write("wörld\n", to: "text.txt")
+    let characters = try TextDataset.load(path: path, tokenizer: .character, validationFraction: 0)
+    #expect(characters.tokenizer.vocabularySize == 6 && characters.training.count == 6)
+    let bytes = try TextDataset.load(path: path, tokenizer: .byte, validationFraction: 0)
+    #expect(bytes.training.count == 7)
+    #expect(try bytes.tokenizer.decode(bytes.training) == "wörld\n")
+  }
+
+  @Test func `bad texts are refused`() throws {
+    let missing = files.path("none.txt")
+    let empty = try files.write("", to: "empty.txt")
+    let broken = try files.write([97, 10, 98, 10, 0xC3, 0x28, 10], to: "broken.txt")
+    func load(_ path: String, _ kind: Tokenizer.Kind) throws {
+      _ = try TextDataset.load(path: path, tokenizer: kind)
+    }
+    #expect(throws: DataError.missingFile(path: missing)) { try load(missing, .byte) }
+    for kind in Tokenizer.Kind.allCases {
+      #expect(throws: DataError.malformed(path: empty, expected: "text", found: "an empty file")) {
+        try load(empty, kind)
+      }
+    }
+    #expect(
+      throws: DataError.malformed(
+        path: broken, place: .init(line: 3), expected: "UTF-8 text",
+        found: "bytes that are not; use the tokenizer “byte” for them")
+    ) { try load(broken, .character) }
+    #expect(throws: Never.self) { try load(broken, .byte) }
+    #expect(throws: DataError.unsuitable("The text is empty")) {
+      try TextDataset(text: "", tokenizer: .character)
+    }
+    for fraction in [-0.1, 1, .nan] {
+      #expect(throws: DataError.self) {
+        try TextDataset(text: "abc", tokenizer: .byte, validationFraction: fraction)
+      }
+    }
+  }
+}
+
+@Suite struct PackageSourcesTests {
+  let files = try! TemporaryFiles()
+
+  @Test func `the package's sources are found`() throws {
+    let text = try PackageSources.text()
+    #expect(text.contains("public enum PackageSources"))
+    #expect(text.contains("public final class SafetensorsFile"))
+    #expect(text.utf8.count > 50_000)
+  }
+
+  @Test func `files are joined in the order of their paths`() throws {
+    try FileManager.default.createDirectory(
+      atPath: files.path("B"), withIntermediateDirectories: true)
+    _ = try files.write("2", to: "B/two.swift")
+    _ = try files.write("3", to: "three.swift")
+    _ = try files.write("1", to: "A.swift")
+    _ = try files.write("no", to: "note.txt")
+    #expect(try PackageSources.text(under: files.folder) == "1\n2\n3")
+  }
+
+  @Test func `sources that are gone are reported`() throws {
+    let error = #expect(throws: DataError.self) {
+      try PackageSources.text(under: files.path("gone"))
+    }
+    #expect(error?.isMissingFile == true)
+    #expect("\(try #require(error))".contains("set data.path to a text file"))
+  }
+}
