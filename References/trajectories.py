@@ -7,12 +7,12 @@ none at steps t mod 3 == 2). The gradient of element i of a parameter at step t 
 
 and is computed in float64 from the stored weights, then rounded to the case's element type.
 
-A file holds, for each case, `<case>/param/<name>` (initial), `<case>/grad/<t>/<name>` for t = 1...30
+A file holds, for each case, `<case>/param/<name>` (initial), `<case>/grad/<t>/<name>` for t = 1...steps
 (absent: no gradient), `<case>/param/<t>/<name>` after the steps of STORED, and
 `<case>/state/<slot>/<name>` after the last one. Scalars shared by all parameters (Prodigy's d) are
 `<case>/group/<t>/<slot>`. Curvature estimates (Sophia) are `<case>/hessian/<t>/<name>`, folded in
 after the update of step t. Schedule-Free: param is y, `<case>/eval/<name>` is x at the end. The metadata key `cases` is JSON: case -> optimizer, set (what differs from
-the defaults, in the reference's names), dtype, reference, rtol (|x - y| <= rtol * (1 + |y|)), and `lrs`
+the defaults, in the reference's names), dtype, steps, reference, rtol (|x - y| <= rtol * (1 + |y|)), and `lrs`
 where the learning rate is changed before each step.
 """
 
@@ -25,8 +25,8 @@ import torch
 from safetensors.numpy import save_file
 
 VECTORS = Path(__file__).resolve().parent.parent / "Tests/DescentTests/Vectors"
-STEPS = 30
-STORED = (1, 2, 3, 5, 8, 13, 21, 30)
+STEPS = {"F64": 30, "F32": 20}
+STORED = (1, 2, 3, 5, 10, 20, 30)
 SHAPES = {
   "scalar": (), "vector": (7,), "tall": (5, 3), "wide": (3, 8), "conv": (2, 3, 2, 2),
   "frozen": (4,), "sparse": (6,),
@@ -38,9 +38,9 @@ NUMPY = {"F64": np.float64, "F32": np.float32}
 class Problem:
   """Initial weights, curvatures and phases of the tensors in `shapes`."""
 
-  def __init__(self, shapes=SHAPES, steps=STEPS, seed=11):
+  def __init__(self, shapes=SHAPES, seed=11):
     generator = np.random.default_rng(seed)
-    self.shapes, self.steps = shapes, steps
+    self.shapes = shapes
     self.initial, self.curvature, self.phase = {}, {}, {}
     for name, shape in shapes.items():
       magnitude = generator.uniform(0.3, 1.5, shape)
@@ -156,11 +156,13 @@ class FormulaRun:
     return {}
 
 
-def follow(run, problem, dtype, lrs=None, gradients=None, estimate_at=lambda t: False):
+def follow(
+  run, problem, dtype, lrs=None, gradients=None, estimate_at=lambda t: False, steps=None):
   """Runs all steps; returns the recorded tensors, in the case's keys without its prefix. With
   `gradients` those of an earlier record are used instead of the problem's."""
+  steps = steps or STEPS[dtype]
   out = {f"param/{n}": np.array(run.weight(n)) for n in problem.shapes}
-  for t in range(1, problem.steps + 1):
+  for t in range(1, steps + 1):
     given = {}
     for name in problem.shapes:
       if problem.present(name, t):
@@ -175,7 +177,7 @@ def follow(run, problem, dtype, lrs=None, gradients=None, estimate_at=lambda t: 
         estimate = problem.curvature_estimate(name, t).astype(NUMPY[dtype])
         out[f"hessian/{t}/{name}"] = np.array(estimate)
         run.fold(name, estimate)
-    if t in STORED or t == problem.steps:
+    if t in STORED or t == steps:
       out |= {f"param/{t}/{n}": np.array(run.weight(n)) for n in problem.shapes}
       out |= {f"group/{t}/{k}": np.array(v) for k, v in run.group().items()}
   out |= {f"state/{k}": v for k, v in run.state().items()}
@@ -217,14 +219,15 @@ class File:
       record = follow(make(problem, dtype), problem, dtype, lrs, None, estimate_at)
       tolerance = 1e-10
       if dtype == "F32":
-        exact = follow(make(problem, "F64"), problem, "F64", lrs, record, estimate_at)
+        exact = follow(
+          make(problem, "F64"), problem, "F64", lrs, record, estimate_at, STEPS["F32"])
         tolerance = max(2e-6, 4 * distance(record, exact))
       tolerance = float(f"{rtol[dtype] if rtol else tolerance:.1e}")
       description = dict(
-        optimizer=self.optimizer, set=settings, dtype=dtype, reference=reference, rtol=tolerance,
+        optimizer=self.optimizer, set=settings, dtype=dtype, steps=STEPS[dtype], reference=reference, rtol=tolerance,
         **more)
       if lrs:
-        description["lrs"] = lrs
+        description["lrs"] = lrs[:STEPS[dtype]]
       self.add(f"{case}-{dtype.lower()}", record, **description)
       if tolerance > 2e-5 and not rtol:
         print(f"  {self.name}/{case}: float32 is only good to {tolerance:.1e}")

@@ -21,7 +21,7 @@ typedef double half_d __attribute__((vector_size(VECTOR_BYTES)));
 
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
-INLINE vf splat(float x) { return (vf){} + x; }
+INLINE vf splat(float x) { return x - (vf){}; }  // x − 0 is x, even for −0
 INLINE vi splat_i(int32_t x) { return (vi){} + x; }
 
 // The first n < W elements; the other lanes hold `fill`.

@@ -98,7 +98,7 @@ INLINE void block(
   for (int i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++) sum[i][v] = splat(0.0f);
-#pragma clang loop unroll_count(2)
+#pragma clang loop unroll(disable)
   for (long p = 0; p < depth; p++) {
     vf bv[COLUMN_VECTORS];
 #pragma clang loop unroll(full)

@@ -2,7 +2,7 @@
 public enum Rules {
   /// Every rule, simplest first.
   public static let all: [any Rule.Type] = [
-    SGD.self, AdaGrad.self, RMSprop.self, Adam.self, AdamW.self,
+    SGD.self, AdaGrad.self, RMSprop.self, Adam.self, AdamW.self, Prodigy.self,
   ]
 
   /// Their names.
