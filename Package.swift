@@ -61,7 +61,7 @@ let package = Package(
     .testTarget(
       name: "SafetensorsTests", dependencies: ["Safetensors"], swiftSettings: settings),
     .testTarget(
-      name: "DescentNNTests", dependencies: ["DescentNN", "DescentCompute", "Safetensors"],
+      name: "DescentNNTests", dependencies: ["Descent", "DescentNN", "DescentCompute", "Safetensors"],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "DescentTrainingTests", dependencies: ["DescentTraining", "DescentCompute"], swiftSettings: settings),

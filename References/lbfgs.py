@@ -70,7 +70,7 @@ def main():
     sign = -1 if "maximize" in case else 1
     print(case, evaluations, [float(f"{sign * out[f'loss/{t}']:.3g}") for t in range(1, CALLS + 1)])
     target.add(
-      case, out, optimizer="lbfgs", set=settings, dtype="F64", steps=CALLS, rtol=1e-9,
+      case, out, optimizer="lbfgs", set=settings, dtype="F64", steps=CALLS, rtol=1e-8,
       objective=kind + ("-negated" if "maximize" in case else ""), reference=of("torch"))
   target.save()
 

@@ -473,7 +473,7 @@ def muon():
   target = File("muon")
   for case, settings in sets.items():
     lrs = schedule(settings["lr"]) if case == "scheduled" else None
-    loose = {d: 0.1 * settings["lr"] for d in ("F64", "F32")}
+    loose = {d: 0.25 * settings["lr"] for d in ("F64", "F32")}
     target.run(
       f"bfloat16-{case}",
       lambda p, d: TorchRun(lambda w: torch.optim.Muon(w, **settings), p, d), settings, of("torch"),

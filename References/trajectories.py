@@ -7,13 +7,19 @@ none at steps t mod 3 == 2). The gradient of element i of a parameter at step t 
 
 and is computed in float64 from the stored weights, then rounded to the case's element type.
 
-A file holds, for each case, `<case>/param/<name>` (initial), `<case>/grad/<t>/<name>` for t = 1...steps
-(absent: no gradient), `<case>/param/<t>/<name>` after the steps of STORED, and
-`<case>/state/<slot>/<name>` after the last one. Scalars shared by all parameters (Prodigy's d) are
-`<case>/group/<t>/<slot>`. Curvature estimates (Sophia) are `<case>/hessian/<t>/<name>`, folded in
-after the update of step t. Schedule-Free: param is y, `<case>/eval/<name>` is x at the end. The metadata key `cases` is JSON: case -> optimizer, set (what differs from
-the defaults, in the reference's names), dtype, steps, reference, rtol (|x - y| <= rtol * (1 + |y|)), and `lrs`
-where the learning rate is changed before each step.
+A file holds, for each case,
+
+  <case>/param/<name>         initial weights
+  <case>/grad/<t>/<name>      t = 1...steps; absent: no gradient at that step
+  <case>/param/<t>/<name>     weights after the steps of STORED
+  <case>/state/<slot>/<name>  the reference's state after the last step
+  <case>/group/<t>/<slot>     scalars shared by all parameters (Prodigy's d)
+  <case>/hessian/<t>/<name>   curvature estimates (Sophia), folded in after the update of step t
+  <case>/eval/<name>          Schedule-Free: x at the end (param is y)
+
+The metadata key `cases` is JSON: case -> optimizer; set (what differs from the defaults, in the
+reference's names); dtype; steps; reference; rtol, meant as |x - y| <= rtol * (1 + |y|); `lrs` where the
+learning rate is changed before each step; variant, form where several exist.
 """
 
 import json
@@ -25,8 +31,8 @@ import torch
 from safetensors.numpy import save_file
 
 VECTORS = Path(__file__).resolve().parent.parent / "Tests/DescentTests/Vectors"
-STEPS = {"F64": 30, "F32": 20}
-STORED = (1, 2, 3, 5, 10, 20, 30)
+STEPS = {"F64": 30, "F32": 12}
+STORED = (1, 2, 3, 5, 12, 20, 30)
 SHAPES = {
   "scalar": (), "vector": (7,), "tall": (5, 3), "wide": (3, 8), "conv": (2, 3, 2, 2),
   "frozen": (4,), "sparse": (6,),
@@ -224,8 +230,8 @@ class File:
         tolerance = max(2e-6, 4 * distance(record, exact))
       tolerance = float(f"{rtol[dtype] if rtol else tolerance:.1e}")
       description = dict(
-        optimizer=self.optimizer, set=settings, dtype=dtype, steps=STEPS[dtype], reference=reference, rtol=tolerance,
-        **more)
+        optimizer=self.optimizer, set=settings, dtype=dtype, steps=STEPS[dtype], reference=reference,
+        rtol=tolerance, **more)
       if lrs:
         description["lrs"] = lrs[:STEPS[dtype]]
       self.add(f"{case}-{dtype.lower()}", record, **description)

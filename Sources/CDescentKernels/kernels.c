@@ -1,3 +1,4 @@
+#include "descent_blas.h"
 #include "descent_kernels.h"
 
 #include <stdatomic.h>
@@ -10,7 +11,8 @@ extern const descent_kernels descent_kernels_sse2, descent_kernels_avx2, descent
 extern const descent_kernels descent_kernels_generic;
 #endif
 
-static _Atomic(const descent_kernels *) current;
+static _Thread_local const descent_kernels *selected;
+static _Thread_local bool product_is_built_in;
 
 const descent_kernels *descent_kernels_available(long i) {
 #if defined(__x86_64__)
@@ -27,10 +29,12 @@ const descent_kernels *descent_kernels_available(long i) {
 }
 
 const descent_kernels *descent_kernels_current(void) {
-  const descent_kernels *table = atomic_load_explicit(&current, memory_order_acquire);
+  static _Atomic(const descent_kernels *) best;
+  if (selected) return selected;
+  const descent_kernels *table = atomic_load_explicit(&best, memory_order_relaxed);
   if (!table) {
     table = descent_kernels_available(0);
-    atomic_store_explicit(&current, table, memory_order_release);
+    atomic_store_explicit(&best, table, memory_order_relaxed);
   }
   return table;
 }
@@ -39,8 +43,16 @@ bool descent_kernels_select(const char *name) {
   const descent_kernels *table;
   for (long i = 0; (table = descent_kernels_available(i)) != NULL; i++)
     if (strcmp(table->name, name) == 0) {
-      atomic_store_explicit(&current, table, memory_order_release);
+      selected = table;
       return true;
     }
   return false;
+}
+
+bool descent_product_is_built_in(void) { return product_is_built_in || !descent_blas_found(); }
+
+void descent_product_select_built_in(bool built_in) { product_is_built_in = built_in; }
+
+descent_product descent_product_current(void) {
+  return descent_product_is_built_in() ? descent_kernels_current()->product : descent_blas_multiply;
 }

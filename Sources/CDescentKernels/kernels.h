@@ -18,19 +18,45 @@ typedef float vf_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(4))
 typedef float half_f __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef float half_f_unaligned __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4)));
 typedef double half_d __attribute__((vector_size(VECTOR_BYTES)));
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v8 __attribute__((vector_size(32)));
 
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
 INLINE vf splat(float x) { return x - (vf){}; }  // x − 0 is x, even for −0
 INLINE vi splat_i(int32_t x) { return (vi){} + x; }
 
-// The first n < W elements; the other lanes hold `fill`.
+// The first n < W elements; the other lanes hold `fill`. Variable copies through memory stall, so
+// instruction sets with masked moves use these.
+#if VECTOR_BYTES == 64
 INLINE vf load_part(const float *p, long n, float fill) {
-  vf v = splat(fill);
-  memcpy(&v, p, (size_t)n * sizeof(float));
-  return v;
+  return (vf)_mm512_mask_loadu_ps((__m512)splat(fill), (__mmask16)((1u << n) - 1), p);
 }
-INLINE void store_part(float *p, vf v, long n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+INLINE void store_part(float *p, vf v, long n) {
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
+#elif VECTOR_BYTES == 32
+INLINE vi first_lanes(long n) {
+  return splat_i((int32_t)n) > (vi){0, 1, 2, 3, 4, 5, 6, 7};
+}
+INLINE vf load_part(const float *p, long n, float fill) {
+  const vi mask = first_lanes(n);
+  const vi v = (vi)_mm256_maskload_ps(p, (__m256i)mask);
+  return (vf)(v | (~mask & (vi)splat(fill)));
+}
+INLINE void store_part(float *p, vf v, long n) {
+  _mm256_maskstore_ps(p, (__m256i)first_lanes(n), (__m256)v);
+}
+#else
+INLINE vf load_part(const float *p, long n, float fill) {
+  return (vf){p[0], n > 1 ? p[1] : fill, n > 2 ? p[2] : fill, fill};
+}
+INLINE void store_part(float *p, vf v, long n) {
+  p[0] = v[0];
+  if (n > 1) p[1] = v[1];
+  if (n > 2) p[2] = v[2];
+}
+#endif
 
 INLINE vf select_f(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 INLINE vf absolute(vf x) { return (vf)((vi)x & splat_i(0x7fffffff)); }
@@ -38,20 +64,31 @@ INLINE vf sign_of(vf x) { return (vf)((vi)x & splat_i((int32_t)0x80000000)); }
 // The larger of a and b; b where they do not compare.
 INLINE vf larger(vf a, vf b) { return select_f(a > b, a, b); }
 
-INLINE float add_lanes(vf v) {
-  float t[VECTOR_BYTES / sizeof(float)];
-  memcpy(t, &v, sizeof v);
-  for (long w = W / 2; w > 0; w /= 2)
-    for (long i = 0; i < w; i++) t[i] += t[i + w];
-  return t[0];
-}
-INLINE float max_lanes(vf v) {
-  float t[VECTOR_BYTES / sizeof(float)];
-  memcpy(t, &v, sizeof v);
-  for (long w = W / 2; w > 0; w /= 2)
-    for (long i = 0; i < w; i++) t[i] = t[i] > t[i + w] ? t[i] : t[i + w];
-  return t[0];
-}
+// Lanes are combined in halves: 16 → 8 → 4 → 2 → 1.
+#define FOLD(name, combine)                                                        \
+  INLINE float name(vf v) {                                                        \
+    FOLD_TO_4(v, combine)                                                          \
+    const v4 pair = combine(q, __builtin_shufflevector(q, q, 2, 3, 2, 3));         \
+    return combine(pair, __builtin_shufflevector(pair, pair, 1, 1, 1, 1))[0];      \
+  }
+#if VECTOR_BYTES == 64
+#define FOLD_TO_4(v, combine)                                                      \
+  const v8 o = combine(                                                            \
+      __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),                       \
+      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));                \
+  const v4 q = combine(                                                            \
+      __builtin_shufflevector(o, o, 0, 1, 2, 3), __builtin_shufflevector(o, o, 4, 5, 6, 7));
+#elif VECTOR_BYTES == 32
+#define FOLD_TO_4(v, combine)                                                      \
+  const v4 q = combine(                                                            \
+      __builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7));
+#else
+#define FOLD_TO_4(v, combine) const v4 q = v;
+#endif
+#define SUM_OF(a, b) ((a) + (b))
+#define MAX_OF(a, b) __builtin_elementwise_max(a, b)
+FOLD(add_lanes, SUM_OF)
+FOLD(max_lanes, MAX_OF)
 INLINE double add_lanes_d(half_d v) {
   double t[VECTOR_BYTES / sizeof(double)];
   memcpy(t, &v, sizeof v);
@@ -72,11 +109,11 @@ INLINE vf exp_v(vf x) {
   const vf n = t - shift;
   vf r = x - n * splat(0.693359375f);  // exact: few bits
   r = r - n * splat(-2.12194440e-4f);
-  vf p = splat(0.0013944704551249743f);
-  p = p * r + splat(0.008333497680723667f);
-  p = p * r + splat(0.04166629537940025f);
-  p = p * r + splat(0.1666666567325592f);
-  p = p * r + splat(0.5f);
+  vf p = splat(0.001381453825160861f);
+  p = p * r + splat(0.00836874544620514f);
+  p = p * r + splat(0.04166838899254799f);
+  p = p * r + splat(0.1666652113199234f);
+  p = p * r + splat(0.4999999403953552f);
   p = (p * r) * r + r;
   p = p + splat(1.0f);
   // 2ⁿ in two factors, so that neither leaves the normal range.
@@ -103,10 +140,14 @@ INLINE vf tanh_v(vf x) {
 }
 
 INLINE vf silu_v(vf x) { return x / (splat(1.0f) + exp_v(-x)); }
-INLINE vf silu_backward_v(vf x, vf dy) {
-  const vf s = sigmoid_v(x);
-  return dy * (s + x * s * (splat(1.0f) - s));
+// σ(x) + v·σ(x)·(1 − σ(x)), with 1 − σ = σ·exp(−x) to keep its digits where σ is near 1.
+INLINE vf sigmoid_slope(vf x, vf v) {
+  // Beyond 80 the result is 0 in any case, and exp must not overflow.
+  const vf e = exp_v(select_f(-x > splat(80.0f), splat(80.0f), -x));
+  const vf s = splat(1.0f) / (splat(1.0f) + e);
+  return s + v * s * (s * e);
 }
+INLINE vf silu_backward_v(vf x, vf dy) { return dy * sigmoid_slope(x, x); }
 
 // Q(|x|) = erfc(|x|/√2)/2 = e·t·P(t) with e = exp(−x²/2), t = 1/(1 + p·|x|), P minimax in
 // relative error (1.3e-7).
@@ -144,9 +185,9 @@ INLINE vf gelu_tanh_v(vf x) {
 }
 INLINE vf gelu_tanh_backward_v(vf x, vf dy) {
   const vf xx = x * x;
-  const vf s = sigmoid_v(x * (splat(1.5957691216f) + splat(0.0713548162726f) * xx));
+  const vf v = x * (splat(1.5957691216f) + splat(0.0713548162726f) * xx);
   const vf dv = splat(1.5957691216f) + splat(0.2140644488178f) * xx;
-  return dy * (s + x * s * (splat(1.0f) - s) * dv);
+  return dy * sigmoid_slope(v, x * dv);
 }
 
 // MARK: element loops

@@ -7,6 +7,7 @@
 #define TABLE descent_kernels_avx2
 #define TABLE_NAME "AVX2"
 
+#include <immintrin.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,6 +7,7 @@
 #define TABLE descent_kernels_avx512
 #define TABLE_NAME "AVX-512"
 
+#include <immintrin.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -32,7 +32,6 @@ static pack_buffers buffers(void) {
   return own;
 }
 
-typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_unaligned __attribute__((vector_size(16), aligned(4)));
 
 // dst[p·stride + j] = src[j·ld + p] for j < columns, p < depth; 0 up to `width` columns.
@@ -180,7 +179,7 @@ static const block_function block_table[ROWS][2][COLUMN_VECTORS] = {
 #endif
 };
 
-static void k_matrix_multiply(
+static void k_product(
     bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
     const float *b, long ldb, float beta, float *c, long ldc) {
   if (k == 0 || alpha == 0) {
@@ -209,8 +208,12 @@ static void k_matrix_multiply(
             const long h = rows - i < ROWS ? rows - i : ROWS;
             const float *from = a + p0 * lda + i0 + i;
             float *to = pack.a + i * depth;
-            for (long p = 0; p < depth; p++)
-              for (long r = 0; r < h; r++) to[p * ROWS + r] = from[p * lda + r];
+            if (h == ROWS)  // a copy of known size
+              for (long p = 0; p < depth; p++)
+                memcpy(to + p * ROWS, from + p * lda, ROWS * sizeof(float));
+            else
+              for (long p = 0; p < depth; p++)
+                for (long r = 0; r < h; r++) to[p * ROWS + r] = from[p * lda + r];
           }
         } else {
           for (long i = 0; i < rows; i++)

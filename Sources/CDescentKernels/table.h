@@ -31,5 +31,5 @@ const descent_kernels TABLE = {
     .rms_norm = k_rms_norm,
     .rms_norm_backward = k_rms_norm_backward,
     .rms_norm_gradients = k_rms_norm_gradients,
-    .matrix_multiply = k_matrix_multiply,
+    .product = k_product,
 };

@@ -47,8 +47,3 @@ func reportingErrors(_ body: () throws -> Void) throws {
     throw ExitCode(ExitStatus.of(error))
   }
 }
-
-/// Writes a line to standard error.
-func writeError(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
-}

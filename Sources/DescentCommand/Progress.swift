@@ -23,15 +23,15 @@ final class Progress: TrainingObserver {
     self.facts = facts
     started = .now
     guard !isQuiet else { return }
-    print(
+    output(
       "\(grouped(facts.parameters)) weights, \(bytes(facts.stateBytes)) of optimizer state, "
         + "\(grouped(facts.steps)) steps")
     for group in facts.groups where !group.parameters.isEmpty {
-      print(
+      output(
         "  group \(group.name) (\(group.match)): \(group.parameters.count) tensors, "
           + "\(grouped(group.count)) weights")
-      print("    \(group.settings)")
-      print("    \(abbreviated(group.parameters))")
+      output("    \(group.settings)")
+      output("    \(abbreviated(group.parameters))")
     }
   }
 
@@ -55,21 +55,17 @@ final class Progress: TrainingObserver {
       let filled = width * step.step / facts.steps
       let bar =
         String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-      write("\r\u{1B}[K\(bar) \(line)" + (isLast ? "\n" : ""))
+      output("\r\u{1B}[K\(bar) \(line)", terminator: isLast ? "\n" : "")
     } else {
-      print(line)
+      output(line)
     }
   }
 
   func evaluated(_ evaluation: Evaluation, after step: Int) {
     guard !isQuiet else { return }
     let accuracy = evaluation.accuracy.map { "  accuracy \(fixed(100 * $0, 2)) %" } ?? ""
-    if isTerminal { write("\r\u{1B}[K") }
-    print("after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)")
-  }
-
-  private func write(_ text: String) {
-    FileHandle.standardOutput.write(Data(text.utf8))
+    if isTerminal { output("\r\u{1B}[K", terminator: "") }
+    output("after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)")
   }
 }
 

@@ -17,7 +17,8 @@ package enum Kernels {
     return names
   }
 
-  /// Uses another instruction set from now on; false when the processor lacks it.
+  /// Has the calling thread use another instruction set, for tests and measurements; false when the
+  /// processor lacks it.
   @discardableResult
   package static func select(_ name: String) -> Bool {
     unsafe descent_kernels_select(name)

@@ -1,5 +1,4 @@
 internal import CDescentKernels
-internal import Synchronization
 
 /// Products of row-major matrices, C ← α·op(A)·op(B) + β·C.
 ///
@@ -7,23 +6,17 @@ internal import Synchronization
 /// stored n × k. `lda`, `ldb` and `ldc` are the distances between the starts of stored rows.
 /// C is not read when β = 0.
 package enum MatrixProduct {
-  package enum Backend: Int, Sendable, CaseIterable {
+  package enum Backend: Sendable {
     case builtIn
     case blas
   }
 
-  private static let chosen = Atomic<Int>(
-    (descent_blas_found() ? Backend.blas : Backend.builtIn).rawValue)
-
-  /// What computes a tile: the BLAS when one is found, else the built-in kernels. Setting `blas`
-  /// has no effect where none is found.
+  /// What the calling thread's products are computed by: the BLAS when one is found, else the
+  /// built-in kernels. Setting it is for tests and measurements; `blas` has no effect where none is
+  /// found.
   package static var backend: Backend {
-    get { Backend(rawValue: chosen.load(ordering: .relaxed)) ?? .builtIn }
-    set {
-      if newValue == .builtIn || descent_blas_found() {
-        chosen.store(newValue.rawValue, ordering: .relaxed)
-      }
-    }
+    get { descent_product_is_built_in() ? .builtIn : .blas }
+    set { descent_product_select_built_in(newValue == .builtIn) }
   }
 
   /// The product, computed by all threads in tiles of C whose shape follows from m, n and k alone.
@@ -32,6 +25,7 @@ package enum MatrixProduct {
     alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int,
     beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int
   ) {
+    let product = unsafe descent_product_current()
     let tile = Tile(m: m, n: n, k: k)
     let across = (n + tile.columns - 1) / tile.columns
     let count = across * ((m + tile.rows - 1) / tile.rows)
@@ -39,12 +33,10 @@ package enum MatrixProduct {
     ThreadPool.shared.run(count) { t in
       let i = t / across * tile.rows
       let j = t % across * tile.columns
-      unsafe multiplySerial(
-        transA: transA, transB: transB,
-        m: min(tile.rows, m - i), n: min(tile.columns, n - j), k: k,
-        alpha: alpha, a: a.pointer + (transA ? i : i * lda), lda: lda,
-        b: b.pointer + (transB ? j * ldb : j), ldb: ldb,
-        beta: beta, c: c.pointer + i * ldc + j, ldc: ldc)
+      unsafe product(
+        transA, transB, min(tile.rows, m - i), min(tile.columns, n - j), k,
+        alpha, a.pointer + (transA ? i : i * lda), lda, b.pointer + (transB ? j * ldb : j), ldb,
+        beta, c.pointer + i * ldc + j, ldc)
     }
   }
 
@@ -55,13 +47,8 @@ package enum MatrixProduct {
     beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int
   ) {
     guard m > 0, n > 0 else { return }
-    if k > 0, chosen.load(ordering: .relaxed) == Backend.blas.rawValue {
-      unsafe descent_blas_multiply(
-        transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-    } else {
-      unsafe descent_kernels_current().pointee.matrix_multiply(
-        transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-    }
+    unsafe descent_product_current()(
+      transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 
   /// `batch` products of the same shape; matrix i of each operand starts i strides after the first.
@@ -72,12 +59,13 @@ package enum MatrixProduct {
     b: UnsafePointer<Float>, ldb: Int, strideB: Int,
     beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int, strideC: Int
   ) {
+    guard m > 0, n > 0 else { return }
+    let product = unsafe descent_product_current()
     let (a, b, c) = unsafe (Shared(mutating: a), Shared(mutating: b), Shared(c))
     ThreadPool.shared.run(batch) { i in
-      unsafe multiplySerial(
-        transA: transA, transB: transB, m: m, n: n, k: k,
-        alpha: alpha, a: a.pointer + i * strideA, lda: lda, b: b.pointer + i * strideB, ldb: ldb,
-        beta: beta, c: c.pointer + i * strideC, ldc: ldc)
+      unsafe product(
+        transA, transB, m, n, k, alpha, a.pointer + i * strideA, lda,
+        b.pointer + i * strideB, ldb, beta, c.pointer + i * strideC, ldc)
     }
   }
 }

@@ -132,7 +132,8 @@ struct DerivativeCase: CustomTestStringConvertible, Sendable {
       $0[0].attention(heads: 1)
     },
     DerivativeCase("attention, dropout", [2, 5, 12]) {
-      $0[0].attention(heads: 2, dropout: DropoutMask(probability: 0.4, random: RandomStream(seed: 3)))
+      $0[0].attention(
+        heads: 2, dropout: DropoutMask(probability: 0.4, random: RandomStream(seed: 3)))
     },
     DerivativeCase("reshaped", [2, 6]) { $0[0].reshaped([3, -1]) * $0[0].reshaped([3, 4]) },
     DerivativeCase("permuted", [2, 3, 4]) { $0[0].permuted([2, 0, 1]) },

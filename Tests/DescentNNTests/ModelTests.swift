@@ -1,3 +1,4 @@
+import Descent
 import DescentCompute
 import DescentNN
 import Testing

@@ -123,7 +123,7 @@ private struct Listed: Schedule {
       }
       step += 1
     }
-    #expect(step > 20, "a trajectory of \(step - 1) steps")
+    #expect(step > 12, "a trajectory of \(step - 1) steps")
   }
 
   private func makeOptimizer<S: Scalar>(

@@ -8,6 +8,11 @@
 
 #pragma clang assume_nonnull begin
 
+// C ← α·op(A)·op(B) + β·C, row-major, on the calling thread; C is not read when β = 0.
+typedef void (*descent_product)(
+    bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
+    const float *b, long ldb, float beta, float *c, long ldc);
+
 typedef struct {
   const char *name;  // the instruction set
 
@@ -65,20 +70,24 @@ typedef struct {
   void (*rms_norm_gradients)(
       long rows, long n, const float *x, const float *dy, const float *rstd, float *dgain);
 
-  // C ← α·op(A)·op(B) + β·C, row-major; C is not read when β = 0.
-  void (*matrix_multiply)(
-      bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
-      const float *b, long ldb, float beta, float *c, long ldc);
+  descent_product product;
 } descent_kernels;
-
-// The table in use: that of the best instruction set of this processor, until one is selected.
-const descent_kernels *descent_kernels_current(void);
 
 // The i-th table that this processor can run, best first; null beyond the last.
 const descent_kernels *_Nullable descent_kernels_available(long i);
 
-// Uses the table of that name from now on; false if this processor has none of that name.
+// The table in use on the calling thread: the best one, unless another was selected.
+const descent_kernels *descent_kernels_current(void);
+// Has the calling thread use the table of that name, for tests and measurements; false if this
+// processor has none of that name.
 bool descent_kernels_select(const char *name);
+
+// The product in use on the calling thread: that of the BLAS when one is found, else that of the
+// table in use.
+descent_product descent_product_current(void);
+// Has the calling thread use the product of the table even where a BLAS is found, or not so.
+void descent_product_select_built_in(bool built_in);
+bool descent_product_is_built_in(void);
 
 #pragma clang assume_nonnull end
 

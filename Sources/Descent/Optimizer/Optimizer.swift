@@ -79,7 +79,7 @@ public final class Optimizer<S: Scalar> {
   ) throws(OptimizerError) -> any AnyRuleRunner<S> {
     var rules: [R] = []
     for group in groups {
-      var changed = rule
+      var changed = rule.starting()
       do throws(SettingErrors) {
         try changed.apply(group.settings)
         try changed.check()
@@ -139,6 +139,40 @@ public final class Optimizer<S: Scalar> {
   public func step(_ weights: inout [[S]], gradients: [[S]?]) -> StepReport {
     precondition(gradients.count == weights.count, "one gradient (or nil) for each parameter")
     return unsafe withMemory(&weights, gradients) { unsafe step($0) }
+  }
+
+  /// Whether the rule takes curvature estimates: see ``foldCurvature(_:)``.
+  public var takesCurvature: Bool { runner.takesCurvature }
+
+  /// Takes estimates of the Hessian's diagonal into the state of a ``CurvatureRule``, or refuses
+  /// them and says why, as ``step(_:)`` does with gradients. Neither clips nor counts as a step.
+  ///
+  /// - Parameter memory: as for ``step(_:)``, each estimate in the place of the gradient; nil where
+  ///   there is none. What an estimate is, the rule's documentation says.
+  /// - Throws: ``OptimizerError/takesNoCurvature(rule:)``.
+  @unsafe
+  public func foldCurvature(
+    _ memory: UnsafeBufferPointer<ParameterMemory<S>>
+  ) throws(OptimizerError) -> StepReport.Outcome {
+    guard runner.takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
+    precondition(memory.count == parameters.count)
+    let base = memory.baseAddress!
+    if let culprit = unsafe firstNonFinite(base) { return .refused(culprit) }
+    unsafe runner.foldCurvature(base)
+    return .applied
+  }
+
+  /// Takes arrays of estimates, in the order of ``parameters``; nil is a parameter without one.
+  public func foldCurvature(_ estimates: [[S]?]) throws(OptimizerError) -> StepReport.Outcome {
+    guard runner.takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
+    var unused = parameters.indices.map { i in
+      estimates[i] ?? Array(repeating: 0, count: parameters[i].count)
+    }
+    var result = Result<StepReport.Outcome, OptimizerError>.success(.applied)
+    unsafe withMemory(&unused, estimates) { memory in
+      result = Result { () throws(OptimizerError) in unsafe try foldCurvature(memory) }
+    }
+    return try result.get()
   }
 
   /// Calls `body` with the weights to evaluate and keep in place of the stored ones, and puts the

@@ -10,6 +10,10 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case emptyGroup(name: String, match: String)
   /// A schedule was given for something that is not a number of the rule.
   case notSchedulable(setting: String, rule: String, valid: [String])
+  /// A schedule was given for a number that a group's settings leave at `none`.
+  case scheduleOfNone(setting: String, rule: String)
+  /// A curvature estimate was given to a rule that takes none.
+  case takesNoCurvature(rule: String)
   /// The clip threshold is not a positive number.
   case clipNorm(Double)
 
@@ -27,6 +31,10 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
       return "parameter group '\(name)' (\(match)) matches no parameter that an earlier group left"
     case .notSchedulable(let setting, let rule, let valid):
       return "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
+    case .scheduleOfNone(let setting, let rule):
+      return "'\(setting)' of \(rule) is none, so no schedule can drive it: give it a value first"
+    case .takesNoCurvature(let rule):
+      return "\(rule) takes no curvature estimates; sophia-g and sophia-h do"
     case .clipNorm(let given):
       return "clip.norm=\(given) is out of range: clip.norm must be above 0"
     }

@@ -11,6 +11,10 @@ protocol AnyRuleRunner<S>: AnyObject {
   var evaluatesElsewhere: Bool { get }
   /// Turns stored weights, in place, into the weights to evaluate.
   func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>)
+  /// Whether the rule takes curvature estimates.
+  var takesCurvature: Bool { get }
+  /// Takes the estimates, which stand in the place of the gradients, into the state.
+  func foldCurvature(_ memory: UnsafePointer<ParameterMemory<S>>)
   /// The learning rate that acts on the parameters of a group.
   func effectiveLearningRate(group: Int) -> Double
   /// The hyperparameters of a group as they are now.
@@ -54,6 +58,9 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
         throw .notSchedulable(
           setting: name, rule: R.name,
           valid: R.settings.filter { !$0.numbers.isEmpty }.map(\.name))
+      }
+      guard !rules.contains(where: { setting.value($0) == .none }) else {
+        throw .scheduleOfNone(setting: name, rule: R.name)
       }
       resolved.append((setting.numbers, schedule))
     }
@@ -131,9 +138,21 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     let (rules, context) = (scheduled, self.memory)
     unsafe forEachBlock(memory, 1, all: true) { piece, _, block in
       let rule = rules[groupOf[piece.parameter]]
-      guard rule.evaluatesElsewhere else { return }
+      // Before its first update a parameter is its own result.
+      guard rule.evaluatesElsewhere, updates[piece.parameter] > 0 else { return }
       whenFloat(block) { rule.evaluationWeights($0, context) }
         whenDouble: { rule.evaluationWeights($0, context) }
+    }
+  }
+
+  var takesCurvature: Bool { R.self is any CurvatureRule.Type }
+
+  func foldCurvature(_ memory: UnsafePointer<ParameterMemory<S>>) {
+    let rules = scheduled.map { $0 as? any CurvatureRule }
+    unsafe forEachBlock(memory, 1) { piece, _, block in
+      guard let rule = rules[groupOf[piece.parameter]] else { return }
+      let t = Step(t: updates[piece.parameter])
+      whenFloat(block) { rule.fold($0, t) } whenDouble: { rule.fold($0, t) }
     }
   }
 
@@ -167,6 +186,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       let g = unsafe gradient ?? UnsafePointer(weights)
       let block = unsafe Block(
         count: piece.count, offset: piece.offset, shape: parameters[piece.parameter].shape,
+        role: parameters[piece.parameter].role,
         w: Lane(weights + piece.offset), g: Gradient(g + piece.offset, scale: scale),
         state: state.arrays(of: piece.parameter))
       body(piece, index, block)

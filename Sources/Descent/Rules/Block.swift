@@ -11,6 +11,8 @@ public struct Block<S: Scalar> {
   public let offset: Int
   /// The parameter's shape.
   public let shape: [Int]
+  /// What the parameter is for.
+  public let role: ParameterRole
   /// w, the weights.
   public let w: Lane<S>
   /// g, the gradient: clipped, and with the sign of the objective.
@@ -27,6 +29,14 @@ public struct Block<S: Scalar> {
     guard unsafe position < state.count else { return w }
     let array = unsafe state[position]
     return unsafe Lane(array.base + (array.followsParameter ? offset : 0))
+  }
+
+  /// A part of the block, for rules that see whole tensors but update them element by element.
+  func part(_ range: Range<Int>) -> Block<S> {
+    unsafe Block(
+      count: range.count, offset: offset + range.lowerBound, shape: shape, role: role,
+      w: Lane(w.base + range.lowerBound),
+      g: Gradient(g.base + range.lowerBound, scale: g.scale), state: state)
   }
 }
 

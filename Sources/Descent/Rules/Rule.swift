@@ -11,6 +11,7 @@ import DescentCompute
 /// | ``ElementwiseRule`` | nothing | SGD, AdamW, Lion |
 /// | ``SummingRule`` | sums over a tensor or over all tensors before the update | LAMB, Prodigy |
 /// | ``TensorRule`` | the whole tensor at once | Adafactor, Shampoo, Muon |
+/// | ``CurvatureRule`` | estimates of the Hessian's diagonal | Sophia |
 ///
 /// The update is written once, generic over the scalar: the float32 version trains, the float64
 /// version is what tests hold against the formula.
@@ -29,6 +30,10 @@ public protocol Rule: Configurable {
   var initialMemory: Memory { get }
   /// The factor of the update that users call the learning rate: η, or d·η for Prodigy.
   func effectiveLearningRate(_ memory: Memory) -> Double
+
+  /// The rule as a run starts with it, before groups and schedules change hyperparameters: keeps
+  /// what it must remember of them (Lion's first η).
+  func starting() -> Self
 
   /// What a block is: a run of elements, or a whole tensor.
   static var granularity: Granularity { get }
@@ -60,6 +65,8 @@ extension Rule {
   public var initialMemory: Memory { Memory() }
   /// η itself.
   public func effectiveLearningRate(_ memory: Memory) -> Double { learningRate }
+  /// Remembers nothing.
+  public func starting() -> Self { self }
   /// Runs of elements.
   public static var granularity: Granularity { .elements }
   /// No gathering pass.

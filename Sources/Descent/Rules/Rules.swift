@@ -3,6 +3,10 @@ public enum Rules {
   /// Every rule, simplest first.
   public static let all: [any Rule.Type] = [
     SGD.self, AdaGrad.self, RMSprop.self, Adam.self, AdamW.self, Prodigy.self,
+    Muon.self,
+    Shampoo.self,
+    ShampooDistributed.self,
+    SOAP.self,
   ]
 
   /// Their names.

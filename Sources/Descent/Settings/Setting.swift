@@ -61,16 +61,42 @@ extension Setting {
       })
   }
 
-  /// A real number or `none`.
+  /// A real number or `none`. Schedules drive it through `scheduled`, the same number as a plain
+  /// one, where that is given.
   public static func optionalNumber(
     _ name: String, _ path: Place<Root, Double?>, _ bounds: Bounds,
-    _ meaning: String, source: String = ""
+    _ meaning: String, source: String = "", scheduled: [Place<Root, Double>] = []
   ) -> Setting {
     Setting(
       name: name, kind: "a number, \(bounds), or none", meaning: meaning, source: source,
-      value: { $0[keyPath: path].map(SettingValue.number) ?? .none }, numbers: [],
+      value: { $0[keyPath: path].map(SettingValue.number) ?? .none },
+      numbers: scheduled,
       assign: { (root, text) throws(SettingError) in
         root[keyPath: path] = isNone(text) ? nil : try readNumber(text, name, bounds)
+      })
+  }
+
+  /// Several real numbers, each of which may be `none`, written `name=none,b`.
+  public static func optionalNumbers(
+    _ name: String, _ paths: [Place<Root, Double?>], _ bounds: Bounds,
+    _ meaning: String, source: String = ""
+  ) -> Setting {
+    let kind = "\(paths.count) numbers or none separated by commas, each number \(bounds)"
+    return Setting(
+      name: name, kind: kind, meaning: meaning, source: source,
+      value: { root in
+        let items = paths.map { root[keyPath: $0].map(SettingValue.text(of:)) ?? "none" }
+        return .text(items.joined(separator: ","))
+      },
+      numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        let parts = listItems(text)
+        guard parts.count == paths.count else {
+          throw .unreadable(name: name, given: text, expected: kind)
+        }
+        for (path, part) in zip(paths, parts) {
+          root[keyPath: path] = isNone(part) ? nil : try readNumber(part, name, bounds)
+        }
       })
   }
 

@@ -16,7 +16,7 @@ struct Recipes: ParsableCommand {
       guard let name else {
         let width = all.map(\.name.count).max() ?? 0
         for (name, summary) in all {
-          print("\(name)\(String(repeating: " ", count: width - name.count))  \(summary)")
+          output("\(name)\(String(repeating: " ", count: width - name.count))  \(summary)")
         }
         return
       }
@@ -27,7 +27,7 @@ struct Recipes: ParsableCommand {
           ?? "there are: \(names.joined(separator: ", "))"
         throw RecipeError(problems: ["there is no recipe '\(name)'; \(hint)"])
       }
-      print(yaml, terminator: "")
+      output(yaml, terminator: "")
     }
   }
 }

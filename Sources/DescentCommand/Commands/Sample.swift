@@ -33,11 +33,11 @@ struct Sample: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let model = try LanguageModel(RunDirectory(existing: folder))
-      print(prompt, terminator: "")
+      output(prompt, terminator: "")
       try model.sample(prompt: prompt, tokens: tokens, temperature: temperature, seed: seed) {
-        FileHandle.standardOutput.write(Data($0.utf8))
+        output($0, terminator: "")
       }
-      print()
+      output()
     }
   }
 }

@@ -29,21 +29,21 @@ struct Train: ParsableCommand {
   var quiet = false
 
   func run() throws {
+    Interrupt.watch()
     try reportingErrors {
       let (name, yaml) = try Self.find(recipe)
       let trainer = try Trainer(Recipe(yaml: yaml, overrides: assignments))
       let directory = try RunDirectory(new: folder, name: name)
-      Interrupt.watch()
-      if !quiet { print("training \(name) in \(directory.path)") }
+      if !quiet { output("training \(name) in \(directory.path)") }
       let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
-      print(Self.summary(of: result))
+      output(Self.summary(of: result))
       if result.interrupted {
         writeError("interrupted after step \(result.steps); weights are in \(result.checkpoint)")
         throw ExitCode(ExitStatus.interrupted)
       }
       if !quiet, let task = trainer.languageModel {
-        print("\nwhat it writes:\n\(try task.sample(tokens: 300, temperature: 0.8))")
-        print("\nmore: descent sample \(directory.path) --prompt \"...\"")
+        output("\nwhat it writes:\n\(try task.sample(tokens: 300, temperature: 0.8))")
+        output("\nmore: descent sample \(directory.path) --prompt \"...\"")
       }
     }
   }

@@ -158,7 +158,8 @@ public final class ConvClassifier: Module {
   /// x of shape [batch, channels, height, width] → logits of shape [batch, classes].
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
     check(
-      x.rank == 4, "a convolutional network takes images of shape [batch, channels, height, "
+      x.rank == 4,
+      "a convolutional network takes images of shape [batch, channels, height, "
         + "width], not \(x.shape)")
     var x = x
     for stage in stages { x = stage(x, context) }

@@ -62,7 +62,8 @@ extension Tensor {
   /// ```
   public func geluTanh() -> Tensor {
     applying(
-      { x, y in RowKernels.geluTanh(x, y) }, { x, dy, dx in RowKernels.geluTanhBackward(x, dy, dx) })
+      { x, y in RowKernels.geluTanh(x, y) }, { x, dy, dx in RowKernels.geluTanhBackward(x, dy, dx) }
+    )
   }
 
   /// The sigmoid linear unit (swish).

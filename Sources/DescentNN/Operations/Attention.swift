@@ -33,6 +33,15 @@ private struct AttentionShape {
   /// The scores of one head.
   var scores: Int { offset(blocks) }
 
+  /// Calls `body` for every head of every sequence, on all threads.
+  func forEachHead(_ body: (Int) -> Void) {
+    // The heads of a sequence lie side by side: one task for all of them reads whole rows. Only
+    // when sequences are few are there more tasks.
+    inChunks(of: batch * heads, size: batch < 8 ? 1 : heads) { tasks in
+      for task in tasks { body(task) }
+    }
+  }
+
   /// The element of the dropout mask for the first score of a block of a head.
   func maskStart(_ task: Int, _ block: Int) -> Int { task * scores + offset(block) }
 
@@ -76,13 +85,13 @@ extension Tensor {
     let probabilities = Tensor(uninitialized: [s.batch, heads, s.scores])
     let (xs, ys, ps) = (elements, y.freshElements, probabilities.freshElements)
     let (wide, scale) = (3 * s.width, 1 / Float(s.head).root)
-    inParallel(s.batch * heads) { task in
+    s.forEachHead { task in
       let (b, h) = (task / heads, task % heads)
-      let k = Matrix(xs.from(s.start(1, b, h)), stride: wide)
-      let v = Matrix(xs.from(s.start(2, b, h)), stride: wide)
+      let k = MatrixView(xs.from(s.start(1, b, h)), stride: wide)
+      let v = MatrixView(xs.from(s.start(2, b, h)), stride: wide)
       for block in 0..<s.blocks {
         let (queries, keys) = (s.queries(block), s.keys(block))
-        let q = Matrix(xs.from(s.start(0, b, h) + queries.lowerBound * wide), stride: wide)
+        let q = MatrixView(xs.from(s.start(0, b, h) + queries.lowerBound * wide), stride: wide)
         let p = ps.row(task, s.scores)[s.offset(block)..<s.offset(block + 1)]
         multiplySerial(
           q, k.transposed, queries.count, keys, s.head, into: p, stride: keys, adds: false)
@@ -93,7 +102,7 @@ extension Tensor {
         }
         let kept = dropped(p.reading, s.maskStart(task, block), dropout)
         multiplySerial(
-          Matrix(kept?.elements ?? p.reading, stride: keys), v, queries.count, s.head, keys,
+          MatrixView(kept?.elements ?? p.reading, stride: keys), v, queries.count, s.head, keys,
           into: ys.from((b * s.time + queries.lowerBound) * s.width + h * s.head),
           stride: s.width, adds: false)
       }
@@ -103,18 +112,18 @@ extension Tensor {
         let (xs, ps, dys) = (x.elements, probabilities.elements, dy.elements)
         let scratch = Tensor(uninitialized: [s.batch * heads, queryBlock * s.time])
         let scratches = scratch.freshElements
-        inParallel(s.batch * heads) { task in
+        s.forEachHead { task in
           let (b, h) = (task / heads, task % heads)
-          let k = Matrix(xs.from(s.start(1, b, h)), stride: wide)
-          let v = Matrix(xs.from(s.start(2, b, h)), stride: wide)
+          let k = MatrixView(xs.from(s.start(1, b, h)), stride: wide)
+          let v = MatrixView(xs.from(s.start(2, b, h)), stride: wide)
           let dk = dx.from(s.start(1, b, h))
           let dv = dx.from(s.start(2, b, h))
           // The last block reaches all keys, so that it can overwrite what others then add to.
           for block in (0..<s.blocks).reversed() {
             let (queries, keys) = (s.queries(block), s.keys(block))
             let start = queries.lowerBound * wide
-            let q = Matrix(xs.from(s.start(0, b, h) + start), stride: wide)
-            let dy = Matrix(
+            let q = MatrixView(xs.from(s.start(0, b, h) + start), stride: wide)
+            let dy = MatrixView(
               dys.from((b * s.time + queries.lowerBound) * s.width + h * s.head), stride: s.width)
             let p = ps.row(task, s.scores)[s.offset(block)..<s.offset(block + 1)]
             let ds = scratches.row(task, queryBlock * s.time)[0..<queries.count * keys]
@@ -122,7 +131,8 @@ extension Tensor {
             // dv = pᵀ·dy and dp = dy·vᵀ, both with the dropped weights as zeros
             let kept = dropped(p, s.maskStart(task, block), dropout)
             multiplySerial(
-              Matrix(kept?.elements ?? p, stride: keys, transposed: true), dy, keys, s.head, queries.count, into: dv,
+              MatrixView(kept?.elements ?? p, stride: keys, transposed: true), dy, keys, s.head,
+              queries.count, into: dv,
               stride: wide, adds: addsHere)
             multiplySerial(
               dy, v.transposed, queries.count, keys, s.head, into: ds, stride: keys, adds: false)
@@ -136,10 +146,11 @@ extension Tensor {
             }
             // dq = ds·k and dk = dsᵀ·q
             multiplySerial(
-              Matrix(ds.reading, stride: keys), k, queries.count, s.head, keys,
+              MatrixView(ds.reading, stride: keys), k, queries.count, s.head, keys,
               into: dx.from(s.start(0, b, h) + start), stride: wide, adds: adds)
             multiplySerial(
-              Matrix(ds.reading, stride: keys, transposed: true), q, keys, s.head, queries.count,
+              MatrixView(ds.reading, stride: keys, transposed: true), q, keys, s.head,
+              queries.count,
               into: dk, stride: wide, adds: addsHere)
           }
         }

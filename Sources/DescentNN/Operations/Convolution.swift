@@ -146,8 +146,9 @@ extension Tensor {
         let image = xs.row(n * groups + g, s.groupSize)
         if let columns { s.gather(image, into: columns.freshElements) }
         multiplySerial(
-          Matrix(ws.row(g, s.groupOutputs * s.patch), stride: s.patch),
-          Matrix(columns?.elements ?? image, stride: s.places), s.groupOutputs, s.places, s.patch,
+          MatrixView(ws.row(g, s.groupOutputs * s.patch), stride: s.patch),
+          MatrixView(columns?.elements ?? image, stride: s.places), s.groupOutputs, s.places,
+          s.patch,
           into: y.row(g, s.groupOutputs * s.places), stride: s.places, adds: bs != nil)
       }
     }
@@ -162,8 +163,8 @@ extension Tensor {
             let dx = dx.row(n * groups + g, s.groupSize)
             // The gradient of the patches is wᵀ·dy.
             multiplySerial(
-              Matrix(ws.row(g, s.groupOutputs * s.patch), stride: s.patch, transposed: true),
-              Matrix(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
+              MatrixView(ws.row(g, s.groupOutputs * s.patch), stride: s.patch, transposed: true),
+              MatrixView(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
               s.patch, s.places, s.groupOutputs, into: columns?.freshElements ?? dx,
               stride: s.places, adds: columns == nil && adds)
             if let columns {
@@ -188,8 +189,8 @@ extension Tensor {
               if let columns { s.gather(image, into: columns.freshElements) }
               // dw = dy·patchesᵀ
               multiplySerial(
-                Matrix(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
-                Matrix(columns?.elements ?? image, stride: s.places, transposed: true),
+                MatrixView(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
+                MatrixView(columns?.elements ?? image, stride: s.places, transposed: true),
                 s.groupOutputs, s.patch, s.places,
                 into: allSums.row(b, w.count).row(g, s.groupOutputs * s.patch), stride: s.patch,
                 adds: n != images.lowerBound)

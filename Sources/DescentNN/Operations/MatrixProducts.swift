@@ -2,7 +2,7 @@ internal import DescentCompute
 
 /// A matrix in memory: `rows` × `columns` as the product reads it, possibly stored transposed, with
 /// `stride` elements from one stored row to the next.
-struct Matrix {
+struct MatrixView {
   let elements: Elements
   let stride: Int
   let isTransposed: Bool
@@ -14,12 +14,12 @@ struct Matrix {
   }
 
   /// The same memory read the other way.
-  var transposed: Matrix { Matrix(elements, stride: stride, transposed: !isTransposed) }
+  var transposed: MatrixView { MatrixView(elements, stride: stride, transposed: !isTransposed) }
 }
 
 /// C (m×n) = scale · A (m×k) · B (k×n), or added to C, on all threads.
 func multiply(
-  _ a: Matrix, _ b: Matrix, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
+  _ a: MatrixView, _ b: MatrixView, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
   into c: MutableElements, stride: Int, adds: Bool
 ) {
   checkBounds(a, b, m, n, k, c, stride)
@@ -31,7 +31,7 @@ func multiply(
 
 /// C (m×n) = scale · A (m×k) · B (k×n), or added to C, on the calling thread.
 func multiplySerial(
-  _ a: Matrix, _ b: Matrix, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
+  _ a: MatrixView, _ b: MatrixView, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
   into c: MutableElements, stride: Int, adds: Bool
 ) {
   checkBounds(a, b, m, n, k, c, stride)
@@ -43,7 +43,8 @@ func multiplySerial(
 
 /// The operands reach no further than their memory.
 private func checkBounds(
-  _ a: Matrix, _ b: Matrix, _ m: Int, _ n: Int, _ k: Int, _ c: MutableElements, _ stride: Int
+  _ a: MatrixView, _ b: MatrixView, _ m: Int, _ n: Int, _ k: Int, _ c: MutableElements,
+  _ stride: Int
 ) {
   func reach(_ rows: Int, _ columns: Int, _ stride: Int) -> Int {
     rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns
@@ -78,7 +79,8 @@ extension Tensor {
       return y.reshaped(shape.dropLast() + [y.shape[1]])
     }
     let batch = Array(shape.dropLast(2))
-    let (m, k) = transposed ? (shape[rank - 1], shape[rank - 2]) : (shape[rank - 2], shape[rank - 1])
+    let (m, k) =
+      transposed ? (shape[rank - 1], shape[rank - 2]) : (shape[rank - 2], shape[rank - 1])
     let (k2, n) =
       otherTransposed
       ? (other.shape[other.rank - 1], other.shape[other.rank - 2])
@@ -120,10 +122,10 @@ extension Tensor {
     _ count: Int, _ a: Elements, _ aSize: Int, _ ta: Bool, _ b: Elements, _ bSize: Int, _ tb: Bool,
     _ m: Int, _ n: Int, _ k: Int, into c: MutableElements, adds: Bool
   ) {
-    func matrices(_ i: Int) -> (Matrix, Matrix) {
+    func matrices(_ i: Int) -> (MatrixView, MatrixView) {
       (
-        Matrix(a.row(i, aSize), stride: ta ? m : k, transposed: ta),
-        Matrix(b.row(i, bSize), stride: tb ? k : n, transposed: tb)
+        MatrixView(a.row(i, aSize), stride: ta ? m : k, transposed: ta),
+        MatrixView(b.row(i, bSize), stride: tb ? k : n, transposed: tb)
       )
     }
     if count == 1 {
@@ -166,19 +168,23 @@ extension Tensor {
       }
     }
     multiply(
-      Matrix(elements, stride: inputs), Matrix(weight.elements, stride: inputs, transposed: true),
+      MatrixView(elements, stride: inputs),
+      MatrixView(weight.elements, stride: inputs, transposed: true),
       rows, outputs, inputs, into: ys, stride: outputs, adds: bias != nil)
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
-    return recorded(y, from: operands) { [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
+    return recorded(y, from: operands) {
+      [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
       let dys = dy.elements
       d.write(to: 0) { dx, adds in  // dx = dy·W
         multiply(
-          Matrix(dys, stride: outputs), Matrix(w.elements, stride: inputs), rows, inputs, outputs,
+          MatrixView(dys, stride: outputs), MatrixView(w.elements, stride: inputs), rows, inputs,
+          outputs,
           into: dx, stride: inputs, adds: adds)
       }
       d.write(to: 1) { dw, adds in  // dW = dyᵀ·x
         multiply(
-          Matrix(dys, stride: outputs, transposed: true), Matrix(x.elements, stride: inputs),
+          MatrixView(dys, stride: outputs, transposed: true),
+          MatrixView(x.elements, stride: inputs),
           outputs, inputs, rows, into: dw, stride: inputs, adds: adds)
       }
       if hasBias {

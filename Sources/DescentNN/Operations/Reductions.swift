@@ -48,8 +48,10 @@ extension Tensor {
       places[r] = Int32(best)
     }
     return record(y, from: self) { [places, shape = rows.shape] dy, d in
-      d.add(to: 0, Tensor.placed(dy, at: places, rowLength: n, shape: shape)
-        .permutedDetached(inverse(order)))
+      d.add(
+        to: 0,
+        Tensor.placed(dy, at: places, rowLength: n, shape: shape)
+          .permutedDetached(inverse(order)))
     }
   }
 

@@ -1,0 +1,175 @@
+import DescentCompute
+import Foundation
+
+/// Adafactor as transformers has it: the second moment of a matrix kept as row and column averages.
+///
+/// ```
+/// ρ = lr, or min(10⁻², 1/√t) with relative_step, min(10⁻⁶·t, 1/√t) with warmup_init
+/// α = ρ·max(ε₂, RMS(w)) with scale_parameter, else ρ
+/// β = 1 − t^decay_rate
+/// r ← β·r + (1−β)·mean(g² + ε₁) over a row
+/// c ← β·c + (1−β)·mean(g² + ε₁) over a column
+/// û = g/√(r·c/mean(r))               vectors: s ← β·s + (1−β)·(g² + ε₁), û = g/√s
+/// û ← α·û/max(1, RMS(û)/clip_threshold)
+/// m ← β₁·m + (1−β₁)·û, û ← m         with beta1
+/// w ← w − λ·α·w − û
+/// ```
+/// The last two axes are factored and those before them are separate matrices; RMS runs over the
+/// whole tensor. State of n × m weights: 4·(n + m) bytes in float32, and 4·n·m with beta1; of
+/// vectors 4 bytes a parameter.
+public struct Adafactor: TensorRule {
+  /// lr; nil leaves the step to `relativeStep`.
+  public var externalLearningRate: Double?
+  /// ε₁, added to g²
+  public var epsilon1 = 1e-30
+  /// ε₂, the least RMS of the weights that counts
+  public var epsilon2 = 1e-3
+  public var clipThreshold = 1.0
+  /// The power of t that β approaches 1 with; negative.
+  public var decayRate = -0.8
+  /// β₁; nil keeps no momentum.
+  public var beta1: Double?
+  /// λ, applied to the weights, scaled by α
+  public var weightDecay = 0.0
+  public var scaleParameter = true
+  public var relativeStep = true
+  public var warmupInit = false
+
+  public init() {}
+
+  /// Adafactor with a learning rate from outside.
+  public init(
+    learningRate: Double, weightDecay: Double = 0, scaleParameter: Bool = false,
+    beta1: Double? = nil
+  ) {
+    (externalLearningRate, relativeStep) = (learningRate, false)
+    (self.weightDecay, self.scaleParameter, self.beta1) = (weightDecay, scaleParameter, beta1)
+  }
+
+  /// lr as a plain number, for schedules.
+  public var learningRate: Double {
+    get { externalLearningRate ?? 0 }
+    set { externalLearningRate = newValue }
+  }
+
+  public static let name = "adafactor"
+
+  public static let settings: [Setting<Adafactor>] = [
+    .optionalNumber(
+      "lr", \.externalLearningRate, .atLeast(0), "learning rate; none with relative_step",
+      source: "transformers", scheduled: [\.learningRate]),
+    .numbers(
+      "eps", [\.epsilon1, \.epsilon2], .atLeast(0),
+      "ε₁, added to g²; ε₂, the least RMS of the weights", source: "transformers"),
+    .number(
+      "clip_threshold", \.clipThreshold, .above(0), "the largest RMS of a step before scaling",
+      source: "transformers"),
+    .number(
+      "decay_rate", \.decayRate, .closed(-1, 0), "power of t that the average lengthens with",
+      source: "transformers"),
+    .optionalNumber(
+      "beta1", \.beta1, .halfOpen(0, 1), "β₁: decay of the momentum; none: no momentum",
+      source: "transformers"),
+    .number(
+      "weight_decay", \.weightDecay, .atLeast(0), "λ, decoupled: shrinks the weights by α·λ",
+      source: "transformers"),
+    .flag(
+      "scale_parameter", \.scaleParameter, "scale steps by the RMS of the weights",
+      source: "transformers"),
+    .flag(
+      "relative_step", \.relativeStep, "steps of 1/√t in place of lr", source: "transformers"),
+    .flag(
+      "warmup_init", \.warmupInit, "start relative steps from 1e-6·t", source: "transformers"),
+  ]
+
+  public static let about = About(
+    summary: "Adam's step from row and column averages: nearly no state.",
+    formula: """
+      ρ = lr, or min(10⁻², 1/√t) with relative_step, min(10⁻⁶·t, 1/√t) with warmup_init
+      α = ρ·max(ε₂, RMS(w)) with scale_parameter, else ρ;  β = 1 − t^decay_rate
+      r ← β·r + (1−β)·mean(g² + ε₁) over a row;  c: the same over a column
+      û = g/√(r·c/mean(r));  vectors: s ← β·s + (1−β)·(g² + ε₁), û = g/√s
+      û ← α·û/max(1, RMS(û)/clip_threshold)
+      with beta1:  m ← β₁·m + (1−β₁)·û;  û ← m
+      w ← w − λ·α·w − û
+      """,
+    differences: """
+      transformers'. The paper has no external lr. λ is scaled by α, parameter scale included. \
+      The scalars `step` and `RMS` of its state are not kept: they follow from the rest.
+      """,
+    guidance: """
+      When AdamW's state does not fit. Fine-tuning: lr=1e-3, relative_step=false, \
+      scale_parameter=false; from scratch: leave lr out. clip.norm is not needed.
+      """,
+    reference: """
+      Shazeer, Stern: Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, 2018, \
+      arXiv:1804.04235
+      """)
+
+  public func validate() throws(SettingError) {
+    if let externalLearningRate, relativeStep {
+      throw .contradiction(
+        """
+        lr=\(SettingValue.number(externalLearningRate)) contradicts relative_step=true, which sets \
+        the step by itself: set relative_step=false, or leave lr out
+        """)
+    }
+    if externalLearningRate == nil, !relativeStep {
+      throw .contradiction("relative_step=false needs lr")
+    }
+    if warmupInit, !relativeStep {
+      throw .contradiction("warmup_init=true needs relative_step=true")
+    }
+  }
+
+  public typealias Memory = AdafactorMemory
+
+  // No sums are needed, but a count of steps for the report.
+  public static let sums = SumScope.allTensors
+
+  public func conclude(_ sums: SIMD4<Double>, _ memory: inout AdafactorMemory) -> Bool {
+    memory.steps += 1
+    return true
+  }
+
+  /// ρ; α differs from tensor to tensor.
+  public func effectiveLearningRate(_ memory: AdafactorMemory) -> Double {
+    relativeRate(max(memory.steps, 1))
+  }
+
+  /// ρ
+  private func relativeRate(_ t: Double) -> Double {
+    relativeStep ? min(warmupInit ? 1e-6 * t : 1e-2, 1 / t.squareRoot()) : learningRate
+  }
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    let shape = parameter.shape
+    let moment =
+      shape.count < 2
+      ? [Slot("exp_avg_sq")]
+      : [
+        Slot("exp_avg_sq_row", shape: shape.dropLast()),
+        Slot("exp_avg_sq_col", shape: shape.dropLast(2) + shape.suffix(1)),
+      ]
+    return moment + (beta1 == nil ? [] : [Slot("exp_avg")])
+  }
+
+  public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+    let t = Double(step.t)
+    let ρ = relativeRate(t)
+    let α = scaleParameter ? ρ * max(epsilon2, rootMeanSquare(tensor)) : ρ
+    FactoredUpdate(
+      decay: 1 - pow(t, decayRate), added: epsilon1, leastMean: 0, least: 0,
+      clipThreshold: clipThreshold, rate: α, shrink: 1 - weightDecay * α, beta1: beta1
+    ).run(tensor)
+  }
+}
+
+/// How many steps an Adafactor has taken, for its reported learning rate.
+public struct AdafactorMemory: RuleMemory {
+  public var steps = 0.0
+  public init() {}
+  public static let fields: [(name: String, path: Place<AdafactorMemory, Double>)] = [
+    ("step", \.steps)
+  ]
+}

@@ -1,0 +1,77 @@
+import DescentCompute
+import Foundation
+
+/// Adamax: Adam with the largest recent gradient in place of the root mean square.
+///
+/// ```
+/// g ← ∇f(w) + λ·w
+/// m ← β₁·m + (1−β₁)·g
+/// u ← max(β₂·u, |g| + ε)
+/// w ← w − η/(1−β₁ᵗ) · m/u
+/// ```
+/// State: 8 bytes a parameter in float32.
+public struct Adamax: ElementwiseRule {
+  /// η
+  public var learningRate = 2e-3
+  /// β₁
+  public var beta1 = 0.9
+  /// β₂
+  public var beta2 = 0.999
+  /// ε, added to |g|
+  public var epsilon = 1e-8
+  /// λ, added to the gradient
+  public var weightDecay = 0.0
+  public var maximize = false
+
+  public init() {}
+
+  /// Adamax with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
+    weightDecay: Double = 0, maximize: Bool = false
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    self.maximize = maximize
+  }
+
+  public static let name = "adamax"
+
+  public static let settings: [Setting<Adamax>] = [
+    .learningRate(\.learningRate),
+    .betas(\.beta1, \.beta2, "β₁, β₂: decay of the average of g and of the largest |g|"),
+    .number("eps", \.epsilon, .atLeast(0), "ε, added to |g|", source: "torch"),
+    .coupledDecay(\.weightDecay),
+    .maximize(\.maximize),
+  ]
+
+  public static let about = About(
+    summary: "Adam with the largest recent gradient in place of the root mean square.",
+    formula: """
+      g ← ∇f(w) + λ·w
+      m ← β₁·m + (1−β₁)·g
+      u ← max(β₂·u, |g| + ε)
+      w ← w − η/(1−β₁ᵗ)·m/u
+      """,
+    differences: "PyTorch's: ε is added to |g| inside the maximum; the paper has no ε.",
+    guidance: "For sparse or heavy-tailed gradients, such as those of embeddings.",
+    reference: """
+      Kingma, Ba: Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980, section 7.1
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    [Slot("exp_avg"), Slot("exp_inf")]
+  }
+
+  public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    let (w, g, m, u) = (block.w, block.g, block[0], block[1])
+    let η = S(learningRate / (1 - pow(beta1, Double(step.t))))
+    let (α1, β2, ε, λ) = (S(1 - beta1), S(beta2), S(epsilon), S(weightDecay))
+    for i in block.indices {
+      let gi = g[i] + λ * w[i]
+      m[i] += α1 * (gi - m[i])
+      u[i] = max(β2 * u[i], abs(gi) + ε)
+      w[i] -= η * m[i] / u[i]
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import DescentCompute
+
+/// LARS: momentum whose steps are scaled for each tensor to a share of the length of its weights.
+///
+/// ```
+/// ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where ‖w‖ or ‖g‖ is 0
+/// b ← μ·b + η·ψ·(g + λ·w)
+/// w ← w − b
+/// ```
+/// State: 4 bytes a parameter in float32.
+public struct LARS: SummingRule {
+  /// How the rule is written.
+  public enum Variant: String, CaseIterable, Sendable {
+    /// The paper's.
+    case paper
+    /// optax's: ψ = τ·‖w‖/‖g + λ·w‖.
+    case optax
+    /// pytorch_optimizer's: b ← μ·b + ψ·(g + λ·w), w ← w − η·b, with the paper's ψ; scalars and
+    /// vectors have neither ψ nor λ.
+    case pytorchOptimizer = "pytorch_optimizer"
+  }
+
+  /// η
+  public var learningRate = 1e-3
+  /// μ
+  public var momentum = 0.9
+  /// λ
+  public var weightDecay = 0.0
+  /// τ
+  public var trustCoefficient = 1e-3
+  public var nesterov = false
+  public var variant = Variant.paper
+
+  public init() {}
+
+  /// LARS with the given hyperparameters.
+  public init(
+    learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0,
+    trustCoefficient: Double = 1e-3, nesterov: Bool = false, variant: Variant = .paper
+  ) {
+    (self.learningRate, self.momentum, self.weightDecay) = (learningRate, momentum, weightDecay)
+    (self.trustCoefficient, self.nesterov, self.variant) = (trustCoefficient, nesterov, variant)
+  }
+
+  public static let name = "lars"
+
+  public static let settings: [Setting<LARS>] = [
+    .learningRate(\.learningRate, source: "pytorch_optimizer"),
+    .number("momentum", \.momentum, .halfOpen(0, 1), "momentum μ", source: "paper"),
+    .number(
+      "weight_decay", \.weightDecay, .atLeast(0), "λ: λ·w is added to the gradient",
+      source: "optax"),
+    .number(
+      "trust_coefficient", \.trustCoefficient, .above(0),
+      "τ: a step's length as a share of the weights'", source: "paper"),
+    .flag(
+      "nesterov", \.nesterov, "Nesterov momentum; pytorch_optimizer's form only",
+      source: "pytorch_optimizer"),
+    .choice("variant", \.variant, "how the rule is written", source: "ours"),
+  ]
+
+  public static let about = About(
+    summary: "Momentum with steps scaled for each tensor to a share of the length of its weights.",
+    formula: """
+      ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where ‖w‖ or ‖g‖ is 0
+      b ← μ·b + η·ψ·(g + λ·w);  w ← w − b
+      optax:              ψ = τ·‖w‖/‖g + λ·w‖
+      pytorch_optimizer:  b ← μ·b + ψ·(g + λ·w);  w ← w − η·b, or w − η·(ψ·(g + λ·w) + μ·b) with \
+      nesterov
+      """,
+    differences: """
+      The paper's: η is inside the buffer, so a drop of η acts with the delay of the momentum. \
+      optax takes the norm of the sum; pytorch_optimizer keeps η outside and leaves scalars and \
+      vectors alone.
+      """,
+    guidance: """
+      For convolutional networks at batches of thousands: lr of 1 to 30, since τ makes the steps \
+      a thousandth of the weights, with warmup.
+      """,
+    reference: """
+      You, Gitman, Ginsburg: Large Batch Training of Convolutional Networks, 2017, \
+      arXiv:1708.03888
+      """)
+
+  public func validate() throws(SettingError) {
+    if nesterov, variant != .pytorchOptimizer {
+      throw .contradiction("nesterov=true needs variant=pytorch_optimizer")
+    }
+  }
+
+  public static let sums = SumScope.eachTensor
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("momentum_buffer")] }
+
+  /// ‖w‖² and ‖g‖², or ‖g + λ·w‖² for optax.
+  public func gather<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+  ) -> SIMD4<Double> {
+    let (w, g, λ) = (block.w, block.g, S(variant == .optax ? weightDecay : 0))
+    return SIMD4(
+      sumOfSquares(over: block.count) { w[$0] },
+      sumOfSquares(over: block.count) { g[$0] + λ * w[$0] }, 0, 0)
+  }
+
+  public func update<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+  ) {
+    let (w, g, b) = (block.w, block.g, block[0])
+    let exempt = variant == .pytorchOptimizer && block.shape.count < 2
+    var ratio = 1.0
+    if sums[0] > 0, sums[1] > 0, !exempt {
+      let (weights, gradient) = (sums[0].squareRoot(), sums[1].squareRoot())
+      let decay = variant == .optax ? 0 : weightDecay * weights
+      ratio = trustCoefficient * weights / (gradient + decay)
+    }
+    let (μ, λ) = (S(momentum), S(exempt ? 0 : weightDecay))
+    // η is a factor either of what enters the buffer or of what leaves it.
+    let isOutside = variant == .pytorchOptimizer
+    let (enters, leaves) = (
+      S(isOutside ? ratio : ratio * learningRate), S(isOutside ? learningRate : 1)
+    )
+    if nesterov {
+      for i in block.indices {
+        let u = enters * (g[i] + λ * w[i])
+        b[i] = μ * b[i] + u
+        w[i] -= leaves * (u + μ * b[i])
+      }
+    } else {
+      for i in block.indices {
+        b[i] = μ * b[i] + enters * (g[i] + λ * w[i])
+        w[i] -= leaves * b[i]
+      }
+    }
+  }
+}

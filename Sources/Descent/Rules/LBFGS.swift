@@ -1,0 +1,137 @@
+/// L-BFGS: quasi-Newton steps from the last gradients, for objectives without noise.
+///
+/// ```
+/// y = g − g_prev,  s = t·d;   yᵀs > 1e-10: keep the pair, H = yᵀs/yᵀy
+/// d = −(two-loop recursion over the pairs)·g,  from H·I
+/// w ← w + t·d        t = η, first min(1, 1/‖g‖₁)·η; or from a line search (strong Wolfe)
+/// ```
+/// It evaluates the objective several times a step: ``ClosureOptimizer`` runs it.
+///
+/// State in float32: 4·(2h + 2) bytes a parameter with h pairs.
+public struct LBFGS: Configurable {
+  /// How far a step goes along d.
+  public enum LineSearch: String, CaseIterable, Sendable {
+    /// η, without a look.
+    case none
+    /// To a point that satisfies the strong Wolfe conditions with c₁ = 1e-4, c₂ = 0.9.
+    case strongWolfe = "strong_wolfe"
+  }
+
+  /// η
+  public var learningRate = 1.0
+  /// Iterations in a step.
+  public var largestIterations = 20
+  /// Evaluations in a step; nil is 5/4 of the iterations.
+  public var largestEvaluations: Int?
+  /// The largest |gᵢ| that counts as zero.
+  public var gradientTolerance = 1e-7
+  /// The change of the loss or of a weight that counts as none.
+  public var changeTolerance = 1e-9
+  /// h, how many pairs are kept.
+  public var historySize = 100
+  public var lineSearch = LineSearch.none
+  public var maximize = false
+
+  public init() {}
+
+  /// L-BFGS with the given hyperparameters.
+  public init(
+    learningRate: Double, iterations: Int = 20, historySize: Int = 100,
+    lineSearch: LineSearch = .none
+  ) {
+    (self.learningRate, self.historySize) = (learningRate, historySize)
+    (self.largestIterations, self.lineSearch) = (iterations, lineSearch)
+  }
+
+  public static let name = "lbfgs"
+
+  public static let settings: [Setting<LBFGS>] = [
+    .learningRate(\.learningRate),
+    .integer("max_iter", \.largestIterations, .atLeast(1), "iterations a step", source: "torch"),
+    .optionalInteger(
+      "max_eval", \.largestEvaluations, .atLeast(1), "evaluations a step; none: max_iter·5/4",
+      source: "torch"),
+    .number(
+      "tolerance_grad", \.gradientTolerance, .atLeast(0), "the largest |gᵢ| that counts as zero",
+      source: "torch"),
+    .number(
+      "tolerance_change", \.changeTolerance, .atLeast(0),
+      "the change of the loss or of a weight that counts as none", source: "torch"),
+    .integer("history_size", \.historySize, .atLeast(1), "pairs kept", source: "torch"),
+    .choice("line_search_fn", \.lineSearch, "how far a step goes", source: "torch"),
+    .maximize(\.maximize),
+  ]
+
+  /// What the method is, in words and formulas.
+  public static let about = About(
+    summary: "Quasi-Newton steps from the last gradients, for objectives without noise.",
+    formula: """
+      y = g − g_prev,  s = t·d;  yᵀs > 1e-10: keep the pair, H = yᵀs/yᵀy
+      d = −(two-loop recursion over the pairs)·g, from H·I
+      w ← w + t·d;  t = η, first min(1, 1/‖g‖₁)·η; or from a line search
+      """,
+    differences: """
+      PyTorch's, its exit conditions and counts included. Evaluations that are not finite are \
+      rejected: a line search shortens the step, without one the weights go back to the last \
+      good point and the history is forgotten.
+      """,
+    guidance: """
+      For small problems and whole data sets, with line_search_fn=strong_wolfe; never for \
+      mini-batches, whose noise the pairs would take for curvature.
+      """,
+    reference: """
+      Liu, Nocedal: On the limited memory BFGS method for large scale optimization, 1989; Nocedal, \
+      Wright: Numerical Optimization, 2006, algorithms 3.5, 3.6 and 7.4
+      """)
+}
+
+/// What one step of a ``ClosureOptimizer`` did.
+public struct ClosureReport: Sendable, Equatable {
+  /// Why the step ended.
+  public enum Exit: Sendable, Equatable, CaseIterable, CustomStringConvertible {
+    /// The gradient is zero within the tolerance.
+    case gradientTolerance
+    /// No weight moved by more than the tolerance.
+    case weightTolerance
+    /// The loss changed by less than the tolerance.
+    case lossTolerance
+    /// The direction no longer descends.
+    case noDescent
+    case iterations
+    case evaluations
+    /// The loss or the gradient is not finite where the step began.
+    case nonFiniteStart
+    /// No step along the direction gave finite values.
+    case nonFiniteTrial
+
+    /// One plain sentence.
+    public var description: String {
+      switch self {
+      case .gradientTolerance: "the gradient is below tolerance_grad: this is a stationary point"
+      case .weightTolerance: "no weight moved by more than tolerance_change"
+      case .lossTolerance: "the loss changed by less than tolerance_change"
+      case .noDescent: "the direction no longer descends by more than tolerance_change"
+      case .iterations: "max_iter iterations were made"
+      case .evaluations: "max_eval evaluations were made"
+      case .nonFiniteStart:
+        "the loss or the gradient is not finite at the start; the weights were not moved from the "
+          + "last good point"
+      case .nonFiniteTrial:
+        "the loss or the gradient is not finite along the direction; the weights stay at the last "
+          + "good point"
+      }
+    }
+  }
+
+  /// The loss where the step began.
+  public let entryLoss: Double
+  /// The last loss that was accepted. Without a line search the last of `max_iter` iterates is not
+  /// evaluated, and this is the loss before it.
+  public let finalLoss: Double
+  /// Iterations of this step.
+  public let iterations: Int
+  /// Evaluations of this step.
+  public let evaluations: Int
+  /// Why it ended.
+  public let exit: Exit
+}

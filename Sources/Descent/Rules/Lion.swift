@@ -1,0 +1,140 @@
+import DescentCompute
+
+/// Lion: steps of one length, in the direction of the sign of an interpolated momentum.
+///
+/// ```
+/// w ← w·(1 − η·λ̄)                   λ̄ = λ, or λ/η₀ with decoupled_weight_decay
+/// c = β₁·m + (1−β₁)·g
+/// w ← w − η·sign(c)
+/// m ← β₂·m + (1−β₂)·g
+/// ```
+/// Cautious (`cautious_factor` below 1): sign(c) is multiplied by s/mean(s), where s is 1 where
+/// c and g agree in sign and `cautious_factor` elsewhere; the mean is the tensor's.
+///
+/// State: 4 bytes a parameter in float32.
+public struct Lion: SummingRule {
+  /// η
+  public var learningRate = 1e-4
+  /// β₁, of the interpolation
+  public var beta1 = 0.9
+  /// β₂, of the momentum
+  public var beta2 = 0.99
+  /// λ
+  public var weightDecay = 0.0
+  /// Whether λ is divided by η₀, the η that the optimizer was made with.
+  public var decoupledWeightDecay = false
+  /// What a step against the gradient's sign is multiplied by; 1 is plain Lion.
+  public var cautiousFactor = 1.0
+  /// Whether λ acts only where the step shrinks the weight.
+  public var cautiousWeightDecay = false
+  /// η₀, kept at the start, before schedules
+  private var initialLearningRate: Double?
+
+  public init() {}
+
+  /// Lion with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.9, 0.99), weightDecay: Double = 0,
+    decoupledWeightDecay: Bool = false, cautiousFactor: Double = 1,
+    cautiousWeightDecay: Bool = false
+  ) {
+    (self.learningRate, self.weightDecay) = (learningRate, weightDecay)
+    (beta1, beta2) = betas
+    self.decoupledWeightDecay = decoupledWeightDecay
+    (self.cautiousFactor, self.cautiousWeightDecay) = (cautiousFactor, cautiousWeightDecay)
+  }
+
+  public static let name = "lion"
+
+  public static let settings: [Setting<Lion>] = [
+    .number("lr", \.learningRate, .above(0), "learning rate η", source: "lion-pytorch"),
+    .betas(
+      \.beta1, \.beta2, "β₁ of the interpolation, β₂ of the momentum", source: "lion-pytorch"),
+    .decoupledDecay(\.weightDecay, source: "lion-pytorch"),
+    .flag(
+      "decoupled_weight_decay", \.decoupledWeightDecay,
+      "divide λ by the first η: decay no longer grows with lr", source: "lion-pytorch"),
+    .number(
+      "cautious_factor", \.cautiousFactor, .closed(0, 1),
+      "multiplies steps against the gradient's sign; 1: plain Lion", source: "lion-pytorch"),
+    .flag(
+      "cautious_wd", \.cautiousWeightDecay, "decay only where the step shrinks the weight",
+      source: "lion-pytorch"),
+  ]
+
+  public static let about = About(
+    summary: "Steps of one length, in the direction of the sign of an interpolated momentum.",
+    formula: """
+      w ← w·(1 − η·λ̄);  λ̄ = λ, or λ/η₀ with decoupled_weight_decay
+      c = β₁·m + (1−β₁)·g
+      w ← w − η·sign(c)
+      m ← β₂·m + (1−β₂)·g
+      cautious:  sign(c)·s/max(mean(s), 1e-5) for sign(c);  s = 1 where c·g > 0, else the factor
+      """,
+    differences: """
+      lion-pytorch's; the paper is the same. The sign is taken of an interpolation that is never \
+      stored, not of m. cautious_factor=0 is the default of lion-pytorch's cautious Lion.
+      """,
+    guidance: """
+      Half the state of AdamW. Start from AdamW's lr divided by 3 to 10 and its weight_decay \
+      multiplied by as much; batches of 256 and more.
+      """,
+    reference: """
+      Chen et al.: Symbolic Discovery of Optimization Algorithms, 2023, arXiv:2302.06675; \
+      Liang, Chen, Liu, Liu: Cautious Optimizers, 2024, arXiv:2411.16085
+      """)
+
+  public func starting() -> Lion {
+    var rule = self
+    rule.initialLearningRate = learningRate
+    return rule
+  }
+
+  public static let sums = SumScope.eachTensor
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("exp_avg")] }
+
+  /// Counts the elements where c and g agree in sign.
+  public func gather<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+  ) -> SIMD4<Double> {
+    guard cautiousFactor < 1 else { return .zero }
+    let (g, m, kept, taken) = (block.g, block[0], S(beta1), S(1 - beta1))
+    var agreeing: Int32 = 0
+    for i in block.indices {
+      let product = sign(kept * m[i] + taken * g[i]) * g[i]
+      agreeing += product > 0 ? 1 : 0
+    }
+    return SIMD4(Double(agreeing), 0, 0, 0)
+  }
+
+  public func update<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+  ) {
+    let (w, g, m) = (block.w, block.g, block[0])
+    let (η, β1, β2) = (S(learningRate), S(beta1), S(beta2))
+    let (α1, α2) = (S(1 - beta1), S(1 - beta2))
+    let decay =
+      weightDecay / (decoupledWeightDecay ? initialLearningRate ?? learningRate : 1)
+    let shrink = S(1 - learningRate * decay)
+    if cautiousFactor == 1, !cautiousWeightDecay {
+      for i in block.indices {
+        w[i] = w[i] * shrink - η * sign(β1 * m[i] + α1 * g[i])
+        m[i] = β2 * m[i] + α2 * g[i]
+      }
+      return
+    }
+    // With s = 1 everywhere the mean is 1, which makes this plain Lion.
+    let share = sums[0] / Double(block.shape.reduce(1, *))
+    let mean = cautiousFactor == 1 ? 1 : max(share + cautiousFactor * (1 - share), 1e-5)
+    let (with, against) = (S(1 / mean), S(cautiousFactor / mean))
+    // What a weight is multiplied by where the step does not shrink it.
+    let other = cautiousWeightDecay ? 1 : shrink
+    for i in block.indices {
+      let direction = sign(β1 * m[i] + α1 * g[i])
+      let u = direction * (direction * g[i] > 0 ? with : against)
+      w[i] = w[i] * (sign(u) * w[i] > 0 ? shrink : other) - η * u
+      m[i] = β2 * m[i] + α2 * g[i]
+    }
+  }
+}

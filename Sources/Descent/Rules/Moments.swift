@@ -1,0 +1,69 @@
+import DescentCompute
+
+/// The averages of the gradient and of its square that Adam's descendants share:
+///
+/// ```
+/// g ← ∇f(w) + λ·w                (coupled)      w ← w·(1 − η·λ)     (decoupled)
+/// m ← β₁·m + (1−β₁)·g
+/// v ← β₂·v + (1−β₂)·g²
+/// ```
+struct Moments {
+  var beta1: Double
+  var beta2: Double
+  /// λ, added to the gradient
+  var coupledDecay = 0.0
+  /// 1 − η·λ, what the weights are multiplied by
+  var shrink = 1.0
+
+  static let slots = [Slot("exp_avg"), Slot("exp_avg_sq")]
+
+  init(beta1: Double, beta2: Double) { (self.beta1, self.beta2) = (beta1, beta2) }
+
+  /// With weight decay λ of either kind.
+  init(
+    beta1: Double, beta2: Double, weightDecay: Double, decoupled: Bool, learningRate: Double
+  ) {
+    self.init(beta1: beta1, beta2: beta2)
+    if decoupled { shrink = 1 - learningRate * weightDecay } else { coupledDecay = weightDecay }
+  }
+
+  /// Updates slots 0 and 1, then takes `change(g, m, v)` off each weight.
+  @inline(__always)
+  func update<S: Scalar>(_ block: Block<S>, _ change: (_ g: S, _ m: S, _ v: S) -> S) {
+    let (w, g, m, v) = (block.w, block.g, block[0], block[1])
+    let (λ, shrink, β2) = (S(coupledDecay), S(shrink), S(beta2))
+    let (α1, α2) = (S(1 - beta1), S(1 - beta2))
+    for i in block.indices {
+      let gi = g[i] + λ * w[i]
+      m[i] += α1 * (gi - m[i])
+      v[i] = β2 * v[i] + α2 * (gi * gi)
+      w[i] = w[i] * shrink - change(gi, m[i], v[i])
+    }
+  }
+
+  /// Updates slots 0 and 1 alone.
+  @inline(__always)
+  func update<S: Scalar>(_ block: Block<S>) {
+    let (w, g, m, v) = (block.w, block.g, block[0], block[1])
+    let (λ, β2, α1, α2) = (S(coupledDecay), S(beta2), S(1 - beta1), S(1 - beta2))
+    for i in block.indices {
+      let gi = g[i] + λ * w[i]
+      m[i] += α1 * (gi - m[i])
+      v[i] = β2 * v[i] + α2 * (gi * gi)
+    }
+  }
+}
+
+extension Setting {
+  /// `weight_decay` of either kind.
+  static func decay(_ path: Place<Root, Double>, source: String = "torch") -> Setting {
+    .number("weight_decay", path, .atLeast(0), "λ, weight decay", source: source)
+  }
+
+  /// `decoupled_weight_decay`.
+  static func decoupled(_ path: Place<Root, Bool>, source: String = "torch") -> Setting {
+    .flag(
+      "decoupled_weight_decay", path, "λ shrinks the weights instead of joining the gradient",
+      source: source)
+  }
+}

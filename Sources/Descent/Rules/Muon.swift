@@ -1,0 +1,215 @@
+import DescentCompute
+
+/// Muon: momentum whose matrices are made nearly orthogonal, and AdamW for everything else.
+///
+/// ```
+/// b ← b + (1−μ)·(g − b)
+/// u = g + μ·(b − g)             nesterov; else u = b
+/// X ← u/max(‖u‖, ε)             transposed if it has more rows than columns
+/// ns_steps times:  A = X·Xᵀ,  X ← a·X + (b·A + c·A²)·X
+/// w ← w·(1 − η·λ) − η·s·X
+/// ```
+/// A parameter with two axes or more is the matrix `[first axis, the rest]`. What is not a hidden
+/// matrix (a vector, a scalar, an embedding, the output head, a norm, a bias) is updated by AdamW
+/// with settings of its own; ``orthogonalizes(_:)`` tells which.
+///
+/// State: 4 bytes a parameter in float32; 8 for the parameters of AdamW.
+public struct Muon: TensorRule {
+  /// s, the factor that makes a learning rate fit matrices of all shapes; r rows, c columns.
+  public enum LearningRateAdjustment: String, CaseIterable, Sendable {
+    /// √max(1, r/c)
+    case original
+    /// 0.2·√max(r, c): steps as large as AdamW's, whose learning rates then fit.
+    case matchRMSAdamW = "match_rms_adamw"
+    /// √(r/c)
+    case spectralUnclamped = "spectral_unclamped"
+    /// √max(1, r/c) with r and c the last two axes of the parameter, as in the first code.
+    case kellerJordan = "keller_jordan"
+
+    func factor(_ shape: [Int]) -> Double {
+      let rows = Double(shape[0])
+      let columns = Double(shape.dropFirst().reduce(1, *))
+      switch self {
+      case .original: return max(1, rows / columns).squareRoot()
+      case .matchRMSAdamW: return 0.2 * max(rows, columns).squareRoot()
+      case .spectralUnclamped: return (rows / columns).squareRoot()
+      case .kellerJordan:
+        let (r, c) = (Double(shape[shape.count - 2]), Double(shape[shape.count - 1]))
+        return max(1, r / c).squareRoot()
+      }
+    }
+  }
+
+  /// η
+  public var learningRate = 1e-3
+  /// λ
+  public var weightDecay = 0.1
+  /// μ
+  public var momentum = 0.95
+  public var nesterov = true
+  /// a, the coefficient of X in the iteration
+  public var coefficientA = 3.4445
+  /// b, of X·Xᵀ·X
+  public var coefficientB = -4.7750
+  /// c, of (X·Xᵀ)²·X
+  public var coefficientC = 2.0315
+  /// ε
+  public var epsilon = 1e-7
+  /// The steps of the iteration.
+  public var iterations = 5
+  public var adjustment = LearningRateAdjustment.original
+  /// η of AdamW
+  public var adamWLearningRate = 3e-4
+  /// β₁ of AdamW
+  public var adamWBeta1 = 0.9
+  /// β₂ of AdamW
+  public var adamWBeta2 = 0.95
+  /// ε of AdamW
+  public var adamWEpsilon = 1e-10
+  /// λ of AdamW
+  public var adamWWeightDecay = 0.0
+
+  public init() {}
+
+  /// Muon with the given hyperparameters.
+  public init(
+    learningRate: Double, weightDecay: Double = 0.1, momentum: Double = 0.95,
+    nesterov: Bool = true, adjustment: LearningRateAdjustment = .original,
+    adamWLearningRate: Double = 3e-4
+  ) {
+    (self.learningRate, self.weightDecay, self.momentum) = (learningRate, weightDecay, momentum)
+    (self.nesterov, self.adjustment) = (nesterov, adjustment)
+    self.adamWLearningRate = adamWLearningRate
+  }
+
+  public static let name = "muon"
+
+  public static let settings: [Setting<Muon>] = [
+    .learningRate(\.learningRate),
+    .decoupledDecay(\.weightDecay),
+    .number("momentum", \.momentum, .halfOpen(0, 1), "momentum μ, an average", source: "torch"),
+    .flag("nesterov", \.nesterov, "Nesterov momentum", source: "torch"),
+    .numbers(
+      "ns_coefficients", [\.coefficientA, \.coefficientB, \.coefficientC], .any,
+      "a, b, c of the Newton–Schulz iteration", source: "torch"),
+    .epsilon(\.epsilon),
+    .integer("ns_steps", \.iterations, .closed(1, 99), "Newton–Schulz steps", source: "torch"),
+    .choice(
+      "adjust_lr_fn", \.adjustment, "how the step grows with the matrix's shape", source: "torch"),
+    .number(
+      "adamw_lr", \.adamWLearningRate, .atLeast(0), "η for what is not a hidden matrix",
+      source: "Keller Jordan's Muon"),
+    .numbers(
+      "adamw_betas", [\.adamWBeta1, \.adamWBeta2], .halfOpen(0, 1),
+      "β₁, β₂ for what is not a hidden matrix", source: "Keller Jordan's Muon"),
+    .number(
+      "adamw_eps", \.adamWEpsilon, .atLeast(0), "ε for what is not a hidden matrix",
+      source: "Keller Jordan's Muon"),
+    .number(
+      "adamw_weight_decay", \.adamWWeightDecay, .atLeast(0), "λ for what is not a hidden matrix",
+      source: "Keller Jordan's Muon"),
+  ]
+
+  public static let about = About(
+    summary: "Momentum with nearly orthogonal steps for hidden matrices; AdamW for the rest.",
+    formula: """
+      b ← b + (1−μ)·(g − b)
+      u = g + μ·(b − g)  (nesterov; else u = b)
+      X ← u/max(‖u‖, ε), transposed if it has more rows than columns
+      ns_steps times:  A = X·Xᵀ;  X ← a·X + (b·A + c·A²)·X
+      w ← w·(1 − η·λ) − η·s·X
+      s:  original √max(1, r/c);  match_rms_adamw 0.2·√max(r, c);  spectral_unclamped √(r/c)
+      """,
+    differences: """
+      PyTorch's, with the iteration in the element type of the weights where PyTorch and Keller \
+      Jordan round it to bfloat16: weights agree to about 0.1·η a step. PyTorch refuses \
+      parameters that are not matrices; here tensors of more axes are viewed as [first axis, the \
+      rest], and vectors, scalars, embeddings, the head, norms and biases go to AdamW. \
+      keller_jordan takes s from the last two axes, as the first code does.
+      """,
+    guidance: """
+      For the hidden matrices of transformers: lr 0.02 with original, or AdamW's learning rate \
+      with match_rms_adamw. A schedule of lr does not move adamw_lr: schedule both. The iteration \
+      does not end at 1: singular values come to lie between about 0.7 and 1.2.
+      """,
+    reference: """
+      Jordan et al.: Muon: An optimizer for hidden layers in neural networks, 2024, \
+      https://kellerjordan.github.io/posts/muon; Liu et al.: Muon is Scalable for LLM Training, \
+      2025, arXiv:2502.16982 (match_rms_adamw)
+      """)
+
+  /// Whether `parameter` is a hidden matrix; AdamW updates the others.
+  public static func orthogonalizes(_ parameter: ParameterInfo) -> Bool {
+    isHiddenMatrix(parameter.shape, parameter.role)
+  }
+
+  private static func isHiddenMatrix(_ shape: [Int], _ role: ParameterRole) -> Bool {
+    switch role {
+    case .embedding, .head, .norm, .bias: false
+    case .matrix, .convolution, .other: shape.count >= 2
+    }
+  }
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    Self.orthogonalizes(parameter)
+      ? [Slot("momentum_buffer")] : [Slot("exp_avg"), Slot("exp_avg_sq")]
+  }
+
+  public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+    guard Self.isHiddenMatrix(tensor.shape, tensor.role) else { return updateByAdamW(tensor, step) }
+    let (w, g, b) = (tensor.w, tensor.g, tensor[0])
+    let (μ, α) = (S(momentum), S(1 - momentum))
+    let shrink = S(1 - learningRate * weightDecay)
+    let η = S(learningRate * adjustment.factor(tensor.shape))
+    let rows = tensor.shape[0]
+    withScratch(S.self, tensor.count) { u in
+      for i in tensor.indices {
+        b[i] += α * (g[i] - b[i])
+        u[i] = nesterov ? g[i] + μ * (b[i] - g[i]) : b[i]
+      }
+      orthogonalize(u, rows: rows, columns: tensor.count / rows)
+      for i in tensor.indices { w[i] = w[i] * shrink - η * u[i] }
+    }
+  }
+
+  /// Moves the singular values of a matrix towards 1, by the quintic Newton–Schulz iteration.
+  private func orthogonalize<S: Scalar>(_ u: Lane<S>, rows: Int, columns: Int) {
+    let count = rows * columns
+    // X·Xᵀ is the smaller of the two products.
+    let transposed = rows > columns
+    let (r, c) = (min(rows, columns), max(rows, columns))
+    withScratch(S.self, 2 * count + 2 * r * r) { scratch in
+      var (x, next) = (scratch, scratch + count)
+      let (a, polynomial) = (scratch + 2 * count, scratch + 2 * count + r * r)
+      let scale = S(1 / max(TensorAlgebra.norm(u, count), epsilon))
+      for i in 0..<r {
+        for j in 0..<c { x[i * c + j] = scale * (transposed ? u[j * r + i] : u[i * c + j]) }
+      }
+      for _ in 0..<iterations {
+        TensorAlgebra.multiply(transB: true, m: r, n: r, k: c, x, x, into: a)
+        // b·A + c·A²
+        for i in 0..<r * r { polynomial[i] = a[i] }
+        TensorAlgebra.multiply(
+          m: r, n: r, k: r, alpha: S(coefficientC), a, a, beta: S(coefficientB), into: polynomial)
+        for i in 0..<count { next[i] = x[i] }
+        TensorAlgebra.multiply(
+          m: r, n: c, k: r, polynomial, x, beta: S(coefficientA), into: next)
+        swap(&x, &next)
+      }
+      for i in 0..<r {
+        for j in 0..<c {
+          if transposed { u[j * r + i] = x[i * c + j] } else { u[i * c + j] = x[i * c + j] }
+        }
+      }
+    }
+  }
+
+  private func updateByAdamW<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+    let moments = AdamMoments(
+      learningRate: adamWLearningRate, beta1: adamWBeta1, beta2: adamWBeta2,
+      epsilon: adamWEpsilon, weightDecay: adamWWeightDecay, amsgrad: false)
+    ThreadPool.shared.forEachChunk(of: tensor.count, size: BlockPlan.blockSize) { range in
+      moments.update(tensor.part(range), step, .decoupled)
+    }
+  }
+}

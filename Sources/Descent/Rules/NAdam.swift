@@ -1,0 +1,111 @@
+import DescentCompute
+import Foundation
+
+/// NAdam: Adam with Nesterov's look-ahead and a momentum that warms up.
+///
+/// ```
+/// μₜ = β₁·(1 − ½·0.96^(t·ψ))        P ← P·μₜ
+/// m ← β₁·m + (1−β₁)·g
+/// v ← β₂·v + (1−β₂)·g²
+/// s = √v/√(1−β₂ᵗ) + ε
+/// w ← w − η·(1−μₜ)/(1−P) · g/s − η·μₜ₊₁/(1−P·μₜ₊₁) · m/s
+/// ```
+/// State: 8 bytes a parameter in float32, and P, one number a tensor.
+public struct NAdam: SummingRule {
+  /// η
+  public var learningRate = 2e-3
+  /// β₁
+  public var beta1 = 0.9
+  /// β₂
+  public var beta2 = 0.999
+  /// ε, outside the root and after bias correction
+  public var epsilon = 1e-8
+  /// λ, added to the gradient unless decoupled
+  public var weightDecay = 0.0
+  /// ψ: how slowly the momentum warms up
+  public var momentumDecay = 4e-3
+  /// Whether λ shrinks the weights instead.
+  public var decoupledWeightDecay = false
+  public var maximize = false
+
+  public init() {}
+
+  /// NAdam with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
+    weightDecay: Double = 0, momentumDecay: Double = 4e-3, decoupledWeightDecay: Bool = false,
+    maximize: Bool = false
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    (self.momentumDecay, self.decoupledWeightDecay) = (momentumDecay, decoupledWeightDecay)
+    self.maximize = maximize
+  }
+
+  public static let name = "nadam"
+
+  public static let settings: [Setting<NAdam>] = [
+    .learningRate(\.learningRate),
+    .betas(\.beta1, \.beta2),
+    .epsilon(\.epsilon),
+    .decay(\.weightDecay),
+    .number(
+      "momentum_decay", \.momentumDecay, .atLeast(0), "ψ: decay of the momentum's warmup",
+      source: "torch"),
+    .decoupled(\.decoupledWeightDecay),
+    .maximize(\.maximize),
+  ]
+
+  public static let about = About(
+    summary: "Adam with Nesterov's look-ahead and a momentum that warms up.",
+    formula: """
+      coupled:  g ← ∇f(w) + λ·w;  decoupled:  w ← w·(1 − η·λ)
+      μₜ = β₁·(1 − ½·0.96^(t·ψ));  P ← P·μₜ
+      m ← β₁·m + (1−β₁)·g
+      v ← β₂·v + (1−β₂)·g²
+      s = √v/√(1−β₂ᵗ) + ε
+      w ← w − η·(1−μₜ)/(1−P)·g/s − η·μₜ₊₁/(1−P·μₜ₊₁)·m/s
+      """,
+    differences: """
+      PyTorch's. m is averaged with β₁, not with μₜ; P is the product of the momentums that were \
+      used, also when β₁ follows a schedule, and rounds to the weights' type as PyTorch's does. \
+      optax's nadam is another formula, without ψ.
+      """,
+    guidance: "Where Adam works and a little more speed early on is wanted; lr as for Adam.",
+    reference: "Dozat: Incorporating Nesterov Momentum into Adam, ICLR Workshop 2016")
+
+  public static let sums = SumScope.eachTensor
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    Moments.slots + [Slot("mu_product", shape: [], initial: 1)]
+  }
+
+  /// μₜ
+  private func momentum(_ t: Int) -> Double {
+    beta1 * (1 - 0.5 * pow(0.96, Double(t) * momentumDecay))
+  }
+
+  /// The tensor's P, advanced once a step, by its first block.
+  public func gather<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+  ) -> SIMD4<Double> {
+    guard block.offset == 0 else { return .zero }
+    let product = block[2]
+    product[0] *= S(momentum(step.t))
+    return SIMD4(Double(product[0]), 0, 0, 0)
+  }
+
+  public func update<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+  ) {
+    let (μ, next, product) = (momentum(step.t), momentum(step.t + 1), sums[0])
+    let ηg = S(learningRate * (1 - μ) / (1 - product))
+    let ηm = S(learningRate * next / (1 - product * next))
+    let c = S(1 / (1 - pow(beta2, Double(step.t))).squareRoot())
+    let ε = S(epsilon)
+    Moments(
+      beta1: beta1, beta2: beta2, weightDecay: weightDecay, decoupled: decoupledWeightDecay,
+      learningRate: learningRate
+    ).update(block) { g, m, v in (ηg * g + ηm * m) / (v.root * c + ε) }
+  }
+}

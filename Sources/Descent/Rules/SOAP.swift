@@ -1,0 +1,221 @@
+import DescentCompute
+import Foundation
+
+/// SOAP: Adam in the eigenbasis of Shampoo's preconditioner.
+///
+/// ```
+/// m ← β₁·m + (1−β₁)·g
+/// v ← β₂·v + (1−β₂)·g̃²                      g̃ = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+/// n = (m̃ / (√v + ε)) ×₁ Q₁ … ×ₖ Qₖ          m̃ = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+/// w ← w − η·c·n                             c = √(1−β₂ᵗ)/(1−β₁ᵗ)
+/// w ← w − η·λ·w
+/// Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ             every f steps:  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted
+/// ```
+/// The first gradient only makes the bases: it moves no weight and t stays 0. Vectors and scalars,
+/// and axes longer than the limit, are not rotated.
+///
+/// State: 8 bytes a parameter and 8·Σ dᵢ² in float32, over the rotated axes.
+public struct SOAP: TensorRule {
+  /// η
+  public var learningRate = 3e-3
+  /// β₁
+  public var beta1 = 0.95
+  /// β₂
+  public var beta2 = 0.95
+  /// β₃, the decay of Hᵢ; below 0 stands for β₂
+  public var shampooBeta = -1.0
+  /// ε, before bias correction
+  public var epsilon = 1e-8
+  /// λ, on the weights after the step
+  public var weightDecay = 0.01
+  /// f
+  public var basisInterval = 10
+  /// The longest axis that is rotated.
+  public var longestAxis = 10000
+  /// Whether vectors are rotated too.
+  public var rotatesVectors = false
+  /// Whether n is divided by its root mean square.
+  public var normalizes = false
+  /// Whether c acts.
+  public var correctsBias = true
+
+  public init() {}
+
+  /// SOAP with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.95, 0.95), epsilon: Double = 1e-8,
+    weightDecay: Double = 0.01, basisInterval: Int = 10
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    self.basisInterval = basisInterval
+  }
+
+  public static let name = "soap"
+
+  public static let settings: [Setting<SOAP>] = [
+    .learningRate(\.learningRate, source: "nikhilvyas/SOAP"),
+    .betas(\.beta1, \.beta2, source: "nikhilvyas/SOAP"),
+    .number(
+      "shampoo_beta", \.shampooBeta, .halfOpen(-1, 1), "β₃: decay of Hᵢ; below 0: β₂",
+      source: "nikhilvyas/SOAP"),
+    .epsilon(\.epsilon, source: "nikhilvyas/SOAP"),
+    .decoupledDecay(\.weightDecay, source: "nikhilvyas/SOAP"),
+    .integer(
+      "precondition_frequency", \.basisInterval, .atLeast(1), "renew the bases every f steps",
+      source: "nikhilvyas/SOAP"),
+    .integer(
+      "max_precond_dim", \.longestAxis, .atLeast(1), "the longest axis that is rotated",
+      source: "nikhilvyas/SOAP"),
+    .flag(
+      "precondition_1d", \.rotatesVectors, "rotate vectors too", source: "nikhilvyas/SOAP"),
+    .flag(
+      "normalize_grads", \.normalizes, "divide the step by its root mean square",
+      source: "nikhilvyas/SOAP"),
+    .flag("correct_bias", \.correctsBias, "Adam's bias correction", source: "nikhilvyas/SOAP"),
+  ]
+
+  public static let about = About(
+    summary: "Adam in the eigenbasis of Shampoo's preconditioner.",
+    formula: """
+      m ← β₁·m + (1−β₁)·g
+      v ← β₂·v + (1−β₂)·g̃²                  g̃ = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+      n = (m̃ / (√v + ε)) ×₁ Q₁ … ×ₖ Qₖ      m̃ = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+      w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·n;  w ← w − η·λ·w
+      Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ;  every f steps  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted
+      """,
+    differences: """
+      The authors' code, with m kept unrotated as in the paper: the same in exact arithmetic, \
+      without the rounding of turning m from one basis to the next. The first gradient makes the \
+      bases and moves nothing. The authors' merge_dims is not offered. A decomposition that fails \
+      keeps the last basis and is counted in the state decomposition_failures.
+      """,
+    guidance: """
+      lr 3e-3 with warmup for transformers; weight decay as for AdamW. Raise \
+      precondition_frequency when a step takes too long; lower max_precond_dim to leave the \
+      vocabulary's axis of embeddings alone.
+      """,
+    reference: """
+      Vyas et al.: SOAP: Improving and Stabilizing Shampoo using Adam, 2024, arXiv:2409.11321
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    [Slot("exp_avg"), Slot("exp_avg_sq"), Slot("decomposition_failures", shape: [])]
+      + rotatedAxes(parameter.shape).flatMap { axis in
+        let square = [parameter.shape[axis], parameter.shape[axis]]
+        return [Slot("GG.\(axis)", shape: square), Slot("Q.\(axis)", shape: square)]
+      }
+  }
+
+  private func rotatedAxes(_ shape: [Int]) -> [Int] {
+    guard shape.count > 1 || rotatesVectors else { return [] }
+    return shape.indices.filter { shape[$0] <= longestAxis }
+  }
+
+  public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+    let (count, shape) = (tensor.count, tensor.shape)
+    let axes = rotatedAxes(shape)
+    let β3 = shampooBeta < 0 ? beta2 : shampooBeta
+    withScratch(S.self, 4 * count) { scratch in
+      let g = scratch
+      for i in 0..<count { g[i] = tensor.g[i] }
+      // t counts the steps that move weights.
+      let t = step.t - 1
+      if t > 0 { move(tensor, g, axes, scratch + count, t: Double(t)) }
+      for (i, axis) in axes.enumerated() {
+        TensorAlgebra.addGram(
+          axis: axis, of: g, shape, alpha: S(1 - β3), beta: t == 0 ? 0 : S(β3),
+          to: tensor[3 + 2 * i])
+        if t == 0 {
+          makeBasis(tensor, axis, slot: 3 + 2 * i)
+        } else if t % basisInterval == 0 {
+          renewBasis(tensor, axis, slot: 3 + 2 * i, scratch + count)
+        }
+      }
+    }
+  }
+
+  /// The step of the weights; `scratch` has room for three tensors.
+  private func move<S: Scalar>(
+    _ tensor: Block<S>, _ g: Lane<S>, _ axes: [Int], _ scratch: Lane<S>, t: Double
+  ) {
+    let (w, m, v, count) = (tensor.w, tensor[0], tensor[1], tensor.count)
+    let (β1, β2, ε) = (S(beta1), S(beta2), S(epsilon))
+    let (α1, α2) = (S(1 - beta1), S(1 - beta2))
+    var (x, spare) = (scratch, scratch + count)
+    /// Turns x into the eigenbasis, or back.
+    func rotate(back: Bool = false) {
+      for (i, axis) in axes.enumerated() {
+        TensorAlgebra.multiply(
+          axis: axis, of: x, tensor.shape, by: tensor[4 + 2 * i], transposed: !back, into: spare)
+        swap(&x, &spare)
+      }
+    }
+
+    for i in 0..<count {
+      m[i] = β1 * m[i] + α1 * g[i]
+      x[i] = g[i]
+    }
+    rotate()
+    for i in 0..<count {
+      v[i] = β2 * v[i] + α2 * (x[i] * x[i])
+      x[i] = m[i]
+    }
+    rotate()
+    for i in 0..<count { x[i] /= v[i].root + ε }
+    rotate(back: true)
+
+    let c = correctsBias ? (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)) : 1
+    let rms = normalizes ? TensorAlgebra.norm(x, count) / Double(count).squareRoot() + 1e-30 : 1
+    let (η, ηλ) = (S(learningRate * c / rms), S(learningRate * weightDecay))
+    for i in 0..<count {
+      w[i] -= η * x[i]
+      w[i] -= ηλ * w[i]
+    }
+  }
+
+  /// Q ← the eigenvectors of H, the greatest eigenvalue first.
+  private func makeBasis<S: Scalar>(_ tensor: Block<S>, _ axis: Int, slot: Int) {
+    let d = tensor.shape[axis]
+    do throws(LinearAlgebraError) {
+      let rows = try SymmetricEigen(Matrix(d, d, from: tensor[slot])).rows
+      let descending = Matrix(
+        d, d, (0..<d).reversed().flatMap { rows.elements[$0 * d..<($0 + 1) * d] })
+      descending.transposed.store(in: tensor[slot + 1])
+    } catch {
+      tensor[2][0] += 1
+      Matrix.identity(d).store(in: tensor[slot + 1])
+    }
+  }
+
+  /// Q ← QR(H·Q), one step of power iteration, its columns sorted by their estimated eigenvalues;
+  /// v is permuted along.
+  private func renewBasis<S: Scalar>(
+    _ tensor: Block<S>, _ axis: Int, slot: Int, _ scratch: Lane<S>
+  ) {
+    let (before, d, after) = TensorAlgebra.split(tensor.shape, axis)
+    let q = Matrix(d, d, from: tensor[slot + 1])
+    let product = Matrix(d, d, from: tensor[slot]) * q
+    var estimates = [Double](repeating: 0, count: d)
+    for i in 0..<d { for j in 0..<d { estimates[j] += q[i, j] * product[i, j] } }
+    let order = (0..<d).sorted {
+      estimates[$0] > estimates[$1] || (estimates[$0] == estimates[$1] && $0 < $1)
+    }
+    var sorted = Matrix(d, d)
+    for i in 0..<d { for j in 0..<d { sorted[i, j] = product[i, order[j]] } }
+    do throws(LinearAlgebraError) {
+      try QRDecomposition(sorted).q.store(in: tensor[slot + 1])
+    } catch {
+      tensor[2][0] += 1
+      return
+    }
+    let v = tensor[1]
+    for i in tensor.indices { scratch[i] = v[i] }
+    for i in 0..<before {
+      for j in 0..<d {
+        let (to, from) = ((i * d + j) * after, (i * d + order[j]) * after)
+        for k in 0..<after { v[to + k] = scratch[from + k] }
+      }
+    }
+  }
+}

@@ -1,0 +1,268 @@
+import DescentCompute
+import Foundation
+
+/// Schedule-Free AdamW: averages its iterates instead of lowering the learning rate.
+///
+/// ```
+/// η = lr·min(1, k/W)                 k counts steps from 1
+/// c = kʳ·η₊ᵖ / Σ (the same so far)   η₊: the largest η so far
+/// v ← β₂·v + (1−β₂)·g²
+/// u = g/(√v/√(1−β₂ᵏ) + ε) + λ·y
+/// y ← (1−c)·y + c·z + η·(β₁·(1−c) − 1)·u
+/// z ← z − η·u
+/// x = y + (1 − 1/β₁)·(z − y)         to evaluate and keep
+/// ```
+/// The stored weights are y, where the gradient must be taken; evaluate and save x, with
+/// ``Optimizer/withEvaluationWeights(_:_:)``. State: 8 bytes a parameter in float32.
+public struct ScheduleFreeAdamW: ScheduleFreeRule {
+  /// lr, the peak of η
+  public var learningRate = 0.0025
+  /// β₁, between z and x
+  public var beta1 = 0.9
+  /// β₂
+  public var beta2 = 0.999
+  /// ε, outside the root and after bias correction
+  public var epsilon = 1e-8
+  /// λ, acts at y, scaled by η
+  public var weightDecay = 0.0
+  /// W
+  public var warmupSteps = 0
+  /// r, the power of k in the average
+  public var stepPower = 0.0
+  /// p, the power of η in the average
+  public var ratePower = 2.0
+
+  public init() {}
+
+  /// Schedule-Free AdamW with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
+    weightDecay: Double = 0, warmupSteps: Int = 0
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    self.warmupSteps = warmupSteps
+  }
+
+  public static let name = "schedule-free-adamw"
+
+  public static let settings: [Setting<ScheduleFreeAdamW>] =
+    [
+      .learningRate(\.learningRate, source: "schedulefree"),
+      .betas(
+        \.beta1, \.beta2, "β₁ between z and x, β₂ of the average of g²", source: "schedulefree"),
+      .epsilon(\.epsilon, source: "schedulefree"),
+    ] + averagingSettings
+
+  public static let about = About(
+    summary: "AdamW that averages its iterates instead of following a schedule.",
+    formula: """
+      η = lr·min(1, k/W);  c = kʳ·η₊ᵖ / Σ (the same so far);  η₊: the largest η so far
+      v ← β₂·v + (1−β₂)·g²
+      u = g/(√v/√(1−β₂ᵏ) + ε) + λ·y
+      y ← (1−c)·y + c·z + η·(β₁·(1−c) − 1)·u
+      z ← z − η·u
+      evaluate x = y + (1 − 1/β₁)·(z − y)
+      """,
+    differences: """
+      schedulefree 1.4.1's. The stored weights are always y; x is made for evaluation and put \
+      back to the bit, where train() and eval() there lose bits. k and η₊ are shared by all \
+      groups: those of the first.
+      """,
+    guidance: """
+      Without a schedule, with warmup_steps: lr 1 to 10 times AdamW's. Evaluate and save x. A \
+      schedule on top does not lower the weight of late steps in the average.
+      """,
+    reference: """
+      Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky: The Road Less Scheduled, 2024, \
+      arXiv:2405.15682
+      """)
+
+  public func validate() throws(SettingError) {
+    if beta1 == 0 { throw .contradiction("betas must begin above 0: x is y + (1 − 1/β₁)·(z − y)") }
+  }
+
+  var interpolation: Double { beta1 }
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("z"), Slot("exp_avg_sq")] }
+
+  public func update<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
+  ) {
+    let (v, β2, taken) = (block[1], S(beta2), S(1 - beta2))
+    let (c, ε) = (S(1 / (1 - pow(beta2, memory.k)).squareRoot()), S(epsilon))
+    advance(block, step, memory) { i, g in
+      v[i] = β2 * v[i] + taken * (g * g)
+      return g / (v[i].root * c + ε)
+    }
+  }
+}
+
+/// Schedule-Free SGD: averages its iterates instead of lowering the learning rate.
+///
+/// ```
+/// η = lr·min(1, k/W)                 k counts steps from 1
+/// c = kʳ·η₊ᵖ / Σ (the same so far)   η₊: the largest η so far
+/// u = g + λ·y
+/// y ← (1−c)·y + c·z + η·(β·(1−c) − 1)·u
+/// z ← z − η·u
+/// x = y + (1 − 1/β)·(z − y)          to evaluate and keep
+/// ```
+/// The stored weights are y, where the gradient must be taken; evaluate and save x, with
+/// ``Optimizer/withEvaluationWeights(_:_:)``. State: 4 bytes a parameter in float32.
+public struct ScheduleFreeSGD: ScheduleFreeRule {
+  /// lr, the peak of η
+  public var learningRate = 1.0
+  /// β, between z and x
+  public var momentum = 0.9
+  /// λ, acts at y, scaled by η
+  public var weightDecay = 0.0
+  /// W
+  public var warmupSteps = 0
+  /// r, the power of k in the average
+  public var stepPower = 0.0
+  /// p, the power of η in the average
+  public var ratePower = 2.0
+
+  public init() {}
+
+  /// Schedule-Free SGD with the given hyperparameters.
+  public init(
+    learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0, warmupSteps: Int = 0
+  ) {
+    (self.learningRate, self.momentum) = (learningRate, momentum)
+    (self.weightDecay, self.warmupSteps) = (weightDecay, warmupSteps)
+  }
+
+  public static let name = "schedule-free-sgd"
+
+  public static let settings: [Setting<ScheduleFreeSGD>] =
+    [
+      .learningRate(\.learningRate, source: "schedulefree"),
+      .number(
+        "momentum", \.momentum, .open(0, 1), "β: y lies between z (0) and x (1)",
+        source: "schedulefree"),
+    ] + averagingSettings
+
+  public static let about = About(
+    summary: "Gradient descent that averages its iterates instead of following a schedule.",
+    formula: """
+      η = lr·min(1, k/W);  c = kʳ·η₊ᵖ / Σ (the same so far);  η₊: the largest η so far
+      u = g + λ·y
+      y ← (1−c)·y + c·z + η·(β·(1−c) − 1)·u
+      z ← z − η·u
+      evaluate x = y + (1 − 1/β)·(z − y)
+      """,
+    differences: """
+      schedulefree 1.4.1's, without inner momentum. The stored weights are always y; x is made \
+      for evaluation. k and η₊ are shared by all groups: those of the first.
+      """,
+    guidance: "Without a schedule, with warmup_steps: lr 10 to 50 times SGD with momentum's.",
+    reference: """
+      Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky: The Road Less Scheduled, 2024, \
+      arXiv:2405.15682
+      """)
+
+  var interpolation: Double { momentum }
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("z")] }
+
+  public func update<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
+  ) {
+    advance(block, step, memory) { _, g in g }
+  }
+}
+
+/// How far the average of a Schedule-Free run has come.
+public struct ScheduleFreeMemory: RuleMemory {
+  /// k, the steps so far
+  public var k = 0.0
+  /// The sum of the steps' weights in the average.
+  public var weightSum = 0.0
+  /// η₊
+  public var largestRate = -1.0
+
+  public init() {}
+
+  public static let fields: [(name: String, path: Place<ScheduleFreeMemory, Double>)] = [
+    ("k", \.k), ("weight_sum", \.weightSum), ("lr_max", \.largestRate),
+  ]
+}
+
+/// What the two Schedule-Free rules share. Slot 0 is z; the stored weights are y.
+protocol ScheduleFreeRule: SummingRule where Memory == ScheduleFreeMemory {
+  var learningRate: Double { get set }
+  var weightDecay: Double { get set }
+  var warmupSteps: Int { get set }
+  var stepPower: Double { get set }
+  var ratePower: Double { get set }
+  /// β: y = (1−β)·z + β·x
+  var interpolation: Double { get }
+}
+
+extension ScheduleFreeRule {
+  static var averagingSettings: [Setting<Self>] {
+    [
+      .number(
+        "weight_decay", \.weightDecay, .atLeast(0), "λ, acts at y, scaled by η",
+        source: "schedulefree"),
+      .integer(
+        "warmup_steps", \.warmupSteps, .atLeast(0), "W: steps until η reaches lr",
+        source: "schedulefree"),
+      .number("r", \.stepPower, .any, "power of k in the average", source: "schedulefree"),
+      .number(
+        "weight_lr_power", \.ratePower, .atLeast(0), "power of the largest η in the average",
+        source: "schedulefree"),
+    ]
+  }
+
+  // No sums are needed, but a moment between the steps: `conclude`.
+  public static var sums: SumScope { .allTensors }
+
+  /// η at step k.
+  func rate(_ k: Double) -> Double {
+    warmupSteps == 0 ? learningRate : learningRate * min(1, max(k, 1) / Double(warmupSteps))
+  }
+
+  public func effectiveLearningRate(_ memory: Memory) -> Double { rate(memory.k) }
+
+  /// kʳ·η₊ᵖ
+  private func weight(_ memory: Memory) -> Double {
+    pow(memory.k, stepPower) * pow(memory.largestRate, ratePower)
+  }
+
+  public func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool {
+    memory.k += 1
+    memory.largestRate = max(memory.largestRate, rate(memory.k))
+    memory.weightSum += weight(memory)
+    return true
+  }
+
+  /// Moves y and z by the direction that `direction(i, g)` gives.
+  @inline(__always)
+  func advance<S: Scalar>(
+    _ block: Block<S>, _ step: Step, _ memory: Memory, _ direction: (Int, S) -> S
+  ) {
+    let (y, g, z) = (block.w, block.g, block[0])
+    if step.t == 1 {
+      for i in block.indices { z[i] = y[i] }
+    }
+    let share = memory.weightSum > 0 ? weight(memory) / memory.weightSum : 0
+    let rate = rate(memory.k)
+    let (c, η, λ) = (S(share), S(rate), S(weightDecay))
+    let ηy = S(rate * (interpolation * (1 - share) - 1))
+    for i in block.indices {
+      let u = direction(i, g[i]) + λ * y[i]
+      y[i] += c * (z[i] - y[i]) + ηy * u
+      z[i] -= η * u
+    }
+  }
+
+  public var evaluatesElsewhere: Bool { true }
+
+  public func evaluationWeights<S: Scalar>(_ block: Block<S>, _ memory: Memory) {
+    let (w, z, factor) = (block.w, block[0], S(1 - 1 / interpolation))
+    for i in block.indices { w[i] += factor * (z[i] - w[i]) }
+  }
+}

@@ -1,0 +1,104 @@
+import DescentCompute
+import Foundation
+
+/// Shampoo as first published: each axis of a tensor is preconditioned by the inverse root of the
+/// sum of its gradients' second moments.
+///
+/// ```
+/// Hᵢ ← Hᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ                   for each of the k axes, from Hᵢ = ε·I
+/// w ← w − η · G ×₁ H₁^(−1/2k) … ×ₖ Hₖ^(−1/2k)
+/// ```
+/// G₍ᵢ₎ is the gradient unfolded along axis i; for a matrix the exponents are −1/4, for a vector
+/// −1/2. The decompositions run in double precision.
+///
+/// State: 8·Σ dᵢ² bytes for a parameter of shape d₁ × … × dₖ in float32.
+public struct Shampoo: TensorRule {
+  /// η
+  public var learningRate = 1e-3
+  /// ε
+  public var epsilon = 1e-6
+  /// How many steps an inverse root serves.
+  public var rootInterval = 1
+
+  public init() {}
+
+  /// Shampoo with the given hyperparameters.
+  public init(learningRate: Double, epsilon: Double = 1e-6, rootInterval: Int = 1) {
+    (self.learningRate, self.epsilon, self.rootInterval) = (learningRate, epsilon, rootInterval)
+  }
+
+  public static let name = "shampoo"
+
+  public static let settings: [Setting<Shampoo>] = [
+    .learningRate(\.learningRate, source: "pytorch_optimizer"),
+    .number(
+      "matrix_eps", \.epsilon, .above(0), "ε: where Hᵢ starts from", source: "pytorch_optimizer"),
+    .integer(
+      "preconditioning_compute_steps", \.rootInterval, .atLeast(1),
+      "take the inverse roots every so many steps", source: "pytorch_optimizer"),
+  ]
+
+  public static let about = About(
+    summary: "A preconditioner for each axis of a tensor, in the original form.",
+    formula: """
+      Hᵢ ← Hᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ for each of the k axes, from Hᵢ = ε·I
+      w ← w − η · G ×₁ H₁^(−1/2k) … ×ₖ Hₖ^(−1/2k)
+      """,
+    differences: """
+      The paper's, and pytorch_optimizer's with its defaults. As there, the roots start at zero: \
+      with preconditioning_compute_steps=n the first n−1 updates are zero. Roots are taken in \
+      double precision. A decomposition that fails keeps the last root and is counted in the \
+      state decomposition_failures.
+      """,
+    guidance: """
+      To study the method. The sums only grow, so the step shrinks like AdaGrad's; to train large \
+      models take shampoo-distributed or soap.
+      """,
+    reference: """
+      Gupta, Koren, Singer: Shampoo: Preconditioned Stochastic Tensor Optimization, 2018, \
+      arXiv:1802.09568
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    let shape = Self.axes(parameter.shape)
+    return [Slot("decomposition_failures", shape: [])]
+      + shape.indices.flatMap { axis in
+        let square = [shape[axis], shape[axis]]
+        return [
+          Slot("pre_cond_\(axis)", shape: square), Slot("inv_pre_cond_\(axis)", shape: square),
+        ]
+      }
+  }
+
+  /// The shape, of a scalar that of a vector with one element.
+  private static func axes(_ shape: [Int]) -> [Int] { shape.isEmpty ? [1] : shape }
+
+  public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+    let (w, g, failures) = (tensor.w, tensor.g, tensor[0])
+    let (η, shape, count) = (S(learningRate), Self.axes(tensor.shape), tensor.count)
+    let exponent = 1 / (2 * Double(shape.count))
+    withScratch(S.self, 3 * count) { scratch in
+      var (u, next) = (scratch, scratch + count)
+      let gradient = scratch + 2 * count
+      for i in 0..<count {
+        gradient[i] = g[i]
+        u[i] = g[i]
+      }
+      for (axis, d) in shape.enumerated() {
+        let (h, root) = (tensor[1 + 2 * axis], tensor[2 + 2 * axis])
+        if step.t == 1 { Matrix.diagonal([Double](repeating: epsilon, count: d)).store(in: h) }
+        TensorAlgebra.addGram(axis: axis, of: gradient, shape, alpha: 1, beta: 1, to: h)
+        if step.t % rootInterval == 0 {
+          do throws(LinearAlgebraError) {
+            let eigen = try SymmetricEigen(Matrix(d, d, from: h))
+            // H ≥ ε·I; below lies only rounding.
+            try eigen.map { pow(max($0, epsilon), -exponent) }.store(in: root)
+          } catch { failures[0] += 1 }
+        }
+        TensorAlgebra.multiply(axis: axis, of: u, shape, by: root, into: next)
+        swap(&u, &next)
+      }
+      for i in 0..<count { w[i] -= η * u[i] }
+    }
+  }
+}

@@ -1,0 +1,401 @@
+import DescentCompute
+import Foundation
+
+/// Shampoo as it is used at scale: tensors cut into blocks, averaged statistics, inverse roots every
+/// few steps, and steps as long as a simpler rule's (grafting).
+///
+/// ```
+/// l2:  G ← G + λ·W
+/// Lᵢ ← β₂·Lᵢ + (1−β₂)·G₍ᵢ₎·G₍ᵢ₎ᵀ            from zero; β₂ = 1: Lᵢ ← Lᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ
+/// Xᵢ ← (Lᵢ/(1−β₂ᵗ))^(−1/2k)                at step s, then every f steps; ε as in inverse roots
+/// Ḡ = (β₃·M + (1−β₃)·G) / (1−β₃·β₁ᵗ⁻¹);    M ← M + (1−β₁)·(G − M)
+/// P = Ḡ ×₁ X₁ … ×ₖ Xₖ                      grafting: P ← P·‖graft(Ḡ)‖/‖P‖; before step s graft(Ḡ)
+/// decoupled:  P ← P + λ·W
+/// momentum:   B ← μ·B + (1−τ)·P;  P ← B    nesterov: P ← (1−τ)·P + μ·B
+/// W ← W − η·P
+/// ```
+/// A tensor's axes are merged, from the last, while their product stays within
+/// `max_preconditioner_dim`, and axes longer than that are cut; each block stands for itself, with
+/// k its number of axes. Small matrices become vectors, whose exponent is −1/2.
+///
+/// State in float32: 8·Σ dᵢ² bytes a block, and 4 bytes a parameter for each of M (β₁ above 0),
+/// grafting (but sgd's) and momentum.
+public struct ShampooDistributed: TensorRule {
+  /// Whose step length is taken: Ḡ divided by the root of its own second moment of G.
+  public enum Grafting: String, CaseIterable, Sendable {
+    case none
+    case sgd
+    case adagrad
+    case rmsprop
+    case adam
+  }
+
+  /// Where weight decay acts.
+  public enum DecayKind: String, CaseIterable, Sendable {
+    /// On the step: P ← P + λ·W.
+    case decoupled
+    /// On the gradient.
+    case l2
+  }
+
+  /// η
+  public var learningRate = 1e-2
+  /// β₁
+  public var beta1 = 0.9
+  /// β₂; 1 sums without decay
+  public var beta2 = 1.0
+  /// β₃; below 0 stands for β₁
+  public var beta3 = -1.0
+  /// ε of the inverse roots
+  public var epsilon = 1e-12
+  /// λ
+  public var weightDecay = 0.0
+  public var decayKind = DecayKind.decoupled
+  /// The longest axis of a block.
+  public var longestAxis = 1024
+  /// f
+  public var rootInterval = 1
+  /// s; −1 stands for f
+  public var rootStart = -1
+  public var correctsBias = true
+  /// Replaces 1/2k.
+  public var exponent: Double?
+  public var grafting = Grafting.none
+  /// The decay of grafting's second moment; nil is 0.99 for rmsprop and 0.999 for adam.
+  public var graftingBeta2: Double?
+  public var graftingEpsilon = 1e-10
+  /// μ
+  public var momentum = 0.0
+  /// τ
+  public var dampening = 0.0
+  public var nesterov = false
+
+  public init() {}
+
+  /// Distributed Shampoo with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.9, 1), epsilon: Double = 1e-12,
+    weightDecay: Double = 0, longestAxis: Int = 1024, rootInterval: Int = 1,
+    grafting: Grafting = .none
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    (self.longestAxis, self.rootInterval) = (longestAxis, rootInterval)
+    self.grafting = grafting
+  }
+
+  public static let name = "shampoo-distributed"
+
+  private static let source = "facebookresearch/optimizers"
+
+  public static let settings: [Setting<ShampooDistributed>] = [
+    .learningRate(\.learningRate, source: source),
+    .numbers(
+      "betas", [\.beta1, \.beta2], .closed(0, 1),
+      "β₁ of the gradient's average, β₂ of the statistics; β₂ = 1 sums", source: source),
+    .number(
+      "beta3", \.beta3, .halfOpen(-1, 1), "β₃: the weight of M in Ḡ; below 0: β₁",
+      source: source),
+    .number("epsilon", \.epsilon, .above(0), "ε of the inverse roots, absolute", source: source),
+    .number("weight_decay", \.weightDecay, .atLeast(0), "λ", source: source),
+    .choice("weight_decay_type", \.decayKind, "where λ acts", source: source),
+    .integer(
+      "max_preconditioner_dim", \.longestAxis, .atLeast(1), "the longest axis of a block",
+      source: source),
+    .integer(
+      "precondition_frequency", \.rootInterval, .atLeast(1), "take inverse roots every f steps",
+      source: source),
+    .integer(
+      "start_preconditioning_step", \.rootStart, .atLeast(-1),
+      "s, the step of the first inverse roots, at least f; -1: f", source: source),
+    .flag("use_bias_correction", \.correctsBias, "correct averages from zero", source: source),
+    .optionalNumber(
+      "inverse_exponent_override", \.exponent, .above(0), "replaces the exponent 1/2k",
+      source: source),
+    .choice("grafting", \.grafting, "the rule whose step length is taken", source: source),
+    .optionalNumber(
+      "grafting_beta2", \.graftingBeta2, .open(0, 1),
+      "decay of grafting's second moment; none: 0.99 for rmsprop, 0.999 for adam",
+      source: source),
+    .number(
+      "grafting_epsilon", \.graftingEpsilon, .atLeast(0), "ε of grafting", source: source),
+    .number("momentum", \.momentum, .halfOpen(0, 1), "μ, of the step", source: source),
+    .number(
+      "dampening", \.dampening, .halfOpen(0, 1), "τ: the step enters the buffer times 1−τ",
+      source: source),
+    .flag("nesterov", \.nesterov, "Nesterov form of momentum", source: source),
+  ]
+
+  public static let about = About(
+    summary: "Shampoo in blocks, with averaged statistics and grafting: the form used at scale.",
+    formula: """
+      l2:  G ← G + λ·W
+      Lᵢ ← β₂·Lᵢ + (1−β₂)·G₍ᵢ₎·G₍ᵢ₎ᵀ  (β₂ = 1: Lᵢ ← Lᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ)
+      at step s, then every f steps:  Xᵢ ← (Lᵢ/(1−β₂ᵗ))^(−1/2k)
+      Ḡ = (β₃·M + (1−β₃)·G) / (1−β₃·β₁ᵗ⁻¹);  M ← M + (1−β₁)·(G − M)
+      P = Ḡ ×₁ X₁ … ×ₖ Xₖ
+      grafting:   P ← P·‖graft(Ḡ)‖/(‖P‖ + 1e-16);  before step s  P = graft(Ḡ)
+      decoupled:  P ← P + λ·W
+      momentum:   B ← μ·B + (1−τ)·P;  P ← B  (nesterov: P ← (1−τ)·P + μ·B)
+      W ← W − η·P
+      """,
+    differences: """
+      facebookresearch/optimizers, with its merging and cutting of axes: a matrix of at most \
+      max_preconditioner_dim elements is treated as a vector. Roots are taken in double \
+      precision; a decomposition that fails keeps the last root and is counted, block by block, \
+      in the state decomposition_failures. The decay kinds corrected and independent and iterate \
+      averaging are not offered.
+      """,
+    guidance: """
+      Take grafting=adam with the learning rate, betas and decay of a tuned AdamW, betas 0.9,0.99, \
+      precondition_frequency 10 to 100 and max_preconditioner_dim up to what a decomposition may \
+      cost. epsilon is absolute: with a small gradient 1e-12 may be large.
+      """,
+    reference: """
+      Shi et al.: A Distributed Data-Parallel PyTorch Implementation of the Distributed Shampoo \
+      Optimizer, 2023, arXiv:2309.06497; Anil et al.: Scalable Second Order Optimization for Deep \
+      Learning, 2020, arXiv:2002.09018
+      """)
+
+  public func validate() throws(SettingError) {
+    if beta1 == 1 { throw .contradiction("betas must have β₁ below 1") }
+    if beta2 == 0 { throw .contradiction("betas must have β₂ above 0") }
+    if rootStart == 0 || (rootStart > 0 && rootStart < rootInterval) {
+      throw .contradiction(
+        "start_preconditioning_step=\(rootStart) must be -1 or at least "
+          + "precondition_frequency=\(rootInterval)")
+    }
+  }
+
+  // MARK: State
+
+  /// Where each slot is, for the options that are set.
+  private struct Places {
+    var filtered = -1
+    var graft = -1
+    var momentum = -1
+    var failures = 0
+    /// The first block's first factor; its root follows, then the next axis.
+    var factors = 0
+  }
+
+  private var places: (Places, [Slot]) {
+    var (places, slots) = (Places(), [Slot]())
+    if beta1 > 0 {
+      places.filtered = slots.count
+      slots.append(Slot("filtered_grad"))
+    }
+    if grafting != .none && grafting != .sgd {
+      places.graft = slots.count
+      slots.append(Slot("grafting_exp_avg_sq"))
+    }
+    if momentum > 0 {
+      places.momentum = slots.count
+      slots.append(Slot("momentum_buffer"))
+    }
+    places.failures = slots.count
+    places.factors = slots.count + 1
+    return (places, slots)
+  }
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    let cut = TensorCut(parameter.shape, longestAxis: longestAxis)
+    var slots = places.1
+    slots.append(Slot("decomposition_failures", shape: [cut.blocks.count]))
+    for (number, block) in cut.blocks.enumerated() {
+      for (axis, d) in block.lengths.enumerated() {
+        slots.append(Slot("block_\(number).factor_matrices.\(axis)", shape: [d, d]))
+        slots.append(Slot("block_\(number).inv_factor_matrices.\(axis)", shape: [d, d]))
+      }
+    }
+    return slots
+  }
+
+  // MARK: Update
+
+  public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+    let cut = TensorCut(tensor.shape, longestAxis: longestAxis)
+    let places = places.0
+    let order = cut.shape.count
+    func run(_ number: Int) {
+      update(
+        cut, cut.blocks[number], number, factors: places.factors + 2 * order * number, places,
+        tensor, step.t)
+    }
+    // A lone block leaves the threads to its matrix products.
+    if cut.blocks.count == 1 { run(0) } else { ThreadPool.shared.run(cut.blocks.count, run) }
+  }
+
+  private func update<S: Scalar>(
+    _ cut: TensorCut, _ block: TensorCut.Piece, _ number: Int, factors: Int, _ places: Places,
+    _ tensor: Block<S>, _ t: Int
+  ) {
+    let (shape, count) = (block.lengths, block.count)
+    let start = rootStart < 0 ? rootInterval : rootStart
+    let λ = S(weightDecay)
+    withScratch(S.self, 4 * count) { scratch in
+      // G and Ḡ share their memory, one after the other.
+      let (g, graft) = (scratch, scratch + count)
+      var (p, spare) = (scratch + 2 * count, scratch + 3 * count)
+      let l2 = decayKind == .l2 ? λ : 0
+      cut.forEach(block) { i, k in g[i] = tensor.g[k] + l2 * tensor.w[k] }
+      updateRoots(shape, g, tensor, factors, failures: tensor[places.failures] + number, t, start)
+      let second = secondMoment(cut, block, g, graft, tensor, places, t)
+      if places.filtered >= 0 { filter(cut, block, g, tensor[places.filtered], t) }
+
+      for i in 0..<count { p[i] = g[i] }
+      if second { for i in 0..<count { graft[i] = g[i] / graft[i] } }
+      let length = grafting == .none ? 0 : TensorAlgebra.norm(second ? graft : g, count)
+      if grafting != .none && t < start {
+        if second { for i in 0..<count { p[i] = graft[i] } }
+      } else {
+        for axis in shape.indices {
+          TensorAlgebra.multiply(
+            axis: axis, of: p, shape, by: tensor[factors + 2 * axis + 1], into: spare)
+          swap(&p, &spare)
+        }
+        if grafting != .none {
+          let scale = S(length / (TensorAlgebra.norm(p, count) + 1e-16))
+          for i in 0..<count { p[i] *= scale }
+        }
+      }
+      apply(cut, block, p, tensor, places)
+    }
+  }
+
+  /// L and, when it is time, X.
+  private func updateRoots<S: Scalar>(
+    _ shape: [Int], _ g: Lane<S>, _ tensor: Block<S>, _ factors: Int, failures: Lane<S>, _ t: Int,
+    _ start: Int
+  ) {
+    let averages = beta2 < 1
+    let correction = averages && correctsBias ? 1 - pow(beta2, Double(t)) : 1
+    let exponent = exponent ?? 1 / (2 * Double(shape.count))
+    for (axis, d) in shape.enumerated() {
+      let (factor, root) = (tensor[factors + 2 * axis], tensor[factors + 2 * axis + 1])
+      if t == 1 { Matrix.identity(d).store(in: root) }
+      TensorAlgebra.addGram(
+        axis: axis, of: g, shape, alpha: averages ? S(1 - beta2) : 1, beta: S(beta2), to: factor)
+      guard t == start || (t > start && t % rootInterval == 0) else { continue }
+      do throws(LinearAlgebraError) {
+        var statistic = Matrix(d, d, from: factor)
+        for i in statistic.elements.indices { statistic.elements[i] /= correction }
+        let x = try statistic.inverseRoot(exponent: exponent, epsilon: epsilon)
+        guard x.fits(S.self) else { throw .notFinite }
+        x.store(in: root)
+      } catch { failures[0] += 1 }
+    }
+  }
+
+  /// Leaves grafting's denominators in `denominator`; false when it has none.
+  private func secondMoment<S: Scalar>(
+    _ cut: TensorCut, _ block: TensorCut.Piece, _ g: Lane<S>, _ denominator: Lane<S>,
+    _ tensor: Block<S>, _ places: Places, _ t: Int
+  ) -> Bool {
+    guard places.graft >= 0 else { return false }
+    let v = tensor[places.graft]
+    let β = graftingBeta2 ?? (grafting == .adam ? 0.999 : 0.99)
+    let (kept, taken) = grafting == .adagrad ? (1, 1) : (S(β), S(1 - β))
+    let c = S(grafting == .adam ? 1 / (1 - pow(β, Double(t))).squareRoot() : 1)
+    let ε = S(graftingEpsilon)
+    cut.forEach(block) { i, k in
+      v[k] = kept * v[k] + taken * (g[i] * g[i])
+      denominator[i] = v[k].root * c + ε
+    }
+    return true
+  }
+
+  /// Turns G into Ḡ, and updates M.
+  private func filter<S: Scalar>(
+    _ cut: TensorCut, _ block: TensorCut.Piece, _ g: Lane<S>, _ m: Lane<S>, _ t: Int
+  ) {
+    let β3 = beta3 < 0 ? beta1 : beta3
+    let c = S(correctsBias ? 1 / (1 - β3 * pow(beta1, Double(t - 1))) : 1)
+    let (α1, α3) = (S(1 - beta1), S(1 - β3))
+    cut.forEach(block) { i, k in
+      let (old, new) = (m[k], g[i])
+      g[i] = (old + α3 * (new - old)) * c
+      m[k] = old + α1 * (new - old)
+    }
+  }
+
+  /// Decay, momentum, and the step of the weights.
+  private func apply<S: Scalar>(
+    _ cut: TensorCut, _ block: TensorCut.Piece, _ p: Lane<S>, _ tensor: Block<S>,
+    _ places: Places
+  ) {
+    let w = tensor.w
+    let (η, μ, taken) = (S(learningRate), S(momentum), S(1 - dampening))
+    let λ = S(decayKind == .decoupled ? weightDecay : 0)
+    if places.momentum < 0 {
+      cut.forEach(block) { i, k in w[k] -= η * (p[i] + λ * w[k]) }
+    } else {
+      let b = tensor[places.momentum]
+      cut.forEach(block) { i, k in
+        let step = p[i] + λ * w[k]
+        b[k] = μ * b[k] + taken * step
+        w[k] -= η * (nesterov ? taken * step + μ * b[k] : b[k])
+      }
+    }
+  }
+}
+
+/// How a tensor's axes are merged and cut into blocks with short axes.
+struct TensorCut {
+  /// A block: where it starts and how long it is along each merged axis.
+  struct Piece {
+    let starts: [Int]
+    let lengths: [Int]
+    var count: Int { lengths.reduce(1, *) }
+  }
+
+  /// The merged axes.
+  let shape: [Int]
+  let blocks: [Piece]
+
+  init(_ original: [Int], longestAxis: Int) {
+    // From the last axis backwards, while the product is short enough; axes of 1 vanish.
+    var merged: [Int] = []
+    for d in original.reversed() where d != 1 {
+      if let last = merged.last, last * d <= longestAxis {
+        merged[merged.count - 1] = last * d
+      } else {
+        merged.append(d)
+      }
+    }
+    shape = merged.isEmpty ? [1] : merged.reversed()
+    var blocks = [Piece(starts: [], lengths: [])]
+    for d in shape {
+      blocks = blocks.flatMap { block in
+        stride(from: 0, to: d, by: longestAxis).map { start in
+          Piece(
+            starts: block.starts + [start],
+            lengths: block.lengths + [min(longestAxis, d - start)])
+        }
+      }
+    }
+    self.blocks = blocks
+  }
+
+  /// Calls `body` with each element's place in the block and in the tensor.
+  @inline(__always)
+  func forEach(_ block: Piece, _ body: (_ i: Int, _ k: Int) -> Void) {
+    let run = block.lengths[block.lengths.count - 1]
+    var index = [Int](repeating: 0, count: shape.count)
+    var i = 0
+    while i < block.count {
+      var k = 0
+      for axis in shape.indices { k = k * shape[axis] + block.starts[axis] + index[axis] }
+      for j in 0..<run { body(i + j, k + j) }
+      i += run
+      // The next run: count up the axes before the last.
+      var axis = shape.count - 2
+      while axis >= 0 {
+        index[axis] += 1
+        if index[axis] < block.lengths[axis] { break }
+        index[axis] = 0
+        axis -= 1
+      }
+    }
+  }
+}

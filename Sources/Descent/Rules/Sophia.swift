@@ -1,0 +1,198 @@
+import DescentCompute
+import Foundation
+
+/// Sophia-G: momentum over an average of the Gauss-Newton diagonal, clipped to steps of one length.
+///
+/// ```
+/// w ← w·(1 − η·λ)
+/// m ← β₁·m + (1−β₁)·g
+/// w ← w − η·sign(m)·min(1, |m|/(ρ·B·h + 10⁻¹⁵))
+/// h ← β₂·h + (1−β₂)·ĝ²              when an estimate is folded in
+/// ```
+/// ĝ is the gradient of the mean loss for labels sampled from the model's own predictions; it is
+/// squared here. B is the number of examples (tokens) behind that mean.
+///
+/// State: 8 bytes a parameter in float32.
+public struct SophiaG: CurvatureRule {
+  /// η
+  public var learningRate = 1e-4
+  /// β₁
+  public var beta1 = 0.965
+  /// β₂
+  public var beta2 = 0.99
+  /// ρ
+  public var rho = 0.04
+  /// λ, applied to the weights
+  public var weightDecay = 0.1
+  /// B
+  public var batchSize = 5120
+  public var maximize = false
+
+  public init() {}
+
+  /// Sophia-G with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.965, 0.99), rho: Double = 0.04,
+    weightDecay: Double = 0.1, batchSize: Int = 5120, maximize: Bool = false
+  ) {
+    (self.learningRate, self.rho, self.weightDecay) = (learningRate, rho, weightDecay)
+    (beta1, beta2) = betas
+    (self.batchSize, self.maximize) = (batchSize, maximize)
+  }
+
+  public static let name = "sophia-g"
+
+  public static let settings: [Setting<SophiaG>] = [
+    .learningRate(\.learningRate, source: "Sophia"),
+    .betas(\.beta1, \.beta2, "β₁, β₂: decay of the averages of g and ĝ²", source: "Sophia"),
+    .number("rho", \.rho, .above(0), "ρ: how soon a step is clipped", source: "Sophia"),
+    .decoupledDecay(\.weightDecay, source: "Sophia"),
+    .integer(
+      "bs", \.batchSize, .atLeast(1), "B: examples or tokens in the batch of an estimate",
+      source: "Sophia"),
+    .maximize(\.maximize),
+  ]
+
+  public static let about = About(
+    summary: "Momentum over an average of the Gauss-Newton diagonal, clipped elementwise.",
+    formula: """
+      w ← w·(1 − η·λ)
+      m ← β₁·m + (1−β₁)·g
+      w ← w − η·sign(m)·min(1, |m|/(ρ·B·h + 10⁻¹⁵))
+      every few steps:  h ← β₂·h + (1−β₂)·ĝ², ĝ the gradient for sampled labels
+      """,
+    differences: """
+      Liuhong99/Sophia's, in its parameters ρ and B; the paper writes clip(m/max(γ·h, ε), 1). \
+      No bias correction. Until the first estimate every step is η·sign(m).
+      """,
+    guidance: """
+      For language models: lr a little below AdamW's, rho 0.03 to 0.05, an estimate every 10 \
+      steps. ĝ must come from labels sampled from the model, never from the training gradient.
+      """,
+    reference: """
+      Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
+      Model Pre-training, 2023, arXiv:2305.14342
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots }
+
+  public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    let (w, g, m, h) = (block.w, block.g, block[0], block[1])
+    let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
+    let scale = S(rho * Double(batchSize))
+    for i in block.indices {
+      m[i] += α1 * (g[i] - m[i])
+      w[i] = w[i] * shrink - η * sign(m[i]) * min(1, abs(m[i]) / (scale * h[i] + 1e-15))
+    }
+  }
+
+  public func fold<S: Scalar>(_ estimate: Block<S>, _ step: Step) {
+    SophiaMoments.fold(estimate, beta2) { $0 * $0 }
+  }
+}
+
+/// Sophia-H: Sophia with Hutchinson's estimate of the Hessian's diagonal.
+///
+/// ```
+/// m ← β₁·m + (1−β₁)·g
+/// u = clip(m/(1−β₁ᵗ) / max(γ·h, ε), ±c)
+/// w ← w − η·(u + λ·w)
+/// h ← β₂·h + (1−β₂)·ĥ               when an estimate is folded in
+/// ```
+/// ĥ = z ⊙ (∇²f·z) for a random z of independent elements with mean 0 and variance 1; it keeps its
+/// sign.
+///
+/// State: 8 bytes a parameter in float32.
+public struct SophiaH: CurvatureRule {
+  /// η
+  public var learningRate = 1e-4
+  /// β₁
+  public var beta1 = 0.965
+  /// β₂
+  public var beta2 = 0.99
+  /// ε, the least denominator
+  public var epsilon = 1e-8
+  /// λ, applied to the weights
+  public var weightDecay = 1e-4
+  /// γ
+  public var gamma = 0.01
+  /// c
+  public var clipThreshold = 1.0
+
+  public init() {}
+
+  /// Sophia-H with the given hyperparameters.
+  public init(
+    learningRate: Double, betas: (Double, Double) = (0.965, 0.99), epsilon: Double = 1e-8,
+    weightDecay: Double = 1e-4, gamma: Double = 0.01, clipThreshold: Double = 1
+  ) {
+    (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
+    (beta1, beta2) = betas
+    (self.gamma, self.clipThreshold) = (gamma, clipThreshold)
+  }
+
+  public static let name = "sophia-h"
+
+  public static let settings: [Setting<SophiaH>] = [
+    .learningRate(\.learningRate, source: "Sophia"),
+    .betas(\.beta1, \.beta2, "β₁, β₂: decay of the averages of g and ĥ", source: "optax"),
+    .number("eps", \.epsilon, .above(0), "ε, the least denominator", source: "optax"),
+    .decoupledDecay(\.weightDecay, source: "optax"),
+    .number("gamma", \.gamma, .above(0), "γ: factor of h", source: "optax"),
+    .number(
+      "clip_threshold", \.clipThreshold, .above(0), "c: the largest |u|", source: "optax"),
+  ]
+
+  public static let about = About(
+    summary: "Sophia with Hutchinson's estimate of the Hessian's diagonal.",
+    formula: """
+      m ← β₁·m + (1−β₁)·g
+      u = clip(m/(1−β₁ᵗ)/max(γ·h, ε), ±c)
+      w ← w − η·(u + λ·w)
+      every few steps:  h ← β₂·h + (1−β₂)·ĥ, ĥ = z ⊙ (∇²f·z), z random
+      """,
+    differences: """
+      optax's, with bias correction; an estimate acts from the next step on. A negative h counts \
+      as ε, which makes a clipped step.
+      """,
+    guidance: """
+      Where products of the Hessian with a vector are at hand. An estimate every 10 steps; z \
+      Gaussian in the paper, ±1 in optax.
+      """,
+    reference: """
+      Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
+      Model Pre-training, 2023, arXiv:2305.14342
+      """)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots }
+
+  public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    let (w, g, m, h) = (block.w, block.g, block[0], block[1])
+    let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
+    let correction = S(1 / (1 - pow(beta1, Double(step.t))))
+    let (γ, ε, limit) = (S(gamma), S(epsilon), S(clipThreshold))
+    for i in block.indices {
+      m[i] += α1 * (g[i] - m[i])
+      let u = correction * m[i] / max(γ * h[i], ε)
+      w[i] = w[i] * shrink - η * min(max(u, -limit), limit)
+    }
+  }
+
+  public func fold<S: Scalar>(_ estimate: Block<S>, _ step: Step) {
+    SophiaMoments.fold(estimate, beta2) { $0 }
+  }
+}
+
+/// The state that both forms of Sophia keep.
+private enum SophiaMoments {
+  static let slots = [Slot("exp_avg"), Slot("hessian")]
+
+  /// h ← β₂·h + (1−β₂)·curvature(estimate)
+  @inline(__always)
+  static func fold<S: Scalar>(
+    _ estimate: Block<S>, _ beta2: Double, _ curvature: (S) -> S
+  ) {
+    let (h, x, β2, taken) = (estimate[1], estimate.g, S(beta2), S(1 - beta2))
+    for i in estimate.indices { h[i] = β2 * h[i] + taken * curvature(x[i]) }
+  }
+}

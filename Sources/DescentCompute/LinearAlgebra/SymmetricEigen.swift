@@ -1,0 +1,83 @@
+internal import Foundation
+
+/// The eigen-decomposition of a symmetric matrix, A = Q·diag(ℓ)·Qᵀ.
+///
+/// Householder reflections make the matrix tridiagonal, and implicit QL steps with Wilkinson's
+/// shift make that diagonal. The work of large matrices is shared by all threads, in pieces that
+/// follow from the size alone: the result is the same for any number of threads.
+///
+/// Golub, Van Loan: Matrix Computations, sections 8.3.1 and 8.3.3.
+package struct SymmetricEigen: Sendable {
+  /// ℓ, ascending.
+  package let values: [Double]
+  /// Qᵀ: row i is the eigenvector of the i-th value.
+  package let rows: Matrix
+
+  /// Q: column i is the eigenvector of the i-th value.
+  package var vectors: Matrix { rows.transposed }
+
+  /// Decomposes a symmetric matrix, of which only symmetric rounding errors are forgiven: the mean
+  /// of A and Aᵀ is used.
+  ///
+  /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
+  package init(_ matrix: Matrix) throws(LinearAlgebraError) {
+    precondition(matrix.rows == matrix.columns)
+    let n = matrix.rows
+    let largest = matrix.elements.reduce(0) { max($0, abs($1)) }
+    guard matrix.isFinite else { throw .notFinite }
+    guard largest > 0, n > 1 else {
+      (values, rows) = ((0..<n).map { matrix[$0, $0] }, .identity(n))
+      return
+    }
+    // A power of two, so that scaling rounds nothing and products neither overflow nor vanish.
+    let scale = largest.binade
+    var a = Matrix(n, n)
+    for i in 0..<n {
+      for j in 0..<n { a[i, j] = (matrix[i, j] / scale + matrix[j, i] / scale) / 2 }
+    }
+    var tridiagonal = Tridiagonal(&a)
+    try tridiagonal.diagonalize(rotating: &a)
+    let d = tridiagonal.diagonal
+    let order = (0..<n).sorted { d[$0] < d[$1] || (d[$0] == d[$1] && $0 < $1) }
+    values = order.map { d[$0] * scale }
+    rows = Matrix(n, n, order.flatMap { a.elements[$0 * n..<($0 + 1) * n] })
+  }
+
+  /// Q·diag(f(ℓ))·Qᵀ
+  ///
+  /// - Throws: ``LinearAlgebraError/notFinite``.
+  package func map(_ f: (Double) -> Double) throws(LinearAlgebraError) -> Matrix {
+    var scaled = rows
+    for i in 0..<rows.rows {
+      let factor = f(values[i])
+      for j in 0..<rows.columns { scaled[i, j] *= factor }
+    }
+    let result = rows.transposed * scaled
+    guard result.isFinite else { throw .notFinite }
+    return result
+  }
+}
+
+extension Matrix {
+  /// A⁻ᵉ of a symmetric positive semi-definite matrix, from the eigenvalues of A + ε·I; when the
+  /// least of them is below ε, all are shifted so that it is ε.
+  ///
+  /// ```
+  /// A + ε·I = Q·diag(ℓ)·Qᵀ;  min ℓ < ε:  ℓ ← ℓ − min ℓ + ε;  X = Q·diag(ℓ⁻ᵉ)·Qᵀ
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - exponent: e; 1/p for the inverse p-th root.
+  ///   - epsilon: ε, absolute.
+  /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
+  package func inverseRoot(
+    exponent: Double, epsilon: Double
+  ) throws(LinearAlgebraError) -> Matrix {
+    var shifted = self
+    shifted.addToDiagonal(epsilon)
+    let eigen = try SymmetricEigen(shifted)
+    let least = eigen.values.first ?? epsilon
+    let shift = least < epsilon ? epsilon - least : 0
+    return try eigen.map { pow($0 + shift, -exponent) }
+  }
+}

@@ -1,0 +1,232 @@
+import DescentCompute
+import Foundation
+import Testing
+
+typealias Map = @Sendable (Int, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
+typealias Map2 = @Sendable (
+  Int, UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>
+) -> Void
+
+/// Φ(x)
+@Sendable private func normal(_ x: Double) -> Double { 0.5 * erfc(-x * 0.5.squareRoot()) }
+
+/// A kernel of each element, the same in double precision, and the error it may have:
+/// |error| ≤ absolute + relative·|exact|.
+@safe
+struct ElementCase: CustomTestStringConvertible, Sendable {
+  let testDescription: String
+  let kernel: Map
+  let absolute: Double
+  let relative: Double
+  let exact: @Sendable (Double) -> Double
+
+  init(
+    _ name: String, _ absolute: Double, _ relative: Double, _ kernel: @escaping Map,
+    _ exact: @escaping @Sendable (Double) -> Double
+  ) {
+    testDescription = name
+    unsafe self.kernel = kernel
+    (self.absolute, self.relative, self.exact) = (absolute, relative, exact)
+  }
+
+  func values(_ x: [Float]) -> [Float] {
+    var y = [Float](repeating: .nan, count: x.count)
+    unsafe kernel(x.count, x, &y)
+    return y
+  }
+
+  static let smallest = Double(Float.leastNonzeroMagnitude)
+
+  static let all: [ElementCase] = unsafe [
+    .init("exp", smallest, 1.3e-7, Kernels.exp) { exp($0) },
+    .init("tanh", smallest, 3e-7, Kernels.tanh) { tanh($0) },
+    .init("sigmoid", 1e-37, 3e-7, Kernels.sigmoid) { 1 / (1 + exp(-$0)) },
+    .init("silu", 1e-36, 3e-7, Kernels.silu) { $0 / (1 + exp(-$0)) },
+    .init("gelu", 6e-8, 1.7e-7, Kernels.gelu) { $0 * normal($0) },
+    .init("gelu tanh", 5e-8, 4e-7, Kernels.geluTanh) {
+      0.5 * $0 * (1 + tanh(0.7978845608028654 * ($0 + 0.044715 * $0 * $0 * $0)))
+    },
+    .init("silu′", 3e-7, 2e-7, { unsafe derivative(Kernels.siluBackward, $0, $1, $2) }) {
+      let s = 1 / (1 + exp(-$0))
+      return s * (1 + $0 * (1 - s))
+    },
+    .init("gelu′", 2e-7, 2e-7, { unsafe derivative(Kernels.geluBackward, $0, $1, $2) }) {
+      normal($0) + $0 * exp(-0.5 * $0 * $0) * 0.3989422804014327
+    },
+    .init("gelu tanh′", 5e-7, 3e-7, { unsafe derivative(Kernels.geluTanhBackward, $0, $1, $2) }) {
+      let (c, a) = (0.7978845608028654, 0.044715)
+      let t = tanh(c * ($0 + a * $0 * $0 * $0))
+      return 0.5 * (1 + t) + 0.5 * $0 * (1 - t * t) * c * (1 + 3 * a * $0 * $0)
+    },
+  ]
+
+  /// A backward kernel for dy = 2, halved: an error in the use of dy shows.
+  private static func derivative(
+    _ kernel: Map2, _ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe kernel(n, x, [Float](repeating: 2, count: n), y)
+    for i in 0..<n { unsafe y[i] /= 2 }
+  }
+}
+
+/// All instruction sets, in loops inside tests: selecting one holds for the calling thread.
+func onEachInstructionSet(_ body: (String) -> Void) {
+  defer { Kernels.select(Kernels.available[0]) }
+  for name in Kernels.available {
+    Kernels.select(name)
+    body(name)
+  }
+}
+
+func randoms(_ count: Int, seed: UInt64 = 1, deviation: Float = 1) -> [Float] {
+  var random = RandomStream(seed: seed)
+  return (0..<count).map { _ in deviation * random.normal() }
+}
+
+@Suite struct ElementKernelTests {
+  /// A fine grid, its neighbourhood of 0, and lengths that leave every remainder of a vector.
+  static let grid: [Float] =
+    (-40_000...40_000).map { Float($0) * 0.0025 }
+    + (-300...300).map { Float($0) * 0.0003 } + [1e-10, -1e-10, 1e-38, -0.0]
+
+  @Test(arguments: ElementCase.all)
+  func `is as near to the function as it says`(c: ElementCase) {
+    onEachInstructionSet { name in
+      let y = c.values(Self.grid)
+      var worst = (ratio: 0.0, x: Float(0))
+      for (x, y) in zip(Self.grid, y) {
+        let exact = c.exact(Double(x))
+        if exact > Double(Float.greatestFiniteMagnitude) {
+          if y != .infinity { worst = (.infinity, x) }
+          continue
+        }
+        let ratio = abs(Double(y) - exact) / (c.absolute + c.relative * abs(exact))
+        if !(ratio <= worst.ratio) { worst = (ratio, x) }
+      }
+      #expect(worst.ratio <= 1, "\(name) at \(worst.x)")
+    }
+  }
+
+  @Test(arguments: ElementCase.all)
+  func `every remainder of a vector, and nothing beyond`(c: ElementCase) {
+    onEachInstructionSet { name in
+      for n in 0...67 {
+        let x = randoms(n, seed: UInt64(n))
+        var y = [Float](repeating: 7, count: n + 16)
+        unsafe c.kernel(n, x, &y)
+        let whole = c.values(x + randoms(64))
+        #expect(Array(y[..<n]) == Array(whole[..<n]), "\(name) \(n)")
+        #expect(y[n...].allSatisfy { $0 == 7 }, "\(name) \(n)")
+      }
+    }
+  }
+
+  @Test(arguments: ElementCase.all)
+  func `a NaN stays a NaN`(c: ElementCase) {
+    onEachInstructionSet { name in
+      for i in [0, 5, 18] {
+        var x = [Float](repeating: 0.5, count: 19)
+        x[i] = .nan
+        let y = c.values(x)
+        #expect(y.indices.filter { y[$0].isNaN } == [i], "\(name)")
+      }
+    }
+  }
+
+  @Test func `exp at its limits`() {
+    let c = ElementCase.all[0]
+    onEachInstructionSet { _ in
+      let x: [Float] = [-.infinity, -1000, -104, 0, -0.0, 88.72, 88.73, 1000, .infinity, -100]
+      let y = c.values(x)
+      #expect(Array(y[0..<5]) == [0, 0, 0, 1, 1])
+      #expect(y[5].isFinite && y[6...8].allSatisfy { $0 == .infinity })
+      #expect(y[9] > 0 && y[9] < Float.leastNormalMagnitude)
+    }
+  }
+
+  @Test func `plain arithmetic`() {
+    onEachInstructionSet { _ in
+      for n in [0, 1, 3, 15, 16, 33, 100] {
+        let (a, b) = (randoms(n), randoms(n, seed: 2))
+        var y = [Float](repeating: 0, count: n)
+        unsafe Kernels.add(n, a, b, &y)
+        #expect(y == zip(a, b).map { $0 + $1 })
+        unsafe Kernels.multiply(n, a, b, &y)
+        #expect(y == zip(a, b).map { $0 * $1 })
+        unsafe Kernels.scale(n, 0.5, a, &y)
+        #expect(y == a.map { 0.5 * $0 })
+        y = b
+        unsafe Kernels.axpy(n, 2, a, &y)
+        #expect(y == zip(a, b).map { 2 * $0 + $1 })
+      }
+    }
+  }
+
+  @Test func `bias and column sums`() {
+    onEachInstructionSet { _ in
+      for n in [1, 4, 31, 65, 128, 130] {
+        let rows = 7
+        let (bias, x) = (randoms(n), randoms(rows * n, seed: 2))
+        var y = x
+        unsafe Kernels.addBias(rows, n, bias, &y)
+        #expect(y == x.indices.map { x[$0] + bias[$0 % n] })
+        var sums = bias
+        unsafe Kernels.columnSums(rows, n, x, &sums)
+        for j in 0..<n {
+          let exact = (0..<rows).reduce(Double(bias[j])) { $0 + Double(x[$1 * n + j]) }
+          #expect(abs(Double(sums[j]) - exact) < 3e-6)
+        }
+      }
+    }
+  }
+}
+
+@Suite struct ReductionTests {
+  @Test func `sums in double precision`() {
+    onEachInstructionSet { _ in
+      for n in [0, 1, 2, 5, 31, 64, 1000, 4097] {
+        let (a, b) = (randoms(n), randoms(n, seed: 2))
+        let bound = 1e-15 * Double(n + 1)
+        let (s, q, d) = unsafe (
+          Kernels.sum(n, a), Kernels.sumOfSquares(n, a), Kernels.dot(n, a, b)
+        )
+        #expect(abs(s - a.reduce(0.0) { $0 + Double($1) }) <= 4 * bound)
+        #expect(abs(q - a.reduce(0.0) { $0 + Double($1) * Double($1) }) <= 4 * bound)
+        #expect(abs(d - zip(a, b).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }) <= 4 * bound)
+      }
+    }
+  }
+
+  @Test func `squares do not overflow`() {
+    onEachInstructionSet { _ in
+      let q = unsafe Kernels.sumOfSquares(3, [1e30, 1e30, 1e30])
+      #expect(abs(q / 3e60 - 1) < 1e-6)
+    }
+  }
+
+  @Test func `the largest magnitude and the first non-finite`() {
+    onEachInstructionSet { _ in
+      for n in [1, 7, 64, 1025, 3000] {
+        var x = randoms(n)
+        let (m, none) = unsafe (Kernels.maxMagnitude(n, x), Kernels.firstNonfinite(n, x))
+        #expect(m == x.map(abs).max())
+        #expect(none == -1)
+        for bad: Float in [.nan, .infinity, -.infinity] {
+          for i in Set([0, n / 2, n - 1]) {
+            var y = x
+            y[i] = bad
+            y[n - 1] = bad
+            let (m, first) = unsafe (Kernels.maxMagnitude(n, y), Kernels.firstNonfinite(n, y))
+            #expect(bad.isNaN ? m.isNaN : m == .infinity)
+            #expect(first == i)
+          }
+        }
+        x[n - 1] = -100
+        let lowest = unsafe Kernels.maxMagnitude(n, x)
+        #expect(lowest == 100)
+      }
+      let empty = unsafe (Kernels.maxMagnitude(0, [1]), Kernels.firstNonfinite(0, [.nan]))
+      #expect(empty == (0, -1))
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import DescentCompute
+import Testing
+
+/// A shape with its options.
+struct ProductCase: CustomTestStringConvertible {
+  let m, n, k: Int
+  var alpha: Float = 1
+  var beta: Float = 0
+  /// How much longer a stored row is than it must be.
+  var padding = 0
+  var testDescription: String { "\(m)×\(n)×\(k) α=\(alpha) β=\(beta) padding \(padding)" }
+
+  static let all: [ProductCase] = {
+    let sizes = [1, 2, 3, 7, 17, 65]
+    var cases = sizes.flatMap { m in
+      sizes.flatMap { n in sizes.map { ProductCase(m: m, n: n, k: $0) } }
+    }
+    for (m, n, k) in [(64, 64, 32), (64, 32, 64), (13, 33, 5), (15, 31, 300), (200, 65, 128)] {
+      cases.append(ProductCase(m: m, n: n, k: k))
+      cases.append(ProductCase(m: m, n: n, k: k, alpha: 0.5, beta: 1, padding: 3))
+      cases.append(ProductCase(m: m, n: n, k: k, alpha: -2, beta: 0.25, padding: 32))
+    }
+    cases.append(ProductCase(m: 300, n: 600, k: 513, alpha: 0.5, beta: 2, padding: 1))
+    cases.append(ProductCase(m: 5, n: 6, k: 0, beta: 0.5))
+    cases.append(ProductCase(m: 5, n: 6, k: 0))
+    return cases
+  }()
+}
+
+/// What computes: a backend and, for the built-in one, an instruction set.
+struct Engine: CustomTestStringConvertible {
+  let backend: MatrixProduct.Backend
+  let instructionSet: String?
+  var testDescription: String { instructionSet ?? "BLAS" }
+
+  static var all: [Engine] {
+    MatrixProduct.backend = .blas
+    let blas = MatrixProduct.backend == .blas ? [Engine(backend: .blas, instructionSet: nil)] : []
+    return blas + Kernels.available.map { Engine(backend: .builtIn, instructionSet: $0) }
+  }
+
+  func use() {
+    MatrixProduct.backend = backend
+    if let instructionSet { Kernels.select(instructionSet) }
+  }
+
+  static func reset() {
+    MatrixProduct.backend = .blas
+    Kernels.select(Kernels.available[0])
+  }
+}
+
+@Suite struct MatrixProductTests {
+  /// Numbers in −1...1.
+  static func numbers(_ count: Int, seed: UInt64) -> [Float] {
+    var random = RandomStream(seed: seed)
+    return (0..<count).map { _ in 2 * random.uniform() - 1 }
+  }
+
+  /// The product by one of the entry points; unused places of C hold NaN when β = 0, so that a
+  /// read of them shows.
+  static func product(
+    _ p: ProductCase, _ transA: Bool, _ transB: Bool, serial: Bool
+  ) -> (result: [Float], initial: [Float]) {
+    let lda = (transA ? p.m : p.k) + p.padding
+    let ldb = (transB ? p.k : p.n) + p.padding
+    let ldc = p.n + p.padding
+    let a = numbers((transA ? p.k : p.m) * lda + 1, seed: 1)
+    let b = numbers((transB ? p.n : p.k) * ldb + 1, seed: 2)
+    let initial =
+      p.beta == 0 ? [Float](repeating: .nan, count: p.m * ldc) : numbers(p.m * ldc, seed: 3)
+    var c = initial
+    unsafe c.withUnsafeMutableBufferPointer { c in
+      let c = c.baseAddress!
+      if serial {
+        unsafe MatrixProduct.multiplySerial(
+          transA: transA, transB: transB, m: p.m, n: p.n, k: p.k, alpha: p.alpha, a: a, lda: lda,
+          b: b, ldb: ldb, beta: p.beta, c: c, ldc: ldc)
+      } else {
+        unsafe MatrixProduct.multiply(
+          transA: transA, transB: transB, m: p.m, n: p.n, k: p.k, alpha: p.alpha, a: a, lda: lda,
+          b: b, ldb: ldb, beta: p.beta, c: c, ldc: ldc)
+      }
+    }
+    return (c, initial)
+  }
+
+  /// The largest difference from the product in double precision, over the bound that rounding
+  /// allows; NaN where a place that is no element of C was written.
+  static func error(
+    _ p: ProductCase, _ transA: Bool, _ transB: Bool, _ c: [Float], _ initial: [Float]
+  ) -> Double {
+    let lda = (transA ? p.m : p.k) + p.padding
+    let ldb = (transB ? p.k : p.n) + p.padding
+    let ldc = p.n + p.padding
+    let a = numbers((transA ? p.k : p.m) * lda + 1, seed: 1).map { Double($0) }
+    let b = numbers((transB ? p.n : p.k) * ldb + 1, seed: 2).map { Double($0) }
+    var worst = 0.0
+    for i in 0..<p.m {
+      for j in 0..<ldc {
+        let index = i * ldc + j
+        guard j < p.n else {
+          if c[index].bitPattern != initial[index].bitPattern { return .nan }
+          continue
+        }
+        var sum = 0.0
+        for q in 0..<p.k {
+          sum += a[transA ? q * lda + i : i * lda + q] * b[transB ? j * ldb + q : q * ldb + j]
+        }
+        let kept = p.beta == 0 ? 0 : Double(p.beta) * Double(initial[index])
+        let difference = abs(Double(c[index]) - Double(p.alpha) * sum - kept)
+        let bound = 6e-8 * Double(abs(p.alpha)) * Double(p.k + 4) + 2e-7 * abs(kept)
+        guard difference.isFinite else { return .nan }
+        worst = max(worst, difference / bound)
+      }
+    }
+    return worst
+  }
+
+  @Test(arguments: Engine.all, [false, true])
+  func `products agree with double precision`(engine: Engine, serial: Bool) {
+    engine.use()
+    defer { Engine.reset() }
+    for p in ProductCase.all {
+      for (transA, transB) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (c, initial) = Self.product(p, transA, transB, serial: serial)
+        let error = Self.error(p, transA, transB, c, initial)
+        #expect(error <= 1, "\(p.testDescription) \(transA) \(transB)")
+      }
+    }
+  }
+
+  @Test(arguments: Engine.all)
+  func `the number of threads changes no bit`(engine: Engine) {
+    engine.use()
+    defer {
+      Engine.reset()
+      ThreadPool.shared.setThreads(2)
+    }
+    for (m, n, k) in [(768, 384, 128), (384, 128, 768), (65, 129, 257), (1, 700, 300)] {
+      for transB in [false, true] {
+        let results = [1, 2, 3, 8].map { threads in
+          ThreadPool.shared.setThreads(threads)
+          return Self.product(
+            ProductCase(m: m, n: n, k: k), !transB, transB, serial: false
+          ).result.map(\.bitPattern)
+        }
+        #expect(Set(results).count == 1)
+      }
+    }
+  }
+
+  @Test(arguments: Engine.all)
+  func `a batch is the products of its parts`(engine: Engine) {
+    engine.use()
+    defer { Engine.reset() }
+    let (batch, m, n, k) = (5, 9, 20, 7)
+    let a = Self.numbers(batch * m * k, seed: 1)
+    let b = Self.numbers(n * k, seed: 2)
+    var c = [Float](repeating: 0, count: batch * m * n)
+    unsafe c.withUnsafeMutableBufferPointer { c in
+      unsafe MatrixProduct.multiplyBatched(
+        batch: batch, transB: true, m: m, n: n, k: k, a: a, lda: k, strideA: m * k,
+        b: b, ldb: k, strideB: 0, c: c.baseAddress!, ldc: n, strideC: m * n)
+    }
+    var expected: [Float] = []
+    for i in 0..<batch {
+      var part = [Float](repeating: 0, count: m * n)
+      var span = part.mutableSpan
+      let row = a.span.extracting(i * m * k..<(i + 1) * m * k)
+      MatrixProduct.multiplySerial(
+        transB: true, m: m, n: n, k: k, a: row, b: b.span, c: &span)
+      expected += part
+    }
+    #expect(c == expected)
+  }
+
+  @Test func `double precision`() {
+    for (m, n, k) in [(1, 1, 1), (3, 7, 5), (17, 65, 130)] {
+      for (transA, transB) in [(false, false), (false, true), (true, false), (true, true)] {
+        let a = Self.numbers(m * k, seed: 1).map { Double($0) }
+        let b = Self.numbers(k * n, seed: 2).map { Double($0) }
+        let initial = Self.numbers(m * n, seed: 3).map { Double($0) }
+        var c = initial
+        var span = c.mutableSpan
+        MatrixProduct.multiplySerial(
+          transA: transA, transB: transB, m: m, n: n, k: k, alpha: 2, a: a.span, b: b.span,
+          beta: -1, c: &span)
+        for i in 0..<m {
+          for j in 0..<n {
+            var sum = 0.0
+            for q in 0..<k { sum += a[transA ? q * m + i : i * k + q] * b[transB ? j * k + q : q * n + j] }
+            #expect(abs(c[i * n + j] - (2 * sum - initial[i * n + j])) < 1e-13 * Double(k + 1))
+          }
+        }
+      }
+    }
+  }
+}

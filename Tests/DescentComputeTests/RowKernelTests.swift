@@ -1,0 +1,175 @@
+import DescentCompute
+import Foundation
+import Testing
+
+/// Kernels of one row against the formula in double precision.
+@Suite struct RowKernelTests {
+  static let lengths = [1, 2, 7, 16, 31, 64, 65, 100, 256, 1000]
+
+  private func close(_ a: [Float], _ b: [Double], _ tolerance: Double) -> Bool {
+    a.count == b.count && zip(a, b).allSatisfy { abs(Double($0) - $1) <= tolerance * (1 + abs($1)) }
+  }
+
+  private func softmax(_ x: [Double]) -> [Double] {
+    let top = x.max() ?? 0
+    let e = x.map { exp($0 - top) }
+    let sum = e.reduce(0, +)
+    return e.map { $0 / sum }
+  }
+
+  @Test(arguments: lengths, [1, 0.125, -2] as [Float])
+  func `softmax and its derivative`(n: Int, scale: Float) {
+    onEachInstructionSet { name in
+      for valid in Set([n, (n + 1) / 2, 1, 0]) {
+        let (x, dy) = (randoms(n, deviation: 3), randoms(n, seed: 2))
+        var y = [Float](repeating: .nan, count: n)
+        unsafe Kernels.softmax(n, valid, scale, x, &y)
+        let exact = softmax(x[..<valid].map { Double(scale) * Double($0) })
+        let zeros = [Double](repeating: 0, count: n - valid)
+        #expect(close(y, exact + zeros, 1e-6), "\(name) \(valid)")
+
+        var dx = [Float](repeating: .nan, count: n)
+        unsafe Kernels.softmaxBackward(n, valid, scale, y, dy, &dx)
+        let mean = zip(exact, dy).reduce(0.0) { $0 + $1.0 * Double($1.1) }
+        let exactDx = zip(exact, dy).map { Double(scale) * $0 * (Double($1) - mean) }
+        #expect(close(dx, exactDx + zeros, 2e-6), "\(name) \(valid)")
+
+        var inPlace = x
+        unsafe inPlace.withUnsafeMutableBufferPointer {
+          let p = $0.baseAddress!
+          unsafe Kernels.softmax(n, valid, scale, p, p)
+        }
+        #expect(inPlace == y)
+      }
+    }
+  }
+
+  @Test func `softmax of large and infinite numbers`() {
+    onEachInstructionSet { _ in
+      var y = [Float](repeating: 0, count: 4)
+      unsafe Kernels.softmax(4, 4, 1, [1e30, -.infinity, 1e30, -1e30], &y)
+      #expect(y == [0.5, 0, 0.5, 0])
+      unsafe Kernels.softmax(4, 4, 1, [1, .nan, 1, 1], &y)
+      #expect(y.allSatisfy { $0.isNaN })
+    }
+  }
+
+  @Test(arguments: lengths)
+  func `cross-entropy`(n: Int) {
+    onEachInstructionSet { name in
+      let x = randoms(n, deviation: 4)
+      let exact = x.map { Double($0) }
+      let top = exact.max()!
+      let lse = top + log(exact.reduce(0) { $0 + exp($1 - top) })
+      let computed = unsafe Kernels.logSumExp(n, x)
+      #expect(abs(Double(computed) - lse) < 1e-6 * (1 + abs(lse)), "\(name)")
+      for target in Set([0, n / 2, n - 1]) {
+        var dx = [Float](repeating: 0, count: n)
+        unsafe Kernels.crossEntropyBackward(n, x, computed, target, 0.5, &dx)
+        let y = softmax(exact).enumerated().map { 0.5 * ($1 - ($0 == target ? 1 : 0)) }
+        #expect(close(dx, y, 2e-6), "\(name)")
+      }
+    }
+  }
+
+  @Test func `log-sum-exp at its limits`() {
+    onEachInstructionSet { _ in
+      func value(_ x: [Float]) -> Float { unsafe Kernels.logSumExp(x.count, x) }
+      #expect(value([-.infinity, -.infinity]) == -.infinity)
+      #expect(value([.infinity, 1]) == .infinity)
+      #expect(value([-.infinity, 2]) == 2)
+      #expect(value([1e30, 0]) == 1e30)
+      #expect(value([.nan, 1]).isNaN)
+      #expect(value([1, .nan, .infinity]).isNaN)
+    }
+  }
+
+  @Test(arguments: lengths, [false, true])
+  func `layer norm and its derivatives`(n: Int, affine: Bool) {
+    onEachInstructionSet { name in
+      // A mean far from 0 shows cancellation.
+      let x = randoms(n).map { $0 + 10 }
+      let dy = randoms(n, seed: 2)
+      let gain = affine ? randoms(n, seed: 3) : nil
+      let bias = affine ? randoms(n, seed: 4) : nil
+      let eps = 1e-5
+      let xs = x.map { Double($0) }
+      let mu = xs.reduce(0, +) / Double(n)
+      let r = 1 / (xs.reduce(0) { $0 + ($1 - mu) * ($1 - mu) } / Double(n) + eps).squareRoot()
+      let hat = xs.map { ($0 - mu) * r }
+      let g = gain?.map { Double($0) } ?? [Double](repeating: 1, count: n)
+      let b = bias?.map { Double($0) } ?? [Double](repeating: 0, count: n)
+      // For one element the row is its own mean: x̂ is 0 but for the rounding of the mean times r.
+      let tolerance = n == 1 ? 1e-3 : 2e-5
+
+      var y = [Float](repeating: 0, count: n)
+      var (mean, rstd): (Float, Float) = (0, 0)
+      unsafe withOptional(gain) { gain in
+        unsafe withOptional(bias) { bias in
+          unsafe Kernels.layerNorm(n, x, gain, bias, Float(eps), &y, &mean, &rstd)
+        }
+      }
+      #expect(close(y, (0..<n).map { hat[$0] * g[$0] + b[$0] }, tolerance), "\(name)")
+      #expect(abs(Double(mean) - mu) < 1e-5 && abs(Double(rstd) / r - 1) < 1e-4)
+
+      let d = (0..<n).map { Double(dy[$0]) * g[$0] }
+      let dMean = d.reduce(0, +) / Double(n)
+      let dHat = zip(d, hat).reduce(0) { $0 + $1.0 * $1.1 } / Double(n)
+      var dx = y
+      unsafe withOptional(gain) { gain in
+        unsafe Kernels.layerNormBackward(n, x, gain, dy, mean, rstd, &dx)
+      }
+      let exact = (0..<n).map { r * (d[$0] - dMean - hat[$0] * dHat) }
+      #expect(close(dx, exact, n <= 2 ? 0.5 : 2e-4), "\(name)")
+    }
+  }
+
+  @Test(arguments: lengths, [false, true])
+  func `RMS norm and its derivatives`(n: Int, affine: Bool) {
+    onEachInstructionSet { name in
+      let (x, dy) = (randoms(n), randoms(n, seed: 2))
+      let gain = affine ? randoms(n, seed: 3) : nil
+      let xs = x.map { Double($0) }
+      let r = 1 / (xs.reduce(0) { $0 + $1 * $1 } / Double(n) + 1e-6).squareRoot()
+      let g = gain?.map { Double($0) } ?? [Double](repeating: 1, count: n)
+      var y = [Float](repeating: 0, count: n)
+      var inverse: Float = 0
+      unsafe withOptional(gain) { unsafe Kernels.rmsNorm(n, x, $0, 1e-6, &y, &inverse) }
+      #expect(close(y, (0..<n).map { xs[$0] * r * g[$0] }, 2e-6), "\(name)")
+      #expect(abs(Double(inverse) / r - 1) < 1e-6)
+
+      let d = (0..<n).map { Double(dy[$0]) * g[$0] }
+      let dHat = (0..<n).reduce(0.0) { $0 + d[$1] * xs[$1] * r } / Double(n)
+      var dx = y
+      unsafe withOptional(gain) { unsafe Kernels.rmsNormBackward(n, x, $0, dy, inverse, &dx) }
+      #expect(close(dx, (0..<n).map { r * (d[$0] - xs[$0] * r * dHat) }, 5e-6), "\(name)")
+    }
+  }
+
+  @Test(arguments: [1, 3, 17, 64, 65], [0, 1, 5])
+  func `gradients of gain and bias`(n: Int, rows: Int) {
+    onEachInstructionSet { name in
+      let (x, dy) = (randoms(rows * n), randoms(rows * n, seed: 2))
+      let (means, scales) = (randoms(rows, seed: 3), randoms(rows, seed: 4))
+      let initial = randoms(n, seed: 5)
+      var (dgain, dbias, only, rms) = (initial, initial, initial, initial)
+      unsafe Kernels.layerNormGradients(rows, n, x, dy, means, scales, &dgain, &dbias)
+      unsafe Kernels.layerNormGradients(rows, n, x, dy, means, scales, &only, nil)
+      unsafe Kernels.rmsNormGradients(rows, n, x, dy, scales, &rms)
+      func exact(_ term: (_ row: Int, _ index: Int) -> Double) -> [Double] {
+        (0..<n).map { j in (0..<rows).reduce(Double(initial[j])) { $0 + term($1, $1 * n + j) } }
+      }
+      let gain = exact { r, i in Double(dy[i]) * Double(x[i] - means[r]) * Double(scales[r]) }
+      #expect(close(dgain, gain, 1e-5) && only == dgain, "\(name)")
+      #expect(close(dbias, exact { _, i in Double(dy[i]) }, 1e-5), "\(name)")
+      #expect(close(rms, exact { r, i in Double(dy[i] * x[i]) * Double(scales[r]) }, 1e-5), "\(name)")
+    }
+  }
+
+  /// Calls `body` with the start of an array, or with nothing.
+  @unsafe
+  private func withOptional(_ x: [Float]?, _ body: (UnsafePointer<Float>?) -> Void) {
+    guard let x else { return body(nil) }
+    unsafe x.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
+  }
+}

@@ -1,0 +1,282 @@
+import Descent
+import DescentCompute
+import Foundation
+import Safetensors
+import Testing
+
+/// A recorded run of a reference implementation on the problem of `golden`: w[0,0], w[1,2] and the
+/// sum after steps 1, 5 and 20.
+struct GoldenRow: CustomTestStringConvertible, Sendable {
+  let rule: String
+  let settings: [(name: String, text: String)]
+  let tolerance: Double
+  let expected: [Int: [Double]]
+  var testDescription: String { rule + settings.map { " \($0)=\($1)" }.joined() }
+
+  static let all: [GoldenRow] = [
+    // torch.optim.Muon, whose iteration is in bfloat16.
+    GoldenRow(
+      rule: "muon", settings: [("lr", "0.02")], tolerance: 2e-3,
+      expected: [
+        1: [0.484312504529953, 1.9852969646453857, 2.4649586230516434],
+        5: [0.4352724850177765, 1.9259274005889893, 2.356528162956238],
+      ]),
+    GoldenRow(
+      rule: "soap", settings: [("lr", "0.01"), ("precondition_frequency", "4")], tolerance: 1e-4,
+      expected: [
+        1: [0.5, 2, 2.5],
+        5: [0.4658350348472595, 1.9625487327575684, 2.383226975798607],
+        20: [0.3698664605617523, 1.835308313369751, 2.1797551214694977],
+      ]),
+    GoldenRow(
+      rule: "shampoo-distributed", settings: [("lr", "0.01"), ("epsilon", "1e-6")],
+      tolerance: 2e-5,
+      expected: [
+        1: [0.4990578591823578, 1.9917666912078857, 2.491116613149643],
+        5: [0.49848848581314087, 1.9731552600860596, 2.470767229795456],
+        20: [0.49980172514915466, 1.9344724416732788, 2.432077467441559],
+      ]),
+    GoldenRow(
+      rule: "shampoo-distributed",
+      settings: [
+        ("lr", "0.01"), ("epsilon", "1e-6"), ("max_preconditioner_dim", "3"),
+        ("grafting", "adam"),
+      ],
+      tolerance: 2e-5,
+      expected: [
+        1: [0.48618456721305847, 1.9865069389343262, 2.468699723482132],
+        5: [0.4460592567920685, 1.9355968236923218, 2.3747715204954147],
+        20: [0.32270175218582153, 1.7461191415786743, 2.0639397501945496],
+      ]),
+  ]
+}
+
+@Suite("Matrix rules") struct MatrixRuleTests {
+  private func makeOptimizer<S: Scalar>(
+    _ name: String, _ settings: [(name: String, text: String)], _ parameters: [ParameterInfo]
+  ) throws -> Optimizer<S> {
+    func make<R: Rule>(_: R.Type) throws -> Optimizer<S> {
+      try Optimizer<S>(R(settings), parameters: parameters, groups: [])
+    }
+    return try make(try Rules.named(name))
+  }
+
+  @Test("the reference packages' own trajectories", arguments: GoldenRow.all)
+  func golden(_ row: GoldenRow) throws {
+    let optimizer: Optimizer<Float> = try makeOptimizer(
+      row.rule, row.settings, [ParameterInfo("w", shape: [2, 3])])
+    var weights: [[Float]] = [[0.5, -0.25, 1, -1.5, 0.75, 2]]
+    for t in 1...20 {
+      let gradient = weights[0].enumerated().map { i, w in
+        Float(Double(i + 1) / 10 * Double(w) + 0.1 * sin(Double(t * (i + 1))))
+      }
+      _ = optimizer.step(&weights, gradients: [gradient])
+      guard let expected = row.expected[t] else { continue }
+      let w = weights[0].map(Double.init)
+      for (x, y) in zip([w[0], w[5], w.reduce(0, +)], expected) {
+        #expect(abs(x - y) <= row.tolerance, "step \(t): \(x), not \(y)")
+      }
+    }
+  }
+
+  // MARK: Muon
+
+  @Test(
+    "what is not a hidden matrix goes to AdamW",
+    arguments: [
+      (ParameterInfo("m", shape: [4, 3], role: .matrix), true),
+      (ParameterInfo("c", shape: [4, 3, 2, 2], role: .convolution), true),
+      (ParameterInfo("o", shape: [4, 3]), true),
+      (ParameterInfo("e", shape: [4, 3], role: .embedding), false),
+      (ParameterInfo("h", shape: [4, 3], role: .head), false),
+      (ParameterInfo("n", shape: [4, 3], role: .norm), false),
+      (ParameterInfo("b", shape: [12], role: .bias), false),
+      (ParameterInfo("v", shape: [12]), false),
+      (ParameterInfo("s", shape: []), false),
+    ])
+  func routing(_ parameter: ParameterInfo, orthogonalizes: Bool) throws {
+    #expect(Muon.orthogonalizes(parameter) == orthogonalizes)
+    var rule = Muon(learningRate: 0.02, adamWLearningRate: 0.01)
+    rule.adamWWeightDecay = 0.1
+    let muon = try Optimizer<Double>(rule, parameters: [parameter], groups: [])
+    let adamW = try Optimizer<Double>(
+      AdamW(learningRate: 0.01, betas: (0.9, 0.95), epsilon: 1e-10, weightDecay: 0.1),
+      parameters: [parameter], groups: [])
+    var weights = [noise(parameter.count, seed: 3).map(Double.init)]
+    var same = weights
+    for t in 1...3 {
+      let gradient = noise(parameter.count, seed: UInt64(10 + t)).map(Double.init)
+      _ = muon.step(&weights, gradients: [gradient])
+      _ = adamW.step(&same, gradients: [gradient])
+    }
+    #expect((weights == same) == !orthogonalizes)
+    #expect(muon.state.map(\.slot) == (orthogonalizes ? ["momentum_buffer"] : ["exp_avg", "exp_avg_sq"]))
+  }
+
+  @Test("the part of AdamW sees all elements of a large embedding") func largeEmbedding() throws {
+    let parameter = ParameterInfo("e", shape: [300, 100], role: .embedding)
+    let muon = try Optimizer<Float>(
+      Muon(learningRate: 1, adamWLearningRate: 0.5), parameters: [parameter], groups: [])
+    var weights = [[Float](repeating: 1, count: parameter.count)]
+    _ = muon.step(&weights, gradients: [[Float](repeating: 3, count: parameter.count)])
+    #expect(weights[0].allSatisfy { abs($0 - 0.5) < 1e-6 })
+  }
+
+  @Test(
+    "Muon's scale follows the shape",
+    arguments: [
+      (Muon.LearningRateAdjustment.original, [2.0, 1, 1, 1.5]),
+      (.matchRMSAdamW, [0.8, 0.8, 0.2 * 12.0.squareRoot(), 0.2 * 36.0.squareRoot()]),
+      (.spectralUnclamped, [2, 0.5, (1.0 / 3).squareRoot(), 1.5]),
+      (.kellerJordan, [2, 1, 1, 2]),
+    ])
+  func scale(_ adjustment: Muon.LearningRateAdjustment, factors: [Double]) throws {
+    let shapes = [[16, 4], [4, 16], [4, 3, 2, 2], [36, 1, 8, 2]]
+    for (shape, factor) in zip(shapes, factors) {
+      var steps: [[Double]] = []
+      for s in [adjustment, nil] {
+        var rule = Muon(learningRate: 0.1, weightDecay: 0)
+        rule.adjustment = s ?? .matchRMSAdamW
+        let parameter = ParameterInfo("w", shape: shape)
+        let optimizer = try Optimizer<Double>(rule, parameters: [parameter], groups: [])
+        var weights = [[Double](repeating: 0, count: parameter.count)]
+        _ = optimizer.step(
+          &weights, gradients: [noise(parameter.count, seed: 5).map(Double.init)])
+        steps.append(weights[0])
+      }
+      let matrix = [shape[0], shape.dropFirst().reduce(1, *)]
+      let unit = 0.2 * Double(matrix.max()!).squareRoot()
+      for (x, y) in zip(steps[0], steps[1]) { #expect(abs(x / factor - y / unit) < 1e-12) }
+    }
+  }
+
+  // MARK: All of them
+
+  static let rules: [(String, [(name: String, text: String)])] = [
+    ("muon", []), ("shampoo", []), ("soap", [("precondition_frequency", "2")]),
+    ("shampoo-distributed", [("max_preconditioner_dim", "48"), ("grafting", "adam")]),
+  ]
+
+  @Test("the same bits for any number of threads", arguments: 0..<4) func threads(_ index: Int)
+    throws
+  {
+    let (name, settings) = Self.rules[index]
+    let parameters = [
+      ParameterInfo("a", shape: [150, 70]), ParameterInfo("b", shape: [90]),
+      ParameterInfo("c", shape: [20, 6, 3, 3]),
+    ]
+    let threads = Machine.threads
+    defer { Machine.setThreads(threads) }
+    var results: [[[Float]]] = []
+    for count in [1, 2, 5] {
+      Machine.setThreads(count)
+      let optimizer: Optimizer<Float> = try makeOptimizer(name, settings, parameters)
+      var weights = parameters.map { noise($0.count, seed: 1) }
+      for t in 1...3 {
+        let gradients = parameters.map { noise($0.count, seed: UInt64(t * 7)) }
+        _ = optimizer.step(&weights, gradients: gradients)
+      }
+      results.append(weights)
+    }
+    #expect(results[1] == results[0] && results[2] == results[0])
+    #expect(results[0].joined().allSatisfy { $0.isFinite })
+  }
+
+  @Test(
+    "a failed decomposition keeps the last factor and is counted",
+    arguments: ["shampoo", "soap", "shampoo-distributed"])
+  func failures(_ name: String) throws {
+    let interval = name == "soap" ? [("precondition_frequency", "1")] : []
+    let optimizer: Optimizer<Float> = try makeOptimizer(
+      name, interval, [ParameterInfo("w", shape: [2, 40])])
+    var weights = [noise(80, seed: 1)]
+    for t in 1...3 { _ = optimizer.step(&weights, gradients: [noise(80, seed: UInt64(t))]) }
+    func slot(_ part: String) -> [Float] {
+      optimizer.state.filter { $0.slot.contains(part) }.flatMap(\.values)
+    }
+    #expect(slot("decomposition_failures").allSatisfy { $0 == 0 })
+    let factor = ["shampoo": "inv_pre_cond", "soap": "Q."][name] ?? "inv_factor_matrices"
+    let before = slot(factor)
+    // The gradient is finite in float32, its square is not.
+    _ = optimizer.step(&weights, gradients: [noise(80, seed: 9).map { $0 * 1e30 }])
+    #expect(slot("decomposition_failures").contains { $0 > 0 })
+    #expect(slot(factor) == before)
+  }
+
+  @Test("a start before the frequency is refused") func contradiction() {
+    #expect(throws: SettingErrors.self) {
+      try ShampooDistributed([
+        ("precondition_frequency", "5"), ("start_preconditioning_step", "3"),
+      ])
+    }
+    #expect(throws: SettingErrors.self) { try ShampooDistributed([("betas", "1,1")]) }
+  }
+
+  @Test("state of Distributed Shampoo: axes merged and cut") func blocks() {
+    var rule = ShampooDistributed()
+    func factors(_ shape: [Int]) -> [[Int]] {
+      rule.slots(for: ParameterInfo("w", shape: shape))
+        .filter { $0.name.contains(".factor_matrices") }.map { $0.shape![0] }
+        .map { [$0] }
+    }
+    #expect(factors([30, 30]) == [[900]])
+    #expect(factors([64, 3, 7, 7]) == [[64], [147]])
+    #expect(factors([64, 64, 3, 3]) == [[64], [576]])
+    #expect(factors([]) == [[1]])
+    #expect(factors([1, 5, 1]) == [[5]])
+    rule.longestAxis = 4
+    #expect(factors([6, 4]) == [[4], [4], [2], [4]])
+  }
+
+  // MARK: K-FAC
+
+  @Test(
+    "K-FAC follows the formula", arguments: ["linear", "convolution"], KFACLayer.Inversion.allCases)
+  func kfac(_ name: String, _ inversion: KFACLayer.Inversion) throws {
+    let file = try Trajectory.open("kfac")
+    func matrix(_ key: String) throws -> Matrix {
+      let shape = try file.entry("\(name)/\(key)").shape
+      return Matrix(shape[0], shape[1], try file.doubles(of: "\(name)/\(key)"))
+    }
+    let first = try matrix("grad/1")
+    var layer = KFACLayer(inputs: first.columns, outputs: first.rows, inversion: inversion)
+    for t in 1...4 {
+      let (a, g) = (try matrix("a/\(t)"), try matrix("g/\(t)"))
+      if name == "linear" {
+        layer.accumulate(activations: a, gradients: g)
+      } else {
+        layer.accumulate(patches: a, gradients: g, places: 12)
+      }
+      layer.decompose()
+      let gradient = try matrix("grad/\(t)")
+      let given = layer.preconditioned(gradient)
+      for (x, y) in zip(given.elements, try matrix("\(inversion.rawValue)/\(t)").elements) {
+        #expect(abs(x - y) <= 1e-10 * (1 + abs(y)))
+      }
+      let clip = KFACLayer.clipCoefficient([(given, gradient)], learningRate: 0.1)
+      let expected = try file.doubles(of: "\(name)/clip/\(t)")[inversion == .eigen ? 0 : 1]
+      #expect(abs(clip - expected) <= 1e-12)
+    }
+    #expect(layer.failures == 0)
+  }
+
+  @Test("a failed decomposition of K-FAC keeps the last one", arguments: KFACLayer.Inversion.allCases)
+  func kfacFailure(_ inversion: KFACLayer.Inversion) {
+    var layer = KFACLayer(inputs: 2, outputs: 1, inversion: inversion)
+    let gradient = Matrix(1, 2, [1, 2])
+    #expect(layer.preconditioned(gradient) == gradient)
+    layer.decompose()
+    let before = layer.preconditioned(gradient)
+    layer.accumulate(activations: Matrix(1, 2, [.nan, 1]), gradients: Matrix(1, 1, [1]))
+    layer.decompose()
+    #expect(layer.failures == 1 && layer.preconditioned(gradient) == before)
+  }
+
+  @Test("the clip is 1 without a limit, for small steps and for none") func clip() {
+    let g = Matrix(1, 1, [2])
+    #expect(KFACLayer.clipCoefficient([(g, g)], learningRate: 1, clip: nil) == 1)
+    #expect(KFACLayer.clipCoefficient([(g, g)], learningRate: 1, clip: 5) == 1)
+    #expect(KFACLayer.clipCoefficient([(g, g)], learningRate: 1, clip: 1) == 0.5)
+    #expect(KFACLayer.clipCoefficient([], learningRate: 1) == 1)
+  }
+}

@@ -1,0 +1,93 @@
+import Descent
+import DescentTraining
+import Testing
+
+@Suite("Recipes") struct RecipeTests {
+  private static let small = """
+    steps: 3
+    model: {kind: mlp, hidden: [8]}
+    data: {kind: digits}
+    optimizer: {name: sgd, lr: 0.1}
+    """
+
+  @Test("every built-in recipe is read, has a line, and reads back what it writes",
+    arguments: BuiltInRecipes.list.map(\.name))
+  func builtIn(_ name: String) throws {
+    let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(name)))
+    #expect(BuiltInRecipes.list.contains { $0.name == name && $0.summary.count > 20 })
+    #expect(try Recipe(yaml: recipe.yaml).yaml == recipe.yaml)
+  }
+
+  @Test("groups survive writing and reading") func groups() throws {
+    let recipe = try Recipe(
+      yaml: """
+        \(Self.small.replacing("lr: 0.1}", with: "lr: 0.1, groups: [{match: '*.bias', lr: 0.5},"))
+          {name: big, rank: 2+, role: matrix, momentum: 0.9}]}
+        """)
+    let again = try Recipe(yaml: recipe.yaml)
+    let groups = try #require(again.optimizer.groups)
+    #expect(groups.map(\.match.description) == ["name *.bias", "rank 2+, role matrix"])
+    #expect(groups[1].settings.map(\.name) == ["momentum"] && groups[1].name == "big")
+  }
+
+  @Test("--set changes any key; another kind drops the keys of the old one") func overrides() throws {
+    let recipe = try Recipe(
+      yaml: Self.small,
+      overrides: ["optimizer.name=adamw", "optimizer.betas=0.9,0.95", "clip.norm=1", "steps=7"])
+    #expect(type(of: recipe.optimizer.rule).name == "adamw")
+    #expect(recipe.optimizer.rule.learningRate == 1e-3)
+    #expect(recipe.optimizer.rule.resolved.contains { $0 == ("betas", .numbers([0.9, 0.95])) })
+    #expect(recipe.clip.norm == 1 && recipe.run.steps == 7)
+  }
+
+  @Test("a mistake is one plain sentence that names the key", arguments: [
+    (["optimizer.lr=-1"], "optimizer.lr=-1 is out of range: optimizer.lr must be at least 0"),
+    (["optimizer.lrr=1"], "sgd has no setting 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
+    (["optimizer.name=adamx"], "optimizer.name=adamx does not exist; did you mean 'adam'?"),
+    (["optimizr.lr=1"], "there is no section 'optimizr'; did you mean 'optimizer'?"),
+    (["stepz=1"], "recipe has no setting 'stepz'; did you mean 'steps'?"),
+    (["batch=many"], "batch=many cannot be read: batch takes a whole number, at least 1"),
+    (["batch=0"], "batch=0 is out of range: batch must be at least 1"),
+    (["epochs=2"], "give steps or epochs, not both"),
+    (["model.kind=gpt"], "model.kind=gpt cannot learn data.kind=digits"),
+    (["data.kind=csv"], "data: path is missing"),
+    (["schedule.name=cosine", "schedule.warmup=9", "schedule.total=3"],
+      "schedule: warmup=9 is longer than total=3"),
+    (["schedule.warmup=1"], "schedule.name is missing: give one of constant, warmup"),
+    (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
+    (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),
+    (["optimizer.state=int3"], "optimizer.state=int3 does not exist"),
+    (["optimizer.nesterov=true"], "optimizer: nesterov=true needs momentum above 0"),
+    (["lr"], "--set lr must have the form key=value"),
+    (["optimizer.groups=[{rank: x}]"], "optimizer.groups: rank=x must look like 1, 0-1 or 2+"),
+  ])
+  func mistakes(_ assignments: [String], _ sentence: String) {
+    let error = #expect(throws: RecipeError.self) {
+      try Recipe(yaml: Self.small, overrides: assignments)
+    }
+    #expect(error?.problems.first?.hasPrefix(sentence) == true, "\(error?.description ?? "")")
+  }
+
+  @Test("all mistakes of a file are reported at once") func allAtOnce() {
+    let error = #expect(throws: RecipeError.self) {
+      try Recipe(
+        yaml: """
+          steps: -3
+          btach: 2
+          model: {kind: gptt}
+          optimizer: {name: adamw, lr: fast, beta: 1}
+          schedul: {name: cosine}
+          """)
+    }
+    #expect(error?.problems.count == 7, "\(error?.description ?? "")")
+  }
+
+  @Test("what is not YAML, or not a recipe, is said", arguments: [
+    ("steps: [", "the recipe is not valid YAML"), ("- 1", "a recipe must be a list of keys"),
+    ("steps: {a: {b: 1}}", "steps.a must be one value"), ("", "model.kind is missing"),
+  ])
+  func notARecipe(_ yaml: String, _ part: String) {
+    let error = #expect(throws: RecipeError.self) { try Recipe(yaml: yaml) }
+    #expect("\(error!)".contains(part), "\(error!)")
+  }
+}

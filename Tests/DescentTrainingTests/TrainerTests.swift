@@ -1,0 +1,157 @@
+import Descent
+import DescentCompute
+import DescentTraining
+import Foundation
+import Testing
+
+/// Watches nothing; stops after a number of steps.
+private final class Watcher: TrainingObserver {
+  var losses: [Double] = []
+  var facts: RunFacts?
+  let limit: Int
+  init(stopAfter limit: Int = .max) { self.limit = limit }
+  func started(_ facts: RunFacts) { self.facts = facts }
+  func stepped(_ step: TrainingStep) { losses.append(step.loss) }
+  func evaluated(_ evaluation: Evaluation, after step: Int) {}
+  var wantsToStop: Bool { losses.count >= limit }
+}
+
+/// A folder that goes when the test ends.
+private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
+  let url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+  try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: url) }
+  return try body(url.path)
+}
+
+// One after another: the number of threads is shared by all.
+@Suite("Training", .serialized) struct TrainerTests {
+  private func train(
+    _ recipe: String, _ changes: [String], in folder: String, stopAfter limit: Int = .max
+  ) throws -> (result: TrainingResult, watcher: Watcher, run: RunDirectory) {
+    let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(recipe)), overrides: changes)
+    let run = try RunDirectory(new: folder, name: "test")
+    let watcher = Watcher(stopAfter: limit)
+    return (try Trainer(recipe).run(in: run, observer: watcher), watcher, run)
+  }
+
+  private let tinyGPT = [
+    "steps=6", "model.layers=2", "model.heads=2", "model.width=32", "model.context=16",
+    "schedule.warmup=2", "evaluate.every=3", "evaluate.batches=2", "checkpoint.every=2",
+  ]
+
+  @Test("the digits are learned") func learns() throws {
+    try withFolder { folder in
+      let (result, _, _) = try train("digits-mlp", ["epochs=10"], in: folder + "/run")
+      #expect(try #require(result.evaluation?.accuracy) > 0.95)
+    }
+  }
+
+  @Test("the run directory holds what the contract says") func runDirectory() throws {
+    try withFolder { folder in
+      let (result, watcher, run) = try train(
+        "gpt", tinyGPT + ["checkpoint.keep=2"], in: folder + "/run")
+      #expect(result.steps == 6 && !result.interrupted)
+      let recipe = try Recipe(yaml: String(contentsOf: run.recipe, encoding: .utf8))
+      #expect(recipe.run.steps == 6)
+      let lines = try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
+        .map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
+      let steps = lines.filter { $0["loss"] != nil }
+      #expect(steps.count == 6)
+      for key in ["step", "loss", "lr", "grad_norm", "clipped", "applied", "seconds"] {
+        #expect(steps.allSatisfy { $0[key] != nil }, "\(key)")
+      }
+      #expect(steps.map { $0["loss"] as? Double } == watcher.losses)
+      #expect(lines.filter { $0["val_loss"] != nil }.map { $0["step"] as? Int } == [3, 6])
+      #expect(
+        run.checkpointFiles.map(\.lastPathComponent)
+          == ["step-00000004.safetensors", "step-00000006.safetensors"])
+      let text = try LanguageModel(run).sample(tokens: 20, temperature: 1, seed: 3)
+      #expect(text.count == 20)
+      #expect(try LanguageModel(run).sample(tokens: 20, temperature: 1, seed: 3) == text)
+    }
+  }
+
+  @Test("the first steps have the same bits for 1, 2 and 4 threads",
+    arguments: [("gpt", ["model.layers=2", "steps=3", "schedule.warmup=1", "evaluate.batches=1"]),
+      ("digits-cnn", ["epochs=none", "steps=3", "schedule.warmup=1"])])
+  func threads(_ recipe: String, _ changes: [String]) throws {
+    let before = ThreadPool.shared.threads
+    defer { ThreadPool.shared.setThreads(before) }
+    try withFolder { folder in
+      let weights = try [1, 2, 4].map { threads in
+        let (result, _, _) = try train(
+          recipe, changes + ["threads=\(threads)"], in: "\(folder)/\(threads)")
+        return try Data(contentsOf: URL(fileURLWithPath: result.checkpoint))
+      }
+      #expect(weights[0] == weights[1] && weights[0] == weights[2])
+    }
+  }
+
+  @Test("accumulating micro-batches gives the gradient of one large batch") func accumulation()
+    throws
+  {
+    try withFolder { folder in
+      // Of 1,437 training digits, an epoch in batches of 479: the same examples either way.
+      let common = ["epochs=none", "steps=1", "model.hidden=16", "schedule.name=constant"]
+      let whole = try train("digits-mlp", common + ["batch=1437"], in: folder + "/a").watcher
+      let parts = try train(
+        "digits-mlp", common + ["batch=479", "accumulate=3"], in: folder + "/b").watcher
+      #expect(abs(whole.losses[0] - parts.losses[0]) < 1e-6)
+    }
+  }
+
+  @Test("an interrupted run leaves its weights") func interrupted() throws {
+    try withFolder { folder in
+      let (result, _, run) = try train("gpt", tinyGPT, in: folder + "/run", stopAfter: 3)
+      #expect(result.interrupted && result.steps == 3)
+      #expect(run.checkpointFiles.last?.lastPathComponent == "step-00000003.safetensors")
+    }
+  }
+
+  @Test("an overflowing run stops, names the cause, and keeps the last good weights")
+  func overflow() throws {
+    try withFolder { folder in
+      let changes = ["optimizer.name=sgd", "optimizer.lr=1e30", "schedule.name=constant"]
+      let error = #expect(throws: RunError.self) {
+        try train("gpt", tinyGPT + changes + ["clip.norm=none"], in: folder + "/run")
+      }
+      guard case .nonFinite(let step, let cause, let checkpoint) = try #require(error) else {
+        Issue.record("\(error!)")
+        return
+      }
+      #expect(step >= 2 && cause.contains("the loss is") || cause.contains("the gradient of"))
+      let weights = try Data(contentsOf: URL(fileURLWithPath: checkpoint))
+      #expect(weights.count > 10_000)
+      // What is on disk can be used.
+      let text = try LanguageModel(RunDirectory(existing: folder + "/run"))
+        .sample(tokens: 5, temperature: 0)
+      #expect(text.count == 5)
+    }
+  }
+
+  @Test("bad data and models are refused before training", arguments: [
+    ("gpt", ["data.path=/no/such/file"], "no file"),
+    ("gpt", ["model.context=100000000"], "context"),
+    ("gpt", ["model.heads=3"], "heads=3 does not divide width=128"),
+    ("digits-cnn", ["model.channels=8,8,8,8,8"], "too small"),
+    ("digits-mlp", ["optimizer.groups=[{match: typo, lr: 1}]"], "matches no parameter"),
+    ("digits-mlp", ["optimizer.groups=[{rank: 1, lr: -1}]"], "lr=-1 is out of range"),
+    ("digits-cnn", ["schedule.warmup=1000000"], "warmup=1000000 is longer than total"),
+  ])
+  func refused(_ recipe: String, _ changes: [String], _ part: String) throws {
+    let error = #expect(throws: (any Error).self) {
+      let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(recipe)), overrides: changes)
+      _ = try Trainer(recipe)
+    }
+    #expect("\(error!)".contains(part), "\(error!)")
+  }
+
+  @Test("a folder that holds something is not overwritten") func occupied() throws {
+    try withFolder { folder in
+      try "mine".write(toFile: folder + "/note", atomically: true, encoding: .utf8)
+      #expect(throws: RunError.occupied(folder)) { try RunDirectory(new: folder, name: "x") }
+      #expect(throws: RunError.notARun(folder)) { try RunDirectory(existing: folder) }
+    }
+  }
+}
