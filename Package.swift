@@ -61,10 +61,12 @@ let package = Package(
     .testTarget(
       name: "SafetensorsTests", dependencies: ["Safetensors"], swiftSettings: settings),
     .testTarget(
-      name: "DescentNNTests", dependencies: ["Descent", "DescentNN", "DescentCompute", "Safetensors"],
+      name: "DescentNNTests",
+      dependencies: ["Descent", "DescentNN", "DescentCompute", "Safetensors"],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
-      name: "DescentTrainingTests", dependencies: ["DescentTraining", "DescentCompute"], swiftSettings: settings),
+      name: "DescentTrainingTests", dependencies: ["DescentTraining", "DescentCompute"],
+      swiftSettings: settings),
     .testTarget(
       name: "DescentCommandTests", dependencies: ["DescentCommand"], swiftSettings: settings),
   ]

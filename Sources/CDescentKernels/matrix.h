@@ -88,6 +88,17 @@ INLINE void copy_row(float *dst, const float *src, long n) {
   for (; i < n; i++) dst[i] = src[i];
 }
 
+// The first n ≤ ROWS elements: whole panels by copies of known size.
+INLINE void copy_part(float *dst, const float *src, long n) {
+  if (n == ROWS) {
+    memcpy(dst, src, ROWS * sizeof(float));
+  } else if (ROWS < W) {
+    store_part(dst, load_part(src, n, 0), n);
+  } else {
+    for (long i = 0; i < n; i++) dst[i] = src[i];
+  }
+}
+
 // A block of `rows` × `vectors`·W of C. Element (i, p) of A is a[i·row_stride + p·step].
 INLINE void block(
     const int rows, const int vectors, long row_stride, long step, long depth, const float *a,
@@ -208,12 +219,7 @@ static void k_product(
             const long h = rows - i < ROWS ? rows - i : ROWS;
             const float *from = a + p0 * lda + i0 + i;
             float *to = pack.a + i * depth;
-            if (h == ROWS)  // a copy of known size
-              for (long p = 0; p < depth; p++)
-                memcpy(to + p * ROWS, from + p * lda, ROWS * sizeof(float));
-            else
-              for (long p = 0; p < depth; p++)
-                for (long r = 0; r < h; r++) to[p * ROWS + r] = from[p * lda + r];
+            for (long p = 0; p < depth; p++) copy_part(to + p * ROWS, from + p * lda, h);
           }
         } else {
           for (long i = 0; i < rows; i++)

@@ -7,5 +7,7 @@ struct DescentCommand: ParsableCommand {
     commandName: "descent",
     abstract: "Train models, and see what their optimizers do.",
     version: "0.1.0",
-    subcommands: [Train.self, Sample.self, Recipes.self, Doctor.self])
+    subcommands: [
+      Train.self, Sample.self, Recipes.self, Optimizers.self, ReplayCommand.self, Doctor.self,
+    ])
 }

@@ -6,16 +6,16 @@ public enum Machine {
   /// The processor's name.
   public static var processor: String {
     #if canImport(Darwin)
-      var size = 0
-      unsafe sysctlbyname("machdep.cpu.brand_string", nil, &size, nil, 0)
-      var name = [CChar](repeating: 0, count: max(size, 1))
-      unsafe sysctlbyname("machdep.cpu.brand_string", &name, &size, nil, 0)
-      return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    var size = 0
+    unsafe sysctlbyname("machdep.cpu.brand_string", nil, &size, nil, 0)
+    var name = [CChar](repeating: 0, count: max(size, 1))
+    unsafe sysctlbyname("machdep.cpu.brand_string", &name, &size, nil, 0)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     #else
-      let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-      let line = lines.split(separator: "\n").first { $0.hasPrefix("model name") }
-      let name = line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
-      return name ?? "unknown"
+    let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let line = lines.split(separator: "\n").first { $0.hasPrefix("model name") }
+    let name = line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+    return name ?? "unknown"
     #endif
   }
 
@@ -34,8 +34,8 @@ public enum Machine {
       return unsafe "none: \(String(cString: descent_blas_problem())); built-in products"
     }
     return unsafe """
-      \(String(cString: descent_blas_name())) (\(String(cString: descent_blas_path())))
-      """
+    \(String(cString: descent_blas_name())) (\(String(cString: descent_blas_path())))
+    """
   }
 
   /// Why the library that DESCENT_BLAS names is not in use; nil when all is well.

@@ -81,15 +81,30 @@ struct Tile {
       (rows, columns) = (max(m, 1), max(n, 1))
       return
     }
-    columns = Self.part(of: n, atMost: 256, multipleOf: 32)
-    rows = Self.part(of: m, atMost: 168, multipleOf: 14)
+    // Tall tiles: to pack B, which may need a transposition, costs more than to copy A. Packing a
+    // tile of this size takes a few percent of its time.
+    var rows = Self.part(of: m, atMost: 192)
+    var columns = Self.part(of: n, atMost: 128)
+    // Enough tiles to share, while they stay large enough to be worth packing.
+    while (m + rows - 1) / rows * ((n + columns - 1) / columns) < 8 {
+      if min(n, columns) > 96 {
+        columns = Self.part(of: n, atMost: columns - 1)
+      } else if min(m, rows) > 96 {
+        rows = Self.part(of: m, atMost: rows - 1)
+      } else {
+        break
+      }
+    }
+    (self.rows, self.columns) = (rows, columns)
   }
 
-  /// The size of the equal parts of `length`, each at most `limit` long.
-  private static func part(of length: Int, atMost limit: Int, multipleOf unit: Int) -> Int {
+  /// The size of the equal parts of `length`, each at most `limit` ≥ 32 long; a multiple of 32,
+  /// which every vector width divides.
+  private static func part(of length: Int, atMost limit: Int) -> Int {
+    let limit = limit / 32 * 32
     let parts = (length + limit - 1) / limit
     let size = (length + parts - 1) / parts
-    return (size + unit - 1) / unit * unit
+    return (size + 31) / 32 * 32
   }
 }
 

@@ -58,7 +58,8 @@ public struct RandomStream: RandomNumberGenerator, Sendable, Equatable, Codable 
   /// Fills `x` with numbers in [0, 1).
   package mutating func fillUniform(_ x: inout MutableSpan<Float>) {
     fill(&x) { words in
-      SIMD4(Self.uniform(words.x), Self.uniform(words.y), Self.uniform(words.z),
+      SIMD4(
+        Self.uniform(words.x), Self.uniform(words.y), Self.uniform(words.z),
         Self.uniform(words.w))
     }
   }

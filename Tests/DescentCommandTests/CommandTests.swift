@@ -45,7 +45,8 @@ private func descent(
   @Test("a run is trained, numbered, and sampled") func trainsAndSamples() throws {
     let text = try write(String(repeating: "to be or not to be, ", count: 200), "text.txt")
     let small = [
-      "train", "gpt", "--set", "data.path=\(text)", "--set", "steps=20", "--set", "schedule.warmup=2", "--set",
+      "train", "gpt", "--set", "data.path=\(text)", "--set", "steps=20", "--set",
+      "schedule.warmup=2", "--set",
       "model.width=32", "--set", "model.layers=1", "--set", "evaluate.batches=1",
     ]
     for number in 1...2 {
@@ -63,22 +64,30 @@ private func descent(
     #expect(unseen.status == 65 && unseen.error.contains("ß"))
   }
 
-  @Test("exit codes and sentences of bad input", arguments: [
-    (["train", "gpt", "--set", "optimizer.lrr=1"], 64, "did you mean 'optimizer.lr'?"),
-    (["train", "gpt", "--set", "optimizer.lr=-1"], 64, "optimizer.lr=-1 is out of range"),
-    (["train", "gpt", "--set", "data.path=none.txt"], 66, "none.txt"),
-    (["train", "gtp"], 66, "those are digits-cnn, digits-mlp, gpt"),
-    (["train", "gpt", "--sett", "a=b"], 64, "--sett"),
-    (["train", "gpt", "--set", "data.path=empty.txt"], 65, "empty"),
-    (["train", "gpt", "--set", "data.path=short.txt"], 65, "context"),
-    (["train", "digits-mlp", "--set", "data.kind=csv", "--set", "data.path=ragged.csv"], 65,
-      "ragged.csv"),
-    (["train", "digits-mlp", "--set", "data.kind=idx", "--set", "data.images=cut.idx", "--set",
-      "data.labels=cut.idx"], 65, "cut.idx"),
-    (["sample", "nowhere"], 66, "nowhere is not a run"),
-    (["recipes", "gtp"], 64, "did you mean 'gpt'?"),
-    (["fly"], 64, "fly"),
-  ] as [([String], Int32, String)])
+  @Test(
+    "exit codes and sentences of bad input",
+    arguments: [
+      (["train", "gpt", "--set", "optimizer.lrr=1"], 64, "did you mean 'optimizer.lr'?"),
+      (["train", "gpt", "--set", "optimizer.lr=-1"], 64, "optimizer.lr=-1 is out of range"),
+      (["train", "gpt", "--set", "data.path=none.txt"], 66, "none.txt"),
+      (["train", "gtp"], 66, "those are digits-cnn, digits-mlp, gpt"),
+      (["train", "gpt", "--sett", "a=b"], 64, "--sett"),
+      (["train", "gpt", "--set", "data.path=empty.txt"], 65, "empty"),
+      (["train", "gpt", "--set", "data.path=short.txt"], 65, "context"),
+      (
+        ["train", "digits-mlp", "--set", "data.kind=csv", "--set", "data.path=ragged.csv"], 65,
+        "ragged.csv"
+      ),
+      (
+        [
+          "train", "digits-mlp", "--set", "data.kind=idx", "--set", "data.images=cut.idx", "--set",
+          "data.labels=cut.idx",
+        ], 65, "cut.idx"
+      ),
+      (["sample", "nowhere"], 66, "nowhere is not a run"),
+      (["recipes", "gtp"], 64, "did you mean 'gpt'?"),
+      (["fly"], 64, "fly"),
+    ] as [([String], Int32, String)])
   func badInput(_ arguments: [String], _ status: Int32, _ part: String) throws {
     _ = try write("", "empty.txt")
     _ = try write("too short", "short.txt")
@@ -109,7 +118,8 @@ private func descent(
       ], in: folder
     ) {
       // Three steps are on disk.
-      let log = try? String(contentsOf: folder.appendingPathComponent("run/metrics.jsonl"), encoding: .utf8)
+      let log = try? String(
+        contentsOf: folder.appendingPathComponent("run/metrics.jsonl"), encoding: .utf8)
       return (log?.split(separator: "\n").count ?? 0) >= 3
     }
     #expect(result.status == 130, "\(result.error)")

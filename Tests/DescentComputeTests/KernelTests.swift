@@ -3,9 +3,10 @@ import Foundation
 import Testing
 
 typealias Map = @Sendable (Int, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
-typealias Map2 = @Sendable (
-  Int, UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>
-) -> Void
+typealias Map2 =
+  @Sendable (
+    Int, UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>
+  ) -> Void
 
 /// Φ(x)
 @Sendable private func normal(_ x: Double) -> Double { 0.5 * erfc(-x * 0.5.squareRoot()) }

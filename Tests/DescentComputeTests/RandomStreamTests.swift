@@ -4,7 +4,10 @@ import Testing
 @Suite struct RandomStreamTests {
   /// Counter, key and result of Philox 4x32-10, from the known answers published with Random123.
   static let known: [(SIMD4<UInt32>, SIMD2<UInt32>, SIMD4<UInt32>)] = [
-    (SIMD4(repeating: 0), SIMD2(repeating: 0), SIMD4(0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8)),
+    (
+      SIMD4(repeating: 0), SIMD2(repeating: 0),
+      SIMD4(0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8)
+    ),
     (
       SIMD4(repeating: .max), SIMD2(repeating: .max),
       SIMD4(0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd)

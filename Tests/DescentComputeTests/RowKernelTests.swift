@@ -162,7 +162,8 @@ import Testing
       let gain = exact { r, i in Double(dy[i]) * Double(x[i] - means[r]) * Double(scales[r]) }
       #expect(close(dgain, gain, 1e-5) && only == dgain, "\(name)")
       #expect(close(dbias, exact { _, i in Double(dy[i]) }, 1e-5), "\(name)")
-      #expect(close(rms, exact { r, i in Double(dy[i] * x[i]) * Double(scales[r]) }, 1e-5), "\(name)")
+      #expect(
+        close(rms, exact { r, i in Double(dy[i] * x[i]) * Double(scales[r]) }, 1e-5), "\(name)")
     }
   }
 

@@ -110,7 +110,8 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
       _ = adamW.step(&same, gradients: [gradient])
     }
     #expect((weights == same) == !orthogonalizes)
-    #expect(muon.state.map(\.slot) == (orthogonalizes ? ["momentum_buffer"] : ["exp_avg", "exp_avg_sq"]))
+    let slots = orthogonalizes ? ["momentum_buffer"] : ["exp_avg", "exp_avg_sq"]
+    #expect(muon.state.map(\.slot) == slots)
   }
 
   @Test("the part of AdamW sees all elements of a large embedding") func largeEmbedding() throws {
@@ -162,8 +163,8 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
   {
     let (name, settings) = Self.rules[index]
     let parameters = [
-      ParameterInfo("a", shape: [150, 70]), ParameterInfo("b", shape: [90]),
-      ParameterInfo("c", shape: [20, 6, 3, 3]),
+      ParameterInfo("a", shape: [96, 70]), ParameterInfo("b", shape: [50]),
+      ParameterInfo("c", shape: [8, 5, 3, 3]),
     ]
     let threads = Machine.threads
     defer { Machine.setThreads(threads) }
@@ -214,18 +215,17 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
 
   @Test("state of Distributed Shampoo: axes merged and cut") func blocks() {
     var rule = ShampooDistributed()
-    func factors(_ shape: [Int]) -> [[Int]] {
+    func factors(_ shape: [Int]) -> [Int] {
       rule.slots(for: ParameterInfo("w", shape: shape))
         .filter { $0.name.contains(".factor_matrices") }.map { $0.shape![0] }
-        .map { [$0] }
     }
-    #expect(factors([30, 30]) == [[900]])
-    #expect(factors([64, 3, 7, 7]) == [[64], [147]])
-    #expect(factors([64, 64, 3, 3]) == [[64], [576]])
-    #expect(factors([]) == [[1]])
-    #expect(factors([1, 5, 1]) == [[5]])
+    #expect(factors([30, 30]) == [900])
+    #expect(factors([64, 3, 7, 7]) == [64, 147])
+    #expect(factors([64, 64, 3, 3]) == [64, 576])
+    #expect(factors([]) == [1])
+    #expect(factors([1, 5, 1]) == [5])
     rule.longestAxis = 4
-    #expect(factors([6, 4]) == [[4], [4], [2], [4]])
+    #expect(factors([6, 4]) == [4, 4, 2, 4])
   }
 
   // MARK: K-FAC
@@ -260,7 +260,9 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     #expect(layer.failures == 0)
   }
 
-  @Test("a failed decomposition of K-FAC keeps the last one", arguments: KFACLayer.Inversion.allCases)
+  @Test(
+    "a failed decomposition of K-FAC keeps the last one",
+    arguments: KFACLayer.Inversion.allCases)
   func kfacFailure(_ inversion: KFACLayer.Inversion) {
     var layer = KFACLayer(inputs: 2, outputs: 1, inversion: inversion)
     let gradient = Matrix(1, 2, [1, 2])

@@ -76,7 +76,8 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   // MARK: Clipping
 
-  @Test("clipping scales by max/(norm + 1e-6) over all parameters, as PyTorch") func clips() throws {
+  @Test("clipping scales by max/(norm + 1e-6) over all parameters, as PyTorch") func clips() throws
+  {
     let optimizer = try Optimizer<Double>(SGD(learningRate: 1), parameters: two, clipNorm: 1)
     var weights: [[Double]] = [[0, 0, 0], [0, 0]]
     let report = optimizer.step(&weights, gradients: [[3, 0, 0], [0, 4]])
@@ -150,12 +151,14 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   // MARK: Bad input
 
-  @Test("contradictions and out-of-range values are refused by name", arguments: [
-    (SGD(learningRate: 0.1, nesterov: true), "nesterov"),
-    (SGD(learningRate: -1), "lr=-1"),
-    (SGD(learningRate: .nan), "lr="),
-    (SGD(learningRate: 0.1, momentum: 1), "momentum=1"),
-  ])
+  @Test(
+    "contradictions and out-of-range values are refused by name",
+    arguments: [
+      (SGD(learningRate: 0.1, nesterov: true), "nesterov"),
+      (SGD(learningRate: -1), "lr=-1"),
+      (SGD(learningRate: .nan), "lr="),
+      (SGD(learningRate: 0.1, momentum: 1), "momentum=1"),
+    ])
   func badRule(_ rule: SGD, _ part: String) {
     let error = #expect(throws: OptimizerError.self) {
       try Optimizer<Float>(rule, parameters: two)
@@ -183,7 +186,8 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
   ]
 
   @Test("vectors have no decay by default") func customary() throws {
-    let optimizer = try Optimizer<Float>(AdamW(learningRate: 0.1, weightDecay: 0.5), parameters: parameters)
+    let optimizer = try Optimizer<Float>(
+      AdamW(learningRate: 0.1, weightDecay: 0.5), parameters: parameters)
     #expect(optimizer.groups.map(\.name) == ["no_decay", "default"])
     #expect(optimizer.groupOf == [1, 0, 1])
     var weights: [[Float]] = [[1, 1, 1, 1], [1, 1], [1, 1, 1, 1, 1, 1]]
@@ -226,11 +230,13 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
     }
   }
 
-  @Test("patterns", arguments: [
-    ("*", "anything", true), ("*.bias", "h.0.bias", true), ("*.bias", "h.0.bias.x", false),
-    ("h.?.bias", "h.3.bias", true), ("h.?.bias", "h.12.bias", false), ("", "x", false),
-    ("h.*.w*", "h.0.attn.weight", true),
-  ])
+  @Test(
+    "patterns",
+    arguments: [
+      ("*", "anything", true), ("*.bias", "h.0.bias", true), ("*.bias", "h.0.bias.x", false),
+      ("h.?.bias", "h.3.bias", true), ("h.?.bias", "h.12.bias", false), ("", "x", false),
+      ("h.*.w*", "h.0.attn.weight", true),
+    ])
   func patterns(_ pattern: String, _ name: String, _ matches: Bool) {
     let match = ParameterMatch(names: [pattern])
     #expect(match.matches(ParameterInfo(name, shape: [])) == matches)

@@ -51,12 +51,14 @@ import Testing
     #expect(open.total == 100 && closed.total == 7)
   }
 
-  @Test("a schedule that cannot be is refused", arguments: [
-    ([("warmup", "20"), ("total", "10")], "warmup=20 is longer than total=10"),
-    ([("floor", "1"), ("floor_ratio", "0.1")], "give floor or floor_ratio, not both"),
-    ([("total", "0")], "total=0 is out of range: total must be at least 1"),
-    ([("warmup", "-1")], "warmup=-1 is out of range: warmup must be at least 0"),
-  ])
+  @Test(
+    "a schedule that cannot be is refused",
+    arguments: [
+      ([("warmup", "20"), ("total", "10")], "warmup=20 is longer than total=10"),
+      ([("floor", "1"), ("floor_ratio", "0.1")], "give floor or floor_ratio, not both"),
+      ([("total", "0")], "total=0 is out of range: total must be at least 1"),
+      ([("warmup", "-1")], "warmup=-1 is out of range: warmup must be at least 0"),
+    ])
   func refused(_ settings: [(String, String)], _ part: String) {
     let error = #expect(throws: SettingErrors.self) {
       try Cosine(settings.map { (name: $0.0, text: $0.1) })

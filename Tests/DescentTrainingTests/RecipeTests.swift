@@ -10,7 +10,8 @@ import Testing
     optimizer: {name: sgd, lr: 0.1}
     """
 
-  @Test("every built-in recipe is read, has a line, and reads back what it writes",
+  @Test(
+    "every built-in recipe is read, has a line, and reads back what it writes",
     arguments: BuiltInRecipes.list.map(\.name))
   func builtIn(_ name: String) throws {
     let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(name)))
@@ -30,7 +31,8 @@ import Testing
     #expect(groups[1].settings.map(\.name) == ["momentum"] && groups[1].name == "big")
   }
 
-  @Test("--set changes any key; another kind drops the keys of the old one") func overrides() throws {
+  @Test("--set changes any key; another kind drops the keys of the old one") func overrides() throws
+  {
     let recipe = try Recipe(
       yaml: Self.small,
       overrides: ["optimizer.name=adamw", "optimizer.betas=0.9,0.95", "clip.norm=1", "steps=7"])
@@ -40,27 +42,31 @@ import Testing
     #expect(recipe.clip.norm == 1 && recipe.run.steps == 7)
   }
 
-  @Test("a mistake is one plain sentence that names the key", arguments: [
-    (["optimizer.lr=-1"], "optimizer.lr=-1 is out of range: optimizer.lr must be at least 0"),
-    (["optimizer.lrr=1"], "sgd has no setting 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
-    (["optimizer.name=adamx"], "optimizer.name=adamx does not exist; did you mean 'adam'?"),
-    (["optimizr.lr=1"], "there is no section 'optimizr'; did you mean 'optimizer'?"),
-    (["stepz=1"], "recipe has no setting 'stepz'; did you mean 'steps'?"),
-    (["batch=many"], "batch=many cannot be read: batch takes a whole number, at least 1"),
-    (["batch=0"], "batch=0 is out of range: batch must be at least 1"),
-    (["epochs=2"], "give steps or epochs, not both"),
-    (["model.kind=gpt"], "model.kind=gpt cannot learn data.kind=digits"),
-    (["data.kind=csv"], "data: path is missing"),
-    (["schedule.name=cosine", "schedule.warmup=9", "schedule.total=3"],
-      "schedule: warmup=9 is longer than total=3"),
-    (["schedule.warmup=1"], "schedule.name is missing: give one of constant, warmup"),
-    (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
-    (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),
-    (["optimizer.state=int3"], "optimizer.state=int3 does not exist"),
-    (["optimizer.nesterov=true"], "optimizer: nesterov=true needs momentum above 0"),
-    (["lr"], "--set lr must have the form key=value"),
-    (["optimizer.groups=[{rank: x}]"], "optimizer.groups: rank=x must look like 1, 0-1 or 2+"),
-  ])
+  @Test(
+    "a mistake is one plain sentence that names the key",
+    arguments: [
+      (["optimizer.lr=-1"], "optimizer.lr=-1 is out of range: optimizer.lr must be at least 0"),
+      (["optimizer.lrr=1"], "sgd has no setting 'optimizer.lrr'; did you mean 'optimizer.lr'?"),
+      (["optimizer.name=adamx"], "optimizer.name=adamx does not exist; did you mean 'adam'?"),
+      (["optimizr.lr=1"], "there is no section 'optimizr'; did you mean 'optimizer'?"),
+      (["stepz=1"], "recipe has no setting 'stepz'; did you mean 'steps'?"),
+      (["batch=many"], "batch=many cannot be read: batch takes a whole number, at least 1"),
+      (["batch=0"], "batch=0 is out of range: batch must be at least 1"),
+      (["epochs=2"], "give steps or epochs, not both"),
+      (["model.kind=gpt"], "model.kind=gpt cannot learn data.kind=digits"),
+      (["data.kind=csv"], "data: path is missing"),
+      (
+        ["schedule.name=cosine", "schedule.warmup=9", "schedule.total=3"],
+        "schedule: warmup=9 is longer than total=3"
+      ),
+      (["schedule.warmup=1"], "schedule.name is missing: give one of constant, warmup"),
+      (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
+      (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),
+      (["optimizer.state=int3"], "optimizer.state=int3 does not exist"),
+      (["optimizer.nesterov=true"], "optimizer: nesterov=true needs momentum above 0"),
+      (["lr"], "--set lr must have the form key=value"),
+      (["optimizer.groups=[{rank: x}]"], "optimizer.groups: rank=x must look like 1, 0-1 or 2+"),
+    ])
   func mistakes(_ assignments: [String], _ sentence: String) {
     let error = #expect(throws: RecipeError.self) {
       try Recipe(yaml: Self.small, overrides: assignments)
@@ -82,10 +88,12 @@ import Testing
     #expect(error?.problems.count == 7, "\(error?.description ?? "")")
   }
 
-  @Test("what is not YAML, or not a recipe, is said", arguments: [
-    ("steps: [", "the recipe is not valid YAML"), ("- 1", "a recipe must be a list of keys"),
-    ("steps: {a: {b: 1}}", "steps.a must be one value"), ("", "model.kind is missing"),
-  ])
+  @Test(
+    "what is not YAML, or not a recipe, is said",
+    arguments: [
+      ("steps: [", "the recipe is not valid YAML"), ("- 1", "a recipe must be a list of keys"),
+      ("steps: {a: {b: 1}}", "steps.a must be one value"), ("", "model.kind is missing"),
+    ])
   func notARecipe(_ yaml: String, _ part: String) {
     let error = #expect(throws: RecipeError.self) { try Recipe(yaml: yaml) }
     #expect("\(error!)".contains(part), "\(error!)")

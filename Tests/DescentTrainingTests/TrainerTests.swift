@@ -72,9 +72,12 @@ private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     }
   }
 
-  @Test("the first steps have the same bits for 1, 2 and 4 threads",
-    arguments: [("gpt", ["model.layers=2", "steps=3", "schedule.warmup=1", "evaluate.batches=1"]),
-      ("digits-cnn", ["epochs=none", "steps=3", "schedule.warmup=1"])])
+  @Test(
+    "the first steps have the same bits for 1, 2 and 4 threads",
+    arguments: [
+      ("gpt", ["model.layers=2", "steps=3", "schedule.warmup=1", "evaluate.batches=1"]),
+      ("digits-cnn", ["epochs=none", "steps=3", "schedule.warmup=1"]),
+    ])
   func threads(_ recipe: String, _ changes: [String]) throws {
     let before = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(before) }
@@ -96,7 +99,8 @@ private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
       let common = ["epochs=none", "steps=1", "model.hidden=16", "schedule.name=constant"]
       let whole = try train("digits-mlp", common + ["batch=1437"], in: folder + "/a").watcher
       let parts = try train(
-        "digits-mlp", common + ["batch=479", "accumulate=3"], in: folder + "/b").watcher
+        "digits-mlp", common + ["batch=479", "accumulate=3"], in: folder + "/b"
+      ).watcher
       #expect(abs(whole.losses[0] - parts.losses[0]) < 1e-6)
     }
   }
@@ -130,15 +134,17 @@ private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     }
   }
 
-  @Test("bad data and models are refused before training", arguments: [
-    ("gpt", ["data.path=/no/such/file"], "no file"),
-    ("gpt", ["model.context=100000000"], "context"),
-    ("gpt", ["model.heads=3"], "heads=3 does not divide width=128"),
-    ("digits-cnn", ["model.channels=8,8,8,8,8"], "too small"),
-    ("digits-mlp", ["optimizer.groups=[{match: typo, lr: 1}]"], "matches no parameter"),
-    ("digits-mlp", ["optimizer.groups=[{rank: 1, lr: -1}]"], "lr=-1 is out of range"),
-    ("digits-cnn", ["schedule.warmup=1000000"], "warmup=1000000 is longer than total"),
-  ])
+  @Test(
+    "bad data and models are refused before training",
+    arguments: [
+      ("gpt", ["data.path=/no/such/file"], "no file"),
+      ("gpt", ["model.context=100000000"], "context"),
+      ("gpt", ["model.heads=3"], "heads=3 does not divide width=128"),
+      ("digits-cnn", ["model.channels=8,8,8,8,8"], "too small"),
+      ("digits-mlp", ["optimizer.groups=[{match: typo, lr: 1}]"], "matches no parameter"),
+      ("digits-mlp", ["optimizer.groups=[{rank: 1, lr: -1}]"], "lr=-1 is out of range"),
+      ("digits-cnn", ["schedule.warmup=1000000"], "warmup=1000000 is longer than total"),
+    ])
   func refused(_ recipe: String, _ changes: [String], _ part: String) throws {
     let error = #expect(throws: (any Error).self) {
       let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(recipe)), overrides: changes)

@@ -249,6 +249,8 @@ public final class ClosureOptimizer<S: Scalar> {
     let loss: Double
     do { loss = try evaluate() } catch {
       unsafe store(x, memory)
+      // Without a pair the next step begins anew, with the first step's caution.
+      if pairs.isEmpty { iterations = 0 }
       throw error
     }
     let sign: Double = rule.maximize ? -1 : 1

@@ -188,8 +188,8 @@ public final class Optimizer<S: Scalar> {
     }
     unsafe runner.evaluationWeights(memory.baseAddress!)
     defer {
-      for unsafe (values, memory) in unsafe zip(stored, memory) {
-        for i in values.indices { unsafe memory.weights[i] = values[i] }
+      for (index, values) in stored.enumerated() {
+        for i in values.indices { unsafe memory[index].weights[i] = values[i] }
       }
     }
     return try body()

@@ -21,7 +21,8 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .unknownRule(let name, let nearest, let valid):
-      let hint = nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
+      let hint =
+        nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
       return "there is no optimizer '\(name)'; \(hint)"
     case .duplicateParameter(let name):
       return "two parameters are called '\(name)'; names must be unique"
@@ -30,7 +31,8 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
     case .emptyGroup(let name, let match):
       return "parameter group '\(name)' (\(match)) matches no parameter that an earlier group left"
     case .notSchedulable(let setting, let rule, let valid):
-      return "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
+      return
+        "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
     case .scheduleOfNone(let setting, let rule):
       return "'\(setting)' of \(rule) is none, so no schedule can drive it: give it a value first"
     case .takesNoCurvature(let rule):

@@ -54,7 +54,8 @@ public struct ParameterMatch: Sendable, CustomStringConvertible {
     if !names.isEmpty { parts.append("name \(names.joined(separator: " or "))") }
     if let ranks {
       let (low, high) = (ranks.lowerBound, ranks.upperBound)
-      parts.append(high == .max ? "rank \(low)+" : low == high ? "rank \(low)" : "rank \(low)-\(high)")
+      parts.append(
+        high == .max ? "rank \(low)+" : low == high ? "rank \(low)" : "rank \(low)-\(high)")
     }
     if !roles.isEmpty { parts.append("role \(roles.map(\.rawValue).joined(separator: " or "))") }
     return parts.isEmpty ? "everything" : parts.joined(separator: ", ")

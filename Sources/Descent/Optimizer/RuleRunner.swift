@@ -106,8 +106,11 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       let t = Step(t: updates[piece.parameter])
       let part = unsafe sums[piece.parameter]
       let rule = rules[groupOf[piece.parameter]]
-      whenFloat(block) { rule.update($0, t, part, context) }
-        whenDouble: { rule.update($0, t, part, context) }
+      whenFloat(block) {
+        rule.update($0, t, part, context)
+      } whenDouble: {
+        rule.update($0, t, part, context)
+      }
     }
   }
 
@@ -118,8 +121,11 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     unsafe forEachBlock(memory, scale) { piece, index, block in
       let t = Step(t: updates[piece.parameter])
       let rule = rules[groupOf[piece.parameter]]
-      whenFloat(block) { unsafe partials[index] = rule.gather($0, t, context) }
-        whenDouble: { unsafe partials[index] = rule.gather($0, t, context) }
+      whenFloat(block) {
+        unsafe partials[index] = rule.gather($0, t, context)
+      } whenDouble: {
+        unsafe partials[index] = rule.gather($0, t, context)
+      }
     }
     var total = SIMD4<Double>.zero
     for parameter in parameters.indices {
@@ -140,8 +146,11 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       let rule = rules[groupOf[piece.parameter]]
       // Before its first update a parameter is its own result.
       guard rule.evaluatesElsewhere, updates[piece.parameter] > 0 else { return }
-      whenFloat(block) { rule.evaluationWeights($0, context) }
-        whenDouble: { rule.evaluationWeights($0, context) }
+      whenFloat(block) {
+        rule.evaluationWeights($0, context)
+      } whenDouble: {
+        rule.evaluationWeights($0, context)
+      }
     }
   }
 
@@ -152,7 +161,11 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     unsafe forEachBlock(memory, 1) { piece, _, block in
       guard let rule = rules[groupOf[piece.parameter]] else { return }
       let t = Step(t: updates[piece.parameter])
-      whenFloat(block) { rule.fold($0, t) } whenDouble: { rule.fold($0, t) }
+      whenFloat(block) {
+        rule.fold($0, t)
+      } whenDouble: {
+        rule.fold($0, t)
+      }
     }
   }
 

@@ -49,7 +49,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   }
 
   deinit {
-    for unsafe array in unsafe arrays { unsafe array.base.deallocate() }
+    for index in unsafe arrays.indices { unsafe arrays[index].base.deallocate() }
     unsafe arrays.deallocate()
   }
 

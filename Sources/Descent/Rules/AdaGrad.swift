@@ -60,7 +60,9 @@ public struct AdaGrad: ElementwiseRule {
       Optimization, 2011
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("sum", initial: initialAccumulatorValue)] }
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    [Slot("sum", initial: initialAccumulatorValue)]
+  }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     let (w, g, s) = (block.w, block.g, block[0])

@@ -61,7 +61,8 @@ public struct Adam: ElementwiseRule {
       amsgrad:  x ← max(x, v), used for v below
       w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
       """,
-    differences: "PyTorch's. The paper's is the same; amsgrad keeps the maximum of the uncorrected v.",
+    differences:
+      "PyTorch's. The paper's is the same; amsgrad keeps the maximum of the uncorrected v.",
     guidance: "Prefer adamw when there is weight decay. lr 1e-3 is a good first try.",
     reference: """
       Kingma, Ba: Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980; \

@@ -11,8 +11,7 @@ import DescentCompute
 /// inverse:  V = (G + γ·I)⁻¹·∇W·(A + γ·I)⁻¹
 /// ```
 /// ∇W is the layer's gradient [out, in], the bias's as its last column. With a mean-reduced loss, g
-/// holds 1/N already. State: 8·(a² + g²) bytes in float64 twice over, for the factors and their
-/// decompositions.
+/// holds 1/N already. Memory: 16·(a² + g²) bytes for the factors and their decompositions.
 package struct KFACLayer: Sendable {
   /// How the damped inverse is taken; the two dampings differ.
   package enum Inversion: String, CaseIterable, Sendable {

@@ -2,7 +2,13 @@
 public enum Rules {
   /// Every rule, simplest first.
   public static let all: [any Rule.Type] = [
-    SGD.self, AdaGrad.self, RMSprop.self, Adam.self, AdamW.self, Prodigy.self,
+    SGD.self, AdaGrad.self, RMSprop.self, Adam.self, AdamW.self,
+    NAdam.self, RAdam.self, Adamax.self, Adadelta.self, Rprop.self, ASGD.self,
+    Lion.self, LAMB.self, LARS.self,
+    Adafactor.self, AdafactorTorch.self,
+    Prodigy.self, DAdaptAdam.self,
+    ScheduleFreeSGD.self, ScheduleFreeAdamW.self,
+    SophiaG.self, SophiaH.self,
     Muon.self,
     Shampoo.self,
     ShampooDistributed.self,

@@ -85,7 +85,9 @@ public struct SGD: ElementwiseRule {
       learning, 2013
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { momentum == 0 ? [] : [Slot("momentum_buffer")] }
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    momentum == 0 ? [] : [Slot("momentum_buffer")]
+  }
 
   public func validate() throws(SettingError) {
     if nesterov, momentum == 0 || dampening != 0 {

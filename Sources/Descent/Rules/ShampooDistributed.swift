@@ -1,8 +1,8 @@
 import DescentCompute
 import Foundation
 
-/// Shampoo as it is used at scale: tensors cut into blocks, averaged statistics, inverse roots every
-/// few steps, and steps as long as a simpler rule's (grafting).
+/// Shampoo as it is used at scale: tensors cut into blocks, averaged statistics, inverse roots
+/// every few steps, and steps as long as a simpler rule's (grafting).
 ///
 /// ```
 /// l2:  G ← G + λ·W

@@ -31,7 +31,8 @@ package struct QRDecomposition: Sendable {
           Self.strips(of: n - k - 1, work: (n - k) * (m - k)) { others in
             for j in others {
               let x = unsafe columns.pointer + (k + 1 + j) * m + k
-              unsafe Rows.axpy(m - k, -factor * Rows.dot(m - k, shared.pointer, x), shared.pointer, x)
+              unsafe Rows.axpy(
+                m - k, -factor * Rows.dot(m - k, shared.pointer, x), shared.pointer, x)
             }
           }
           r[k, k] = α * scale

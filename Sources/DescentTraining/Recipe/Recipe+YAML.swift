@@ -34,9 +34,13 @@ extension Recipe {
 
   private static func entries(_ group: ParameterGroup) -> [(Node, Node)] {
     var entries: [(Node, Node)] = [("name", Node(group.name))]
-    if !group.match.names.isEmpty { entries.append(("match", Node(group.match.names.map { Node($0) }))) }
+    if !group.match.names.isEmpty {
+      entries.append(("match", Node(group.match.names.map { Node($0) })))
+    }
     if let ranks = group.match.ranks {
-      let text = ranks.upperBound == .max ? "\(ranks.lowerBound)+" : "\(ranks.lowerBound)-\(ranks.upperBound)"
+      let text =
+        ranks.upperBound == .max
+        ? "\(ranks.lowerBound)+" : "\(ranks.lowerBound)-\(ranks.upperBound)"
       entries.append(("rank", Node(text)))
     }
     if !group.match.roles.isEmpty {

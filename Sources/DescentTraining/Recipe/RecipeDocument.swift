@@ -53,7 +53,8 @@ struct RecipeDocument {
     }
     return sequence.enumerated().map { index, node in
       guard let mapping = node.mapping else {
-        errors.append("optimizer.groups: group \(index + 1) must be keys such as 'match: \"*.bias\"'")
+        errors.append(
+          "optimizer.groups: group \(index + 1) must be keys such as 'match: \"*.bias\"'")
         return []
       }
       return mapping.compactMap { key, value in
