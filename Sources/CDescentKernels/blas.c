@@ -100,6 +100,7 @@ static const char *use(const char *file, bool named) {
 
 static void find(void) {
   const char *asked = getenv("DESCENT_BLAS");
+  if (asked && strcmp(asked, "auto") == 0) asked = NULL;
   if (asked && *asked) {
     if (strcmp(asked, "none") == 0) {
       snprintf(blas.problem, sizeof blas.problem, "DESCENT_BLAS=none");

@@ -1,8 +1,9 @@
 // C ← α·op(A)·op(B) + β·C, written once over vectors and compiled for each instruction set
 // (see kernels_*.c, which define ROWS, the height of the register block).
 //
-// B is packed into panels of two vectors, A is copied to panels of ROWS rows, and a block of
-// ROWS × 2 vectors of C stays in registers while k runs. Each element of C is summed over k in
+// B is packed into panels of two vectors; A is read where it lies, or from a copy when it is
+// transposed or its rows would fall into the same cache sets. A block of ROWS × 2 vectors of C stays
+// in registers while k runs. Each element of C is summed over k in
 // order, in blocks of DEPTH.
 
 #include <stdlib.h>
@@ -144,17 +145,18 @@ INLINE void block(
 
 // The function that computes a block of a number of rows and vectors known to the compiler.
 typedef void (*block_function)(
-    long depth, const float *a, const float *b, float alpha, float beta, float *c, long ldc,
-    long columns);
+    long depth, const float *a, long a_stride, const float *b, float alpha, float beta, float *c,
+    long ldc, long columns);
 #define BLOCK(R, V)                                                                           \
   static void block_##R##_##V(                                                                \
-      long depth, const float *a, const float *b, float alpha, float beta, float *c, long ldc, \
-      long columns) {                                                                         \
-    block(R, V, A_STRIDE, 1, depth, a, b, alpha, beta, c, ldc, columns);                      \
+      long depth, const float *a, long a_stride, const float *b, float alpha, float beta,     \
+      float *c, long ldc, long columns) {                                                     \
+    block(R, V, a_stride, 1, depth, a, b, alpha, beta, c, ldc, columns);                      \
   }                                                                                           \
   static void block_t_##R##_##V(                                                              \
-      long depth, const float *a, const float *b, float alpha, float beta, float *c, long ldc, \
-      long columns) {                                                                         \
+      long depth, const float *a, long a_stride, const float *b, float alpha, float beta,     \
+      float *c, long ldc, long columns) {                                                     \
+    (void)a_stride;                                                                           \
     block(R, V, 1, ROWS, depth, a, b, alpha, beta, c, ldc, columns);                          \
   }
 #define BLOCKS(R) BLOCK(R, 1) BLOCK(R, 2)
@@ -199,6 +201,8 @@ static void k_product(
     return;
   }
   const pack_buffers pack = buffers();
+  // Rows whose distance is a multiple of half the first-level cache's set span displace each other.
+  const bool direct = !trans_a && lda % 512 != 0;
   for (long j0 = 0; j0 < n; j0 += PACK_COLUMNS) {
     const long columns = n - j0 < PACK_COLUMNS ? n - j0 : PACK_COLUMNS;
     for (long p0 = 0; p0 < k; p0 += DEPTH) {
@@ -221,16 +225,18 @@ static void k_product(
             float *to = pack.a + i * depth;
             for (long p = 0; p < depth; p++) copy_part(to + p * ROWS, from + p * lda, h);
           }
-        } else {
+        } else if (!direct) {
           for (long i = 0; i < rows; i++)
             copy_row(pack.a + i * A_STRIDE, a + (i0 + i) * lda + p0, depth);
         }
+        const float *panel = direct ? a + i0 * lda + p0 : pack.a;
+        const long stride = direct ? lda : trans_a ? depth : A_STRIDE;
         for (long j = 0; j < columns; j += NR) {
           const long w = columns - j < NR ? columns - j : NR, vectors = (w + W - 1) / W;
           for (long i = 0; i < rows; i += ROWS) {
             const long h = rows - i < ROWS ? rows - i : ROWS;
             block_table[h - 1][trans_a][vectors - 1](
-                depth, pack.a + i * (trans_a ? depth : A_STRIDE), pack.b + j * depth, alpha, keep,
+                depth, panel + i * stride, stride, pack.b + j * depth, alpha, keep,
                 c + (i0 + i) * ldc + j0 + j, ldc, w);
           }
         }

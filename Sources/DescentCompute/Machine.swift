@@ -33,9 +33,11 @@ public enum Machine {
     guard descent_blas_found() else {
       return unsafe "none: \(String(cString: descent_blas_problem())); built-in products"
     }
-    return unsafe """
-    \(String(cString: descent_blas_name())) (\(String(cString: descent_blas_path())))
-    """
+    let name = unsafe String(cString: descent_blas_name())
+    let path = unsafe String(cString: descent_blas_path())
+    return MatrixProduct.backend == .blas
+      ? "\(name) (\(path))"
+      : "built-in products, faster here than \(name) (\(path)), which DESCENT_BLAS=auto uses"
   }
 
   /// Why the library that DESCENT_BLAS names is not in use; nil when all is well.

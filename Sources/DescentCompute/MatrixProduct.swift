@@ -11,13 +11,16 @@ package enum MatrixProduct {
     case blas
   }
 
-  /// What the calling thread's products are computed by: the BLAS when one is found, else the
-  /// built-in kernels. Setting it is for tests and measurements; `blas` has no effect where none is
+  /// What the calling thread's products are computed by: the faster of the two, which on x86 with
+  /// AVX2 or AVX-512 is the built-in kernels unless DESCENT_BLAS asks for a BLAS. Setting it is for tests and measurements; `blas` has no effect where none is
   /// found.
   package static var backend: Backend {
     get { descent_product_is_built_in() ? .builtIn : .blas }
     set { descent_product_select_built_in(newValue == .builtIn) }
   }
+
+  /// Undoes a setting of ``backend`` on the calling thread.
+  package static func useBestBackend() { descent_product_select_best() }
 
   /// The product, computed by all threads in tiles of C whose shape follows from m, n and k alone.
   package static func multiply(
@@ -81,12 +84,11 @@ struct Tile {
       (rows, columns) = (max(m, 1), max(n, 1))
       return
     }
-    // Tall tiles: to pack B, which may need a transposition, costs more than to copy A. Packing a
-    // tile of this size takes a few percent of its time.
+    // Wide tiles: memory is slow, and each tile across reads A again.
     var rows = Self.part(of: m, atMost: 192)
-    var columns = Self.part(of: n, atMost: 128)
+    var columns = Self.part(of: n, atMost: 256)
     // Enough tiles to share, while they stay large enough to be worth packing.
-    while (m + rows - 1) / rows * ((n + columns - 1) / columns) < 8 {
+    while (m + rows - 1) / rows * ((n + columns - 1) / columns) < 4 {
       if min(n, columns) > 96 {
         columns = Self.part(of: n, atMost: columns - 1)
       } else if min(m, rows) > 96 {

@@ -34,6 +34,7 @@ struct Engine: CustomTestStringConvertible {
   var testDescription: String { instructionSet ?? "BLAS" }
 
   static var all: [Engine] {
+    defer { MatrixProduct.useBestBackend() }
     MatrixProduct.backend = .blas
     let blas = MatrixProduct.backend == .blas ? [Engine(backend: .blas, instructionSet: nil)] : []
     return blas + Kernels.available.map { Engine(backend: .builtIn, instructionSet: $0) }
@@ -45,7 +46,7 @@ struct Engine: CustomTestStringConvertible {
   }
 
   static func reset() {
-    MatrixProduct.backend = .blas
+    MatrixProduct.useBestBackend()
     Kernels.select(Kernels.available[0])
   }
 }

@@ -30,7 +30,9 @@ import Testing
 
   // MARK: Identities
 
-  @Test("RAdam's first five steps are bias-corrected momentum, the sixth is not") func radam() throws {
+  @Test("RAdam's first five steps are bias-corrected momentum, the sixth is not") func radam()
+    throws
+  {
     // Bias-corrected momentum from Adam: with ε far above √v the denominator is ε.
     let momentum = try path(
       Adam(learningRate: 0.1 * 1e12, epsilon: 1e12), steps: 6)
@@ -149,7 +151,8 @@ import Testing
 
   @Test("ASGD averages from t₀ on, and a new lr acts a step late") func asgd() throws {
     let optimizer = try Optimizer<Double>(
-      ASGD(learningRate: 1, lambda: 0, averagingStart: 2), parameters: [ParameterInfo("w", shape: [1])],
+      ASGD(learningRate: 1, lambda: 0, averagingStart: 2),
+      parameters: [ParameterInfo("w", shape: [1])],
       groups: [], schedules: [("lr", LinearDecay(total: 4))])
     var weights = [[0.0]]
     var path: [Double] = []
@@ -163,11 +166,15 @@ import Testing
     #expect(optimizer.state.first { $0.slot == "ax" }!.values == [(3.25 + weights[0][0]) / 2])
   }
 
-  @Test("D-Adaptation and Prodigy do nothing for gradients of zero") func nothingToEstimate() throws {
+  @Test("D-Adaptation and Prodigy do nothing for gradients of zero") func nothingToEstimate() throws
+  {
     let start = (0..<15).map { cos(Double($0)) }
     let zero = { (_: Int, _: Int, _: Double) in 0.0 }
-    #expect(try path(DAdaptAdam(learningRate: 1, weightDecay: 0.5, decouple: true), steps: 2,
-      start: start, gradient: zero).last == start)
+    #expect(
+      try path(
+        DAdaptAdam(learningRate: 1, weightDecay: 0.5, decouple: true), steps: 2,
+        start: start, gradient: zero
+      ).last == start)
   }
 
   // MARK: Schedule-Free
@@ -216,7 +223,9 @@ import Testing
     }
   }
 
-  @Test("an estimate that is not finite, or that nobody takes, is refused") func refusesFold() throws {
+  @Test("an estimate that is not finite, or that nobody takes, is refused") func refusesFold()
+    throws
+  {
     let optimizer = try open(SophiaG())
     var weights = [[1.0, 1.0]]
     _ = optimizer.step(&weights, gradients: [[1, 1]])
@@ -255,7 +264,9 @@ import Testing
     expectEqual(both, alone.map { $0 + $0 })
   }
 
-  @Test("a matrix of rank one is divided out: every step has one length") func adafactorRankOne() throws {
+  @Test("a matrix of rank one is divided out: every step has one length") func adafactorRankOne()
+    throws
+  {
     let steps = try path(
       Adafactor(learningRate: 0.1), steps: 1, shape: [2, 3], start: Array(repeating: 0, count: 6),
       gradient: { _, i, _ in Double((i / 3 + 1) * (i % 3 + 1)) })
@@ -270,11 +281,13 @@ import Testing
 
   // MARK: Threads
 
-  @Test("the same bits for any number of threads", arguments: [
-    NAdam(learningRate: 0.1) as any Rule, ASGD(learningRate: 0.1), LAMB(learningRate: 0.1),
-    LARS(learningRate: 1), Lion(learningRate: 0.1, cautiousFactor: 0), DAdaptAdam(),
-    ScheduleFreeAdamW(), Adafactor(), AdafactorTorch(),
-  ])
+  @Test(
+    "the same bits for any number of threads",
+    arguments: [
+      NAdam(learningRate: 0.1) as any Rule, ASGD(learningRate: 0.1), LAMB(learningRate: 0.1),
+      LARS(learningRate: 1), Lion(learningRate: 0.1, cautiousFactor: 0), DAdaptAdam(),
+      ScheduleFreeAdamW(), Adafactor(), AdafactorTorch(),
+    ])
   func threads(_ rule: any Rule) throws {
     let parameters = [
       ParameterInfo("matrix", shape: [211, 397]), ParameterInfo("kernels", shape: [32, 50, 3, 3]),
@@ -302,25 +315,27 @@ import Testing
 
   // MARK: Refused options
 
-  @Test("contradictions and values out of range are refused in a sentence that names them", arguments: [
-    ("adafactor", "lr=0.001", "lr=0.001 contradicts relative_step=true"),
-    ("adafactor", "relative_step=false", "relative_step=false needs lr"),
-    ("adafactor", "lr=1 relative_step=false warmup_init=true", "warmup_init=true needs"),
-    ("adafactor-torch", "eps=0.1,none", "eps must end in a number"),
-    ("adafactor-torch", "eps=0.1", "eps=0.1 cannot be read"),
-    ("adafactor-torch", "d=0.5", "d=0.5 is out of range"),
-    ("lars", "nesterov=true", "variant=pytorch_optimizer"),
-    ("lamb", "variant=apex", "variant=apex cannot be read"),
-    ("lion", "lr=0", "lr=0 is out of range"),
-    ("lion", "cautious_factor=1.5", "cautious_factor=1.5 is out of range"),
-    ("rprop", "etas=1.2,0.5", "etas must be"),
-    ("rprop", "step_sizes=1,0.1", "step_sizes must"),
-    ("schedule-free-adamw", "betas=0,0.9", "betas must begin above 0"),
-    ("schedule-free-sgd", "momentum=0", "momentum=0 is out of range"),
-    ("sophia-g", "bs=0", "bs=0 is out of range"),
-    ("radam", "beta=0.9", "did you mean 'betas'?"),
-    ("dadapt-adam", "d0=0", "d0=0 is out of range"),
-  ])
+  @Test(
+    "contradictions and values out of range are refused in a sentence that names them",
+    arguments: [
+      ("adafactor", "lr=0.001", "lr=0.001 contradicts relative_step=true"),
+      ("adafactor", "relative_step=false", "relative_step=false needs lr"),
+      ("adafactor", "lr=1 relative_step=false warmup_init=true", "warmup_init=true needs"),
+      ("adafactor-torch", "eps=0.1,none", "eps must end in a number"),
+      ("adafactor-torch", "eps=0.1", "eps=0.1 cannot be read"),
+      ("adafactor-torch", "d=0.5", "d=0.5 is out of range"),
+      ("lars", "nesterov=true", "variant=pytorch_optimizer"),
+      ("lamb", "variant=apex", "variant=apex cannot be read"),
+      ("lion", "lr=0", "lr=0 is out of range"),
+      ("lion", "cautious_factor=1.5", "cautious_factor=1.5 is out of range"),
+      ("rprop", "etas=1.2,0.5", "etas must be"),
+      ("rprop", "step_sizes=1,0.1", "step_sizes must"),
+      ("schedule-free-adamw", "betas=0,0.9", "betas must begin above 0"),
+      ("schedule-free-sgd", "momentum=0", "momentum=0 is out of range"),
+      ("sophia-g", "bs=0", "bs=0 is out of range"),
+      ("radam", "beta=0.9", "did you mean 'betas'?"),
+      ("dadapt-adam", "d0=0", "d0=0 is out of range"),
+    ])
   func refused(_ rule: String, _ options: String, _ part: String) throws {
     let changes = options.split(separator: " ").map { option in
       let parts = option.split(separator: "=", maxSplits: 1)
@@ -344,7 +359,9 @@ import Testing
       schedules: [("lr", LinearDecay(total: 10))])
   }
 
-  @Test("every rule describes itself, and every default passes its own checks") func described() throws {
+  @Test("every rule describes itself, and every default passes its own checks") func described()
+    throws
+  {
     for type in Rules.all {
       func check<R: Rule>(_: R.Type) throws {
         #expect(!R.about.summary.isEmpty && !R.about.formula.isEmpty && !R.about.reference.isEmpty)

@@ -87,6 +87,7 @@ bool descent_kernels_select(const char *name);
 descent_product descent_product_current(void);
 // Has the calling thread use the product of the table even where a BLAS is found, or not so.
 void descent_product_select_built_in(bool built_in);
+void descent_product_select_best(void);  // undoes it
 bool descent_product_is_built_in(void);
 
 #pragma clang assume_nonnull end

@@ -134,7 +134,7 @@ public struct DAdaptAdam: SummingRule {
     let (δ, b) = (rate(memory.d, memory.k), beta2.squareRoot())
     let (λ, ε) = (S(decouple ? 0 : weightDecay), S(epsilon))
     let agreement = sum(over: block.count) { i in
-      Double((g[i] + λ * w[i]) * s[i] / (v[i].root + ε))
+      (g[i] + λ * w[i]) * s[i] / (v[i].root + ε)
     }
     let (β1, β2, kept) = (S(beta1), S(beta2), S(b))
     let (α1, α2) = (S(layerScale * δ * (1 - beta1)), S(1 - beta2))
@@ -145,7 +145,7 @@ public struct DAdaptAdam: SummingRule {
       v[i] = β2 * v[i] + α2 * (gi * gi)
       s[i] = kept * s[i] + taken * gi
     }
-    let length = sum(over: block.count) { i in Double(abs(s[i])) }
+    let length = sum(over: block.count) { i in abs(s[i]) }
     return SIMD4(layerScale * δ * agreement, layerScale * length, 0, 0)
   }
 

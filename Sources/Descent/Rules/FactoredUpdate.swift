@@ -37,8 +37,9 @@ struct FactoredUpdate {
     let squares = ThreadPool.shared.parallelSum(count: tensor.count, chunk: Self.pieceSize) {
       piece in
       for i in piece { s[i] = β * s[i] + taken * (g[i] * g[i] + ε) }
-      return sumOfSquares(over: piece.count) { i in
-        g[piece.lowerBound + i] / max(s[piece.lowerBound + i], least).root
+      return sum(over: piece.count) { j in
+        let (gi, si) = (g[piece.lowerBound &+ j], s[piece.lowerBound &+ j])
+        return gi / max(si, least) * gi
       }
     }
     let factor = factor(squares, tensor.count)
@@ -64,16 +65,20 @@ struct FactoredUpdate {
         var total = 0.0
         for row in piece {
           let (a, g0, c0) = (scale(row), row * width, row / height * width)
-          total += sumOfSquares(over: width) { j in g[g0 + j] / max(a * c[c0 + j], least).root }
+          total += sum(over: width) { j in
+            let gi = g[g0 &+ j]
+            return gi / max(a * c[c0 &+ j], least) * gi
+          }
         }
         return total
       }
       let factor = factor(squares, tensor.count)
       ThreadPool.shared.forEachChunk(of: rows, size: size) { piece in
         for row in piece {
-          let (a, g0, c0) = (scale(row), row * width, row / height * width)
+          let (a, g0) = (scale(row), row * width)
+          let shift = row / height * width - g0
           move(tensor, g0..<g0 + width, momentum: tensor[2], factor) { i in
-            g[i] / max(a * c[c0 + i - g0], least).root
+            g[i] / max(a * c[shift &+ i], least).root
           }
         }
       }
@@ -94,25 +99,26 @@ struct FactoredUpdate {
     func update(_ matrix: Int) {
       let first = matrix * height
       withScratch(pieces * width) { partial in
-        ThreadPool.shared.run(pieces) { piece in
+        func add(_ piece: Int) {
           let p0 = piece * width
           for row in first + piece * size..<first + min(height, (piece + 1) * size) {
             let g0 = row * width
             for j in 0..<width {
-              let x = Double(g[g0 + j])
-              partial[p0 + j] += x * x
+              let x = Double(g[g0 &+ j])
+              partial[p0 &+ j] += x * x
             }
             r[row] = averaged(
-              r[row], sumOfSquares(over: width) { j in g[g0 + j] } / Double(width))
+              r[row], sumOfSquares(over: width) { j in g[g0 &+ j] } / Double(width))
           }
         }
+        if pieces == 1 { add(0) } else { ThreadPool.shared.run(pieces, add) }
         for j in 0..<width {
           var total = 0.0
-          for piece in 0..<pieces { total += partial[piece * width + j] }
-          c[matrix * width + j] = averaged(c[matrix * width + j], total / Double(height))
+          for piece in 0..<pieces { total += partial[piece * width &+ j] }
+          c[matrix * width &+ j] = averaged(c[matrix * width &+ j], total / Double(height))
         }
       }
-      means[matrix] = sum(over: height) { i in Double(r[first + i]) } / Double(height)
+      means[matrix] = sum(over: height) { i in r[first &+ i] } / Double(height)
     }
     // Large matrices share the threads within, small ones among them.
     if pieces > 1 {
@@ -153,6 +159,6 @@ func rootMeanSquare<S: Scalar>(_ tensor: Block<S>) -> Double {
   let w = tensor.w
   let squares = ThreadPool.shared.parallelSum(
     count: tensor.count, chunk: FactoredUpdate.pieceSize
-  ) { piece in sumOfSquares(over: piece.count) { i in w[piece.lowerBound + i] } }
+  ) { piece in sumOfSquares(over: piece.count) { i in w[piece.lowerBound &+ i] } }
   return (squares / Double(tensor.count)).squareRoot()
 }

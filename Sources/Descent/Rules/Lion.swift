@@ -100,12 +100,11 @@ public struct Lion: SummingRule {
   ) -> SIMD4<Double> {
     guard cautiousFactor < 1 else { return .zero }
     let (g, m, kept, taken) = (block.g, block[0], S(beta1), S(1 - beta1))
-    var agreeing: Int32 = 0
-    for i in block.indices {
-      let product = sign(kept * m[i] + taken * g[i]) * g[i]
-      agreeing += product > 0 ? 1 : 0
+    let agreeing = sum(over: block.count) { i -> S in
+      let direction = sign(kept * m[i] + taken * g[i])
+      return direction * g[i] > 0 ? 1 : 0
     }
-    return SIMD4(Double(agreeing), 0, 0, 0)
+    return SIMD4(agreeing, 0, 0, 0)
   }
 
   public func update<S: Scalar>(
@@ -131,10 +130,12 @@ public struct Lion: SummingRule {
     // What a weight is multiplied by where the step does not shrink it.
     let other = cautiousWeightDecay ? 1 : shrink
     for i in block.indices {
-      let direction = sign(β1 * m[i] + α1 * g[i])
-      let u = direction * (direction * g[i] > 0 ? with : against)
-      w[i] = w[i] * (sign(u) * w[i] > 0 ? shrink : other) - η * u
-      m[i] = β2 * m[i] + α2 * g[i]
+      let (gi, mi, wi) = (g[i], m[i], w[i])
+      let direction = sign(β1 * mi + α1 * gi)
+      let u = direction * gi > 0 ? direction * with : direction * against
+      let kept = u * wi > 0 ? shrink : other
+      w[i] = wi * kept - η * u
+      m[i] = β2 * mi + α2 * gi
     }
   }
 }

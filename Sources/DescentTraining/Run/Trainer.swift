@@ -102,6 +102,8 @@ public final class Trainer {
       keepWeights(step)
       let report = unsafe withParameterMemory { unsafe optimizer.step($0) }
       if case .refused(let culprit) = report.outcome {
+        // The loss is finite, so these weights are good.
+        lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
         throw try stopped(step, "\(culprit)", directory, log)
       }
       let duration = start.duration(to: .now) / .seconds(1)
@@ -171,9 +173,10 @@ public final class Trainer {
 
   // MARK: The guard
 
-  /// Keeps the weights with which the loss of `step` is finite: an update may leave weights that
-  /// are finite and yet useless, which only the next loss shows.
+  /// Keeps, every tenth step, weights with which the loss is finite: an update may leave weights
+  /// that are finite and yet useless, which only the next loss shows.
   private func keepWeights(_ step: Int) {
+    guard (step - 1) % 10 == 0 else { return }
     lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
   }
 
