@@ -17,7 +17,7 @@ public final class Trainer {
 
   private let parameters: [(name: String, parameter: Parameter)]
   private let optimizer: Optimizer<Float>
-  /// The weights with which the loss was last finite.
+  /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
 
   /// Loads the data, makes the model and the optimizer.
