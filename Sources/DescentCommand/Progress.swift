@@ -1,3 +1,4 @@
+import Descent
 import DescentTraining
 import Foundation
 
@@ -26,6 +27,12 @@ final class Progress: TrainingObserver {
     output(
       "\(grouped(facts.parameters)) weights, \(bytes(facts.stateBytes)) of optimizer state, "
         + "\(grouped(facts.steps)) steps")
+    if facts.state.contains(where: { $0.format != .float32 }) {
+      for use in facts.state {
+        let reason = use.exemption.map { " (\($0))" } ?? ""
+        output("  state in \(use.format)\(reason): \(use.slots) slots, \(bytes(use.bytes))")
+      }
+    }
     for group in facts.groups where !group.parameters.isEmpty {
       output(
         "  group \(group.name) (\(group.match)): \(group.parameters.count) tensors, "

@@ -45,13 +45,14 @@ public final class Optimizer<S: Scalar> {
   ///   - parameters: names and shapes; names must be unique.
   ///   - groups: tried in order, first match wins; what none takes has the rule's own
   ///     hyperparameters. By default vectors (norms, biases) have no weight decay.
+  ///   - state: how state is stored; a group may change it by the settings of ``StateStorage``.
   ///   - schedules: hyperparameters that follow a schedule, by setting name; each group's own value
   ///     is the schedule's base.
   ///   - clipNorm: the largest global L2 norm of the gradients, above 0; nil never clips.
   /// - Throws: ``OptimizerError`` for contradictions, empty groups and repeated names.
   public init(
     _ rule: some Rule, parameters: [ParameterInfo],
-    groups: [ParameterGroup] = [.vectorsWithoutDecay],
+    groups: [ParameterGroup] = [.vectorsWithoutDecay], state: StateStorage = StateStorage(),
     schedules: [(setting: String, schedule: any Schedule)] = [], clipNorm: Double? = nil
   ) throws(OptimizerError) {
     if let clipNorm, !(clipNorm > 0) { throw .clipNorm(clipNorm) }
@@ -68,26 +69,30 @@ public final class Optimizer<S: Scalar> {
     plan = BlockPlan(parameters)
     unsafe squares = .allocate(capacity: plan.pieces.count)
     unsafe squares.initialize(repeating: 0)
-    runner = try Self.makeRunner(rule, parameters, used, groupOf, schedules)
+    runner = try Self.makeRunner(rule, state, parameters, used, groupOf, schedules)
   }
 
   deinit { unsafe squares.deallocate() }
 
   private static func makeRunner<R: Rule>(
-    _ rule: R, _ parameters: [ParameterInfo], _ groups: [ParameterGroup], _ groupOf: [Int],
-    _ schedules: [(setting: String, schedule: any Schedule)]
+    _ rule: R, _ state: StateStorage, _ parameters: [ParameterInfo], _ groups: [ParameterGroup],
+    _ groupOf: [Int], _ schedules: [(setting: String, schedule: any Schedule)]
   ) throws(OptimizerError) -> any AnyRuleRunner<S> {
     var rules: [R] = []
+    var storages: [StateStorage] = []
     for group in groups {
-      var changed = rule.starting()
+      var (changed, storage) = (rule.starting(), state)
+      let (ofStorage, ofRule) = StateStorage.split(group.settings)
       do throws(SettingErrors) {
-        try changed.apply(group.settings)
+        try storage.apply(ofStorage)
+        try changed.apply(ofRule)
         try changed.check()
       } catch { throw .group(name: group.name, error) }
       rules.append(changed)
+      storages.append(storage)
     }
     return try RuleRunner<R, S>(
-      rules, parameters: parameters, groupOf: groupOf, schedules: schedules)
+      rules, storages: storages, parameters: parameters, groupOf: groupOf, schedules: schedules)
   }
 
   /// Finds each parameter's group. The customary group is dropped where it would change nothing.
@@ -273,7 +278,16 @@ public final class Optimizer<S: Scalar> {
   /// The bytes of optimizer state.
   public var stateBytes: Int { runner.state.bytes }
 
-  /// Each state array, by slot and parameter name.
+  /// The format and the bytes of each slot of each parameter.
+  public var stateSlots: [StateSlot] {
+    runner.state.entries.map {
+      StateSlot(
+        parameter: parameters[$0.parameter].name, slot: $0.slot, format: $0.format,
+        exemption: $0.exemption, bytes: $0.bytes)
+    }
+  }
+
+  /// Each state array, decoded, by slot and parameter name.
   public var state: [(slot: String, parameter: String, shape: [Int], values: [S])] {
     let state = runner.state
     return state.entries.map {

@@ -14,6 +14,10 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case scheduleOfNone(setting: String, rule: String)
   /// A curvature estimate was given to a rule that takes none.
   case takesNoCurvature(rule: String)
+  /// A rule's state would not bear the rounding of a format.
+  case unsoundState(rule: String, format: StateStorage.Format, reason: String)
+  /// Compressed state was asked for weights in double precision.
+  case compressedDouble
   /// The clip threshold is not a positive number.
   case clipNorm(Double)
 
@@ -37,6 +41,11 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
       return "'\(setting)' of \(rule) is none, so no schedule can drive it: give it a value first"
     case .takesNoCurvature(let rule):
       return "\(rule) takes no curvature estimates; sophia-g and sophia-h do"
+    case .unsoundState(let rule, let format, let reason):
+      return "\(rule) cannot keep its state in \(format): \(reason); use state=float32"
+    case .compressedDouble:
+      return "state in \(StateStorage.Format.bfloat16) or \(StateStorage.Format.int8) needs "
+        + "weights in float32"
     case .clipNorm(let given):
       return "clip.norm=\(given) is out of range: clip.norm must be above 0"
     }

@@ -46,9 +46,10 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   /// - Parameters:
   ///   - rules: each group's rule.
+  ///   - storages: each group's storage of state.
   ///   - groupOf: each parameter's group.
   init(
-    _ rules: [R], parameters: [ParameterInfo], groupOf: [Int],
+    _ rules: [R], storages: [StateStorage], parameters: [ParameterInfo], groupOf: [Int],
     schedules: [(setting: String, schedule: any Schedule)]
   ) throws(OptimizerError) {
     var resolved: [(paths: [Place<R, Double>], schedule: any Schedule)] = []
@@ -76,7 +77,17 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     unsafe sums = .allocate(capacity: parameters.count)
     unsafe sums.initialize(repeating: .zero)
     memory = rules[0].initialMemory
-    state = StateStore(parameters) { rules[groupOf[$0]].slots(for: parameters[$0]) }
+    for (rule, storage) in zip(rules, storages) where storage.format != .float32 {
+      guard S.self == Float.self else { throw .compressedDouble }
+      if let reason = rule.unsoundness(of: storage.format) {
+        throw .unsoundState(rule: R.name, format: storage.format, reason: reason)
+      }
+    }
+    state = StateStore(parameters) {
+      storages[groupOf[$0]]
+    } slots: {
+      rules[groupOf[$0]].slots(for: parameters[$0])
+    }
   }
 
   deinit {
@@ -100,9 +111,10 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       if unsafe memory[index].gradient != nil { updates[index] += 1 }
     }
     let scale = scheduled[0].maximize ? -scale : scale
-    if R.sums != .none, unsafe !gather(memory, scale) { return }
+    if scheduled.contains(where: { $0.sums != .none }), unsafe !gather(memory, scale) { return }
     let (rules, context) = (scheduled, self.memory)
-    unsafe forEachBlock(memory, scale) { piece, index, block in
+    let access = R.stateInGather == .writes ? StateAccess.reads : .writes
+    unsafe forEachBlock(memory, scale, access) { piece, index, block in
       let t = Step(t: updates[piece.parameter])
       let part = unsafe sums[piece.parameter]
       let rule = rules[groupOf[piece.parameter]]
@@ -118,7 +130,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private func gather(_ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double) -> Bool {
     let (rules, context) = (scheduled, self.memory)
     unsafe partials.update(repeating: .zero)
-    unsafe forEachBlock(memory, scale) { piece, index, block in
+    unsafe forEachBlock(memory, scale, R.stateInGather) { piece, index, block in
       let t = Step(t: updates[piece.parameter])
       let rule = rules[groupOf[piece.parameter]]
       whenFloat(block) {
@@ -134,7 +146,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       unsafe sums[parameter] = sum
       total += sum
     }
-    if R.sums == .allTensors { unsafe sums.update(repeating: total) }
+    if scheduled[0].sums == .allTensors { unsafe sums.update(repeating: total) }
     return scheduled[0].conclude(total, &self.memory)
   }
 
@@ -142,7 +154,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>) {
     let (rules, context) = (scheduled, self.memory)
-    unsafe forEachBlock(memory, 1, all: true) { piece, _, block in
+    unsafe forEachBlock(memory, 1, .reads, all: true) { piece, _, block in
       let rule = rules[groupOf[piece.parameter]]
       // Before its first update a parameter is its own result.
       guard rule.evaluatesElsewhere, updates[piece.parameter] > 0 else { return }
@@ -158,7 +170,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   func foldCurvature(_ memory: UnsafePointer<ParameterMemory<S>>) {
     let rules = scheduled.map { $0 as? any CurvatureRule }
-    unsafe forEachBlock(memory, 1) { piece, _, block in
+    unsafe forEachBlock(memory, 1, .writes) { piece, _, block in
       guard let rule = rules[groupOf[piece.parameter]] else { return }
       let t = Step(t: updates[piece.parameter])
       whenFloat(block) {
@@ -183,9 +195,11 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   // MARK: Blocks
 
-  /// Calls `body` on the block of each piece whose parameter has a gradient (or on all of them).
+  /// Calls `body`, whose access to state is known, on the block of each piece whose parameter has a
+  /// gradient (or on all of them).
   private func forEachBlock(
-    _ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double, all: Bool = false,
+    _ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double, _ access: StateAccess,
+    all: Bool = false,
     _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
   ) {
     let (pieces, scale) = (plan.pieces, S(scale))
@@ -197,12 +211,14 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       guard unsafe all || gradient != nil else { return }
       // Without a gradient nothing reads it: the weights stand in for the pointer.
       let g = unsafe gradient ?? UnsafePointer(weights)
-      let block = unsafe Block(
-        count: piece.count, offset: piece.offset, shape: parameters[piece.parameter].shape,
-        role: parameters[piece.parameter].role,
-        w: Lane(weights + piece.offset), g: Gradient(g + piece.offset, scale: scale),
-        state: state.arrays(of: piece.parameter))
-      body(piece, index, block)
+      unsafe state.withArrays(of: piece, access) { arrays, offset in
+        let block = unsafe Block(
+          count: piece.count, offset: piece.offset, shape: parameters[piece.parameter].shape,
+          role: parameters[piece.parameter].role,
+          w: Lane(weights + piece.offset), g: Gradient(g + piece.offset, scale: scale),
+          state: arrays, stateOffset: offset)
+        body(piece, index, block)
+      }
     }
     switch R.granularity {
     case .elements: ThreadPool.shared.run(pieces.count, visit)

@@ -114,7 +114,8 @@ public struct DAdaptAdam: SummingRule {
 
   public func effectiveLearningRate(_ memory: Memory) -> Double { memory.d * learningRate }
 
-  public static let sums = SumScope.allTensors
+  public var sums: SumScope { .allTensors }
+  public static let stateInGather = StateAccess.writes
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots + [Slot("s")] }
 

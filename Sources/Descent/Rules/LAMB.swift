@@ -83,7 +83,8 @@ public struct LAMB: SummingRule {
       arXiv:1904.00962
       """)
 
-  public static let sums = SumScope.eachTensor
+  public var sums: SumScope { .eachTensor }
+  public static let stateInGather = StateAccess.writes
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots }
 

@@ -15,7 +15,7 @@ struct Moments {
   /// 1 − η·λ, what the weights are multiplied by
   var shrink = 1.0
 
-  static let slots = [Slot("exp_avg"), Slot("exp_avg_sq")]
+  static let slots = [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative)]
 
   init(beta1: Double, beta2: Double) { (self.beta1, self.beta2) = (beta1, beta2) }
 

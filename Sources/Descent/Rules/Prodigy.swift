@@ -138,11 +138,14 @@ public struct Prodigy: SummingRule {
 
   public func effectiveLearningRate(_ memory: Memory) -> Double { memory.d * learningRate }
 
-  public static let sums = SumScope.allTensors
+  public var sums: SumScope { .allTensors }
+  public static let stateInGather = StateAccess.writes
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let sliced = slice == 1 ? nil : [(parameter.count + slice - 1) / slice]
-    return [Slot("s", shape: sliced), Slot("p0", shape: sliced), Slot("exp_avg_sq")]
+    return [
+      Slot("s", shape: sliced), Slot("p0", shape: sliced, .exact), Slot("exp_avg_sq", .nonnegative),
+    ]
       + (beta1 > 0 ? [Slot("exp_avg")] : [])
   }
 

@@ -38,14 +38,19 @@ public protocol Rule: Configurable {
   /// What a block is: a run of elements, or a whole tensor.
   static var granularity: Granularity { get }
   /// What the sums of ``gather(_:_:_:)-(Block<Float>,_,_)`` run over; `none` skips that pass.
-  static var sums: SumScope { get }
-  /// First pass: may change state, must not change weights. Returns the block's part of up to four
+  var sums: SumScope { get }
+  /// First pass: may change state (see ``stateInGather``), must not change weights. Returns the block's part of up to four
   /// sums.
   func gather(_ block: Block<Float>, _ step: Step, _ memory: Memory) -> SIMD4<Double>
   func gather(_ block: Block<Double>, _ step: Step, _ memory: Memory) -> SIMD4<Double>
   /// Between the passes, once a step: takes the sums over all tensors into the memory. Returns
   /// whether the update pass runs.
   func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool
+  /// What the first pass does with slots that follow the parameter. When it writes them, the
+  /// update must only read them.
+  static var stateInGather: StateAccess { get }
+  /// Why the state must not be stored in a compressed `format`; nil where it may be.
+  func unsoundness(of format: StateStorage.Format) -> String?
   /// The update of weights and state.
   func update(_ block: Block<Float>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory)
   func update(_ block: Block<Double>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory)
@@ -70,11 +75,15 @@ extension Rule {
   /// Runs of elements.
   public static var granularity: Granularity { .elements }
   /// No gathering pass.
-  public static var sums: SumScope { .none }
+  public var sums: SumScope { .none }
   /// Nothing to gather.
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ memory: Memory
   ) -> SIMD4<Double> { .zero }
+  /// Leaves such state to the update.
+  public static var stateInGather: StateAccess { .none }
+  /// Any format will do.
+  public func unsoundness(of format: StateStorage.Format) -> String? { nil }
   /// Nothing to conclude.
   public func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool { true }
   /// The stored weights are the result.
@@ -141,6 +150,13 @@ public enum SumScope: Sendable {
   case allTensors
 }
 
+/// What a pass over the blocks does with state.
+public enum StateAccess: Sendable {
+  case none
+  case reads
+  case writes
+}
+
 /// Where a parameter stands in its training.
 public struct Step: Sendable {
   /// t: how many updates this parameter has had, this one included; 1 on its first.
@@ -155,10 +171,24 @@ public struct Slot: Sendable {
   public let shape: [Int]?
   /// The value before the first step.
   public let initial: Double
+  /// What its values may be, which decides how they may be stored.
+  public let range: Range
+
+  /// What the values of a slot may be.
+  public enum Range: Sendable {
+    /// Of either sign.
+    case signed
+    /// Never below 0.
+    case nonnegative
+    /// Needed to the last bit, since weights or steps are rebuilt from them: never compressed.
+    case exact
+  }
 
   /// A slot shaped like the parameter, or with a shape of its own.
-  public init(_ name: String, shape: [Int]? = nil, initial: Double = 0) {
-    (self.name, self.shape, self.initial) = (name, shape, initial)
+  public init(
+    _ name: String, shape: [Int]? = nil, initial: Double = 0, _ range: Range = .signed
+  ) {
+    (self.name, self.shape, self.initial, self.range) = (name, shape, initial, range)
   }
 }
 

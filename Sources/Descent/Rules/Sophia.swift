@@ -74,7 +74,7 @@ public struct SophiaG: CurvatureRule {
       Model Pre-training, 2023, arXiv:2305.14342
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots }
+  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.nonnegative) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     let (w, g, m, h) = (block.w, block.g, block[0], block[1])
@@ -164,7 +164,7 @@ public struct SophiaH: CurvatureRule {
       Model Pre-training, 2023, arXiv:2305.14342
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots }
+  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.signed) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     let (w, g, m, h) = (block.w, block.g, block[0], block[1])
@@ -185,7 +185,9 @@ public struct SophiaH: CurvatureRule {
 
 /// The state that both forms of Sophia keep.
 private enum SophiaMoments {
-  static let slots = [Slot("exp_avg"), Slot("hessian")]
+  static func slots(_ hessian: Slot.Range) -> [Slot] {
+    [Slot("exp_avg"), Slot("hessian", hessian)]
+  }
 
   /// h ← β₂·h + (1−β₂)·curvature(estimate)
   @inline(__always)

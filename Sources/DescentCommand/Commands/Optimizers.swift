@@ -74,7 +74,7 @@ private struct Page: Encodable {
     let count = slots.reduce(0) { $0 + ($1.shape ?? matrix.shape).reduce(1, *) }
     return Page(
       name: R.name, summary: R.about.summary, formula: R.about.formula,
-      needs: R.granularity == .tensors ? "tensors" : R.sums == .none ? "-" : "sums",
+      needs: R.granularity == .tensors ? "tensors" : R().sums == .none ? "-" : "sums",
       stateBytesPerParameter: 4 * Double(count) / Double(matrix.count),
       hyperparameters: R.settings.map {
         Hyperparameter(

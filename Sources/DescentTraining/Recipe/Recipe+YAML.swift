@@ -13,7 +13,7 @@ extension Recipe {
     add("data", [("kind", Node(type(of: data).name))] + Self.entries(data.resolved))
     var rule: [(Node, Node)] = [("name", Node(type(of: optimizer.rule).name))]
     rule += Self.entries(optimizer.rule.resolved)
-    rule.append(("state", Node(optimizer.state.rawValue)))
+    rule += Self.entries(optimizer.state.resolved)
     if let groups = optimizer.groups {
       rule.append(("groups", Node(groups.map { Node(Self.entries($0)) })))
     }

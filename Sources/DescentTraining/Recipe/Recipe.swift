@@ -133,18 +133,11 @@ private struct RecipeReader {
   mutating func optimizer(_ groups: [[RecipeDocument.Entry]]?) -> OptimizerSettings {
     var settings = OptimizerSettings()
     let rules = Rules.all as [any Configurable.Type]
-    if let rule = kind("optimizer", among: rules, except: ["state"]) as? any Rule {
+    let (storage, _) = StateStorage.split(document.sections["optimizer"] ?? [])
+    if let rule = kind("optimizer", among: rules, except: Set(storage.map(\.name))) as? any Rule {
       settings.rule = rule
     }
-    if let text = document.sections["optimizer"]?.first(where: { $0.name == "state" })?.text {
-      if let state = OptimizerSettings.StateStorage(rawValue: text) {
-        settings.state = state
-      } else {
-        let names = OptimizerSettings.StateStorage.allCases.map(\.rawValue)
-        problems.append(
-          "optimizer.state=\(text) does not exist; there are: \(names.joined(separator: ", "))")
-      }
-    }
+    read(&settings.state, "optimizer", from: storage)
     settings.groups = groups?.enumerated().map { group($1, number: $0 + 1) }
     return settings
   }

@@ -1,3 +1,4 @@
+import Descent
 import Yams
 
 /// A recipe as written: sections of keys and texts, before anyone asks what they mean.
@@ -102,7 +103,7 @@ struct RecipeDocument {
     if name == Self.selectors[section],
       let old = entries.first(where: { $0.name == name }), old.text != value
     {
-      entries.removeAll { $0.name != "state" }
+      entries = StateStorage.split(entries).storage
     }
     Self.replace(name, value, in: &entries)
     sections[section] = entries

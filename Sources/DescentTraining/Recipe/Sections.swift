@@ -92,10 +92,7 @@ public struct OptimizerSettings: Sendable {
   /// The rule.
   public var rule: any Rule = AdamW()
   /// How state is stored.
-  public var state = StateStorage.float32
+  public var state = StateStorage()
   /// The parameter groups; nil is the customary one, no weight decay on vectors.
   public var groups: [ParameterGroup]?
-
-  /// The formats of optimizer state.
-  public enum StateStorage: String, CaseIterable, Sendable { case float32 }
 }

@@ -63,12 +63,14 @@ public struct Replay {
   /// - Throws: `OptimizerError` for a rule that cannot be; ``DataError`` when a gradient is not
   ///   finite; `SafetensorsError` when the result cannot be written.
   public func run(
-    _ rule: some Rule, schedule: (any Schedule)?, clipNorm: Double?, to path: String
+    _ rule: some Rule, state: StateStorage = StateStorage(), schedule: (any Schedule)?,
+    clipNorm: Double?, to path: String
   ) throws {
     var schedule = schedule
     schedule?.fit(totalSteps: steps)
     let optimizer = try Optimizer<Float>(
-      rule, parameters: parameters, groups: [], schedules: schedule.map { [("lr", $0)] } ?? [],
+      rule, parameters: parameters, groups: [], state: state,
+      schedules: schedule.map { [("lr", $0)] } ?? [],
       clipNorm: clipNorm)
     var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
     var results: [SafetensorsTensor] = []

@@ -52,7 +52,7 @@ public final class Trainer {
     }
     return try Optimizer(
       recipe.optimizer.rule, parameters: infos,
-      groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay],
+      groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay], state: recipe.optimizer.state,
       schedules: [("lr", recipe.schedule)], clipNorm: recipe.clip.norm)
   }
 
@@ -70,7 +70,8 @@ public final class Trainer {
     }
     return RunFacts(
       parameters: task.model.parameterCount, steps: steps, unit: task.unit,
-      stateBytes: optimizer.stateBytes, groups: groups)
+      stateBytes: optimizer.stateBytes, state: RunFacts.StateUse.all(optimizer.stateSlots),
+      groups: groups)
   }
 
   /// Trains to the end, or until the observer wants to stop.

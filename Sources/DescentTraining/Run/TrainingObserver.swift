@@ -1,3 +1,5 @@
+import Descent
+
 /// Someone who watches a run: a progress bar, a log, a test.
 public protocol TrainingObserver: AnyObject {
   /// Called once before the first step.
@@ -20,8 +22,36 @@ public struct RunFacts: Sendable {
   public let unit: String
   /// Bytes of optimizer state.
   public let stateBytes: Int
+  /// The formats of optimizer state in use, and why.
+  public let state: [StateUse]
   /// Each parameter group's name, condition, hyperparameters and members.
   public let groups: [Group]
+
+  /// A format of optimizer state and the slots that are kept in it for one reason.
+  public struct StateUse: Sendable, Equatable {
+    /// The format.
+    public let format: StateStorage.Format
+    /// Why it is not the one asked for; nil when it is.
+    public let exemption: String?
+    /// How many slots there are, over all parameters.
+    public let slots: Int
+    /// Their bytes.
+    public let bytes: Int
+
+    /// What `slots` use, in the order of their first mention.
+    static func all(_ slots: [StateSlot]) -> [StateUse] {
+      var uses: [StateUse] = []
+      for slot in slots {
+        let index = uses.firstIndex { ($0.format, $0.exemption) == (slot.format, slot.exemption) }
+        let use = index.map { uses[$0] }
+        let sum = StateUse(
+          format: slot.format, exemption: slot.exemption, slots: (use?.slots ?? 0) + 1,
+          bytes: (use?.bytes ?? 0) + slot.bytes)
+        if let index { uses[index] = sum } else { uses.append(sum) }
+      }
+      return uses
+    }
+  }
 
   /// A parameter group.
   public struct Group: Sendable {
