@@ -157,19 +157,15 @@ public struct Prodigy: SummingRule {
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ memory: Memory
   ) -> SIMD4<Double> {
-    let (w, g) = (block.w, block.g)
-    let (s, p0, v, m) = (block[0], block[1], block[2], block[3])
+    let (w, g, v, m) = (block.w, block.g, block[2], block[3])
     // A slice holds the elements whose place in the parameter is a multiple of its width.
     let start = (slice - block.offset % slice) % slice
-    let base = slice == 1 ? 0 : (block.offset + start) / slice
-    func forEachSliced(_ body: (_ i: Int, _ j: Int) -> Void) {
-      var j = base
-      for i in stride(from: start, to: block.count, by: slice) {
-        body(i, j)
-        j += 1
-      }
+    let first = slice == 1 ? 0 : (block.offset + start) / slice
+    let count = max(0, (block.count - start + slice - 1) / slice)
+    let (s, p0) = (block[0] + first, block[1] + first)
+    if step.t == 1 {
+      for j in 0..<count { p0[j] = w[start &+ j &* slice] }
     }
-    if step.t == 1 { forEachSliced { i, j in p0[j] = w[i] } }
     guard learningRate > 0 else { return .zero }
 
     let d = memory.d
@@ -178,13 +174,21 @@ public struct Prodigy: SummingRule {
     let λ = S(decouple ? 0 : weightDecay)
     let β3 = S(beta3 ?? beta2.squareRoot())
     let taken = S(d / initialD * (safeguardWarmup ? d : δ))
-    var (product, norm) = (0.0, 0.0)
-    forEachSliced { i, j in
-      let gi = g[i] + λ * w[i]
-      product += Double(gi * (p0[j] - w[i]))
-      s[j] = β3 * s[j] + taken * gi
-      norm += Double(abs(s[j]))
+    /// Σ g·(p₀ − w), Σ |s|, after s ← β₃·s + …·g.
+    @inline(__always)
+    func estimate(_ slice: Int) -> (product: Double, norm: Double) {
+      let product = sum(over: count) { j in
+        let i = start &+ j &* slice
+        return (g[i] + λ * w[i]) * (p0[j] - w[i])
+      }
+      for j in 0..<count {
+        let i = start &+ j &* slice
+        s[j] = β3 * s[j] + taken * (g[i] + λ * w[i])
+      }
+      return (product, sum(over: count) { abs(s[$0]) })
     }
+    // A width that the compiler knows lets the loops vectorize.
+    let (product, norm) = slice == 1 ? estimate(1) : estimate(slice)
     let (β1, β2) = (S(beta1), S(beta2))
     let (α1, α2) = (S(d * (1 - beta1)), S(d * d * (1 - beta2)))
     if beta1 > 0 {

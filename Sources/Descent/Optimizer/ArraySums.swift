@@ -11,3 +11,13 @@ func sumOfSquares<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
   for i in 0..<count { unsafe sum += Double(x[i]) * Double(x[i]) }
   return sum
 }
+
+/// Σ x in double, likewise.
+func sum<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
+  if S.self == Float.self {
+    return unsafe Kernels.sum(count, UnsafeRawPointer(x).assumingMemoryBound(to: Float.self))
+  }
+  var sum = 0.0
+  for i in 0..<count { unsafe sum += Double(x[i]) }
+  return sum
+}
