@@ -8,7 +8,8 @@ import DescentCompute
 ///    before weights or state are touched, and is named;
 /// 2. *clip*: the gradients are scaled so that their norm is at most ``clipNorm``;
 /// 3. *schedule*: each scheduled hyperparameter takes its value for this step;
-/// 4. *update*: the rule runs over all blocks, on all threads.
+/// 4. *precondition*: where the supply says so, gradients are multiplied by a curvature;
+/// 5. *update*: the rule runs over all blocks, on all threads.
 ///
 /// Results are bit-identical for any number of threads, and a step allocates nothing.
 ///
@@ -33,6 +34,9 @@ public final class Optimizer<S: Scalar> {
   /// How many steps have been applied.
   public private(set) var appliedSteps = 0
 
+  private let supply: Supply<S>
+  /// The method of a ``ClosureRule``.
+  private let closure: ClosureOptimizer<S>?
   private let runner: any AnyRuleRunner<S>
   private let plan: BlockPlan
   /// Each piece's part of the sum of squares.
@@ -49,12 +53,16 @@ public final class Optimizer<S: Scalar> {
   ///   - schedules: hyperparameters that follow a schedule, by setting name; each group's own value
   ///     is the schedule's base.
   ///   - clipNorm: the largest global L2 norm of the gradients, above 0; nil never clips.
-  /// - Throws: ``OptimizerError`` for contradictions, empty groups and repeated names.
+  ///   - supply: what the rule needs besides gradients.
+  /// - Throws: ``OptimizerError`` for contradictions, empty groups, repeated names and a rule whose
+  ///   needs are not supplied.
   public init(
     _ rule: some Rule, parameters: [ParameterInfo],
     groups: [ParameterGroup] = [.vectorsWithoutDecay], state: StateStorage = StateStorage(),
-    schedules: [(setting: String, schedule: any Schedule)] = [], clipNorm: Double? = nil
+    schedules: [(setting: String, schedule: any Schedule)] = [], clipNorm: Double? = nil,
+    supply: Supply<S> = .nothing
   ) throws(OptimizerError) {
+    try supply.check(for: rule)
     if let clipNorm, !(clipNorm > 0) { throw .clipNorm(clipNorm) }
     var names = Set<String>()
     for parameter in parameters where !names.insert(parameter.name).inserted {
@@ -69,6 +77,8 @@ public final class Optimizer<S: Scalar> {
     plan = BlockPlan(parameters)
     unsafe squares = .allocate(capacity: plan.pieces.count)
     unsafe squares.initialize(repeating: 0)
+    self.supply = supply
+    closure = try Self.makeClosure(rule, parameters, used, clipNorm)
     runner = try Self.makeRunner(rule, state, parameters, used, groupOf, schedules)
   }
 
@@ -93,6 +103,26 @@ public final class Optimizer<S: Scalar> {
     }
     return try RuleRunner<R, S>(
       rules, storages: storages, parameters: parameters, groupOf: groupOf, schedules: schedules)
+  }
+
+  /// A method that evaluates the loss treats all parameters as one vector.
+  private static func makeClosure(
+    _ rule: some Rule, _ parameters: [ParameterInfo], _ groups: [ParameterGroup],
+    _ clipNorm: Double?
+  ) throws(OptimizerError) -> ClosureOptimizer<S>? {
+    guard let lbfgs = rule as? LBFGS else { return nil }
+    let name = LBFGS.name
+    if let group = groups.first(where: { !$0.settings.isEmpty }) {
+      throw .cannotHonour(
+        rule: name, what: "hyperparameters of the group '\(group.name)'",
+        advice: "all parameters are one vector: leave the groups out")
+    }
+    if let clipNorm {
+      throw .cannotHonour(
+        rule: name, what: "clip.norm=\(clipNorm)",
+        advice: "its line search needs the gradients as they are: set clip.norm=none")
+    }
+    return try ClosureOptimizer(lbfgs, parameters: parameters)
   }
 
   /// Finds each parameter's group. The customary group is dropped where it would change nothing.
@@ -125,6 +155,7 @@ public final class Optimizer<S: Scalar> {
     let base = memory.baseAddress!
     let norm = unsafe squaredNorm(base).squareRoot()
     if !norm.isFinite, let culprit = unsafe firstNonFinite(base) {
+      if case .preconditioner(let preconditioner) = supply { preconditioner.discard() }
       return StepReport(
         outcome: .refused(culprit), step: appliedSteps, gradientNorm: norm, clipCoefficient: 1,
         effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
@@ -132,11 +163,69 @@ public final class Optimizer<S: Scalar> {
     // PyTorch's coefficient, its 1e-6 included.
     let coefficient = clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
     runner.schedule(appliedSteps)
-    unsafe runner.run(base, scale: coefficient)
+    let preconditioned = unsafe update(memory, scale: coefficient)
     appliedSteps += 1
-    return StepReport(
+    var report = StepReport(
       outcome: .applied, step: appliedSteps, gradientNorm: norm, clipCoefficient: coefficient,
       effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
+    report.preconditioner = preconditioned
+    if case .curvature(let estimate) = supply, curvatureIsDue {
+      let weights = unsafe zip(parameters, memory).map { parameter, memory in
+        unsafe Array(UnsafeBufferPointer(start: memory.weights, count: parameter.count))
+      }
+      report.curvature = fold(estimate(appliedSteps, weights))
+    }
+    return report
+  }
+
+  /// Runs the rule, on preconditioned gradients where the supply says so.
+  private func update(
+    _ memory: UnsafeBufferPointer<ParameterMemory<S>>, scale: Double
+  ) -> PreconditionerReport? {
+    guard case .preconditioner(let preconditioner) = supply else {
+      unsafe runner.run(memory.baseAddress!, scale: scale)
+      return nil
+    }
+    let (changed, report) = unsafe preconditioner.precondition(
+      memory, of: parameters, for: runner.rule, scale: scale
+    ) { runner.effectiveLearningRate(group: groupOf[$0]) }
+    unsafe changed.withUnsafeBufferPointer { unsafe runner.run($0.baseAddress!, scale: scale) }
+    return report
+  }
+
+  /// Lets a ``ClosureRule`` move the weights, with evaluations of the loss at the weights in memory;
+  /// other rules evaluate once. The schedule acts as in ``step(_:)``.
+  ///
+  /// - Parameters:
+  ///   - memory: as for ``step(_:)``; `evaluate` writes the gradients there.
+  ///   - evaluate: computes the loss and the gradients; must give the same for the same weights.
+  @unsafe
+  public func step(
+    _ memory: UnsafeBufferPointer<ParameterMemory<S>>, evaluate: () throws -> Double
+  ) rethrows -> StepReport {
+    guard let closure else {
+      _ = try evaluate()
+      return unsafe step(memory)
+    }
+    runner.schedule(appliedSteps)
+    closure.rule = runner.rule as! LBFGS
+    var norm: Double?
+    let report = try unsafe closure.step(memory) {
+      let loss = try evaluate()
+      if norm == nil { norm = unsafe squaredNorm(memory.baseAddress!).squareRoot() }
+      return loss
+    }
+    // Without a line search the last iterate is not evaluated.
+    let moved =
+      report.finalLoss != report.entryLoss
+      || (report.exit == .iterations && closure.rule.lineSearch == .none)
+    if report.exit != .nonFiniteStart { appliedSteps += 1 }
+    var result = StepReport(
+      outcome: moved ? .applied : .unmoved(report.exit), step: appliedSteps,
+      gradientNorm: norm ?? .nan, clipCoefficient: 1,
+      effectiveLearningRate: closure.rule.learningRate)
+    result.closure = report
+    return result
   }
 
   /// Updates arrays of weights from arrays of gradients, in the order of ``parameters``; nil is a
@@ -148,6 +237,11 @@ public final class Optimizer<S: Scalar> {
 
   /// Whether the rule takes curvature estimates: see ``foldCurvature(_:)``.
   public var takesCurvature: Bool { runner.takesCurvature }
+
+  /// Whether an estimate is to be folded in now, after the last applied step.
+  public var curvatureIsDue: Bool {
+    (runner.rule as? any CurvatureRule)?.takesEstimate(after: appliedSteps) ?? false
+  }
 
   /// Takes estimates of the Hessian's diagonal into the state of a ``CurvatureRule``, or refuses
   /// them and says why, as ``step(_:)`` does with gradients. Neither clips nor counts as a step.
@@ -161,23 +255,28 @@ public final class Optimizer<S: Scalar> {
   ) throws(OptimizerError) -> StepReport.Outcome {
     guard runner.takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
     precondition(memory.count == parameters.count)
-    let base = memory.baseAddress!
-    if let culprit = unsafe firstNonFinite(base) { return .refused(culprit) }
-    unsafe runner.foldCurvature(base)
-    return .applied
+    return unsafe fold(memory.baseAddress!)
   }
 
   /// Takes arrays of estimates, in the order of ``parameters``; nil is a parameter without one.
   public func foldCurvature(_ estimates: [[S]?]) throws(OptimizerError) -> StepReport.Outcome {
     guard runner.takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
+    return fold(estimates)
+  }
+
+  private func fold(_ estimates: [[S]?]) -> StepReport.Outcome {
     var unused = parameters.indices.map { i in
       estimates[i] ?? Array(repeating: 0, count: parameters[i].count)
     }
-    var result = Result<StepReport.Outcome, OptimizerError>.success(.applied)
-    unsafe withMemory(&unused, estimates) { memory in
-      result = Result { () throws(OptimizerError) in unsafe try foldCurvature(memory) }
+    return unsafe withMemory(&unused, estimates) { memory in
+      unsafe fold(memory.baseAddress!)
     }
-    return try result.get()
+  }
+
+  private func fold(_ base: UnsafePointer<ParameterMemory<S>>) -> StepReport.Outcome {
+    if let culprit = unsafe firstNonFinite(base) { return .refused(culprit) }
+    unsafe runner.foldCurvature(base)
+    return .applied
   }
 
   /// Calls `body` with the weights to evaluate and keep in place of the stored ones, and puts the
@@ -276,7 +375,7 @@ public final class Optimizer<S: Scalar> {
   // MARK: Looking inside
 
   /// The bytes of optimizer state.
-  public var stateBytes: Int { runner.state.bytes }
+  public var stateBytes: Int { runner.state.bytes + (closure?.stateBytes ?? 0) }
 
   /// The format and the bytes of each slot of each parameter.
   public var stateSlots: [StateSlot] {

@@ -18,6 +18,14 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case unsoundState(rule: String, format: StateStorage.Format, reason: String)
   /// Compressed state was asked for weights in double precision.
   case compressedDouble
+  /// A rule needs curvature estimates and nothing was supplied to make them.
+  case lacksCurvature(rule: String, estimator: CurvatureEstimator)
+  /// A rule needs preconditioned gradients and no preconditioner was supplied.
+  case lacksPreconditioner(rule: String)
+  /// A rule evaluates the loss itself, which the caller has not said to give.
+  case lacksEvaluation(rule: String)
+  /// A method that evaluates the loss itself was given what it cannot honour.
+  case cannotHonour(rule: String, what: String, advice: String)
   /// The clip threshold is not a positive number.
   case clipNorm(Double)
 
@@ -46,6 +54,21 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
     case .compressedDouble:
       return "state in \(StateStorage.Format.bfloat16) or \(StateStorage.Format.int8) needs "
         + "weights in float32"
+    case .lacksCurvature(let rule, let estimator):
+      let estimate =
+        switch estimator {
+        case .gaussNewtonBartlett: "the gradient for labels sampled from the model's predictions"
+        case .hutchinson: "a random vector times the Hessian's product with it"
+        }
+      return "\(rule) needs estimates of the curvature (\(estimate)): supply a closure for them"
+    case .lacksPreconditioner(let rule):
+      return "\(rule) needs a preconditioner that sees the model's layers: supply one"
+    case .lacksEvaluation(let rule):
+      return
+        "\(rule) evaluates the loss itself: use ClosureOptimizer, or supply byCaller and give each "
+        + "step an evaluation"
+    case .cannotHonour(let rule, let what, let advice):
+      return "\(rule) cannot honour \(what); \(advice)"
     case .clipNorm(let given):
       return "clip.norm=\(given) is out of range: clip.norm must be above 0"
     }

@@ -11,6 +11,8 @@ protocol AnyRuleRunner<S>: AnyObject {
   var evaluatesElsewhere: Bool { get }
   /// Turns stored weights, in place, into the weights to evaluate.
   func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>)
+  /// The rule of the default group with the hyperparameters of this step.
+  var rule: any Rule { get }
   /// Whether the rule takes curvature estimates.
   var takesCurvature: Bool { get }
   /// Takes the estimates, which stand in the place of the gradients, into the state.
@@ -165,6 +167,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       }
     }
   }
+
+  var rule: any Rule { scheduled[scheduled.count - 1] }
 
   var takesCurvature: Bool { R.self is any CurvatureRule.Type }
 

@@ -5,6 +5,8 @@ public struct StepReport: Sendable, Equatable {
     case applied
     /// A gradient has an element that is NaN or infinite; neither weights nor state were touched.
     case refused(NonFinite)
+    /// A ``ClosureRule`` moved no weight, for this reason.
+    case unmoved(ClosureReport.Exit)
   }
 
   /// The first non-finite element of a gradient.
@@ -32,6 +34,14 @@ public struct StepReport: Sendable, Equatable {
   public let clipCoefficient: Double
   /// The learning rate that acted, of the first parameter's group: d·η for Prodigy, η elsewhere.
   public let effectiveLearningRate: Double
+
+  /// Whether a curvature estimate was taken in after the update; nil when none was due, or when it
+  /// is the caller's to fold in.
+  public var curvature: Outcome?
+  /// What the preconditioner did, where there is one.
+  public var preconditioner: PreconditionerReport?
+  /// How the evaluations of a ``ClosureRule`` went.
+  public var closure: ClosureReport?
 
   /// Whether the weights were updated.
   public var applied: Bool { outcome == .applied }

@@ -12,6 +12,8 @@ import DescentCompute
 /// | ``SummingRule`` | sums over a tensor or over all tensors before the update | LAMB, Prodigy |
 /// | ``TensorRule`` | the whole tensor at once | Adafactor, Shampoo, Muon |
 /// | ``CurvatureRule`` | estimates of the Hessian's diagonal | Sophia |
+/// | ``LayerRule`` | gradients preconditioned with what layers saw | K-FAC |
+/// | ``ClosureRule`` | evaluations of the loss | L-BFGS |
 ///
 /// The update is written once, generic over the scalar: the float32 version trains, the float64
 /// version is what tests hold against the formula.
@@ -20,6 +22,8 @@ public protocol Rule: Configurable {
   static var about: About { get }
   /// The state kept for `parameter`, for the options that are set.
   func slots(for parameter: ParameterInfo) -> [Slot]
+  /// The bytes that others keep of `parameter` for the rule, besides its slots.
+  func outsideBytes(for parameter: ParameterInfo) -> Int
   /// η, the learning rate as set or scheduled.
   var learningRate: Double { get }
   /// Whether the objective is maximized: the gradient's sign is flipped before anything else.
@@ -64,6 +68,8 @@ public protocol Rule: Configurable {
 }
 
 extension Rule {
+  /// Nothing outside the slots.
+  public func outsideBytes(for parameter: ParameterInfo) -> Int { 0 }
   /// Minimizes.
   public var maximize: Bool { false }
   /// The memory's own initial values.
@@ -220,13 +226,16 @@ public struct About: Sendable {
   public let guidance: String
   /// Authors, title, year, link.
   public let reference: String
+  /// The state that others keep for the rule, besides its slots; empty for none.
+  public let outsideState: String
 
   /// Describes a rule.
   public init(
     summary: String, formula: String, differences: String = "", guidance: String = "",
-    reference: String
+    reference: String, outsideState: String = ""
   ) {
     (self.summary, self.formula, self.differences) = (summary, formula, differences)
     (self.guidance, self.reference) = (guidance, reference)
+    self.outsideState = outsideState
   }
 }
