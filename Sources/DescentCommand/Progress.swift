@@ -47,6 +47,10 @@ final class Progress: TrainingObserver {
     loss = loss.map { 0.95 * $0 + 0.05 * step.loss } ?? step.loss
     itemsPerSecond = itemsPerSecond.map { 0.9 * $0 + 0.1 * rate } ?? rate
     guard !isQuiet, let facts else { return }
+    for note in step.notes {
+      if isTerminal { output("\r\u{1B}[K", terminator: "") }
+      output("step \(step.step)  \(note)")
+    }
     let interval: Duration = isTerminal ? .milliseconds(100) : .seconds(5)
     let isLast = step.step == facts.steps
     if let lastDrawn, lastDrawn.duration(to: .now) < interval, !isLast { return }

@@ -199,6 +199,8 @@ public final class ClosureOptimizer<S: Scalar> {
   // MARK: The recursion
 
   /// Keeps the pair of the last move, unless its curvature is not positive.
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func learn(_ gradient: [S]) {
     var (y, s) = (gradient, direction)
     for i in 0..<count {
@@ -213,6 +215,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// d: the two-loop recursion, which multiplies −g by the inverse Hessian's estimate.
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func newDirection(_ gradient: [S]) -> [S] {
     var q = gradient.map { -$0 }
     var α = [Double](repeating: 0, count: pairs.count)
@@ -239,6 +243,8 @@ public final class ClosureOptimizer<S: Scalar> {
 
   /// Evaluates at x + t·d.
   @unsafe
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func trial(
     _ t: Double, from x: [S], _ d: [S], _ memory: Memory, _ used: inout Int,
     _ evaluate: () throws -> Double
@@ -264,6 +270,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   @unsafe
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func load(_ memory: Memory) -> [S] {
     var x = [S](repeating: 0, count: count)
     for (index, offset) in starts {
@@ -273,6 +281,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   @unsafe
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func store(_ x: [S], _ memory: Memory) {
     for (index, offset) in starts {
       for i in 0..<parameters[index].count { unsafe memory[index].weights[i] = x[offset + i] }
@@ -280,6 +290,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// x + t·d
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func moved(_ x: [S], _ t: Double, _ d: [S]) -> [S] {
     var result = x
     let t = S(t)
@@ -288,6 +300,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// Σ a·b in double, in chunks whose order does not depend on the threads.
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func dot(_ a: [S], _ b: [S]) -> Double {
     let (a, b) = (a.span, b.span)
     var total = 0.0
@@ -300,8 +314,12 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// Σ |x|
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func magnitude(_ x: [S]) -> Double { x.reduce(0) { $0 + Double(abs($1)) } }
 
   /// max |x|
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func largest(_ x: [S]) -> Double { Double(x.reduce(0) { max($0, abs($1)) }) }
 }

@@ -111,16 +111,8 @@ public final class Optimizer<S: Scalar> {
     _ clipNorm: Double?
   ) throws(OptimizerError) -> ClosureOptimizer<S>? {
     guard let lbfgs = rule as? LBFGS else { return nil }
-    let name = LBFGS.name
-    if let group = groups.first(where: { !$0.settings.isEmpty }) {
-      throw .cannotHonour(
-        rule: name, what: "hyperparameters of the group '\(group.name)'",
-        advice: "all parameters are one vector: leave the groups out")
-    }
-    if let clipNorm {
-      throw .cannotHonour(
-        rule: name, what: "clip.norm=\(clipNorm)",
-        advice: "its line search needs the gradients as they are: set clip.norm=none")
+    if let objection = lbfgs.objections(groups: groups, clipNorm: clipNorm).first {
+      throw objection
     }
     return try ClosureOptimizer(lbfgs, parameters: parameters)
   }

@@ -96,21 +96,21 @@ public struct LBFGS: ClosureRule {
 /// What one step of a ``ClosureOptimizer`` did.
 public struct ClosureReport: Sendable, Equatable {
   /// Why the step ended.
-  public enum Exit: Sendable, Equatable, CaseIterable, CustomStringConvertible {
+  public enum Exit: String, Sendable, Equatable, CaseIterable, CustomStringConvertible {
     /// The gradient is zero within the tolerance.
-    case gradientTolerance
+    case gradientTolerance = "gradient_tolerance"
     /// No weight moved by more than the tolerance.
-    case weightTolerance
+    case weightTolerance = "weight_tolerance"
     /// The loss changed by less than the tolerance.
-    case lossTolerance
+    case lossTolerance = "loss_tolerance"
     /// The direction no longer descends.
-    case noDescent
+    case noDescent = "no_descent"
     case iterations
     case evaluations
     /// The loss or the gradient is not finite where the step began.
-    case nonFiniteStart
+    case nonFiniteStart = "non_finite_start"
     /// No step along the direction gave finite values.
-    case nonFiniteTrial
+    case nonFiniteTrial = "non_finite_trial"
 
     /// One plain sentence.
     public var description: String {

@@ -45,11 +45,25 @@ public struct Recipe: Sendable {
       schedule = chosen
     }
     reader.rejectUnknownSections()
+    reader.problems += Self.objections(optimizer, clip)
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
     (self.model, self.data) = (model, data)
     try Self.checkFit(model, data)
+  }
+
+  /// What a method that evaluates the loss itself cannot honour.
+  private static func objections(_ optimizer: OptimizerSettings, _ clip: ClipSettings) -> [String] {
+    guard let rule = optimizer.rule as? any ClosureRule else { return [] }
+    var objections = rule.objections(groups: optimizer.groups ?? [], clipNorm: clip.norm)
+    if optimizer.state != .float32 {
+      objections.append(
+        .cannotHonour(
+          rule: type(of: rule).name, what: "optimizer.state=\(optimizer.state.rawValue)",
+          advice: "its pairs need full precision: set optimizer.state=float32"))
+    }
+    return objections.map(\.description)
   }
 
   /// A text needs a language model, examples a classifier.

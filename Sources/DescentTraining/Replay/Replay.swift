@@ -66,12 +66,16 @@ public struct Replay {
     _ rule: some Rule, state: StateStorage = StateStorage(), schedule: (any Schedule)?,
     clipNorm: Double?, to path: String
   ) throws {
+    if rule is any LayerRule || rule is any ClosureRule {
+      throw DataError.unsuitable(
+        "\(type(of: rule).name) needs more than the gradients that a recording holds: "
+          + (rule is any LayerRule ? "what the model's layers saw" : "evaluations of the loss"))
+    }
     var schedule = schedule
     schedule?.fit(totalSteps: steps)
     let optimizer = try Optimizer<Float>(
       rule, parameters: parameters, groups: [], state: state,
-      schedules: schedule.map { [("lr", $0)] } ?? [],
-      clipNorm: clipNorm)
+      schedules: schedule.map { [("lr", $0)] } ?? [], clipNorm: clipNorm, supply: .byCaller)
     var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
     var results: [SafetensorsTensor] = []
     for step in 1...steps {

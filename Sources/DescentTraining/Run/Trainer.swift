@@ -17,6 +17,8 @@ public final class Trainer {
 
   private let parameters: [(name: String, parameter: Parameter)]
   private let optimizer: Optimizer<Float>
+  /// K-FAC's view of the layers, for rules that need it.
+  private let preconditioner: KFACPreconditioner?
   /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
 
@@ -36,16 +38,25 @@ public final class Trainer {
     do throws(SettingError) {
       try recipe.schedule.validate()
     } catch { throw RecipeError(problems: [error.sentence(in: "schedule")]) }
+    if var rule = recipe.optimizer.rule as? any CurvatureRule {
+      let labels = task.batch(0, size: recipe.run.batch).weight * recipe.run.accumulate
+      rule.fit(labels: labels)
+      recipe.optimizer.rule = rule
+    }
     self.recipe = recipe
     parameters = task.model.namedParameters
+    preconditioner =
+      recipe.optimizer.rule is any LayerRule ? KFACPreconditioner(task.model) : nil
     do throws(OptimizerError) {
-      optimizer = try Self.makeOptimizer(recipe, parameters)
+      optimizer = try Self.makeOptimizer(
+        recipe, parameters, preconditioner.map { .preconditioner($0) } ?? .byCaller)
     } catch { throw RecipeError(problems: ["\(error)"]) }
     lastGood = (0, [])
   }
 
   private static func makeOptimizer(
-    _ recipe: Recipe, _ parameters: [(name: String, parameter: Parameter)]
+    _ recipe: Recipe, _ parameters: [(name: String, parameter: Parameter)],
+    _ supply: Supply<Float>
   ) throws(OptimizerError) -> Optimizer<Float> {
     let infos = parameters.map {
       ParameterInfo($0.name, shape: $0.parameter.value.shape, role: $0.parameter.role)
@@ -53,7 +64,7 @@ public final class Trainer {
     return try Optimizer(
       recipe.optimizer.rule, parameters: infos,
       groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay], state: recipe.optimizer.state,
-      schedules: [("lr", recipe.schedule)], clipNorm: recipe.clip.norm)
+      schedules: [("lr", recipe.schedule)], clipNorm: recipe.clip.norm, supply: supply)
   }
 
   /// What is known before the first step.
@@ -94,19 +105,20 @@ public final class Trainer {
     while step < steps, !observer.wantsToStop {
       step += 1
       let start = ContinuousClock.now
-      let (loss, items) = gradients(step)
+      let (loss, items) = gradients(step, observer: preconditioner)
       guard loss.isFinite else {
         let culprit = unsafe withParameterMemory { unsafe optimizer.nonFiniteGradient($0) }
         let cause = "the loss is \(loss)" + (culprit.map { " and \($0)" } ?? "")
         throw try stopped(step, cause, directory, log)
       }
       keepWeights(step)
-      let report = unsafe withParameterMemory { unsafe optimizer.step($0) }
+      var report = update(step, loss: loss)
       if case .refused(let culprit) = report.outcome {
         // The loss is finite, so these weights are good.
         lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
         throw try stopped(step, "\(culprit)", directory, log)
       }
+      if optimizer.curvatureIsDue { report.curvature = estimateCurvature(after: step) }
       let duration = start.duration(to: .now) / .seconds(1)
       seconds += duration
       try log.write(
@@ -115,12 +127,12 @@ public final class Trainer {
           ("lr", .number(report.effectiveLearningRate)),
           ("grad_norm", .number(report.gradientNorm)), ("clipped", .flag(report.clipped)),
           ("applied", .flag(report.applied)), ("seconds", .number(duration)),
-        ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) })
+        ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) } + report.details)
       observer.stepped(
         TrainingStep(
           step: step, loss: loss, learningRate: report.effectiveLearningRate,
           gradientNorm: report.gradientNorm, clipped: report.clipped, seconds: duration,
-          items: items))
+          items: items, notes: report.notes))
       if recipe.evaluate.every > 0, step % recipe.evaluate.every == 0 {
         evaluation = (step, try evaluate(step, log, observer))
       }
@@ -141,7 +153,13 @@ public final class Trainer {
 
   /// Leaves the mean gradient over all examples of a step in the parameters; returns their mean
   /// loss and their number.
-  private func gradients(_ step: Int) -> (loss: Double, items: Int) {
+  ///
+  /// - Parameters:
+  ///   - observer: who sees the layers.
+  ///   - sampled: whether labels are drawn from the model's own predictions.
+  private func gradients(
+    _ step: Int, observer: (any LayerObserver)? = nil, sampled: Bool = false
+  ) -> (loss: Double, items: Int) {
     let count = recipe.run.accumulate
     let batches = (0..<count).map {
       task.batch((step - 1) * count + $0, size: recipe.run.batch)
@@ -152,12 +170,51 @@ public final class Trainer {
     for (index, batch) in batches.enumerated() {
       let tape = Tape()
       let seed = UInt64(recipe.run.seed) ^ UInt64((step - 1) * count + index) << 20
-      let loss = task.loss(batch, tape.context(training: true, seed: seed))
+      let context = tape.context(training: true, seed: seed, observer: observer)
+      let loss = sampled ? sampledLoss(batch, context, seed: seed) : task.loss(batch, context)
       let share = Double(batch.weight) / Double(total)
       mean += share * Double(loss.scalar)
       tape.gradients(of: loss, scale: Float(share), accumulating: index > 0)
     }
     return (mean, total)
+  }
+
+  /// The mean loss against labels drawn from the model's own predictions.
+  private func sampledLoss(_ batch: Batch, _ context: Context, seed: UInt64) -> Tensor {
+    let logits = task.logits(batch, context)
+    return logits.crossEntropy(
+      logits.sampledClasses(RandomStream(seed: seed, stream: RandomPurpose.labels)))
+  }
+
+  /// Moves the weights. A method that evaluates the loss itself sees the batch of the step again and
+  /// again, with the same dropout.
+  private func update(_ step: Int, loss: Double) -> StepReport {
+    guard recipe.optimizer.rule is any ClosureRule else {
+      return unsafe withParameterMemory { unsafe optimizer.step($0) }
+    }
+    var known: Double? = loss
+    return optimizer.step(parameters.map(\.parameter)) {
+      if let loss = known.take() { return loss }
+      // Running statistics follow each evaluation but those that are not finite.
+      let buffers = task.model.namedBuffers.map { ($0.buffer, $0.buffer.value) }
+      let loss = gradients(step).loss
+      if !loss.isFinite { for (buffer, value) in buffers { buffer.value = value } }
+      return loss
+    }
+  }
+
+  /// Folds an estimate of the curvature in, made with the batch of the step to come.
+  private func estimateCurvature(after step: Int) -> StepReport.Outcome? {
+    guard let rule = recipe.optimizer.rule as? any CurvatureRule else { return nil }
+    switch type(of: rule).estimator {
+    case .gaussNewtonBartlett:
+      _ = task.model.keepingBuffers { gradients(step + 1, sampled: true) }
+    case .hutchinson:
+      task.model.hutchinsonDiagonal(seed: UInt64(recipe.run.seed), step: step) {
+        _ = gradients(step + 1)
+      }
+    }
+    return try? optimizer.foldCurvature(parameters.map(\.parameter))
   }
 
   private func withParameterMemory<Result>(

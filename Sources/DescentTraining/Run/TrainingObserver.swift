@@ -84,6 +84,8 @@ public struct TrainingStep: Sendable {
   public let seconds: Double
   /// Images, rows or tokens in it.
   public let items: Int
+  /// What else is worth a sentence: why L-BFGS ended, a decomposition that failed.
+  public var notes: [String] = []
 }
 
 /// How a run ended.
