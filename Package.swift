@@ -65,7 +65,8 @@ let package = Package(
       dependencies: ["Descent", "DescentNN", "DescentCompute", "Safetensors"],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
-      name: "DescentTrainingTests", dependencies: ["DescentTraining", "DescentCompute"],
+      name: "DescentTrainingTests",
+      dependencies: ["Descent", "DescentTraining", "DescentCompute", "Safetensors"],
       swiftSettings: settings),
     .testTarget(
       name: "DescentCommandTests", dependencies: ["DescentCommand"], swiftSettings: settings),

@@ -242,9 +242,80 @@ import Testing
 
   private func open(_ rule: any Rule) throws -> Optimizer<Double> {
     func make(_ rule: some Rule) throws -> Optimizer<Double> {
-      try Optimizer(rule, parameters: [ParameterInfo("w", shape: [2])], groups: [])
+      try Optimizer(
+        rule, parameters: [ParameterInfo("w", shape: [2])], groups: [], supply: .byCaller)
     }
     return try make(rule)
+  }
+
+  @Test("a closure is asked for estimates when they are due, with the weights of then")
+  func curvatureClosure() throws {
+    for (rule, due) in [
+      (SophiaG(learningRate: 0.1, hessianInterval: 3) as any Rule, [3, 6]),
+      (SophiaH(learningRate: 0.1, updateInterval: 3), [1, 4, 7]),
+    ] {
+      func run(_ rule: some Rule) throws {
+        let asked = Asked()
+        let optimizer = try Optimizer<Double>(
+          rule, parameters: [ParameterInfo("w", shape: [1])],
+          supply: .curvature { step, weights in
+            asked.steps.append(step)
+            asked.weights.append(weights[0][0])
+            return [[step == due[1] ? .nan : 2]]
+          })
+        var weights = [[1.0]]
+        var seen: [Double] = []
+        for step in 1...7 {
+          let report = optimizer.step(&weights, gradients: [[1]])
+          #expect((report.curvature != nil) == due.contains(step))
+          if let outcome = report.curvature {
+            #expect((outcome == .applied) == (step != due[1]))
+            seen.append(weights[0][0])
+          }
+        }
+        #expect(asked.steps == due && asked.weights == seen)
+      }
+      try run(rule)
+    }
+  }
+
+  private final class Asked {
+    var steps: [Int] = []
+    var weights: [Double] = []
+  }
+
+  @Test("a rule is refused without what it needs, and with what it does not take")
+  func supplies() throws {
+    let parameters = [ParameterInfo("w", shape: [2])]
+    func error(_ rule: some Rule, _ supply: Supply<Float>) -> OptimizerError? {
+      #expect(throws: OptimizerError.self) {
+        try Optimizer<Float>(rule, parameters: parameters, supply: supply)
+      }
+    }
+    #expect(
+      error(SophiaG(), .nothing)
+        == .lacksCurvature(rule: "sophia-g", estimator: .gaussNewtonBartlett))
+    #expect(
+      error(SophiaH(), .nothing) == .lacksCurvature(rule: "sophia-h", estimator: .hutchinson))
+    #expect(error(KFAC(), .nothing) == .lacksPreconditioner(rule: "kfac"))
+    #expect(error(LBFGS(), .nothing) == .lacksEvaluation(rule: "lbfgs"))
+    #expect(error(AdamW(), .curvature { _, _ in [] }) == .takesNoCurvature(rule: "adamw"))
+    let sentences = try [
+      #require(error(SophiaG(), .nothing)), #require(error(SophiaH(), .nothing)),
+      #require(error(KFAC(), .nothing)), #require(error(LBFGS(), .nothing)),
+    ].map(\.description)
+    for (sentence, part) in zip(
+      sentences, ["labels sampled", "random vector", "sees the model's layers", "ClosureOptimizer"])
+    { #expect(sentence.contains(part)) }
+  }
+
+  @Test("Sophia-G's B is that of the estimates where it was left open") func batchSize() {
+    var rule = SophiaG()
+    rule.fit(labels: 640)
+    #expect(rule.batchSize == 640)
+    rule = SophiaG(learningRate: 1, batchSize: 7)
+    rule.fit(labels: 640)
+    #expect(rule.batchSize == 7)
   }
 
   // MARK: Adafactor
@@ -333,6 +404,12 @@ import Testing
       ("schedule-free-adamw", "betas=0,0.9", "betas must begin above 0"),
       ("schedule-free-sgd", "momentum=0", "momentum=0 is out of range"),
       ("sophia-g", "bs=0", "bs=0 is out of range"),
+      ("sophia-g", "hess_interval=0", "hess_interval=0 is out of range"),
+      ("sophia-h", "update_interval=0", "update_interval=0 is out of range"),
+      ("kfac", "damping=0", "damping=0 is out of range"),
+      ("kfac", "kl_clip=0", "kl_clip=0 is out of range"),
+      ("kfac", "compute_method=eigan", "did you mean 'eigen'?"),
+      ("kfac", "nesterov=true momentum=0", "nesterov=true needs momentum"),
       ("radam", "beta=0.9", "did you mean 'betas'?"),
       ("dadapt-adam", "d0=0", "d0=0 is out of range"),
     ])

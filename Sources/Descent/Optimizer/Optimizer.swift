@@ -207,11 +207,12 @@ public final class Optimizer<S: Scalar> {
       if norm == nil { norm = unsafe squaredNorm(memory.baseAddress!).squareRoot() }
       return loss
     }
+    let counts = report.exit != .nonFiniteStart
     // Without a line search the last iterate is not evaluated.
     let moved =
-      report.finalLoss != report.entryLoss
-      || (report.exit == .iterations && closure.rule.lineSearch == .none)
-    if report.exit != .nonFiniteStart { appliedSteps += 1 }
+      counts && report.finalLoss != report.entryLoss
+      || report.exit == .iterations && closure.rule.lineSearch == .none
+    if counts { appliedSteps += 1 }
     var result = StepReport(
       outcome: moved ? .applied : .unmoved(report.exit), step: appliedSteps,
       gradientNorm: norm ?? .nan, clipCoefficient: 1,

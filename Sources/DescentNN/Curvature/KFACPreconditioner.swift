@@ -1,5 +1,5 @@
 public import Descent
-internal import DescentCompute
+package import DescentCompute
 
 /// K-FAC's curvature of a model: it watches fully connected layers and convolutions, and multiplies
 /// their gradients by the inverse of their factors before the rule sees them.
@@ -75,6 +75,11 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
           bias: bias.flatMap { names[ObjectIdentifier($0)] }, outputs: outputs, inputs: inputs,
           width: width, curvature: KFACLayer(inputs: width, outputs: outputs)))
     }
+  }
+
+  /// A and G of a layer, as they are now.
+  package func factors(of name: String) -> (inputs: Matrix, outputs: Matrix)? {
+    watched.first { $0.name == name }.map { ($0.curvature.inputs, $0.curvature.outputs) }
   }
 
   // MARK: Watching
