@@ -50,8 +50,9 @@ public final class Optimizer<S: Scalar> {
   ///   - groups: tried in order, first match wins; what none takes has the rule's own
   ///     hyperparameters. By default vectors (norms, biases) have no weight decay.
   ///   - state: how state is stored; a group may change it by the settings of ``StateStorage``.
-  ///   - schedules: hyperparameters that follow a schedule, by setting name; each group's own value
-  ///     is the schedule's base.
+  ///   - schedules: hyperparameters that follow a schedule, by setting name (`betas[0]` is one
+  ///     number of several); each group's own value is the schedule's base, and a group's own
+  ///     schedule goes before.
   ///   - clipNorm: the largest global L2 norm of the gradients, above 0; nil never clips.
   ///   - supply: what the rule needs besides gradients.
   /// - Throws: ``OptimizerError`` for contradictions, empty groups, repeated names and a rule whose
@@ -101,8 +102,12 @@ public final class Optimizer<S: Scalar> {
       rules.append(changed)
       storages.append(storage)
     }
+    let given = groups.map { group in
+      let own = Set(group.schedules.map(\.setting))
+      return schedules.filter { !own.contains($0.setting) } + group.schedules
+    }
     return try RuleRunner<R, S>(
-      rules, storages: storages, parameters: parameters, groupOf: groupOf, schedules: schedules)
+      rules, storages: storages, parameters: parameters, groupOf: groupOf, schedules: given)
   }
 
   /// A method that evaluates the loss treats all parameters as one vector.
@@ -326,6 +331,18 @@ public final class Optimizer<S: Scalar> {
       weights[index] = Array(w[start..<start + parameters[index].count])
     }
     return result
+  }
+
+  // MARK: Metrics
+
+  /// Gives the schedules that follow a metric (``ReduceOnPlateau``) its next value: all of them, or
+  /// those of a mode. Without any, nothing happens.
+  public func observe(metric: Double, mode: MetricMode? = nil) { runner.observe(metric, mode) }
+
+  /// What those schedules remember, for a checkpoint: for each of ``groups``, by setting.
+  public var scheduleStates: [[String: MetricState]] {
+    get { runner.scheduleStates }
+    set { runner.scheduleStates = newValue }
   }
 
   // MARK: The guard

@@ -50,17 +50,7 @@ struct ReplayCommand: ParsableCommand {
       let changes = try settings.map(Self.split)
       let (ofStorage, ofRule) = StateStorage.split(changes)
       let storage = try StateStorage([("state", state)] + ofStorage)
-      let chosen = try schedule.map { name in
-        guard let type = Schedules.named(name) else {
-          throw RecipeError(problems: [
-            "there is no schedule '\(name)'; there are: \(Schedules.names.joined(separator: ", "))"
-          ])
-        }
-        func open<T: Schedule>(_ type: T.Type) throws -> any Schedule {
-          try type.init(scheduleSettings.map(Self.split))
-        }
-        return try open(type)
-      }
+      let chosen = try schedule.map { try Schedules.make($0, scheduleSettings.map(Self.split)) }
       func replay<R: Rule>(_ type: R.Type) throws {
         try Replay(input).run(
           R(ofRule), state: storage, schedule: chosen, clipNorm: clipNorm, to: output)
