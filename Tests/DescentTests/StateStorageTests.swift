@@ -187,7 +187,9 @@ import Testing
   ) throws -> [[Float]] {
     ThreadPool.shared.setThreads(threads)
     func make<R: Rule>(_: R.Type) throws -> Optimizer<Float> {
-      try Optimizer(R(), parameters: Self.parameters, groups: [], state: storage, clipNorm: 1)
+      try Optimizer(
+        R(), parameters: Self.parameters, groups: [], state: storage, clipNorm: 1,
+        supply: .byCaller)
     }
     let optimizer = try make(rule)
     var weights = Self.parameters.map { noise($0.count, seed: UInt64($0.count)) }
@@ -204,7 +206,8 @@ import Testing
 
   @Test(
     "every rule in every storage gives the same bits for 1, 2, 3 and 8 threads",
-    arguments: Rules.names, StateStorage.Format.allCases)
+    arguments: Rules.all.filter { !($0 is any ClosureRule.Type) }.map { $0.name },
+    StateStorage.Format.allCases)
   func threads(_ name: String, _ format: StateStorage.Format) throws {
     let threads = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(threads) }

@@ -31,7 +31,8 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     let infos = (0..<max(1, rows / height)).map {
       ParameterInfo("w\($0)", shape: [height, side], role: .matrix)
     }
-    let optimizer = try Optimizer<Float>(rule, parameters: infos, groups: [], state: storage)
+    let optimizer = try Optimizer<Float>(
+      rule, parameters: infos, groups: [], state: storage, supply: .byCaller)
     let count = infos.reduce(0) { $0 + $1.count }
     var random = RandomStream(seed: 1)
     let sample = (0..<8191).map { _ in random.normal() }

@@ -58,10 +58,10 @@ public struct Recipe: Sendable {
   private static func objections(_ optimizer: OptimizerSettings, _ clip: ClipSettings) -> [String] {
     guard let rule = optimizer.rule as? any ClosureRule else { return [] }
     var objections = rule.objections(groups: optimizer.groups ?? [], clipNorm: clip.norm)
-    if optimizer.state != .float32 {
+    if optimizer.state.format != .float32 {
       objections.append(
         .cannotHonour(
-          rule: type(of: rule).name, what: "optimizer.state=\(optimizer.state.rawValue)",
+          rule: type(of: rule).name, what: "optimizer.state=\(optimizer.state.format.rawValue)",
           advice: "its pairs need full precision: set optimizer.state=float32"))
     }
     return objections.map(\.description)
