@@ -223,7 +223,7 @@ enum Objective: String, Sendable {
 
   @Test("clipping and groups are refused, since it cannot honour them") func cannotHonour() throws {
     let error = #expect(throws: OptimizerError.self) {
-      try Optimizer<Double>(LBFGS(), parameters: one, clipNorm: 1, supply: .byCaller)
+      try Optimizer<Double>(LBFGS(), parameters: one, clip: Clipping(norm: 1), supply: .byCaller)
     }
     #expect("\(error!)".contains("clip.norm=1.0"))
     let group = ParameterGroup("slow", ParameterMatch(), settings: [("lr", "0.1")])

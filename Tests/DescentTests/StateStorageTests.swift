@@ -188,7 +188,7 @@ import Testing
     ThreadPool.shared.setThreads(threads)
     func make<R: Rule>(_: R.Type) throws -> Optimizer<Float> {
       try Optimizer(
-        R(), parameters: Self.parameters, groups: [], state: storage, clipNorm: 1,
+        R(), parameters: Self.parameters, groups: [], state: storage, clip: Clipping(norm: 1),
         supply: .byCaller)
     }
     let optimizer = try make(rule)

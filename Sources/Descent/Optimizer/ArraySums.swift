@@ -21,3 +21,14 @@ func sum<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
   for i in 0..<count { unsafe sum += Double(x[i]) }
   return sum
 }
+
+/// max |x|; NaN where an x is.
+func largestMagnitude<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
+  if S.self == Float.self {
+    return unsafe Double(
+      Kernels.maxMagnitude(count, UnsafeRawPointer(x).assumingMemoryBound(to: Float.self)))
+  }
+  var most = 0.0
+  for i in 0..<count where unsafe !(abs(Double(x[i])) <= most) { unsafe most = abs(Double(x[i])) }
+  return most
+}

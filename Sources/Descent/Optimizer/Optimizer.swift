@@ -6,7 +6,7 @@ import DescentCompute
 ///
 /// 1. *guard*: one pass over all gradients takes their norm; a NaN or an infinity refuses the step
 ///    before weights or state are touched, and is named;
-/// 2. *clip*: the gradients are scaled so that their norm is at most ``clipNorm``;
+/// 2. *clip*: gradients are centralized, limited by ``Clipping``, and take noise, where asked;
 /// 3. *schedule*: each scheduled hyperparameter takes its value for this step;
 /// 4. *precondition*: where the supply says so, gradients are multiplied by a curvature;
 /// 5. *update*: the rule runs over all blocks, on all threads.
@@ -29,8 +29,8 @@ public final class Optimizer<S: Scalar> {
   public let groupOf: [Int]
   /// The name of the rule.
   public let ruleName: String
-  /// The largest gradient norm that is not scaled down; nil never clips.
-  public let clipNorm: Double?
+  /// How gradients are limited.
+  public var clipping: Clipping { pipeline.clipping }
   /// How many steps have been applied.
   public private(set) var appliedSteps = 0
 
@@ -38,9 +38,7 @@ public final class Optimizer<S: Scalar> {
   /// The method of a ``ClosureRule``.
   private let closure: ClosureOptimizer<S>?
   private let runner: any AnyRuleRunner<S>
-  private let plan: BlockPlan
-  /// Each piece's part of the sum of squares.
-  private let squares: UnsafeMutableBufferPointer<Double>
+  private let pipeline: GradientPipeline<S>
 
   /// An optimizer for `parameters`.
   ///
@@ -53,18 +51,21 @@ public final class Optimizer<S: Scalar> {
   ///   - schedules: hyperparameters that follow a schedule, by setting name (`betas[0]` is one
   ///     number of several); each group's own value is the schedule's base, and a group's own
   ///     schedule goes before.
-  ///   - clipNorm: the largest global L2 norm of the gradients, above 0; nil never clips.
+  ///   - clip: how gradients are limited; by default they are not.
+  ///   - gradient: what else happens to gradients; by default nothing.
   ///   - supply: what the rule needs besides gradients.
   /// - Throws: ``OptimizerError`` for contradictions, empty groups, repeated names and a rule whose
   ///   needs are not supplied.
   public init(
     _ rule: some Rule, parameters: [ParameterInfo],
     groups: [ParameterGroup] = [.vectorsWithoutDecay], state: StateStorage = StateStorage(),
-    schedules: [(setting: String, schedule: any Schedule)] = [], clipNorm: Double? = nil,
+    schedules: [(setting: String, schedule: any Schedule)] = [],
+    clip: Clipping = Clipping(), gradient: GradientTools = GradientTools(),
     supply: Supply<S> = .nothing
   ) throws(OptimizerError) {
     try supply.check(for: rule)
-    if let clipNorm, !(clipNorm > 0) { throw .clipNorm(clipNorm) }
+    try Self.check(clip)
+    try Self.check(gradient)
     var names = Set<String>()
     for parameter in parameters where !names.insert(parameter.name).inserted {
       throw .duplicateParameter(parameter.name)
@@ -73,17 +74,20 @@ public final class Optimizer<S: Scalar> {
     self.parameters = parameters
     self.groups = used
     self.groupOf = groupOf
-    self.clipNorm = clipNorm
     ruleName = type(of: rule).name
-    plan = BlockPlan(parameters)
-    unsafe squares = .allocate(capacity: plan.pieces.count)
-    unsafe squares.initialize(repeating: 0)
+    pipeline = GradientPipeline(parameters, clip, gradient)
     self.supply = supply
-    closure = try Self.makeClosure(rule, parameters, used, clipNorm)
+    closure = try Self.makeClosure(rule, parameters, used, pipeline)
     runner = try Self.makeRunner(rule, state, parameters, used, groupOf, schedules)
   }
 
-  deinit { unsafe squares.deallocate() }
+  private static func check<Settings: Configurable>(
+    _ settings: Settings
+  ) throws(OptimizerError) {
+    do throws(SettingErrors) {
+      try settings.check()
+    } catch { throw .settings(of: Settings.name, error) }
+  }
 
   private static func makeRunner<R: Rule>(
     _ rule: R, _ state: StateStorage, _ parameters: [ParameterInfo], _ groups: [ParameterGroup],
@@ -113,10 +117,12 @@ public final class Optimizer<S: Scalar> {
   /// A method that evaluates the loss treats all parameters as one vector.
   private static func makeClosure(
     _ rule: some Rule, _ parameters: [ParameterInfo], _ groups: [ParameterGroup],
-    _ clipNorm: Double?
+    _ pipeline: GradientPipeline<S>
   ) throws(OptimizerError) -> ClosureOptimizer<S>? {
     guard let lbfgs = rule as? LBFGS else { return nil }
-    if let objection = lbfgs.objections(groups: groups, clipNorm: clipNorm).first {
+    let objections = lbfgs.objections(
+      groups: groups, clip: pipeline.clipping, gradient: pipeline.tools)
+    if let objection = objections.first {
       throw objection
     }
     return try ClosureOptimizer(lbfgs, parameters: parameters)
@@ -149,21 +155,22 @@ public final class Optimizer<S: Scalar> {
   @unsafe
   public func step(_ memory: UnsafeBufferPointer<ParameterMemory<S>>) -> StepReport {
     precondition(memory.count == parameters.count)
-    let base = memory.baseAddress!
-    let norm = unsafe squaredNorm(base).squareRoot()
-    if !norm.isFinite, let culprit = unsafe firstNonFinite(base) {
+    guard let gradients = unsafe pipeline.prepare(memory.baseAddress!, step: appliedSteps) else {
       if case .preconditioner(let preconditioner) = supply { preconditioner.discard() }
+      let culprit = unsafe pipeline.firstNonFinite(memory.baseAddress!)!
       return StepReport(
-        outcome: .refused(culprit), step: appliedSteps, gradientNorm: norm, clipCoefficient: 1,
+        outcome: .refused(culprit), step: appliedSteps,
+        gradientNorm: unsafe pipeline.norm(memory.baseAddress!), clipCoefficient: 1,
+        clipped: false,
         effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
     }
-    // PyTorch's coefficient, its 1e-6 included.
-    let coefficient = clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
     runner.schedule(appliedSteps)
-    let preconditioned = unsafe update(memory, scale: coefficient)
+    let preconditioned = unsafe update(
+      UnsafeBufferPointer(start: gradients.memory, count: memory.count), scale: gradients.scale)
     appliedSteps += 1
     var report = StepReport(
-      outcome: .applied, step: appliedSteps, gradientNorm: norm, clipCoefficient: coefficient,
+      outcome: .applied, step: appliedSteps, gradientNorm: unsafe gradients.norm,
+      clipCoefficient: unsafe gradients.scale, clipped: unsafe gradients.clipped,
       effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
     report.preconditioner = preconditioned
     if case .curvature(let estimate) = supply, curvatureIsDue {
@@ -209,7 +216,7 @@ public final class Optimizer<S: Scalar> {
     var norm: Double?
     let report = try unsafe closure.step(memory) {
       let loss = try evaluate()
-      if norm == nil { norm = unsafe squaredNorm(memory.baseAddress!).squareRoot() }
+      if norm == nil { norm = unsafe pipeline.norm(memory.baseAddress!) }
       return loss
     }
     let counts = report.exit != .nonFiniteStart
@@ -220,7 +227,7 @@ public final class Optimizer<S: Scalar> {
     if counts { appliedSteps += 1 }
     var result = StepReport(
       outcome: moved ? .applied : .unmoved(report.exit), step: appliedSteps,
-      gradientNorm: norm ?? .nan, clipCoefficient: 1,
+      gradientNorm: norm ?? .nan, clipCoefficient: 1, clipped: false,
       effectiveLearningRate: closure.rule.learningRate)
     result.closure = report
     return result
@@ -272,7 +279,7 @@ public final class Optimizer<S: Scalar> {
   }
 
   private func fold(_ base: UnsafePointer<ParameterMemory<S>>) -> StepReport.Outcome {
-    if let culprit = unsafe firstNonFinite(base) { return .refused(culprit) }
+    if let culprit = unsafe pipeline.firstNonFinite(base) { return .refused(culprit) }
     unsafe runner.foldCurvature(base)
     return .applied
   }
@@ -347,39 +354,12 @@ public final class Optimizer<S: Scalar> {
 
   // MARK: The guard
 
-  /// Σ g² over all parameters, in double, its parts added in the order of the pieces.
-  private func squaredNorm(_ memory: UnsafePointer<ParameterMemory<S>>) -> Double {
-    let (pieces, squares) = unsafe (plan.pieces, squares)
-    ThreadPool.shared.run(pieces.count) { index in
-      let piece = pieces[index]
-      guard let g = unsafe memory[piece.parameter].gradient else {
-        unsafe squares[index] = 0
-        return
-      }
-      unsafe squares[index] = sumOfSquares(g + piece.offset, piece.count)
-    }
-    return unsafe squares.reduce(0, +)
-  }
-
   /// The first element of a gradient that is NaN or infinite, if there is one.
   @unsafe
   public func nonFiniteGradient(
     _ memory: UnsafeBufferPointer<ParameterMemory<S>>
   ) -> StepReport.NonFinite? {
-    unsafe firstNonFinite(memory.baseAddress!)
-  }
-
-  private func firstNonFinite(
-    _ memory: UnsafePointer<ParameterMemory<S>>
-  ) -> StepReport.NonFinite? {
-    for piece in plan.pieces {
-      guard let g = unsafe memory[piece.parameter].gradient else { continue }
-      for i in piece.offset..<piece.offset + piece.count where unsafe !g[i].isFinite {
-        return unsafe StepReport.NonFinite(
-          parameter: parameters[piece.parameter].name, element: i, value: Double(g[i]))
-      }
-    }
-    return nil
+    unsafe pipeline.firstNonFinite(memory.baseAddress!)
   }
 
   // MARK: Looking inside

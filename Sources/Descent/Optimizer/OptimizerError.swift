@@ -28,8 +28,8 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case lacksEvaluation(rule: String)
   /// A method that evaluates the loss itself was given what it cannot honour.
   case cannotHonour(rule: String, what: String, advice: String)
-  /// The clip threshold is not a positive number.
-  case clipNorm(Double)
+  /// The settings of clipping, or of what else happens to gradients, were refused.
+  case settings(of: String, SettingErrors)
 
   /// One plain sentence.
   public var description: String {
@@ -75,8 +75,8 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
         + "step an evaluation"
     case .cannotHonour(let rule, let what, let advice):
       return "\(rule) cannot honour \(what); \(advice)"
-    case .clipNorm(let given):
-      return "clip.norm=\(given) is out of range: clip.norm must be above 0"
+    case .settings(let section, let errors):
+      return errors.errors.map { $0.sentence(in: section) }.joined(separator: "\n")
     }
   }
 }

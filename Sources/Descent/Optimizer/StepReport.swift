@@ -28,10 +28,12 @@ public struct StepReport: Sendable, Equatable {
   public let outcome: Outcome
   /// How many steps have been applied since the start, this one included.
   public let step: Int
-  /// The gradient's L2 norm over all parameters, before clipping.
+  /// The gradient's norm over all parameters, before clipping: L2, or the type that is limited.
   public let gradientNorm: Double
-  /// What the gradients were multiplied by: 1 when they were not clipped.
+  /// What all gradients were multiplied by: 1 when their norm was not too large.
   public let clipCoefficient: Double
+  /// Whether any limit of ``Clipping`` acted.
+  public let clipped: Bool
   /// The learning rate that acted, of the first parameter's group: d·η for Prodigy, η elsewhere.
   public let effectiveLearningRate: Double
 
@@ -45,6 +47,4 @@ public struct StepReport: Sendable, Equatable {
 
   /// Whether the weights were updated.
   public var applied: Bool { outcome == .applied }
-  /// Whether the gradients were scaled down.
-  public var clipped: Bool { clipCoefficient < 1 }
 }

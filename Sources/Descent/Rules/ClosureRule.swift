@@ -9,19 +9,23 @@ public protocol ClosureRule: Rule {}
 extension ClosureRule {
   /// What it cannot honour: it treats all parameters as one vector, and its line search needs the
   /// gradients as they are.
-  public func objections(groups: [ParameterGroup], clipNorm: Double?) -> [OptimizerError] {
-    var objections = groups.filter { !$0.settings.isEmpty }.map { group in
+  public func objections(
+    groups: [ParameterGroup], clip: Clipping, gradient: GradientTools
+  ) -> [OptimizerError] {
+    let objections = groups.filter { !$0.settings.isEmpty }.map { group in
       OptimizerError.cannotHonour(
         rule: Self.name, what: "hyperparameters of the group '\(group.name)'",
         advice: "all parameters are one vector: leave the groups out")
     }
-    if let clipNorm {
-      objections.append(
-        .cannotHonour(
-          rule: Self.name, what: "clip.norm=\(clipNorm)",
-          advice: "its line search needs the gradients as they are: set clip.norm=none"))
-    }
+    let changes =
+      clip.changes.map { "clip.\($0.name)=\($0.value)" }
+      + gradient.changes.map { "gradient.\($0.name)=\($0.value)" }
     return objections
+      + changes.map {
+        .cannotHonour(
+          rule: Self.name, what: $0,
+          advice: "its line search needs the gradients as they are: leave it out")
+      }
   }
   /// Its state belongs to the ``ClosureOptimizer``.
   public func slots(for parameter: ParameterInfo) -> [Slot] { [] }

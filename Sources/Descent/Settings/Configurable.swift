@@ -56,6 +56,11 @@ extension Configurable {
     Self.settings.map { ($0.name, $0.value(self)) }
   }
 
+  /// The settings that do not have their default.
+  public var changes: [(name: String, value: SettingValue)] {
+    zip(resolved, Self().resolved).filter { $0.value != $1.value }.map { $0.0 }
+  }
+
   /// Throws the first setting whose present value its own declaration would refuse, or a
   /// contradiction: for values that were set in code and not by name.
   public func check() throws(SettingErrors) {

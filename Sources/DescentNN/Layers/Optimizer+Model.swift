@@ -14,12 +14,14 @@ extension Optimizer<Float> {
   /// An optimizer for the parameters of `model`, in their order.
   public convenience init(
     _ rule: some Rule, model: any Module, groups: [ParameterGroup] = [.vectorsWithoutDecay],
-    schedules: [(setting: String, schedule: any Schedule)] = [], clipNorm: Double? = nil,
+    state: StateStorage = StateStorage(),
+    schedules: [(setting: String, schedule: any Schedule)] = [],
+    clip: Clipping = Clipping(), gradient: GradientTools = GradientTools(),
     supply: Supply<Float> = .nothing
   ) throws(OptimizerError) {
     try self.init(
-      rule, parameters: model.parameterInfos, groups: groups, schedules: schedules,
-      clipNorm: clipNorm, supply: supply)
+      rule, parameters: model.parameterInfos, groups: groups, state: state,
+      schedules: schedules, clip: clip, gradient: gradient, supply: supply)
   }
 
   /// Updates parameters, in the order of the model's ``Module/parameters``, from the gradients that

@@ -23,6 +23,7 @@ extension Recipe {
       add("schedules", Self.entries(schedules))
     }
     add("clip", Self.entries(clip.resolved))
+    add("gradient", Self.entries(gradient.resolved))
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.

@@ -18,7 +18,9 @@ public struct Recipe: Sendable {
   /// The schedules of other hyperparameters, by setting name.
   public var schedules: [(setting: String, schedule: any Schedule)] = []
   /// Clipping.
-  public var clip = ClipSettings()
+  public var clip = Clipping()
+  /// What else happens to gradients.
+  public var gradient = GradientTools()
   /// Evaluation.
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
@@ -38,6 +40,7 @@ public struct Recipe: Sendable {
     let data = reader.kind("data", among: dataKinds)
     reader.read(&run, "", from: document.top)
     reader.read(&clip, "clip")
+    reader.read(&gradient, "gradient")
     reader.read(&evaluate, "evaluate")
     reader.read(&checkpoint, "checkpoint")
     optimizer = reader.optimizer(document.groups)
@@ -46,7 +49,7 @@ public struct Recipe: Sendable {
     }
     schedules = reader.schedules()
     reader.rejectUnknownSections()
-    reader.problems += Self.objections(optimizer, clip)
+    reader.problems += Self.objections(optimizer, clip, gradient)
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
@@ -55,9 +58,11 @@ public struct Recipe: Sendable {
   }
 
   /// What a method that evaluates the loss itself cannot honour.
-  private static func objections(_ optimizer: OptimizerSettings, _ clip: ClipSettings) -> [String] {
+  private static func objections(
+    _ optimizer: OptimizerSettings, _ clip: Clipping, _ gradient: GradientTools
+  ) -> [String] {
     guard let rule = optimizer.rule as? any ClosureRule else { return [] }
-    var objections = rule.objections(groups: optimizer.groups ?? [], clipNorm: clip.norm)
+    var objections = rule.objections(groups: optimizer.groups ?? [], clip: clip, gradient: gradient)
     if optimizer.state.format != .float32 {
       objections.append(
         .cannotHonour(
@@ -233,7 +238,8 @@ private struct RecipeReader {
 
   mutating func rejectUnknownSections() {
     let known = [
-      "model", "data", "optimizer", "schedule", "schedules", "clip", "evaluate", "checkpoint",
+      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "evaluate",
+      "checkpoint",
     ]
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {

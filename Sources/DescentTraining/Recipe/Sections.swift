@@ -42,19 +42,6 @@ public struct RunSettings: Configurable {
   }
 }
 
-/// `clip`: what happens to gradients before the update.
-public struct ClipSettings: Configurable {
-  /// The largest global norm; nil never clips.
-  public var norm: Double?
-
-  public init() {}
-
-  public static let name = "clip"
-  public static let settings: [Setting<ClipSettings>] = [
-    .optionalNumber("norm", \.norm, .above(0), "the largest global L2 norm of the gradients")
-  ]
-}
-
 /// `evaluate`: when and on how much to validate.
 public struct EvaluateSettings: Configurable {
   /// Steps between evaluations; 0 only evaluates at the end.

@@ -75,7 +75,8 @@ public struct Replay {
     schedule?.fit(totalSteps: steps)
     let optimizer = try Optimizer<Float>(
       rule, parameters: parameters, groups: [], state: state,
-      schedules: schedule.map { [("lr", $0)] } ?? [], clipNorm: clipNorm, supply: .byCaller)
+      schedules: schedule.map { [("lr", $0)] } ?? [], clip: Clipping(norm: clipNorm),
+      supply: .byCaller)
     var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
     var results: [SafetensorsTensor] = []
     for step in 1...steps {

@@ -57,7 +57,8 @@ public final class Trainer {
     return try Optimizer(
       recipe.optimizer.rule, parameters: infos,
       groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay], state: recipe.optimizer.state,
-      schedules: recipe.allSchedules, clipNorm: recipe.clip.norm, supply: supply)
+      schedules: recipe.allSchedules, clip: recipe.clip, gradient: recipe.gradient,
+      supply: supply)
   }
 
   /// What is known before the first step.
