@@ -86,7 +86,7 @@ import Testing
       Case("value") { $0.value = 0.4 },
       Case("tensor norm") { $0.tensorNorm = 0.9 },
       Case("adaptive") { $0.adaptive = 0.1 },
-      Case("adaptive, its floor") { ($0.adaptive, $0.adaptiveFloor) = (0.1, 50) },
+      Case("adaptive, its floor") { ($0.adaptive, $0.adaptiveFloor) = (0.1, 5) },
       Case("centralized", centralize: true),
       Case("all of them", centralize: true) {
         ($0.value, $0.adaptive, $0.tensorNorm, $0.norm) = (0.8, 0.5, 0.6, 0.5)

@@ -96,20 +96,10 @@ public final class Optimizer<S: Scalar> {
     var rules: [R] = []
     var storages: [StateStorage] = []
     for group in groups {
-      var (changed, storage) = (rule.starting(), state)
-      let (ofStorage, ofRule) = StateStorage.split(group.settings)
-      do throws(SettingErrors) {
-        try storage.apply(ofStorage)
-        try changed.apply(ofRule)
-        try changed.check()
-      } catch { throw .group(name: group.name, error) }
-      rules.append(changed)
-      storages.append(storage)
+      rules.append(try group.applied(to: rule))
+      storages.append(try group.applied(to: state))
     }
-    let given = groups.map { group in
-      let own = Set(group.schedules.map(\.setting))
-      return schedules.filter { !own.contains($0.setting) } + group.schedules
-    }
+    let given = groups.map { $0.overriding(schedules) }
     return try RuleRunner<R, S>(
       rules, storages: storages, parameters: parameters, groupOf: groupOf, schedules: given)
   }
