@@ -51,6 +51,11 @@ struct ReplayCommand: ParsableCommand {
       let (ofStorage, ofRule) = StateStorage.split(changes)
       let storage = try StateStorage([("state", state)] + ofStorage)
       let chosen = try schedule.map { try Schedules.make($0, scheduleSettings.map(Self.split)) }
+      if let chosen, chosen is any MetricSchedule {
+        throw RecipeError(problems: [
+          "--schedule \(schedule ?? "") follows a metric, which a recording does not have"
+        ])
+      }
       func replay<R: Rule>(_ type: R.Type) throws {
         try Replay(input).run(
           R(ofRule), state: storage, schedule: chosen, clipNorm: clipNorm, to: output)
