@@ -68,7 +68,8 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
         #expect(steps.allSatisfy { $0[key] != nil }, "\(key)")
       }
       // JSONSerialization may be off in the last bit; JSONDecoder is not.
-      let losses = try metrics
+      let losses =
+        try metrics
         .compactMap { try JSONDecoder().decode(LoggedLoss.self, from: Data($0.utf8)).loss }
       #expect(losses == watcher.losses)
       #expect(lines.filter { $0["val_loss"] != nil }.map { $0["step"] as? Int } == [3, 6])
