@@ -86,6 +86,22 @@ extension TrainerTests {
     }
   }
 
+  @Test("each group's learning rate is logged where they differ") func ratesByGroup() throws {
+    try withFolder { folder in
+      let groups = #"optimizer.groups=[{name: "the \"last\"", role: head, lr: 0.5}]"#
+      let run = try train(
+        "digits-mlp",
+        ["epochs=none", "steps=3", "optimizer.name=prodigy", "optimizer.per_group=true", groups],
+        in: folder + "/run"
+      ).run
+      for line in try metrics(run) where line["loss"] != nil {
+        let last = try #require(line["lr.the \"last\""] as? Double)
+        let rest = try #require(line["lr.default"] as? Double)
+        #expect(last < rest && line["d.default"] != nil && line["d.the \"last\""] != nil)
+      }
+    }
+  }
+
   @Test("Sophia-G's B is the number of labels of a step") func sophiaBatch() throws {
     let yaml = try #require(BuiltInRecipes.yaml("gpt"))
     let name = "optimizer.name=sophia-g"

@@ -374,8 +374,22 @@ public final class Optimizer<S: Scalar> {
     }
   }
 
-  /// The rule's run-long scalars, such as Prodigy's d.
-  public var diagnostics: [(name: String, value: Double)] { runner.memoryFields }
+  /// The rule's run-long scalars, such as Prodigy's d; where each group has its own, `d.no_decay`.
+  public var diagnostics: [(name: String, value: Double)] {
+    let fields = runner.memoryFields
+    guard fields.count > 1 else { return fields[0] }
+    return zip(groups, fields).flatMap { group, fields in
+      fields.map { ("\($0.name).\(group.name)", $0.value) }
+    }
+  }
+
+  /// The learning rate that acts on each group that has parameters, as
+  /// ``StepReport/effectiveLearningRate`` does for the first parameter's.
+  public var effectiveLearningRates: [(group: String, value: Double)] {
+    groups.indices.filter(groupOf.contains).map {
+      (groups[$0].name, runner.effectiveLearningRate(group: $0))
+    }
+  }
 
   /// A group's hyperparameters as they are now, schedules applied.
   public func settings(ofGroup group: Int) -> [(name: String, value: SettingValue)] {

@@ -26,8 +26,8 @@ protocol AnyRuleRunner<S>: AnyObject {
   /// The hyperparameters of a group as they are now.
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)]
   var state: StateStore<S> { get }
-  /// The rule's run-long scalars.
-  var memoryFields: [(name: String, value: Double)] { get }
+  /// The rule's run-long scalars: those of all parameters, or of each group apart.
+  var memoryFields: [[(name: String, value: Double)]] { get }
 }
 
 /// One kind of rule at work: its groups, its parameters, their state and step counts, and the
@@ -43,7 +43,10 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private var schedules: [ScheduledSettings<R>]
   /// t of each parameter.
   private var updates: [Int]
-  private var memory: R.Memory
+  /// One for all parameters, or one for each group.
+  private var memories: [R.Memory]
+  /// Whether the update of those parameters runs in this step.
+  private var runs: [Bool]
   let state: StateStore<S>
   /// The parts of the sums: one for each piece, then one for each parameter.
   private let partials: UnsafeMutableBufferPointer<SIMD4<Double>>
@@ -70,7 +73,10 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     unsafe partials.initialize(repeating: .zero)
     unsafe sums = .allocate(capacity: parameters.count)
     unsafe sums.initialize(repeating: .zero)
-    memory = rules[0].initialMemory
+    memories =
+      rules.contains(where: \.separatesGroups)
+      ? rules.map(\.initialMemory) : [rules[0].initialMemory]
+    runs = memories.map { _ in true }
     for (rule, storage) in zip(rules, storages) where storage.format != .float32 {
       guard S.self == Float.self else { throw .compressedDouble }
       if let reason = rule.unsoundness(of: storage.format) {
@@ -89,6 +95,9 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     unsafe partials.deallocate()
     unsafe sums.deallocate()
   }
+
+  /// The place of a group's memory.
+  private func place(_ group: Int) -> Int { memories.count == 1 ? 0 : group }
 
   func schedule(_ step: Int) {
     for group in schedules.indices { schedules[group].apply(step, to: &scheduled[group]) }
@@ -109,12 +118,14 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     }
     let scale = scheduled[0].maximize ? -scale : scale
     if scheduled.contains(where: { $0.sums != .none }), unsafe !gather(memory, scale) { return }
-    let (rules, context) = (scheduled, self.memory)
+    let (rules, contexts, runs) = (scheduled, memories, runs)
     let access = R.stateInGather == .writes ? StateAccess.reads : .writes
     unsafe forEachBlock(memory, scale, access) { piece, index, block in
+      guard runs[place(groupOf[piece.parameter])] else { return }
       let t = Step(t: updates[piece.parameter])
       let part = unsafe sums[piece.parameter]
-      let rule = rules[groupOf[piece.parameter]]
+      let group = groupOf[piece.parameter]
+      let (rule, context) = (rules[group], contexts[place(group)])
       whenFloat(block) {
         rule.update($0, t, part, context)
       } whenDouble: {
@@ -123,36 +134,48 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     }
   }
 
-  /// The first pass: leaves each parameter's sums, or everybody's, in `sums`.
+  /// The first pass: leaves each parameter's sums, or everybody's, in `sums`. Returns whether the
+  /// update runs at all.
   private func gather(_ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double) -> Bool {
-    let (rules, context) = (scheduled, self.memory)
+    let (rules, contexts) = (scheduled, memories)
     unsafe partials.update(repeating: .zero)
     unsafe forEachBlock(memory, scale, R.stateInGather) { piece, index, block in
       let t = Step(t: updates[piece.parameter])
-      let rule = rules[groupOf[piece.parameter]]
+      let group = groupOf[piece.parameter]
+      let (rule, context) = (rules[group], contexts[place(group)])
       whenFloat(block) {
         unsafe partials[index] = rule.gather($0, t, context)
       } whenDouble: {
         unsafe partials[index] = rule.gather($0, t, context)
       }
     }
-    var total = SIMD4<Double>.zero
     for parameter in parameters.indices {
       var sum = SIMD4<Double>.zero
       for index in plan.ranges[parameter] { unsafe sum += partials[index] }
       unsafe sums[parameter] = sum
-      total += sum
     }
-    if scheduled[0].sums == .allTensors { unsafe sums.update(repeating: total) }
-    return scheduled[0].conclude(total, &self.memory)
+    for place in memories.indices {
+      var total = SIMD4<Double>.zero
+      for index in parameters.indices where self.place(groupOf[index]) == place {
+        unsafe total += sums[index]
+      }
+      if scheduled[place].sums == .allTensors {
+        for index in parameters.indices where self.place(groupOf[index]) == place {
+          unsafe sums[index] = total
+        }
+      }
+      runs[place] = scheduled[place].conclude(total, &memories[place])
+    }
+    return runs.contains(true)
   }
 
   var evaluatesElsewhere: Bool { scheduled.contains { $0.evaluatesElsewhere } }
 
   func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>) {
-    let (rules, context) = (scheduled, self.memory)
+    let (rules, contexts) = (scheduled, memories)
     unsafe forEachBlock(memory, 1, .reads, all: true) { piece, _, block in
-      let rule = rules[groupOf[piece.parameter]]
+      let group = groupOf[piece.parameter]
+      let (rule, context) = (rules[group], contexts[place(group)])
       // Before its first update a parameter is its own result.
       guard rule.evaluatesElsewhere, updates[piece.parameter] > 0 else { return }
       whenFloat(block) {
@@ -181,15 +204,15 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   }
 
   func effectiveLearningRate(group: Int) -> Double {
-    scheduled[group].effectiveLearningRate(memory)
+    scheduled[group].effectiveLearningRate(memories[place(group)])
   }
 
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)] {
     scheduled[group].resolved
   }
 
-  var memoryFields: [(name: String, value: Double)] {
-    R.Memory.fields.map { ($0.name, memory[keyPath: $0.path]) }
+  var memoryFields: [[(name: String, value: Double)]] {
+    memories.map { memory in R.Memory.fields.map { ($0.name, memory[keyPath: $0.path]) } }
   }
 
   // MARK: Blocks

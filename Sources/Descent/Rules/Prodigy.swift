@@ -40,6 +40,8 @@ public struct Prodigy: SummingRule {
   /// The largest d.
   public var largestD = Double.infinity
   public var slice = 1
+  /// Whether each parameter group has a d of its own.
+  public var separatesGroups = false
 
   public init() {}
 
@@ -81,6 +83,7 @@ public struct Prodigy: SummingRule {
     .integer(
       "slice_p", \.slice, .atLeast(1), "estimate from every slice_p-th element",
       source: "prodigyopt"),
+    .flag("per_group", \.separatesGroups, "one d for each parameter group", source: "ours"),
   ]
 
   public static let about = About(
@@ -96,11 +99,12 @@ public struct Prodigy: SummingRule {
       """,
     differences: """
       prodigyopt 1.1.2: the step uses the old d in δ and the new d with ε; the paper has the old \
-      d in both. d_limit is ours.
+      d in both. d_limit and per_group are ours.
       """,
     guidance: """
       Leave lr at 1 and pair it with cosine. When d stays at d0, raise d0 to 1e-5 or 1e-4, or set \
-      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_limit.
+      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_limit; \
+      when groups train at different speeds (LoRA beside a head), set per_group.
       """,
     reference: """
       Mishchenko, Defazio: Prodigy: An Expeditiously Adaptive Parameter-Free Learner, 2023, \

@@ -43,6 +43,9 @@ public protocol Rule: Configurable {
   static var granularity: Granularity { get }
   /// What the sums of ``gather(_:_:_:)-(Block<Float>,_,_)`` run over; `none` skips that pass.
   var sums: SumScope { get }
+  /// Whether sums over all tensors, and the memory that they feed, are kept for each parameter group
+  /// apart: one d for each group.
+  var separatesGroups: Bool { get }
   /// First pass: may change state (see ``stateInGather``), must not change weights. Returns the block's part of up to four
   /// sums.
   func gather(_ block: Block<Float>, _ step: Step, _ memory: Memory) -> SIMD4<Double>
@@ -82,6 +85,8 @@ extension Rule {
   public static var granularity: Granularity { .elements }
   /// No gathering pass.
   public var sums: SumScope { .none }
+  /// One memory for all.
+  public var separatesGroups: Bool { false }
   /// Nothing to gather.
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ memory: Memory

@@ -1,4 +1,14 @@
 import Descent
+import DescentCompute
+
+extension Optimizer<Float> {
+  /// The learning rates that act on the groups, where they differ.
+  var differingRates: [(name: String, value: MetricsLog.Value)] {
+    let rates = effectiveLearningRates
+    guard Set(rates.map(\.value)).count > 1 else { return [] }
+    return rates.map { ("lr.\($0.group)", .number($0.value)) }
+  }
+}
 
 /// What methods that need more than the gradient add to a step's metrics.
 extension StepReport {

@@ -121,7 +121,8 @@ public final class Trainer {
           ("lr", .number(report.effectiveLearningRate)),
           ("grad_norm", .number(report.gradientNorm)), ("clipped", .flag(report.clipped)),
           ("applied", .flag(report.applied)), ("seconds", .number(duration)),
-        ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) } + report.details)
+        ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) } + report.details
+          + optimizer.differingRates)
       observer.stepped(
         TrainingStep(
           step: step, loss: loss, learningRate: report.effectiveLearningRate,
