@@ -181,7 +181,8 @@ public struct SophiaH: CurvatureRule {
     guidance: """
       For losses that are no likelihoods, where sophia-g's labels cannot be sampled; else prefer \
       sophia-g, whose h is never negative. z is ±1 as in optax, Gaussian in the paper. Recipes take \
-      ∇²f·z from a central difference of two gradients.
+      ∇²f·z from a central difference of two gradients, which suits smooth activations; ReLU's bends \
+      make it noisy.
       """,
     reference: """
       Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
