@@ -27,19 +27,7 @@ final class Progress: TrainingObserver {
     output(
       "\(grouped(facts.parameters)) weights, \(bytes(facts.stateBytes)) of optimizer state, "
         + "\(grouped(facts.steps)) steps")
-    if facts.state.contains(where: { $0.format != .float32 }) {
-      for use in facts.state {
-        let reason = use.exemption.map { " (\($0))" } ?? ""
-        output("  state in \(use.format)\(reason): \(use.slots) slots, \(bytes(use.bytes))")
-      }
-    }
-    for group in facts.groups where !group.parameters.isEmpty {
-      output(
-        "  group \(group.name) (\(group.match)): \(group.parameters.count) tensors, "
-          + "\(grouped(group.count)) weights")
-      output("    \(group.settings)")
-      output("    \(abbreviated(group.parameters))")
-    }
+    for line in facts.summary { output("  \(line)") }
   }
 
   func stepped(_ step: TrainingStep) {
@@ -109,10 +97,4 @@ func bytes(_ n: Int) -> String {
 func clock(_ seconds: Double) -> String {
   let total = Int(seconds.rounded())
   return total < 60 ? "\(total)s" : "\(total / 60)m\(String(format: "%02d", total % 60))s"
-}
-
-/// The first names of a list and how many more there are.
-func abbreviated(_ names: [String]) -> String {
-  let shown = names.prefix(6).joined(separator: " ")
-  return names.count > 6 ? "\(shown) and \(names.count - 6) more" : shown
 }

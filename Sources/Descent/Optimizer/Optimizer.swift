@@ -27,8 +27,9 @@ public final class Optimizer<S: Scalar> {
   public let groups: [ParameterGroup]
   /// Each parameter's group, by index into ``groups``.
   public let groupOf: [Int]
+  private let rule: any Rule
   /// The name of the rule.
-  public let ruleName: String
+  public var ruleName: String { type(of: rule).name }
   /// How gradients are limited.
   public var clipping: Clipping { pipeline.clipping }
   /// How many steps have been applied.
@@ -46,7 +47,8 @@ public final class Optimizer<S: Scalar> {
   ///   - rule: the rule with its hyperparameters.
   ///   - parameters: names and shapes; names must be unique.
   ///   - groups: tried in order, first match wins; what none takes has the rule's own
-  ///     hyperparameters. By default vectors (norms, biases) have no weight decay.
+  ///     hyperparameters. By default vectors (norms, biases) have no weight decay. A group may have
+  ///     another rule.
   ///   - state: how state is stored; a group may change it by the settings of ``StateStorage``.
   ///   - schedules: hyperparameters that follow a schedule, by setting name (`betas[0]` is one
   ///     number of several); each group's own value is the schedule's base, and a group's own
@@ -71,10 +73,12 @@ public final class Optimizer<S: Scalar> {
       throw .duplicateParameter(parameter.name)
     }
     let (used, groupOf) = try Self.assign(parameters, to: groups, decays: rule.decaysWeights)
+    for group in used { if let own = group.rule { try Self.check(own, supply) } }
+    let parameters = zip(parameters, groupOf).map { used[$1].isFrozen ? $0.frozen : $0 }
     self.parameters = parameters
     self.groups = used
     self.groupOf = groupOf
-    ruleName = type(of: rule).name
+    self.rule = rule
     pipeline = GradientPipeline(parameters, clip, gradient)
     self.supply = supply
     closure = try Self.makeClosure(rule, parameters, used, pipeline)
@@ -89,19 +93,56 @@ public final class Optimizer<S: Scalar> {
     } catch { throw .settings(of: Settings.name, error) }
   }
 
-  private static func makeRunner<R: Rule>(
-    _ rule: R, _ state: StateStorage, _ parameters: [ParameterInfo], _ groups: [ParameterGroup],
-    _ groupOf: [Int], _ schedules: [(setting: String, schedule: any Schedule)]
-  ) throws(OptimizerError) -> any AnyRuleRunner<S> {
-    var rules: [R] = []
-    var storages: [StateStorage] = []
-    for group in groups {
-      rules.append(try group.applied(to: rule))
-      storages.append(try group.applied(to: state))
+  /// A rule of a group's own: it gets what the optimizer is supplied with, and no more.
+  private static func check(_ rule: any Rule, _ supply: Supply<S>) throws(OptimizerError) {
+    guard !(rule is any LayerRule || rule is any ClosureRule) else {
+      throw .cannotHonour(
+        rule: type(of: rule).name, what: "parameters that have another rule",
+        advice: "make it the optimizer's own rule, or choose an elementwise one for the group")
     }
-    let given = groups.map { $0.overriding(schedules) }
+    try supply.check(for: rule)
+  }
+
+  /// One runner for all groups with the same rule.
+  private static func makeRunner(
+    _ rule: any Rule, _ state: StateStorage, _ parameters: [ParameterInfo],
+    _ groups: [ParameterGroup], _ groupOf: [Int],
+    _ schedules: [(setting: String, schedule: any Schedule)]
+  ) throws(OptimizerError) -> any AnyRuleRunner<S> {
+    let rules = groups.map { $0.rule ?? rule }
+    var members: [SeveralRunners<S>.Member] = []
+    for (index, first) in rules.enumerated()
+    where !members.contains(where: { $0.groups.contains(index) }) {
+      let served = rules.indices.filter { type(of: rules[$0]) == type(of: first) }
+      let runner = try makeRunner(
+        first, served, rules, state, parameters, groups, groupOf, schedules)
+      members.append(.init(runner: runner, groups: served))
+    }
+    return members.count == 1 ? members[0].runner : SeveralRunners(members)
+  }
+
+  /// A runner for the groups `served`, which have rules of the type of `first`.
+  private static func makeRunner<R: Rule>(
+    _ first: R, _ served: [Int], _ rules: [any Rule], _ state: StateStorage,
+    _ parameters: [ParameterInfo], _ groups: [ParameterGroup], _ groupOf: [Int],
+    _ schedules: [(setting: String, schedule: any Schedule)]
+  ) throws(OptimizerError) -> any AnyRuleRunner<S> {
+    var own: [R] = []
+    var storages: [StateStorage] = []
+    for index in served {
+      own.append(try groups[index].applied(to: rules[index] as! R))
+      storages.append(try groups[index].applied(to: state))
+    }
+    // What follows a schedule in all groups, a group with another rule may lack.
+    let common = schedules.filter { item in
+      served.count == groups.count || R.has(item.setting)
+        || !rules.contains { type(of: $0).has(item.setting) }
+    }
+    let places = groupOf.map { served.firstIndex(of: $0) }
     return try RuleRunner<R, S>(
-      rules, storages: storages, parameters: parameters, groupOf: groupOf, schedules: given)
+      own, storages: storages,
+      parameters: zip(parameters, places).map { $1 == nil ? $0.frozen : $0 },
+      groupOf: places.map { $0 ?? 0 }, schedules: served.map { groups[$0].overriding(common) })
   }
 
   /// A method that evaluates the loss treats all parameters as one vector.
@@ -355,11 +396,13 @@ public final class Optimizer<S: Scalar> {
   // MARK: Looking inside
 
   /// The bytes of optimizer state.
-  public var stateBytes: Int { runner.state.bytes + (closure?.stateBytes ?? 0) }
+  public var stateBytes: Int {
+    runner.states.reduce(0) { $0 + $1.bytes } + (closure?.stateBytes ?? 0)
+  }
 
   /// The format and the bytes of each slot of each parameter.
   public var stateSlots: [StateSlot] {
-    runner.state.entries.map {
+    runner.states.flatMap(\.entries).map {
       StateSlot(
         parameter: parameters[$0.parameter].name, slot: $0.slot, format: $0.format,
         exemption: $0.exemption, bytes: $0.bytes)
@@ -368,19 +411,16 @@ public final class Optimizer<S: Scalar> {
 
   /// Each state array, decoded, by slot and parameter name.
   public var state: [(slot: String, parameter: String, shape: [Int], values: [S])] {
-    let state = runner.state
-    return state.entries.map {
-      ($0.slot, parameters[$0.parameter].name, $0.shape, state.values($0))
+    runner.states.flatMap { store in
+      store.entries.map {
+        ($0.slot, parameters[$0.parameter].name, $0.shape, store.values($0))
+      }
     }
   }
 
   /// The rule's run-long scalars, such as Prodigy's d; where each group has its own, `d.no_decay`.
   public var diagnostics: [(name: String, value: Double)] {
-    let fields = runner.memoryFields
-    guard fields.count > 1 else { return fields[0] }
-    return zip(groups, fields).flatMap { group, fields in
-      fields.map { ("\($0.name).\(group.name)", $0.value) }
-    }
+    runner.diagnostics(groups: groups.map(\.name))
   }
 
   /// The learning rate that acts on each group that has parameters, as
@@ -389,6 +429,25 @@ public final class Optimizer<S: Scalar> {
     groups.indices.filter(groupOf.contains).map {
       (groups[$0].name, runner.effectiveLearningRate(group: $0))
     }
+  }
+
+  /// The parameters that a later group asked for as well as the one that has them.
+  public var overlaps: [(parameter: String, group: String, also: [String])] {
+    zip(parameters, groupOf).compactMap { parameter, index in
+      let later = groups[(index + 1)...].dropLast().filter { $0.match.matches(parameter) }
+      guard !later.isEmpty else { return nil }
+      return (parameter.name, groups[index].name, later.map(\.name))
+    }
+  }
+
+  /// How the rule of a parameter, by its index, treats it; nil where it treats all alike.
+  public func treatment(of index: Int) -> String? {
+    (groups[groupOf[index]].rule ?? rule).treatment(of: parameters[index])
+  }
+
+  /// The name of a group's rule.
+  public func ruleName(ofGroup group: Int) -> String {
+    groups[group].rule.map { type(of: $0).name } ?? ruleName
   }
 
   /// A group's hyperparameters as they are now, schedules applied.

@@ -25,9 +25,9 @@ protocol AnyRuleRunner<S>: AnyObject {
   func effectiveLearningRate(group: Int) -> Double
   /// The hyperparameters of a group as they are now.
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)]
-  var state: StateStore<S> { get }
-  /// The rule's run-long scalars: those of all parameters, or of each group apart.
-  var memoryFields: [[(name: String, value: Double)]] { get }
+  var states: [StateStore<S>] { get }
+  /// The rule's run-long scalars, with the name of the group where each has its own.
+  func diagnostics(groups: [String]) -> [(name: String, value: Double)]
 }
 
 /// One kind of rule at work: its groups, its parameters, their state and step counts, and the
@@ -47,7 +47,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private var memories: [R.Memory]
   /// Whether the update of those parameters runs in this step.
   private var runs: [Bool]
-  let state: StateStore<S>
+  private let state: StateStore<S>
   /// The parts of the sums: one for each piece, then one for each parameter.
   private let partials: UnsafeMutableBufferPointer<SIMD4<Double>>
   private let sums: UnsafeMutableBufferPointer<SIMD4<Double>>
@@ -211,8 +211,14 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     scheduled[group].resolved
   }
 
-  var memoryFields: [[(name: String, value: Double)]] {
-    memories.map { memory in R.Memory.fields.map { ($0.name, memory[keyPath: $0.path]) } }
+  var states: [StateStore<S>] { [state] }
+
+  func diagnostics(groups: [String]) -> [(name: String, value: Double)] {
+    zip(groups, memories).flatMap { group, memory in
+      R.Memory.fields.map {
+        (memories.count == 1 ? $0.name : "\($0.name).\(group)", memory[keyPath: $0.path])
+      }
+    }
   }
 
   // MARK: Blocks

@@ -114,7 +114,7 @@ struct ScheduledSettings<R: Rule>: Sendable {
 public struct ScheduledValues: Sendable {
   private let values: @Sendable (Int) -> [(name: String, value: SettingValue)]
 
-  /// The schedules of `rule` after a group's `settings` have changed it.
+  /// The schedules of `rule`, or of the group's own, after the group's settings have changed it.
   ///
   /// - Throws: ``OptimizerError`` for what cannot be set or scheduled.
   public init(
@@ -124,16 +124,28 @@ public struct ScheduledValues: Sendable {
     func make<R: Rule>(
       _ rule: R
     ) throws(OptimizerError) -> @Sendable (Int) -> [(name: String, value: SettingValue)] {
+      let common = group.rule == nil ? schedules : schedules.filter { R.has($0.setting) }
       let scheduled = try ScheduledSettings(
-        group.overriding(schedules), of: try group.applied(to: rule))
+        group.overriding(common), of: try group.applied(to: rule))
       return { scheduled.values($0) }
     }
-    values = try make(rule)
+    if let own = group.rule {
+      values = try make(own)
+    } else {
+      values = try make(rule)
+    }
   }
 
   /// The values that step `step` + 1 uses, by setting.
   public func callAsFunction(at step: Int) -> [(name: String, value: SettingValue)] {
     values(step)
+  }
+}
+
+extension Rule {
+  /// Whether it has the setting that a schedule names, `betas[0]` by `betas`.
+  static func has(_ scheduled: String) -> Bool {
+    settings.contains { $0.name == scheduled.prefix { $0 != "[" } }
   }
 }
 
@@ -152,7 +164,7 @@ extension ParameterGroup {
   func applied(to storage: StateStorage) throws(OptimizerError) -> StateStorage {
     var changed = storage
     do throws(SettingErrors) {
-      try changed.apply(StateStorage.split(settings).storage)
+      try changed.apply(StateStorage.split(settings).own)
     } catch { throw .group(name: name, error) }
     return changed
   }

@@ -150,6 +150,10 @@ public struct Muon: TensorRule {
     }
   }
 
+  public func treatment(of parameter: ParameterInfo) -> String? {
+    Self.orthogonalizes(parameter) ? "orthogonalized" : "AdamW"
+  }
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     Self.orthogonalizes(parameter)
       ? [Slot("momentum_buffer")] : [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative)]

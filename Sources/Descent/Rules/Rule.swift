@@ -24,6 +24,8 @@ public protocol Rule: Configurable {
   func slots(for parameter: ParameterInfo) -> [Slot]
   /// The bytes that others keep of `parameter` for the rule, besides its slots.
   func outsideBytes(for parameter: ParameterInfo) -> Int
+  /// How the rule treats this parameter, in a word, where it does not treat all alike.
+  func treatment(of parameter: ParameterInfo) -> String?
   /// η, the learning rate as set or scheduled.
   var learningRate: Double { get }
   /// Whether the objective is maximized: the gradient's sign is flipped before anything else.
@@ -73,6 +75,8 @@ public protocol Rule: Configurable {
 extension Rule {
   /// Nothing outside the slots.
   public func outsideBytes(for parameter: ParameterInfo) -> Int { 0 }
+  /// Like all others.
+  public func treatment(of parameter: ParameterInfo) -> String? { nil }
   /// Minimizes.
   public var maximize: Bool { false }
   /// The memory's own initial values.

@@ -53,14 +53,6 @@ public struct StateStorage: Configurable, Equatable {
       "state_codes", \.codes, "rounding of int8; table is bitsandbytes' on the CPU", source: "ours"),
   ]
 
-  /// Takes the settings of the storage out of a mixed list.
-  public static func split<Value>(
-    _ changes: [(name: String, text: Value)]
-  ) -> (storage: [(name: String, text: Value)], others: [(name: String, text: Value)]) {
-    let names = settings.map(\.name)
-    return (changes.filter { names.contains($0.name) }, changes.filter { !names.contains($0.name) })
-  }
-
   /// The format of a slot of a parameter, and why if it is not ``format``.
   func format(of slot: Slot, for parameter: ParameterInfo) -> (Format, exemption: String?) {
     if format == .float32 { return (.float32, nil) }

@@ -179,11 +179,14 @@ private struct RecipeReader {
   mutating func optimizer(_ groups: [[RecipeDocument.Entry]]?) -> OptimizerSettings {
     var settings = OptimizerSettings()
     let rules = Rules.all as [any Configurable.Type]
-    let (storage, _) = StateStorage.split(document.sections["optimizer"] ?? [])
-    if let rule = kind("optimizer", among: rules, except: Set(storage.map(\.name))) as? any Rule {
+    let (storage, others) = StateStorage.split(document.sections["optimizer"] ?? [])
+    let (layers, _) = LayerSettings.split(others)
+    let shared = Set((storage + layers).map(\.name))
+    if let rule = kind("optimizer", among: rules, except: shared) as? any Rule {
       settings.rule = rule
     }
     read(&settings.state, "optimizer", from: storage)
+    read(&settings.layers, "optimizer", from: layers)
     settings.groups = groups?.enumerated().map { group($1, number: $0 + 1) }
     return settings
   }
@@ -226,6 +229,17 @@ private struct RecipeReader {
             let names = ParameterRole.allCases.map(\.rawValue).joined(separator: ", ")
             problems.append("optimizer.groups: role=\(item) does not exist; there are: \(names)")
           }
+        }
+      case "optimizer":
+        do throws(OptimizerError) {
+          func make<R: Rule>(_: R.Type) -> any Rule { R() }
+          group.rule = make(try Rules.named(text))
+        } catch { problems.append("optimizer.groups: \(error)") }
+      case "frozen":
+        if let isFrozen = Bool(text) {
+          group.isFrozen = isFrozen
+        } else {
+          problems.append("optimizer.groups: frozen=\(text) must be true or false")
         }
       case "schedule": addSchedule("lr", text)
       case _ where name.hasPrefix("schedules."):

@@ -80,6 +80,23 @@ public struct OptimizerSettings: Sendable {
   public var rule: any Rule = AdamW()
   /// How state is stored.
   public var state = StateStorage()
+  /// How learning rates differ by layer.
+  public var layers = LayerSettings()
   /// The parameter groups; nil is the customary one, no weight decay on vectors.
   public var groups: [ParameterGroup]?
+}
+
+/// What in `optimizer` concerns layers.
+public struct LayerSettings: Configurable {
+  /// What the learning rate is multiplied by from each layer to the one below; nil: nothing.
+  public var decay: Double?
+
+  public init() {}
+
+  public static let name = "optimizer"
+  public static let settings: [Setting<LayerSettings>] = [
+    .optionalNumber(
+      "layer_decay", \.decay, .aboveUpTo(0, 1),
+      "the learning rate of a layer as a share of that of the layer above")
+  ]
 }

@@ -54,9 +54,12 @@ public final class Trainer {
     let infos = parameters.map {
       ParameterInfo($0.name, shape: $0.parameter.value.shape, role: $0.parameter.role)
     }
+    var groups = recipe.optimizer.groups ?? [.vectorsWithoutDecay]
+    if let decay = recipe.optimizer.layers.decay {
+      groups = try ParameterGroup.layerwise(decay, groups, infos, recipe.optimizer.rule)
+    }
     return try Optimizer(
-      recipe.optimizer.rule, parameters: infos,
-      groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay], state: recipe.optimizer.state,
+      recipe.optimizer.rule, parameters: infos, groups: groups, state: recipe.optimizer.state,
       schedules: recipe.allSchedules, clip: recipe.clip, gradient: recipe.gradient,
       supply: supply)
   }
@@ -65,18 +68,27 @@ public final class Trainer {
   public var facts: RunFacts {
     let groups = optimizer.groups.indices.map { index in
       let members = optimizer.parameters.indices.filter { optimizer.groupOf[$0] == index }
+      let names = Set(members.map { optimizer.parameters[$0].name })
       return RunFacts.Group(
         name: optimizer.groups[index].name,
         match: optimizer.groups[index].match.description,
+        rule: optimizer.ruleName(ofGroup: index), isFrozen: optimizer.groups[index].isFrozen,
         settings: optimizer.settings(ofGroup: index)
           .map { "\($0.name)=\($0.value)" }.joined(separator: " "),
-        parameters: members.map { optimizer.parameters[$0].name },
-        count: members.reduce(0) { $0 + optimizer.parameters[$1].count })
+        parameters: members.map {
+          .init(optimizer.parameters[$0], treatment: optimizer.treatment(of: $0))
+        },
+        stateBytes: optimizer.stateSlots.reduce(0) {
+          $0 + (names.contains($1.parameter) ? $1.bytes : 0)
+        })
     }
     return RunFacts(
       parameters: task.model.parameterCount, steps: steps, unit: task.unit,
       stateBytes: optimizer.stateBytes, state: RunFacts.StateUse.all(optimizer.stateSlots),
-      groups: groups)
+      groups: groups,
+      overlaps: optimizer.overlaps.map {
+        "\($0.parameter) is in \($0.group); \($0.also.joined(separator: ", ")) asked for it too"
+      })
   }
 
   /// Trains to the end, or until the observer wants to stop.

@@ -26,6 +26,8 @@ public struct RunFacts: Sendable {
   public let state: [StateUse]
   /// Each parameter group's name, condition, hyperparameters and members.
   public let groups: [Group]
+  /// Which parameters more than one group asked for, in words.
+  public let overlaps: [String]
 
   /// A format of optimizer state and the slots that are kept in it for one reason.
   public struct StateUse: Sendable, Equatable {
@@ -59,12 +61,37 @@ public struct RunFacts: Sendable {
     public let name: String
     /// Which parameters it asked for.
     public let match: String
+    /// The name of the rule that updates it.
+    public let rule: String
+    /// Whether it is left as it is.
+    public let isFrozen: Bool
     /// Its hyperparameters.
     public let settings: String
-    /// The names of its parameters.
-    public let parameters: [String]
+    /// Its parameters.
+    public let parameters: [Member]
+    /// Bytes of optimizer state.
+    public let stateBytes: Int
     /// The number of weights.
-    public let count: Int
+    public var count: Int { parameters.reduce(0) { $0 + $1.count } }
+  }
+
+  /// A parameter of a group.
+  public struct Member: Sendable {
+    /// Its name.
+    public let name: String
+    /// Its shape.
+    public let shape: [Int]
+    /// What it is for.
+    public let role: ParameterRole
+    /// How the rule treats it, where it does not treat all alike.
+    public let treatment: String?
+    /// The number of weights.
+    public var count: Int { shape.reduce(1, *) }
+
+    init(_ parameter: ParameterInfo, treatment: String?) {
+      (name, shape, role) = (parameter.name, parameter.shape, parameter.role)
+      self.treatment = treatment
+    }
   }
 }
 
