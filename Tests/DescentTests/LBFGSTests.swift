@@ -233,6 +233,41 @@ enum Objective: String, Sendable {
     #expect("\(other!)".contains("group 'slow'"))
   }
 
+  @Test(
+    "a copy that was given the state goes on to the bit",
+    arguments: LBFGS.LineSearch.allCases)
+  func restored(_ search: LBFGS.LineSearch) throws {
+    let parameters = [ParameterInfo("a", shape: [1]), ParameterInfo("b", shape: [1])]
+    let rule = LBFGS(learningRate: 0.5, iterations: 3, historySize: 4, lineSearch: search)
+    let first = try ClosureOptimizer<Double>(rule, parameters: parameters)
+    var weights = [[-1.2], [1.0]]
+    for _ in 0..<2 { _ = first.step(&weights, evaluate: Objective.quadratic.evaluate) }
+    let second = try ClosureOptimizer<Double>(rule, parameters: parameters)
+    try second.restore(first.state)
+    #expect(second.state == first.state)
+    var copy = weights
+    let a = first.step(&weights, evaluate: Objective.quadratic.evaluate)
+    let b = second.step(&copy, evaluate: Objective.quadratic.evaluate)
+    #expect(a == b && weights == copy && first.state == second.state)
+    #expect(first.evaluations == second.evaluations)
+  }
+
+  @Test("a state of another shape or of nobody is refused by name") func badState() throws {
+    let optimizer = try ClosureOptimizer<Double>(LBFGS(), parameters: one)
+    let long = OutsideState("d", shape: [2], values: [1, 2])
+    #expect(throws: OptimizerError.outsideState(name: "d", expected: [1], given: [2])) {
+      try optimizer.restore([long])
+    }
+    let strange = OutsideState("A/head", shape: [1], values: [1])
+    #expect(throws: OptimizerError.outsideState(name: "A/head", expected: nil, given: [1])) {
+      try optimizer.restore([strange])
+    }
+    let sgd = try Optimizer<Double>(SGD(), parameters: one)
+    #expect(sgd.outsideState.isEmpty)
+    let error = #expect(throws: OptimizerError.self) { try sgd.restoreOutside([strange]) }
+    #expect("\(error!)" == "the saved state 'A/head' belongs to nothing in this optimizer")
+  }
+
   @Test("a hyperparameter out of range is refused") func refuses() {
     var rule = LBFGS()
     rule.historySize = 0

@@ -63,6 +63,57 @@ public final class ClosureOptimizer<S: Scalar> {
       * MemoryLayout<S>.stride
   }
 
+  // MARK: State
+
+  /// The pairs, the last iteration's direction and gradient, and the counts.
+  public var state: [OutsideState] {
+    func array(_ name: String, _ x: [S]) -> OutsideState {
+      OutsideState(name, shape: [x.count], values: x.map(Double.init))
+    }
+    func rows(_ name: String, _ x: [[S]]) -> OutsideState {
+      OutsideState(name, shape: [x.count, count], values: x.flatMap { $0.map(Double.init) })
+    }
+    var state = [
+      OutsideState(
+        "lbfgs", shape: [4],
+        values: [Double(iterations), Double(evaluations), length, scale])
+    ]
+    if !pairs.isEmpty {
+      state += [
+        rows("old_dirs", pairs.map(\.y)), rows("old_stps", pairs.map(\.s)),
+        OutsideState("ro", shape: [pairs.count], values: pairs.map(\.ρ)),
+      ]
+    }
+    if !direction.isEmpty { state.append(array("d", direction)) }
+    if !previousGradient.isEmpty { state.append(array("prev_flat_grad", previousGradient)) }
+    if let retreat { state.append(array("retreat", retreat)) }
+    return state
+  }
+
+  /// Goes on from a ``state`` of an optimizer of the same parameters.
+  ///
+  /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.
+  public func restore(_ state: [OutsideState]) throws(OptimizerError) {
+    var states = OutsideStates(state)
+    let scalars = try states.take("lbfgs", shape: [4]) ?? [0, 0, 0, 1]
+    (iterations, evaluations) = (Int(scalars[0]), Int(scalars[1]))
+    (length, scale) = (scalars[2], scalars[3])
+    let y = try states.takeRows("old_dirs", width: count) ?? []
+    let s = try states.takeRows("old_stps", width: count) ?? []
+    let ρ = try states.take("ro", shape: [y.count]) ?? []
+    guard s.count == y.count, ρ.count == y.count else {
+      throw .outsideState(name: "old_stps", expected: [y.count, count], given: [s.count, count])
+    }
+    pairs = y.indices.map { (y[$0].map { S($0) }, s[$0].map { S($0) }, ρ[$0]) }
+    func vector(_ name: String) throws(OptimizerError) -> [S]? {
+      try states.take(name, shape: [count])?.map { S($0) }
+    }
+    direction = try vector("d") ?? []
+    previousGradient = try vector("prev_flat_grad") ?? []
+    retreat = try vector("retreat")
+    try states.checkEmpty()
+  }
+
   // MARK: Stepping
 
   /// Moves the weights downhill until a tolerance or a limit ends the step.

@@ -418,6 +418,26 @@ public final class Optimizer<S: Scalar> {
     }
   }
 
+  /// What the preconditioner or the ``ClosureOptimizer`` remembers from step to step, for rules that
+  /// have one.
+  public var outsideState: [OutsideState] {
+    if case .preconditioner(let preconditioner) = supply { return preconditioner.state }
+    return closure?.state ?? []
+  }
+
+  /// Gives the preconditioner or the ``ClosureOptimizer`` back what it remembered.
+  ///
+  /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.
+  public func restoreOutside(_ state: [OutsideState]) throws(OptimizerError) {
+    if case .preconditioner(let preconditioner) = supply {
+      try preconditioner.restore(state)
+    } else if let closure {
+      try closure.restore(state)
+    } else {
+      try OutsideStates(state).checkEmpty()
+    }
+  }
+
   /// The rule's run-long scalars, such as Prodigy's d; where each group has its own, `d.no_decay`.
   public var diagnostics: [(name: String, value: Double)] {
     runner.diagnostics(groups: groups.map(\.name))

@@ -115,6 +115,52 @@ package struct KFACLayer: Sendable {
     return try Cholesky(damped).inverse
   }
 
+  // MARK: State
+
+  /// The factors and the decomposition in use, of the layer called `name`.
+  package func state(of name: String) -> [OutsideState] {
+    func array(_ slot: String, _ x: Matrix) -> OutsideState {
+      OutsideState("\(slot)/\(name)", shape: [x.rows, x.columns], values: x.elements)
+    }
+    func array(_ slot: String, _ x: [Double]) -> OutsideState {
+      OutsideState("\(slot)/\(name)", shape: [x.count], values: x)
+    }
+    let factors = [array("A", inputs), array("G", outputs)]
+    switch preconditioner {
+    case nil: return factors
+    case .eigen(let a, let g):
+      return factors + [
+        array("QA", a.rows), array("dA", a.values), array("QG", g.rows), array("dG", g.values),
+      ]
+    case .inverse(let a, let g): return factors + [array("A_inv", a), array("G_inv", g)]
+    }
+  }
+
+  /// Takes the state of the layer called `name`; false when there is none.
+  package mutating func restore(
+    _ name: String, from states: inout OutsideStates
+  ) throws(OptimizerError) -> Bool {
+    let (n, m) = (inputs.rows, outputs.rows)
+    guard let a = try states.take("A/\(name)", shape: [n, n]),
+      let g = try states.take("G/\(name)", shape: [m, m])
+    else { return false }
+    (inputs, outputs) = (Matrix(n, n, a), Matrix(m, m, g))
+    if let qa = try states.take("QA/\(name)", shape: [n, n]),
+      let da = try states.take("dA/\(name)", shape: [n]),
+      let qg = try states.take("QG/\(name)", shape: [m, m]),
+      let dg = try states.take("dG/\(name)", shape: [m])
+    {
+      preconditioner = .eigen(
+        inputs: SymmetricEigen(values: da, rows: Matrix(n, n, qa)),
+        outputs: SymmetricEigen(values: dg, rows: Matrix(m, m, qg)))
+    } else if let a = try states.take("A_inv/\(name)", shape: [n, n]),
+      let g = try states.take("G_inv/\(name)", shape: [m, m])
+    {
+      preconditioner = .inverse(inputs: Matrix(n, n, a), outputs: Matrix(m, m, g))
+    }
+    return true
+  }
+
   /// V, the preconditioned gradient; the gradient itself before the first decomposition.
   package func preconditioned(_ gradient: Matrix) -> Matrix {
     switch preconditioner {

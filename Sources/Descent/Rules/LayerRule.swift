@@ -26,6 +26,13 @@ public protocol Preconditioner<S>: AnyObject {
 
   /// Forgets what was seen for the present step, whose gradients were refused.
   func discard()
+
+  /// What it remembers from step to step.
+  var state: [OutsideState] { get }
+  /// Goes on from `state`.
+  ///
+  /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.
+  func restore(_ state: [OutsideState]) throws(OptimizerError)
 }
 
 /// What a ``Preconditioner`` did in a step.

@@ -48,8 +48,8 @@ public protocol Rule: Configurable {
   /// Whether sums over all tensors, and the memory that they feed, are kept for each parameter group
   /// apart: one d for each group.
   var separatesGroups: Bool { get }
-  /// First pass: may change state (see ``stateInGather``), must not change weights. Returns the block's part of up to four
-  /// sums.
+  /// First pass: may change state (see ``stateInGather``), must not change weights. Returns the
+  /// block's part of up to four sums.
   func gather(_ block: Block<Float>, _ step: Step, _ memory: Memory) -> SIMD4<Double>
   func gather(_ block: Block<Double>, _ step: Step, _ memory: Memory) -> SIMD4<Double>
   /// Between the passes, once a step: takes the sums over all tensors into the memory. Returns

@@ -122,6 +122,24 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     for i in watched.indices { watched[i].seen = nil }
   }
 
+  // MARK: State
+
+  /// The number of steps, and the factors and decompositions of the layers seen so far.
+  public var state: [OutsideState] {
+    [OutsideState("kfac_steps", shape: [], values: [Double(steps)])]
+      + watched.filter(\.isReady).flatMap { $0.curvature.state(of: $0.name) }
+  }
+
+  /// Goes on from a ``state`` of a preconditioner of the same model.
+  public func restore(_ state: [OutsideState]) throws(OptimizerError) {
+    var states = OutsideStates(state)
+    steps = try states.take("kfac_steps", shape: []).map { Int($0[0]) } ?? 0
+    for i in watched.indices {
+      watched[i].isReady = try watched[i].curvature.restore(watched[i].name, from: &states)
+    }
+    try states.checkEmpty()
+  }
+
   // MARK: Preconditioning
 
   /// The gradients of watched layers multiplied by ν and the inverse factors; others as they are.
