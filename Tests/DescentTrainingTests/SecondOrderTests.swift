@@ -102,6 +102,19 @@ extension TrainerTests {
     }
   }
 
+  @Test("the bytes of state count factors and histories") func stateBytes() throws {
+    func bytes(_ changes: [String]) throws -> Int {
+      let yaml = try #require(BuiltInRecipes.yaml("digits-mlp"))
+      return try Trainer(Recipe(yaml: yaml, overrides: changes)).facts.stateBytes
+    }
+    // 64 pixels, hidden layers of 128 and 64, 10 classes, biases.
+    let weights = 65 * 128 + 129 * 64 + 65 * 10
+    let factors = [65, 128, 129, 64, 65, 10].reduce(0) { $0 + $1 * $1 }
+    #expect(try bytes(["optimizer.name=kfac"]) == 4 * weights + 16 * factors)
+    let history = ["optimizer.name=lbfgs", "optimizer.history_size=7"]
+    #expect(try bytes(history) == 4 * (2 * 7 + 2) * weights)
+  }
+
   @Test("Sophia-G's B is the number of labels of a step") func sophiaBatch() throws {
     let yaml = try #require(BuiltInRecipes.yaml("gpt"))
     let name = "optimizer.name=sophia-g"

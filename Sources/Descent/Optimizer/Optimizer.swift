@@ -397,7 +397,9 @@ public final class Optimizer<S: Scalar> {
 
   /// The bytes of optimizer state.
   public var stateBytes: Int {
-    runner.states.reduce(0) { $0 + $1.bytes } + (closure?.stateBytes ?? 0)
+    var bytes = runner.states.reduce(0) { $0 + $1.bytes } + (closure?.stateBytes ?? 0)
+    if case .preconditioner(let preconditioner) = supply { bytes += preconditioner.stateBytes }
+    return bytes
   }
 
   /// The format and the bytes of each slot of each parameter.

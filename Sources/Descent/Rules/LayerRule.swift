@@ -29,6 +29,8 @@ public protocol Preconditioner<S>: AnyObject {
 
   /// What it remembers from step to step.
   var state: [OutsideState] { get }
+  /// The bytes of what it remembers.
+  var stateBytes: Int { get }
   /// Goes on from `state`.
   ///
   /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.

@@ -130,6 +130,11 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
       + watched.filter(\.isReady).flatMap { $0.curvature.state(of: $0.name) }
   }
 
+  /// The bytes of all factors and decompositions.
+  public var stateBytes: Int {
+    watched.reduce(0) { $0 + 16 * ($1.width * $1.width + $1.outputs * $1.outputs) }
+  }
+
   /// Goes on from a ``state`` of a preconditioner of the same model.
   public func restore(_ state: [OutsideState]) throws(OptimizerError) {
     var states = OutsideStates(state)

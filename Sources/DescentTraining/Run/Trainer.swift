@@ -64,6 +64,13 @@ public final class Trainer {
       supply: supply)
   }
 
+  /// The bytes of what a method that evaluates the loss remembers, once its history is full.
+  private var historyBytes: Int {
+    let rule = recipe.optimizer.rule
+    guard rule is any ClosureRule else { return 0 }
+    return optimizer.parameters.reduce(0) { $0 + rule.outsideBytes(for: $1) }
+  }
+
   /// What is known before the first step.
   public var facts: RunFacts {
     let groups = optimizer.groups.indices.map { index in
@@ -84,8 +91,8 @@ public final class Trainer {
     }
     return RunFacts(
       parameters: task.model.parameterCount, steps: steps, unit: task.unit,
-      stateBytes: optimizer.stateBytes, state: RunFacts.StateUse.all(optimizer.stateSlots),
-      groups: groups,
+      stateBytes: max(optimizer.stateBytes, historyBytes),
+      state: RunFacts.StateUse.all(optimizer.stateSlots), groups: groups,
       overlaps: optimizer.overlaps.map {
         "\($0.parameter) is in \($0.group); \($0.also.joined(separator: ", ")) asked for it too"
       })
