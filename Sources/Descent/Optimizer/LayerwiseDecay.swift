@@ -39,7 +39,8 @@ extension ParameterGroup {
         var part = group
         part.name = "\(group.name).\(layer)"
         part.match = ParameterMatch(names: names)
-        let base = try part.learningRate(of: part.rule ?? rule)
+        let own: any Rule = part.rule ?? rule
+        let base = try part.learningRate(of: own)
         let factor = (0..<count + 1 - layer).reduce(1) { product, _ in product * decay }
         part.settings = part.settings.filter { $0.name != "lr" } + [("lr", "\(base * factor)")]
         result.append(part)
