@@ -73,6 +73,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(name: "DescentLabTests", dependencies: ["DescentLab"], swiftSettings: settings),
     .testTarget(
-      name: "DescentCommandTests", dependencies: ["DescentCommand"], swiftSettings: settings),
+      name: "DescentCommandTests", dependencies: ["DescentCommand", "Safetensors"],
+      swiftSettings: settings),
   ]
 )

@@ -10,7 +10,7 @@ import Foundation
 /// v ← β₂·v + d²·(1−β₂)·g²
 /// s ← β₃·s + (d/d₀)·δ·g
 /// d̂ = d_coef·r / Σ‖s‖₁
-/// d' = min(max(d, d̂), d·growth_rate, d_limit)
+/// d' = min(max(d, d̂), d·growth_rate, d_max)
 /// w ← w − λ·δ·w                          decoupled
 /// w ← w − δ·m / (√v + d'·ε)
 /// ```
@@ -79,7 +79,7 @@ public struct Prodigy: SummingRule {
     .number(
       "growth_rate", \.growthRate, .aboveOrInfinite(1), "d grows at most by this factor a step",
       source: "prodigyopt"),
-    .number("d_limit", \.largestD, .aboveOrInfinite(0), "the largest d", source: "ours"),
+    .number("d_max", \.largestD, .aboveOrInfinite(0), "the largest d", source: "ours"),
     .integer(
       "slice_p", \.slice, .atLeast(1), "estimate from every slice_p-th element",
       source: "prodigyopt"),
@@ -94,16 +94,16 @@ public struct Prodigy: SummingRule {
       m ← β₁·m + d·(1−β₁)·g
       v ← β₂·v + d²·(1−β₂)·g²
       s ← β₃·s + (d/d₀)·δ·g
-      d̂ = d_coef·r / Σ‖s‖₁;  d' = min(max(d, d̂), d·growth_rate, d_limit)
+      d̂ = d_coef·r / Σ‖s‖₁;  d' = min(max(d, d̂), d·growth_rate, d_max)
       w ← w − λ·δ·w;  w ← w − δ·m / (√v + d'·ε)
       """,
     differences: """
       prodigyopt 1.1.2: the step uses the old d in δ and the new d with ε; the paper has the old \
-      d in both. d_limit and per_group are ours.
+      d in both. d_max (there a state, here a cap) and per_group are ours.
       """,
     guidance: """
       Leave lr at 1 and pair it with cosine. When d stays at d0, raise d0 to 1e-5 or 1e-4, or set \
-      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_limit; \
+      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_max; \
       when groups train at different speeds (LoRA beside a head), set per_group.
       """,
     reference: """
@@ -129,7 +129,7 @@ public struct Prodigy: SummingRule {
     public init() {}
 
     public static let fields: [(name: String, path: Place<Memory, Double>)] = [
-      ("d", \.d), ("d_max", \.largestEstimate), ("d_numerator", \.numerator),
+      ("d", \.d), ("d_hat_max", \.largestEstimate), ("d_numerator", \.numerator),
       ("d_denom", \.denominator), ("k", \.k),
     ]
   }
