@@ -14,6 +14,7 @@
 
 typedef float vf __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t vi __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t vu __attribute__((vector_size(VECTOR_BYTES)));
 typedef float vf_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(4)));
 typedef float half_f __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef float half_f_unaligned __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4)));
@@ -190,6 +191,24 @@ INLINE vf gelu_tanh_backward_v(vf x, vf dy) {
   return dy * sigmoid_slope(v, x * dv);
 }
 
+// The nearest bfloat16, ties to even: the upper half of the bits.
+INLINE vf round_bfloat16_v(vf x) {
+  const vu bits = (vu)x, upper = (vu){} + 0xffff0000u;
+  const vu nearest = (bits + 0x7fffu + ((bits >> 16) & 1u)) & upper;
+  return select_f(x == x, (vf)nearest, (vf)((bits | 0x00400000u) & upper));
+}
+
+// The nearest float16, ties to even; infinity from 65520 on. Below 2⁻¹⁴ the results lie 2⁻²⁴ apart,
+// as floats do next to 0.5.
+INLINE vf round_float16_v(vf x) {
+  const vf a = absolute(x);
+  const vu bits = (vu)a;
+  vf y = (vf)((bits + 0xfffu + ((bits >> 13) & 1u)) & 0xffffe000u);
+  y = select_f(y > splat(65504.0f), splat(INFINITY), y);
+  y = select_f(a < splat(0x1p-14f), (a + splat(0.5f)) - splat(0.5f), y);
+  return select_f(x == x, (vf)((vi)y | (vi)sign_of(x)), x);
+}
+
 // MARK: element loops
 
 INLINE void map1(long n, const float *x, float *y, vf (*f)(vf)) {
@@ -212,6 +231,8 @@ static void k_sigmoid(long n, const float *x, float *y) { map1(n, x, y, sigmoid_
 static void k_silu(long n, const float *x, float *y) { map1(n, x, y, silu_v); }
 static void k_gelu(long n, const float *x, float *y) { map1(n, x, y, gelu_v); }
 static void k_gelu_tanh(long n, const float *x, float *y) { map1(n, x, y, gelu_tanh_v); }
+static void k_round_bfloat16(long n, const float *x, float *y) { map1(n, x, y, round_bfloat16_v); }
+static void k_round_float16(long n, const float *x, float *y) { map1(n, x, y, round_float16_v); }
 static void k_silu_backward(long n, const float *x, const float *dy, float *dx) {
   map2(n, x, dy, dx, silu_backward_v);
 }

@@ -62,6 +62,18 @@ extension Kernels {
     unsafe table.gelu(count, x, y)
   }
 
+  /// y[i] = the number of the format that is nearest to x[i]
+  package static func round(
+    _ count: Int, _ x: UnsafePointer<Float>, to format: NumberFormat,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    switch format {
+    case .float32: unsafe y.update(from: x, count: count)
+    case .bfloat16: unsafe table.round_bfloat16(count, x, y)
+    case .float16: unsafe table.round_float16(count, x, y)
+    }
+  }
+
   /// y[i] = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
   package static func geluTanh(
     _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>

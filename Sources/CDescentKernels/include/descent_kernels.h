@@ -23,6 +23,9 @@ typedef struct {
   void (*silu)(long n, const float *x, float *y);
   void (*gelu)(long n, const float *x, float *y);
   void (*gelu_tanh)(long n, const float *x, float *y);
+  // y[i] = the nearest number of another format, ties to even
+  void (*round_bfloat16)(long n, const float *x, float *y);
+  void (*round_float16)(long n, const float *x, float *y);
   // dx[i] = f′(x[i])·dy[i]
   void (*silu_backward)(long n, const float *x, const float *dy, float *dx);
   void (*gelu_backward)(long n, const float *x, const float *dy, float *dx);

@@ -177,6 +177,22 @@ extension Setting {
       })
   }
 
+  /// A value that reads and writes itself; `kind` says what it takes.
+  public static func parsed<Value: LosslessStringConvertible & Sendable>(
+    _ name: String, _ path: Place<Root, Value>, _ kind: String, _ meaning: String,
+    source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: kind, meaning: meaning, source: source,
+      value: { .text($0[keyPath: path].description) }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        guard let value = Value(text) else {
+          throw .unreadable(name: name, given: text, expected: kind)
+        }
+        root[keyPath: path] = value
+      })
+  }
+
   /// Free text, or `none`.
   public static func optionalText(
     _ name: String, _ path: Place<Root, String?>, _ meaning: String,

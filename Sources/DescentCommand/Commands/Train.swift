@@ -69,6 +69,7 @@ struct Train: ParsableCommand {
       }
       parts.append("validation loss \(fixed(evaluation.loss, 4))")
     }
+    parts.append("\(bytes(result.activationBytes)) of activations at the peak")
     return parts.joined(separator: ", ") + "\nweights: \(result.checkpoint)"
   }
 }

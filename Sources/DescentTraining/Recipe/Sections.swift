@@ -1,4 +1,5 @@
 import Descent
+public import DescentCompute
 
 /// The keys outside any section: how long and how to train.
 public struct RunSettings: Configurable {
@@ -18,7 +19,18 @@ public struct RunSettings: Configurable {
   public var precision = Precision.float32
 
   /// The arithmetic that the engine has.
-  public enum Precision: String, CaseIterable, Sendable { case float32 }
+  public enum Precision: String, CaseIterable, Sendable {
+    case float32, bf16, fp16
+
+    /// The format of products.
+    public var format: NumberFormat {
+      switch self {
+      case .float32: .float32
+      case .bf16: .bfloat16
+      case .fp16: .float16
+      }
+    }
+  }
 
   public init() {}
 

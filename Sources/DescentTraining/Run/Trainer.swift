@@ -80,6 +80,12 @@ public final class Trainer {
   public func run(in directory: RunDirectory, observer: any TrainingObserver) throws
     -> TrainingResult
   {
+    try Autocast.run(in: recipe.run.precision.format) { try train(in: directory, observer) }
+  }
+
+  private func train(
+    in directory: RunDirectory, _ observer: any TrainingObserver
+  ) throws -> TrainingResult {
     try write(recipe.yaml, to: directory.recipe)
     if let task = task as? LanguageModeling {
       let json = try JSONEncoder().encode(task.text.tokenizer)
@@ -89,11 +95,15 @@ public final class Trainer {
     observer.started(facts)
     var evaluation: (step: Int, result: Evaluation)?
     var seconds = 0.0
+    var largest = 0
     var step = 0
     while step < steps, !observer.wantsToStop {
       step += 1
       let start = ContinuousClock.now
+      let meter = ActivationMeter(parameters)
       let (loss, items) = gradients(step)
+      let activations = meter.bytes
+      largest = max(largest, activations)
       guard loss.isFinite else {
         let culprit = unsafe withParameterMemory { unsafe optimizer.nonFiniteGradient($0) }
         let cause = "the loss is \(loss)" + (culprit.map { " and \($0)" } ?? "")
@@ -114,6 +124,7 @@ public final class Trainer {
           ("lr", .number(report.effectiveLearningRate)),
           ("grad_norm", .number(report.gradientNorm)), ("clipped", .flag(report.clipped)),
           ("applied", .flag(report.applied)), ("seconds", .number(duration)),
+          ("activation_bytes", .integer(activations)),
         ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) })
       observer.stepped(
         TrainingStep(
@@ -133,7 +144,7 @@ public final class Trainer {
     let checkpoint = try save(step, directory)
     return TrainingResult(
       steps: step, evaluation: evaluation?.result, interrupted: step < steps,
-      checkpoint: checkpoint.relativePath, trainingSeconds: seconds)
+      checkpoint: checkpoint.relativePath, trainingSeconds: seconds, activationBytes: largest)
   }
 
   // MARK: A step

@@ -68,4 +68,6 @@ public struct TrainingResult: Sendable {
   public let checkpoint: String
   /// Seconds of training, evaluations excluded.
   public let trainingSeconds: Double
+  /// The memory of activations at the peak of a step.
+  public let activationBytes: Int
 }
