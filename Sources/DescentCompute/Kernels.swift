@@ -149,6 +149,38 @@ extension Kernels {
     unsafe table.column_sums(rows, count, x, y)
   }
 
+  /// Rounds updated weights to bfloat16: see descent_kernels.h. The counts are of the updates that
+  /// left no trace and of all.
+  package static func store(
+    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
+    _ counts: UnsafeMutablePointer<Int>
+  ) {
+    unsafe table.store_nearest(count, w, stored, counts)
+  }
+
+  /// Kahan's compensation.
+  package static func store(
+    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
+    compensation: UnsafeMutablePointer<UInt16>, _ counts: UnsafeMutablePointer<Int>
+  ) {
+    unsafe table.store_kahan(count, w, stored, compensation, counts)
+  }
+
+  /// Stochastic rounding.
+  package static func store(
+    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
+    counter: SIMD4<UInt32>, key: SIMD2<UInt32>, _ counts: UnsafeMutablePointer<Int>
+  ) {
+    var (counter, key) = (counter, key)
+    unsafe withUnsafeBytes(of: &counter) { counter in
+      unsafe withUnsafeBytes(of: &key) { key in
+        unsafe table.store_stochastic(
+          count, w, stored, counter.assumingMemoryBound(to: UInt32.self).baseAddress!,
+          key.assumingMemoryBound(to: UInt32.self).baseAddress!, counts)
+      }
+    }
+  }
+
   /// Σ x
   package static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Double {
     unsafe table.sum(count, x)

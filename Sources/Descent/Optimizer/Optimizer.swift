@@ -4,11 +4,13 @@ import DescentCompute
 ///
 /// A step goes through one visible order:
 ///
-/// 1. *guard*: one pass over all gradients takes their norm; a NaN or an infinity refuses the step
+/// 1. *unscale*: gradients are divided by the loss scale, where they are read;
+/// 2. *guard*: one pass over all gradients takes their norm; a NaN or an infinity refuses the step
 ///    before weights or state are touched, and is named;
-/// 2. *clip*: the gradients are scaled so that their norm is at most ``clipNorm``;
-/// 3. *schedule*: each scheduled hyperparameter takes its value for this step;
-/// 4. *update*: the rule runs over all blocks, on all threads.
+/// 3. *clip*: the gradients are scaled so that their norm is at most ``clipNorm``;
+/// 4. *schedule*: each scheduled hyperparameter takes its value for this step;
+/// 5. *update*: the rule runs over all blocks, on all threads; weights that are stored in 16 bits are
+///    rounded.
 ///
 /// Results are bit-identical for any number of threads, and a step allocates nothing.
 ///
@@ -34,6 +36,7 @@ public final class Optimizer<S: Scalar> {
   public private(set) var appliedSteps = 0
 
   private let runner: any AnyRuleRunner<S>
+  private let stored: StoredWeights?
   private let plan: BlockPlan
   /// Each piece's part of the sum of squares.
   private let squares: UnsafeMutableBufferPointer<Double>
@@ -48,11 +51,13 @@ public final class Optimizer<S: Scalar> {
   ///   - schedules: hyperparameters that follow a schedule, by setting name; each group's own value
   ///     is the schedule's base.
   ///   - clipNorm: the largest global L2 norm of the gradients, above 0; nil never clips.
+  ///   - weights: how weights are stored; in 16 bits only for `Optimizer<Float>`.
   /// - Throws: ``OptimizerError`` for contradictions, empty groups and repeated names.
   public init(
     _ rule: some Rule, parameters: [ParameterInfo],
     groups: [ParameterGroup] = [.vectorsWithoutDecay],
-    schedules: [(setting: String, schedule: any Schedule)] = [], clipNorm: Double? = nil
+    schedules: [(setting: String, schedule: any Schedule)] = [], clipNorm: Double? = nil,
+    weights: WeightStorage = .float32
   ) throws(OptimizerError) {
     if let clipNorm, !(clipNorm > 0) { throw .clipNorm(clipNorm) }
     var names = Set<String>()
@@ -69,6 +74,8 @@ public final class Optimizer<S: Scalar> {
     unsafe squares = .allocate(capacity: plan.pieces.count)
     unsafe squares.initialize(repeating: 0)
     runner = try Self.makeRunner(rule, parameters, used, groupOf, schedules)
+    stored = StoredWeights(parameters, weights)
+    runner.stored = stored
   }
 
   deinit { unsafe squares.deallocate() }
@@ -112,13 +119,17 @@ public final class Optimizer<S: Scalar> {
 
   /// Updates the weights from the gradients, or refuses and says why.
   ///
-  /// - Parameter memory: one entry for each of ``parameters``, in their order; the memory must hold
-  ///   as many elements as the parameter's shape says.
+  /// - Parameters:
+  ///   - memory: one entry for each of ``parameters``, in their order; the memory must hold as many
+  ///     elements as the parameter's shape says.
+  ///   - unscale: what gradients are multiplied by before anything else: ``LossScaler/inverse``.
   @unsafe
-  public func step(_ memory: UnsafeBufferPointer<ParameterMemory<S>>) -> StepReport {
+  public func step(
+    _ memory: UnsafeBufferPointer<ParameterMemory<S>>, unscale: Double = 1
+  ) -> StepReport {
     precondition(memory.count == parameters.count)
     let base = memory.baseAddress!
-    let norm = unsafe squaredNorm(base).squareRoot()
+    let norm = unsafe squaredNorm(base).squareRoot() * unscale
     if !norm.isFinite, let culprit = unsafe firstNonFinite(base) {
       return StepReport(
         outcome: .refused(culprit), step: appliedSteps, gradientNorm: norm, clipCoefficient: 1,
@@ -127,18 +138,30 @@ public final class Optimizer<S: Scalar> {
     // PyTorch's coefficient, its 1e-6 included.
     let coefficient = clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
     runner.schedule(appliedSteps)
-    unsafe runner.run(base, scale: coefficient)
+    unsafe stored?.begin(base, step: appliedSteps)
+    unsafe runner.run(base, scale: coefficient * unscale)
     appliedSteps += 1
-    return StepReport(
+    var report = StepReport(
       outcome: .applied, step: appliedSteps, gradientNorm: norm, clipCoefficient: coefficient,
       effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
+    report.lostUpdates = stored?.report
+    return report
+  }
+
+  /// Rounds weights to the format in which they are stored, as is needed before the first gradient;
+  /// changes nothing where they are float32.
+  @unsafe
+  public func roundWeights(_ memory: UnsafeBufferPointer<ParameterMemory<S>>) {
+    unsafe stored?.load(memory.baseAddress!)
   }
 
   /// Updates arrays of weights from arrays of gradients, in the order of ``parameters``; nil is a
   /// parameter that has no gradient in this step.
-  public func step(_ weights: inout [[S]], gradients: [[S]?]) -> StepReport {
+  public func step(
+    _ weights: inout [[S]], gradients: [[S]?], unscale: Double = 1
+  ) -> StepReport {
     precondition(gradients.count == weights.count, "one gradient (or nil) for each parameter")
-    return unsafe withMemory(&weights, gradients) { unsafe step($0) }
+    return unsafe withMemory(&weights, gradients) { unsafe step($0, unscale: unscale) }
   }
 
   /// Whether the rule takes curvature estimates: see ``foldCurvature(_:)``.
@@ -271,7 +294,7 @@ public final class Optimizer<S: Scalar> {
   // MARK: Looking inside
 
   /// The bytes of optimizer state.
-  public var stateBytes: Int { runner.state.bytes }
+  public var stateBytes: Int { runner.state.bytes + (stored?.bytes ?? 0) }
 
   /// Each state array, by slot and parameter name.
   public var state: [(slot: String, parameter: String, shape: [Int], values: [S])] {
@@ -279,6 +302,9 @@ public final class Optimizer<S: Scalar> {
     return state.entries.map {
       ($0.slot, parameters[$0.parameter].name, $0.shape, state.values($0))
     }
+      + (stored?.compensation ?? []).map {
+        ("compensation", $0.parameter.name, $0.parameter.shape, $0.values.map { S($0) })
+      }
   }
 
   /// The rule's run-long scalars, such as Prodigy's d.

@@ -20,6 +20,8 @@ protocol AnyRuleRunner<S>: AnyObject {
   /// The hyperparameters of a group as they are now.
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)]
   var state: StateStore<S> { get }
+  /// Weights in 16 bits, which the update rounds.
+  var stored: StoredWeights? { get set }
   /// The rule's run-long scalars.
   var memoryFields: [(name: String, value: Double)] { get }
 }
@@ -40,6 +42,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private var updates: [Int]
   private var memory: R.Memory
   let state: StateStore<S>
+  var stored: StoredWeights?
   /// The parts of the sums: one for each piece, then one for each parameter.
   private let partials: UnsafeMutableBufferPointer<SIMD4<Double>>
   private let sums: UnsafeMutableBufferPointer<SIMD4<Double>>
@@ -111,6 +114,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       } whenDouble: {
         rule.update($0, t, part, context)
       }
+      unsafe stored?.round(
+        block.w.base, parameter: piece.parameter, offset: piece.offset, count: piece.count)
     }
   }
 

@@ -32,6 +32,8 @@ public struct StepReport: Sendable, Equatable {
   public let clipCoefficient: Double
   /// The learning rate that acted, of the first parameter's group: d·η for Prodigy, η elsewhere.
   public let effectiveLearningRate: Double
+  /// What rounding took of the update; nil where weights are float32.
+  public internal(set) var lostUpdates: LostUpdates?
 
   /// Whether the weights were updated.
   public var applied: Bool { outcome == .applied }

@@ -20,6 +20,8 @@ extension Recipe {
     add("optimizer", rule)
     add("schedule", [("name", Node(type(of: schedule).name))] + Self.entries(schedule.resolved))
     add("clip", Self.entries(clip.resolved))
+    add("weights", Self.entries(weights.resolved))
+    add("loss_scale", Self.entries(lossScale.resolved))
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.

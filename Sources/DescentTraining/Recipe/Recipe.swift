@@ -17,6 +17,10 @@ public struct Recipe: Sendable {
   public var schedule: any Schedule = Constant()
   /// Clipping.
   public var clip = ClipSettings()
+  /// The format of the weights.
+  public var weights = WeightSettings()
+  /// The loss scale of `precision: fp16`.
+  public var lossScale = LossScaler()
   /// Evaluation.
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
@@ -36,6 +40,8 @@ public struct Recipe: Sendable {
     let data = reader.kind("data", among: dataKinds)
     reader.read(&run, "", from: document.top)
     reader.read(&clip, "clip")
+    reader.read(&weights, "weights")
+    reader.read(&lossScale, "loss_scale")
     reader.read(&evaluate, "evaluate")
     reader.read(&checkpoint, "checkpoint")
     optimizer = reader.optimizer(document.groups)
@@ -50,6 +56,16 @@ public struct Recipe: Sendable {
     }
     (self.model, self.data) = (model, data)
     try Self.checkFit(model, data)
+    try checkPrecision()
+  }
+
+  /// 16-bit weights are those of a model that computes in 16 bits.
+  private func checkPrecision() throws(RecipeError) {
+    if weights.format == .bf16, run.precision != .bf16 {
+      throw RecipeError(problems: [
+        "weights.format=bf16 does not go with precision=\(run.precision.rawValue); set precision=bf16"
+      ])
+    }
   }
 
   /// A text needs a language model, examples a classifier.
@@ -185,7 +201,10 @@ private struct RecipeReader {
   }
 
   mutating func rejectUnknownSections() {
-    let known = ["model", "data", "optimizer", "schedule", "clip", "evaluate", "checkpoint"]
+    let known = [
+      "model", "data", "optimizer", "schedule", "clip", "weights", "loss_scale", "evaluate",
+      "checkpoint",
+    ]
     for section in document.sections.keys.sorted() where !known.contains(section) {
       let names = known + RunSettings.settings.map(\.name)
       let hint =

@@ -1,5 +1,4 @@
 import Descent
-public import DescentCompute
 
 /// The keys outside any section: how long and how to train.
 public struct RunSettings: Configurable {
@@ -18,19 +17,10 @@ public struct RunSettings: Configurable {
   /// Arithmetic of the model.
   public var precision = Precision.float32
 
-  /// The arithmetic that the engine has.
-  public enum Precision: String, CaseIterable, Sendable {
-    case float32, bf16, fp16
-
-    /// The format of products.
-    public var format: NumberFormat {
-      switch self {
-      case .float32: .float32
-      case .bf16: .bfloat16
-      case .fp16: .float16
-      }
-    }
-  }
+  /// What happens to a step that is not finite.
+  public var nonFinite = NonFinitePolicy.stop
+  /// Steps in a row that may be skipped.
+  public var skipLimit = 20
 
   public init() {}
 
@@ -43,6 +33,8 @@ public struct RunSettings: Configurable {
     .integer("accumulate", \.accumulate, .atLeast(1), "micro-batches in a step"),
     .optionalInteger("threads", \.threads, .closed(1, 256), "threads; none: one a processor"),
     .choice("precision", \.precision, "arithmetic of the model"),
+    .choice("nonfinite", \.nonFinite, "what happens to a step that is not finite"),
+    .integer("skip_limit", \.skipLimit, .atLeast(1), "steps in a row that may be skipped"),
   ]
 
   public func validate() throws(SettingError) {

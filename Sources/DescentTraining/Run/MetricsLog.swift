@@ -7,6 +7,7 @@ final class MetricsLog {
     case number(Double)
     case integer(Int)
     case flag(Bool)
+    case text(String)
 
     /// JSON has no NaN and no infinity: they are written as null.
     var json: String {
@@ -14,6 +15,8 @@ final class MetricsLog {
       case .number(let x): x.isFinite ? "\(x)" : "null"
       case .integer(let n): "\(n)"
       case .flag(let on): "\(on)"
+      // Only words of this package, which need no escapes.
+      case .text(let text): "\"\(text)\""
       }
     }
   }

@@ -19,6 +19,10 @@ public final class Trainer {
   private let optimizer: Optimizer<Float>
   /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
+  /// The loss scale, for fp16.
+  private var scaler: LossScaler?
+  /// Steps that were skipped, and those of them since the last one that was not.
+  private var skipped = (all: 0, inARow: 0)
 
   /// Loads the data, makes the model and the optimizer.
   ///
@@ -42,6 +46,8 @@ public final class Trainer {
       optimizer = try Self.makeOptimizer(recipe, parameters)
     } catch { throw RecipeError(problems: ["\(error)"]) }
     lastGood = (0, [])
+    scaler = recipe.run.precision == .fp16 ? recipe.lossScale : nil
+    unsafe withParameterMemory { unsafe optimizer.roundWeights($0) }
   }
 
   private static func makeOptimizer(
@@ -53,7 +59,8 @@ public final class Trainer {
     return try Optimizer(
       recipe.optimizer.rule, parameters: infos,
       groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay],
-      schedules: [("lr", recipe.schedule)], clipNorm: recipe.clip.norm)
+      schedules: [("lr", recipe.schedule)], clipNorm: recipe.clip.norm,
+      weights: recipe.weights.storage(seed: UInt64(recipe.run.seed)))
   }
 
   /// What is known before the first step.
@@ -80,7 +87,9 @@ public final class Trainer {
   public func run(in directory: RunDirectory, observer: any TrainingObserver) throws
     -> TrainingResult
   {
-    try Autocast.run(in: recipe.run.precision.format) { try train(in: directory, observer) }
+    try Autocast.run(in: recipe.run.precision.format, weights: recipe.weights.used) {
+      try train(in: directory, observer)
+    }
   }
 
   private func train(
@@ -96,25 +105,41 @@ public final class Trainer {
     var evaluation: (step: Int, result: Evaluation)?
     var seconds = 0.0
     var largest = 0
+    var lost: (lost: Int, updates: Int)?
     var step = 0
     while step < steps, !observer.wantsToStop {
       step += 1
       let start = ContinuousClock.now
       let meter = ActivationMeter(parameters)
-      let (loss, items) = gradients(step)
+      // A batch that was skipped is not tried again.
+      let buffers = task.model.namedBuffers.map { ($0.buffer, $0.buffer.value) }
+      let (loss, items) = gradients(step + skipped.all)
       let activations = meter.bytes
       largest = max(largest, activations)
       guard loss.isFinite else {
         let culprit = unsafe withParameterMemory { unsafe optimizer.nonFiniteGradient($0) }
         let cause = "the loss is \(loss)" + (culprit.map { " and \($0)" } ?? "")
-        throw try stopped(step, cause, directory, log)
+        try skip(step, cause, loss, directory, log, observer)
+        // A forward pass that overflowed has spoilt the running statistics.
+        for (buffer, value) in buffers { buffer.value = value }
+        step -= 1
+        continue
       }
       keepWeights(step)
-      let report = unsafe withParameterMemory { unsafe optimizer.step($0) }
+      let unscale = scaler?.inverse ?? 1
+      let report = unsafe withParameterMemory { unsafe optimizer.step($0, unscale: unscale) }
       if case .refused(let culprit) = report.outcome {
         // The loss is finite, so these weights are good.
         lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
-        throw try stopped(step, "\(culprit)", directory, log)
+        try skip(step, "\(culprit)", loss, directory, log, observer)
+        step -= 1
+        continue
+      }
+      let lossScale = scaler?.scale
+      scaler?.update(overflowed: false)
+      skipped.inARow = 0
+      if let now = report.lostUpdates {
+        lost = ((lost?.lost ?? 0) + now.lost, (lost?.updates ?? 0) + now.updates)
       }
       let duration = start.duration(to: .now) / .seconds(1)
       seconds += duration
@@ -125,7 +150,8 @@ public final class Trainer {
           ("grad_norm", .number(report.gradientNorm)), ("clipped", .flag(report.clipped)),
           ("applied", .flag(report.applied)), ("seconds", .number(duration)),
           ("activation_bytes", .integer(activations)),
-        ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) })
+        ] + precisionFields(report, lossScale)
+          + optimizer.diagnostics.map { ($0.name, .number($0.value)) })
       observer.stepped(
         TrainingStep(
           step: step, loss: loss, learningRate: report.effectiveLearningRate,
@@ -144,7 +170,9 @@ public final class Trainer {
     let checkpoint = try save(step, directory)
     return TrainingResult(
       steps: step, evaluation: evaluation?.result, interrupted: step < steps,
-      checkpoint: checkpoint.relativePath, trainingSeconds: seconds, activationBytes: largest)
+      checkpoint: checkpoint.relativePath, trainingSeconds: seconds, activationBytes: largest,
+      skipped: skipped.all,
+      lostUpdates: lost.map { LostUpdates(lost: $0.lost, updates: $0.updates) })
   }
 
   // MARK: A step
@@ -165,7 +193,8 @@ public final class Trainer {
       let loss = task.loss(batch, tape.context(training: true, seed: seed))
       let share = Double(batch.weight) / Double(total)
       mean += share * Double(loss.scalar)
-      tape.gradients(of: loss, scale: Float(share), accumulating: index > 0)
+      tape.gradients(
+        of: loss, scale: Float(share) * (scaler?.scale ?? 1), accumulating: index > 0)
     }
     return (mean, total)
   }
@@ -191,13 +220,49 @@ public final class Trainer {
     lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
   }
 
+  /// Leaves a step out, or ends the run where that is not wanted or does not help.
+  ///
+  /// An overflow of scaled gradients is what the loss scale is there for; everything else is skipped
+  /// only when the recipe says so.
+  private func skip(
+    _ step: Int, _ cause: String, _ loss: Double, _ directory: RunDirectory, _ log: MetricsLog,
+    _ observer: any TrainingObserver
+  ) throws {
+    let scale = scaler?.scale
+    scaler?.update(overflowed: true)
+    skipped.all += 1
+    skipped.inARow += 1
+    try log.write(
+      [
+        ("step", .integer(step)), ("loss", .number(loss)), ("applied", .flag(false)),
+        ("skipped", .text(cause)),
+      ] + (scale.map { [("loss_scale", .number(Double($0)))] } ?? []))
+    let isScales = scaler != nil && loss.isFinite
+    guard recipe.run.nonFinite == .skip || isScales else {
+      throw try stopped(step, cause, directory)
+    }
+    guard skipped.inARow <= recipe.run.skipLimit else {
+      let scales = scaler.map { ", although the loss scale fell to \($0.scale)" } ?? ""
+      throw try stopped(
+        step, "\(skipped.inARow) steps in a row were not finite\(scales); \(cause)", directory)
+    }
+    observer.skipped(SkippedStep(step: step, cause: cause, lossScale: scaler?.scale))
+  }
+
+  /// What 16 bits add to a step's metrics.
+  private func precisionFields(
+    _ report: StepReport, _ lossScale: Float?
+  ) -> [(name: String, value: MetricsLog.Value)] {
+    (lossScale.map { [("loss_scale", .number(Double($0)))] } ?? [])
+      + (report.lostUpdates.map {
+        [("lost_updates", .integer($0.lost)), ("lost_share", .number($0.share))]
+      } ?? [])
+  }
+
   /// Writes the last good weights and says why the run ends.
   private func stopped(
-    _ step: Int, _ cause: String, _ directory: RunDirectory, _ log: MetricsLog
+    _ step: Int, _ cause: String, _ directory: RunDirectory
   ) throws -> RunError {
-    try log.write([
-      ("step", .integer(step)), ("loss", .number(.nan)), ("applied", .flag(false)),
-    ])
     if !lastGood.weights.isEmpty {
       for (index, (_, parameter)) in parameters.enumerated() {
         parameter.value = lastGood.weights[index]
@@ -205,6 +270,9 @@ public final class Trainer {
     }
     let file = try Checkpoint.save(
       task.model, step: lastGood.step, to: directory, keep: recipe.checkpoint.keep)
+    if scaler != nil {
+      return RunError.float16Overflow(step: step, cause: cause, checkpoint: file.relativePath)
+    }
     return RunError.nonFinite(step: step, cause: cause, checkpoint: file.relativePath)
   }
 

@@ -1,13 +1,32 @@
+public import Descent
+
 /// Someone who watches a run: a progress bar, a log, a test.
 public protocol TrainingObserver: AnyObject {
   /// Called once before the first step.
   func started(_ facts: RunFacts)
   /// Called after each step.
   func stepped(_ step: TrainingStep)
+  /// Called after a step that was skipped.
+  func skipped(_ step: SkippedStep)
   /// Called after each evaluation.
   func evaluated(_ evaluation: Evaluation, after step: Int)
   /// Asked before each step; true ends the run after a checkpoint.
   var wantsToStop: Bool { get }
+}
+
+extension TrainingObserver {
+  /// Nothing.
+  public func skipped(_ step: SkippedStep) {}
+}
+
+/// A step that changed nothing.
+public struct SkippedStep: Sendable {
+  /// The number of the step that was to be.
+  public let step: Int
+  /// What was not finite.
+  public let cause: String
+  /// The loss scale from here on, for fp16.
+  public let lossScale: Float?
 }
 
 /// What is known before the first step.
@@ -70,4 +89,8 @@ public struct TrainingResult: Sendable {
   public let trainingSeconds: Double
   /// The memory of activations at the peak of a step.
   public let activationBytes: Int
+  /// Steps that were skipped because something was not finite.
+  public let skipped: Int
+  /// What rounding took of the updates, for weights in 16 bits.
+  public let lostUpdates: LostUpdates?
 }
