@@ -48,7 +48,7 @@ import Testing
     var (open, closed) = (Cosine(total: nil), Cosine(total: 7))
     open.fit(totalSteps: 100)
     closed.fit(totalSteps: 100)
-    #expect(open.total == 100 && closed.total == 7)
+    #expect(open.span.total == 100 && closed.span.total == 7)
   }
 
   @Test(

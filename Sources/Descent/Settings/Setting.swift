@@ -177,6 +177,17 @@ extension Setting {
       })
   }
 
+  /// A kind of its own.
+  static func custom(
+    _ name: String, kind: String, _ meaning: String,
+    value: @escaping @Sendable (Root) -> SettingValue,
+    assign: @escaping @Sendable (inout Root, String) throws(SettingError) -> Void
+  ) -> Setting {
+    Setting(
+      name: name, kind: kind, meaning: meaning, source: "", value: value, numbers: [],
+      assign: assign)
+  }
+
   /// Free text, or `none`.
   public static func optionalText(
     _ name: String, _ path: Place<Root, String?>, _ meaning: String,
