@@ -79,18 +79,8 @@ public final class Optimizer<S: Scalar> {
     _ schedules: [(setting: String, schedule: any Schedule)]
   ) throws(OptimizerError) -> any AnyRuleRunner<S> {
     var rules: [R] = []
-    for group in groups {
-      var changed = rule.starting()
-      do throws(SettingErrors) {
-        try changed.apply(group.settings)
-        try changed.check()
-      } catch { throw .group(name: group.name, error) }
-      rules.append(changed)
-    }
-    let given = groups.map { group in
-      let own = Set(group.schedules.map(\.setting))
-      return schedules.filter { !own.contains($0.setting) } + group.schedules
-    }
+    for group in groups { rules.append(try group.applied(to: rule)) }
+    let given = groups.map { $0.overriding(schedules) }
     return try RuleRunner<R, S>(
       rules, parameters: parameters, groupOf: groupOf, schedules: given)
   }

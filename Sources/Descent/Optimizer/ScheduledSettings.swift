@@ -30,11 +30,11 @@ struct ScheduledSettings<R: Rule>: Sendable {
   private mutating func add(
     _ name: String, _ schedule: any Schedule
   ) throws(OptimizerError) {
-    let parts = name.split(separator: "[", maxSplits: 1)
-    let index = parts.count == 2 ? Int(parts[1].dropLast()) : nil
-    let setting = R.settings.first { $0.name == parts.first ?? "" }
-    guard let setting, !setting.numbers.isEmpty,
-      parts.count == 1 || (name.hasSuffix("]") && setting.numbers.indices.contains(index ?? -1))
+    let plain = name.prefix { $0 != "[" }
+    let isOne = plain.count < name.count && name.hasSuffix("]")
+    let index = isOne ? Int(name.dropFirst(plain.count + 1).dropLast()) : nil
+    guard let setting = R.settings.first(where: { $0.name == plain }), !setting.numbers.isEmpty,
+      plain.count == name.count || setting.numbers.indices.contains(index ?? -1)
     else {
       throw .notSchedulable(
         setting: name, rule: R.name, valid: R.settings.filter { !$0.numbers.isEmpty }.map(\.name))
@@ -68,6 +68,17 @@ struct ScheduledSettings<R: Rule>: Sendable {
     return rule
   }
 
+  /// The values of the scheduled settings for that step.
+  func values(_ step: Int) -> [(name: String, value: SettingValue)] {
+    var rule = declared
+    apply(step, to: &rule)
+    let driven = Set(entries.map { $0.setting.prefix { $0 != "[" } })
+    return R.settings.filter { driven.contains($0.name[...]) }.map { setting in
+      let numbers = setting.numbers.map { rule[keyPath: $0] }
+      return (setting.name, numbers.count == 1 ? .number(numbers[0]) : .numbers(numbers))
+    }
+  }
+
   /// Feeds the schedules that follow a metric.
   mutating func observe(_ metric: Double, _ mode: MetricMode?) {
     for index in entries.indices {
@@ -96,5 +107,52 @@ struct ScheduledSettings<R: Rule>: Sendable {
         entries[index].schedule = schedule
       }
     }
+  }
+}
+
+/// The hyperparameters that schedules drive, as an ``Optimizer`` sets them at each step.
+public struct ScheduledValues: Sendable {
+  private let values: @Sendable (Int) -> [(name: String, value: SettingValue)]
+
+  /// The schedules of `rule` after a group's `settings` have changed it.
+  ///
+  /// - Throws: ``OptimizerError`` for what cannot be set or scheduled.
+  public init(
+    _ rule: any Rule, group: ParameterGroup,
+    schedules: [(setting: String, schedule: any Schedule)]
+  ) throws(OptimizerError) {
+    func make<R: Rule>(
+      _ rule: R
+    ) throws(OptimizerError) -> @Sendable (Int) -> [(name: String, value: SettingValue)] {
+      let scheduled = try ScheduledSettings(
+        group.overriding(schedules), of: try group.applied(to: rule))
+      return { scheduled.values($0) }
+    }
+    values = try make(rule)
+  }
+
+  /// The values that step `step` + 1 uses, by setting.
+  public func callAsFunction(at step: Int) -> [(name: String, value: SettingValue)] {
+    values(step)
+  }
+}
+
+extension ParameterGroup {
+  /// `rule` with this group's hyperparameters.
+  func applied<R: Rule>(to rule: R) throws(OptimizerError) -> R {
+    var changed = rule.starting()
+    do throws(SettingErrors) {
+      try changed.apply(settings)
+      try changed.check()
+    } catch { throw .group(name: name, error) }
+    return changed
+  }
+
+  /// The optimizer's schedules with this group's own in their places.
+  func overriding(
+    _ common: [(setting: String, schedule: any Schedule)]
+  ) -> [(setting: String, schedule: any Schedule)] {
+    let own = Set(schedules.map(\.setting))
+    return common.filter { !own.contains($0.setting) } + schedules
   }
 }

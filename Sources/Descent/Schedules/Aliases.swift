@@ -85,6 +85,9 @@ public struct ScheduleAlias: Sendable {
       defaults: defaults, ignored: ignored)
   }
 
+  /// The names of the parameters there.
+  public var settingNames: [String] { parameters.map(\.theirs) }
+
   /// Whether some setting has a name that it only has there.
   func claims(_ settings: [(name: String, text: String)]) -> Bool {
     settings.contains { setting in

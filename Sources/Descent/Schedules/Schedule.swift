@@ -34,7 +34,7 @@ extension Schedule {
     var found: [String] = []
     if warmupEnd > steps {
       found.append(
-        "the warmup of \(Self.name) takes \(warmupEnd) steps and the run \(steps): the whole value "
+        "the warmup takes \(warmupEnd) steps and the run \(steps): the whole value "
           + "is never reached; shorten the warmup or lengthen the run")
     }
     if let end, end < steps {
