@@ -88,6 +88,14 @@ private func descent(
       (["recipes", "gtp"], 64, "did you mean 'gpt'?"),
       (["schedule", "cosin"], 64, "did you mean 'cosine'?"),
       (["schedule", "cosine", "--total", "0"], 64, "a run has at least 1 step"),
+      (["schedule", "cosine", "--total", "9000000000000000000"], 64, "at most 1e15"),
+      (["schedule", "cosine", "--total", "10000000", "--json"], 64, "give --at"),
+      (["schedule", "wsd", "--set", "warmup=9000000000000000000"], 64, "at most 15 digits"),
+      (
+        [
+          "replay", "--optimizer", "sgd", "--schedule", "plateau", "--input", "a", "--output", "b",
+        ], 64, "follows a metric"
+      ),
       (["schedule", "cosine", "--at", "1,x"], 64, "--at 1,x must be steps"),
       (["schedule", "cosine", "--set", "lr=fast"], 64, "lr=fast cannot be read"),
       (["schedule", "cosine", "--set", "warmup"], 64, "must have the form key=value"),

@@ -57,6 +57,9 @@ import Testing
     Case(
       ScheduleProduct([LinearWarmup(warmup: 2), StepDecay(stepSize: 2, gamma: 0.5)]),
       [0: 1, 1: 2, 2: 1, 4: 0.5]),
+    Case(
+      made("CosineAnnealingWarmRestarts(T_0=2,T_mult=100000000000)"),
+      [1: 1, 2: 2, 200_000_000_002: 2]),
     Case(Lambda { t, base in base / Double(t + 1) }, [0: 2, 3: 0.5]),
   ]
 

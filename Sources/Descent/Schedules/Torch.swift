@@ -118,7 +118,8 @@ public struct WarmRestarts: Schedule {
     if growth == 1 {
       τ %= T
     } else {
-      while τ >= T { (τ, T) = (τ - T, T * growth) }
+      // Past the largest integer no step begins another fall.
+      while τ >= T { (τ, T) = (τ - T, T > .max / growth ? .max : T * growth) }
     }
     return low + (base - low) * (1 + cos(.pi * Double(τ) / Double(T))) / 2
   }

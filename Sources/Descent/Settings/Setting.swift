@@ -219,8 +219,11 @@ private func readInteger(
 ) throws(SettingError) -> Int {
   // 1e6 and 2_000 are how people write large counts.
   let digits = text.filter { $0 != "_" }
-  guard let n = Int(digits) ?? Double(digits).flatMap(Int.init(exactly:)) else {
-    throw .unreadable(name: name, given: text, expected: "a whole number, \(bounds)")
+  guard let n = Int(digits) ?? Double(digits).flatMap(Int.init(exactly:)),
+    n.magnitude <= 1_000_000_000_000_000
+  else {
+    throw .unreadable(
+      name: name, given: text, expected: "a whole number, \(bounds), of at most 15 digits")
   }
   guard bounds.contains(Double(n)) else {
     throw .outOfRange(name: name, given: text, allowed: "\(bounds)")

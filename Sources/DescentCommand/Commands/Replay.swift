@@ -53,6 +53,11 @@ struct ReplayCommand: ParsableCommand {
         try T(assignments.map(Self.split))
       }
       let chosen = try schedule.map { try Schedules.make($0, scheduleSettings.map(Self.split)) }
+      if let chosen, chosen is any MetricSchedule {
+        throw RecipeError(problems: [
+          "--schedule \(schedule ?? "") follows a metric, which a recording does not have"
+        ])
+      }
       func replay<R: Rule>(_ type: R.Type) throws {
         let rule = try make(type, settings)
         try Replay(input).run(rule, schedule: chosen, clipNorm: clipNorm, to: output)

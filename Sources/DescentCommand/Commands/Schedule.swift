@@ -63,8 +63,10 @@ struct ScheduleCommand: ParsableCommand {
       if name != nil, recipe != nil {
         throw RecipeError(problems: ["give a schedule or --recipe, not both"])
       }
-      if let total, total < 1 {
-        throw RecipeError(problems: ["--total \(total) is out of range: a run has at least 1 step"])
+      if let total, !(1...Self.longest).contains(total) {
+        throw RecipeError(problems: [
+          "--total \(total) is out of range: a run has at least 1 step and at most 1e15"
+        ])
       }
       if let plot, !plot.hasSuffix(".svg") {
         throw RecipeError(problems: ["--plot \(plot) must name a file that ends in .svg"])
@@ -75,17 +77,22 @@ struct ScheduleCommand: ParsableCommand {
       let curve = try recipe.map(recipeCurve) ?? scheduleCurve(name!)
       let steps = try at.map(Self.steps)
       for warning in curve.warnings { writeError("Warning: \(warning)") }
-      if json {
-        for step in steps ?? Array(0..<curve.total) { output(curve.json(step)) }
-      } else {
-        if !isPage { output(curve.table(steps)) }
-        output(curve.figure(titled: false).text(columns: 78, rows: 12), terminator: "")
-      }
       if let plot {
         do {
           try curve.figure(titled: true).svg().write(
             toFile: plot, atomically: true, encoding: .utf8)
         } catch { throw RunError.cannotWrite(plot, error.localizedDescription) }
+      }
+      if json {
+        if steps == nil, curve.total > 1_000_000 {
+          throw RecipeError(problems: [
+            "--json prints every step of a run and this one has \(curve.total); give --at 0,1000"
+          ])
+        }
+        output((steps ?? Array(0..<curve.total)).map(curve.json).joined(separator: "\n"))
+      } else {
+        if !isPage { output(curve.table(steps)) }
+        output(curve.figure(titled: false).text(columns: 78, rows: 12), terminator: "")
       }
     }
   }
@@ -172,8 +179,7 @@ struct ScheduleCommand: ParsableCommand {
     } catch { throw SettingErrors([error]) }
     let curve = Curve(
       title: name, settings: Self.changed(schedule).description, total: total,
-      warmupEnd: schedule.warmupEnd, end: schedule.end,
-      warnings: schedule.warnings(steps: total))
+      schedules: ["lr": schedule], warnings: schedule.warnings(steps: total))
     guard let follower = schedule as? any MetricSchedule else {
       if metric != nil {
         throw RecipeError(problems: ["\(name) follows no metric; leave --metric out"])
@@ -229,9 +235,12 @@ struct ScheduleCommand: ParsableCommand {
     let schedule = chosen.schedules.last { $0.setting == "lr" }?.schedule ?? recipe.schedule
     let settings =
       "\(type(of: rule).name) with \(Self.changed(schedule)), \(grouped(total)) steps"
+    let schedules = Dictionary(
+      (recipe.allSchedules + chosen.schedules).map { ($0.setting, $0.schedule) },
+      uniquingKeysWith: { $1 })
     var curve = Curve(
-      title: name, settings: settings, total: total, warmupEnd: schedule.warmupEnd,
-      end: schedule.end, warnings: recipe.scheduleWarnings(steps: total))
+      title: name, settings: settings, total: total, schedules: schedules,
+      warnings: recipe.scheduleWarnings(steps: total))
     for (setting, schedule) in recipe.allSchedules where schedule is any MetricSchedule {
       curve.warnings.append(
         "\(setting): \(type(of: schedule).name) follows the validation and is drawn before any")
@@ -254,9 +263,11 @@ struct ScheduleCommand: ParsableCommand {
 
   // MARK: Reading arguments
 
+  private static let longest = 1_000_000_000_000_000
+
   private static func steps(_ text: String) throws -> [Int] {
     try text.split(separator: ",").map { item in
-      guard let step = Int(item.filter { $0 != " " }), step >= 0 else {
+      guard let step = Int(item.filter { $0 != " " }), (0...longest).contains(step) else {
         throw RecipeError(problems: ["--at \(text) must be steps such as 0,1,1000"])
       }
       return step
@@ -278,8 +289,8 @@ private struct Curve {
   let title: String
   let settings: String
   let total: Int
-  let warmupEnd: Int
-  let end: Int?
+  /// The schedules by hyperparameter.
+  let schedules: [String: any Schedule]
   var warnings: [String]
   var values: (Int) -> [(name: String, value: SettingValue)] = { _ in [] }
 
@@ -288,6 +299,13 @@ private struct Curve {
     curve.values = values
     return curve
   }
+
+  /// The schedule of a hyperparameter: of the learning rate for the momentum that it cycles.
+  private func schedule(_ name: String) -> any Schedule {
+    schedules[name] ?? schedules["lr"] ?? Constant()
+  }
+
+  private var warmupEnd: Int { schedule("lr").warmupEnd }
 
   /// Each hyperparameter with its numbers.
   private func numbers(_ step: Int) -> [(name: String, numbers: [Double])] {
@@ -340,8 +358,9 @@ private struct Curve {
       (step, numbers(step).first { $0.name == name }?.numbers[0] ?? .nan)
     }
     let (peak, last) = (values.max { $0.1 < $1.1 }!, values.last!)
-    let warmup = name == "lr" && warmupEnd > 0 ? "the warmup ends at step \(warmupEnd), " : ""
-    let end = name == "lr" && end == total ? "; the schedule ends with the run" : ""
+    let (warmupEnd, own) = (schedule(name).warmupEnd, schedules[name])
+    let warmup = own != nil && warmupEnd > 0 ? "the warmup ends at step \(warmupEnd), " : ""
+    let end = own?.end == total ? "; the schedule ends with the run" : ""
     return "\(name): \(warmup)the peak is \(short(peak.1)) at step \(peak.0), the last value "
       + "\(short(last.1)) at step \(last.0)\(end)"
   }
@@ -369,6 +388,7 @@ private struct Curve {
           zip(steps, lines[index]).map { Point(Double($0), $1) })
       }
       if chart.series.count == 1 { chart.y.label = chart.series[0].name }
+      let (warmupEnd, end) = (schedule(entry.name).warmupEnd, schedule(entry.name).end)
       if warmupEnd > 0 { chart.bands = [Band("warmup", 0...Double(min(warmupEnd, total)))] }
       if let end, end < total { chart.marks = [Mark("the schedule ends", .x(Double(end)))] }
       return chart

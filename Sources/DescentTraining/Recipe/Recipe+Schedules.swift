@@ -58,7 +58,10 @@ extension Recipe {
 
   /// What does not go together with a run of `steps` steps, though it can be done.
   public func scheduleWarnings(steps: Int) -> [String] {
-    allSchedules.flatMap { setting, schedule in
+    let ofGroups = (optimizer.groups ?? []).flatMap { group in
+      group.schedules.map { ("\($0.setting) of group \(group.name)", $0.schedule) }
+    }
+    return (allSchedules + ofGroups).flatMap { setting, schedule in
       schedule.warnings(steps: steps).map { "\(setting): \($0)" }
     }
   }
