@@ -53,7 +53,7 @@ public struct LineChart: Sendable {
     guard var low = values.min(), var high = values.max() else { return axis.scale.empty }
     if axis.scale == .linear, isVertical {
       // A curve is read against zero where zero is near; its top keeps off the frame.
-      if low > 0, low < 0.5 * high { low = 0 }
+      if low > 0, low < 0.5 * high || low == high { low = 0 }
       if high > low { high += 0.05 * (high - low) }
       if low != 0 { low -= 0.05 * (high - low) }
     } else if axis.scale == .logarithmic, isVertical {
