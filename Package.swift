@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "Safetensors", targets: ["Safetensors"]),
     .library(name: "DescentNN", targets: ["DescentNN"]),
     .library(name: "DescentTraining", targets: ["DescentTraining"]),
+    .library(name: "DescentLab", targets: ["DescentLab"]),
     .executable(name: "descent", targets: ["DescentCommand"]),
   ],
   dependencies: [
@@ -44,11 +45,13 @@ let package = Package(
       ],
       resources: [.copy("Resources/digits"), .copy("Resources/recipes")],
       swiftSettings: settings),
+    // Plots, and what compares and explains.
+    .target(name: "DescentLab", swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.
     .executableTarget(
       name: "DescentCommand",
       dependencies: [
-        "Descent", "DescentCompute", "DescentNN", "DescentTraining", "Safetensors",
+        "Descent", "DescentCompute", "DescentLab", "DescentNN", "DescentTraining", "Safetensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -65,8 +68,10 @@ let package = Package(
       dependencies: ["Descent", "DescentNN", "DescentCompute", "Safetensors"],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
-      name: "DescentTrainingTests", dependencies: ["DescentTraining", "DescentCompute"],
+      name: "DescentTrainingTests",
+      dependencies: ["Descent", "DescentTraining", "DescentCompute", "Safetensors"],
       swiftSettings: settings),
+    .testTarget(name: "DescentLabTests", dependencies: ["DescentLab"], swiftSettings: settings),
     .testTarget(
       name: "DescentCommandTests", dependencies: ["DescentCommand"], swiftSettings: settings),
   ]

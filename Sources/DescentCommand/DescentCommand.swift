@@ -8,6 +8,7 @@ struct DescentCommand: ParsableCommand {
     abstract: "Train models, and see what their optimizers do.",
     version: "0.1.0",
     subcommands: [
-      Train.self, Sample.self, Recipes.self, Optimizers.self, ReplayCommand.self, Doctor.self,
+      Train.self, Sample.self, Recipes.self, Optimizers.self, ScheduleCommand.self,
+      ReplayCommand.self, Doctor.self,
     ])
 }

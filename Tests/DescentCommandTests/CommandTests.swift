@@ -86,6 +86,30 @@ private func descent(
       ),
       (["sample", "nowhere"], 66, "nowhere is not a run"),
       (["recipes", "gtp"], 64, "did you mean 'gpt'?"),
+      (["schedule", "cosin"], 64, "did you mean 'cosine'?"),
+      (["schedule", "cosine", "--total", "0"], 64, "a run has at least 1 step"),
+      (["schedule", "cosine", "--total", "9000000000000000000"], 64, "at most 1e15"),
+      (["schedule", "cosine", "--total", "10000000", "--json"], 64, "give --at"),
+      (["schedule", "wsd", "--set", "warmup=9000000000000000000"], 64, "at most 15 digits"),
+      (
+        [
+          "replay", "--optimizer", "sgd", "--schedule", "plateau", "--input", "a", "--output", "b",
+        ], 64, "follows a metric"
+      ),
+      (["schedule", "cosine", "--at", "1,x"], 64, "--at 1,x must be steps"),
+      (["schedule", "cosine", "--set", "lr=fast"], 64, "lr=fast cannot be read"),
+      (["schedule", "cosine", "--set", "warmup"], 64, "must have the form key=value"),
+      (
+        ["schedule", "cosine", "--set", "warmup=20", "--total", "10"], 64,
+        "warmup=20 is longer than total=10"
+      ),
+      (["schedule", "multistep", "--set", "milestones=9,3"], 64, "milestones must ascend"),
+      (["schedule", "cosine", "--plot", "a.png"], 64, "ends in .svg"),
+      (["schedule", "cosine", "--recipe", "gpt"], 64, "not both"),
+      (["schedule", "cosine", "--metric", "1"], 64, "follows no metric"),
+      (["schedule", "--recipe", "gpt", "--group", "x"], 64, "there is no group 'x'"),
+      (["schedule", "--recipe", "gtp"], 66, "those are digits-cnn, digits-mlp, gpt"),
+      (["schedule", "--total", "5"], 64, "--total needs the name of a schedule"),
       (["fly"], 64, "fly"),
     ] as [([String], Int32, String)])
   func badInput(_ arguments: [String], _ status: Int32, _ part: String) throws {
@@ -133,5 +157,74 @@ private func descent(
     #expect(list.status == 0 && list.output.split(separator: "\n").count == 3)
     let one = try descent(["recipes", "gpt"])
     #expect(one.output.contains("kind: gpt"))
+  }
+
+  /// The lines of JSON that a command prints.
+  private func objects(_ arguments: [String]) throws -> [[String: Any]] {
+    let result = try descent(arguments, in: folder)
+    #expect(result.status == 0, "\(result.error)")
+    return try result.output.split(separator: "\n").map {
+      try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+  }
+
+  @Test("the notes' exercise: warmup 2,000, cosine from 2e-4 to 2e-5 in 100,000 steps")
+  func scheduleExercise() throws {
+    let lines = try objects([
+      "schedule", "cosine", "--set", "lr=2e-4", "--set", "warmup=2000", "--set",
+      "warmup_start=zero", "--set", "floor=2e-5", "--total", "100000", "--at",
+      "0,1000,2000,50000,100000", "--json",
+    ])
+    #expect(lines.map { $0["step"] as? Int } == [0, 1000, 2000, 50_000, 100_000])
+    // At 50,000: 2e-5 + 0.9e-4·(1 + cos(π·48/98)).
+    let expected = [0, 1e-4, 2e-4, 2e-5 + 0.9e-4 * (1 + cos(.pi * 48 / 98)), 2e-5]
+    for (line, value) in zip(lines, expected) {
+      #expect(abs(try #require(line["lr"] as? Double) - value) < 1e-16)
+    }
+  }
+
+  @Test("a schedule's other hyperparameters, its plot, and a metric to follow") func schedules()
+    throws
+  {
+    let cycle = try objects([
+      "schedule", "OneCycleLR", "--set", "max_lr=0.1", "--total", "10", "--at", "0,2", "--json",
+      "--plot", "cycle.svg",
+    ])
+    #expect(cycle.map { $0["momentum"] as? Double } == [0.95, 0.85])
+    #expect(cycle[1]["lr"] as? Double == 0.1)
+    let svg = try String(contentsOf: folder.appendingPathComponent("cycle.svg"), encoding: .utf8)
+    #expect(svg.hasPrefix("<svg") && svg.contains("momentum"))
+    let plateau = try objects([
+      "schedule", "plateau", "--set", "patience=1", "--set", "lr=1", "--metric", "1,1,1,1",
+      "--at", "2,3,4", "--json",
+    ])
+    #expect(plateau.map { $0["lr"] as? Double } == [1, 0.1, 0.1])
+    let all = try objects(["schedule", "constant", "--total", "7", "--json"])
+    #expect(all.map { $0["step"] as? Int } == Array(0..<7))
+  }
+
+  @Test("a recipe's true curves, in the steps of its run") func recipeSchedule() throws {
+    let lines = try objects([
+      "schedule", "--recipe", "gpt", "--set", "schedules.weight_decay.name=linear", "--at",
+      "0,99,1999,2000", "--json",
+    ])
+    #expect(lines.map { $0["lr"] as? Double }[1] == 1e-3)
+    #expect(lines.last?["lr"] as? Double == 1e-4 && lines.last?["weight_decay"] as? Double == 0)
+    // The length of this one follows from its data.
+    let digits = try descent(["schedule", "--recipe", "digits-cnn"])
+    #expect(digits.output.contains("276 steps") && digits.output.contains("ends with the run"))
+    let short = try descent(["schedule", "--recipe", "gpt", "--set", "schedule.total=500"])
+    #expect(short.status == 0)
+    #expect(short.error.contains("ends at step 500 and training at step 2000"))
+  }
+
+  @Test(
+    "schedules are listed, and each is explained", arguments: [["schedule"], ["schedule", "wsd"]])
+  func schedulePages(_ arguments: [String]) throws {
+    let result = try descent(arguments)
+    #expect(result.status == 0 && result.error.isEmpty)
+    for text in arguments.count == 1 ? ["cosine", "SequentialLR"] : ["1-sqrt", "num_decay_steps"] {
+      #expect(result.output.contains(text))
+    }
   }
 }

@@ -63,17 +63,6 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
   }
 }
 
-/// A schedule that reads its values from a list.
-private struct Listed: Schedule {
-  var values: [Double] = []
-  static let name = "listed"
-  static let summary = ""
-  static let settings: [Setting<Listed>] = []
-  func value(at step: Int, base: Double) -> Double { values[step] }
-  init() {}
-  init(_ values: [Double]) { self.values = values }
-}
-
 @Suite("Reference trajectories") struct ReferenceTrajectoryTests {
   @Test("every registered rule has vectors") func complete() {
     #expect(Set(Trajectory.all.map(\.file)) == Set(Rules.names))
@@ -164,7 +153,7 @@ private struct Listed: Schedule {
     func make<R: Rule>(_: R.Type) throws -> Optimizer<S> {
       try Optimizer<S>(
         R(changes), parameters: parameters, groups: [],
-        schedules: lrs.map { [("lr", Listed($0))] } ?? [])
+        schedules: lrs.map { lrs in [("lr", Lambda { t, _ in lrs[t] })] } ?? [])
     }
     return try make(rule)
   }

@@ -1,5 +1,6 @@
 import Descent
 import DescentTraining
+import Foundation
 import Testing
 
 @Suite("Recipes") struct RecipeTests {
@@ -31,6 +32,63 @@ import Testing
     #expect(groups[1].settings.map(\.name) == ["momentum"] && groups[1].name == "big")
   }
 
+  @Test("schedules of any hyperparameter and any group survive writing and reading")
+  func schedules() throws {
+    let recipe = try Recipe(
+      yaml: """
+        steps: 30
+        model: {kind: mlp, hidden: [8]}
+        data: {kind: digits}
+        optimizer:
+          name: adamw
+          groups:
+            - {match: '*.bias', schedule: {name: constant}, schedules: {betas: {name: LinearLR}}}
+        schedule:
+          name: sequence
+          parts:
+            - {name: warmup, warmup: 5}
+            - {name: product, parts: [{name: cosine}, {name: multistep, milestones: [8, 9]}]}
+          milestones: [5]
+        schedules:
+          weight_decay: {name: linear, floor_ratio: 0.1}
+        """,
+      overrides: ["schedules.eps.name=constant", "schedules.weight_decay.warmup=2"])
+    for again in [recipe, try Recipe(yaml: recipe.yaml)] {
+      var again = again
+      try again.fit(steps: 30)
+      #expect(again.allSchedules.map(\.setting) == ["lr", "eps", "weight_decay"])
+      #expect(again.schedule.value(at: 4, base: 1) == 1)
+      // The cosine is 25 steps long, and its first milestone has passed.
+      let cosine = 0.5 * (1 + cos(.pi * 8 / 25))
+      #expect(abs(again.schedule.value(at: 13, base: 1) - 0.1 * cosine) < 1e-12)
+      #expect(abs(again.schedules[1].schedule.value(at: 29, base: 1) - (0.1 + 0.9 / 28)) < 1e-12)
+      let group = try #require(again.optimizer.groups?.first)
+      #expect(group.schedules.map(\.setting).sorted() == ["betas", "lr"] && group.settings.isEmpty)
+    }
+    #expect(try Recipe(yaml: recipe.yaml).yaml == recipe.yaml)
+  }
+
+  @Test("what does not go together with the run is said") func unfitting() throws {
+    func problem(_ changes: [String]) -> String {
+      let error = #expect(throws: RecipeError.self) {
+        var recipe = try Recipe(yaml: Self.small, overrides: ["steps=30"] + changes)
+        try recipe.fit(steps: 30)
+      }
+      return "\(error!)"
+    }
+    #expect(
+      problem(["schedule.name=cosine", "schedule.warmup=31"]).contains(
+        "schedule: warmup=31 is longer"))
+    #expect(problem(["schedule.name=plateau"]).contains("set evaluate.every"))
+    #expect(
+      problem(["schedules.momentum.name=linear", "schedules.momentum.warmup=99"])
+        .contains("schedules.momentum: warmup=99"))
+    var recipe = try Recipe(
+      yaml: Self.small, overrides: ["schedule.name=cosine", "schedule.total=10"])
+    try recipe.fit(steps: 30)
+    #expect(recipe.scheduleWarnings(steps: 30)[0].hasPrefix("lr: cosine ends at step 10"))
+  }
+
   @Test("--set changes any key; another kind drops the keys of the old one") func overrides() throws
   {
     let recipe = try Recipe(
@@ -60,6 +118,20 @@ import Testing
         "schedule: warmup=9 is longer than total=3"
       ),
       (["schedule.warmup=1"], "schedule.name is missing: give one of constant, warmup"),
+      (["schedule.name=cosin"], "schedule: there is no schedule 'cosin'; did you mean 'cosine'?"),
+      (
+        ["schedule.name=cosine", "schedule.wamup=1"],
+        "cosine has no setting 'schedule.wamup'; did you mean 'schedule.warmup'?"
+      ),
+      (
+        ["schedules.momentum.name=step", "schedules.momentum.gamma=0"],
+        "schedules.momentum.gamma=0 is out of range"
+      ),
+      (["schedules.momentum.gamma=0.5"], "schedules.momentum.name is missing: give one of"),
+      (
+        ["optimizer.groups=[{rank: 1, schedule: {name: linear, warmup: -1}}]"],
+        "optimizer.groups: the schedule of lr.warmup=-1 is out of range"
+      ),
       (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
       (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),
       (["optimizer.state=int3"], "optimizer.state=int3 does not exist"),

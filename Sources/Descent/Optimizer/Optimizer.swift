@@ -48,8 +48,9 @@ public final class Optimizer<S: Scalar> {
   ///   - parameters: names and shapes; names must be unique.
   ///   - groups: tried in order, first match wins; what none takes has the rule's own
   ///     hyperparameters. By default vectors (norms, biases) have no weight decay.
-  ///   - schedules: hyperparameters that follow a schedule, by setting name; each group's own value
-  ///     is the schedule's base.
+  ///   - schedules: hyperparameters that follow a schedule, by setting name (`betas[0]` is one
+  ///     number of several); each group's own value is the schedule's base, and a group's own
+  ///     schedule goes before.
   ///   - clipNorm: the largest global L2 norm of the gradients, above 0; nil never clips.
   ///   - weights: how weights are stored; in 16 bits only for `Optimizer<Float>`.
   /// - Throws: ``OptimizerError`` for contradictions, empty groups and repeated names.
@@ -85,16 +86,10 @@ public final class Optimizer<S: Scalar> {
     _ schedules: [(setting: String, schedule: any Schedule)]
   ) throws(OptimizerError) -> any AnyRuleRunner<S> {
     var rules: [R] = []
-    for group in groups {
-      var changed = rule.starting()
-      do throws(SettingErrors) {
-        try changed.apply(group.settings)
-        try changed.check()
-      } catch { throw .group(name: group.name, error) }
-      rules.append(changed)
-    }
+    for group in groups { rules.append(try group.applied(to: rule)) }
+    let given = groups.map { $0.overriding(schedules) }
     return try RuleRunner<R, S>(
-      rules, parameters: parameters, groupOf: groupOf, schedules: schedules)
+      rules, parameters: parameters, groupOf: groupOf, schedules: given)
   }
 
   /// Finds each parameter's group. The customary group is dropped where it would change nothing.
@@ -252,6 +247,18 @@ public final class Optimizer<S: Scalar> {
       weights[index] = Array(w[start..<start + parameters[index].count])
     }
     return result
+  }
+
+  // MARK: Metrics
+
+  /// Gives the schedules that follow a metric (``ReduceOnPlateau``) its next value: all of them, or
+  /// those of a mode. Without any, nothing happens.
+  public func observe(metric: Double, mode: MetricMode? = nil) { runner.observe(metric, mode) }
+
+  /// What those schedules remember, for a checkpoint: for each of ``groups``, by setting.
+  public var scheduleStates: [[String: MetricState]] {
+    get { runner.scheduleStates }
+    set { runner.scheduleStates = newValue }
   }
 
   // MARK: The guard

@@ -12,6 +12,8 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case notSchedulable(setting: String, rule: String, valid: [String])
   /// A schedule was given for a number that a group's settings leave at `none`.
   case scheduleOfNone(setting: String, rule: String)
+  /// A schedule of the learning rate cycles the momentum, and the rule has none.
+  case noMomentum(rule: String, schedule: String)
   /// A curvature estimate was given to a rule that takes none.
   case takesNoCurvature(rule: String)
   /// The clip threshold is not a positive number.
@@ -35,6 +37,10 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
         "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
     case .scheduleOfNone(let setting, let rule):
       return "'\(setting)' of \(rule) is none, so no schedule can drive it: give it a value first"
+    case .noMomentum(let rule, let schedule):
+      return
+        "\(schedule) cycles the momentum, and \(rule) has neither betas nor momentum: set "
+        + "cycle_momentum=false"
     case .takesNoCurvature(let rule):
       return "\(rule) takes no curvature estimates; sophia-g and sophia-h do"
     case .clipNorm(let given):

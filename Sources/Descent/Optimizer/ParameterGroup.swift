@@ -9,12 +9,16 @@ public struct ParameterGroup: Sendable {
   public var match: ParameterMatch
   /// Hyperparameters that differ from the optimizer's, by setting name.
   public var settings: [(name: String, text: String)]
+  /// Hyperparameters that follow another schedule than the optimizer's, by setting name.
+  public var schedules: [(setting: String, schedule: any Schedule)]
 
   /// A group.
   public init(
-    _ name: String, _ match: ParameterMatch, settings: [(name: String, text: String)] = []
+    _ name: String, _ match: ParameterMatch, settings: [(name: String, text: String)] = [],
+    schedules: [(setting: String, schedule: any Schedule)] = []
   ) {
     (self.name, self.match, self.settings) = (name, match, settings)
+    self.schedules = schedules
   }
 
   /// The customary split: no weight decay on scalars and vectors, which are norms and biases.

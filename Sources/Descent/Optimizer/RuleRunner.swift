@@ -5,6 +5,10 @@ protocol AnyRuleRunner<S>: AnyObject {
   associatedtype S: Scalar
   /// Sets every scheduled hyperparameter for the step that follows `step` applied ones.
   func schedule(_ step: Int)
+  /// Feeds the schedules that follow a metric.
+  func observe(_ metric: Double, _ mode: MetricMode?)
+  /// What those schedules remember: for each group, by setting.
+  var scheduleStates: [[String: MetricState]] { get set }
   /// Updates the parameters that have a gradient, which is multiplied by `scale`.
   func run(_ memory: UnsafePointer<ParameterMemory<S>>, scale: Double)
   /// Whether stored weights differ from the ones to evaluate.
@@ -34,10 +38,9 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   /// Each parameter's group.
   private let groupOf: [Int]
   private let plan: BlockPlan
-  /// Each group's rule as declared, and with this step's scheduled values.
-  private let declared: [R]
+  /// Each group's rule with this step's scheduled values.
   private var scheduled: [R]
-  private let schedules: [(paths: [Place<R, Double>], schedule: any Schedule)]
+  private var schedules: [ScheduledSettings<R>]
   /// t of each parameter.
   private var updates: [Int]
   private var memory: R.Memory
@@ -50,27 +53,16 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   /// - Parameters:
   ///   - rules: each group's rule.
   ///   - groupOf: each parameter's group.
+  ///   - given: each group's schedules.
   init(
     _ rules: [R], parameters: [ParameterInfo], groupOf: [Int],
-    schedules: [(setting: String, schedule: any Schedule)]
+    schedules given: [[(setting: String, schedule: any Schedule)]]
   ) throws(OptimizerError) {
-    var resolved: [(paths: [Place<R, Double>], schedule: any Schedule)] = []
-    for (name, schedule) in schedules {
-      guard let setting = R.settings.first(where: { $0.name == name }), !setting.numbers.isEmpty
-      else {
-        throw .notSchedulable(
-          setting: name, rule: R.name,
-          valid: R.settings.filter { !$0.numbers.isEmpty }.map(\.name))
-      }
-      guard !rules.contains(where: { setting.value($0) == .none }) else {
-        throw .scheduleOfNone(setting: name, rule: R.name)
-      }
-      resolved.append((setting.numbers, schedule))
-    }
-    self.schedules = resolved
+    var schedules: [ScheduledSettings<R>] = []
+    for (rule, given) in zip(rules, given) { schedules.append(try .init(given, of: rule)) }
+    self.schedules = schedules
     self.parameters = parameters
     self.groupOf = groupOf
-    declared = rules
     scheduled = rules
     plan = BlockPlan(parameters, R.granularity)
     updates = Array(repeating: 0, count: parameters.count)
@@ -79,7 +71,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     unsafe sums = .allocate(capacity: parameters.count)
     unsafe sums.initialize(repeating: .zero)
     memory = rules[0].initialMemory
-    state = StateStore(parameters) { rules[groupOf[$0]].slots(for: parameters[$0]) }
+    let working = schedules.map(\.atWork)
+    state = StateStore(parameters) { working[groupOf[$0]].slots(for: parameters[$0]) }
   }
 
   deinit {
@@ -88,14 +81,16 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   }
 
   func schedule(_ step: Int) {
-    for group in declared.indices {
-      for (paths, schedule) in schedules {
-        for path in paths {
-          scheduled[group][keyPath: path] =
-            schedule.value(at: step, base: declared[group][keyPath: path])
-        }
-      }
-    }
+    for group in schedules.indices { schedules[group].apply(step, to: &scheduled[group]) }
+  }
+
+  func observe(_ metric: Double, _ mode: MetricMode?) {
+    for group in schedules.indices { schedules[group].observe(metric, mode) }
+  }
+
+  var scheduleStates: [[String: MetricState]] {
+    get { schedules.map(\.states) }
+    set { for (group, states) in newValue.enumerated() { schedules[group].states = states } }
   }
 
   func run(_ memory: UnsafePointer<ParameterMemory<S>>, scale: Double) {

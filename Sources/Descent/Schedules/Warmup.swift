@@ -15,8 +15,11 @@ func warmupFactor(_ step: Int, _ warmup: Int, _ start: WarmupStart) -> Double {
 /// Holds the value.
 public struct Constant: Schedule {
   public static let name = "constant"
-  public static let summary = "the same value throughout"
   public static let settings: [Setting<Constant>] = []
+  public static let about = About(
+    summary: "the same value throughout", formula: "η(t) = η",
+    guidance: "For rules that find their own step (Prodigy, Schedule-Free) and for short trials.",
+    reference: "Hugging Face: constant")
 
   public init() {}
 
@@ -24,30 +27,38 @@ public struct Constant: Schedule {
 }
 
 /// Rises linearly to the value, then holds it.
-///
-/// ```
-/// f(t) = min(1, (t+1)/W), or min(1, t/W) from zero
-/// ```
 public struct LinearWarmup: Schedule {
-  /// W, in optimizer steps.
-  public var warmup = 0
+  /// W, in optimizer steps; nil is the length of the run.
+  public var warmup: Int?
+  /// Where the warmup begins.
   public var warmupStart = WarmupStart.one
 
   public static let name = "warmup"
-  public static let summary = "rises linearly, then holds"
   public static let settings: [Setting<LinearWarmup>] = [
-    .integer("warmup", \.warmup, .atLeast(0), "W: steps until the whole value"),
-    .choice("warmup_start", \.warmupStart, "whether step 1 has 1/W or 0 of the value"),
+    .optionalInteger("warmup", \.warmup, .atLeast(0), "W: steps to the whole value; none: the run"),
+    .choice("warmup_start", \.warmupStart, "step 1 uses 1/W of the value (one) or 0 (zero)"),
   ]
+  public static let about = About(
+    summary: "rises linearly, then holds",
+    formula: """
+      one:   η(t) = η·min(1, (t+1)/W)
+      zero:  η(t) = η·min(1, t/W)
+      """,
+    differences:
+      "Hugging Face's constant_with_warmup is warmup_start=zero: its first step is lost.",
+    reference: "Goyal et al.: Accurate, large minibatch SGD, 2017, arXiv:1706.02677")
 
   public init() {}
 
-  /// A warmup over `warmup` steps.
-  public init(warmup: Int, warmupStart: WarmupStart = .one) {
+  /// A warmup over `warmup` steps; nil is the whole run.
+  public init(warmup: Int?, warmupStart: WarmupStart = .one) {
     (self.warmup, self.warmupStart) = (warmup, warmupStart)
   }
 
+  public mutating func fit(totalSteps: Int) { warmup = warmup ?? totalSteps }
+  public var warmupEnd: Int { warmup ?? 0 }
+
   public func value(at step: Int, base: Double) -> Double {
-    base * warmupFactor(step, warmup, warmupStart)
+    base * warmupFactor(step, warmup ?? 0, warmupStart)
   }
 }

@@ -179,18 +179,27 @@ extension Setting {
 
   /// A value that reads and writes itself; `kind` says what it takes.
   public static func parsed<Value: LosslessStringConvertible & Sendable>(
-    _ name: String, _ path: Place<Root, Value>, _ kind: String, _ meaning: String,
-    source: String = ""
+    _ name: String, _ path: Place<Root, Value>, _ kind: String, _ meaning: String
+  ) -> Setting {
+    custom(name, kind: kind, meaning) {
+      .text($0[keyPath: path].description)
+    } assign: { (root, text) throws(SettingError) in
+      guard let value = Value(text) else {
+        throw .unreadable(name: name, given: text, expected: kind)
+      }
+      root[keyPath: path] = value
+    }
+  }
+
+  /// A kind of its own.
+  static func custom(
+    _ name: String, kind: String, _ meaning: String,
+    value: @escaping @Sendable (Root) -> SettingValue,
+    assign: @escaping @Sendable (inout Root, String) throws(SettingError) -> Void
   ) -> Setting {
     Setting(
-      name: name, kind: kind, meaning: meaning, source: source,
-      value: { .text($0[keyPath: path].description) }, numbers: [],
-      assign: { (root, text) throws(SettingError) in
-        guard let value = Value(text) else {
-          throw .unreadable(name: name, given: text, expected: kind)
-        }
-        root[keyPath: path] = value
-      })
+      name: name, kind: kind, meaning: meaning, source: "", value: value, numbers: [],
+      assign: assign)
   }
 
   /// Free text, or `none`.
@@ -224,8 +233,11 @@ private func readInteger(
 ) throws(SettingError) -> Int {
   // 1e6 and 2_000 are how people write large counts.
   let digits = text.filter { $0 != "_" }
-  guard let n = Int(digits) ?? Double(digits).flatMap(Int.init(exactly:)) else {
-    throw .unreadable(name: name, given: text, expected: "a whole number, \(bounds)")
+  guard let n = Int(digits) ?? Double(digits).flatMap(Int.init(exactly:)),
+    n.magnitude <= 1_000_000_000_000_000
+  else {
+    throw .unreadable(
+      name: name, given: text, expected: "a whole number, \(bounds), of at most 15 digits")
   }
   guard bounds.contains(Double(n)) else {
     throw .outOfRange(name: name, given: text, allowed: "\(bounds)")

@@ -52,16 +52,11 @@ struct ReplayCommand: ParsableCommand {
       func make<T: Configurable>(_: T.Type, _ assignments: [String]) throws -> T {
         try T(assignments.map(Self.split))
       }
-      let chosen = try schedule.map { name in
-        guard let type = Schedules.named(name) else {
-          throw RecipeError(problems: [
-            "there is no schedule '\(name)'; there are: \(Schedules.names.joined(separator: ", "))"
-          ])
-        }
-        func open<T: Schedule>(_ type: T.Type) throws -> any Schedule {
-          try make(type, scheduleSettings)
-        }
-        return try open(type)
+      let chosen = try schedule.map { try Schedules.make($0, scheduleSettings.map(Self.split)) }
+      if let chosen, chosen is any MetricSchedule {
+        throw RecipeError(problems: [
+          "--schedule \(schedule ?? "") follows a metric, which a recording does not have"
+        ])
       }
       func replay<R: Rule>(_ type: R.Type) throws {
         let rule = try make(type, settings)

@@ -34,6 +34,9 @@ struct Train: ParsableCommand {
     try reportingErrors {
       let (name, yaml) = try Self.find(recipe)
       let trainer = try Trainer(Recipe(yaml: yaml, overrides: assignments))
+      for warning in trainer.recipe.scheduleWarnings(steps: trainer.steps) {
+        writeError("Warning: \(warning)")
+      }
       let directory = try RunDirectory(new: folder, name: name)
       if !quiet { output("training \(name) in \(directory.path)") }
       let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
@@ -50,7 +53,7 @@ struct Train: ParsableCommand {
   }
 
   /// A built-in recipe, or a file.
-  private static func find(_ recipe: String) throws -> (name: String, yaml: String) {
+  static func find(_ recipe: String) throws -> (name: String, yaml: String) {
     if let yaml = BuiltInRecipes.yaml(recipe) { return (recipe, yaml) }
     let file = URL(fileURLWithPath: recipe)
     if FileManager.default.fileExists(atPath: recipe) {

@@ -18,7 +18,10 @@ extension Recipe {
       rule.append(("groups", Node(groups.map { Node(Self.entries($0)) })))
     }
     add("optimizer", rule)
-    add("schedule", [("name", Node(type(of: schedule).name))] + Self.entries(schedule.resolved))
+    add("schedule", Self.entries(SettingSection(schedule)))
+    if !schedules.isEmpty {
+      add("schedules", Self.entries(schedules))
+    }
     add("clip", Self.entries(clip.resolved))
     add("weights", Self.entries(weights.resolved))
     add("loss_scale", Self.entries(lossScale.resolved))
@@ -48,7 +51,23 @@ extension Recipe {
     if !group.match.roles.isEmpty {
       entries.append(("role", Node(group.match.roles.map { Node($0.rawValue) })))
     }
-    return entries + group.settings.map { (Node($0.name), Node($0.text)) }
+    entries += group.settings.map { (Node($0.name), Node($0.text)) }
+    if let own = group.schedules.last(where: { $0.setting == "lr" }) {
+      entries.append((Node("schedule"), Node(Self.entries(SettingSection(own.schedule)))))
+    }
+    let others = group.schedules.filter { $0.setting != "lr" }
+    if !others.isEmpty { entries.append((Node("schedules"), Node(Self.entries(others)))) }
+    return entries
+  }
+
+  private static func entries(_ section: SettingSection) -> [(Node, Node)] {
+    [("name", Node(section.name))] + entries(section.settings)
+  }
+
+  private static func entries(
+    _ schedules: [(setting: String, schedule: any Schedule)]
+  ) -> [(Node, Node)] {
+    schedules.map { (Node($0.setting), Node(entries(SettingSection($0.schedule)))) }
   }
 
   private static func node(_ value: SettingValue) -> Node {
@@ -57,6 +76,7 @@ extension Recipe {
       Node(list.map { Node(SettingValue.number($0).description) }, .implicit, .flow)
     case .none: Node("null", Tag(.null))
     case .text(let text): Node(text)
+    case .sections(let parts): Node(parts.map { Node(entries($0)) })
     default: Node(value.description)
     }
   }

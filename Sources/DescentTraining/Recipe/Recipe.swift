@@ -15,6 +15,8 @@ public struct Recipe: Sendable {
   public var optimizer = OptimizerSettings()
   /// The schedule of the learning rate.
   public var schedule: any Schedule = Constant()
+  /// The schedules of other hyperparameters, by setting name.
+  public var schedules: [(setting: String, schedule: any Schedule)] = []
   /// Clipping.
   public var clip = ClipSettings()
   /// The format of the weights.
@@ -45,11 +47,10 @@ public struct Recipe: Sendable {
     reader.read(&evaluate, "evaluate")
     reader.read(&checkpoint, "checkpoint")
     optimizer = reader.optimizer(document.groups)
-    if document.sections["schedule"] != nil,
-      let chosen = reader.kind("schedule", among: Schedules.all)
-    {
+    if document.sections["schedule"] != nil, let chosen = reader.schedule("schedule") {
       schedule = chosen
     }
+    schedules = reader.schedules()
     reader.rejectUnknownSections()
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
@@ -107,7 +108,7 @@ private struct RecipeReader {
   mutating func kind(
     _ section: String, among kinds: [any Configurable.Type], except: Set<String> = []
   ) -> (any Configurable)? {
-    let selector = RecipeDocument.selectors[section]!
+    let selector = RecipeDocument.selector(of: section)!
     let names = kinds.map { $0.name }.joined(separator: ", ")
     let entries = document.sections[section] ?? []
     guard let name = entries.first(where: { $0.name == selector })?.text else {
@@ -142,8 +143,34 @@ private struct RecipeReader {
     kind(section, among: kinds as [any Configurable.Type]) as? any DataSettings
   }
 
-  mutating func kind(_ section: String, among kinds: [any Schedule.Type]) -> (any Schedule)? {
-    kind(section, among: kinds as [any Configurable.Type]) as? any Schedule
+  /// Reads a section that describes a schedule.
+  mutating func schedule(_ section: String) -> (any Schedule)? {
+    let entries = document.sections[section] ?? []
+    guard let name = entries.first(where: { $0.name == "name" })?.text else {
+      let names = Schedules.names.joined(separator: ", ")
+      problems.append("\(section).name is missing: give one of \(names)")
+      return nil
+    }
+    return schedule(name, entries.filter { $0.name != "name" }, section)
+  }
+
+  private mutating func schedule(
+    _ name: String, _ settings: [RecipeDocument.Entry], _ section: String
+  ) -> (any Schedule)? {
+    do throws(SettingErrors) {
+      return try Schedules.make(name, settings)
+    } catch {
+      problems += error.errors.map { $0.sentence(in: section) }
+      return nil
+    }
+  }
+
+  /// The sections under `schedules`.
+  mutating func schedules() -> [(setting: String, schedule: any Schedule)] {
+    let sections = document.sections.keys.filter { $0.hasPrefix("schedules.") }.sorted()
+    return sections.compactMap { section in
+      schedule(section).map { (String(section.dropFirst("schedules.".count)), $0) }
+    }
   }
 
   mutating func optimizer(_ groups: [[RecipeDocument.Entry]]?) -> OptimizerSettings {
@@ -171,6 +198,16 @@ private struct RecipeReader {
     _ entries: [RecipeDocument.Entry], number: Int
   ) -> ParameterGroup {
     var group = ParameterGroup("group \(number)", ParameterMatch())
+    func addSchedule(_ setting: String, _ text: String) {
+      let section = "optimizer.groups: the schedule of \(setting)"
+      guard let parts = SettingSection.list(text), parts.count == 1 else {
+        problems.append("\(section) must look like {name: cosine, warmup: 100}")
+        return
+      }
+      if let schedule = schedule(parts[0].name, parts[0].texts, section) {
+        group.schedules.append((setting, schedule))
+      }
+    }
     for (name, text) in entries {
       let items = text.split(separator: ",").map { $0.filter { $0 != " " } }
       switch name {
@@ -194,6 +231,9 @@ private struct RecipeReader {
             problems.append("optimizer.groups: role=\(item) does not exist; there are: \(names)")
           }
         }
+      case "schedule": addSchedule("lr", text)
+      case _ where name.hasPrefix("schedules."):
+        addSchedule(String(name.dropFirst("schedules.".count)), text)
       default: group.settings.append((name, text))
       }
     }
@@ -202,10 +242,11 @@ private struct RecipeReader {
 
   mutating func rejectUnknownSections() {
     let known = [
-      "model", "data", "optimizer", "schedule", "clip", "weights", "loss_scale", "evaluate",
-      "checkpoint",
+      "model", "data", "optimizer", "schedule", "schedules", "clip", "weights", "loss_scale",
+      "evaluate", "checkpoint",
     ]
-    for section in document.sections.keys.sorted() where !known.contains(section) {
+    for section in document.sections.keys.sorted()
+    where !known.contains(section) && !section.hasPrefix("schedules.") {
       let names = known + RunSettings.settings.map(\.name)
       let hint =
         nearestName(to: section, among: names).map { "did you mean '\($0)'?" }

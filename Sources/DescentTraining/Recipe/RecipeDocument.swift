@@ -1,3 +1,4 @@
+import Descent
 import Yams
 
 /// A recipe as written: sections of keys and texts, before anyone asks what they mean.
@@ -7,7 +8,8 @@ struct RecipeDocument {
 
   /// The keys outside any section.
   var top: [Entry] = []
-  /// The sections: `optimizer` with `name`, `lr`, ...
+  /// The sections: `optimizer` with `name`, `lr`, ...; those of `schedules` under
+  /// `schedules.weight_decay`, ...
   var sections: [String: [Entry]] = [:]
   /// The parameter groups under `optimizer.groups`; nil when the recipe has none.
   var groups: [[Entry]]?
@@ -36,13 +38,15 @@ struct RecipeDocument {
     var entries: [Entry] = []
     for (key, value) in mapping {
       let key = key.string ?? ""
-      if name == "optimizer", key == "groups" {
+      if name == "schedules", value.mapping != nil {
+        add("schedules.\(key)", value)
+      } else if name == "optimizer", key == "groups" {
         groups = groupList(value)
       } else if let text = text(of: value, at: "\(name).\(key)") {
         entries.append((key, text))
       }
     }
-    sections[name] = entries
+    if name != "schedules" || !entries.isEmpty { sections[name] = entries }
   }
 
   private mutating func groupList(_ node: Node) -> [[Entry]] {
@@ -57,27 +61,53 @@ struct RecipeDocument {
           "optimizer.groups: group \(index + 1) must be keys such as 'match: \"*.bias\"'")
         return []
       }
-      return mapping.compactMap { key, value in
+      return mapping.flatMap { key, value -> [Entry] in
         let key = key.string ?? ""
-        return text(of: value, at: "optimizer.groups.\(key)").map { (key, $0) }
+        if key == "schedules", let schedules = value.mapping {
+          return schedules.compactMap { setting, value in
+            let key = "schedules.\(setting.string ?? "")"
+            return text(of: value, at: "optimizer.groups.\(key)").map { (key, $0) }
+          }
+        }
+        return text(of: value, at: "optimizer.groups.\(key)").map { [(key, $0)] } ?? []
       }
     }
   }
 
-  /// A scalar's text, or a list of scalars joined by commas.
+  /// A scalar's text, or the items of a list joined by commas; an item may be a section with a
+  /// name, which becomes `name(key=value,...)`.
   private mutating func text(of node: Node, at path: String) -> String? {
-    if let scalar = node.scalar { return scalar.string }
-    if let items = node.sequence?.map({ $0.scalar?.string }), !items.contains(nil) {
+    if let text = Self.item(node) { return text }
+    if let items = node.sequence?.map(Self.item), !items.contains(nil) {
       return items.compactMap { $0 }.joined(separator: ",")
     }
     errors.append("\(path) must be one value or a list of values")
     return nil
   }
 
+  private static func item(_ node: Node) -> String? {
+    if let scalar = node.scalar { return scalar.string }
+    guard let mapping = node.mapping, let name = mapping["name"]?.string else { return nil }
+    var settings: [(name: String, value: SettingValue)] = []
+    for (key, value) in mapping where key.string != "name" {
+      guard let items = value.sequence.map({ $0.map(item) }) ?? [item(value)] as [String?]?,
+        !items.contains(nil)
+      else { return nil }
+      settings.append((key.string ?? "", .text(items.compactMap { $0 }.joined(separator: ","))))
+    }
+    return SettingSection(name, settings).description
+  }
+
   // MARK: Overrides
 
-  /// The settings that say which kind of thing a section describes.
-  static let selectors = ["model": "kind", "data": "kind", "optimizer": "name", "schedule": "name"]
+  /// The setting that says which kind of thing a section describes.
+  static func selector(of section: String) -> String? {
+    switch section {
+    case "model", "data": "kind"
+    case "optimizer", "schedule": "name"
+    default: section.hasPrefix("schedules.") ? "name" : nil
+    }
+  }
 
   /// Applies `--set path=value`. Choosing another kind (`optimizer.name=sgd`) drops the section's
   /// other keys, which belong to the old kind.
@@ -93,13 +123,14 @@ struct RecipeDocument {
       groups = groupList(node ?? Node(value))
       return
     }
-    guard let dot = path.firstIndex(of: ".") else {
+    let isNested = path.hasPrefix("schedules.")
+    guard let dot = isNested ? path.lastIndex(of: ".") : path.firstIndex(of: ".") else {
       Self.replace(path, value, in: &top)
       return
     }
     let (section, name) = (String(path[..<dot]), String(path[path.index(after: dot)...]))
     var entries = sections[section] ?? []
-    if name == Self.selectors[section],
+    if name == Self.selector(of: section),
       let old = entries.first(where: { $0.name == name }), old.text != value
     {
       entries.removeAll { $0.name != "state" }

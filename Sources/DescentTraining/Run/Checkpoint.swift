@@ -1,3 +1,4 @@
+import Descent
 import DescentNN
 import Foundation
 import Safetensors
@@ -5,9 +6,10 @@ import Safetensors
 /// Weights on disk: a safetensors file of the model's parameters and buffers under their names.
 enum Checkpoint {
   /// Writes the model's weights as they are after `step` and removes all but the newest `keep`
-  /// checkpoints.
+  /// checkpoints. What schedules remember is kept in the metadata, as JSON.
   static func save(
-    _ model: any Module, step: Int, to run: RunDirectory, keep: Int
+    _ model: any Module, step: Int, to run: RunDirectory, keep: Int,
+    schedules: [[String: MetricState]] = []
   ) throws -> URL {
     let digits = String(step)
     let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
@@ -15,9 +17,13 @@ enum Checkpoint {
     let tensors =
       model.namedParameters.map { ($0.name, $0.parameter.value) }
       + model.namedBuffers.map { ($0.name, $0.buffer.value) }
+    var metadata = ["step": "\(step)"]
+    if schedules.contains(where: { !$0.isEmpty }) {
+      metadata["schedules"] = String(decoding: try JSONEncoder().encode(schedules), as: UTF8.self)
+    }
     try SafetensorsFile.write(
       tensors.map { SafetensorsTensor($0.0, shape: $0.1.shape, floats: $0.1.scalars) },
-      metadata: ["step": "\(step)"], to: file.path)
+      metadata: metadata, to: file.path)
     for old in run.checkpointFiles.dropLast(keep) { try FileManager.default.removeItem(at: old) }
     return file
   }

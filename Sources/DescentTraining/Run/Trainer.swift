@@ -31,15 +31,8 @@ public final class Trainer {
     var recipe = recipe
     if let threads = recipe.run.threads { ThreadPool.shared.setThreads(threads) }
     task = try recipe.makeTask()
-    let batch = recipe.run.batch * recipe.run.accumulate
-    let perEpoch = task.batchesPerEpoch(batch) ?? 1
-    steps =
-      recipe.run.steps
-      ?? max(1, Int((recipe.run.epochs ?? 1) * Double(perEpoch)))
-    recipe.schedule.fit(totalSteps: steps)
-    do throws(SettingError) {
-      try recipe.schedule.validate()
-    } catch { throw RecipeError(problems: [error.sentence(in: "schedule")]) }
+    steps = recipe.steps(of: task)
+    try recipe.fit(steps: steps)
     self.recipe = recipe
     parameters = task.model.namedParameters
     do throws(OptimizerError) {
@@ -59,7 +52,7 @@ public final class Trainer {
     return try Optimizer(
       recipe.optimizer.rule, parameters: infos,
       groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay],
-      schedules: [("lr", recipe.schedule)], clipNorm: recipe.clip.norm,
+      schedules: recipe.allSchedules, clipNorm: recipe.clip.norm,
       weights: recipe.weights.storage(seed: UInt64(recipe.run.seed)))
   }
 
@@ -284,6 +277,8 @@ public final class Trainer {
     let result = withEvaluationWeights {
       task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
     }
+    optimizer.observe(metric: result.loss, mode: .min)
+    if let accuracy = result.accuracy { optimizer.observe(metric: accuracy, mode: .max) }
     try log.write(
       [("step", .integer(step)), ("val_loss", .number(result.loss))]
         + (result.accuracy.map { [("val_accuracy", .number($0))] } ?? []))
@@ -294,7 +289,8 @@ public final class Trainer {
   private func save(_ step: Int, _ directory: RunDirectory) throws -> URL {
     try withEvaluationWeights {
       try Checkpoint.save(
-        task.model, step: step, to: directory, keep: recipe.checkpoint.keep)
+        task.model, step: step, to: directory, keep: recipe.checkpoint.keep,
+        schedules: optimizer.scheduleStates)
     }
   }
 
