@@ -8,7 +8,8 @@ struct DescentCommand: ParsableCommand {
     abstract: "Train models, and see what their optimizers do.",
     version: "0.1.0",
     subcommands: [
-      Train.self, Sample.self, Recipes.self, Optimizers.self, ScheduleCommand.self,
+      Train.self, ComparePrecision.self, Sample.self, Recipes.self, Optimizers.self,
+      ScheduleCommand.self,
       ReplayCommand.self, Doctor.self,
     ])
 }

@@ -41,17 +41,22 @@ public struct RunDirectory: Sendable {
       let contents = (try? files.contentsOfDirectory(atPath: path)) ?? []
       guard contents.isEmpty else { throw .occupied(path) }
     } else {
-      let taken = (try? files.contentsOfDirectory(atPath: "runs")) ?? []
-      let last = taken.compactMap { entry in
-        entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
-      }.max()
-      url = URL(fileURLWithPath: "runs/\(name)-\((last ?? 0) + 1)")
+      url = URL(fileURLWithPath: Self.freePath(name))
     }
     do {
       try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
     } catch {
       throw .cannotWrite(url.relativePath, "\(error.localizedDescription)")
     }
+  }
+
+  /// The first free `runs/<name>-<n>`.
+  public static func freePath(_ name: String) -> String {
+    let taken = (try? FileManager.default.contentsOfDirectory(atPath: "runs")) ?? []
+    let last = taken.compactMap { entry in
+      entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
+    }.max()
+    return "runs/\(name)-\((last ?? 0) + 1)"
   }
 
   /// The checkpoints, oldest first.

@@ -93,4 +93,14 @@ public struct TrainingResult: Sendable {
   public let skipped: Int
   /// What rounding took of the updates, for weights in 16 bits.
   public let lostUpdates: LostUpdates?
+
+  package init(
+    steps: Int, evaluation: Evaluation?, interrupted: Bool, checkpoint: String,
+    trainingSeconds: Double, activationBytes: Int, skipped: Int, lostUpdates: LostUpdates?
+  ) {
+    (self.steps, self.evaluation, self.interrupted) = (steps, evaluation, interrupted)
+    (self.checkpoint, self.trainingSeconds) = (checkpoint, trainingSeconds)
+    (self.activationBytes, self.skipped) = (activationBytes, skipped)
+    self.lostUpdates = lostUpdates
+  }
 }
