@@ -46,7 +46,8 @@ let package = Package(
       resources: [.copy("Resources/digits"), .copy("Resources/recipes")],
       swiftSettings: settings),
     // Plots, and what compares and explains.
-    .target(name: "DescentLab", swiftSettings: settings),
+    .target(
+      name: "DescentLab", dependencies: ["Descent", "DescentTraining"], swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.
     .executableTarget(
       name: "DescentCommand",
@@ -71,7 +72,9 @@ let package = Package(
       name: "DescentTrainingTests",
       dependencies: ["Descent", "DescentTraining", "DescentCompute", "Safetensors"],
       swiftSettings: settings),
-    .testTarget(name: "DescentLabTests", dependencies: ["DescentLab"], swiftSettings: settings),
+    .testTarget(
+      name: "DescentLabTests", dependencies: ["Descent", "DescentLab", "DescentTraining"],
+      swiftSettings: settings),
     .testTarget(
       name: "DescentCommandTests", dependencies: ["DescentCommand", "Safetensors"],
       swiftSettings: settings),

@@ -26,7 +26,7 @@ enum ExitStatus {
       case .occupied, .notALanguageModel: usage
       case .cannotWrite: internalError
       case .checkpointMismatch: badData
-      case .nonFinite: nonFinite
+      case .nonFinite, .float16Overflow: nonFinite
       }
     default: internalError
     }

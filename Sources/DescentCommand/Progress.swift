@@ -60,6 +60,13 @@ final class Progress: TrainingObserver {
     }
   }
 
+  func skipped(_ step: SkippedStep) {
+    guard !isQuiet else { return }
+    if isTerminal { output("\r\u{1B}[K", terminator: "") }
+    let scale = step.lossScale.map { "; the loss scale is now \(short(Double($0)))" } ?? ""
+    output("step \(step.step) skipped: \(step.cause)\(scale)")
+  }
+
   func evaluated(_ evaluation: Evaluation, after step: Int) {
     guard !isQuiet else { return }
     let accuracy = evaluation.accuracy.map { "  accuracy \(fixed(100 * $0, 2)) %" } ?? ""

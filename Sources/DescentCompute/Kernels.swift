@@ -62,6 +62,18 @@ extension Kernels {
     unsafe table.gelu(count, x, y)
   }
 
+  /// y[i] = the number of the format that is nearest to x[i]
+  package static func round(
+    _ count: Int, _ x: UnsafePointer<Float>, to format: NumberFormat,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    switch format {
+    case .float32: unsafe y.update(from: x, count: count)
+    case .bfloat16: unsafe table.round_bfloat16(count, x, y)
+    case .float16: unsafe table.round_float16(count, x, y)
+    }
+  }
+
   /// y[i] = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
   package static func geluTanh(
     _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
@@ -135,6 +147,38 @@ extension Kernels {
     _ rows: Int, _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
   ) {
     unsafe table.column_sums(rows, count, x, y)
+  }
+
+  /// Rounds updated weights to bfloat16: see descent_kernels.h. The counts are of the updates that
+  /// left no trace and of all.
+  package static func store(
+    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
+    _ counts: UnsafeMutablePointer<Int>
+  ) {
+    unsafe table.store_nearest(count, w, stored, counts)
+  }
+
+  /// Kahan's compensation.
+  package static func store(
+    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
+    compensation: UnsafeMutablePointer<UInt16>, _ counts: UnsafeMutablePointer<Int>
+  ) {
+    unsafe table.store_kahan(count, w, stored, compensation, counts)
+  }
+
+  /// Stochastic rounding.
+  package static func store(
+    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
+    counter: SIMD4<UInt32>, key: SIMD2<UInt32>, _ counts: UnsafeMutablePointer<Int>
+  ) {
+    var (counter, key) = (counter, key)
+    unsafe withUnsafeBytes(of: &counter) { counter in
+      unsafe withUnsafeBytes(of: &key) { key in
+        unsafe table.store_stochastic(
+          count, w, stored, counter.assumingMemoryBound(to: UInt32.self).baseAddress!,
+          key.assumingMemoryBound(to: UInt32.self).baseAddress!, counts)
+      }
+    }
   }
 
   /// Σ x

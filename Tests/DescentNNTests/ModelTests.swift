@@ -9,10 +9,11 @@ struct SmallGPT {
   let ids: IndexTensor
   let targets: IndexTensor
 
-  init(dropout: Float = 0, bias: Bool = true) throws {
+  init(layers: Int = 2, dropout: Float = 0, bias: Bool = true) throws {
     var random = RandomStream(seed: 3)
     model = try GPT(
-      layers: 2, heads: 4, width: 32, context: 80, vocabulary: 29, dropout: dropout, bias: bias,
+      layers: layers, heads: 4, width: 32, context: 80, vocabulary: 29, dropout: dropout,
+      bias: bias,
       random: &random)
     let tokens = (0..<5 * 80).map { Int32($0 * $0 % 29) }
     ids = IndexTensor(shape: [5, 80], scalars: tokens)

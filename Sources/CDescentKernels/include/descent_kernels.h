@@ -39,6 +39,9 @@ typedef struct {
   void (*silu)(long n, const float *x, float *y);
   void (*gelu)(long n, const float *x, float *y);
   void (*gelu_tanh)(long n, const float *x, float *y);
+  // y[i] = the nearest number of another format, ties to even
+  void (*round_bfloat16)(long n, const float *x, float *y);
+  void (*round_float16)(long n, const float *x, float *y);
   // dx[i] = f′(x[i])·dy[i]
   void (*silu_backward)(long n, const float *x, const float *dy, float *dx);
   void (*gelu_backward)(long n, const float *x, const float *dy, float *dx);
@@ -50,6 +53,18 @@ typedef struct {
   void (*axpy)(long n, float alpha, const float *x, float *y);         // y += α·x
   void (*add_bias)(long rows, long n, const float *bias, float *y);    // each row of y += bias
   void (*column_sums)(long rows, long n, const float *x, float *y);    // y += Σ rows of x
+
+  // Round updated weights w to bfloat16. `stored` has the bits of the weights before the update and
+  // gets those after it. Adds to counts[0] the updates that left no trace, to counts[1] all that are
+  // not zero.
+  void (*store_nearest)(long n, float *w, uint16_t *stored, long *counts);
+  // `kept` has what earlier roundings cut off, as bfloat16.
+  void (*store_kahan)(long n, float *w, uint16_t *stored, uint16_t *kept, long *counts);
+  // Element i takes the half word i mod 8 of the Philox block of the counter, whose first word is
+  // that of element 0 plus i / 8.
+  void (*store_stochastic)(
+      long n, float *w, uint16_t *stored, const uint32_t *counter, const uint32_t *key,
+      long *counts);
 
   double (*sum)(long n, const float *x);
   double (*sum_of_squares)(long n, const float *x);

@@ -1,7 +1,8 @@
 import DescentCompute
 import Foundation
 
-/// Gradients on their way to the rule, through one visible order: guard → centralize → clip → noise.
+/// Gradients on their way to the rule, through one visible order: unscale → guard → centralize →
+/// clip → noise.
 ///
 /// Where only the norm over all parameters is limited, nothing is written: the rule multiplies as it
 /// reads. Else changed gradients go to a copy of their own, allocated at the start.
@@ -13,6 +14,8 @@ final class GradientPipeline<S: Scalar> {
     /// The gradients for the rule, and what it multiplies them by.
     let memory: UnsafePointer<ParameterMemory<S>>
     let scale: Double
+    /// The part of that which limits the norm.
+    let coefficient: Double
     /// The norm over all gradients as they were given.
     let norm: Double
     /// Whether any limit of ``Clipping`` acted.
@@ -81,14 +84,19 @@ final class GradientPipeline<S: Scalar> {
   }
 
   /// Takes the gradients of the step after `step` applied ones; nil when one is not finite.
-  func prepare(_ memory: UnsafePointer<ParameterMemory<S>>, step: Int) -> Result? {
-    let given = unsafe norm(memory)
+  ///
+  /// - Parameter unscale: what they are multiplied by before anything else.
+  func prepare(
+    _ memory: UnsafePointer<ParameterMemory<S>>, step: Int, unscale: Double
+  ) -> Result? {
+    let given = unsafe norm(memory) * unscale
     if !given.isFinite, unsafe firstNonFinite(memory) != nil { return nil }
     guard unsafe !changed.isEmpty else {
-      let scale = coefficient(given)
-      return unsafe Result(memory: memory, scale: scale, norm: given, clipped: scale < 1)
+      let c = coefficient(given)
+      return unsafe Result(
+        memory: memory, scale: c * unscale, coefficient: c, norm: given, clipped: c < 1)
     }
-    var someLimited = unsafe change(memory)
+    var someLimited = unsafe change(memory, unscale)
     for i in parameters.indices { unsafe changed[i] = memory[i] }
     for i in tasks.indices where unsafe memory[i].gradient != nil && parameters[i].trainable {
       unsafe changed[i].gradient = UnsafePointer(copy.baseAddress! + starts[i])
@@ -99,7 +107,9 @@ final class GradientPipeline<S: Scalar> {
     if let η = tools.noise {
       addNoise((η / pow(1 + Double(step), tools.noiseDecay)).squareRoot() / scale, step)
     }
-    return unsafe Result(memory: base, scale: scale, norm: given, clipped: someLimited || scale < 1)
+    return unsafe Result(
+      memory: base, scale: scale, coefficient: scale, norm: given,
+      clipped: someLimited || scale < 1)
   }
 
   /// PyTorch's coefficient, its 1e-6 included.
@@ -144,10 +154,10 @@ final class GradientPipeline<S: Scalar> {
 
   // MARK: Changes
 
-  /// Centralizes, and limits elements and units, from the given gradients into the copy. Returns
-  /// whether a limit acted.
-  private func change(_ memory: UnsafePointer<ParameterMemory<S>>) -> Bool {
-    let limited = unsafe limited
+  /// Unscales, centralizes, and limits elements and units, from the given gradients into the copy.
+  /// Returns whether a limit acted.
+  private func change(_ memory: UnsafePointer<ParameterMemory<S>>, _ unscale: Double) -> Bool {
+    let (limited, factor) = unsafe (limited, S(unscale))
     unsafe limited.update(repeating: false)
     ThreadPool.shared.run(rows.count) { task in
       let rows = rows[task]
@@ -158,7 +168,7 @@ final class GradientPipeline<S: Scalar> {
       for row in rows.range {
         let (from, n) = (row * rows.length, rows.length)
         let g = unsafe Lane(copy.baseAddress! + starts[rows.parameter] + from)
-        unsafe g.base.update(from: gradient + from, count: n)
+        for i in 0..<n { g[i] = unsafe gradient[from &+ i] * factor }
         if tools.centralize, parameters[rows.parameter].shape.count >= 2 {
           let mean = S(unsafe sum(UnsafePointer(g.base), n) / Double(n))
           for i in 0..<n { g[i] -= mean }

@@ -4,12 +4,14 @@ import DescentCompute
 ///
 /// A step goes through one visible order:
 ///
-/// 1. *guard*: one pass over all gradients takes their norm; a NaN or an infinity refuses the step
+/// 1. *unscale*: gradients are divided by the loss scale, where they are read;
+/// 2. *guard*: one pass over all gradients takes their norm; a NaN or an infinity refuses the step
 ///    before weights or state are touched, and is named;
-/// 2. *clip*: gradients are centralized, limited by ``Clipping``, and take noise, where asked;
-/// 3. *schedule*: each scheduled hyperparameter takes its value for this step;
-/// 4. *precondition*: where the supply says so, gradients are multiplied by a curvature;
-/// 5. *update*: the rule runs over all blocks, on all threads.
+/// 3. *clip*: gradients are centralized, limited by ``Clipping``, and take noise, where asked;
+/// 4. *schedule*: each scheduled hyperparameter takes its value for this step;
+/// 5. *precondition*: where the supply says so, gradients are multiplied by a curvature;
+/// 6. *update*: the rule runs over all blocks, on all threads; weights that are stored in 16 bits are
+///    rounded.
 ///
 /// Results are bit-identical for any number of threads, and a step allocates nothing.
 ///
@@ -40,6 +42,7 @@ public final class Optimizer<S: Scalar> {
   private let closure: ClosureOptimizer<S>?
   private let runner: any AnyRuleRunner<S>
   private let pipeline: GradientPipeline<S>
+  private let stored: StoredWeights?
 
   /// An optimizer for `parameters`.
   ///
@@ -55,6 +58,7 @@ public final class Optimizer<S: Scalar> {
   ///     schedule goes before.
   ///   - clip: how gradients are limited; by default they are not.
   ///   - gradient: what else happens to gradients; by default nothing.
+  ///   - weights: how weights are stored; in 16 bits only for `Optimizer<Float>`.
   ///   - supply: what the rule needs besides gradients.
   /// - Throws: ``OptimizerError`` for contradictions, empty groups, repeated names and a rule whose
   ///   needs are not supplied.
@@ -63,7 +67,7 @@ public final class Optimizer<S: Scalar> {
     groups: [ParameterGroup] = [.vectorsWithoutDecay], state: StateStorage = StateStorage(),
     schedules: [(setting: String, schedule: any Schedule)] = [],
     clip: Clipping = Clipping(), gradient: GradientTools = GradientTools(),
-    supply: Supply<S> = .nothing
+    weights: WeightStorage = .float32, supply: Supply<S> = .nothing
   ) throws(OptimizerError) {
     try supply.check(for: rule)
     try Self.check(clip)
@@ -83,6 +87,8 @@ public final class Optimizer<S: Scalar> {
     self.supply = supply
     closure = try Self.makeClosure(rule, parameters, used, pipeline)
     runner = try Self.makeRunner(rule, state, parameters, used, groupOf, schedules)
+    stored = StoredWeights(parameters, weights)
+    runner.stored = stored
   }
 
   private static func check<Settings: Configurable>(
@@ -181,12 +187,19 @@ public final class Optimizer<S: Scalar> {
 
   /// Updates the weights from the gradients, or refuses and says why.
   ///
-  /// - Parameter memory: one entry for each of ``parameters``, in their order; the memory must hold
-  ///   as many elements as the parameter's shape says.
+  /// - Parameters:
+  ///   - memory: one entry for each of ``parameters``, in their order; the memory must hold as many
+  ///     elements as the parameter's shape says.
+  ///   - unscale: what gradients are multiplied by before anything else: ``LossScaler/inverse``.
   @unsafe
-  public func step(_ memory: UnsafeBufferPointer<ParameterMemory<S>>) -> StepReport {
+  public func step(
+    _ memory: UnsafeBufferPointer<ParameterMemory<S>>, unscale: Double = 1
+  ) -> StepReport {
     precondition(memory.count == parameters.count)
-    guard let gradients = unsafe pipeline.prepare(memory.baseAddress!, step: appliedSteps) else {
+    guard
+      let gradients = unsafe pipeline.prepare(
+        memory.baseAddress!, step: appliedSteps, unscale: unscale)
+    else {
       if case .preconditioner(let preconditioner) = supply { preconditioner.discard() }
       let culprit = unsafe pipeline.firstNonFinite(memory.baseAddress!)!
       return StepReport(
@@ -196,13 +209,15 @@ public final class Optimizer<S: Scalar> {
         effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
     }
     runner.schedule(appliedSteps)
+    unsafe stored?.begin(memory.baseAddress!, step: appliedSteps)
     let preconditioned = unsafe update(
       UnsafeBufferPointer(start: gradients.memory, count: memory.count), scale: gradients.scale)
     appliedSteps += 1
     var report = StepReport(
       outcome: .applied, step: appliedSteps, gradientNorm: unsafe gradients.norm,
-      clipCoefficient: unsafe gradients.scale, clipped: unsafe gradients.clipped,
+      clipCoefficient: unsafe gradients.coefficient, clipped: unsafe gradients.clipped,
       effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
+    report.lostUpdates = stored?.report
     report.preconditioner = preconditioned
     if case .curvature(let estimate) = supply, curvatureIsDue {
       let weights = unsafe zip(parameters, memory).map { parameter, memory in
@@ -211,6 +226,13 @@ public final class Optimizer<S: Scalar> {
       report.curvature = fold(estimate(appliedSteps, weights))
     }
     return report
+  }
+
+  /// Rounds weights to the format in which they are stored, as is needed before the first gradient;
+  /// changes nothing where they are float32.
+  @unsafe
+  public func roundWeights(_ memory: UnsafeBufferPointer<ParameterMemory<S>>) {
+    unsafe stored?.load(memory.baseAddress!)
   }
 
   /// Runs the rule, on preconditioned gradients where the supply says so.
@@ -229,10 +251,10 @@ public final class Optimizer<S: Scalar> {
   }
 
   /// Lets a ``ClosureRule`` move the weights, with evaluations of the loss at the weights in memory;
-  /// other rules evaluate once. The schedule acts as in ``step(_:)``.
+  /// other rules evaluate once. The schedule acts as in ``step(_:unscale:)``.
   ///
   /// - Parameters:
-  ///   - memory: as for ``step(_:)``; `evaluate` writes the gradients there.
+  ///   - memory: as for ``step(_:unscale:)``; `evaluate` writes the gradients there.
   ///   - evaluate: computes the loss and the gradients; must give the same for the same weights.
   @unsafe
   public func step(
@@ -266,9 +288,11 @@ public final class Optimizer<S: Scalar> {
 
   /// Updates arrays of weights from arrays of gradients, in the order of ``parameters``; nil is a
   /// parameter that has no gradient in this step.
-  public func step(_ weights: inout [[S]], gradients: [[S]?]) -> StepReport {
+  public func step(
+    _ weights: inout [[S]], gradients: [[S]?], unscale: Double = 1
+  ) -> StepReport {
     precondition(gradients.count == weights.count, "one gradient (or nil) for each parameter")
-    return unsafe withMemory(&weights, gradients) { unsafe step($0) }
+    return unsafe withMemory(&weights, gradients) { unsafe step($0, unscale: unscale) }
   }
 
   /// Whether the rule takes curvature estimates: see ``foldCurvature(_:)``.
@@ -399,7 +423,7 @@ public final class Optimizer<S: Scalar> {
   public var stateBytes: Int {
     var bytes = runner.states.reduce(0) { $0 + $1.bytes } + (closure?.stateBytes ?? 0)
     if case .preconditioner(let preconditioner) = supply { bytes += preconditioner.stateBytes }
-    return bytes
+    return bytes + (stored?.bytes ?? 0)
   }
 
   /// The format and the bytes of each slot of each parameter.
@@ -418,6 +442,9 @@ public final class Optimizer<S: Scalar> {
         ($0.slot, parameters[$0.parameter].name, $0.shape, store.values($0))
       }
     }
+      + (stored?.compensation ?? []).map {
+        ("compensation", $0.parameter.name, $0.parameter.shape, $0.values.map { S($0) })
+      }
   }
 
   /// What the preconditioner or the ``ClosureOptimizer`` remembers from step to step, for rules that

@@ -26,6 +26,8 @@ protocol AnyRuleRunner<S>: AnyObject {
   /// The hyperparameters of a group as they are now.
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)]
   var states: [StateStore<S>] { get }
+  /// Weights in 16 bits, which the update rounds.
+  var stored: StoredWeights? { get set }
   /// The rule's run-long scalars, with the name of the group where each has its own.
   func diagnostics(groups: [String]) -> [(name: String, value: Double)]
 }
@@ -48,6 +50,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   /// Whether the update of those parameters runs in this step.
   private var runs: [Bool]
   private let state: StateStore<S>
+  var stored: StoredWeights?
   /// The parts of the sums: one for each piece, then one for each parameter.
   private let partials: UnsafeMutableBufferPointer<SIMD4<Double>>
   private let sums: UnsafeMutableBufferPointer<SIMD4<Double>>
@@ -131,6 +134,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       } whenDouble: {
         rule.update($0, t, part, context)
       }
+      unsafe stored?.round(
+        block.w.base, parameter: piece.parameter, offset: piece.offset, count: piece.count)
     }
   }
 

@@ -63,6 +63,11 @@ final class SeveralRunners<S: Scalar>: AnyRuleRunner {
     members[places[group].member].runner.resolvedSettings(group: places[group].group)
   }
 
+  var stored: StoredWeights? {
+    get { members[0].runner.stored }
+    set { for member in members { member.runner.stored = newValue } }
+  }
+
   var states: [StateStore<S>] { members.flatMap { $0.runner.states } }
 
   func diagnostics(groups: [String]) -> [(name: String, value: Double)] {

@@ -36,6 +36,8 @@ public struct StepReport: Sendable, Equatable {
   public let clipped: Bool
   /// The learning rate that acted, of the first parameter's group: d·η for Prodigy, η elsewhere.
   public let effectiveLearningRate: Double
+  /// What rounding took of the update; nil where weights are float32.
+  public internal(set) var lostUpdates: LostUpdates?
 
   /// Whether a curvature estimate was taken in after the update; nil when none was due, or when it
   /// is the caller's to fold in.

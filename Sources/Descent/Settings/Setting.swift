@@ -201,6 +201,20 @@ extension Setting {
       })
   }
 
+  /// A value that reads and writes itself; `kind` says what it takes.
+  public static func parsed<Value: LosslessStringConvertible & Sendable>(
+    _ name: String, _ path: Place<Root, Value>, _ kind: String, _ meaning: String
+  ) -> Setting {
+    custom(name, kind: kind, meaning) {
+      .text($0[keyPath: path].description)
+    } assign: { (root, text) throws(SettingError) in
+      guard let value = Value(text) else {
+        throw .unreadable(name: name, given: text, expected: kind)
+      }
+      root[keyPath: path] = value
+    }
+  }
+
   /// A kind of its own.
   static func custom(
     _ name: String, kind: String, _ meaning: String,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Descent
 import DescentTraining
 import Foundation
 
@@ -72,6 +73,11 @@ struct Train: ParsableCommand {
       }
       parts.append("validation loss \(fixed(evaluation.loss, 4))")
     }
+    if result.skipped > 0 { parts.append("\(result.skipped) steps were skipped") }
+    if let lost = result.lostUpdates, lost.lost > 0 {
+      parts.append("\(short(100 * lost.share)) % of the updates of weights were rounded away")
+    }
+    parts.append("\(bytes(result.activationBytes)) of activations at the peak")
     return parts.joined(separator: ", ") + "\nweights: \(result.checkpoint)"
   }
 }

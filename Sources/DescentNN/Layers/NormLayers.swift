@@ -91,6 +91,7 @@ public final class BatchNorm: Module {
     }
     let (y, mean, variance) = x.batchNorm(
       context.use(weight), context.use(bias), epsilon: epsilon)
+    if context.isRepeated { return y }
     let n = Float(x.count / mean.count)
     runningMean.value = runningMean.value * (1 - momentum) + mean * momentum
     // The running variance is the unbiased one, as in PyTorch.

@@ -116,6 +116,12 @@ public final class ConvClassifier: Module {
   public let stages: [Stage]
   /// The map to the logits.
   public let head: Linear
+  /// Which stages keep only their input while training; does not change any result.
+  public var recomputation: Recomputation {
+    get { stack.recomputation }
+    set { stack.recomputation = newValue }
+  }
+  private let stack = LayerStack()
   private let dropout: Dropout
 
   /// A model with PyTorch's default initialization.
@@ -161,8 +167,7 @@ public final class ConvClassifier: Module {
       x.rank == 4,
       "a convolutional network takes images of shape [batch, channels, height, "
         + "width], not \(x.shape)")
-    var x = x
-    for stage in stages { x = stage(x, context) }
-    return head(dropout(x.mean(over: [2, 3]), context), context)
+    let y = stack.run(stages.map { $0.callAsFunction }, x, context)
+    return head(dropout(y.mean(over: [2, 3]), context), context)
   }
 }

@@ -49,6 +49,12 @@ public final class GPT: Module {
   public let blocks: [TransformerBlock]
   /// The normalization before the output.
   public let norm: LayerNorm
+  /// Which blocks keep only their input while training; does not change any result.
+  public var recomputation: Recomputation {
+    get { stack.recomputation }
+    set { stack.recomputation = newValue }
+  }
+  private let stack = LayerStack()
   private let dropout: Dropout
 
   /// A model with random weights.
@@ -135,9 +141,8 @@ public final class GPT: Module {
         + "at most as many, not \(ids.shape)")
     let time = ids.shape[1]
     let position = context.use(positions.weight).narrowed(0, 0..<time)
-    var x = dropout(tokens(ids, context) + position, context)
-    for block in blocks { x = block(x, context) }
-    return norm(x, context)
+    let x = dropout(tokens(ids, context) + position, context)
+    return norm(stack.run(blocks.map { $0.callAsFunction }, x, context), context)
   }
 
   /// Continues a text, token by token.

@@ -11,7 +11,7 @@ extension Tensor {
     let y = Tensor(uninitialized: shape)
     let (xs, ys) = (elements, y.freshElements)
     inChunks(of: count) { value(xs[$0], ys[$0]) }
-    return record(y, from: self) { [kept = keepsOutput ? y : detached] dy, d in
+    return record(y, from: self, in: format) { [kept = keepsOutput ? y : detached] dy, d in
       let dx = Tensor(uninitialized: dy.shape)
       let (kept, dys, dxs) = (kept.elements, dy.elements, dx.freshElements)
       inChunks(of: dy.count) { derivative(kept[$0], dys[$0], dxs[$0]) }

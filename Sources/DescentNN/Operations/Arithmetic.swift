@@ -25,7 +25,8 @@ private enum Quotient: PairFunction {
 extension Tensor {
   /// x + y.
   public static func + (x: Tensor, y: Tensor) -> Tensor {
-    record(combine(x, y, Sum.self), from: x, y) { [sx = x.shape, sy = y.shape] dy, d in
+    record(combine(x, y, Sum.self), from: x, y, in: x.format.wider(y)) {
+      [sx = x.shape, sy = y.shape] dy, d in
       d.add(to: 0, dy.summed(to: sx))
       d.add(to: 1, dy.summed(to: sy))
     }
@@ -33,7 +34,8 @@ extension Tensor {
 
   /// x − y.
   public static func - (x: Tensor, y: Tensor) -> Tensor {
-    record(combine(x, y, Difference.self), from: x, y) { [sx = x.shape, sy = y.shape] dy, d in
+    record(combine(x, y, Difference.self), from: x, y, in: x.format.wider(y)) {
+      [sx = x.shape, sy = y.shape] dy, d in
       d.add(to: 0, dy.summed(to: sx))
       d.add(to: 1, -dy.summed(to: sy))
     }
@@ -41,7 +43,8 @@ extension Tensor {
 
   /// x·y, element by element.
   public static func * (x: Tensor, y: Tensor) -> Tensor {
-    record(combine(x, y, Product.self), from: x, y) { [x = x.detached, y = y.detached] dy, d in
+    record(combine(x, y, Product.self), from: x, y, in: x.format.wider(y)) {
+      [x = x.detached, y = y.detached] dy, d in
       d.add(to: 0, combine(dy, y, Product.self).summed(to: x.shape))
       d.add(to: 1, combine(dy, x, Product.self).summed(to: y.shape))
     }
@@ -50,7 +53,7 @@ extension Tensor {
   /// x / y, element by element.
   public static func / (x: Tensor, y: Tensor) -> Tensor {
     let z = combine(x, y, Quotient.self)
-    return record(z, from: x, y) { [y = y.detached, sx = x.shape] dz, d in
+    return record(z, from: x, y, in: x.format.wider(y)) { [y = y.detached, sx = x.shape] dz, d in
       // ∂z/∂x = 1/y and ∂z/∂y = −z/y
       let dx = combine(dz, y, Quotient.self)
       d.add(to: 0, dx.summed(to: sx))

@@ -52,12 +52,20 @@ private struct AttentionShape {
 }
 
 /// A copy of softmax weights with some dropped; nil when none are.
-private func dropped(_ p: Elements, _ start: Int, _ mask: DropoutMask?) -> Tensor? {
+private func dropped(
+  _ p: Elements, _ start: Int, _ mask: DropoutMask?, _ format: NumberFormat
+) -> Tensor? {
   guard let mask else { return nil }
   let kept = Tensor(uninitialized: [p.count])
   kept.freshElements.copy(p)
   mask.apply(to: kept.freshElements, from: start)
+  roundOperand(kept.freshElements, to: format)
   return kept
+}
+
+/// Rounds, as what a 16-bit product is given.
+private func roundOperand(_ x: MutableElements, to format: NumberFormat) {
+  if format != .float32 { RowKernels.round(x.reading, to: format, x) }
 }
 
 extension Tensor {
@@ -75,6 +83,10 @@ extension Tensor {
   public func attention(
     heads: Int, causal: Bool = true, dropout: DropoutMask? = nil
   ) -> Tensor {
+    let format = Autocast.format(of: self)
+    if self.format != format {
+      return cast(to: format).attention(heads: heads, causal: causal, dropout: dropout)
+    }
     check(
       rank == 3 && shape[2] % (3 * heads) == 0,
       "attention with \(heads) heads needs a shape [batch, time, 3·width] with a width that "
@@ -100,14 +112,15 @@ extension Tensor {
           let seen = s.keys(ofQuery: queries.lowerBound + i)
           RowKernels.softmax(row.reading, valid: seen, scale: scale, row)
         }
-        let kept = dropped(p.reading, s.maskStart(task, block), dropout)
+        roundOperand(p, to: format)
+        let kept = dropped(p.reading, s.maskStart(task, block), dropout, format)
         multiplySerial(
           MatrixView(kept?.elements ?? p.reading, stride: keys), v, queries.count, s.head, keys,
           into: ys.from((b * s.time + queries.lowerBound) * s.width + h * s.head),
           stride: s.width, adds: false)
       }
     }
-    return record(y, from: self) { [x = detached] dy, d in
+    return record(y, from: self, in: format) { [x = detached] dy, d in
       d.write(to: 0) { dx, adds in
         let (xs, ps, dys) = (x.elements, probabilities.elements, dy.elements)
         let scratch = Tensor(uninitialized: [s.batch * heads, queryBlock * s.time])
@@ -129,7 +142,7 @@ extension Tensor {
             let ds = scratches.row(task, queryBlock * s.time)[0..<queries.count * keys]
             let addsHere = adds || block != s.blocks - 1
             // dv = pᵀ·dy and dp = dy·vᵀ, both with the dropped weights as zeros
-            let kept = dropped(p, s.maskStart(task, block), dropout)
+            let kept = dropped(p, s.maskStart(task, block), dropout, format)
             multiplySerial(
               MatrixView(kept?.elements ?? p, stride: keys, transposed: true), dy, keys, s.head,
               queries.count, into: dv,
@@ -145,6 +158,7 @@ extension Tensor {
                 p.row(i, keys), row.reading, valid: seen, scale: scale, row)
             }
             // dq = ds·k and dk = dsᵀ·q
+            roundOperand(ds, to: format)
             multiplySerial(
               MatrixView(ds.reading, stride: keys), k, queries.count, s.head, keys,
               into: dx.from(s.start(0, b, h) + start), stride: wide, adds: adds)

@@ -35,7 +35,7 @@ extension Tensor {
       variances[c] = Float(squares / Double(s.count))
     }
     let y = s.normalized(self, weight, bias, mean, variance, epsilon)
-    let result = record(y, from: self, weight, bias) {
+    let result = record(y, from: self, weight, bias, in: format) {
       [x = detached, w = weight.detached] dy, d in
       // With x̂ = (x − μ)·s:  db = Σ dy, dw = Σ dy·x̂ and
       // dx = w·s·(dy − db/N − x̂·dw/N).
@@ -79,7 +79,8 @@ extension Tensor {
   ) -> Tensor {
     let s = ChannelShape(self, weight, bias)
     let y = s.normalized(self, weight, bias, mean, variance, epsilon)
-    return record(y, from: self, weight, bias) { [x = detached, w = weight.detached] dy, d in
+    return record(y, from: self, weight, bias, in: format) {
+      [x = detached, w = weight.detached] dy, d in
       d.write(to: 0) { dx, adds in
         let (dys, ws, variances) = (dy.elements, w.elements, variance.elements)
         inRows(of: s.batch * s.channels, s.inner) { range in

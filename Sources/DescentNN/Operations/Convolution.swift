@@ -132,6 +132,12 @@ extension Tensor {
     _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
     groups: Int = 1
   ) -> Tensor {
+    let format = Autocast.format(of: self, weight, bias)
+    if self.format != format || weight.format != format || (bias?.format ?? format) != format {
+      return cast(to: format).conv2d(
+        weight.cast(to: format), bias?.cast(to: format), stride: stride, padding: padding,
+        dilation: dilation, groups: groups)
+    }
     let s = ConvolutionShape(
       self, weight, bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
     let y = Tensor(uninitialized: [s.batch, s.outputs, s.outHeight, s.outWidth])
@@ -153,7 +159,7 @@ extension Tensor {
       }
     }
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
-    return recorded(y, from: operands) {
+    return recorded(y, from: operands, in: format) {
       [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
       let (xs, ws, dys) = (x.elements, w.elements, dy.elements)
       d.write(to: 0) { dx, adds in

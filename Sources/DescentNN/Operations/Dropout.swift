@@ -41,7 +41,7 @@ public struct DropoutMask: Sendable {
 extension Tensor {
   /// The elements that a mask keeps, scaled so that the mean stays; zeros elsewhere.
   public func dropout(_ mask: DropoutMask) -> Tensor {
-    record(Tensor.masked(self, mask), from: self) { dy, d in
+    record(Tensor.masked(self, mask), from: self, in: format) { dy, d in
       d.add(to: 0, Tensor.masked(dy, mask))
     }
   }

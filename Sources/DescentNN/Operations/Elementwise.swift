@@ -80,7 +80,7 @@ extension Tensor {
       let (xs, ys) = (xs[range], ys[range])
       for i in 0..<range.count { ys[i] = f.value(xs[i]) }
     }
-    return record(y, from: self) { [kept = F.keepsOutput ? y : detached] dy, d in
+    return record(y, from: self, in: format) { [kept = F.keepsOutput ? y : detached] dy, d in
       d.write(to: 0) { dx, adds in
         let (kept, dys) = (kept.elements, dy.elements)
         inChunks(of: dy.count) { range in

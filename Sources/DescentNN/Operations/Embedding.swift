@@ -10,12 +10,13 @@ extension Tensor {
     for id in ids {
       check(id >= 0 && id < rows, "the index \(id) is outside a table of \(rows) rows")
     }
-    let y = Tensor(uninitialized: indices.shape + [width])
+    var y = Tensor(uninitialized: indices.shape + [width])
+    y.format = format
     let (xs, ys) = (elements, y.freshElements)
     inRows(of: ids.count, width) { range in
       for r in range { ys.row(r, width).copy(xs.row(Int(ids[r]), width)) }
     }
-    return record(y, from: self) { dy, d in
+    return record(y, from: self, in: format) { dy, d in
       // Several indices may name one row: tasks own columns, and add in the order of the indices.
       d.write(to: 0) { dx, adds in
         let dys = dy.elements

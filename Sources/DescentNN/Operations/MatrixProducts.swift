@@ -72,6 +72,11 @@ extension Tensor {
     check(
       rank >= 2 && other.rank >= 2,
       "matrices have two dimensions or more, not the shapes \(shape) and \(other.shape)")
+    let format = Autocast.format(of: self, other)
+    if self.format != format || other.format != format {
+      return cast(to: format).product(
+        other.cast(to: format), transposed: transposed, otherTransposed: otherTransposed)
+    }
     if other.rank == 2 && rank > 2 && !transposed {
       // One matrix for all: the leading dimensions are more rows.
       let flat = reshaped([-1, shape[rank - 1]])
@@ -94,7 +99,7 @@ extension Tensor {
     Tensor.multiplyAll(
       count, elements, m * k, transposed, other.elements, k * n, otherTransposed, m, n, k,
       into: y.freshElements, adds: false)
-    return record(y, from: self, other) { [a = detached, b = other.detached] dy, d in
+    return record(y, from: self, other, in: format) { [a = detached, b = other.detached] dy, d in
       let (ae, be, dye) = (a.elements, b.elements, dy.elements)
       d.write(to: 0) { da, adds in
         if transposed {  // daᵀ = dy·bᵀ, so da = b·dyᵀ
@@ -149,6 +154,10 @@ extension Tensor {
   ///   - weight: W, of shape [outputs, inputs].
   ///   - bias: b, of shape [outputs], or nil for none.
   public func linear(_ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
+    let format = Autocast.format(of: self, weight, bias)
+    if self.format != format || weight.format != format || (bias?.format ?? format) != format {
+      return cast(to: format).linear(weight.cast(to: format), bias?.cast(to: format))
+    }
     let (rows, inputs) = matrixShape
     check(
       weight.rank == 2 && weight.shape[1] == inputs,
@@ -172,7 +181,7 @@ extension Tensor {
       MatrixView(weight.elements, stride: inputs, transposed: true),
       rows, outputs, inputs, into: ys, stride: outputs, adds: bias != nil)
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
-    return recorded(y, from: operands) {
+    return recorded(y, from: operands, in: format) {
       [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
       let dys = dy.elements
       d.write(to: 0) { dx, adds in  // dx = dy·W

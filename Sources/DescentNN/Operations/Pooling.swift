@@ -72,7 +72,7 @@ extension Tensor {
         s.forEachWindow { place, rows, columns in y[place] = x[s.largest(x, rows, columns)] }
       }
     }
-    return record(y, from: self) { [x = detached] dy, d in
+    return record(y, from: self, in: format) { [x = detached] dy, d in
       d.write(to: 0) { dx, adds in
         let (xs, dys) = (x.elements, dy.elements)
         inRows(of: s.images, s.imageSize) { range in
@@ -113,7 +113,7 @@ extension Tensor {
         }
       }
     }
-    return record(y, from: self) { dy, d in
+    return record(y, from: self, in: format) { dy, d in
       d.write(to: 0) { dx, adds in
         let dys = dy.elements
         inRows(of: s.images, s.imageSize) { range in

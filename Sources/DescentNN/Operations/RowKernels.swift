@@ -34,6 +34,11 @@ enum RowKernels {
     unsafe Kernels.silu(x.count, x.base, y.base)
   }
 
+  static func round(_ x: Elements, to format: NumberFormat, _ y: MutableElements) {
+    precondition(x.count == y.count)
+    unsafe Kernels.round(x.count, x.base, to: format, y.base)
+  }
+
   // MARK: - dx = f′(x)·dy
 
   static func geluBackward(_ x: Elements, _ dy: Elements, _ dx: MutableElements) {

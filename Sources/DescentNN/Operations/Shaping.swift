@@ -10,7 +10,7 @@ extension Tensor {
         "a tensor of shape \(self.shape) cannot take a shape with \(others) elements a row")
       shape[unknown] = count / others
     }
-    return record(reshapedDetached(shape), from: self) { [old = self.shape] dy, d in
+    return record(reshapedDetached(shape), from: self, in: format) { [old = self.shape] dy, d in
       d.add(to: 0, dy.reshapedDetached(old))
     }
   }
@@ -20,7 +20,7 @@ extension Tensor {
     check(
       order.sorted() == Array(0..<rank),
       "\(order) is not an order of the dimensions of the shape \(shape)")
-    return record(permutedDetached(order), from: self) { dy, d in
+    return record(permutedDetached(order), from: self, in: format) { dy, d in
       d.add(to: 0, dy.permutedDetached(inverse(order)))
     }
   }
@@ -40,14 +40,15 @@ extension Tensor {
       "\(range) is not within dimension \(axis) of the shape \(shape)")
     var narrow = shape
     narrow[axis] = range.count
-    let y = Tensor(uninitialized: narrow)
+    var y = Tensor(uninitialized: narrow)
+    y.format = format
     let blocks = Blocks(shape, axis)
     let (xs, ys) = (elements, y.freshElements)
     let (width, start) = (range.count * blocks.inner, range.lowerBound * blocks.inner)
     for o in 0..<blocks.outer {
       ys.row(o, width).copy(xs[o * blocks.size + start..<o * blocks.size + start + width])
     }
-    return record(y, from: self) { dy, d in
+    return record(y, from: self, in: format) { dy, d in
       d.write(to: 0) { dx, adds in
         if !adds { dx.fill(0) }
         let dys = dy.elements
@@ -83,7 +84,8 @@ extension Tensor {
       for o in 0..<whole.outer { ys.from(o * whole.size + start).copy(xs.row(o, part.size)) }
       start += part.size
     }
-    return recorded(y, from: tensors) { [shapes = tensors.map(\.shape), starts] dy, d in
+    let format = tensors.dropFirst().reduce(tensors[0].format) { $0.wider($1) }
+    return recorded(y, from: tensors, in: format) { [shapes = tensors.map(\.shape), starts] dy, d in
       let dys = dy.elements
       for (i, shape) in shapes.enumerated() where d.needs(i) {
         let part = Blocks(shape, axis)
@@ -103,7 +105,8 @@ extension Tensor {
     if order == Array(0..<rank) { return detached }
     var strides = [Int](repeating: 1, count: rank)
     for d in (0..<rank - 1).reversed() { strides[d] = strides[d + 1] * shape[d + 1] }
-    let y = Tensor(uninitialized: order.map { shape[$0] })
+    var y = Tensor(uninitialized: order.map { shape[$0] })
+    y.format = format
     let n = y.shape.last!
     let step = strides[order.last!]
     let sizes = y.shape.dropLast().reversed() as [Int]

@@ -7,28 +7,45 @@ public final class Context {
   /// Whether layers such as dropout and batch normalization behave as in training.
   public let training: Bool
 
-  private let recorder: Recorder?
+  /// Whether this pass repeats one that has been made: what must happen once, such as the update of
+  /// running statistics, has happened.
+  public let isRepeated: Bool
+
+  let recorder: Recorder?
+  /// Whether operations go onto the tape of ``recorder``.
+  let records: Bool
   private let seed: UInt64
-  private var streams: UInt64 = 0
   private let observer: (any LayerObserver)?
+  /// The streams of random numbers that were used so far.
+  var streams: UInt64
 
   init(
     training: Bool, seed: UInt64, recorder: Recorder?, observer: (any LayerObserver)? = nil
   ) {
-    self.training = training
-    self.seed = seed
-    self.recorder = recorder
-    self.observer = observer
+    (self.training, self.seed) = (training, seed)
+    (self.recorder, self.observer) = (recorder, observer)
+    (records, isRepeated, streams) = (recorder != nil, false, 0)
+  }
+
+  /// A context for a part of a pass that has used `streams` streams of random numbers.
+  init(
+    partOf other: Context, recorder: Recorder?, records: Bool, isRepeated: Bool, streams: UInt64
+  ) {
+    (training, seed, observer) = (other.training, other.seed, other.observer)
+    (self.recorder, self.records) = (recorder, records)
+    (self.isRepeated, self.streams) = (isRepeated, streams)
   }
 
   /// A context without a tape: layers run and nothing is recorded.
   public static var inference: Context { Context(training: false, seed: 0, recorder: nil) }
 
-  /// The value of a parameter, on this context's tape.
+  /// The value of a parameter, on this context's tape, in the format of ``Autocast``.
   public func use(_ parameter: Parameter) -> Tensor {
     var x = parameter.value
-    x.node = recorder?.leaf(of: parameter)
-    return x
+    // A pass that does not record still says which parameters it uses.
+    let leaf = recorder?.leaf(of: parameter)
+    x.node = records ? leaf : nil
+    return x.cast(to: Autocast.formats.weights)
   }
 
   /// Passes a layer's output on; on a tape, shows the observer the layer's input and, when it is

@@ -1,15 +1,22 @@
+internal import DescentCompute
+
 /// A tensor on a tape: the gradient that arrived at it so far, and how to pass it on.
 final class TapeNode: @unchecked Sendable {
   // Touched only by the thread that records and runs the tape.
   let recorder: Recorder
   let shape: [Int]
+  /// The format of the tensor, and so of its gradient.
+  let format: NumberFormat
   let parameter: Parameter?
   var gradient: Tensor?
   var pullback: ((Tensor) -> Void)?
 
-  init(recorder: Recorder, shape: [Int], parameter: Parameter?) {
+  init(
+    recorder: Recorder, shape: [Int], format: NumberFormat = .float32, parameter: Parameter? = nil
+  ) {
     self.recorder = recorder
     self.shape = shape
+    self.format = format
     self.parameter = parameter
   }
 }
@@ -37,8 +44,10 @@ final class Recorder {
   }
 
   /// A node for the result of an operation.
-  func append(shape: [Int], _ pullback: @escaping (Tensor) -> Void) -> TapeNode {
-    let node = TapeNode(recorder: self, shape: shape, parameter: nil)
+  func append(
+    shape: [Int], format: NumberFormat, _ pullback: @escaping (Tensor) -> Void
+  ) -> TapeNode {
+    let node = TapeNode(recorder: self, shape: shape, format: format)
     node.pullback = pullback
     nodes.append(node)
     return node
@@ -95,7 +104,10 @@ extension Tensor {
 
 /// The gradients of an operation's inputs, which its derivative adds to.
 struct Adjoints {
-  fileprivate let nodes: [TapeNode?]
+  private let nodes: [TapeNode?]
+
+  /// The gradients of these tensors.
+  init(of inputs: [Tensor]) { nodes = inputs.map(\.node) }
 
   /// Whether anyone wants the gradient of input `i`.
   func needs(_ i: Int) -> Bool { nodes[i] != nil }
@@ -103,7 +115,8 @@ struct Adjoints {
   /// Adds a tensor, computed only when wanted, to the gradient of input `i`.
   func add(to i: Int, _ term: @autoclosure () -> Tensor) {
     guard let node = nodes[i] else { return }
-    let term = term()
+    var term = term()
+    term.round(to: node.format)
     check(
       term.shape == node.shape,
       "a gradient of shape \(term.shape) reached a tensor of shape \(node.shape)")
@@ -112,6 +125,8 @@ struct Adjoints {
       return
     }
     sum.add(term)
+    sum.format = .float32
+    sum.round(to: node.format)
     node.gradient = sum
   }
 
@@ -121,7 +136,12 @@ struct Adjoints {
   /// undefined (false).
   func write(to i: Int, _ body: (_ dx: MutableElements, _ adds: Bool) -> Void) {
     guard let node = nodes[i] else { return }
-    if var sum = node.gradient.take() {
+    if node.format != .float32 {
+      // What is added has been rounded.
+      let term = Tensor(uninitialized: node.shape)
+      body(term.freshElements, false)
+      add(to: i, term)
+    } else if var sum = node.gradient.take() {
       body(sum.mutableElements(), true)
       node.gradient = sum
     } else {
@@ -137,28 +157,32 @@ struct Adjoints {
 /// - Parameters:
 ///   - y: The result.
 ///   - inputs: The tensors whose gradients the derivative gives, in the order of their indices.
+///   - format: The format of the result, to which it is rounded unless it has it already.
 ///   - pullback: The derivative: turns dy into the gradients of the inputs.
 func record(
-  _ y: Tensor, from inputs: Tensor...,
+  _ y: Tensor, from inputs: Tensor..., in format: NumberFormat = .float32,
   pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
 ) -> Tensor {
-  recorded(y, from: inputs, pullback: pullback)
+  recorded(y, from: inputs, in: format, pullback: pullback)
 }
 
 /// `record` for operations with any number of inputs.
 func recorded(
-  _ y: Tensor, from inputs: [Tensor],
+  _ y: Tensor, from inputs: [Tensor], in format: NumberFormat = .float32,
   pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
 ) -> Tensor {
+  // In place, so that a derivative which keeps y has it rounded.
+  y.roundFresh(to: format)
+  var result = y
+  result.format = format
   let nodes = inputs.map(\.node)
   guard let recorder = nodes.lazy.compactMap({ $0?.recorder }).first, recorder.isOpen else {
-    return y
+    return result
   }
   check(
     nodes.allSatisfy { $0 == nil || $0!.recorder === recorder },
     "an operation cannot combine tensors of two tapes")
-  let adjoints = Adjoints(nodes: nodes)
-  var result = y
-  result.node = recorder.append(shape: y.shape) { dy in pullback(dy, adjoints) }
+  let adjoints = Adjoints(of: inputs)
+  result.node = recorder.append(shape: y.shape, format: format) { dy in pullback(dy, adjoints) }
   return result
 }

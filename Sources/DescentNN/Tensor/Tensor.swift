@@ -1,3 +1,5 @@
+public import DescentCompute
+
 /// An array of 32-bit floating-point numbers with a shape, in row-major order.
 ///
 /// A tensor is a value: changing one never changes another, although they may share memory until
@@ -6,6 +8,9 @@
 public struct Tensor: Sendable {
   /// The size of every dimension; empty for a single number.
   public private(set) var shape: [Int]
+
+  /// The format that the elements are numbers of. They take four bytes each in any case.
+  public internal(set) var format = NumberFormat.float32
 
   var storage: TensorStorage
 
@@ -75,6 +80,7 @@ public struct Tensor: Sendable {
     _ body: (inout MutableSpan<Float>) throws(E) -> Result
   ) throws(E) -> Result {
     let x = mutableElements()
+    format = .float32
     var span = unsafe MutableSpan(_unsafeStart: x.base, count: x.count)
     return try body(&span)
   }
@@ -88,8 +94,9 @@ public struct Tensor: Sendable {
 
   /// A copy with its own memory.
   package func copied() -> Tensor {
-    let y = Tensor(uninitialized: shape)
+    var y = Tensor(uninitialized: shape)
     y.storage.mutableElements.copy(elements)
+    y.format = format
     return y
   }
 

@@ -14,6 +14,8 @@ public struct GPTSettings: ModelSettings {
   public var dropout = 0.0
   /// Whether linear maps and normalizations have biases.
   public var bias = false
+  /// Which blocks keep only their input and run again in the backward pass.
+  public var recompute = Recomputation.none
 
   public init() {}
 
@@ -25,6 +27,8 @@ public struct GPTSettings: ModelSettings {
     .integer("context", \.context, .atLeast(1), "longest sequence, in tokens"),
     .number("dropout", \.dropout, .halfOpen(0, 1), "probability of dropout"),
     .flag("bias", \.bias, "biases in linear maps and normalizations"),
+    .parsed(
+      "recompute", \.recompute, Recomputation.kind, "blocks that keep only their input"),
   ]
 
   public func validate() throws(SettingError) {
@@ -56,6 +60,8 @@ public struct CNNSettings: ModelSettings {
   /// The channels of each stage of two convolutions and a pooling by two.
   public var channels = [32, 64]
   public var dropout = 0.0
+  /// Which stages keep only their input and run again in the backward pass.
+  public var recompute = Recomputation.none
 
   public init() {}
 
@@ -63,8 +69,15 @@ public struct CNNSettings: ModelSettings {
   public static let settings: [Setting<CNNSettings>] = [
     .integers("channels", \.channels, .atLeast(1), "channels of each stage"),
     .number("dropout", \.dropout, .halfOpen(0, 1), "probability of dropout"),
+    .parsed(
+      "recompute", \.recompute, Recomputation.kind, "stages that keep only their input"),
   ]
 }
 
 /// The kinds of models, by name.
 let modelKinds: [any ModelSettings.Type] = [GPTSettings.self, MLPSettings.self, CNNSettings.self]
+
+extension Recomputation {
+  /// What the setting takes.
+  fileprivate static let kind = "none, layers, or the megabytes that activations may take"
+}

@@ -24,6 +24,8 @@ extension Recipe {
     }
     add("clip", Self.entries(clip.resolved))
     add("gradient", Self.entries(gradient.resolved))
+    add("weights", Self.entries(weights.resolved))
+    add("loss_scale", Self.entries(lossScale.resolved))
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.

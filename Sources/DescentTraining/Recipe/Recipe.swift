@@ -21,6 +21,10 @@ public struct Recipe: Sendable {
   public var clip = Clipping()
   /// What else happens to gradients.
   public var gradient = GradientTools()
+  /// The format of the weights.
+  public var weights = WeightSettings()
+  /// The loss scale of `precision: fp16`.
+  public var lossScale = LossScaler()
   /// Evaluation.
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
@@ -41,6 +45,8 @@ public struct Recipe: Sendable {
     reader.read(&run, "", from: document.top)
     reader.read(&clip, "clip")
     reader.read(&gradient, "gradient")
+    reader.read(&weights, "weights")
+    reader.read(&lossScale, "loss_scale")
     reader.read(&evaluate, "evaluate")
     reader.read(&checkpoint, "checkpoint")
     optimizer = reader.optimizer(document.groups)
@@ -50,11 +56,43 @@ public struct Recipe: Sendable {
     schedules = reader.schedules()
     reader.rejectUnknownSections()
     reader.problems += Self.objections(optimizer, clip, gradient)
+    reader.problems += Self.objections(optimizer.rule, run.precision, weights)
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
     (self.model, self.data) = (model, data)
     try Self.checkFit(model, data)
+    try checkPrecision()
+  }
+
+  /// 16-bit weights are those of a model that computes in 16 bits.
+  private func checkPrecision() throws(RecipeError) {
+    if weights.format == .bf16, run.precision != .bf16 {
+      throw RecipeError(problems: [
+        "weights.format=bf16 does not go with precision=\(run.precision.rawValue); set precision=bf16"
+      ])
+    }
+  }
+
+  /// What rules that need more than gradients cannot honour in 16 bits.
+  private static func objections(
+    _ rule: any Rule, _ precision: Precision, _ weights: WeightSettings
+  ) -> [String] {
+    let name = type(of: rule).name
+    let needsMore = rule is any LayerRule || rule is any ClosureRule || rule is any CurvatureRule
+    var objections: [OptimizerError] = []
+    if precision == .fp16, needsMore {
+      objections.append(
+        .cannotHonour(
+          rule: name, what: "precision=fp16",
+          advice: "the loss scale would be in its statistics: use bf16 or float32"))
+    }
+    if rule is any ClosureRule, !weights.changes.isEmpty {
+      objections.append(
+        .cannotHonour(
+          rule: name, what: "weights in 16 bits", advice: "its pairs need full precision"))
+    }
+    return objections.map(\.description)
   }
 
   /// What a method that evaluates the loss itself cannot honour.
@@ -252,8 +290,8 @@ private struct RecipeReader {
 
   mutating func rejectUnknownSections() {
     let known = [
-      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "evaluate",
-      "checkpoint",
+      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "weights",
+      "loss_scale", "evaluate", "checkpoint",
     ]
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {

@@ -17,8 +17,10 @@ public struct RunSettings: Configurable {
   /// Arithmetic of the model.
   public var precision = Precision.float32
 
-  /// The arithmetic that the engine has.
-  public enum Precision: String, CaseIterable, Sendable { case float32 }
+  /// What happens to a step that is not finite.
+  public var nonFinite = NonFinitePolicy.stop
+  /// Steps in a row that may be skipped.
+  public var skipLimit = 20
 
   public init() {}
 
@@ -31,6 +33,8 @@ public struct RunSettings: Configurable {
     .integer("accumulate", \.accumulate, .atLeast(1), "micro-batches in a step"),
     .optionalInteger("threads", \.threads, .closed(1, 256), "threads; none: one a processor"),
     .choice("precision", \.precision, "arithmetic of the model"),
+    .choice("nonfinite", \.nonFinite, "what happens to a step that is not finite"),
+    .integer("skip_limit", \.skipLimit, .atLeast(1), "steps in a row that may be skipped"),
   ]
 
   public func validate() throws(SettingError) {

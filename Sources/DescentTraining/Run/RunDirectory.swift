@@ -41,17 +41,22 @@ public struct RunDirectory: Sendable {
       let contents = (try? files.contentsOfDirectory(atPath: path)) ?? []
       guard contents.isEmpty else { throw .occupied(path) }
     } else {
-      let taken = (try? files.contentsOfDirectory(atPath: "runs")) ?? []
-      let last = taken.compactMap { entry in
-        entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
-      }.max()
-      url = URL(fileURLWithPath: "runs/\(name)-\((last ?? 0) + 1)")
+      url = URL(fileURLWithPath: Self.freePath(name))
     }
     do {
       try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
     } catch {
       throw .cannotWrite(url.relativePath, "\(error.localizedDescription)")
     }
+  }
+
+  /// The first free `runs/<name>-<n>`.
+  public static func freePath(_ name: String) -> String {
+    let taken = (try? FileManager.default.contentsOfDirectory(atPath: "runs")) ?? []
+    let last = taken.compactMap { entry in
+      entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
+    }.max()
+    return "runs/\(name)-\((last ?? 0) + 1)"
   }
 
   /// The checkpoints, oldest first.
@@ -77,6 +82,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case notALanguageModel(String)
   /// The non-finite guard stopped the training.
   case nonFinite(step: Int, cause: String, checkpoint: String)
+  /// Numbers became larger than float16 has them.
+  case float16Overflow(step: Int, cause: String, checkpoint: String)
 
   /// One plain sentence.
   public var description: String {
@@ -94,6 +101,10 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .nonFinite(let step, let cause, let checkpoint):
       "training stopped at step \(step): \(cause); the last good weights are in \(checkpoint). "
         + "Lower the learning rate, warm it up, or clip the gradients"
+    case .float16Overflow(let step, let cause, let checkpoint):
+      "training stopped at step \(step): \(cause); the numbers of fp16 end at 65504. The last "
+        + "good weights are in \(checkpoint). Set precision=bf16, whose numbers reach as far as those "
+        + "of float32, or lower loss_scale.init_scale where only gradients are too large"
     }
   }
 }

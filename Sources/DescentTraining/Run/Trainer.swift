@@ -21,6 +21,10 @@ public final class Trainer {
   private let preconditioner: KFACPreconditioner?
   /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
+  /// The loss scale, for fp16.
+  private var scaler: LossScaler?
+  /// Steps that were skipped, and those of them since the last one that was not.
+  private var skipped = (all: 0, inARow: 0)
 
   /// Loads the data, makes the model and the optimizer.
   ///
@@ -45,6 +49,8 @@ public final class Trainer {
         recipe, parameters, preconditioner.map { .preconditioner($0) } ?? .byCaller)
     } catch { throw RecipeError(problems: ["\(error)"]) }
     lastGood = (0, [])
+    scaler = recipe.run.precision == .fp16 ? recipe.lossScale : nil
+    unsafe withParameterMemory { unsafe optimizer.roundWeights($0) }
   }
 
   private static func makeOptimizer(
@@ -61,7 +67,7 @@ public final class Trainer {
     return try Optimizer(
       recipe.optimizer.rule, parameters: infos, groups: groups, state: recipe.optimizer.state,
       schedules: recipe.allSchedules, clip: recipe.clip, gradient: recipe.gradient,
-      supply: supply)
+      weights: recipe.weights.storage(seed: UInt64(recipe.run.seed)), supply: supply)
   }
 
   /// The bytes of what a method that evaluates the loss remembers, once its history is full.
@@ -105,6 +111,14 @@ public final class Trainer {
   public func run(in directory: RunDirectory, observer: any TrainingObserver) throws
     -> TrainingResult
   {
+    try Autocast.run(in: recipe.run.precision.format, weights: recipe.weights.used) {
+      try train(in: directory, observer)
+    }
+  }
+
+  private func train(
+    in directory: RunDirectory, _ observer: any TrainingObserver
+  ) throws -> TrainingResult {
     try write(recipe.yaml, to: directory.recipe)
     if let task = task as? LanguageModeling {
       let json = try JSONEncoder().encode(task.text.tokenizer)
@@ -114,24 +128,45 @@ public final class Trainer {
     observer.started(facts)
     var evaluation: (step: Int, result: Evaluation)?
     var seconds = 0.0
+    var largest = 0
+    var lost: (lost: Int, updates: Int)?
     var step = 0
     while step < steps, !observer.wantsToStop {
       step += 1
       let start = ContinuousClock.now
-      let (loss, items) = gradients(step, observer: preconditioner)
+      let meter = ActivationMeter(parameters)
+      // A batch that was skipped is not tried again.
+      let buffers = task.model.namedBuffers.map { ($0.buffer, $0.buffer.value) }
+      let (loss, items) = gradients(step + skipped.all, observer: preconditioner)
+      let activations = meter.bytes
+      largest = max(largest, activations)
       guard loss.isFinite else {
         let culprit = unsafe withParameterMemory { unsafe optimizer.nonFiniteGradient($0) }
         let cause = "the loss is \(loss)" + (culprit.map { " and \($0)" } ?? "")
-        throw try stopped(step, cause, directory, log)
+        try skip(step, cause, loss, directory, log, observer)
+        // A forward pass that overflowed has spoilt the running statistics.
+        for (buffer, value) in buffers { buffer.value = value }
+        step -= 1
+        continue
       }
       keepWeights(step)
-      var report = update(step, loss: loss)
+      var report = update(step + skipped.all, loss: loss)
       if case .refused(let culprit) = report.outcome {
         // The loss is finite, so these weights are good.
         lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
-        throw try stopped(step, "\(culprit)", directory, log)
+        try skip(step, "\(culprit)", loss, directory, log, observer)
+        step -= 1
+        continue
       }
-      if optimizer.curvatureIsDue { report.curvature = estimateCurvature(after: step) }
+      let lossScale = scaler?.scale
+      scaler?.update(overflowed: false)
+      skipped.inARow = 0
+      if let now = report.lostUpdates {
+        lost = ((lost?.lost ?? 0) + now.lost, (lost?.updates ?? 0) + now.updates)
+      }
+      if optimizer.curvatureIsDue {
+        report.curvature = estimateCurvature(after: step + skipped.all)
+      }
       let duration = start.duration(to: .now) / .seconds(1)
       seconds += duration
       try log.write(
@@ -140,7 +175,9 @@ public final class Trainer {
           ("lr", .number(report.effectiveLearningRate)),
           ("grad_norm", .number(report.gradientNorm)), ("clipped", .flag(report.clipped)),
           ("applied", .flag(report.applied)), ("seconds", .number(duration)),
-        ] + optimizer.diagnostics.map { ($0.name, .number($0.value)) } + report.details
+          ("activation_bytes", .integer(activations)),
+        ] + precisionFields(report, lossScale)
+          + optimizer.diagnostics.map { ($0.name, .number($0.value)) } + report.details
           + optimizer.differingRates)
       observer.stepped(
         TrainingStep(
@@ -160,7 +197,9 @@ public final class Trainer {
     let checkpoint = try save(step, directory)
     return TrainingResult(
       steps: step, evaluation: evaluation?.result, interrupted: step < steps,
-      checkpoint: checkpoint.relativePath, trainingSeconds: seconds)
+      checkpoint: checkpoint.relativePath, trainingSeconds: seconds, activationBytes: largest,
+      skipped: skipped.all,
+      lostUpdates: lost.map { LostUpdates(lost: $0.lost, updates: $0.updates) })
   }
 
   // MARK: A step
@@ -188,7 +227,8 @@ public final class Trainer {
       let loss = sampled ? sampledLoss(batch, context, seed: seed) : task.loss(batch, context)
       let share = Double(batch.weight) / Double(total)
       mean += share * Double(loss.scalar)
-      tape.gradients(of: loss, scale: Float(share), accumulating: index > 0)
+      tape.gradients(
+        of: loss, scale: Float(share) * (scaler?.scale ?? 1), accumulating: index > 0)
     }
     return (mean, total)
   }
@@ -204,7 +244,8 @@ public final class Trainer {
   /// again, with the same dropout.
   private func update(_ step: Int, loss: Double) -> StepReport {
     guard recipe.optimizer.rule is any ClosureRule else {
-      return unsafe withParameterMemory { unsafe optimizer.step($0) }
+      let unscale = scaler?.inverse ?? 1
+      return unsafe withParameterMemory { unsafe optimizer.step($0, unscale: unscale) }
     }
     var known: Double? = loss
     return optimizer.step(parameters.map(\.parameter)) {
@@ -252,13 +293,49 @@ public final class Trainer {
     lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
   }
 
+  /// Leaves a step out, or ends the run where that is not wanted or does not help.
+  ///
+  /// An overflow of scaled gradients is what the loss scale is there for; everything else is skipped
+  /// only when the recipe says so.
+  private func skip(
+    _ step: Int, _ cause: String, _ loss: Double, _ directory: RunDirectory, _ log: MetricsLog,
+    _ observer: any TrainingObserver
+  ) throws {
+    let scale = scaler?.scale
+    scaler?.update(overflowed: true)
+    skipped.all += 1
+    skipped.inARow += 1
+    try log.write(
+      [
+        ("step", .integer(step)), ("loss", .number(loss)), ("applied", .flag(false)),
+        ("skipped", .text(cause)),
+      ] + (scale.map { [("loss_scale", .number(Double($0)))] } ?? []))
+    let isScales = scaler != nil && loss.isFinite
+    guard recipe.run.nonFinite == .skip || isScales else {
+      throw try stopped(step, cause, directory)
+    }
+    guard skipped.inARow <= recipe.run.skipLimit else {
+      let scales = scaler.map { ", although the loss scale fell to \($0.scale)" } ?? ""
+      throw try stopped(
+        step, "\(skipped.inARow) steps in a row were not finite\(scales); \(cause)", directory)
+    }
+    observer.skipped(SkippedStep(step: step, cause: cause, lossScale: scaler?.scale))
+  }
+
+  /// What 16 bits add to a step's metrics.
+  private func precisionFields(
+    _ report: StepReport, _ lossScale: Float?
+  ) -> [(name: String, value: MetricsLog.Value)] {
+    (lossScale.map { [("loss_scale", .number(Double($0)))] } ?? [])
+      + (report.lostUpdates.map {
+        [("lost_updates", .integer($0.lost)), ("lost_share", .number($0.share))]
+      } ?? [])
+  }
+
   /// Writes the last good weights and says why the run ends.
   private func stopped(
-    _ step: Int, _ cause: String, _ directory: RunDirectory, _ log: MetricsLog
+    _ step: Int, _ cause: String, _ directory: RunDirectory
   ) throws -> RunError {
-    try log.write([
-      ("step", .integer(step)), ("loss", .number(.nan)), ("applied", .flag(false)),
-    ])
     if !lastGood.weights.isEmpty {
       for (index, (_, parameter)) in parameters.enumerated() {
         parameter.value = lastGood.weights[index]
@@ -266,6 +343,9 @@ public final class Trainer {
     }
     let file = try Checkpoint.save(
       task.model, step: lastGood.step, to: directory, keep: recipe.checkpoint.keep)
+    if scaler != nil {
+      return RunError.float16Overflow(step: step, cause: cause, checkpoint: file.relativePath)
+    }
     return RunError.nonFinite(step: step, cause: cause, checkpoint: file.relativePath)
   }
 

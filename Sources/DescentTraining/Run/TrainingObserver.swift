@@ -1,4 +1,4 @@
-import Descent
+public import Descent
 
 /// Someone who watches a run: a progress bar, a log, a test.
 public protocol TrainingObserver: AnyObject {
@@ -6,10 +6,27 @@ public protocol TrainingObserver: AnyObject {
   func started(_ facts: RunFacts)
   /// Called after each step.
   func stepped(_ step: TrainingStep)
+  /// Called after a step that was skipped.
+  func skipped(_ step: SkippedStep)
   /// Called after each evaluation.
   func evaluated(_ evaluation: Evaluation, after step: Int)
   /// Asked before each step; true ends the run after a checkpoint.
   var wantsToStop: Bool { get }
+}
+
+extension TrainingObserver {
+  /// Nothing.
+  public func skipped(_ step: SkippedStep) {}
+}
+
+/// A step that changed nothing.
+public struct SkippedStep: Sendable {
+  /// The number of the step that was to be.
+  public let step: Int
+  /// What was not finite.
+  public let cause: String
+  /// The loss scale from here on, for fp16.
+  public let lossScale: Float?
 }
 
 /// What is known before the first step.
@@ -127,4 +144,20 @@ public struct TrainingResult: Sendable {
   public let checkpoint: String
   /// Seconds of training, evaluations excluded.
   public let trainingSeconds: Double
+  /// The memory of activations at the peak of a step.
+  public let activationBytes: Int
+  /// Steps that were skipped because something was not finite.
+  public let skipped: Int
+  /// What rounding took of the updates, for weights in 16 bits.
+  public let lostUpdates: LostUpdates?
+
+  package init(
+    steps: Int, evaluation: Evaluation?, interrupted: Bool, checkpoint: String,
+    trainingSeconds: Double, activationBytes: Int, skipped: Int, lostUpdates: LostUpdates?
+  ) {
+    (self.steps, self.evaluation, self.interrupted) = (steps, evaluation, interrupted)
+    (self.checkpoint, self.trainingSeconds) = (checkpoint, trainingSeconds)
+    (self.activationBytes, self.skipped) = (activationBytes, skipped)
+    self.lostUpdates = lostUpdates
+  }
 }

@@ -44,6 +44,7 @@ final class Classification: TrainingTask {
       let model = try ConvClassifier(
         channels: data.shape[0], height: data.shape[1], width: data.shape[2],
         classes: data.classes, stages: cnn.channels, dropout: Float(cnn.dropout), random: &random)
+      model.recomputation = cnn.recompute
       self.model = model
       forward = { model($0, $1) }
     default: preconditionFailure("a recipe gives classifiers to examples")

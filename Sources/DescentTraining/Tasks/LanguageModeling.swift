@@ -18,6 +18,7 @@ final class LanguageModeling: TrainingTask {
     self.seed = seed
     context = settings.context
     gpt = try Self.makeModel(settings, vocabulary: text.tokenizer.vocabularySize, seed: seed)
+    gpt.recomputation = settings.recompute
   }
 
   /// The untrained model of a recipe.

@@ -37,6 +37,8 @@ public struct Evaluation: Sendable, Equatable {
   public let loss: Double
   /// The share of right answers, for classifiers.
   public let accuracy: Double?
+
+  package init(loss: Double, accuracy: Double?) { (self.loss, self.accuracy) = (loss, accuracy) }
 }
 
 /// The streams of random numbers of a run, one for each purpose.

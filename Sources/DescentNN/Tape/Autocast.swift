@@ -1,0 +1,89 @@
+public import DescentCompute
+
+/// Mixed precision: the format in which products are computed, with the results of a machine that
+/// has it.
+///
+/// | operations | compute in | give |
+/// |---|---|---|
+/// | linear maps, matrix products, convolutions, attention | operands rounded to the format, sums in float32 | the format |
+/// | sums, differences, products, quotients, activations, dropout, pooling, batch normalization | float32 | the widest format of their operands |
+/// | layer and RMS normalization, softmax, losses, reductions | float32 | float32 |
+///
+/// Within attention, scores and softmax are float32 and the weights are rounded before they meet the
+/// values. A gradient has the format of the tensor that it belongs to, so a parameter in float32 has
+/// a float32 gradient, rounded once on its way through the product. All this is PyTorch's autocast,
+/// but for the operations of the last row, which some of its devices leave in 16 bits.
+///
+/// Numbers are rounded to the format's grid and kept as floats: results are those of 16 bits, memory
+/// and time are not.
+public enum Autocast {
+  /// The formats in use.
+  struct Formats {
+    var products = NumberFormat.float32
+    var weights = NumberFormat.float32
+  }
+
+  @TaskLocal static var formats = Formats()
+
+  /// Runs `body` with products in a format; derivatives follow what was recorded.
+  ///
+  /// - Parameters:
+  ///   - format: the format of products.
+  ///   - weights: the format in which layers use their parameters: float32, or a 16-bit format, of
+  ///     which the parameters are then the master copy.
+  public static func run<Result>(
+    in format: NumberFormat, weights: NumberFormat = .float32, _ body: () throws -> Result
+  ) rethrows -> Result {
+    try run(in: Formats(products: format, weights: weights), body)
+  }
+
+  static func run<Result>(in formats: Formats, _ body: () throws -> Result) rethrows -> Result {
+    try $formats.withValue(formats) { try body() }
+  }
+
+  /// The format of a product of these tensors.
+  static func format(of operands: Tensor?...) -> NumberFormat {
+    let format = formats.products
+    if format != .float32 { return format }
+    return operands.reduce(operands[0]!.format) { $1.map($0.wider) ?? $0 }
+  }
+}
+
+extension NumberFormat {
+  /// The format for results with an operand of this format and with `x`: where they differ, float32.
+  func wider(_ x: Tensor) -> NumberFormat { self == x.format ? self : .float32 }
+}
+
+extension Tensor {
+  /// The numbers of a format that are nearest to these; the gradient is rounded likewise.
+  public func cast(to format: NumberFormat) -> Tensor {
+    if self.format == format { return self }
+    // Every number of a 16-bit format is one of float32.
+    let y = format == .float32 ? detached : copied()
+    return record(y, from: self, in: format) { dy, d in d.add(to: 0, dy) }
+  }
+
+  /// Rounds the elements, in place unless the memory is shared.
+  mutating func round(to format: NumberFormat) {
+    if self.format != format && format != .float32 {
+      let isShared = !isKnownUniquelyReferenced(&storage)
+      var y = isShared ? Tensor(uninitialized: shape) : self
+      y.node = node
+      roundElements(to: format, into: y.storage.mutableElements)
+      self = y
+    }
+    self.format = format
+  }
+
+  /// Rounds the elements of a tensor that nobody has read yet, where they lie.
+  func roundFresh(to format: NumberFormat) {
+    if self.format != format && format != .float32 {
+      roundElements(to: format, into: freshElements)
+    }
+  }
+
+  private func roundElements(to format: NumberFormat, into y: MutableElements) {
+    let x = elements
+    inChunks(of: count) { RowKernels.round(x[$0], to: format, y[$0]) }
+  }
+}

@@ -1,0 +1,149 @@
+extension Context {
+  /// Runs a part of the model of which the tape keeps only the input: the backward pass runs it
+  /// again (activation checkpointing).
+  ///
+  /// Gradients have the same bits as without. The second run sees the dropout masks of the first and
+  /// leaves running statistics alone. It costs the time of the part's forward pass.
+  ///
+  /// Chen, Xu, Zhang, Guestrin: Training deep nets with sublinear memory cost (2016),
+  /// arXiv:1604.06174.
+  ///
+  /// - Parameters:
+  ///   - x: the input.
+  ///   - part: gives the same result whenever it is called; takes tensors from its arguments and from
+  ///     parameters alone.
+  public func recomputing(
+    _ x: Tensor, _ part: @escaping (_ x: Tensor, _ context: Context) -> Tensor
+  ) -> Tensor {
+    guard let recorder, records else { return part(x, self) }
+    let before = streams
+    let first = Context(
+      partOf: self, recorder: recorder, records: false, isRepeated: isRepeated, streams: before)
+    var y = part(x.detached, first)
+    streams = first.streams
+    // The second run goes to the end of the same tape, whose nodes are next in turn: gradients
+    // arrive where, and in the order in which, they would have.
+    y.node = recorder.append(shape: y.shape, format: y.format) { [formats = Autocast.formats] dy in
+      let second = Context(
+        partOf: self, recorder: recorder, records: true, isRepeated: true, streams: before)
+      Adjoints(of: [Autocast.run(in: formats) { part(x, second) }]).add(to: 0, dy)
+    }
+    return y
+  }
+
+  /// What the tape keeps of a part of the model, in bytes, its output included.
+  func bytesKept(_ x: Tensor, _ part: (Tensor, Context) -> Tensor) -> (y: Tensor, bytes: Int) {
+    let recorder = Recorder()
+    defer { recorder.clear() }
+    let context = Context(
+      partOf: self, recorder: recorder, records: true, isRepeated: true, streams: streams)
+    var input = x.detached
+    input.node = recorder.leaf(shape: x.shape, parameter: nil)
+    let before = TensorPool.bytesInUse
+    let y = part(input, context)
+    return (y.detached, TensorPool.bytesInUse - before)
+  }
+}
+
+/// Which layers of a stack keep only their input and run again in the backward pass.
+public enum Recomputation: Sendable, Equatable {
+  /// None.
+  case none
+  /// All but the last, whose activations the backward pass asks for at once.
+  case layers
+  /// As few as keep the activations of the stack within a number of bytes; all but the last where
+  /// nothing does.
+  case budget(bytes: Int)
+
+  /// What one layer needs.
+  package struct Layer {
+    /// The bytes of its input.
+    let input: Int
+    /// The bytes that the tape keeps of it.
+    let kept: Int
+
+    package init(input: Int, kept: Int) { (self.input, self.kept) = (input, kept) }
+  }
+
+  /// How many layers, from the first on, are to be recomputed.
+  ///
+  /// The first ones: when the backward pass reaches them, what was kept of the last ones is gone.
+  package func count(_ layers: () -> [Layer], of total: Int) -> Int {
+    switch self {
+    case .none: return 0
+    case .layers: return max(0, total - 1)
+    case .budget(let bytes):
+      let layers = layers()
+      return (0..<max(1, total)).first { Self.peak(layers, recomputed: $0) <= bytes }
+        ?? max(0, total - 1)
+    }
+  }
+
+  /// The most bytes that the activations of a stack take while its first `count` layers are
+  /// recomputed.
+  package static func peak(_ layers: [Layer], recomputed count: Int) -> Int {
+    var inputs = 0
+    var largest = 0
+    for layer in layers[..<count] {
+      inputs += layer.input
+      largest = max(largest, inputs + layer.kept)
+    }
+    return max(largest, inputs + layers[count...].reduce(0) { $0 + $1.kept })
+  }
+}
+
+extension Recomputation: LosslessStringConvertible {
+  /// Reads `none`, `layers`, or a budget in megabytes such as `64`.
+  public init?(_ text: String) {
+    switch text {
+    case "none", "null", "~", "": self = .none
+    case "layers": self = .layers
+    default:
+      guard let megabytes = Double(text), megabytes > 0, megabytes < 1e9 else { return nil }
+      self = .budget(bytes: Int(megabytes * 1e6))
+    }
+  }
+
+  /// `none`, `layers`, or the megabytes of a budget.
+  public var description: String {
+    switch self {
+    case .none: "none"
+    case .layers: "layers"
+    case .budget(let bytes):
+      bytes % 1_000_000 == 0 ? "\(bytes / 1_000_000)" : "\(Double(bytes) / 1e6)"
+    }
+  }
+}
+
+/// Runs layers one after another, some of them recomputed.
+final class LayerStack {
+  var recomputation = Recomputation.none
+  /// What the layers need for inputs of a shape, measured once.
+  private var measured: (shape: [Int], layers: [Recomputation.Layer])?
+
+  func run(
+    _ layers: [(Tensor, Context) -> Tensor], _ x: Tensor, _ context: Context
+  ) -> Tensor {
+    guard context.records else { return layers.reduce(x) { x, layer in layer(x, context) } }
+    let count = recomputation.count({ sizes(layers, x, context) }, of: layers.count)
+    return layers.enumerated().reduce(x) { x, layer in
+      layer.offset < count
+        ? context.recomputing(x, layer.element) : layer.element(x, context)
+    }
+  }
+
+  private func sizes(
+    _ layers: [(Tensor, Context) -> Tensor], _ x: Tensor, _ context: Context
+  ) -> [Recomputation.Layer] {
+    if let measured, measured.shape == x.shape { return measured.layers }
+    var input = x
+    let sizes = layers.map { layer in
+      let bytes = input.count * MemoryLayout<Float>.stride
+      let (y, kept) = context.bytesKept(input, layer)
+      input = y
+      return Recomputation.Layer(input: bytes, kept: kept)
+    }
+    measured = (x.shape, sizes)
+    return sizes
+  }
+}

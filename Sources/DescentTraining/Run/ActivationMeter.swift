@@ -1,0 +1,19 @@
+import DescentNN
+
+/// Measures the memory that activations take at the peak of a step: tensors made since the start,
+/// gradients of parameters not counted.
+struct ActivationMeter {
+  private let before: Int
+
+  /// Starts at what is there, with room for the gradients that are not there yet.
+  init(_ parameters: [(name: String, parameter: Parameter)]) {
+    TensorPool.resetPeak()
+    let missing = parameters.filter { $0.parameter.gradient == nil }
+    before = missing.reduce(TensorPool.bytesInUse) {
+      $0 + $1.parameter.value.count * MemoryLayout<Float>.stride
+    }
+  }
+
+  /// Bytes at the peak until now.
+  var bytes: Int { max(0, TensorPool.peakBytesInUse - before) }
+}
