@@ -122,9 +122,13 @@ import Testing
       }
       let all = peak(.none)
       #expect(peak(.layers) < all * 2 / 5)
+      #expect(gpt.model.recomputationPlan?.recomputed == 7)
+      #expect(gpt.model.recomputationPlan?.warning == nil)
       // Of eight layers about half are recomputed.
       let half = peak(.budget(bytes: all / 2))
       #expect(half < all * 13 / 20 && half > peak(.layers))
+      _ = peak(.budget(bytes: 1000))
+      #expect(gpt.model.recomputationPlan?.warning?.contains("do not fit into 0.001 MB") == true)
     }
   }
 }

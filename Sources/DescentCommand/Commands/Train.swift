@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descent
+import DescentNN
 import DescentTraining
 import Foundation
 
@@ -41,6 +42,7 @@ struct Train: ParsableCommand {
       if !quiet { output("training \(name) in \(directory.path)") }
       let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
       output(Self.summary(of: result))
+      if let warning = result.recomputation?.warning { writeError("Warning: \(warning)") }
       if result.interrupted {
         writeError("interrupted after step \(result.steps); weights are in \(result.checkpoint)")
         throw ExitCode(ExitStatus.interrupted)
@@ -77,7 +79,12 @@ struct Train: ParsableCommand {
     if let lost = result.lostUpdates, lost.lost > 0 {
       parts.append("\(short(100 * lost.share)) % of the updates of weights were rounded away")
     }
-    parts.append("\(bytes(result.activationBytes)) of activations at the peak")
+    let plan = result.recomputation.map {
+      " with \($0.recomputed) of \($0.layers) layers recomputed"
+    }
+    parts.append(
+      "\(bytes(result.activationBytes)) of activations at the peak"
+        + (result.recomputation?.choice == Recomputation.none ? "" : plan ?? ""))
     return parts.joined(separator: ", ") + "\nweights: \(result.checkpoint)"
   }
 }

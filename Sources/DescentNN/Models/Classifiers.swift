@@ -76,7 +76,7 @@ public final class MLPClassifier: Module {
 ///
 /// Every stage is two 3×3 convolutions, each with batch normalization and ReLU, and a maximum
 /// pooling by two; the mean over what remains of the image feeds a linear head.
-public final class ConvClassifier: Module {
+public final class ConvClassifier: RecomputingModule {
   /// Two convolutions of a stage.
   public final class Stage: Module {
     /// The first convolution.
@@ -121,6 +121,8 @@ public final class ConvClassifier: Module {
     get { stack.recomputation }
     set { stack.recomputation = newValue }
   }
+  /// What that came to in the last pass with a tape.
+  public var recomputationPlan: RecomputationPlan? { stack.plan }
   private let stack = LayerStack()
   private let dropout: Dropout
 

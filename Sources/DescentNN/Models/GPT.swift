@@ -6,7 +6,7 @@ public import DescentCompute
 /// output. Weights are drawn from N(0, 0.02²), those of the projections back into the residual
 /// stream from N(0, 0.02²/(2·layers)); biases start at zero. Parameters carry nanoGPT's names
 /// without the leading `transformer.`.
-public final class GPT: Module {
+public final class GPT: RecomputingModule {
   /// The sizes of a GPT.
   public struct Configuration: Sendable, Equatable {
     /// The number of blocks.
@@ -54,6 +54,8 @@ public final class GPT: Module {
     get { stack.recomputation }
     set { stack.recomputation = newValue }
   }
+  /// What that came to in the last pass with a tape.
+  public var recomputationPlan: RecomputationPlan? { stack.plan }
   private let stack = LayerStack()
   private let dropout: Dropout
 

@@ -115,9 +115,38 @@ extension Recomputation: LosslessStringConvertible {
   }
 }
 
+/// What a choice came to.
+public struct RecomputationPlan: Sendable, Equatable {
+  /// The choice.
+  public let choice: Recomputation
+  /// Layers that are recomputed, the first ones.
+  public let recomputed: Int
+  /// All layers of the stack.
+  public let layers: Int
+  /// The bytes that the activations of the stack are expected to take, where a budget asked.
+  public let expected: Int?
+
+  /// A sentence where the activations take more than they were allowed to.
+  public var warning: String? {
+    guard case .budget(let bytes) = choice, let expected, expected > bytes else { return nil }
+    return
+      "the activations of the layers do not fit into \(Double(bytes) / 1e6) MB: with all but the "
+      + "last recomputed they take \(Double(expected / 100_000) / 10) MB; make batch or context smaller"
+  }
+}
+
+/// A model whose layers may keep only their input while training.
+public protocol RecomputingModule: Module {
+  /// Which layers do; changes no result.
+  var recomputation: Recomputation { get set }
+  /// What that came to in the last pass with a tape; nil before.
+  var recomputationPlan: RecomputationPlan? { get }
+}
+
 /// Runs layers one after another, some of them recomputed.
 final class LayerStack {
   var recomputation = Recomputation.none
+  private(set) var plan: RecomputationPlan?
   /// What the layers need for inputs of a shape, measured once.
   private var measured: (shape: [Int], layers: [Recomputation.Layer])?
 
@@ -126,6 +155,9 @@ final class LayerStack {
   ) -> Tensor {
     guard context.records else { return layers.reduce(x) { x, layer in layer(x, context) } }
     let count = recomputation.count({ sizes(layers, x, context) }, of: layers.count)
+    plan = RecomputationPlan(
+      choice: recomputation, recomputed: count, layers: layers.count,
+      expected: measured.map { Recomputation.peak($0.layers, recomputed: count) })
     return layers.enumerated().reduce(x) { x, layer in
       layer.offset < count
         ? context.recomputing(x, layer.element) : layer.element(x, context)

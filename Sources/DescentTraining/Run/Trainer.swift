@@ -195,11 +195,13 @@ public final class Trainer {
       evaluation = (step, try evaluate(step, log, observer))
     }
     let checkpoint = try save(step, directory)
-    return TrainingResult(
+    var result = TrainingResult(
       steps: step, evaluation: evaluation?.result, interrupted: step < steps,
       checkpoint: checkpoint.relativePath, trainingSeconds: seconds, activationBytes: largest,
       skipped: skipped.all,
       lostUpdates: lost.map { LostUpdates(lost: $0.lost, updates: $0.updates) })
+    result.recomputation = (task.model as? any RecomputingModule)?.recomputationPlan
+    return result
   }
 
   // MARK: A step

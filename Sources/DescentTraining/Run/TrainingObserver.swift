@@ -1,4 +1,5 @@
 public import Descent
+public import DescentNN
 
 /// Someone who watches a run: a progress bar, a log, a test.
 public protocol TrainingObserver: AnyObject {
@@ -146,6 +147,8 @@ public struct TrainingResult: Sendable {
   public let trainingSeconds: Double
   /// The memory of activations at the peak of a step.
   public let activationBytes: Int
+  /// Which layers were recomputed, for models that can.
+  public var recomputation: RecomputationPlan?
   /// Steps that were skipped because something was not finite.
   public let skipped: Int
   /// What rounding took of the updates, for weights in 16 bits.
