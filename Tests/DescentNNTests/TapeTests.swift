@@ -106,3 +106,30 @@ import Testing
     #expect(text.contains("[2, 3]") && text.contains("[4, 5]"))
   }
 }
+
+@Suite("Completion of gradients") struct CompletionTests {
+  @Test("a parameter is complete when its first use is passed, also when it is used twice")
+  func order() {
+    let parameters = (0..<3).map { Parameter(Tensor(Float($0) + 2), role: .other) }
+    func run(_ whenComplete: ((Parameter) -> Void)?) {
+      let tape = Tape()
+      let context = tape.context()
+      let (a, b) = (context.use(parameters[0]), context.use(parameters[1]))
+      // a is used at the bottom and at the top; c is used last.
+      let y = (a * b) * context.use(parameters[2]) * a
+      tape.gradients(of: y, whenComplete: whenComplete)
+    }
+    run(nil)
+    let expected = parameters.map { $0.gradient!.scalar }
+    #expect(expected == [2 * 2 * 3 * 4, 4 * 4, 4 * 3])
+    var seen: [(Int, Float)] = []
+    run { parameter in
+      let index = parameters.firstIndex { $0 === parameter }!
+      seen.append((index, parameter.gradient!.scalar))
+      parameter.clearGradient()
+    }
+    #expect(seen.map(\.0) == [2, 1, 0])
+    for (index, gradient) in seen { #expect(gradient == expected[index]) }
+    #expect(parameters.allSatisfy { $0.gradient == nil })
+  }
+}

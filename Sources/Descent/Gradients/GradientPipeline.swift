@@ -113,7 +113,7 @@ final class GradientPipeline<S: Scalar> {
   }
 
   /// PyTorch's coefficient, its 1e-6 included.
-  private func coefficient(_ norm: Double) -> Double {
+  func coefficient(_ norm: Double) -> Double {
     clipping.norm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
   }
 
@@ -122,32 +122,59 @@ final class GradientPipeline<S: Scalar> {
   /// The norm over all gradients by the type that is limited, in double, its parts combined in the
   /// order of the pieces.
   func norm(_ memory: UnsafePointer<ParameterMemory<S>>) -> Double {
-    let (pieces, parts, type) = unsafe (plan.pieces, parts, clipping.normType)
-    ThreadPool.shared.run(pieces.count) { index in
-      let piece = pieces[index]
-      guard let g = unsafe memory[piece.parameter].gradient else {
-        unsafe parts[index] = 0
-        return
-      }
-      let start = unsafe g + piece.offset
+    let parts = unsafe parts
+    ThreadPool.shared.run(plan.pieces.count) { index in
       unsafe parts[index] =
-        type == .euclidean
-        ? sumOfSquares(start, piece.count) : Descent.largestMagnitude(start, piece.count)
+        memory[plan.pieces[index].parameter].gradient.map { unsafe measured(index, $0) } ?? 0
     }
-    let all = unsafe parts[..<pieces.count]
-    if type == .euclidean { return unsafe all.reduce(0, +).squareRoot() }
+    return measuredNorm
+  }
+
+  /// The part of the norm that a piece of a gradient has.
+  private func measured(_ index: Int, _ gradient: UnsafePointer<S>) -> Double {
+    let piece = plan.pieces[index]
+    let start = unsafe gradient + piece.offset
+    return unsafe clipping.normType == .euclidean
+      ? sumOfSquares(start, piece.count) : Descent.largestMagnitude(start, piece.count)
+  }
+
+  /// Forgets all parts of the norm.
+  func startMeasuring() { unsafe parts.update(repeating: 0) }
+
+  /// Takes the parts of one parameter.
+  func measure(_ parameter: Int, _ gradient: UnsafePointer<S>) {
+    let (parts, range) = unsafe (parts, plan.ranges[parameter])
+    ThreadPool.shared.run(range.count) { i in
+      let index = range.lowerBound + i
+      unsafe parts[index] = measured(index, gradient)
+    }
+  }
+
+  /// The norm, from the parts that were taken.
+  var measuredNorm: Double {
+    let all = unsafe parts[..<plan.pieces.count]
+    if clipping.normType == .euclidean { return unsafe all.reduce(0, +).squareRoot() }
     // A NaN stays one.
     return unsafe all.reduce(0) { $0 >= $1 ? $0 : $1 }
   }
 
   /// The first element of a gradient that is NaN or infinite, if there is one.
   func firstNonFinite(_ memory: UnsafePointer<ParameterMemory<S>>) -> StepReport.NonFinite? {
-    for piece in plan.pieces {
-      guard let g = unsafe memory[piece.parameter].gradient else { continue }
-      for i in piece.offset..<piece.offset + piece.count where unsafe !g[i].isFinite {
-        return unsafe StepReport.NonFinite(
-          parameter: parameters[piece.parameter].name, element: i, value: Double(g[i]))
+    for index in parameters.indices where parameters[index].trainable {
+      if let gradient = unsafe memory[index].gradient,
+        let culprit = unsafe firstNonFinite(index, gradient)
+      {
+        return culprit
       }
+    }
+    return nil
+  }
+
+  /// The same in the gradient of one parameter.
+  func firstNonFinite(_ index: Int, _ gradient: UnsafePointer<S>) -> StepReport.NonFinite? {
+    for i in 0..<parameters[index].count where unsafe !gradient[i].isFinite {
+      return unsafe StepReport.NonFinite(
+        parameter: parameters[index].name, element: i, value: Double(gradient[i]))
     }
     return nil
   }

@@ -34,14 +34,16 @@ public final class Optimizer<S: Scalar> {
   public var ruleName: String { type(of: rule).name }
   /// How gradients are limited.
   public var clipping: Clipping { pipeline.clipping }
+  /// What else happens to gradients.
+  public var gradientTools: GradientTools { pipeline.tools }
   /// How many steps have been applied.
-  public private(set) var appliedSteps = 0
+  public internal(set) var appliedSteps = 0
 
   private let supply: Supply<S>
   /// The method of a ``ClosureRule``.
   private let closure: ClosureOptimizer<S>?
-  private let runner: any AnyRuleRunner<S>
-  private let pipeline: GradientPipeline<S>
+  let runner: any AnyRuleRunner<S>
+  let pipeline: GradientPipeline<S>
   private let stored: StoredWeights?
 
   /// An optimizer for `parameters`.
@@ -233,6 +235,28 @@ public final class Optimizer<S: Scalar> {
   @unsafe
   public func roundWeights(_ memory: UnsafeBufferPointer<ParameterMemory<S>>) {
     unsafe stored?.load(memory.baseAddress!)
+  }
+
+  /// Each group's rule, as declared.
+  var rules: [any Rule] { groups.map { $0.rule ?? rule } }
+
+  /// What comes before the updates of a step whose gradients are released one by one.
+  func beginUpdates(_ memory: UnsafePointer<ParameterMemory<S>>) {
+    runner.schedule(appliedSteps)
+    unsafe stored?.begin(memory, step: appliedSteps)
+  }
+
+  /// What comes after them.
+  func endUpdates(
+    _ outcome: StepReport.Outcome, norm: Double, coefficient: Double
+  ) -> StepReport {
+    if outcome == .applied { appliedSteps += 1 }
+    var report = StepReport(
+      outcome: outcome, step: appliedSteps, gradientNorm: norm, clipCoefficient: coefficient,
+      clipped: coefficient < 1,
+      effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
+    report.lostUpdates = stored?.report
+    return report
   }
 
   /// Runs the rule, on preconditioned gradients where the supply says so.

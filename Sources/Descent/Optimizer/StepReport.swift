@@ -5,6 +5,8 @@ public struct StepReport: Sendable, Equatable {
     case applied
     /// A gradient has an element that is NaN or infinite; neither weights nor state were touched.
     case refused(NonFinite)
+    /// The same, found by a ``GradientRelease`` after other parameters had been updated.
+    case broken(NonFinite)
     /// A ``ClosureRule`` moved no weight, for this reason.
     case unmoved(ClosureReport.Exit)
   }

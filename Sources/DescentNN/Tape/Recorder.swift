@@ -8,16 +8,21 @@ final class TapeNode: @unchecked Sendable {
   /// The format of the tensor, and so of its gradient.
   let format: NumberFormat
   let parameter: Parameter?
+  /// For a parameter: how many nodes came before its first use. When so many are left, its gradient
+  /// is complete.
+  let nodesBefore: Int
   var gradient: Tensor?
   var pullback: ((Tensor) -> Void)?
 
   init(
-    recorder: Recorder, shape: [Int], format: NumberFormat = .float32, parameter: Parameter? = nil
+    recorder: Recorder, shape: [Int], format: NumberFormat = .float32, parameter: Parameter? = nil,
+    nodesBefore: Int = 0
   ) {
     self.recorder = recorder
     self.shape = shape
     self.format = format
     self.parameter = parameter
+    self.nodesBefore = nodesBefore
   }
 }
 
@@ -30,7 +35,8 @@ final class Recorder {
 
   /// A node whose gradient is a result of the tape.
   func leaf(shape: [Int], parameter: Parameter?) -> TapeNode {
-    let node = TapeNode(recorder: self, shape: shape, parameter: parameter)
+    let node = TapeNode(
+      recorder: self, shape: shape, parameter: parameter, nodesBefore: nodes.count)
     leaves.append(node)
     return node
   }
@@ -53,7 +59,9 @@ final class Recorder {
     return node
   }
 
-  func backward(from last: TapeNode, seed: Tensor, accumulating: Bool) -> Gradients {
+  func backward(
+    from last: TapeNode, seed: Tensor, accumulating: Bool, whenComplete: ((Parameter) -> Void)?
+  ) -> Gradients {
     // Gradients that are not added to go back to the pool before new ones are made.
     for leaf in leaves {
       if let parameter = leaf.parameter {
@@ -64,9 +72,17 @@ final class Recorder {
     last.gradient = seed
     // The order of the tape reversed: when a node's turn comes, all that depends on it is done.
     // What a node saved is freed before the next one runs.
+    var waiting = whenComplete == nil ? [] : leaves.filter { $0.parameter != nil }
     while let node = nodes.popLast() {
       if let dy = node.gradient.take() { node.pullback?(dy) }
       node.pullback = nil
+      // The last to be used first are the first to be complete.
+      while let leaf = waiting.last, nodes.count <= leaf.nodesBefore {
+        waiting.removeLast()
+        guard let parameter = leaf.parameter, let gradient = leaf.gradient.take() else { continue }
+        parameter.gradient = gradient
+        whenComplete?(parameter)
+      }
     }
     var gradients = Gradients()
     for leaf in leaves {

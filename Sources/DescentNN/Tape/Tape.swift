@@ -41,9 +41,12 @@ public struct Tape: ~Copyable {
   ///   - scale: What the gradients are multiplied by, through ∂L/∂loss = scale: 1/k for the mean
   ///     over k accumulated batches, or a loss scale.
   ///   - accumulating: Whether the gradients are added to those that the parameters have already.
+  ///   - whenComplete: Called with each parameter as soon as its gradient is complete, while the
+  ///     backward pass goes on: the parameter may be changed, and its gradient cleared.
   @discardableResult
   public consuming func gradients(
-    of loss: Tensor, scale: Float = 1, accumulating: Bool = false
+    of loss: Tensor, scale: Float = 1, accumulating: Bool = false,
+    whenComplete: ((Parameter) -> Void)? = nil
   ) -> Gradients {
     check(
       loss.count == 1, "gradients are those of a single number, not of the shape \(loss.shape)")
@@ -52,7 +55,7 @@ public struct Tape: ~Copyable {
       "gradients were asked of a loss that this tape did not record")
     return recorder.backward(
       from: loss.node!, seed: Tensor(repeating: scale, shape: loss.shape),
-      accumulating: accumulating)
+      accumulating: accumulating, whenComplete: whenComplete)
   }
 }
 

@@ -17,6 +17,8 @@ public struct RunSettings: Configurable {
   /// Arithmetic of the model.
   public var precision = Precision.float32
 
+  /// Whether each parameter is updated in the backward pass, and its gradient freed at once.
+  public var releasesGradients = false
   /// What happens to a step that is not finite.
   public var nonFinite = NonFinitePolicy.stop
   /// Steps in a row that may be skipped.
@@ -33,6 +35,9 @@ public struct RunSettings: Configurable {
     .integer("accumulate", \.accumulate, .atLeast(1), "micro-batches in a step"),
     .optionalInteger("threads", \.threads, .closed(1, 256), "threads; none: one a processor"),
     .choice("precision", \.precision, "arithmetic of the model"),
+    .flag(
+      "release_gradients", \.releasesGradients,
+      "update parameters in the backward pass, and free their gradients", source: "ours"),
     .choice("nonfinite", \.nonFinite, "what happens to a step that is not finite"),
     .integer("skip_limit", \.skipLimit, .atLeast(1), "steps in a row that may be skipped"),
   ]
@@ -42,6 +47,18 @@ public struct RunSettings: Configurable {
     case (nil, nil): throw .contradiction("the length of the run is missing: give steps or epochs")
     case (.some, .some): throw .contradiction("give steps or epochs, not both")
     default: break
+    }
+    guard releasesGradients else { return }
+    if accumulate > 1 {
+      throw .contradiction("release_gradients=true needs accumulate=1: sums are not released")
+    }
+    if precision == .fp16 {
+      throw .contradiction(
+        "release_gradients=true and precision=fp16: an overflow would come after other updates")
+    }
+    if nonFinite == .skip {
+      throw .contradiction(
+        "release_gradients=true needs nonfinite=stop: other updates cannot be taken back")
     }
   }
 }

@@ -16,9 +16,13 @@ public final class Trainer {
   public let steps: Int
 
   private let parameters: [(name: String, parameter: Parameter)]
+  /// Their indices.
+  private let places: [ObjectIdentifier: Int]
   private let optimizer: Optimizer<Float>
   /// K-FAC's view of the layers, for rules that need it.
   private let preconditioner: KFACPreconditioner?
+  /// Updates parameters in the backward pass, where the recipe asks for it.
+  private let release: GradientRelease<Float>?
   /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
   /// The loss scale, for fp16.
@@ -42,11 +46,18 @@ public final class Trainer {
     }
     self.recipe = recipe
     parameters = task.model.namedParameters
+    places = Dictionary(
+      uniqueKeysWithValues: parameters.enumerated().map {
+        (ObjectIdentifier($1.parameter), $0)
+      })
     preconditioner =
       recipe.optimizer.rule is any LayerRule ? KFACPreconditioner(task.model) : nil
     do throws(OptimizerError) {
       optimizer = try Self.makeOptimizer(
         recipe, parameters, preconditioner.map { .preconditioner($0) } ?? .byCaller)
+    } catch { throw RecipeError(problems: ["\(error)"]) }
+    do throws(OptimizerError) {
+      release = recipe.run.releasesGradients ? try GradientRelease(optimizer) : nil
     } catch { throw RecipeError(problems: ["\(error)"]) }
     lastGood = (0, [])
     scaler = recipe.run.precision == .fp16 ? recipe.lossScale : nil
@@ -137,7 +148,10 @@ public final class Trainer {
       let meter = ActivationMeter(parameters)
       // A batch that was skipped is not tried again.
       let buffers = task.model.namedBuffers.map { ($0.buffer, $0.buffer.value) }
-      let (loss, items) = gradients(step + skipped.all, observer: preconditioner)
+      if release != nil { keepWeights(step) }
+      let (loss, items) =
+        release.map { releasing(step, $0) }
+        ?? gradients(step + skipped.all, observer: preconditioner)
       let activations = meter.bytes
       largest = max(largest, activations)
       guard loss.isFinite else {
@@ -149,8 +163,11 @@ public final class Trainer {
         step -= 1
         continue
       }
-      keepWeights(step)
+      if release == nil { keepWeights(step) }
       var report = update(step + skipped.all, loss: loss)
+      if case .broken(let culprit) = report.outcome {
+        throw try stopped(step, "\(culprit)", directory)
+      }
       if case .refused(let culprit) = report.outcome {
         // The loss is finite, so these weights are good.
         lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
@@ -213,7 +230,8 @@ public final class Trainer {
   ///   - observer: who sees the layers.
   ///   - sampled: whether labels are drawn from the model's own predictions.
   private func gradients(
-    _ step: Int, observer: (any LayerObserver)? = nil, sampled: Bool = false
+    _ step: Int, observer: (any LayerObserver)? = nil, sampled: Bool = false,
+    whenComplete: ((Parameter) -> Void)? = nil
   ) -> (loss: Double, items: Int) {
     let count = recipe.run.accumulate
     let batches = (0..<count).map {
@@ -229,10 +247,37 @@ public final class Trainer {
       let loss = sampled ? sampledLoss(batch, context, seed: seed) : task.loss(batch, context)
       let share = Double(batch.weight) / Double(total)
       mean += share * Double(loss.scalar)
+      // What is updated at once must not come from such a loss.
+      if whenComplete != nil, !mean.isFinite { return (mean, total) }
       tape.gradients(
-        of: loss, scale: Float(share) * (scaler?.scale ?? 1), accumulating: index > 0)
+        of: loss, scale: Float(share) * (scaler?.scale ?? 1), accumulating: index > 0,
+        whenComplete: whenComplete)
     }
     return (mean, total)
+  }
+
+  /// Runs the backward pass, twice where the norm must be known first, and updates each parameter in
+  /// it.
+  private func releasing(
+    _ step: Int, _ release: GradientRelease<Float>
+  ) -> (loss: Double, items: Int) {
+    func pass(_ use: (Int, UnsafeBufferPointer<ParameterMemory<Float>>) -> Void) -> (Double, Int) {
+      unsafe withoutActuallyEscaping(use) { use in
+        gradients(step) { [self] parameter in
+          let index = places[ObjectIdentifier(parameter)]!
+          unsafe withParameterMemory { unsafe use(index, $0) }
+          parameter.clearGradient()
+        }
+      }
+    }
+    release.start()
+    func update() -> (Double, Int) {
+      unsafe withParameterMemory { unsafe release.begin($0) }
+      return unsafe pass { unsafe release.release($0, $1) }
+    }
+    guard release.needsMeasuring else { return update() }
+    let measured = unsafe pass { unsafe release.measure($0, $1[$0].gradient!) }
+    return measured.0.isFinite ? task.model.keepingBuffers(update) : measured
   }
 
   /// The mean loss against labels drawn from the model's own predictions.
@@ -245,6 +290,7 @@ public final class Trainer {
   /// Moves the weights. A method that evaluates the loss itself sees the batch of the step again and
   /// again, with the same dropout.
   private func update(_ step: Int, loss: Double) -> StepReport {
+    if let release { return release.end() }
     guard recipe.optimizer.rule is any ClosureRule else {
       let unscale = scaler?.inverse ?? 1
       return unsafe withParameterMemory { unsafe optimizer.step($0, unscale: unscale) }

@@ -1,0 +1,72 @@
+import Descent
+import DescentTraining
+import Foundation
+import Testing
+
+@Suite("Gradient release") struct GradientReleaseTests {
+  private func weights(_ recipe: String, _ changes: [String], in folder: String) throws -> Data {
+    let yaml = try #require(BuiltInRecipes.yaml(recipe))
+    let trainer = try Trainer(Recipe(yaml: yaml, overrides: changes))
+    let directory = try RunDirectory(new: folder, name: recipe)
+    _ = try trainer.run(in: directory, observer: Watcher())
+    return try Data(contentsOf: #require(directory.checkpointFiles.last))
+  }
+
+  private static let digits = ["steps=12", "epochs=none", "evaluate.batches=1"]
+  private static let text = [
+    "steps=8", "schedule.warmup=2", "model.width=32", "model.layers=2", "model.dropout=0.1",
+    "evaluate.batches=1",
+  ]
+
+  @Test(
+    "weights have the same bits as without, clipped or not",
+    arguments: [
+      ("digits-cnn", digits + ["clip.norm=none"]), ("digits-cnn", digits + ["clip.norm=0.1"]),
+      ("digits-mlp", digits + ["optimizer.name=lamb", "clip.norm=1", "clip.norm_type=inf"]),
+      ("gpt", text + ["clip.norm=0.1"]),
+      ("gpt", text + ["clip.norm=none", "optimizer.state=int8"]),
+      ("gpt", text + ["clip.norm=0.1", "model.recompute=layers", "precision=bf16"]),
+      ("gpt", text + ["optimizer.name=muon", "clip.norm=none"]),
+    ])
+  func sameBits(_ recipe: String, _ changes: [String]) throws {
+    try withFolder { folder in
+      let plain = try weights(recipe, changes, in: folder + "/a")
+      let released = try weights(
+        recipe, changes + ["release_gradients=true"], in: folder + "/b")
+      #expect(plain == released)
+    }
+  }
+
+  @Test(
+    "what cannot be right is refused by name",
+    arguments: [
+      (["accumulate=2"], "accumulate=1"), (["precision=fp16"], "precision=fp16"),
+      (["optimizer.name=prodigy"], "prodigy, which needs the gradients of all parameters"),
+      (["optimizer.name=kfac"], "kfac"), (["clip.value=1"], "clip.value=1"),
+      (["gradient.centralize=true"], "gradient.centralize=true"), (["nonfinite=skip"], "nonfinite"),
+    ])
+  func refused(_ changes: [String], _ part: String) throws {
+    let yaml = try #require(BuiltInRecipes.yaml("digits-mlp"))
+    let error = #expect(throws: RecipeError.self) {
+      _ = try Trainer(Recipe(yaml: yaml, overrides: changes + ["release_gradients=true"]))
+    }
+    #expect("\(error!)".contains(part), "\(error!)")
+  }
+
+  @Test("a gradient that is not finite stops the run: before any update where the norm is limited")
+  func nonFinite() throws {
+    for limit in ["none", "1"] {
+      try withFolder { folder in
+        let error = #expect(throws: RunError.self) {
+          try weights(
+            "digits-mlp",
+            Self.digits + [
+              "optimizer.lr=1e38", "clip.norm=\(limit)",
+              "release_gradients=true",
+            ], in: folder + "/run")
+        }
+        #expect("\(error!)".contains("training stopped at step"), "\(error!)")
+      }
+    }
+  }
+}
