@@ -45,6 +45,22 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
     #expect(state.values.allSatisfy { $0 != 0 && abs($0) <= 0x1p-9 })
   }
 
+  @Test("compensation goes on where it was saved") func restored() throws {
+    let rule = SGD(learningRate: 1e-4)
+    let (weights, _, first) = try train(.kahan, rule, count: 5, steps: 13)
+    let second = try Optimizer<Float>(
+      rule, parameters: [ParameterInfo("w", shape: [5])], weights: .bfloat16(.kahan))
+    let saved = try #require(first.state.first { $0.slot == "compensation" })
+    second.restoreCompensation(saved.values, of: "w")
+    var (a, b) = ([weights], [weights])
+    for _ in 0..<70 {
+      _ = first.step(&a, gradients: [[1, 1, 1, 1, 1]])
+      _ = second.step(&b, gradients: [[1, 1, 1, 1, 1]])
+      #expect(a == b)
+    }
+    #expect(a != [weights])
+  }
+
   @Test("stochastic rounding follows small steps on average") func stochastic() throws {
     let count = 1 << 16
     let (weights, lost, optimizer) = try train(
