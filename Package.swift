@@ -76,6 +76,7 @@ let package = Package(
       name: "DescentLabTests", dependencies: ["Descent", "DescentLab", "DescentTraining"],
       swiftSettings: settings),
     .testTarget(
-      name: "DescentCommandTests", dependencies: ["DescentCommand"], swiftSettings: settings),
+      name: "DescentCommandTests", dependencies: ["DescentCommand", "Safetensors"],
+      swiftSettings: settings),
   ]
 )

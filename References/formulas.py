@@ -2,7 +2,8 @@
 
 Every rule is `rule(w, g, state, t, **settings)` and returns the new weight; t starts at 1.
 Revisions that the formulas describe: Liuhong99/Sophia a7e1572, nikhilvyas/SOAP a1e5535,
-KellerJordan/Muon 857d1ad, facebookresearch/optimizers f606606; optax 0.2.8 for sophia_h.
+KellerJordan/Muon 857d1ad, facebookresearch/optimizers f606606, NVIDIA/apex 6424da3,
+microsoft/DeepSpeed 38327e0; optax 0.2.8 for sophia_h.
 """
 
 import math
@@ -52,6 +53,32 @@ def lars_paper(w, g, state, t, lr, momentum=0.9, weight_decay=0.0, trust_coeffic
   v = momentum * state.get("momentum_buffer", np.zeros_like(w)) + lr * trust * (g + weight_decay * w)
   state["momentum_buffer"] = v
   return w - v
+
+
+def lamb_apex(w, g, state, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.0,
+              bias_correction=True, grad_averaging=True, adam_w_mode=True, use_nvlamb=False):
+  """apex FusedLAMB with max_grad_norm=0: its clipping is the caller's."""
+  g = g if adam_w_mode else g + weight_decay * w
+  taken = 1 - betas[0] if grad_averaging else 1.0
+  m = state["exp_avg"] = betas[0] * state.get("exp_avg", np.zeros_like(w)) + taken * g
+  v = state["exp_avg_sq"] = betas[1] * state.get("exp_avg_sq", np.zeros_like(w)) + (1 - betas[1]) * g**2
+  c1, c2 = (1 - betas[0] ** t, 1 - betas[1] ** t) if bias_correction else (1.0, 1.0)
+  r = (m / c1) / (np.sqrt(v / c2) + eps) + (weight_decay * w if adam_w_mode else 0.0)
+  wn, rn = np.linalg.norm(w), np.linalg.norm(r)
+  trusts = (weight_decay != 0 or use_nvlamb) and wn > 0 and rn > 0
+  return w - lr * (wn / rn if trusts else 1.0) * r
+
+
+def lamb_deepspeed(w, g, state, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0,
+                   bias_correction=True, eps_inside_sqrt=False, max_coeff=10.0, min_coeff=0.01):
+  """DeepSpeed FusedLamb with max_grad_norm=0: the correction scales the whole step, decay included."""
+  m = state["exp_avg"] = betas[0] * state.get("exp_avg", np.zeros_like(w)) + (1 - betas[0]) * g
+  v = state["exp_avg_sq"] = betas[1] * state.get("exp_avg_sq", np.zeros_like(w)) + (1 - betas[1]) * g**2
+  r = m / (np.sqrt(v + eps) if eps_inside_sqrt else np.sqrt(v) + eps) + weight_decay * w
+  rate = lr * (math.sqrt(1 - betas[1] ** t) / (1 - betas[0] ** t) if bias_correction else 1.0)
+  wn, rn = np.linalg.norm(w), np.linalg.norm(r)
+  trust = min(max(wn / rn, min_coeff), max_coeff) if wn > 0 and rn > 0 else 1.0
+  return w - rate * trust * r
 
 
 def orthogonalize(g, steps=5, eps=1e-7, coefficients=(3.4445, -4.7750, 2.0315)):

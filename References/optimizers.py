@@ -388,7 +388,29 @@ def lamb():
   }, "pytorch_optimizer", dense, variant="pytorch_optimizer")
   target.tensors |= other.tensors
   target.cases |= other.cases
+  lamb_variants(target, zero)
   target.save()
+
+
+def lamb_variants(target, problem):
+  for variant, rule, sets in [
+    ("apex", formulas.lamb_apex, {
+      "plain": dict(lr=0.02), "decay": dict(lr=0.02, weight_decay=0.1),
+      "nvlamb": dict(lr=0.02, use_nvlamb=True),
+      "l2": dict(lr=0.02, weight_decay=0.1, adam_w_mode=False),
+      "summed": dict(lr=0.005, weight_decay=0.1, grad_averaging=False, bias_correction=False),
+      "scheduled": dict(lr=0.02, weight_decay=0.5)}),
+    ("deepspeed", formulas.lamb_deepspeed, {
+      "plain": dict(lr=0.02, eps=1e-8), "decay": dict(lr=0.02, weight_decay=0.1, eps=1e-8),
+      "limits": dict(lr=0.02, max_coeff=0.5, min_coeff=0.3, eps=1e-8),
+      "inside": dict(lr=0.02, eps=0.01, eps_inside_sqrt=True, bias_correction=False),
+      "scheduled": dict(lr=0.02, weight_decay=0.5, eps=1e-8)}),
+  ]:
+    for case, settings in sets.items():
+      target.run(
+        f"{variant}-{case}", lambda p, d: FormulaRun(rule, settings, p, d), settings,
+        f"formula ({variant})", problem, schedule(0.02) if case == "scheduled" else None,
+        variant=variant)
 
 
 @file

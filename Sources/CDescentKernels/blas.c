@@ -13,8 +13,14 @@ typedef void (*sgemm_function)(
     int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a, int lda,
     const float *b, int ldb, float beta, float *c, int ldc);
 
+// Integers of 32 bits, as the libraries of these names have them.
+typedef void (*dsyevd_function)(
+    const char *job, const char *triangle, const int *n, double *a, const int *lda, double *values,
+    double *work, const int *lwork, int *iwork, const int *liwork, int *info);
+
 static struct {
   sgemm_function sgemm;
+  dsyevd_function dsyevd;
   bool failed;
   char name[256];
   char path[1024];
@@ -91,6 +97,7 @@ static const char *use(const char *file, bool named) {
     snprintf(blas.name, sizeof blas.name, "BLAS");
   }
   blas.sgemm = sgemm;
+  blas.dsyevd = (dsyevd_function)dlsym(library, "dsyevd_");
   snprintf(blas.path, sizeof blas.path, "%s", file);
   Dl_info info;
   if (dladdr((void *)sgemm, &info) && info.dli_fname)
@@ -130,6 +137,26 @@ bool descent_blas_failed(void) { ensure(); return blas.failed; }
 const char *descent_blas_name(void) { ensure(); return blas.name; }
 const char *descent_blas_path(void) { ensure(); return blas.path; }
 const char *descent_blas_problem(void) { ensure(); return blas.problem; }
+
+bool descent_lapack_found(void) { ensure(); return blas.dsyevd != NULL; }
+
+int descent_lapack_eigen(long n, double *a, double *values) {
+  const int size = (int)n, ask = -1;
+  double work_size;
+  int iwork_size, info;
+  // The rows of a symmetric matrix are its columns; eigenvectors come as columns of LAPACK's.
+  blas.dsyevd("V", "L", &size, a, &size, values, &work_size, &ask, &iwork_size, &ask, &info);
+  if (info != 0) return info;
+  const int lwork = (int)work_size;
+  double *work = malloc(sizeof(double) * (size_t)lwork);
+  int *iwork = malloc(sizeof(int) * (size_t)iwork_size);
+  info = -1;
+  if (work && iwork)
+    blas.dsyevd("V", "L", &size, a, &size, values, work, &lwork, iwork, &iwork_size, &info);
+  free(work);
+  free(iwork);
+  return info;
+}
 
 void descent_blas_multiply(
     bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,

@@ -13,6 +13,7 @@
 #endif
 
 #include "kernels.h"
+#include "codes.h"
 #include "matrix.h"
 #include "table.h"
 

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -173,6 +174,19 @@ void descent_pool_set_threads(long threads) {
   if (threads < 1) threads = 1;
   if (threads > most_threads) threads = most_threads;
   atomic_store(&pool.wanted, threads);
+}
+
+void *descent_thread_scratch(long bytes) {
+  static _Thread_local struct {
+    void *memory;
+    long bytes;
+  } own;
+  if (own.bytes < bytes) {
+    free(own.memory);
+    if (posix_memalign(&own.memory, 128, (size_t)bytes) != 0) abort();
+    own.bytes = bytes;
+  }
+  return own.memory;
 }
 
 __attribute__((swiftcall)) void descent_pool_run(

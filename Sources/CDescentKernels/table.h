@@ -36,5 +36,9 @@ const descent_kernels TABLE = {
     .rms_norm = k_rms_norm,
     .rms_norm_backward = k_rms_norm_backward,
     .rms_norm_gradients = k_rms_norm_gradients,
+    .to_bfloat16 = k_to_bfloat16,
+    .from_bfloat16 = k_from_bfloat16,
+    .encode = k_encode,
+    .decode = k_decode,
     .product = k_product,
 };

@@ -1,3 +1,4 @@
+import Descent
 import DescentTraining
 import Foundation
 
@@ -26,13 +27,7 @@ final class Progress: TrainingObserver {
     output(
       "\(grouped(facts.parameters)) weights, \(bytes(facts.stateBytes)) of optimizer state, "
         + "\(grouped(facts.steps)) steps")
-    for group in facts.groups where !group.parameters.isEmpty {
-      output(
-        "  group \(group.name) (\(group.match)): \(group.parameters.count) tensors, "
-          + "\(grouped(group.count)) weights")
-      output("    \(group.settings)")
-      output("    \(abbreviated(group.parameters))")
-    }
+    for line in facts.summary { output("  \(line)") }
   }
 
   func stepped(_ step: TrainingStep) {
@@ -40,6 +35,10 @@ final class Progress: TrainingObserver {
     loss = loss.map { 0.95 * $0 + 0.05 * step.loss } ?? step.loss
     itemsPerSecond = itemsPerSecond.map { 0.9 * $0 + 0.1 * rate } ?? rate
     guard !isQuiet, let facts else { return }
+    for note in step.notes {
+      if isTerminal { output("\r\u{1B}[K", terminator: "") }
+      output("step \(step.step)  \(note)")
+    }
     let interval: Duration = isTerminal ? .milliseconds(100) : .seconds(5)
     let isLast = step.step == facts.steps
     if let lastDrawn, lastDrawn.duration(to: .now) < interval, !isLast { return }
@@ -105,10 +104,4 @@ func bytes(_ n: Int) -> String {
 func clock(_ seconds: Double) -> String {
   let total = Int(seconds.rounded())
   return total < 60 ? "\(total)s" : "\(total / 60)m\(String(format: "%02d", total % 60))s"
-}
-
-/// The first names of a list and how many more there are.
-func abbreviated(_ names: [String]) -> String {
-  let shown = names.prefix(6).joined(separator: " ")
-  return names.count > 6 ? "\(shown) and \(names.count - 6) more" : shown
 }

@@ -287,3 +287,35 @@ extension Kernels {
     unsafe table.rms_norm_gradients(rows, count, x, dy, rstd, dgain)
   }
 }
+
+extension Kernels {
+  /// y[i] = x[i] to the nearest bfloat16, ties to even.
+  package static func toBFloat16(
+    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<UInt16>
+  ) {
+    unsafe table.to_bfloat16(count, x, y)
+  }
+
+  /// y[i] = x[i], exactly.
+  package static func fromBFloat16(
+    _ count: Int, _ x: UnsafePointer<UInt16>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.from_bfloat16(count, x, y)
+  }
+
+  /// The codes of x, and a scale (the largest magnitude) for each ``Codebook/block`` elements.
+  package static func encode(
+    _ count: Int, _ x: UnsafePointer<Float>, _ book: Codebook,
+    _ scales: UnsafeMutablePointer<Float>, _ codes: UnsafeMutablePointer<UInt8>
+  ) {
+    unsafe table.encode(count, x, book.tables, scales, codes)
+  }
+
+  /// y[i] = the value of code i, times the scale of its block.
+  package static func decode(
+    _ count: Int, _ codes: UnsafePointer<UInt8>, _ scales: UnsafePointer<Float>, _ book: Codebook,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    unsafe table.decode(count, codes, scales, book.tables, y)
+  }
+}

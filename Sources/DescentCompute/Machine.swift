@@ -40,6 +40,11 @@ public enum Machine {
       : "built-in products, faster here than \(name) (\(path)), which DESCENT_BLAS=auto uses"
   }
 
+  /// What decomposes matrices.
+  public static var lapack: String {
+    descent_lapack_found() ? "dsyevd of that library" : "built-in decompositions"
+  }
+
   /// Why the library that DESCENT_BLAS names is not in use; nil when all is well.
   public static var blasProblem: String? {
     descent_blas_failed() ? unsafe String(cString: descent_blas_problem()) : nil

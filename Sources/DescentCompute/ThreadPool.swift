@@ -37,6 +37,12 @@ package final class ThreadPool: Sendable {
     }
   }
 
+  /// Memory of the calling thread, at least `bytes` long; the next call ends the use of it.
+  @unsafe
+  package static func scratch(bytes: Int) -> UnsafeMutableRawPointer {
+    unsafe descent_thread_scratch(bytes)
+  }
+
   /// The sum of `body` over chunks of 0..<count, added in the order of the chunks.
   package func parallelSum(
     count: Int, chunk: Int, _ body: (Range<Int>) -> Double

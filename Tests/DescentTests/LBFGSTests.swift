@@ -68,7 +68,8 @@ enum Objective: String, Sendable {
     let names = ["a", "b"]
     var weights = try names.map { try file.doubles(of: "\(test.name)/param/\($0)") }
     let optimizer = try ClosureOptimizer<Double>(
-      LBFGS(test.set.map { ($0.key, $0.value.text) }),
+      // PyTorch's default has no line search.
+      LBFGS([("line_search_fn", "none")] + test.set.map { ($0.key, $0.value.text) }),
       parameters: zip(names, weights).map { ParameterInfo($0, shape: [$1.count]) })
     for step in 1...test.steps {
       let report = optimizer.step(&weights, evaluate: objective.evaluate)
@@ -120,7 +121,7 @@ enum Objective: String, Sendable {
   @Test("without a line search a bad trial is taken back", arguments: [1, 5])
   func takesBack(_ iterations: Int) throws {
     let optimizer = try ClosureOptimizer<Double>(
-      LBFGS(learningRate: 1e3, iterations: iterations), parameters: one)
+      LBFGS(learningRate: 1e3, iterations: iterations, lineSearch: .none), parameters: one)
     var weights = [[4.0]]
     var report = optimizer.step(&weights, evaluate: logarithm)
     // With one iteration, only the next step sees where the first went.
@@ -165,6 +166,106 @@ enum Objective: String, Sendable {
     }
     #expect(weights[0] == [5] && weights[2] == [6])
     #expect(weights[1].allSatisfy { abs($0) < 1e-6 })
+  }
+
+  @Test("inside an optimizer: the same path, a schedule, and why a step ended") func inOptimizer()
+    throws
+  {
+    let objective = Objective.rosenbrock
+    let start = [-1.2, 1.0]
+    let parameters = [ParameterInfo("a", shape: [1]), ParameterInfo("b", shape: [1])]
+    let alone = try ClosureOptimizer<Double>(LBFGS(), parameters: parameters)
+    let optimizer = try Optimizer<Double>(
+      LBFGS(), parameters: parameters, schedules: [("lr", LinearWarmup(warmup: 2))],
+      supply: .byCaller)
+    var (w, expected) = (start, start.map { [$0] })
+    var g = [0.0, 0]
+    for step in 0..<3 {
+      alone.rule.learningRate = step == 0 ? 0.5 : 1
+      let other = alone.step(&expected, evaluate: objective.evaluate)
+      let report = unsafe w.withUnsafeMutableBufferPointer { w in
+        unsafe g.withUnsafeMutableBufferPointer { g in
+          let (w, g) = unsafe (w, g)
+          let memory = unsafe (0..<2).map { i in
+            unsafe ParameterMemory(
+              weights: w.baseAddress! + i, gradient: UnsafePointer(g.baseAddress! + i))
+          }
+          return unsafe memory.withUnsafeBufferPointer { memory in
+            unsafe optimizer.step(memory) {
+              let (loss, gradient) = unsafe objective([w[0], w[1]])
+              for i in 0..<2 { unsafe g[i] = gradient[i] }
+              return loss
+            }
+          }
+        }
+      }
+      #expect(w == expected.flatMap(\.self))
+      #expect(report.closure == other && report.step == step + 1)
+      #expect(report.effectiveLearningRate == (step == 0 ? 0.5 : 1))
+    }
+    #expect(optimizer.stateBytes == alone.stateBytes && optimizer.stateBytes > 0)
+  }
+
+  @Test("inside an optimizer: a start that is not finite moves nothing and does not count")
+  func badStartInOptimizer() throws {
+    let optimizer = try Optimizer<Double>(LBFGS(), parameters: one, supply: .byCaller)
+    var (w, g) = (3.0, 1.0)
+    let report = unsafe withUnsafeMutablePointer(to: &w) { w in
+      unsafe withUnsafeMutablePointer(to: &g) { g in
+        let memory = unsafe [ParameterMemory(weights: w, gradient: UnsafePointer(g))]
+        return unsafe memory.withUnsafeBufferPointer { memory in
+          unsafe optimizer.step(memory) { .nan }
+        }
+      }
+    }
+    #expect(w == 3 && report.outcome == .unmoved(.nonFiniteStart) && optimizer.appliedSteps == 0)
+  }
+
+  @Test("clipping and groups are refused, since it cannot honour them") func cannotHonour() throws {
+    let error = #expect(throws: OptimizerError.self) {
+      try Optimizer<Double>(LBFGS(), parameters: one, clip: Clipping(norm: 1), supply: .byCaller)
+    }
+    #expect("\(error!)".contains("clip.norm=1"))
+    let group = ParameterGroup("slow", ParameterMatch(), settings: [("lr", "0.1")])
+    let other = #expect(throws: OptimizerError.self) {
+      try Optimizer<Double>(LBFGS(), parameters: one, groups: [group], supply: .byCaller)
+    }
+    #expect("\(other!)".contains("group 'slow'"))
+  }
+
+  @Test(
+    "a copy that was given the state goes on to the bit",
+    arguments: LBFGS.LineSearch.allCases)
+  func restored(_ search: LBFGS.LineSearch) throws {
+    let parameters = [ParameterInfo("a", shape: [1]), ParameterInfo("b", shape: [1])]
+    let rule = LBFGS(learningRate: 0.5, iterations: 3, historySize: 4, lineSearch: search)
+    let first = try ClosureOptimizer<Double>(rule, parameters: parameters)
+    var weights = [[-1.2], [1.0]]
+    for _ in 0..<2 { _ = first.step(&weights, evaluate: Objective.quadratic.evaluate) }
+    let second = try ClosureOptimizer<Double>(rule, parameters: parameters)
+    try second.restore(first.state)
+    #expect(second.state == first.state)
+    var copy = weights
+    let a = first.step(&weights, evaluate: Objective.quadratic.evaluate)
+    let b = second.step(&copy, evaluate: Objective.quadratic.evaluate)
+    #expect(a == b && weights == copy && first.state == second.state)
+    #expect(first.evaluations == second.evaluations)
+  }
+
+  @Test("a state of another shape or of nobody is refused by name") func badState() throws {
+    let optimizer = try ClosureOptimizer<Double>(LBFGS(), parameters: one)
+    let long = OutsideState("d", shape: [2], values: [1, 2])
+    #expect(throws: OptimizerError.outsideState(name: "d", expected: [1], given: [2])) {
+      try optimizer.restore([long])
+    }
+    let strange = OutsideState("A/head", shape: [1], values: [1])
+    #expect(throws: OptimizerError.outsideState(name: "A/head", expected: nil, given: [1])) {
+      try optimizer.restore([strange])
+    }
+    let sgd = try Optimizer<Double>(SGD(), parameters: one)
+    #expect(sgd.outsideState.isEmpty)
+    let error = #expect(throws: OptimizerError.self) { try sgd.restoreOutside([strange]) }
+    #expect("\(error!)" == "the saved state 'A/head' belongs to nothing in this optimizer")
   }
 
   @Test("a hyperparameter out of range is refused") func refuses() {

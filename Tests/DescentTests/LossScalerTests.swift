@@ -18,7 +18,7 @@ import Testing
     ])
     let optimizer = try Optimizer<Float>(
       AdamW(learningRate: 0.05, weightDecay: 0.1), parameters: [ParameterInfo("w", shape: [4])],
-      groups: [], clipNorm: 1.5)
+      groups: [], clip: Clipping(norm: 1.5))
     var weights = [Array(expected[0..<4])]
     var applied = 0
     for t in 0...steps {

@@ -231,8 +231,8 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
   // MARK: K-FAC
 
   @Test(
-    "K-FAC follows the formula", arguments: ["linear", "convolution"], KFACLayer.Inversion.allCases)
-  func kfac(_ name: String, _ inversion: KFACLayer.Inversion) throws {
+    "K-FAC follows the formula", arguments: ["linear", "convolution"], KFAC.Inversion.allCases)
+  func kfac(_ name: String, _ inversion: KFAC.Inversion) throws {
     let file = try Trajectory.open("kfac")
     func matrix(_ key: String) throws -> Matrix {
       let shape = try file.entry("\(name)/\(key)").shape
@@ -262,14 +262,25 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
 
   @Test(
     "a failed decomposition of K-FAC keeps the last one",
-    arguments: KFACLayer.Inversion.allCases)
-  func kfacFailure(_ inversion: KFACLayer.Inversion) {
+    arguments: KFAC.Inversion.allCases)
+  func kfacFailure(_ inversion: KFAC.Inversion) {
     var layer = KFACLayer(inputs: 2, outputs: 1, inversion: inversion)
     let gradient = Matrix(1, 2, [1, 2])
     #expect(layer.preconditioned(gradient) == gradient)
     layer.decompose()
     let before = layer.preconditioned(gradient)
     layer.accumulate(activations: Matrix(1, 2, [.nan, 1]), gradients: Matrix(1, 1, [1]))
+    layer.decompose()
+    #expect(layer.failures == 1 && layer.preconditioned(gradient) == before)
+  }
+
+  @Test("a factor that cannot be inverted keeps the last inverse") func kfacIndefinite() {
+    var layer = KFACLayer(inputs: 2, outputs: 1, inversion: .inverse)
+    layer.decompose()
+    let gradient = Matrix(1, 2, [1, 2])
+    let before = layer.preconditioned(gradient)
+    layer.accumulate(
+      inputs: Matrix(2, 2, [-100, 0, 0, -100]), outputs: Matrix(1, 1, [1]), rows: 1, places: 1)
     layer.decompose()
     #expect(layer.failures == 1 && layer.preconditioned(gradient) == before)
   }

@@ -50,7 +50,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
     arguments: [Float.nan, .infinity, -.infinity])
   func refusesNonFinite(_ bad: Float) throws {
     let optimizer = try Optimizer<Float>(
-      AdamW(learningRate: 0.1), parameters: two, clipNorm: 1)
+      AdamW(learningRate: 0.1), parameters: two, clip: Clipping(norm: 1))
     var weights: [[Float]] = [[1, 2, 3], [4, 5]]
     _ = optimizer.step(&weights, gradients: [[1, 1, 1], [1, 1]])
     let (before, state) = (weights, optimizer.state.map(\.values))
@@ -67,7 +67,8 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
   @Test("finite gradients whose squares overflow float32 are clipped, not lost") func hugeGradient()
     throws
   {
-    let optimizer = try Optimizer<Float>(SGD(learningRate: 1), parameters: two, clipNorm: 1)
+    let optimizer = try Optimizer<Float>(
+      SGD(learningRate: 1), parameters: two, clip: Clipping(norm: 1))
     var weights: [[Float]] = [[0, 0, 0], [0, 0]]
     let report = optimizer.step(&weights, gradients: [[3e30, 0, 0], [0, 4e30]])
     #expect(report.applied && report.clipped)
@@ -78,7 +79,8 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   @Test("clipping scales by max/(norm + 1e-6) over all parameters, as PyTorch") func clips() throws
   {
-    let optimizer = try Optimizer<Double>(SGD(learningRate: 1), parameters: two, clipNorm: 1)
+    let optimizer = try Optimizer<Double>(
+      SGD(learningRate: 1), parameters: two, clip: Clipping(norm: 1))
     var weights: [[Double]] = [[0, 0, 0], [0, 0]]
     let report = optimizer.step(&weights, gradients: [[3, 0, 0], [0, 4]])
     #expect(report.gradientNorm == 5 && report.clipCoefficient == 1 / (5 + 1e-6))
@@ -115,7 +117,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   private func make(_ rule: any Rule, _ parameters: [ParameterInfo]) throws -> Optimizer<Float> {
     func open(_ rule: some Rule) throws -> Optimizer<Float> {
-      try Optimizer(rule, parameters: parameters, clipNorm: 1)
+      try Optimizer(rule, parameters: parameters, clip: Clipping(norm: 1))
     }
     return try open(rule)
   }
@@ -172,7 +174,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
     }
     for norm in [0, -1, Double.nan] {
       #expect(throws: OptimizerError.self) {
-        try Optimizer<Float>(SGD(), parameters: two, clipNorm: norm)
+        try Optimizer<Float>(SGD(), parameters: two, clip: Clipping(norm: norm))
       }
     }
   }

@@ -205,6 +205,57 @@ import Testing
     #expect(optimizer.evaluationWeights(of: weights)[1] == [2])
   }
 
+  // MARK: A d for each group
+
+  @Test(
+    "with per_group, groups train as if each were alone", arguments: ["prodigy", "dadapt-adam"])
+  func perGroup(_ name: String) throws {
+    let parameters = [
+      ParameterInfo("a", shape: [5]), ParameterInfo("b", shape: [3]),
+      ParameterInfo("c", shape: [2]),
+    ]
+    // b is a group of its own, and has no gradient but zeros at first.
+    let group = ParameterGroup("second", ParameterMatch(names: ["b"]), settings: [("lr", "0.5")])
+    func gradients(_ weights: [[Double]], _ t: Int) -> [[Double]] {
+      weights.enumerated().map { p, w in
+        w.enumerated().map { i, w in
+          p == 1 && t < 3 ? 0 : Double(p + 1) * w + sin(Double(t * (i + 1) + p))
+        }
+      }
+    }
+    func check<R: Rule>(_: R.Type) throws {
+      func make(_ indices: [Int], _ groups: [ParameterGroup], _ text: String) throws
+        -> Optimizer<Double>
+      {
+        try Optimizer(
+          R([("per_group", text), ("d0", "1e-3")]), parameters: indices.map { parameters[$0] },
+          groups: groups)
+      }
+      let optimizer = try make([0, 1, 2], [group], "true")
+      let (second, first) = (try make([1], [group], "false"), try make([0, 2], [], "false"))
+      var weights = [[1.0, -1, 0.5, 2, -2], [0.3, -0.4, 0.5], [1, 1]]
+      var (w2, w1) = ([weights[1]], [weights[0], weights[2]])
+      for t in 1...12 {
+        let g = gradients(weights, t)
+        _ = optimizer.step(&weights, gradients: g)
+        _ = second.step(&w2, gradients: [g[1]])
+        _ = first.step(&w1, gradients: [g[0], g[2]])
+        #expect(weights == [w1[0], w2[0], w1[1]], "step \(t)")
+      }
+      let d = Dictionary(uniqueKeysWithValues: optimizer.diagnostics.map { ($0.name, $0.value) })
+      #expect(d["d.second"] == second.diagnostics.first { $0.name == "d" }?.value)
+      #expect(d["d.default"] == first.diagnostics.first { $0.name == "d" }?.value)
+      #expect(d["d.second"] != d["d.default"] && d["d"] == nil)
+      let rates = optimizer.effectiveLearningRates
+      #expect(rates.map(\.group) == ["second", "default"])
+      #expect(rates[0].value == 0.5 * d["d.second"]! && rates[1].value == d["d.default"]!)
+      // Together they are one problem with one d.
+      let together = try make([0, 1, 2], [group], "false")
+      #expect(together.diagnostics.map(\.name).contains("d"))
+    }
+    try check(Rules.named(name))
+  }
+
   // MARK: Sophia
 
   @Test("estimates are folded in: squared by Sophia-G, with their sign by Sophia-H") func fold()
@@ -242,9 +293,80 @@ import Testing
 
   private func open(_ rule: any Rule) throws -> Optimizer<Double> {
     func make(_ rule: some Rule) throws -> Optimizer<Double> {
-      try Optimizer(rule, parameters: [ParameterInfo("w", shape: [2])], groups: [])
+      try Optimizer(
+        rule, parameters: [ParameterInfo("w", shape: [2])], groups: [], supply: .byCaller)
     }
     return try make(rule)
+  }
+
+  @Test("a closure is asked for estimates when they are due, with the weights of then")
+  func curvatureClosure() throws {
+    for (rule, due) in [
+      (SophiaG(learningRate: 0.1, hessianInterval: 3) as any Rule, [3, 6]),
+      (SophiaH(learningRate: 0.1, updateInterval: 3), [1, 4, 7]),
+    ] {
+      func run(_ rule: some Rule) throws {
+        let asked = Asked()
+        let optimizer = try Optimizer<Double>(
+          rule, parameters: [ParameterInfo("w", shape: [1])],
+          supply: .curvature { step, weights in
+            asked.steps.append(step)
+            asked.weights.append(weights[0][0])
+            return [[step == due[1] ? .nan : 2]]
+          })
+        var weights = [[1.0]]
+        var seen: [Double] = []
+        for step in 1...7 {
+          let report = optimizer.step(&weights, gradients: [[1]])
+          #expect((report.curvature != nil) == due.contains(step))
+          if let outcome = report.curvature {
+            #expect((outcome == .applied) == (step != due[1]))
+            seen.append(weights[0][0])
+          }
+        }
+        #expect(asked.steps == due && asked.weights == seen)
+      }
+      try run(rule)
+    }
+  }
+
+  private final class Asked {
+    var steps: [Int] = []
+    var weights: [Double] = []
+  }
+
+  @Test("a rule is refused without what it needs, and with what it does not take")
+  func supplies() throws {
+    let parameters = [ParameterInfo("w", shape: [2])]
+    func error(_ rule: some Rule, _ supply: Supply<Float>) -> OptimizerError? {
+      #expect(throws: OptimizerError.self) {
+        try Optimizer<Float>(rule, parameters: parameters, supply: supply)
+      }
+    }
+    #expect(
+      error(SophiaG(), .nothing)
+        == .lacksCurvature(rule: "sophia-g", estimator: .gaussNewtonBartlett))
+    #expect(
+      error(SophiaH(), .nothing) == .lacksCurvature(rule: "sophia-h", estimator: .hutchinson))
+    #expect(error(KFAC(), .nothing) == .lacksPreconditioner(rule: "kfac"))
+    #expect(error(LBFGS(), .nothing) == .lacksEvaluation(rule: "lbfgs"))
+    #expect(error(AdamW(), .curvature { _, _ in [] }) == .takesNoCurvature(rule: "adamw"))
+    let sentences = try [
+      #require(error(SophiaG(), .nothing)), #require(error(SophiaH(), .nothing)),
+      #require(error(KFAC(), .nothing)), #require(error(LBFGS(), .nothing)),
+    ].map(\.description)
+    for (sentence, part) in zip(
+      sentences, ["labels sampled", "random vector", "sees the model's layers", "ClosureOptimizer"])
+    { #expect(sentence.contains(part)) }
+  }
+
+  @Test("Sophia-G's B is that of the estimates where it was left open") func batchSize() {
+    var rule = SophiaG()
+    rule.fit(labels: 640)
+    #expect(rule.batchSize == 640)
+    rule = SophiaG(learningRate: 1, batchSize: 7)
+    rule.fit(labels: 640)
+    #expect(rule.batchSize == 7)
   }
 
   // MARK: Adafactor
@@ -325,7 +447,11 @@ import Testing
       ("adafactor-torch", "eps=0.1", "eps=0.1 cannot be read"),
       ("adafactor-torch", "d=0.5", "d=0.5 is out of range"),
       ("lars", "nesterov=true", "variant=pytorch_optimizer"),
-      ("lamb", "variant=apex", "variant=apex cannot be read"),
+      ("lamb", "variant=apexx", "variant=apexx cannot be read"),
+      ("lamb", "use_nvlamb=true", "use_nvlamb has no meaning for variant=paper"),
+      ("lamb", "max_coeff=2 variant=apex", "max_coeff has no meaning for variant=apex"),
+      ("lamb", "bias_correction=false", "set variant to apex or deepspeed"),
+      ("lamb", "variant=deepspeed max_coeff=0.1 min_coeff=0.2", "min_coeff=0.2 is above"),
       ("lion", "lr=0", "lr=0 is out of range"),
       ("lion", "cautious_factor=1.5", "cautious_factor=1.5 is out of range"),
       ("rprop", "etas=1.2,0.5", "etas must be"),
@@ -333,6 +459,12 @@ import Testing
       ("schedule-free-adamw", "betas=0,0.9", "betas must begin above 0"),
       ("schedule-free-sgd", "momentum=0", "momentum=0 is out of range"),
       ("sophia-g", "bs=0", "bs=0 is out of range"),
+      ("sophia-g", "hess_interval=0", "hess_interval=0 is out of range"),
+      ("sophia-h", "update_interval=0", "update_interval=0 is out of range"),
+      ("kfac", "damping=0", "damping=0 is out of range"),
+      ("kfac", "kl_clip=0", "kl_clip=0 is out of range"),
+      ("kfac", "compute_method=eigan", "did you mean 'eigen'?"),
+      ("kfac", "nesterov=true momentum=0", "nesterov=true needs momentum"),
       ("radam", "beta=0.9", "did you mean 'betas'?"),
       ("dadapt-adam", "d0=0", "d0=0 is out of range"),
     ])

@@ -6,7 +6,7 @@ import Safetensors
 import Testing
 
 /// Watches nothing; stops after a number of steps.
-private final class Watcher: TrainingObserver {
+final class Watcher: TrainingObserver {
   var losses: [Double] = []
   var facts: RunFacts?
   let limit: Int
@@ -21,7 +21,7 @@ private final class Watcher: TrainingObserver {
 private struct LoggedLoss: Decodable { let loss: Double? }
 
 /// A folder that goes when the test ends.
-private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
+func withFolder<R>(_ body: (String) throws -> R) throws -> R {
   let url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
   try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: url) }
@@ -30,7 +30,7 @@ private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
 
 // One after another: the number of threads is shared by all.
 @Suite("Training", .serialized) struct TrainerTests {
-  private func train(
+  func train(
     _ recipe: String, _ changes: [String], in folder: String, stopAfter limit: Int = .max
   ) throws -> (result: TrainingResult, watcher: Watcher, run: RunDirectory) {
     let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(recipe)), overrides: changes)
@@ -39,7 +39,7 @@ private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     return (try Trainer(recipe).run(in: run, observer: watcher), watcher, run)
   }
 
-  private let tinyGPT = [
+  let tinyGPT = [
     "steps=6", "model.layers=2", "model.heads=2", "model.width=32", "model.context=16",
     "schedule.warmup=2", "evaluate.every=3", "evaluate.batches=2", "checkpoint.every=2",
   ]
@@ -58,7 +58,9 @@ private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
       #expect(result.steps == 6 && !result.interrupted)
       let recipe = try Recipe(yaml: String(contentsOf: run.recipe, encoding: .utf8))
       #expect(recipe.run.steps == 6)
-      let lines = try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
+      let metrics = try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
+      let lines =
+        try metrics
         .map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
       let steps = lines.filter { $0["loss"] != nil }
       #expect(steps.count == 6)
@@ -66,7 +68,8 @@ private func withFolder<R>(_ body: (String) throws -> R) throws -> R {
         #expect(steps.allSatisfy { $0[key] != nil }, "\(key)")
       }
       // JSONSerialization may be off in the last bit; JSONDecoder is not.
-      let losses = try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
+      let losses =
+        try metrics
         .compactMap { try JSONDecoder().decode(LoggedLoss.self, from: Data($0.utf8)).loss }
       #expect(losses == watcher.losses)
       #expect(lines.filter { $0["val_loss"] != nil }.map { $0["step"] as? Int } == [3, 6])

@@ -21,6 +21,13 @@ void descent_blas_multiply(
     bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
     const float *b, long ldb, float beta, float *c, long ldc);
 
+// Whether that library has LAPACK's dsyevd too.
+bool descent_lapack_found(void);
+
+// Replaces a symmetric n × n matrix by its eigenvectors, one a row, and fills the eigenvalues,
+// ascending. 0, or LAPACK's info; less than 0 too where there is no memory.
+int descent_lapack_eigen(long n, double *a, double *values);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -9,6 +9,21 @@
 
 #pragma clang assume_nonnull begin
 
+enum {
+  DESCENT_CODE_BLOCK = 256,                       // elements that share a scale
+  DESCENT_FIRST_CELL = (127 - 23) << 7,           // the cell of 2⁻²³, and of all below
+  DESCENT_CELLS = (127 << 7) - DESCENT_FIRST_CELL + 1,  // cells from there to 1
+};
+
+// 256 sorted values in [−1, 1] for elements divided by the largest magnitude of their block.
+typedef struct {
+  const float *values;
+  const float *thresholds;  // [c]: the largest number that is not nearer to value c + 1 than to c
+  const uint8_t *least;     // the least code of each cell: DESCENT_CELLS for x ≥ 0, as many for x < 0
+  uint8_t zero;             // the code of 0 in a block of zeros
+  const uint8_t *_Nullable table;  // the codes of 65,536 steps from −1 to 1, to round as those do
+} descent_codebook;
+
 // C ← α·op(A)·op(B) + β·C, row-major, on the calling thread; C is not read when β = 0.
 typedef void (*descent_product)(
     bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
@@ -85,6 +100,15 @@ typedef struct {
       long n, const float *x, const float *_Nullable gain, const float *dy, float rstd, float *dx);
   void (*rms_norm_gradients)(
       long rows, long n, const float *x, const float *dy, const float *rstd, float *dgain);
+
+  // Between float32 and bfloat16, to the nearest, ties to even.
+  void (*to_bfloat16)(long n, const float *x, uint16_t *y);
+  void (*from_bfloat16)(long n, const uint16_t *x, float *y);
+  // Between float32 and codes with a scale, the largest magnitude, for each DESCENT_CODE_BLOCK.
+  void (*encode)(
+      long n, const float *x, const descent_codebook *book, float *scales, uint8_t *codes);
+  void (*decode)(
+      long n, const uint8_t *codes, const float *scales, const descent_codebook *book, float *y);
 
   descent_product product;
 } descent_kernels;

@@ -9,6 +9,10 @@ long descent_processors(void);
 long descent_pool_threads(void);
 void descent_pool_set_threads(long threads);
 
+// Memory of the calling thread, at least `bytes` long and aligned to 128: kept for its next call,
+// which ends the use of it.
+void *_Nonnull descent_thread_scratch(long bytes);
+
 // A Swift closure `(Int) -> Void` as Swift passes it: code, and a context for a register of its
 // own. Taken this way a closure that does not escape needs neither a box nor reference counts.
 typedef __attribute__((swiftcall)) void (*descent_task)(

@@ -63,6 +63,57 @@ public final class ClosureOptimizer<S: Scalar> {
       * MemoryLayout<S>.stride
   }
 
+  // MARK: State
+
+  /// The pairs, the last iteration's direction and gradient, and the counts.
+  public var state: [OutsideState] {
+    func array(_ name: String, _ x: [S]) -> OutsideState {
+      OutsideState(name, shape: [x.count], values: x.map(Double.init))
+    }
+    func rows(_ name: String, _ x: [[S]]) -> OutsideState {
+      OutsideState(name, shape: [x.count, count], values: x.flatMap { $0.map(Double.init) })
+    }
+    var state = [
+      OutsideState(
+        "lbfgs", shape: [4],
+        values: [Double(iterations), Double(evaluations), length, scale])
+    ]
+    if !pairs.isEmpty {
+      state += [
+        rows("old_dirs", pairs.map(\.y)), rows("old_stps", pairs.map(\.s)),
+        OutsideState("ro", shape: [pairs.count], values: pairs.map(\.ρ)),
+      ]
+    }
+    if !direction.isEmpty { state.append(array("d", direction)) }
+    if !previousGradient.isEmpty { state.append(array("prev_flat_grad", previousGradient)) }
+    if let retreat { state.append(array("retreat", retreat)) }
+    return state
+  }
+
+  /// Goes on from a ``state`` of an optimizer of the same parameters.
+  ///
+  /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.
+  public func restore(_ state: [OutsideState]) throws(OptimizerError) {
+    var states = OutsideStates(state)
+    let scalars = try states.take("lbfgs", shape: [4]) ?? [0, 0, 0, 1]
+    (iterations, evaluations) = (Int(scalars[0]), Int(scalars[1]))
+    (length, scale) = (scalars[2], scalars[3])
+    let y = try states.takeRows("old_dirs", width: count) ?? []
+    let s = try states.takeRows("old_stps", width: count) ?? []
+    let ρ = try states.take("ro", shape: [y.count]) ?? []
+    guard s.count == y.count, ρ.count == y.count else {
+      throw .outsideState(name: "old_stps", expected: [y.count, count], given: [s.count, count])
+    }
+    pairs = y.indices.map { (y[$0].map { S($0) }, s[$0].map { S($0) }, ρ[$0]) }
+    func vector(_ name: String) throws(OptimizerError) -> [S]? {
+      try states.take(name, shape: [count])?.map { S($0) }
+    }
+    direction = try vector("d") ?? []
+    previousGradient = try vector("prev_flat_grad") ?? []
+    retreat = try vector("retreat")
+    try states.checkEmpty()
+  }
+
   // MARK: Stepping
 
   /// Moves the weights downhill until a tolerance or a limit ends the step.
@@ -199,6 +250,8 @@ public final class ClosureOptimizer<S: Scalar> {
   // MARK: The recursion
 
   /// Keeps the pair of the last move, unless its curvature is not positive.
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func learn(_ gradient: [S]) {
     var (y, s) = (gradient, direction)
     for i in 0..<count {
@@ -213,6 +266,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// d: the two-loop recursion, which multiplies −g by the inverse Hessian's estimate.
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func newDirection(_ gradient: [S]) -> [S] {
     var q = gradient.map { -$0 }
     var α = [Double](repeating: 0, count: pairs.count)
@@ -239,6 +294,8 @@ public final class ClosureOptimizer<S: Scalar> {
 
   /// Evaluates at x + t·d.
   @unsafe
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func trial(
     _ t: Double, from x: [S], _ d: [S], _ memory: Memory, _ used: inout Int,
     _ evaluate: () throws -> Double
@@ -264,6 +321,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   @unsafe
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func load(_ memory: Memory) -> [S] {
     var x = [S](repeating: 0, count: count)
     for (index, offset) in starts {
@@ -273,6 +332,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   @unsafe
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func store(_ x: [S], _ memory: Memory) {
     for (index, offset) in starts {
       for i in 0..<parameters[index].count { unsafe memory[index].weights[i] = x[offset + i] }
@@ -280,6 +341,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// x + t·d
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func moved(_ x: [S], _ t: Double, _ d: [S]) -> [S] {
     var result = x
     let t = S(t)
@@ -288,6 +351,8 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// Σ a·b in double, in chunks whose order does not depend on the threads.
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func dot(_ a: [S], _ b: [S]) -> Double {
     let (a, b) = (a.span, b.span)
     var total = 0.0
@@ -300,8 +365,12 @@ public final class ClosureOptimizer<S: Scalar> {
   }
 
   /// Σ |x|
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func magnitude(_ x: [S]) -> Double { x.reduce(0) { $0 + Double(abs($1)) } }
 
   /// max |x|
+  @specialized(where S == Float)
+  @specialized(where S == Double)
   private func largest(_ x: [S]) -> Double { Double(x.reduce(0) { max($0, abs($1)) }) }
 }

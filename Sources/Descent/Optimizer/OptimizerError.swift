@@ -16,8 +16,22 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case noMomentum(rule: String, schedule: String)
   /// A curvature estimate was given to a rule that takes none.
   case takesNoCurvature(rule: String)
-  /// The clip threshold is not a positive number.
-  case clipNorm(Double)
+  /// A rule's state would not bear the rounding of a format.
+  case unsoundState(rule: String, format: StateStorage.Format, reason: String)
+  /// Compressed state was asked for weights in double precision.
+  case compressedDouble
+  /// A rule needs curvature estimates and nothing was supplied to make them.
+  case lacksCurvature(rule: String, estimator: CurvatureEstimator)
+  /// A rule needs preconditioned gradients and no preconditioner was supplied.
+  case lacksPreconditioner(rule: String)
+  /// A rule evaluates the loss itself, which the caller has not said to give.
+  case lacksEvaluation(rule: String)
+  /// A saved array of state has another shape than is expected, or nobody expects it.
+  case outsideState(name: String, expected: [Int]?, given: [Int])
+  /// A method that evaluates the loss itself was given what it cannot honour.
+  case cannotHonour(rule: String, what: String, advice: String)
+  /// The settings of clipping, or of what else happens to gradients, were refused.
+  case settings(of: String, SettingErrors)
 
   /// One plain sentence.
   public var description: String {
@@ -43,8 +57,31 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
         + "cycle_momentum=false"
     case .takesNoCurvature(let rule):
       return "\(rule) takes no curvature estimates; sophia-g and sophia-h do"
-    case .clipNorm(let given):
-      return "clip.norm=\(given) is out of range: clip.norm must be above 0"
+    case .unsoundState(let rule, let format, let reason):
+      return "\(rule) cannot keep its state in \(format): \(reason); use state=float32"
+    case .compressedDouble:
+      return "state in \(StateStorage.Format.bfloat16) or \(StateStorage.Format.int8) needs "
+        + "weights in float32"
+    case .lacksCurvature(let rule, let estimator):
+      let estimate =
+        switch estimator {
+        case .gaussNewtonBartlett: "the gradient for labels sampled from the model's predictions"
+        case .hutchinson: "a random vector times the Hessian's product with it"
+        }
+      return "\(rule) needs estimates of the curvature (\(estimate)): supply a closure for them"
+    case .lacksPreconditioner(let rule):
+      return "\(rule) needs a preconditioner that sees the model's layers: supply one"
+    case .lacksEvaluation(let rule):
+      return
+        "\(rule) evaluates the loss itself: use ClosureOptimizer, or supply byCaller and give each "
+        + "step an evaluation"
+    case .outsideState(let name, let expected, let given):
+      return expected.map { "the saved state '\(name)' has the shape \(given), not \($0)" }
+        ?? "the saved state '\(name)' belongs to nothing in this optimizer"
+    case .cannotHonour(let rule, let what, let advice):
+      return "\(rule) cannot honour \(what); \(advice)"
+    case .settings(let section, let errors):
+      return errors.errors.map { $0.sentence(in: section) }.joined(separator: "\n")
     }
   }
 }

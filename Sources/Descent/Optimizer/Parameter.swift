@@ -34,6 +34,9 @@ public struct ParameterInfo: Sendable, Equatable {
     (self.name, self.shape, self.role, self.trainable) = (name, shape, role, trainable)
   }
 
+  /// The same, not updated.
+  var frozen: ParameterInfo { ParameterInfo(name, shape: shape, role: role, trainable: false) }
+
   /// How many elements it has.
   public var count: Int { shape.reduce(1, *) }
 }

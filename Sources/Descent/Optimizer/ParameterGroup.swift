@@ -1,23 +1,29 @@
-/// Parameters that share hyperparameters, and what those are.
+/// Parameters that share a rule and hyperparameters, and what those are.
 ///
 /// Groups are tried in order and the first that matches takes a parameter; the rest fall into the
-/// group `default`, which has the optimizer's own hyperparameters.
+/// group `default`, which has the optimizer's own. ``Optimizer/overlaps`` lists the parameters that
+/// a later group asked for too.
 public struct ParameterGroup: Sendable {
   /// A name for reports.
   public var name: String
   /// Which parameters belong to it.
   public var match: ParameterMatch
-  /// Hyperparameters that differ from the optimizer's, by setting name.
+  /// The rule that updates them; nil is the optimizer's.
+  public var rule: (any Rule)?
+  /// Whether they are left as they are: no updates, no state, no part in norms.
+  public var isFrozen = false
+  /// Hyperparameters that differ from those of the rule, by setting name.
   public var settings: [(name: String, text: String)]
   /// Hyperparameters that follow another schedule than the optimizer's, by setting name.
   public var schedules: [(setting: String, schedule: any Schedule)]
 
   /// A group.
   public init(
-    _ name: String, _ match: ParameterMatch, settings: [(name: String, text: String)] = [],
+    _ name: String, _ match: ParameterMatch, rule: (any Rule)? = nil,
+    settings: [(name: String, text: String)] = [],
     schedules: [(setting: String, schedule: any Schedule)] = []
   ) {
-    (self.name, self.match, self.settings) = (name, match, settings)
+    (self.name, self.match, self.rule, self.settings) = (name, match, rule, settings)
     self.schedules = schedules
   }
 

@@ -15,6 +15,8 @@ protocol AnyRuleRunner<S>: AnyObject {
   var evaluatesElsewhere: Bool { get }
   /// Turns stored weights, in place, into the weights to evaluate.
   func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>)
+  /// The rule of the default group with the hyperparameters of this step.
+  var rule: any Rule { get }
   /// Whether the rule takes curvature estimates.
   var takesCurvature: Bool { get }
   /// Takes the estimates, which stand in the place of the gradients, into the state.
@@ -23,11 +25,11 @@ protocol AnyRuleRunner<S>: AnyObject {
   func effectiveLearningRate(group: Int) -> Double
   /// The hyperparameters of a group as they are now.
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)]
-  var state: StateStore<S> { get }
+  var states: [StateStore<S>] { get }
   /// Weights in 16 bits, which the update rounds.
   var stored: StoredWeights? { get set }
-  /// The rule's run-long scalars.
-  var memoryFields: [(name: String, value: Double)] { get }
+  /// The rule's run-long scalars, with the name of the group where each has its own.
+  func diagnostics(groups: [String]) -> [(name: String, value: Double)]
 }
 
 /// One kind of rule at work: its groups, its parameters, their state and step counts, and the
@@ -43,8 +45,11 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private var schedules: [ScheduledSettings<R>]
   /// t of each parameter.
   private var updates: [Int]
-  private var memory: R.Memory
-  let state: StateStore<S>
+  /// One for all parameters, or one for each group.
+  private var memories: [R.Memory]
+  /// Whether the update of those parameters runs in this step.
+  private var runs: [Bool]
+  private let state: StateStore<S>
   var stored: StoredWeights?
   /// The parts of the sums: one for each piece, then one for each parameter.
   private let partials: UnsafeMutableBufferPointer<SIMD4<Double>>
@@ -52,10 +57,11 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   /// - Parameters:
   ///   - rules: each group's rule.
+  ///   - storages: each group's storage of state.
   ///   - groupOf: each parameter's group.
   ///   - given: each group's schedules.
   init(
-    _ rules: [R], parameters: [ParameterInfo], groupOf: [Int],
+    _ rules: [R], storages: [StateStorage], parameters: [ParameterInfo], groupOf: [Int],
     schedules given: [[(setting: String, schedule: any Schedule)]]
   ) throws(OptimizerError) {
     var schedules: [ScheduledSettings<R>] = []
@@ -70,15 +76,31 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     unsafe partials.initialize(repeating: .zero)
     unsafe sums = .allocate(capacity: parameters.count)
     unsafe sums.initialize(repeating: .zero)
-    memory = rules[0].initialMemory
+    memories =
+      rules.contains(where: \.separatesGroups)
+      ? rules.map(\.initialMemory) : [rules[0].initialMemory]
+    runs = memories.map { _ in true }
+    for (rule, storage) in zip(rules, storages) where storage.format != .float32 {
+      guard S.self == Float.self else { throw .compressedDouble }
+      if let reason = rule.unsoundness(of: storage.format) {
+        throw .unsoundState(rule: R.name, format: storage.format, reason: reason)
+      }
+    }
     let working = schedules.map(\.atWork)
-    state = StateStore(parameters) { working[groupOf[$0]].slots(for: parameters[$0]) }
+    state = StateStore(parameters) {
+      storages[groupOf[$0]]
+    } slots: {
+      working[groupOf[$0]].slots(for: parameters[$0])
+    }
   }
 
   deinit {
     unsafe partials.deallocate()
     unsafe sums.deallocate()
   }
+
+  /// The place of a group's memory.
+  private func place(_ group: Int) -> Int { memories.count == 1 ? 0 : group }
 
   func schedule(_ step: Int) {
     for group in schedules.indices { schedules[group].apply(step, to: &scheduled[group]) }
@@ -98,12 +120,15 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       if unsafe memory[index].gradient != nil { updates[index] += 1 }
     }
     let scale = scheduled[0].maximize ? -scale : scale
-    if R.sums != .none, unsafe !gather(memory, scale) { return }
-    let (rules, context) = (scheduled, self.memory)
-    unsafe forEachBlock(memory, scale) { piece, index, block in
+    if scheduled.contains(where: { $0.sums != .none }), unsafe !gather(memory, scale) { return }
+    let (rules, contexts, runs) = (scheduled, memories, runs)
+    let access = R.stateInGather == .writes ? StateAccess.reads : .writes
+    unsafe forEachBlock(memory, scale, access) { piece, index, block in
+      guard runs[place(groupOf[piece.parameter])] else { return }
       let t = Step(t: updates[piece.parameter])
       let part = unsafe sums[piece.parameter]
-      let rule = rules[groupOf[piece.parameter]]
+      let group = groupOf[piece.parameter]
+      let (rule, context) = (rules[group], contexts[place(group)])
       whenFloat(block) {
         rule.update($0, t, part, context)
       } whenDouble: {
@@ -114,36 +139,48 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     }
   }
 
-  /// The first pass: leaves each parameter's sums, or everybody's, in `sums`.
+  /// The first pass: leaves each parameter's sums, or everybody's, in `sums`. Returns whether the
+  /// update runs at all.
   private func gather(_ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double) -> Bool {
-    let (rules, context) = (scheduled, self.memory)
+    let (rules, contexts) = (scheduled, memories)
     unsafe partials.update(repeating: .zero)
-    unsafe forEachBlock(memory, scale) { piece, index, block in
+    unsafe forEachBlock(memory, scale, R.stateInGather) { piece, index, block in
       let t = Step(t: updates[piece.parameter])
-      let rule = rules[groupOf[piece.parameter]]
+      let group = groupOf[piece.parameter]
+      let (rule, context) = (rules[group], contexts[place(group)])
       whenFloat(block) {
         unsafe partials[index] = rule.gather($0, t, context)
       } whenDouble: {
         unsafe partials[index] = rule.gather($0, t, context)
       }
     }
-    var total = SIMD4<Double>.zero
     for parameter in parameters.indices {
       var sum = SIMD4<Double>.zero
       for index in plan.ranges[parameter] { unsafe sum += partials[index] }
       unsafe sums[parameter] = sum
-      total += sum
     }
-    if R.sums == .allTensors { unsafe sums.update(repeating: total) }
-    return scheduled[0].conclude(total, &self.memory)
+    for place in memories.indices {
+      var total = SIMD4<Double>.zero
+      for index in parameters.indices where self.place(groupOf[index]) == place {
+        unsafe total += sums[index]
+      }
+      if scheduled[place].sums == .allTensors {
+        for index in parameters.indices where self.place(groupOf[index]) == place {
+          unsafe sums[index] = total
+        }
+      }
+      runs[place] = scheduled[place].conclude(total, &memories[place])
+    }
+    return runs.contains(true)
   }
 
   var evaluatesElsewhere: Bool { scheduled.contains { $0.evaluatesElsewhere } }
 
   func evaluationWeights(_ memory: UnsafePointer<ParameterMemory<S>>) {
-    let (rules, context) = (scheduled, self.memory)
-    unsafe forEachBlock(memory, 1, all: true) { piece, _, block in
-      let rule = rules[groupOf[piece.parameter]]
+    let (rules, contexts) = (scheduled, memories)
+    unsafe forEachBlock(memory, 1, .reads, all: true) { piece, _, block in
+      let group = groupOf[piece.parameter]
+      let (rule, context) = (rules[group], contexts[place(group)])
       // Before its first update a parameter is its own result.
       guard rule.evaluatesElsewhere, updates[piece.parameter] > 0 else { return }
       whenFloat(block) {
@@ -154,11 +191,13 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     }
   }
 
+  var rule: any Rule { scheduled[scheduled.count - 1] }
+
   var takesCurvature: Bool { R.self is any CurvatureRule.Type }
 
   func foldCurvature(_ memory: UnsafePointer<ParameterMemory<S>>) {
     let rules = scheduled.map { $0 as? any CurvatureRule }
-    unsafe forEachBlock(memory, 1) { piece, _, block in
+    unsafe forEachBlock(memory, 1, .writes) { piece, _, block in
       guard let rule = rules[groupOf[piece.parameter]] else { return }
       let t = Step(t: updates[piece.parameter])
       whenFloat(block) {
@@ -170,22 +209,30 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   }
 
   func effectiveLearningRate(group: Int) -> Double {
-    scheduled[group].effectiveLearningRate(memory)
+    scheduled[group].effectiveLearningRate(memories[place(group)])
   }
 
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)] {
     scheduled[group].resolved
   }
 
-  var memoryFields: [(name: String, value: Double)] {
-    R.Memory.fields.map { ($0.name, memory[keyPath: $0.path]) }
+  var states: [StateStore<S>] { [state] }
+
+  func diagnostics(groups: [String]) -> [(name: String, value: Double)] {
+    zip(groups, memories).flatMap { group, memory in
+      R.Memory.fields.map {
+        (memories.count == 1 ? $0.name : "\($0.name).\(group)", memory[keyPath: $0.path])
+      }
+    }
   }
 
   // MARK: Blocks
 
-  /// Calls `body` on the block of each piece whose parameter has a gradient (or on all of them).
+  /// Calls `body`, whose access to state is known, on the block of each piece whose parameter has a
+  /// gradient (or on all of them).
   private func forEachBlock(
-    _ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double, all: Bool = false,
+    _ memory: UnsafePointer<ParameterMemory<S>>, _ scale: Double, _ access: StateAccess,
+    all: Bool = false,
     _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
   ) {
     let (pieces, scale) = (plan.pieces, S(scale))
@@ -197,12 +244,14 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       guard unsafe all || gradient != nil else { return }
       // Without a gradient nothing reads it: the weights stand in for the pointer.
       let g = unsafe gradient ?? UnsafePointer(weights)
-      let block = unsafe Block(
-        count: piece.count, offset: piece.offset, shape: parameters[piece.parameter].shape,
-        role: parameters[piece.parameter].role,
-        w: Lane(weights + piece.offset), g: Gradient(g + piece.offset, scale: scale),
-        state: state.arrays(of: piece.parameter))
-      body(piece, index, block)
+      unsafe state.withArrays(of: piece, access) { arrays, offset in
+        let block = unsafe Block(
+          count: piece.count, offset: piece.offset, shape: parameters[piece.parameter].shape,
+          role: parameters[piece.parameter].role,
+          w: Lane(weights + piece.offset), g: Gradient(g + piece.offset, scale: scale),
+          state: arrays, stateOffset: offset)
+        body(piece, index, block)
+      }
     }
     switch R.granularity {
     case .elements: ThreadPool.shared.run(pieces.count, visit)

@@ -114,7 +114,7 @@ struct ScheduledSettings<R: Rule>: Sendable {
 public struct ScheduledValues: Sendable {
   private let values: @Sendable (Int) -> [(name: String, value: SettingValue)]
 
-  /// The schedules of `rule` after a group's `settings` have changed it.
+  /// The schedules of `rule`, or of the group's own, after the group's settings have changed it.
   ///
   /// - Throws: ``OptimizerError`` for what cannot be set or scheduled.
   public init(
@@ -124,11 +124,16 @@ public struct ScheduledValues: Sendable {
     func make<R: Rule>(
       _ rule: R
     ) throws(OptimizerError) -> @Sendable (Int) -> [(name: String, value: SettingValue)] {
+      let common = group.rule == nil ? schedules : schedules.filter { R.has($0.setting) }
       let scheduled = try ScheduledSettings(
-        group.overriding(schedules), of: try group.applied(to: rule))
+        group.overriding(common), of: try group.applied(to: rule))
       return { scheduled.values($0) }
     }
-    values = try make(rule)
+    if let own = group.rule {
+      values = try make(own)
+    } else {
+      values = try make(rule)
+    }
   }
 
   /// The values that step `step` + 1 uses, by setting.
@@ -137,13 +142,29 @@ public struct ScheduledValues: Sendable {
   }
 }
 
+extension Rule {
+  /// Whether it has the setting that a schedule names, `betas[0]` by `betas`.
+  static func has(_ scheduled: String) -> Bool {
+    settings.contains { $0.name == scheduled.prefix { $0 != "[" } }
+  }
+}
+
 extension ParameterGroup {
   /// `rule` with this group's hyperparameters.
   func applied<R: Rule>(to rule: R) throws(OptimizerError) -> R {
     var changed = rule.starting()
     do throws(SettingErrors) {
-      try changed.apply(settings)
+      try changed.apply(StateStorage.split(settings).others)
       try changed.check()
+    } catch { throw .group(name: name, error) }
+    return changed
+  }
+
+  /// `storage` with this group's settings.
+  func applied(to storage: StateStorage) throws(OptimizerError) -> StateStorage {
+    var changed = storage
+    do throws(SettingErrors) {
+      try changed.apply(StateStorage.split(settings).own)
     } catch { throw .group(name: name, error) }
     return changed
   }

@@ -5,6 +5,8 @@ public struct StepReport: Sendable, Equatable {
     case applied
     /// A gradient has an element that is NaN or infinite; neither weights nor state were touched.
     case refused(NonFinite)
+    /// A ``ClosureRule`` moved no weight, for this reason.
+    case unmoved(ClosureReport.Exit)
   }
 
   /// The first non-finite element of a gradient.
@@ -26,17 +28,25 @@ public struct StepReport: Sendable, Equatable {
   public let outcome: Outcome
   /// How many steps have been applied since the start, this one included.
   public let step: Int
-  /// The gradient's L2 norm over all parameters, before clipping.
+  /// The gradient's norm over all parameters, before clipping: L2, or the type that is limited.
   public let gradientNorm: Double
-  /// What the gradients were multiplied by: 1 when they were not clipped.
+  /// What all gradients were multiplied by: 1 when their norm was not too large.
   public let clipCoefficient: Double
+  /// Whether any limit of ``Clipping`` acted.
+  public let clipped: Bool
   /// The learning rate that acted, of the first parameter's group: d·η for Prodigy, η elsewhere.
   public let effectiveLearningRate: Double
   /// What rounding took of the update; nil where weights are float32.
   public internal(set) var lostUpdates: LostUpdates?
 
+  /// Whether a curvature estimate was taken in after the update; nil when none was due, or when it
+  /// is the caller's to fold in.
+  public var curvature: Outcome?
+  /// What the preconditioner did, where there is one.
+  public var preconditioner: PreconditionerReport?
+  /// How the evaluations of a ``ClosureRule`` went.
+  public var closure: ClosureReport?
+
   /// Whether the weights were updated.
   public var applied: Bool { outcome == .applied }
-  /// Whether the gradients were scaled down.
-  public var clipped: Bool { clipCoefficient < 1 }
 }

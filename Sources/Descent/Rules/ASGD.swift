@@ -68,11 +68,11 @@ public struct ASGD: SummingRule {
       Polyak, Juditsky: Acceleration of stochastic approximation by averaging, 1992
       """)
 
-  public static let sums = SumScope.eachTensor
+  public var sums: SumScope { .eachTensor }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     [
-      Slot("ax"), Slot("eta", shape: [], initial: learningRate),
+      Slot("ax", .exact), Slot("eta", shape: [], initial: learningRate),
       Slot("mu", shape: [], initial: 1),
     ]
   }

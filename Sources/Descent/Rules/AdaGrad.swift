@@ -61,7 +61,7 @@ public struct AdaGrad: ElementwiseRule {
       """)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("sum", initial: initialAccumulatorValue)]
+    [Slot("sum", initial: initialAccumulatorValue, .nonnegative)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {

@@ -59,7 +59,7 @@ public struct Adadelta: ElementwiseRule {
     reference: "Zeiler: ADADELTA: An Adaptive Learning Rate Method, 2012, arXiv:1212.5701")
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("square_avg"), Slot("acc_delta")]
+    [Slot("square_avg", .nonnegative), Slot("acc_delta", .nonnegative)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {

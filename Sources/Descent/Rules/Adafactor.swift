@@ -125,7 +125,7 @@ public struct Adafactor: TensorRule {
   public typealias Memory = AdafactorMemory
 
   // No sums are needed, but a count of steps for the report.
-  public static let sums = SumScope.allTensors
+  public var sums: SumScope { .allTensors }
 
   public func conclude(_ sums: SIMD4<Double>, _ memory: inout AdafactorMemory) -> Bool {
     memory.steps += 1
@@ -146,7 +146,7 @@ public struct Adafactor: TensorRule {
     let shape = parameter.shape
     let moment =
       shape.count < 2
-      ? [Slot("exp_avg_sq")]
+      ? [Slot("exp_avg_sq", .nonnegative)]
       : [
         Slot("exp_avg_sq_row", shape: shape.dropLast()),
         Slot("exp_avg_sq_col", shape: shape.dropLast(2) + shape.suffix(1)),

@@ -92,7 +92,7 @@ public struct AdafactorTorch: TensorRule {
   public typealias Memory = AdafactorMemory
 
   // No sums are needed, but a count of steps for the report.
-  public static let sums = SumScope.allTensors
+  public var sums: SumScope { .allTensors }
 
   public func conclude(_ sums: SIMD4<Double>, _ memory: inout AdafactorMemory) -> Bool {
     memory.steps += 1
@@ -106,7 +106,7 @@ public struct AdafactorTorch: TensorRule {
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let shape = parameter.shape
-    if shape.count < 2 { return [Slot("variance")] }
+    if shape.count < 2 { return [Slot("variance", .nonnegative)] }
     return [
       Slot("row_var", shape: shape.dropLast() + [1]),
       Slot("col_var", shape: shape.dropLast(2) + [1] + shape.suffix(1)),

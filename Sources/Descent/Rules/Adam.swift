@@ -168,7 +168,8 @@ struct AdamMoments {
   var amsgrad: Bool
 
   static func slots(amsgrad: Bool) -> [Slot] {
-    [Slot("exp_avg"), Slot("exp_avg_sq")] + (amsgrad ? [Slot("max_exp_avg_sq")] : [])
+    [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative)]
+      + (amsgrad ? [Slot("max_exp_avg_sq", .nonnegative)] : [])
   }
 
   @inline(__always)
@@ -186,7 +187,7 @@ struct AdamMoments {
       for i in block.indices {
         let gi = g[i] + λ * w[i]
         m[i] += α1 * (gi - m[i])
-        v[i] = β2 * v[i] + α2 * (gi * gi)
+        v[i] = β2 * v[i] + α2 * gi * gi
         x[i] = max(x[i], v[i])
         w[i] = w[i] * shrink - η * m[i] / (x[i].root * c + ε)
       }
@@ -194,7 +195,7 @@ struct AdamMoments {
       for i in block.indices {
         let gi = g[i] + λ * w[i]
         m[i] += α1 * (gi - m[i])
-        v[i] = β2 * v[i] + α2 * (gi * gi)
+        v[i] = β2 * v[i] + α2 * gi * gi
         w[i] = w[i] * shrink - η * m[i] / (v[i].root * c + ε)
       }
     }

@@ -60,7 +60,7 @@ public struct Adamax: ElementwiseRule {
       """)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("exp_avg"), Slot("exp_inf")]
+    [Slot("exp_avg"), Slot("exp_inf", .nonnegative)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {

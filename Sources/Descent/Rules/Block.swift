@@ -18,6 +18,8 @@ public struct Block<S: Scalar> {
   /// g, the gradient: clipped, and with the sign of the objective.
   public let g: Gradient<S>
   let state: UnsafeBufferPointer<StateArray<S>>
+  /// The place of the block's first element in the state arrays that follow the parameter.
+  let stateOffset: Int
 
   /// The elements' positions in the block.
   @inlinable public var indices: Range<Int> { 0..<count }
@@ -28,7 +30,7 @@ public struct Block<S: Scalar> {
   public subscript(position: Int) -> Lane<S> {
     guard unsafe position < state.count else { return w }
     let array = unsafe state[position]
-    return unsafe Lane(array.base + (array.followsParameter ? offset : 0))
+    return unsafe Lane(array.base + (array.followsParameter ? stateOffset : 0))
   }
 
   /// A part of the block, for rules that see whole tensors but update them element by element.
@@ -36,7 +38,8 @@ public struct Block<S: Scalar> {
     unsafe Block(
       count: range.count, offset: offset + range.lowerBound, shape: shape, role: role,
       w: Lane(w.base + range.lowerBound),
-      g: Gradient(g.base + range.lowerBound, scale: g.scale), state: state)
+      g: Gradient(g.base + range.lowerBound, scale: g.scale), state: state,
+      stateOffset: stateOffset + range.lowerBound)
   }
 }
 

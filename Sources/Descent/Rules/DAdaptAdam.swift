@@ -35,6 +35,8 @@ public struct DAdaptAdam: SummingRule {
   public var growthRate = Double.infinity
   /// r, a factor of a group's steps
   public var layerScale = 1.0
+  /// Whether each parameter group has a d of its own.
+  public var separatesGroups = false
 
   public init() {}
 
@@ -66,6 +68,7 @@ public struct DAdaptAdam: SummingRule {
     .number(
       "layer_scale", \.layerScale, .above(0), "r: a factor of a group's steps",
       source: "dadaptation"),
+    .flag("per_group", \.separatesGroups, "one d for each parameter group", source: "ours"),
   ]
 
   public static let about = About(
@@ -81,7 +84,7 @@ public struct DAdaptAdam: SummingRule {
       """,
     differences: """
       facebookresearch/dadaptation's. δ is inside m, so that a lower γ acts with the delay of the \
-      momentum. One d for all tensors.
+      momentum. One d for all tensors, or with per_group, which is ours, for each group.
       """,
     guidance: "Prefer prodigy, which finds d sooner. Leave lr at 1 and pair it with a schedule.",
     reference: """
@@ -114,7 +117,8 @@ public struct DAdaptAdam: SummingRule {
 
   public func effectiveLearningRate(_ memory: Memory) -> Double { memory.d * learningRate }
 
-  public static let sums = SumScope.allTensors
+  public var sums: SumScope { .allTensors }
+  public static let stateInGather = StateAccess.writes
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots + [Slot("s")] }
 

@@ -19,6 +19,11 @@ public struct LAMB: SummingRule {
     /// pytorch_optimizer's: w ← w·(1−η·λ), r = m/(√v + ε), ψ = min(‖w‖, 10)/(‖r‖ + ε), and
     /// η/(1−β₁ᵗ) for η.
     case pytorchOptimizer = "pytorch_optimizer"
+    /// apex FusedLAMB's: ψ = 1 where λ = 0, unless `use_nvlamb`.
+    case apex
+    /// DeepSpeed FusedLamb's: r = m/(√v + ε) + λ·w, ψ from `min_coeff` to `max_coeff`, and
+    /// η·√(1−β₂ᵗ)/(1−β₁ᵗ) for η.
+    case deepspeed
   }
 
   /// η
@@ -32,6 +37,20 @@ public struct LAMB: SummingRule {
   /// λ, part of r
   public var weightDecay = 0.0
   public var variant = Variant.paper
+  /// Whether apex and DeepSpeed correct m and v for their start at zero.
+  public var biasCorrection = true
+  /// Whether apex's m takes (1−β₁)·g; else g.
+  public var gradientAveraging = true
+  /// Whether apex's λ·w joins r; else the gradient.
+  public var adamWMode = true
+  /// Whether apex scales tensors without decay as well.
+  public var usesNVLAMB = false
+  /// Whether DeepSpeed's ε is inside the root.
+  public var epsilonInsideRoot = false
+  /// DeepSpeed's largest ψ.
+  public var largestRatio = 10.0
+  /// DeepSpeed's least ψ.
+  public var leastRatio = 0.01
 
   public init() {}
 
@@ -56,7 +75,41 @@ public struct LAMB: SummingRule {
       source: "optax"),
     .choice(
       "variant", \.variant, "how the rule is written; paper is also optax's", source: "ours"),
+    .flag(
+      "bias_correction", \.biasCorrection, "correct m and v (apex, deepspeed)", source: "apex"),
+    .flag(
+      "grad_averaging", \.gradientAveraging, "m takes (1−β₁)·g, else g (apex)", source: "apex"),
+    .flag("adam_w_mode", \.adamWMode, "λ·w joins r, else the gradient (apex)", source: "apex"),
+    .flag("use_nvlamb", \.usesNVLAMB, "scale tensors without decay too (apex)", source: "apex"),
+    .flag(
+      "eps_inside_sqrt", \.epsilonInsideRoot, "√(v + ε) for √v + ε (deepspeed)",
+      source: "deepspeed"),
+    .number("max_coeff", \.largestRatio, .above(0), "largest ψ (deepspeed)", source: "deepspeed"),
+    .number(
+      "min_coeff", \.leastRatio, .atLeast(0), "least ψ (deepspeed)", source: "deepspeed"),
   ]
+
+  public func validate() throws(SettingError) {
+    let standard = LAMB()
+    let options: [(name: String, isChanged: Bool, variants: [Variant])] = [
+      ("bias_correction", !biasCorrection, [.apex, .deepspeed]),
+      ("grad_averaging", !gradientAveraging, [.apex]),
+      ("adam_w_mode", !adamWMode, [.apex]),
+      ("use_nvlamb", usesNVLAMB, [.apex]),
+      ("eps_inside_sqrt", epsilonInsideRoot, [.deepspeed]),
+      ("max_coeff", largestRatio != standard.largestRatio, [.deepspeed]),
+      ("min_coeff", leastRatio != standard.leastRatio, [.deepspeed]),
+    ]
+    for option in options where option.isChanged && !option.variants.contains(variant) {
+      let names = option.variants.map(\.rawValue).joined(separator: " or ")
+      throw .contradiction(
+        "\(option.name) has no meaning for variant=\(variant.rawValue): leave it out or set variant "
+          + "to \(names)")
+    }
+    if leastRatio > largestRatio {
+      throw .contradiction("min_coeff=\(leastRatio) is above max_coeff=\(largestRatio)")
+    }
+  }
 
   public static let about = About(
     summary: "Adam's step, scaled for each tensor to the length of its weights.",
@@ -68,11 +121,16 @@ public struct LAMB: SummingRule {
       w ← w − η·ψ·r
       pytorch_optimizer:  w ← w·(1−η·λ);  r = m/(√v + ε);  ψ = min(‖w‖, 10)/(‖r‖ + ε);
                           w ← w − η/(1−β₁ᵗ)·ψ·r
+      apex:               ψ = 1 where λ = 0, unless use_nvlamb
+      deepspeed:          r = m/(√v + ε) + λ·w;  ψ = min(max(‖w‖/‖r‖, min_coeff), max_coeff);
+                          w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·ψ·r
       """,
     differences: """
-      The paper's (version 5) and optax's, without limits on ψ. apex clips the global gradient \
-      norm to 1 first (clip.norm=1 here) and leaves ψ at 1 where λ = 0. pytorch_optimizer's first \
-      step is 1/(1−β₁) times as long.
+      The paper's (version 5) and optax's, without limits on ψ. variant gives the formulas of three \
+      packages; their other defaults stay yours to set: apex has weight_decay=0.01 and clips the \
+      global gradient norm to 1 first (clip.norm=1 here), DeepSpeed has eps=1e-8. Relative to the \
+      paper's, pytorch_optimizer's first step is 1/(1−β₁) times as long and DeepSpeed's \
+      √(1−β₂)/(1−β₁) times.
       """,
     guidance: """
       For batches of thousands of examples: lr about 1e-3 times √(batch/512), with warmup. Keep \
@@ -83,7 +141,8 @@ public struct LAMB: SummingRule {
       arXiv:1904.00962
       """)
 
-  public static let sums = SumScope.eachTensor
+  public var sums: SumScope { .eachTensor }
+  public static let stateInGather = StateAccess.writes
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots }
 
@@ -91,18 +150,21 @@ public struct LAMB: SummingRule {
   @inline(__always)
   private func direction<S: Scalar>(_ block: Block<S>, _ step: Step) -> (Int) -> S {
     let (w, m, v, t) = (block.w, block[0], block[1], Double(step.t))
-    let isPaper = variant == .paper
-    let c1 = S(isPaper ? 1 / (1 - pow(beta1, t)) : 1)
-    let c2 = S(isPaper ? 1 / (1 - pow(beta2, t)).squareRoot() : 1)
-    let (λ, ε) = (S(isPaper ? weightDecay : 0), S(epsilon))
-    return { i in c1 * m[i] / (v[i].root * c2 + ε) + λ * w[i] }
+    let corrects = variant == .paper || (variant == .apex && biasCorrection)
+    let c1 = S(corrects ? 1 / (1 - pow(beta1, t)) : 1)
+    let c2 = S(corrects ? 1 / (1 - pow(beta2, t)).squareRoot() : 1)
+    let λ = S(variant == .pytorchOptimizer || !adamWMode ? 0 : weightDecay)
+    let (inside, ε) = (S(epsilonInsideRoot ? epsilon : 0), S(epsilonInsideRoot ? 0 : epsilon))
+    return { i in c1 * m[i] / ((v[i] + inside).root * c2 + ε) + λ * w[i] }
   }
 
   /// ‖w‖² and ‖r‖².
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ memory: NoMemory
   ) -> SIMD4<Double> {
-    Moments(beta1: beta1, beta2: beta2).update(block)
+    var moments = Moments(beta1: beta1, beta2: beta2)
+    moments.coupledDecay = adamWMode ? 0 : weightDecay
+    if gradientAveraging { moments.update(block) } else { moments.sum(block) }
     let (w, r) = (block.w, direction(block, step))
     return SIMD4(
       sumOfSquares(over: block.count) { w[$0] }, sumOfSquares(over: block.count, r), 0, 0)
@@ -111,14 +173,21 @@ public struct LAMB: SummingRule {
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
   ) {
-    let (w, r) = (block.w, direction(block, step))
-    var (rate, shrink, length) = (learningRate, 1.0, sums[0].squareRoot())
-    var ratio = sums[0] > 0 && sums[1] > 0 ? length / sums[1].squareRoot() : 1
-    if variant == .pytorchOptimizer {
-      rate /= 1 - pow(beta1, Double(step.t))
+    let (w, r, t) = (block.w, direction(block, step), Double(step.t))
+    let (length, size) = (sums[0].squareRoot(), sums[1].squareRoot())
+    let isRatio = sums[0] > 0 && sums[1] > 0
+    var (rate, shrink, ratio) = (learningRate, 1.0, isRatio ? length / size : 1)
+    switch variant {
+    case .paper: break
+    case .pytorchOptimizer:
+      rate /= 1 - pow(beta1, t)
       shrink = 1 - learningRate * weightDecay
-      length = min(length * abs(shrink), 10)
-      ratio = sums[0] > 0 && sums[1] > 0 ? length / (sums[1].squareRoot() + epsilon) : 1
+      if isRatio { ratio = min(length * abs(shrink), 10) / (size + epsilon) }
+    case .apex:
+      if weightDecay == 0, !usesNVLAMB { ratio = 1 }
+    case .deepspeed:
+      if biasCorrection { rate *= (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)) }
+      if isRatio { ratio = min(max(ratio, leastRatio), largestRatio) }
     }
     let (factor, kept) = (S(rate * ratio), S(shrink))
     for i in block.indices { w[i] = w[i] * kept - factor * r(i) }

@@ -88,7 +88,7 @@ public struct LARS: SummingRule {
     }
   }
 
-  public static let sums = SumScope.eachTensor
+  public var sums: SumScope { .eachTensor }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("momentum_buffer")] }
 

@@ -5,10 +5,11 @@
 /// d = −(two-loop recursion over the pairs)·g,  from H·I
 /// w ← w + t·d        t = η, first min(1, 1/‖g‖₁)·η; or from a line search (strong Wolfe)
 /// ```
-/// It evaluates the objective several times a step: ``ClosureOptimizer`` runs it.
+/// It evaluates the objective several times a step: ``ClosureOptimizer`` runs it, alone or inside an
+/// ``Optimizer``.
 ///
 /// State in float32: 4·(2h + 2) bytes a parameter with h pairs.
-public struct LBFGS: Configurable {
+public struct LBFGS: ClosureRule {
   /// How far a step goes along d.
   public enum LineSearch: String, CaseIterable, Sendable {
     /// η, without a look.
@@ -29,7 +30,7 @@ public struct LBFGS: Configurable {
   public var changeTolerance = 1e-9
   /// h, how many pairs are kept.
   public var historySize = 100
-  public var lineSearch = LineSearch.none
+  public var lineSearch = LineSearch.strongWolfe
   public var maximize = false
 
   public init() {}
@@ -37,7 +38,7 @@ public struct LBFGS: Configurable {
   /// L-BFGS with the given hyperparameters.
   public init(
     learningRate: Double, iterations: Int = 20, historySize: Int = 100,
-    lineSearch: LineSearch = .none
+    lineSearch: LineSearch = .strongWolfe
   ) {
     (self.learningRate, self.historySize) = (learningRate, historySize)
     (self.largestIterations, self.lineSearch) = (iterations, lineSearch)
@@ -58,7 +59,7 @@ public struct LBFGS: Configurable {
       "tolerance_change", \.changeTolerance, .atLeast(0),
       "the change of the loss or of a weight that counts as none", source: "torch"),
     .integer("history_size", \.historySize, .atLeast(1), "pairs kept", source: "torch"),
-    .choice("line_search_fn", \.lineSearch, "how far a step goes", source: "torch"),
+    .choice("line_search_fn", \.lineSearch, "how far a step goes", source: "ours"),
     .maximize(\.maximize),
   ]
 
@@ -71,38 +72,45 @@ public struct LBFGS: Configurable {
       w ← w + t·d;  t = η, first min(1, 1/‖g‖₁)·η; or from a line search
       """,
     differences: """
-      PyTorch's, its exit conditions and counts included. Evaluations that are not finite are \
+      PyTorch's, its exit conditions and counts included; the line search is on by default, which \
+      it is not there. Evaluations that are not finite are \
       rejected: a line search shortens the step, without one the weights go back to the last \
       good point and the history is forgotten.
       """,
     guidance: """
-      For small problems and whole data sets, with line_search_fn=strong_wolfe; never for \
-      mini-batches, whose noise the pairs would take for curvature.
+      For small problems and whole data sets (a batch as large as the training part); never for \
+      mini-batches, whose noise the pairs would take for curvature. Takes neither groups nor \
+      clipping.
       """,
     reference: """
       Liu, Nocedal: On the limited memory BFGS method for large scale optimization, 1989; Nocedal, \
       Wright: Numerical Optimization, 2006, algorithms 3.5, 3.6 and 7.4
-      """)
+      """,
+    outsideState: "history_size pairs y and s, the direction and the last gradient")
+
+  public func outsideBytes(for parameter: ParameterInfo) -> Int {
+    (2 * historySize + 2) * parameter.count * MemoryLayout<Float>.stride
+  }
 }
 
 /// What one step of a ``ClosureOptimizer`` did.
 public struct ClosureReport: Sendable, Equatable {
   /// Why the step ended.
-  public enum Exit: Sendable, Equatable, CaseIterable, CustomStringConvertible {
+  public enum Exit: String, Sendable, Equatable, CaseIterable, CustomStringConvertible {
     /// The gradient is zero within the tolerance.
-    case gradientTolerance
+    case gradientTolerance = "gradient_tolerance"
     /// No weight moved by more than the tolerance.
-    case weightTolerance
+    case weightTolerance = "weight_tolerance"
     /// The loss changed by less than the tolerance.
-    case lossTolerance
+    case lossTolerance = "loss_tolerance"
     /// The direction no longer descends.
-    case noDescent
+    case noDescent = "no_descent"
     case iterations
     case evaluations
     /// The loss or the gradient is not finite where the step began.
-    case nonFiniteStart
+    case nonFiniteStart = "non_finite_start"
     /// No step along the direction gave finite values.
-    case nonFiniteTrial
+    case nonFiniteTrial = "non_finite_trial"
 
     /// One plain sentence.
     public var description: String {

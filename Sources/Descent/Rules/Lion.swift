@@ -90,7 +90,8 @@ public struct Lion: SummingRule {
     return rule
   }
 
-  public static let sums = SumScope.eachTensor
+  public var sums: SumScope { cautiousFactor < 1 ? .eachTensor : .none }
+  public static let stateInGather = StateAccess.reads
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("exp_avg")] }
 
@@ -98,7 +99,6 @@ public struct Lion: SummingRule {
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ memory: NoMemory
   ) -> SIMD4<Double> {
-    guard cautiousFactor < 1 else { return .zero }
     let (g, m, kept, taken) = (block.g, block[0], S(beta1), S(1 - beta1))
     let agreeing = sum(over: block.count) { i -> S in
       let direction = sign(kept * m[i] + taken * g[i])

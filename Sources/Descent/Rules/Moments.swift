@@ -15,7 +15,7 @@ struct Moments {
   /// 1 − η·λ, what the weights are multiplied by
   var shrink = 1.0
 
-  static let slots = [Slot("exp_avg"), Slot("exp_avg_sq")]
+  static let slots = [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative)]
 
   init(beta1: Double, beta2: Double) { (self.beta1, self.beta2) = (beta1, beta2) }
 
@@ -49,6 +49,18 @@ struct Moments {
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       m[i] += α1 * (gi - m[i])
+      v[i] = β2 * v[i] + α2 * (gi * gi)
+    }
+  }
+
+  /// Updates slots 0 and 1 with m ← β₁·m + g.
+  @inline(__always)
+  func sum<S: Scalar>(_ block: Block<S>) {
+    let (w, g, m, v) = (block.w, block.g, block[0], block[1])
+    let (λ, β1, β2, α2) = (S(coupledDecay), S(beta1), S(beta2), S(1 - beta2))
+    for i in block.indices {
+      let gi = g[i] + λ * w[i]
+      m[i] = β1 * m[i] + gi
       v[i] = β2 * v[i] + α2 * (gi * gi)
     }
   }

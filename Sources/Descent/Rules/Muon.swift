@@ -150,9 +150,13 @@ public struct Muon: TensorRule {
     }
   }
 
+  public func treatment(of parameter: ParameterInfo) -> String? {
+    Self.orthogonalizes(parameter) ? "orthogonalized" : "AdamW"
+  }
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     Self.orthogonalizes(parameter)
-      ? [Slot("momentum_buffer")] : [Slot("exp_avg"), Slot("exp_avg_sq")]
+      ? [Slot("momentum_buffer")] : [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative)]
   }
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {

@@ -74,7 +74,7 @@ public struct NAdam: SummingRule {
     guidance: "Where Adam works and a little more speed early on is wanted; lr as for Adam.",
     reference: "Dozat: Incorporating Nesterov Momentum into Adam, ICLR Workshop 2016")
 
-  public static let sums = SumScope.eachTensor
+  public var sums: SumScope { .eachTensor }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     Moments.slots + [Slot("mu_product", shape: [], initial: 1)]

@@ -10,7 +10,7 @@ import Foundation
 /// v ← β₂·v + d²·(1−β₂)·g²
 /// s ← β₃·s + (d/d₀)·δ·g
 /// d̂ = d_coef·r / Σ‖s‖₁
-/// d' = min(max(d, d̂), d·growth_rate, d_limit)
+/// d' = min(max(d, d̂), d·growth_rate, d_max)
 /// w ← w − λ·δ·w                          decoupled
 /// w ← w − δ·m / (√v + d'·ε)
 /// ```
@@ -40,6 +40,8 @@ public struct Prodigy: SummingRule {
   /// The largest d.
   public var largestD = Double.infinity
   public var slice = 1
+  /// Whether each parameter group has a d of its own.
+  public var separatesGroups = false
 
   public init() {}
 
@@ -77,10 +79,11 @@ public struct Prodigy: SummingRule {
     .number(
       "growth_rate", \.growthRate, .aboveOrInfinite(1), "d grows at most by this factor a step",
       source: "prodigyopt"),
-    .number("d_limit", \.largestD, .aboveOrInfinite(0), "the largest d", source: "ours"),
+    .number("d_max", \.largestD, .aboveOrInfinite(0), "the largest d", source: "ours"),
     .integer(
       "slice_p", \.slice, .atLeast(1), "estimate from every slice_p-th element",
       source: "prodigyopt"),
+    .flag("per_group", \.separatesGroups, "one d for each parameter group", source: "ours"),
   ]
 
   public static let about = About(
@@ -91,16 +94,17 @@ public struct Prodigy: SummingRule {
       m ← β₁·m + d·(1−β₁)·g
       v ← β₂·v + d²·(1−β₂)·g²
       s ← β₃·s + (d/d₀)·δ·g
-      d̂ = d_coef·r / Σ‖s‖₁;  d' = min(max(d, d̂), d·growth_rate, d_limit)
+      d̂ = d_coef·r / Σ‖s‖₁;  d' = min(max(d, d̂), d·growth_rate, d_max)
       w ← w − λ·δ·w;  w ← w − δ·m / (√v + d'·ε)
       """,
     differences: """
       prodigyopt 1.1.2: the step uses the old d in δ and the new d with ε; the paper has the old \
-      d in both. d_limit is ours.
+      d in both. d_max (there a state, here a cap) and per_group are ours.
       """,
     guidance: """
       Leave lr at 1 and pair it with cosine. When d stays at d0, raise d0 to 1e-5 or 1e-4, or set \
-      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_limit.
+      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_max; \
+      when groups train at different speeds (LoRA beside a head), set per_group.
       """,
     reference: """
       Mishchenko, Defazio: Prodigy: An Expeditiously Adaptive Parameter-Free Learner, 2023, \
@@ -125,7 +129,7 @@ public struct Prodigy: SummingRule {
     public init() {}
 
     public static let fields: [(name: String, path: Place<Memory, Double>)] = [
-      ("d", \.d), ("d_max", \.largestEstimate), ("d_numerator", \.numerator),
+      ("d", \.d), ("d_hat_max", \.largestEstimate), ("d_numerator", \.numerator),
       ("d_denom", \.denominator), ("k", \.k),
     ]
   }
@@ -138,11 +142,14 @@ public struct Prodigy: SummingRule {
 
   public func effectiveLearningRate(_ memory: Memory) -> Double { memory.d * learningRate }
 
-  public static let sums = SumScope.allTensors
+  public var sums: SumScope { .allTensors }
+  public static let stateInGather = StateAccess.writes
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let sliced = slice == 1 ? nil : [(parameter.count + slice - 1) / slice]
-    return [Slot("s", shape: sliced), Slot("p0", shape: sliced), Slot("exp_avg_sq")]
+    return [
+      Slot("s", shape: sliced), Slot("p0", shape: sliced, .exact), Slot("exp_avg_sq", .nonnegative),
+    ]
       + (beta1 > 0 ? [Slot("exp_avg")] : [])
   }
 
@@ -154,19 +161,15 @@ public struct Prodigy: SummingRule {
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ memory: Memory
   ) -> SIMD4<Double> {
-    let (w, g) = (block.w, block.g)
-    let (s, p0, v, m) = (block[0], block[1], block[2], block[3])
+    let (w, g, v, m) = (block.w, block.g, block[2], block[3])
     // A slice holds the elements whose place in the parameter is a multiple of its width.
     let start = (slice - block.offset % slice) % slice
-    let base = slice == 1 ? 0 : (block.offset + start) / slice
-    func forEachSliced(_ body: (_ i: Int, _ j: Int) -> Void) {
-      var j = base
-      for i in stride(from: start, to: block.count, by: slice) {
-        body(i, j)
-        j += 1
-      }
+    let first = slice == 1 ? 0 : (block.offset + start) / slice
+    let count = max(0, (block.count - start + slice - 1) / slice)
+    let (s, p0) = (block[0] + first, block[1] + first)
+    if step.t == 1 {
+      for j in 0..<count { p0[j] = w[start &+ j &* slice] }
     }
-    if step.t == 1 { forEachSliced { i, j in p0[j] = w[i] } }
     guard learningRate > 0 else { return .zero }
 
     let d = memory.d
@@ -175,13 +178,21 @@ public struct Prodigy: SummingRule {
     let λ = S(decouple ? 0 : weightDecay)
     let β3 = S(beta3 ?? beta2.squareRoot())
     let taken = S(d / initialD * (safeguardWarmup ? d : δ))
-    var (product, norm) = (0.0, 0.0)
-    forEachSliced { i, j in
-      let gi = g[i] + λ * w[i]
-      product += Double(gi * (p0[j] - w[i]))
-      s[j] = β3 * s[j] + taken * gi
-      norm += Double(abs(s[j]))
+    /// Σ g·(p₀ − w), Σ |s|, after s ← β₃·s + …·g.
+    @inline(__always)
+    func estimate(_ slice: Int) -> (product: Double, norm: Double) {
+      let product = sum(over: count) { j in
+        let i = start &+ j &* slice
+        return (g[i] + λ * w[i]) * (p0[j] - w[i])
+      }
+      for j in 0..<count {
+        let i = start &+ j &* slice
+        s[j] = β3 * s[j] + taken * (g[i] + λ * w[i])
+      }
+      return (product, sum(over: count) { abs(s[$0]) })
     }
+    // A width that the compiler knows lets the loops vectorize.
+    let (product, norm) = slice == 1 ? estimate(1) : estimate(slice)
     let (β1, β2) = (S(beta1), S(beta2))
     let (α1, α2) = (S(d * (1 - beta1)), S(d * d * (1 - beta2)))
     if beta1 > 0 {

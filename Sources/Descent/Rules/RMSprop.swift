@@ -62,8 +62,12 @@ public struct RMSprop: ElementwiseRule {
     guidance: "For recurrent networks and reinforcement learning; adam usually does as well.",
     reference: "Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012")
 
+  public func unsoundness(of format: StateStorage.Format) -> String? {
+    centered ? "centered=true takes √(v − ḡ²), which rounding can make negative" : nil
+  }
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("square_avg")] + (momentum > 0 ? [Slot("momentum_buffer")] : [])
+    [Slot("square_avg", .nonnegative)] + (momentum > 0 ? [Slot("momentum_buffer")] : [])
       + (centered ? [Slot("grad_avg")] : [])
   }
 

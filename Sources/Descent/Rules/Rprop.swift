@@ -77,7 +77,7 @@ public struct Rprop: ElementwiseRule {
   }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("prev"), Slot("step_size", initial: learningRate)]
+    [Slot("prev"), Slot("step_size", initial: learningRate, .exact)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {

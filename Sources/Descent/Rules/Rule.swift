@@ -12,6 +12,8 @@ import DescentCompute
 /// | ``SummingRule`` | sums over a tensor or over all tensors before the update | LAMB, Prodigy |
 /// | ``TensorRule`` | the whole tensor at once | Adafactor, Shampoo, Muon |
 /// | ``CurvatureRule`` | estimates of the Hessian's diagonal | Sophia |
+/// | ``LayerRule`` | gradients preconditioned with what layers saw | K-FAC |
+/// | ``ClosureRule`` | evaluations of the loss | L-BFGS |
 ///
 /// The update is written once, generic over the scalar: the float32 version trains, the float64
 /// version is what tests hold against the formula.
@@ -20,6 +22,10 @@ public protocol Rule: Configurable {
   static var about: About { get }
   /// The state kept for `parameter`, for the options that are set.
   func slots(for parameter: ParameterInfo) -> [Slot]
+  /// The bytes that others keep of `parameter` for the rule, besides its slots.
+  func outsideBytes(for parameter: ParameterInfo) -> Int
+  /// How the rule treats this parameter, in a word, where it does not treat all alike.
+  func treatment(of parameter: ParameterInfo) -> String?
   /// η, the learning rate as set or scheduled.
   var learningRate: Double { get }
   /// Whether the objective is maximized: the gradient's sign is flipped before anything else.
@@ -38,14 +44,22 @@ public protocol Rule: Configurable {
   /// What a block is: a run of elements, or a whole tensor.
   static var granularity: Granularity { get }
   /// What the sums of ``gather(_:_:_:)-(Block<Float>,_,_)`` run over; `none` skips that pass.
-  static var sums: SumScope { get }
-  /// First pass: may change state, must not change weights. Returns the block's part of up to four
-  /// sums.
+  var sums: SumScope { get }
+  /// Whether sums over all tensors, and the memory that they feed, are kept for each parameter group
+  /// apart: one d for each group.
+  var separatesGroups: Bool { get }
+  /// First pass: may change state (see ``stateInGather``), must not change weights. Returns the
+  /// block's part of up to four sums.
   func gather(_ block: Block<Float>, _ step: Step, _ memory: Memory) -> SIMD4<Double>
   func gather(_ block: Block<Double>, _ step: Step, _ memory: Memory) -> SIMD4<Double>
   /// Between the passes, once a step: takes the sums over all tensors into the memory. Returns
   /// whether the update pass runs.
   func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool
+  /// What the first pass does with slots that follow the parameter. When it writes them, the
+  /// update must only read them.
+  static var stateInGather: StateAccess { get }
+  /// Why the state must not be stored in a compressed `format`; nil where it may be.
+  func unsoundness(of format: StateStorage.Format) -> String?
   /// The update of weights and state.
   func update(_ block: Block<Float>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory)
   func update(_ block: Block<Double>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory)
@@ -59,6 +73,10 @@ public protocol Rule: Configurable {
 }
 
 extension Rule {
+  /// Nothing outside the slots.
+  public func outsideBytes(for parameter: ParameterInfo) -> Int { 0 }
+  /// Like all others.
+  public func treatment(of parameter: ParameterInfo) -> String? { nil }
   /// Minimizes.
   public var maximize: Bool { false }
   /// The memory's own initial values.
@@ -70,11 +88,17 @@ extension Rule {
   /// Runs of elements.
   public static var granularity: Granularity { .elements }
   /// No gathering pass.
-  public static var sums: SumScope { .none }
+  public var sums: SumScope { .none }
+  /// One memory for all.
+  public var separatesGroups: Bool { false }
   /// Nothing to gather.
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ memory: Memory
   ) -> SIMD4<Double> { .zero }
+  /// Leaves such state to the update.
+  public static var stateInGather: StateAccess { .none }
+  /// Any format will do.
+  public func unsoundness(of format: StateStorage.Format) -> String? { nil }
   /// Nothing to conclude.
   public func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool { true }
   /// The stored weights are the result.
@@ -141,6 +165,13 @@ public enum SumScope: Sendable {
   case allTensors
 }
 
+/// What a pass over the blocks does with state.
+public enum StateAccess: Sendable {
+  case none
+  case reads
+  case writes
+}
+
 /// Where a parameter stands in its training.
 public struct Step: Sendable {
   /// t: how many updates this parameter has had, this one included; 1 on its first.
@@ -155,10 +186,24 @@ public struct Slot: Sendable {
   public let shape: [Int]?
   /// The value before the first step.
   public let initial: Double
+  /// What its values may be, which decides how they may be stored.
+  public let range: Range
+
+  /// What the values of a slot may be.
+  public enum Range: Sendable {
+    /// Of either sign.
+    case signed
+    /// Never below 0.
+    case nonnegative
+    /// Needed to the last bit, since weights or steps are rebuilt from them: never compressed.
+    case exact
+  }
 
   /// A slot shaped like the parameter, or with a shape of its own.
-  public init(_ name: String, shape: [Int]? = nil, initial: Double = 0) {
-    (self.name, self.shape, self.initial) = (name, shape, initial)
+  public init(
+    _ name: String, shape: [Int]? = nil, initial: Double = 0, _ range: Range = .signed
+  ) {
+    (self.name, self.shape, self.initial, self.range) = (name, shape, initial, range)
   }
 }
 
@@ -190,13 +235,16 @@ public struct About: Sendable {
   public let guidance: String
   /// Authors, title, year, link.
   public let reference: String
+  /// The state that others keep for the rule, besides its slots; empty for none.
+  public let outsideState: String
 
   /// Describes a rule.
   public init(
     summary: String, formula: String, differences: String = "", guidance: String = "",
-    reference: String
+    reference: String, outsideState: String = ""
   ) {
     (self.summary, self.formula, self.differences) = (summary, formula, differences)
     (self.guidance, self.reference) = (guidance, reference)
+    self.outsideState = outsideState
   }
 }

@@ -13,6 +13,8 @@ public enum Rules {
     Shampoo.self,
     ShampooDistributed.self,
     SOAP.self,
+    KFAC.self,
+    LBFGS.self,
   ]
 
   /// Their names.

@@ -100,7 +100,7 @@ public struct SOAP: TensorRule {
       """)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("exp_avg"), Slot("exp_avg_sq"), Slot("decomposition_failures", shape: [])]
+    [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative), Slot("decomposition_failures", shape: [])]
       + rotatedAxes(parameter.shape).flatMap { axis in
         let square = [parameter.shape[axis], parameter.shape[axis]]
         return [Slot("GG.\(axis)", shape: square), Slot("Q.\(axis)", shape: square)]

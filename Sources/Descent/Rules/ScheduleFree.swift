@@ -84,7 +84,9 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
 
   var interpolation: Double { beta1 }
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("z"), Slot("exp_avg_sq")] }
+  public func slots(for parameter: ParameterInfo) -> [Slot] {
+    [Slot("z", .exact), Slot("exp_avg_sq", .nonnegative)]
+  }
 
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
@@ -165,7 +167,7 @@ public struct ScheduleFreeSGD: ScheduleFreeRule {
 
   var interpolation: Double { momentum }
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("z")] }
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("z", .exact)] }
 
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
@@ -218,7 +220,7 @@ extension ScheduleFreeRule {
   }
 
   // No sums are needed, but a moment between the steps: `conclude`.
-  public static var sums: SumScope { .allTensors }
+  public var sums: SumScope { .allTensors }
 
   /// η at step k.
   func rate(_ k: Double) -> Double {

@@ -187,7 +187,7 @@ public struct ShampooDistributed: TensorRule {
     }
     if grafting != .none && grafting != .sgd {
       places.graft = slots.count
-      slots.append(Slot("grafting_exp_avg_sq"))
+      slots.append(Slot("grafting_exp_avg_sq", .nonnegative))
     }
     if momentum > 0 {
       places.momentum = slots.count

@@ -10,7 +10,8 @@ import Foundation
 /// h ← β₂·h + (1−β₂)·ĝ²              when an estimate is folded in
 /// ```
 /// ĝ is the gradient of the mean loss for labels sampled from the model's own predictions; it is
-/// squared here. B is the number of examples (tokens) behind that mean.
+/// squared here. B is the number of examples (tokens) behind that mean. An estimate follows every
+/// `hess_interval`-th step.
 ///
 /// State: 8 bytes a parameter in float32.
 public struct SophiaG: CurvatureRule {
@@ -24,8 +25,10 @@ public struct SophiaG: CurvatureRule {
   public var rho = 0.04
   /// λ, applied to the weights
   public var weightDecay = 0.1
-  /// B
-  public var batchSize = 5120
+  /// B; nil is that of the run's estimates, and 5120 where it is not known.
+  public var batchSize: Int?
+  /// k, the steps from one estimate to the next.
+  public var hessianInterval = 10
   public var maximize = false
 
   public init() {}
@@ -33,11 +36,13 @@ public struct SophiaG: CurvatureRule {
   /// Sophia-G with the given hyperparameters.
   public init(
     learningRate: Double, betas: (Double, Double) = (0.965, 0.99), rho: Double = 0.04,
-    weightDecay: Double = 0.1, batchSize: Int = 5120, maximize: Bool = false
+    weightDecay: Double = 0.1, batchSize: Int? = nil, hessianInterval: Int = 10,
+    maximize: Bool = false
   ) {
     (self.learningRate, self.rho, self.weightDecay) = (learningRate, rho, weightDecay)
     (beta1, beta2) = betas
-    (self.batchSize, self.maximize) = (batchSize, maximize)
+    (self.batchSize, self.hessianInterval) = (batchSize, hessianInterval)
+    self.maximize = maximize
   }
 
   public static let name = "sophia-g"
@@ -47,8 +52,12 @@ public struct SophiaG: CurvatureRule {
     .betas(\.beta1, \.beta2, "β₁, β₂: decay of the averages of g and ĝ²", source: "Sophia"),
     .number("rho", \.rho, .above(0), "ρ: how soon a step is clipped", source: "Sophia"),
     .decoupledDecay(\.weightDecay, source: "Sophia"),
+    .optionalInteger(
+      "bs", \.batchSize, .atLeast(1),
+      "B: examples or tokens behind an estimate; none: the run's, 5120 where unknown",
+      source: "Sophia"),
     .integer(
-      "bs", \.batchSize, .atLeast(1), "B: examples or tokens in the batch of an estimate",
+      "hess_interval", \.hessianInterval, .atLeast(1), "k: steps from one estimate to the next",
       source: "Sophia"),
     .maximize(\.maximize),
   ]
@@ -59,27 +68,34 @@ public struct SophiaG: CurvatureRule {
       w ← w·(1 − η·λ)
       m ← β₁·m + (1−β₁)·g
       w ← w − η·sign(m)·min(1, |m|/(ρ·B·h + 10⁻¹⁵))
-      every few steps:  h ← β₂·h + (1−β₂)·ĝ², ĝ the gradient for sampled labels
+      every k steps:  h ← β₂·h + (1−β₂)·ĝ², ĝ the gradient for sampled labels
       """,
     differences: """
       Liuhong99/Sophia's, in its parameters ρ and B; the paper writes clip(m/max(γ·h, ε), 1). \
-      No bias correction. Until the first estimate every step is η·sign(m).
+      No bias correction. Until the first estimate every step is η·sign(m). An estimate adds to a \
+      step and is not clipped; the published script spends the step on it and clips it.
       """,
     guidance: """
-      For language models: lr a little below AdamW's, rho 0.03 to 0.05, an estimate every 10 \
-      steps. ĝ must come from labels sampled from the model, never from the training gradient.
+      For language models: lr a little below AdamW's, rho 0.03 to 0.05, clip.norm=1. ĝ must come \
+      from labels sampled from the model, never from the training gradient.
       """,
     reference: """
       Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
       Model Pre-training, 2023, arXiv:2305.14342
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots }
+  public static let estimator = CurvatureEstimator.gaussNewtonBartlett
+
+  public func takesEstimate(after step: Int) -> Bool { step % hessianInterval == 0 }
+
+  public mutating func fit(labels: Int) { batchSize = batchSize ?? labels }
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.nonnegative) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     let (w, g, m, h) = (block.w, block.g, block[0], block[1])
     let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
-    let scale = S(rho * Double(batchSize))
+    let scale = S(rho * Double(batchSize ?? 5120))
     for i in block.indices {
       m[i] += α1 * (g[i] - m[i])
       w[i] = w[i] * shrink - η * sign(m[i]) * min(1, abs(m[i]) / (scale * h[i] + 1e-15))
@@ -100,7 +116,7 @@ public struct SophiaG: CurvatureRule {
 /// h ← β₂·h + (1−β₂)·ĥ               when an estimate is folded in
 /// ```
 /// ĥ = z ⊙ (∇²f·z) for a random z of independent elements with mean 0 and variance 1; it keeps its
-/// sign.
+/// sign. Estimates follow the steps 1, 1 + k, 1 + 2k, … with k = `update_interval`.
 ///
 /// State: 8 bytes a parameter in float32.
 public struct SophiaH: CurvatureRule {
@@ -118,17 +134,21 @@ public struct SophiaH: CurvatureRule {
   public var gamma = 0.01
   /// c
   public var clipThreshold = 1.0
+  /// k, the steps from one estimate to the next.
+  public var updateInterval = 10
 
   public init() {}
 
   /// Sophia-H with the given hyperparameters.
   public init(
     learningRate: Double, betas: (Double, Double) = (0.965, 0.99), epsilon: Double = 1e-8,
-    weightDecay: Double = 1e-4, gamma: Double = 0.01, clipThreshold: Double = 1
+    weightDecay: Double = 1e-4, gamma: Double = 0.01, clipThreshold: Double = 1,
+    updateInterval: Int = 10
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
     (self.gamma, self.clipThreshold) = (gamma, clipThreshold)
+    self.updateInterval = updateInterval
   }
 
   public static let name = "sophia-h"
@@ -141,6 +161,9 @@ public struct SophiaH: CurvatureRule {
     .number("gamma", \.gamma, .above(0), "γ: factor of h", source: "optax"),
     .number(
       "clip_threshold", \.clipThreshold, .above(0), "c: the largest |u|", source: "optax"),
+    .integer(
+      "update_interval", \.updateInterval, .atLeast(1), "k: steps from one estimate to the next",
+      source: "optax"),
   ]
 
   public static let about = About(
@@ -149,22 +172,28 @@ public struct SophiaH: CurvatureRule {
       m ← β₁·m + (1−β₁)·g
       u = clip(m/(1−β₁ᵗ)/max(γ·h, ε), ±c)
       w ← w − η·(u + λ·w)
-      every few steps:  h ← β₂·h + (1−β₂)·ĥ, ĥ = z ⊙ (∇²f·z), z random
+      after steps 1, 1 + k, …:  h ← β₂·h + (1−β₂)·ĥ, ĥ = z ⊙ (∇²f·z), z random
       """,
     differences: """
       optax's, with bias correction; an estimate acts from the next step on. A negative h counts \
       as ε, which makes a clipped step.
       """,
     guidance: """
-      Where products of the Hessian with a vector are at hand. An estimate every 10 steps; z \
-      Gaussian in the paper, ±1 in optax.
+      For losses that are no likelihoods, where sophia-g's labels cannot be sampled; else prefer \
+      sophia-g, whose h is never negative. z is ±1 as in optax, Gaussian in the paper. Recipes take \
+      ∇²f·z from a central difference of two gradients, which suits smooth activations; ReLU's bends \
+      make it noisy.
       """,
     reference: """
       Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
       Model Pre-training, 2023, arXiv:2305.14342
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots }
+  public static let estimator = CurvatureEstimator.hutchinson
+
+  public func takesEstimate(after step: Int) -> Bool { (step - 1) % updateInterval == 0 }
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.signed) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     let (w, g, m, h) = (block.w, block.g, block[0], block[1])
@@ -185,7 +214,9 @@ public struct SophiaH: CurvatureRule {
 
 /// The state that both forms of Sophia keep.
 private enum SophiaMoments {
-  static let slots = [Slot("exp_avg"), Slot("hessian")]
+  static func slots(_ hessian: Slot.Range) -> [Slot] {
+    [Slot("exp_avg"), Slot("hessian", hessian)]
+  }
 
   /// h ← β₂·h + (1−β₂)·curvature(estimate)
   @inline(__always)

@@ -15,6 +15,10 @@ public struct Bounds: Sendable, Equatable, CustomStringConvertible {
   public static func aboveOrInfinite(_ bound: Double) -> Bounds {
     .init(bound, .infinity, false, true)
   }
+  /// `lower` < x ≤ `upper`.
+  public static func aboveUpTo(_ lower: Double, _ upper: Double) -> Bounds {
+    .init(lower, upper, false, true)
+  }
   /// `lower` ≤ x < `upper`.
   public static func halfOpen(_ lower: Double, _ upper: Double) -> Bounds {
     .init(lower, upper, true, false)

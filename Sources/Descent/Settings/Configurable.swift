@@ -56,6 +56,19 @@ extension Configurable {
     Self.settings.map { ($0.name, $0.value(self)) }
   }
 
+  /// Takes this type's own settings out of a list that holds others too.
+  public static func split<Value>(
+    _ changes: [(name: String, text: Value)]
+  ) -> (own: [(name: String, text: Value)], others: [(name: String, text: Value)]) {
+    let names = settings.map(\.name)
+    return (changes.filter { names.contains($0.name) }, changes.filter { !names.contains($0.name) })
+  }
+
+  /// The settings that do not have their default.
+  public var changes: [(name: String, value: SettingValue)] {
+    zip(resolved, Self().resolved).filter { $0.value != $1.value }.map { $0.0 }
+  }
+
   /// Throws the first setting whose present value its own declaration would refuse, or a
   /// contradiction: for values that were set in code and not by name.
   public func check() throws(SettingErrors) {

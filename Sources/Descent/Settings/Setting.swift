@@ -162,6 +162,30 @@ extension Setting {
       })
   }
 
+  /// Any of the cases of a string enumeration, written `name=a,b`, or none of them.
+  public static func choices<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ name: String, _ path: Place<Root, [Choice]>, _ meaning: String, source: String = ""
+  ) -> Setting {
+    let names = Choice.allCases.map(\.rawValue)
+    let kind = "none, or some of \(names.joined(separator: ", "))"
+    return Setting(
+      name: name, kind: kind, meaning: meaning, source: source,
+      value: {
+        let chosen = $0[keyPath: path].map(\.rawValue)
+        return chosen.isEmpty ? .none : .text(chosen.joined(separator: ","))
+      }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        var list: [Choice] = []
+        for item in isNone(text) ? [] : listItems(text) {
+          guard let choice = Choice(rawValue: item) else {
+            throw .unreadable(name: name, given: text, expected: kind)
+          }
+          list.append(choice)
+        }
+        root[keyPath: path] = list
+      })
+  }
+
   /// Whole numbers, any count, written `name=1,2,3`.
   public static func integers(
     _ name: String, _ path: Place<Root, [Int]>, _ bounds: Bounds,

@@ -11,6 +11,7 @@ struct Doctor: ParsableCommand {
     output("threads          \(Machine.threads)")
     output("instruction set  \(Machine.instructionSet)")
     output("BLAS             \(Machine.blas)")
+    output("LAPACK           \(Machine.lapack)")
     output("copy bandwidth   \(fixed(Machine.measureCopyBandwidth(seconds: 1), 1)) GB/s")
     output("matrix products  \(fixed(Machine.measureMultiply(seconds: 1), 1)) GFLOP/s")
     if let problem = Machine.blasProblem {

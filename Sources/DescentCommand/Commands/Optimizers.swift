@@ -61,6 +61,7 @@ private struct Page: Encodable {
   let stateBytesPerParameter: Double
   let hyperparameters: [Hyperparameter]
   let state: [State]
+  let outsideState: String
   let differences: String
   let guidance: String
   let reference: String
@@ -71,11 +72,13 @@ private struct Page: Encodable {
     let rule = R()
     let matrix = ParameterInfo("matrix", shape: [512, 256], role: .matrix)
     let slots = rule.slots(for: matrix)
-    let count = slots.reduce(0) { $0 + ($1.shape ?? matrix.shape).reduce(1, *) }
+    let bytes = slots.reduce(rule.outsideBytes(for: matrix)) {
+      $0 + 4 * ($1.shape ?? matrix.shape).reduce(1, *)
+    }
     return Page(
       name: R.name, summary: R.about.summary, formula: R.about.formula,
-      needs: R.granularity == .tensors ? "tensors" : R.sums == .none ? "-" : "sums",
-      stateBytesPerParameter: 4 * Double(count) / Double(matrix.count),
+      needs: needs(of: rule),
+      stateBytesPerParameter: Double(bytes) / Double(matrix.count),
       hyperparameters: R.settings.map {
         Hyperparameter(
           name: $0.name, default: $0.value(rule).description, takes: $0.kind,
@@ -84,17 +87,29 @@ private struct Page: Encodable {
       state: slots.map { slot in
         State(name: slot.name, shape: slot.shape.map { "\($0)" } ?? "the parameter's")
       },
-      differences: R.about.differences, guidance: R.about.guidance, reference: R.about.reference)
+      outsideState: R.about.outsideState, differences: R.about.differences,
+      guidance: R.about.guidance, reference: R.about.reference)
+  }
+
+  /// What a rule needs beyond its own element, in a word.
+  private static func needs<R: Rule>(of rule: R) -> String {
+    switch rule {
+    case is any ClosureRule: "losses"
+    case is any LayerRule: "layers"
+    case is any CurvatureRule: "hessian"
+    default: R.granularity == .tensors ? "tensors" : R().sums == .none ? "-" : "sums"
+    }
   }
 
   private init(
     name: String, summary: String, formula: String, needs: String,
     stateBytesPerParameter: Double, hyperparameters: [Hyperparameter], state: [State],
-    differences: String, guidance: String, reference: String
+    outsideState: String, differences: String, guidance: String, reference: String
   ) {
     (self.name, self.summary, self.formula, self.needs) = (name, summary, formula, needs)
     self.stateBytesPerParameter = stateBytesPerParameter
     (self.hyperparameters, self.state) = (hyperparameters, state)
+    self.outsideState = outsideState
     (self.differences, self.guidance, self.reference) = (differences, guidance, reference)
   }
 
@@ -111,7 +126,9 @@ private struct Page: Encodable {
     lines += [
       "", "state, \(short(stateBytesPerParameter)) bytes a parameter of a 512 x 256 matrix",
     ]
-    lines += state.isEmpty ? ["    none"] : state.map { "    \($0.name): \($0.shape)" }
+    lines += state.map { "    \($0.name): \($0.shape)" }
+    if !outsideState.isEmpty { lines.append("    " + outsideState) }
+    if state.isEmpty, outsideState.isEmpty { lines.append("    none") }
     for (title, body) in [
       ("differences", differences), ("guidance", guidance), ("reference", reference),
     ]

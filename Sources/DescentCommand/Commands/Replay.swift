@@ -21,7 +21,11 @@ struct ReplayCommand: ParsableCommand {
     help: ArgumentHelp("Set a hyperparameter.", valueName: "key=value"))
   var settings: [String] = []
 
-  @Option(help: "How state is stored.")
+  @Option(
+    help: """
+      How state is stored: float32, bfloat16 or int8, the latter for tensors of at least 4096 \
+      elements (--set state_minimum=1 lowers it).
+      """)
   var state = "float32"
 
   @Option(help: "The largest global gradient norm.")
@@ -43,15 +47,9 @@ struct ReplayCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      guard OptimizerSettings.StateStorage(rawValue: state) != nil else {
-        let names = OptimizerSettings.StateStorage.allCases.map(\.rawValue)
-        throw RecipeError(problems: [
-          "--state \(state) does not exist; there are: \(names.joined(separator: ", "))"
-        ])
-      }
-      func make<T: Configurable>(_: T.Type, _ assignments: [String]) throws -> T {
-        try T(assignments.map(Self.split))
-      }
+      let changes = try settings.map(Self.split)
+      let (ofStorage, ofRule) = StateStorage.split(changes)
+      let storage = try StateStorage([("state", state)] + ofStorage)
       let chosen = try schedule.map { try Schedules.make($0, scheduleSettings.map(Self.split)) }
       if let chosen, chosen is any MetricSchedule {
         throw RecipeError(problems: [
@@ -59,8 +57,8 @@ struct ReplayCommand: ParsableCommand {
         ])
       }
       func replay<R: Rule>(_ type: R.Type) throws {
-        let rule = try make(type, settings)
-        try Replay(input).run(rule, schedule: chosen, clipNorm: clipNorm, to: output)
+        try Replay(input).run(
+          R(ofRule), state: storage, schedule: chosen, clipNorm: clipNorm, to: output)
       }
       try replay(Rules.named(optimizer))
     }

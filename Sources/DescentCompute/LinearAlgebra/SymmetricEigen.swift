@@ -1,10 +1,13 @@
+internal import CDescentKernels
 internal import Foundation
 
 /// The eigen-decomposition of a symmetric matrix, A = Q·diag(ℓ)·Qᵀ.
 ///
-/// Householder reflections make the matrix tridiagonal, and implicit QL steps with Wilkinson's
-/// shift make that diagonal. The work of large matrices is shared by all threads, in pieces that
-/// follow from the size alone: the result is the same for any number of threads.
+/// By LAPACK's dsyevd on one thread, where the BLAS that was found brings it; else by Householder
+/// reflections, which make the matrix tridiagonal, and implicit QL steps with Wilkinson's shift,
+/// which make that diagonal. There the work of large matrices is shared by all threads, in pieces
+/// that follow from the size alone. So the result is the same for any number of threads, but not on
+/// a machine with another library.
 ///
 /// Golub, Van Loan: Matrix Computations, sections 8.3.1 and 8.3.3.
 package struct SymmetricEigen: Sendable {
@@ -13,14 +16,30 @@ package struct SymmetricEigen: Sendable {
   /// Qᵀ: row i is the eigenvector of the i-th value.
   package let rows: Matrix
 
+  /// Who decomposes.
+  package enum Method: Sendable, CaseIterable {
+    case builtIn
+    case lapack
+
+    /// Whether it can be had on this machine.
+    package var isAvailable: Bool { self == .builtIn || descent_lapack_found() }
+  }
+
   /// Q: column i is the eigenvector of the i-th value.
   package var vectors: Matrix { rows.transposed }
+
+  /// A decomposition that was made before.
+  package init(values: [Double], rows: Matrix) {
+    precondition(rows.rows == values.count && rows.columns == values.count)
+    (self.values, self.rows) = (values, rows)
+  }
 
   /// Decomposes a symmetric matrix, of which only symmetric rounding errors are forgiven: the mean
   /// of A and Aᵀ is used.
   ///
+  /// - Parameter method: nil chooses LAPACK where it is.
   /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
-  package init(_ matrix: Matrix) throws(LinearAlgebraError) {
+  package init(_ matrix: Matrix, by method: Method? = nil) throws(LinearAlgebraError) {
     precondition(matrix.rows == matrix.columns)
     let n = matrix.rows
     let largest = matrix.elements.reduce(0) { max($0, abs($1)) }
@@ -34,6 +53,13 @@ package struct SymmetricEigen: Sendable {
     var a = Matrix(n, n)
     for i in 0..<n {
       for j in 0..<n { a[i, j] = (matrix[i, j] / scale + matrix[j, i] / scale) / 2 }
+    }
+    let lapack = Method.lapack.isAvailable ? Method.lapack : .builtIn
+    if (method ?? lapack) == .lapack {
+      var values = [Double](repeating: 0, count: n)
+      guard unsafe descent_lapack_eigen(n, &a.elements, &values) == 0 else { throw .notConverged }
+      (self.values, rows) = (values.map { $0 * scale }, a)
+      return
     }
     var tridiagonal = Tridiagonal(&a)
     try tridiagonal.diagonalize(rotating: &a)

@@ -39,8 +39,9 @@ public final class Conv2d: Module {
 
   /// x of shape [batch, inputs, height, width] → [batch, outputs, ..., ...].
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-    x.conv2d(
+    let y = x.conv2d(
       context.use(weight), bias.map(context.use), stride: stride, padding: padding,
       dilation: dilation, groups: groups)
+    return context.observed(y, of: self, from: x)
   }
 }

@@ -34,7 +34,7 @@ public final class Linear: Module {
 
   /// x of shape [..., inputs] → [..., outputs].
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-    x.linear(context.use(weight), bias.map(context.use))
+    context.observed(x.linear(context.use(weight), bias.map(context.use)), of: self, from: x)
   }
 }
 

@@ -46,6 +46,18 @@ extension Module {
     return found
   }
 
+  /// All modules inside this one with their dotted paths; one in several places is named once.
+  public var namedModules: [(name: String, module: any Module)] {
+    var found: [(name: String, module: any Module)] = []
+    var seen: Set<ObjectIdentifier> = []
+    visit { path, member in
+      if case .module(_, let module) = member, seen.insert(ObjectIdentifier(module)).inserted {
+        found.append((path, module))
+      }
+    }
+    return found
+  }
+
   /// The number of weights.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 
@@ -64,7 +76,9 @@ extension Module {
     for member in members {
       switch member {
       case .parameter(let name, _), .buffer(let name, _): body(path + name, member)
-      case .module(let name, let module): module.visit(path + name + ".", body)
+      case .module(let name, let module):
+        body(path + name, member)
+        module.visit(path + name + ".", body)
       }
     }
   }

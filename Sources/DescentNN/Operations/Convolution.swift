@@ -211,3 +211,55 @@ extension Tensor {
     }
   }
 }
+
+/// What a convolution sees and sends back, as sums of outer products: K-FAC's statistics.
+extension Tensor {
+  /// Σ p·pᵀ over all places of all images, p the patch of a place, with a 1 as its last element
+  /// where asked; the images have shape [batch, channels, height, width]. One group only.
+  func patchProducts(
+    _ weight: Tensor, stride: Int, padding: Int, dilation: Int, withOne: Bool
+  ) -> (products: Tensor, places: Int) {
+    let s = ConvolutionShape(
+      self, weight, nil, stride: stride, padding: padding, dilation: dilation, groups: 1)
+    let (images, size) = (elements, s.patch + (withOne ? 1 : 0))
+    let products = Tensor.sumOfProducts(s.batch, size, s.places) { n, columns in
+      s.gather(images.row(n, s.imageSize), into: columns[0..<s.patch * s.places])
+      if withOne { columns.row(s.patch, s.places).fill(1) }
+    }
+    return (products, s.places)
+  }
+
+  /// Σ d·dᵀ over all places of all images, d the channels of a place.
+  func channelProducts() -> Tensor {
+    let (channels, places) = (shape[1], shape[2] * shape[3])
+    let images = elements
+    return Tensor.sumOfProducts(shape[0], channels, places) { n, columns in
+      columns.copy(images.row(n, channels * places))
+    }
+  }
+
+  /// Σₙ Cₙ·Cₙᵀ, with C [rows, columns] of image n made by `fill`; in at most 16 blocks of images.
+  private static func sumOfProducts(
+    _ batch: Int, _ rows: Int, _ columns: Int, _ fill: (Int, MutableElements) -> Void
+  ) -> Tensor {
+    let size = Swift.max(1, (batch + 15) / 16)
+    let blocks = (batch + size - 1) / size
+    let sums = Tensor(uninitialized: [blocks, rows * rows])
+    let allSums = sums.freshElements
+    inParallel(blocks) { b in
+      let buffer = Tensor(uninitialized: [rows, columns])
+      let images = b * size..<Swift.min(batch, (b + 1) * size)
+      for n in images {
+        fill(n, buffer.freshElements)
+        let view = MatrixView(buffer.elements, stride: columns)
+        multiplySerial(
+          view, view.transposed, rows, rows, columns, into: allSums.row(b, rows * rows),
+          stride: rows, adds: n != images.lowerBound)
+      }
+    }
+    let total = Tensor(uninitialized: [rows, rows])
+    combineRows(
+      allSums.reading, rows: blocks, columns: rows * rows, into: total.freshElements, adds: false)
+    return total
+  }
+}

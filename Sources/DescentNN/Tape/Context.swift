@@ -15,11 +15,15 @@ public final class Context {
   /// Whether operations go onto the tape of ``recorder``.
   let records: Bool
   private let seed: UInt64
+  private let observer: (any LayerObserver)?
   /// The streams of random numbers that were used so far.
   var streams: UInt64
 
-  init(training: Bool, seed: UInt64, recorder: Recorder?) {
-    (self.training, self.seed, self.recorder) = (training, seed, recorder)
+  init(
+    training: Bool, seed: UInt64, recorder: Recorder?, observer: (any LayerObserver)? = nil
+  ) {
+    (self.training, self.seed) = (training, seed)
+    (self.recorder, self.observer) = (recorder, observer)
     (records, isRepeated, streams) = (recorder != nil, false, 0)
   }
 
@@ -27,7 +31,7 @@ public final class Context {
   init(
     partOf other: Context, recorder: Recorder?, records: Bool, isRepeated: Bool, streams: UInt64
   ) {
-    (training, seed) = (other.training, other.seed)
+    (training, seed, observer) = (other.training, other.seed, other.observer)
     (self.recorder, self.records) = (recorder, records)
     (self.isRepeated, self.streams) = (isRepeated, streams)
   }
@@ -44,6 +48,14 @@ public final class Context {
     return x.cast(to: Autocast.formats.weights)
   }
 
+  /// Passes a layer's output on; on a tape, shows the observer the layer's input and, when it is
+  /// known, the gradient of the output.
+  func observed(_ y: Tensor, of layer: any Module, from x: Tensor) -> Tensor {
+    guard let observer, observer.observes(layer) else { return y }
+    y.whenGradientArrives { [x = x.detached] dy in observer.observe(layer, input: x, gradient: dy) }
+    return y
+  }
+
   /// The random numbers of the next use of dropout; nil when nothing is to be dropped.
   public func dropoutMask(_ probability: Float) -> DropoutMask? {
     guard training && probability > 0 else { return nil }
@@ -51,4 +63,13 @@ public final class Context {
     return DropoutMask(
       probability: probability, random: RandomStream(seed: seed, stream: streams))
   }
+}
+
+/// Someone who wants to see what fully connected layers and convolutions are given, and the
+/// gradients of what they give.
+public protocol LayerObserver: AnyObject {
+  /// Whether this layer is of interest now.
+  func observes(_ layer: any Module) -> Bool
+  /// Called during the backward pass, once for each use of a layer.
+  func observe(_ layer: any Module, input: Tensor, gradient: Tensor)
 }

@@ -91,6 +91,17 @@ final class Recorder {
   }
 }
 
+extension Tensor {
+  /// Has `body` called with the gradient, once it is complete and before it is passed on.
+  func whenGradientArrives(_ body: @escaping (Tensor) -> Void) {
+    guard let node, let pullback = node.pullback else { return }
+    node.pullback = { dy in
+      body(dy)
+      pullback(dy)
+    }
+  }
+}
+
 /// The gradients of an operation's inputs, which its derivative adds to.
 struct Adjoints {
   private let nodes: [TapeNode?]

@@ -25,9 +25,11 @@ public struct Tape: ~Copyable {
     return y
   }
 
-  /// A context that runs layers on this tape.
-  public func context(training: Bool = true, seed: UInt64 = 0) -> Context {
-    Context(training: training, seed: seed, recorder: recorder)
+  /// A context that runs layers on this tape, and lets `observer` see them.
+  public func context(
+    training: Bool = true, seed: UInt64 = 0, observer: (any LayerObserver)? = nil
+  ) -> Context {
+    Context(training: training, seed: seed, recorder: recorder, observer: observer)
   }
 
   /// The derivatives of `loss` with respect to everything watched, and frees what was recorded.

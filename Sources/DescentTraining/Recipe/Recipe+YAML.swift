@@ -13,7 +13,7 @@ extension Recipe {
     add("data", [("kind", Node(type(of: data).name))] + Self.entries(data.resolved))
     var rule: [(Node, Node)] = [("name", Node(type(of: optimizer.rule).name))]
     rule += Self.entries(optimizer.rule.resolved)
-    rule.append(("state", Node(optimizer.state.rawValue)))
+    rule += Self.entries(optimizer.state.resolved) + Self.entries(optimizer.layers.resolved)
     if let groups = optimizer.groups {
       rule.append(("groups", Node(groups.map { Node(Self.entries($0)) })))
     }
@@ -23,6 +23,7 @@ extension Recipe {
       add("schedules", Self.entries(schedules))
     }
     add("clip", Self.entries(clip.resolved))
+    add("gradient", Self.entries(gradient.resolved))
     add("weights", Self.entries(weights.resolved))
     add("loss_scale", Self.entries(lossScale.resolved))
     add("evaluate", Self.entries(evaluate.resolved))
@@ -51,6 +52,8 @@ extension Recipe {
     if !group.match.roles.isEmpty {
       entries.append(("role", Node(group.match.roles.map { Node($0.rawValue) })))
     }
+    if let rule = group.rule { entries.append(("optimizer", Node(type(of: rule).name))) }
+    if group.isFrozen { entries.append(("frozen", "true")) }
     entries += group.settings.map { (Node($0.name), Node($0.text)) }
     if let own = group.schedules.last(where: { $0.setting == "lr" }) {
       entries.append((Node("schedule"), Node(Self.entries(SettingSection(own.schedule)))))

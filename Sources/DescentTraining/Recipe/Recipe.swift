@@ -18,7 +18,9 @@ public struct Recipe: Sendable {
   /// The schedules of other hyperparameters, by setting name.
   public var schedules: [(setting: String, schedule: any Schedule)] = []
   /// Clipping.
-  public var clip = ClipSettings()
+  public var clip = Clipping()
+  /// What else happens to gradients.
+  public var gradient = GradientTools()
   /// The format of the weights.
   public var weights = WeightSettings()
   /// The loss scale of `precision: fp16`.
@@ -42,6 +44,7 @@ public struct Recipe: Sendable {
     let data = reader.kind("data", among: dataKinds)
     reader.read(&run, "", from: document.top)
     reader.read(&clip, "clip")
+    reader.read(&gradient, "gradient")
     reader.read(&weights, "weights")
     reader.read(&lossScale, "loss_scale")
     reader.read(&evaluate, "evaluate")
@@ -52,6 +55,8 @@ public struct Recipe: Sendable {
     }
     schedules = reader.schedules()
     reader.rejectUnknownSections()
+    reader.problems += Self.objections(optimizer, clip, gradient)
+    reader.problems += Self.objections(optimizer.rule, run.precision, weights)
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
@@ -67,6 +72,42 @@ public struct Recipe: Sendable {
         "weights.format=bf16 does not go with precision=\(run.precision.rawValue); set precision=bf16"
       ])
     }
+  }
+
+  /// What rules that need more than gradients cannot honour in 16 bits.
+  private static func objections(
+    _ rule: any Rule, _ precision: Precision, _ weights: WeightSettings
+  ) -> [String] {
+    let name = type(of: rule).name
+    let needsMore = rule is any LayerRule || rule is any ClosureRule || rule is any CurvatureRule
+    var objections: [OptimizerError] = []
+    if precision == .fp16, needsMore {
+      objections.append(
+        .cannotHonour(
+          rule: name, what: "precision=fp16",
+          advice: "the loss scale would be in its statistics: use bf16 or float32"))
+    }
+    if rule is any ClosureRule, !weights.changes.isEmpty {
+      objections.append(
+        .cannotHonour(
+          rule: name, what: "weights in 16 bits", advice: "its pairs need full precision"))
+    }
+    return objections.map(\.description)
+  }
+
+  /// What a method that evaluates the loss itself cannot honour.
+  private static func objections(
+    _ optimizer: OptimizerSettings, _ clip: Clipping, _ gradient: GradientTools
+  ) -> [String] {
+    guard let rule = optimizer.rule as? any ClosureRule else { return [] }
+    var objections = rule.objections(groups: optimizer.groups ?? [], clip: clip, gradient: gradient)
+    if optimizer.state.format != .float32 {
+      objections.append(
+        .cannotHonour(
+          rule: type(of: rule).name, what: "optimizer.state=\(optimizer.state.format.rawValue)",
+          advice: "its pairs need full precision: set optimizer.state=float32"))
+    }
+    return objections.map(\.description)
   }
 
   /// A text needs a language model, examples a classifier.
@@ -176,18 +217,14 @@ private struct RecipeReader {
   mutating func optimizer(_ groups: [[RecipeDocument.Entry]]?) -> OptimizerSettings {
     var settings = OptimizerSettings()
     let rules = Rules.all as [any Configurable.Type]
-    if let rule = kind("optimizer", among: rules, except: ["state"]) as? any Rule {
+    let (storage, others) = StateStorage.split(document.sections["optimizer"] ?? [])
+    let (layers, _) = LayerSettings.split(others)
+    let shared = Set((storage + layers).map(\.name))
+    if let rule = kind("optimizer", among: rules, except: shared) as? any Rule {
       settings.rule = rule
     }
-    if let text = document.sections["optimizer"]?.first(where: { $0.name == "state" })?.text {
-      if let state = OptimizerSettings.StateStorage(rawValue: text) {
-        settings.state = state
-      } else {
-        let names = OptimizerSettings.StateStorage.allCases.map(\.rawValue)
-        problems.append(
-          "optimizer.state=\(text) does not exist; there are: \(names.joined(separator: ", "))")
-      }
-    }
+    read(&settings.state, "optimizer", from: storage)
+    read(&settings.layers, "optimizer", from: layers)
     settings.groups = groups?.enumerated().map { group($1, number: $0 + 1) }
     return settings
   }
@@ -231,6 +268,17 @@ private struct RecipeReader {
             problems.append("optimizer.groups: role=\(item) does not exist; there are: \(names)")
           }
         }
+      case "optimizer":
+        do throws(OptimizerError) {
+          func make<R: Rule>(_: R.Type) -> any Rule { R() }
+          group.rule = make(try Rules.named(text))
+        } catch { problems.append("optimizer.groups: \(error)") }
+      case "frozen":
+        if let isFrozen = Bool(text) {
+          group.isFrozen = isFrozen
+        } else {
+          problems.append("optimizer.groups: frozen=\(text) must be true or false")
+        }
       case "schedule": addSchedule("lr", text)
       case _ where name.hasPrefix("schedules."):
         addSchedule(String(name.dropFirst("schedules.".count)), text)
@@ -242,8 +290,8 @@ private struct RecipeReader {
 
   mutating func rejectUnknownSections() {
     let known = [
-      "model", "data", "optimizer", "schedule", "schedules", "clip", "weights", "loss_scale",
-      "evaluate", "checkpoint",
+      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "weights",
+      "loss_scale", "evaluate", "checkpoint",
     ]
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {

@@ -133,7 +133,7 @@ struct RecipeDocument {
     if name == Self.selector(of: section),
       let old = entries.first(where: { $0.name == name }), old.text != value
     {
-      entries.removeAll { $0.name != "state" }
+      entries = StateStorage.split(entries).own + LayerSettings.split(entries).own
     }
     Self.replace(name, value, in: &entries)
     sections[section] = entries

@@ -46,19 +46,6 @@ public struct RunSettings: Configurable {
   }
 }
 
-/// `clip`: what happens to gradients before the update.
-public struct ClipSettings: Configurable {
-  /// The largest global norm; nil never clips.
-  public var norm: Double?
-
-  public init() {}
-
-  public static let name = "clip"
-  public static let settings: [Setting<ClipSettings>] = [
-    .optionalNumber("norm", \.norm, .above(0), "the largest global L2 norm of the gradients")
-  ]
-}
-
 /// `evaluate`: when and on how much to validate.
 public struct EvaluateSettings: Configurable {
   /// Steps between evaluations; 0 only evaluates at the end.
@@ -96,10 +83,24 @@ public struct OptimizerSettings: Sendable {
   /// The rule.
   public var rule: any Rule = AdamW()
   /// How state is stored.
-  public var state = StateStorage.float32
+  public var state = StateStorage()
+  /// How learning rates differ by layer.
+  public var layers = LayerSettings()
   /// The parameter groups; nil is the customary one, no weight decay on vectors.
   public var groups: [ParameterGroup]?
+}
 
-  /// The formats of optimizer state.
-  public enum StateStorage: String, CaseIterable, Sendable { case float32 }
+/// What in `optimizer` concerns layers.
+public struct LayerSettings: Configurable {
+  /// What the learning rate is multiplied by from each layer to the one below; nil: nothing.
+  public var decay: Double?
+
+  public init() {}
+
+  public static let name = "optimizer"
+  public static let settings: [Setting<LayerSettings>] = [
+    .optionalNumber(
+      "layer_decay", \.decay, .aboveUpTo(0, 1),
+      "the learning rate of a layer as a share of that of the layer above")
+  ]
 }

@@ -63,13 +63,20 @@ public struct Replay {
   /// - Throws: `OptimizerError` for a rule that cannot be; ``DataError`` when a gradient is not
   ///   finite; `SafetensorsError` when the result cannot be written.
   public func run(
-    _ rule: some Rule, schedule: (any Schedule)?, clipNorm: Double?, to path: String
+    _ rule: some Rule, state: StateStorage = StateStorage(), schedule: (any Schedule)?,
+    clipNorm: Double?, to path: String
   ) throws {
+    if rule is any LayerRule || rule is any ClosureRule {
+      throw DataError.unsuitable(
+        "\(type(of: rule).name) needs more than the gradients that a recording holds: "
+          + (rule is any LayerRule ? "what the model's layers saw" : "evaluations of the loss"))
+    }
     var schedule = schedule
     schedule?.fit(totalSteps: steps)
     let optimizer = try Optimizer<Float>(
-      rule, parameters: parameters, groups: [], schedules: schedule.map { [("lr", $0)] } ?? [],
-      clipNorm: clipNorm)
+      rule, parameters: parameters, groups: [], state: state,
+      schedules: schedule.map { [("lr", $0)] } ?? [], clip: Clipping(norm: clipNorm),
+      supply: .byCaller)
     var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
     var results: [SafetensorsTensor] = []
     for step in 1...steps {

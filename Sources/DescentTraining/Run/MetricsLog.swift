@@ -15,10 +15,18 @@ final class MetricsLog {
       case .number(let x): x.isFinite ? "\(x)" : "null"
       case .integer(let n): "\(n)"
       case .flag(let on): "\(on)"
-      // Only words of this package, which need no escapes.
-      case .text(let text): "\"\(text)\""
+      case .text(let text): MetricsLog.quoted(text)
       }
     }
+  }
+
+  /// A JSON string; names of groups are the user's.
+  private static func quoted(_ text: String) -> String {
+    guard text.contains(where: { $0 == "\"" || $0 == "\\" || $0 < " " }) else {
+      return "\"\(text)\""
+    }
+    let json = try? JSONEncoder().encode(text)
+    return json.map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
   }
 
   private let handle: FileHandle
@@ -34,7 +42,7 @@ final class MetricsLog {
 
   /// Writes a line at once, so that a run can be watched and nothing is lost with the process.
   func write(_ fields: [(name: String, value: Value)]) throws {
-    let body = fields.map { "\"\($0.name)\": \($0.value.json)" }.joined(separator: ", ")
+    let body = fields.map { "\(Self.quoted($0.name)): \($0.value.json)" }.joined(separator: ", ")
     try handle.write(contentsOf: Data("{\(body)}\n".utf8))
   }
 }

@@ -17,6 +17,8 @@ public final class Trainer {
 
   private let parameters: [(name: String, parameter: Parameter)]
   private let optimizer: Optimizer<Float>
+  /// K-FAC's view of the layers, for rules that need it.
+  private let preconditioner: KFACPreconditioner?
   /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
   /// The loss scale, for fp16.
@@ -33,10 +35,18 @@ public final class Trainer {
     task = try recipe.makeTask()
     steps = recipe.steps(of: task)
     try recipe.fit(steps: steps)
+    if var rule = recipe.optimizer.rule as? any CurvatureRule {
+      let labels = task.batch(0, size: recipe.run.batch).weight * recipe.run.accumulate
+      rule.fit(labels: labels)
+      recipe.optimizer.rule = rule
+    }
     self.recipe = recipe
     parameters = task.model.namedParameters
+    preconditioner =
+      recipe.optimizer.rule is any LayerRule ? KFACPreconditioner(task.model) : nil
     do throws(OptimizerError) {
-      optimizer = try Self.makeOptimizer(recipe, parameters)
+      optimizer = try Self.makeOptimizer(
+        recipe, parameters, preconditioner.map { .preconditioner($0) } ?? .byCaller)
     } catch { throw RecipeError(problems: ["\(error)"]) }
     lastGood = (0, [])
     scaler = recipe.run.precision == .fp16 ? recipe.lossScale : nil
@@ -44,33 +54,54 @@ public final class Trainer {
   }
 
   private static func makeOptimizer(
-    _ recipe: Recipe, _ parameters: [(name: String, parameter: Parameter)]
+    _ recipe: Recipe, _ parameters: [(name: String, parameter: Parameter)],
+    _ supply: Supply<Float>
   ) throws(OptimizerError) -> Optimizer<Float> {
     let infos = parameters.map {
       ParameterInfo($0.name, shape: $0.parameter.value.shape, role: $0.parameter.role)
     }
+    var groups = recipe.optimizer.groups ?? [.vectorsWithoutDecay]
+    if let decay = recipe.optimizer.layers.decay {
+      groups = try ParameterGroup.layerwise(decay, groups, infos, recipe.optimizer.rule)
+    }
     return try Optimizer(
-      recipe.optimizer.rule, parameters: infos,
-      groups: recipe.optimizer.groups ?? [.vectorsWithoutDecay],
-      schedules: recipe.allSchedules, clipNorm: recipe.clip.norm,
-      weights: recipe.weights.storage(seed: UInt64(recipe.run.seed)))
+      recipe.optimizer.rule, parameters: infos, groups: groups, state: recipe.optimizer.state,
+      schedules: recipe.allSchedules, clip: recipe.clip, gradient: recipe.gradient,
+      weights: recipe.weights.storage(seed: UInt64(recipe.run.seed)), supply: supply)
+  }
+
+  /// The bytes of what a method that evaluates the loss remembers, once its history is full.
+  private var historyBytes: Int {
+    let rule = recipe.optimizer.rule
+    guard rule is any ClosureRule else { return 0 }
+    return optimizer.parameters.reduce(0) { $0 + rule.outsideBytes(for: $1) }
   }
 
   /// What is known before the first step.
   public var facts: RunFacts {
     let groups = optimizer.groups.indices.map { index in
       let members = optimizer.parameters.indices.filter { optimizer.groupOf[$0] == index }
+      let names = Set(members.map { optimizer.parameters[$0].name })
       return RunFacts.Group(
         name: optimizer.groups[index].name,
         match: optimizer.groups[index].match.description,
+        rule: optimizer.ruleName(ofGroup: index), isFrozen: optimizer.groups[index].isFrozen,
         settings: optimizer.settings(ofGroup: index)
           .map { "\($0.name)=\($0.value)" }.joined(separator: " "),
-        parameters: members.map { optimizer.parameters[$0].name },
-        count: members.reduce(0) { $0 + optimizer.parameters[$1].count })
+        parameters: members.map {
+          .init(optimizer.parameters[$0], treatment: optimizer.treatment(of: $0))
+        },
+        stateBytes: optimizer.stateSlots.reduce(0) {
+          $0 + (names.contains($1.parameter) ? $1.bytes : 0)
+        })
     }
     return RunFacts(
       parameters: task.model.parameterCount, steps: steps, unit: task.unit,
-      stateBytes: optimizer.stateBytes, groups: groups)
+      stateBytes: max(optimizer.stateBytes, historyBytes),
+      state: RunFacts.StateUse.all(optimizer.stateSlots), groups: groups,
+      overlaps: optimizer.overlaps.map {
+        "\($0.parameter) is in \($0.group); \($0.also.joined(separator: ", ")) asked for it too"
+      })
   }
 
   /// Trains to the end, or until the observer wants to stop.
@@ -106,7 +137,7 @@ public final class Trainer {
       let meter = ActivationMeter(parameters)
       // A batch that was skipped is not tried again.
       let buffers = task.model.namedBuffers.map { ($0.buffer, $0.buffer.value) }
-      let (loss, items) = gradients(step + skipped.all)
+      let (loss, items) = gradients(step + skipped.all, observer: preconditioner)
       let activations = meter.bytes
       largest = max(largest, activations)
       guard loss.isFinite else {
@@ -119,8 +150,7 @@ public final class Trainer {
         continue
       }
       keepWeights(step)
-      let unscale = scaler?.inverse ?? 1
-      let report = unsafe withParameterMemory { unsafe optimizer.step($0, unscale: unscale) }
+      var report = update(step + skipped.all, loss: loss)
       if case .refused(let culprit) = report.outcome {
         // The loss is finite, so these weights are good.
         lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
@@ -134,6 +164,9 @@ public final class Trainer {
       if let now = report.lostUpdates {
         lost = ((lost?.lost ?? 0) + now.lost, (lost?.updates ?? 0) + now.updates)
       }
+      if optimizer.curvatureIsDue {
+        report.curvature = estimateCurvature(after: step + skipped.all)
+      }
       let duration = start.duration(to: .now) / .seconds(1)
       seconds += duration
       try log.write(
@@ -144,12 +177,13 @@ public final class Trainer {
           ("applied", .flag(report.applied)), ("seconds", .number(duration)),
           ("activation_bytes", .integer(activations)),
         ] + precisionFields(report, lossScale)
-          + optimizer.diagnostics.map { ($0.name, .number($0.value)) })
+          + optimizer.diagnostics.map { ($0.name, .number($0.value)) } + report.details
+          + optimizer.differingRates)
       observer.stepped(
         TrainingStep(
           step: step, loss: loss, learningRate: report.effectiveLearningRate,
           gradientNorm: report.gradientNorm, clipped: report.clipped, seconds: duration,
-          items: items))
+          items: items, notes: report.notes))
       if recipe.evaluate.every > 0, step % recipe.evaluate.every == 0 {
         evaluation = (step, try evaluate(step, log, observer))
       }
@@ -174,7 +208,13 @@ public final class Trainer {
 
   /// Leaves the mean gradient over all examples of a step in the parameters; returns their mean
   /// loss and their number.
-  private func gradients(_ step: Int) -> (loss: Double, items: Int) {
+  ///
+  /// - Parameters:
+  ///   - observer: who sees the layers.
+  ///   - sampled: whether labels are drawn from the model's own predictions.
+  private func gradients(
+    _ step: Int, observer: (any LayerObserver)? = nil, sampled: Bool = false
+  ) -> (loss: Double, items: Int) {
     let count = recipe.run.accumulate
     let batches = (0..<count).map {
       task.batch((step - 1) * count + $0, size: recipe.run.batch)
@@ -185,13 +225,53 @@ public final class Trainer {
     for (index, batch) in batches.enumerated() {
       let tape = Tape()
       let seed = UInt64(recipe.run.seed) ^ UInt64((step - 1) * count + index) << 20
-      let loss = task.loss(batch, tape.context(training: true, seed: seed))
+      let context = tape.context(training: true, seed: seed, observer: observer)
+      let loss = sampled ? sampledLoss(batch, context, seed: seed) : task.loss(batch, context)
       let share = Double(batch.weight) / Double(total)
       mean += share * Double(loss.scalar)
       tape.gradients(
         of: loss, scale: Float(share) * (scaler?.scale ?? 1), accumulating: index > 0)
     }
     return (mean, total)
+  }
+
+  /// The mean loss against labels drawn from the model's own predictions.
+  private func sampledLoss(_ batch: Batch, _ context: Context, seed: UInt64) -> Tensor {
+    let logits = task.logits(batch, context)
+    return logits.crossEntropy(
+      logits.sampledClasses(RandomStream(seed: seed, stream: RandomPurpose.labels)))
+  }
+
+  /// Moves the weights. A method that evaluates the loss itself sees the batch of the step again and
+  /// again, with the same dropout.
+  private func update(_ step: Int, loss: Double) -> StepReport {
+    guard recipe.optimizer.rule is any ClosureRule else {
+      let unscale = scaler?.inverse ?? 1
+      return unsafe withParameterMemory { unsafe optimizer.step($0, unscale: unscale) }
+    }
+    var known: Double? = loss
+    return optimizer.step(parameters.map(\.parameter)) {
+      if let loss = known.take() { return loss }
+      // Running statistics follow each evaluation but those that are not finite.
+      let buffers = task.model.namedBuffers.map { ($0.buffer, $0.buffer.value) }
+      let loss = gradients(step).loss
+      if !loss.isFinite { for (buffer, value) in buffers { buffer.value = value } }
+      return loss
+    }
+  }
+
+  /// Folds an estimate of the curvature in, made with the batch of the step to come.
+  private func estimateCurvature(after step: Int) -> StepReport.Outcome? {
+    guard let rule = recipe.optimizer.rule as? any CurvatureRule else { return nil }
+    switch type(of: rule).estimator {
+    case .gaussNewtonBartlett:
+      _ = task.model.keepingBuffers { gradients(step + 1, sampled: true) }
+    case .hutchinson:
+      task.model.hutchinsonDiagonal(seed: UInt64(recipe.run.seed), step: step) {
+        _ = gradients(step + 1)
+      }
+    }
+    return try? optimizer.foldCurvature(parameters.map(\.parameter))
   }
 
   private func withParameterMemory<Result>(

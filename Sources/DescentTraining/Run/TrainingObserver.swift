@@ -40,8 +40,38 @@ public struct RunFacts: Sendable {
   public let unit: String
   /// Bytes of optimizer state.
   public let stateBytes: Int
+  /// The formats of optimizer state in use, and why.
+  public let state: [StateUse]
   /// Each parameter group's name, condition, hyperparameters and members.
   public let groups: [Group]
+  /// Which parameters more than one group asked for, in words.
+  public let overlaps: [String]
+
+  /// A format of optimizer state and the slots that are kept in it for one reason.
+  public struct StateUse: Sendable, Equatable {
+    /// The format.
+    public let format: StateStorage.Format
+    /// Why it is not the one asked for; nil when it is.
+    public let exemption: String?
+    /// How many slots there are, over all parameters.
+    public let slots: Int
+    /// Their bytes.
+    public let bytes: Int
+
+    /// What `slots` use, in the order of their first mention.
+    static func all(_ slots: [StateSlot]) -> [StateUse] {
+      var uses: [StateUse] = []
+      for slot in slots {
+        let index = uses.firstIndex { ($0.format, $0.exemption) == (slot.format, slot.exemption) }
+        let use = index.map { uses[$0] }
+        let sum = StateUse(
+          format: slot.format, exemption: slot.exemption, slots: (use?.slots ?? 0) + 1,
+          bytes: (use?.bytes ?? 0) + slot.bytes)
+        if let index { uses[index] = sum } else { uses.append(sum) }
+      }
+      return uses
+    }
+  }
 
   /// A parameter group.
   public struct Group: Sendable {
@@ -49,12 +79,37 @@ public struct RunFacts: Sendable {
     public let name: String
     /// Which parameters it asked for.
     public let match: String
+    /// The name of the rule that updates it.
+    public let rule: String
+    /// Whether it is left as it is.
+    public let isFrozen: Bool
     /// Its hyperparameters.
     public let settings: String
-    /// The names of its parameters.
-    public let parameters: [String]
+    /// Its parameters.
+    public let parameters: [Member]
+    /// Bytes of optimizer state.
+    public let stateBytes: Int
     /// The number of weights.
-    public let count: Int
+    public var count: Int { parameters.reduce(0) { $0 + $1.count } }
+  }
+
+  /// A parameter of a group.
+  public struct Member: Sendable {
+    /// Its name.
+    public let name: String
+    /// Its shape.
+    public let shape: [Int]
+    /// What it is for.
+    public let role: ParameterRole
+    /// How the rule treats it, where it does not treat all alike.
+    public let treatment: String?
+    /// The number of weights.
+    public var count: Int { shape.reduce(1, *) }
+
+    init(_ parameter: ParameterInfo, treatment: String?) {
+      (name, shape, role) = (parameter.name, parameter.shape, parameter.role)
+      self.treatment = treatment
+    }
   }
 }
 
@@ -74,6 +129,8 @@ public struct TrainingStep: Sendable {
   public let seconds: Double
   /// Images, rows or tokens in it.
   public let items: Int
+  /// What else is worth a sentence: why L-BFGS ended, a decomposition that failed.
+  public var notes: [String] = []
 }
 
 /// How a run ended.

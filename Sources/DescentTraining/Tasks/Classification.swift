@@ -6,7 +6,7 @@ import DescentNN
 final class Classification: TrainingTask {
   let model: any Module
   let unit: String
-  private let logits: (Tensor, Context) -> Tensor
+  private let forward: (Tensor, Context) -> Tensor
   private let training: ClassificationDataset
   private let validation: ClassificationDataset
   private let seed: UInt64
@@ -33,7 +33,7 @@ final class Classification: TrainingTask {
         inputs: data.exampleSize, hidden: mlp.hidden, classes: data.classes,
         activation: mlp.activation, dropout: Float(mlp.dropout), random: &random)
       self.model = model
-      logits = { model($0, $1) }
+      forward = { model($0, $1) }
     case let cnn as CNNSettings:
       guard data.shape.count == 3 else {
         throw RecipeError(problems: [
@@ -46,7 +46,7 @@ final class Classification: TrainingTask {
         classes: data.classes, stages: cnn.channels, dropout: Float(cnn.dropout), random: &random)
       model.recomputation = cnn.recompute
       self.model = model
-      logits = { model($0, $1) }
+      forward = { model($0, $1) }
     default: preconditionFailure("a recipe gives classifiers to examples")
     }
   }
@@ -71,8 +71,10 @@ final class Classification: TrainingTask {
       targets: IndexTensor(labels))
   }
 
+  func logits(_ batch: Batch, _ context: Context) -> Tensor { forward(batch.features!, context) }
+
   func loss(_ batch: Batch, _ context: Context) -> Tensor {
-    logits(batch.features!, context).crossEntropy(batch.targets)
+    logits(batch, context).crossEntropy(batch.targets)
   }
 
   func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
@@ -82,7 +84,7 @@ final class Classification: TrainingTask {
     for start in stride(from: 0, to: count, by: size) {
       let indices = Array(start..<min(start + size, count))
       let batch = batch(of: validation, indices[...])
-      let logits = logits(batch.features!, .inference)
+      let logits = logits(batch, .inference)
       loss += Double(logits.crossEntropy(batch.targets).scalar) * Double(indices.count)
       let scores = logits.scalars
       let classes = logits.shape[1]

@@ -54,6 +54,8 @@ final class LanguageModeling: TrainingTask {
       targets: IndexTensor(shape: shape, scalars: targets))
   }
 
+  func logits(_ batch: Batch, _ context: Context) -> Tensor { gpt(batch.tokens!, context) }
+
   func loss(_ batch: Batch, _ context: Context) -> Tensor {
     gpt.loss(batch.tokens!, targets: batch.targets, context)
   }

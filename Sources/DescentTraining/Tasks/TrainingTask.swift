@@ -10,6 +10,8 @@ public protocol TrainingTask: AnyObject {
   func batchesPerEpoch(_ batch: Int) -> Int?
   /// The batch with this number since the start; a pure function of the seed and the number.
   func batch(_ number: Int, size: Int) -> Batch
+  /// The logits of a batch, a row for each of its targets.
+  func logits(_ batch: Batch, _ context: Context) -> Tensor
   /// The mean loss of a batch.
   func loss(_ batch: Batch, _ context: Context) -> Tensor
   /// The metrics of the validation part, on at most `batches` batches.
@@ -46,4 +48,5 @@ enum RandomPurpose {
   static let batches: UInt64 = 3
   static let split: UInt64 = 4
   static let dropout: UInt64 = 5
+  static let labels = CurvatureStream.labels
 }

@@ -1,0 +1,86 @@
+// Optimizer state in fewer bits: bfloat16, and 8-bit codes of a sorted list of 256 values with one
+// scale for each CODE_BLOCK elements.
+
+enum { CODE_BLOCK = DESCENT_CODE_BLOCK };
+
+static void k_to_bfloat16(long n, const float *x, uint16_t *y) {
+  for (long i = 0; i < n; i++) {
+    uint32_t u;
+    memcpy(&u, x + i, sizeof u);
+    const uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+    const bool nan = (u & 0x7fffffff) > 0x7f800000;
+    y[i] = (uint16_t)(nan ? u >> 16 | 0x40 : rounded);
+  }
+}
+
+static void k_from_bfloat16(long n, const uint16_t *x, float *y) {
+  for (long i = 0; i < n; i++) {
+    const uint32_t u = (uint32_t)x[i] << 16;
+    memcpy(y + i, &u, sizeof u);
+  }
+}
+
+// The code of a ratio in [−1, 1]: the least code of its cell, or the next. Cells are the numbers
+// that share a sign, an exponent and 7 bits of fraction, and hold one threshold at most.
+static void encode_nearest(
+    long n, const float *x, float scale, const descent_codebook *book, uint8_t *codes) {
+  float ratio[CODE_BLOCK + 16];
+  int32_t cell[CODE_BLOCK + 16];
+  const vf s = splat(scale), one = splat(1.0f);
+  for (long i = 0; i < n; i += W) {
+    const vf v = n - i < W ? load_part(x + i, n - i, 0) : load(x + i);
+    vf r = v / s;
+    r = select_f(r > one, one, select_f(r < -one, -one, r));
+    vi c = ((vi)absolute(r) >> 16) - splat_i(DESCENT_FIRST_CELL);
+    c = c & (c > 0);
+    c += (r < 0) & splat_i(DESCENT_CELLS);
+    store(ratio + i, r);
+    memcpy(cell + i, &c, sizeof c);
+  }
+  for (long i = 0; i < n; i++) {
+    const uint8_t least = book->least[cell[i]];
+    codes[i] = (uint8_t)(least + (ratio[i] > book->thresholds[least]));
+  }
+}
+
+// bitsandbytes' CPU quantizer: the ratio cut to 65,536 steps.
+static void encode_by_table(
+    long n, const float *x, float scale, const uint8_t *table, uint8_t *codes) {
+  const float inverse = 1 / scale;
+  for (long i = 0; i < n; i++) {
+    const float product = x[i] * inverse;
+    const float ratio = product > 1 ? 1 : product < -1 ? -1 : product;
+    // No fused multiply-add: the rounding is part of the definition.
+    float step = (ratio + 1) * 0.5f;
+    step *= 65535;
+    codes[i] = table[(int32_t)(step + 0.5f)];
+  }
+}
+
+static void k_encode(
+    long n, const float *x, const descent_codebook *book, float *scales, uint8_t *codes) {
+  for (long i = 0; i < n; i += CODE_BLOCK) {
+    const long count = n - i < CODE_BLOCK ? n - i : CODE_BLOCK;
+    float scale = k_max_magnitude(count, x + i);
+    if (scale > 3.40282347e38f) scale = 3.40282347e38f;
+    scales[i / CODE_BLOCK] = scale;
+    if (scale == 0)
+      memset(codes + i, book->zero, (size_t)count);
+    else if (scale != scale)
+      memset(codes + i, 255, (size_t)count);
+    else if (book->table)
+      encode_by_table(count, x + i, scale, book->table, codes + i);
+    else
+      encode_nearest(count, x + i, scale, book, codes + i);
+  }
+}
+
+static void k_decode(
+    long n, const uint8_t *codes, const float *scales, const descent_codebook *book, float *y) {
+  const float *values = book->values;
+  for (long i = 0; i < n; i += CODE_BLOCK) {
+    const long count = n - i < CODE_BLOCK ? n - i : CODE_BLOCK;
+    const float scale = scales[i / CODE_BLOCK];
+    for (long j = i; j < i + count; j++) y[j] = values[codes[j]] * scale;
+  }
+}

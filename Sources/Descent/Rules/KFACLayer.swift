@@ -1,0 +1,219 @@
+import DescentCompute
+
+/// K-FAC's curvature of one layer: the Kronecker factors of its Fisher matrix, and the gradient
+/// multiplied by the inverse of their product.
+///
+/// ```
+/// A_new = aᵀ·a/N          a: the layer's inputs [N, in], with a column of ones if it has a bias
+/// G_new = gᵀ·g/N          g: the loss's gradient for the layer's outputs [N, out]
+/// A ← ρ·A + (1−ρ)·A_new,  G ← ρ·G + (1−ρ)·G_new,  both from I
+/// eigen:    V = Q_G·[(Q_Gᵀ·∇W·Q_A) / (ℓ_G·ℓ_Aᵀ + γ)]·Q_Aᵀ
+/// inverse:  V = (G + γ·I)⁻¹·∇W·(A + γ·I)⁻¹
+/// ```
+/// ∇W is the layer's gradient [out, in], the bias's as its last column. With a mean-reduced loss, g
+/// holds 1/N already. Memory: 16·(a² + g²) bytes for the factors and their decompositions.
+package struct KFACLayer: Sendable {
+  /// ρ
+  package var decay = 0.95
+  /// γ
+  package var damping = 0.001
+  package var inversion: KFAC.Inversion
+  /// A
+  package private(set) var inputs: Matrix
+  /// G
+  package private(set) var outputs: Matrix
+  /// How many statistics were not finite and how many decompositions failed; the last good ones
+  /// stay in use.
+  package private(set) var failures = 0
+
+  private enum Preconditioner: Sendable {
+    case eigen(inputs: SymmetricEigen, outputs: SymmetricEigen)
+    case inverse(inputs: Matrix, outputs: Matrix)
+  }
+  private var preconditioner: Preconditioner?
+
+  /// Whether there is a decomposition.
+  package var isDecomposed: Bool { preconditioner != nil }
+
+  /// A layer with `inputs` inputs, the bias's 1 counted, and `outputs` outputs.
+  package init(inputs: Int, outputs: Int, inversion: KFAC.Inversion = .eigen) {
+    (self.inputs, self.outputs) = (.identity(inputs), .identity(outputs))
+    self.inversion = inversion
+  }
+
+  /// Takes a batch of a fully connected layer into the averages.
+  ///
+  /// - Parameters:
+  ///   - activations: the inputs [N, in], the column of ones included.
+  ///   - gradients: ∂loss/∂output [N, out].
+  package mutating func accumulate(activations: Matrix, gradients: Matrix) {
+    accumulate(patches: activations, gradients: gradients, places: 1)
+  }
+
+  /// Takes a batch of a convolution into the averages.
+  ///
+  /// - Parameters:
+  ///   - patches: the inputs of each place [N·S, in·kh·kw], the column of ones included; S places.
+  ///   - gradients: ∂loss/∂output [N·S, out].
+  package mutating func accumulate(patches: Matrix, gradients: Matrix, places: Int) {
+    accumulate(
+      inputs: patches.transposed * patches, outputs: gradients.transposed * gradients,
+      rows: patches.rows, places: places)
+  }
+
+  /// Takes products of a batch with itself into the averages.
+  ///
+  /// ```
+  /// F ← ρ·F + (1−ρ)·xᵀx/(N·S²)
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - inputs: xᵀx of the layer's inputs or patches, the column of ones included.
+  ///   - outputs: xᵀx of ∂loss/∂output.
+  ///   - rows: N, or N·S for a convolution.
+  ///   - places: S, the output positions of a convolution; 1 for a fully connected layer.
+  package mutating func accumulate(inputs a: Matrix, outputs g: Matrix, rows: Int, places: Int) {
+    precondition(a.rows == inputs.rows && g.rows == outputs.rows)
+    guard a.isFinite, g.isFinite else {
+      failures += 1
+      return
+    }
+    let share = (1 - decay) / (Double(rows) * Double(places) * Double(places))
+    Self.average(&inputs, a, share, decay)
+    Self.average(&outputs, g, share, decay)
+  }
+
+  private static func average(
+    _ factor: inout Matrix, _ products: Matrix, _ share: Double, _ decay: Double
+  ) {
+    for i in factor.elements.indices {
+      factor.elements[i] = decay * factor.elements[i] + share * products.elements[i]
+    }
+  }
+
+  /// Decomposes the factors, for the gradients from now on. A failure keeps the last decomposition
+  /// and is counted.
+  package mutating func decompose() {
+    do throws(LinearAlgebraError) {
+      switch inversion {
+      case .eigen:
+        preconditioner = .eigen(
+          inputs: try SymmetricEigen(inputs), outputs: try SymmetricEigen(outputs))
+      case .inverse:
+        preconditioner = .inverse(
+          inputs: try Self.dampedInverse(inputs, damping),
+          outputs: try Self.dampedInverse(outputs, damping))
+      }
+    } catch { failures += 1 }
+  }
+
+  private static func dampedInverse(
+    _ factor: Matrix, _ damping: Double
+  ) throws(LinearAlgebraError) -> Matrix {
+    var damped = factor
+    damped.addToDiagonal(damping)
+    return try Cholesky(damped).inverse
+  }
+
+  // MARK: State
+
+  /// The factors and the decomposition in use, of the layer called `name`.
+  package func state(of name: String) -> [OutsideState] {
+    func array(_ slot: String, _ x: Matrix) -> OutsideState {
+      OutsideState("\(slot)/\(name)", shape: [x.rows, x.columns], values: x.elements)
+    }
+    func array(_ slot: String, _ x: [Double]) -> OutsideState {
+      OutsideState("\(slot)/\(name)", shape: [x.count], values: x)
+    }
+    let factors = [array("A", inputs), array("G", outputs)]
+    switch preconditioner {
+    case nil: return factors
+    case .eigen(let a, let g):
+      return factors + [
+        array("QA", a.rows), array("dA", a.values), array("QG", g.rows), array("dG", g.values),
+      ]
+    case .inverse(let a, let g): return factors + [array("A_inv", a), array("G_inv", g)]
+    }
+  }
+
+  /// Takes the state of the layer called `name`; false when there is none.
+  package mutating func restore(
+    _ name: String, from states: inout OutsideStates
+  ) throws(OptimizerError) -> Bool {
+    let (n, m) = (inputs.rows, outputs.rows)
+    guard let a = try states.take("A/\(name)", shape: [n, n]),
+      let g = try states.take("G/\(name)", shape: [m, m])
+    else { return false }
+    (inputs, outputs) = (Matrix(n, n, a), Matrix(m, m, g))
+    if let qa = try states.take("QA/\(name)", shape: [n, n]),
+      let da = try states.take("dA/\(name)", shape: [n]),
+      let qg = try states.take("QG/\(name)", shape: [m, m]),
+      let dg = try states.take("dG/\(name)", shape: [m])
+    {
+      preconditioner = .eigen(
+        inputs: SymmetricEigen(values: da, rows: Matrix(n, n, qa)),
+        outputs: SymmetricEigen(values: dg, rows: Matrix(m, m, qg)))
+    } else if let a = try states.take("A_inv/\(name)", shape: [n, n]),
+      let g = try states.take("G_inv/\(name)", shape: [m, m])
+    {
+      preconditioner = .inverse(inputs: Matrix(n, n, a), outputs: Matrix(m, m, g))
+    }
+    return true
+  }
+
+  /// V, the preconditioned gradient; the gradient itself before the first decomposition.
+  package func preconditioned(_ gradient: Matrix) -> Matrix {
+    switch preconditioner {
+    case nil: return gradient
+    case .inverse(let inputs, let outputs): return outputs * gradient * inputs
+    case .eigen(let inputs, let outputs):
+      var rotated = outputs.rows * gradient * inputs.vectors
+      for i in 0..<rotated.rows {
+        for j in 0..<rotated.columns {
+          // Below zero lies only rounding.
+          let product = max(outputs.values[i], 0) * max(inputs.values[j], 0)
+          rotated[i, j] /= product + damping
+        }
+      }
+      return outputs.vectors * rotated * inputs.rows
+    }
+  }
+
+  /// ν, what all layers' preconditioned gradients are multiplied by, so that the change of the
+  /// model's predictions stays bounded.
+  ///
+  /// ```
+  /// ν = min(1, √(κ / |Σ η²·V⊙∇W|)),  1 when the sum is 0
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - layers: each layer's V and ∇W.
+  ///   - learningRate: η of the optimizer that takes the step.
+  ///   - clip: κ; nil never clips.
+  package static func clipCoefficient(
+    _ layers: [(preconditioned: Matrix, gradient: Matrix)], learningRate: Double,
+    clip: Double? = 0.001
+  ) -> Double {
+    clipCoefficient(
+      sum: layers.reduce(0) {
+        $0 + change(of: $1.preconditioned, along: $1.gradient, learningRate: learningRate)
+      }, clip: clip)
+  }
+
+  /// Σ η²·V⊙∇W of a layer.
+  package static func change(
+    of preconditioned: Matrix, along gradient: Matrix, learningRate: Double
+  ) -> Double {
+    var sum = 0.0
+    for (v, g) in zip(preconditioned.elements, gradient.elements) {
+      sum += v * g * learningRate * learningRate
+    }
+    return sum
+  }
+
+  /// ν from the sum over all layers.
+  package static func clipCoefficient(sum: Double, clip: Double?) -> Double {
+    guard let clip, sum != 0 else { return 1 }
+    return min(1, (clip / abs(sum)).squareRoot())
+  }
+}

@@ -1,0 +1,261 @@
+public import Descent
+package import DescentCompute
+
+/// K-FAC's curvature of a model: it watches fully connected layers and convolutions, and multiplies
+/// their gradients by the inverse of their factors before the rule sees them.
+///
+/// ```swift
+/// let preconditioner = KFACPreconditioner(model)
+/// let optimizer = try Optimizer(KFAC(), model: model, supply: .preconditioner(preconditioner))
+/// let tape = Tape()
+/// let loss = model(x, tape.context(observer: preconditioner)).crossEntropy(labels)
+/// tape.gradients(of: loss)
+/// let report = optimizer.step(model.parameters)
+/// ```
+/// ``KFAC`` says the formulas. With another rule the hyperparameters are ``hyperparameters``.
+/// Convolutions with groups, and layers without a trainable weight, are left alone; a weight that is
+/// used outside its layer, such as a tied embedding, gets statistics from the layer only.
+public final class KFACPreconditioner: Preconditioner, LayerObserver {
+  /// γ, ρ, κ and how often to do what: those of the rule when it is ``KFAC``.
+  public var hyperparameters = KFAC()
+  /// How many steps it has preconditioned.
+  public private(set) var steps = 0
+
+  /// The layers, by their names in the model.
+  public var layers: [String] { watched.map(\.name) }
+
+  private var watched: [Watched] = []
+  private var index: [ObjectIdentifier: Int] = [:]
+
+  /// One layer.
+  private struct Watched {
+    let name: String
+    let layer: any Module
+    /// The names of its parameters.
+    let weight: String
+    let bias: String?
+    /// The weight as a matrix [outputs, inputs], and its inputs with the bias's 1.
+    let outputs: Int
+    let inputs: Int
+    let width: Int
+    var curvature: KFACLayer
+    var seen: Statistics?
+    var isReady = false
+    /// The preconditioned gradients of weight and bias, until the next step.
+    var result: (weight: Tensor, bias: Tensor?)?
+  }
+
+  /// What a layer saw since the last step.
+  private struct Statistics {
+    var inputs: Tensor
+    var outputs: Tensor
+    var rows: Int
+    let places: Int
+  }
+
+  /// Watches the layers of `model`.
+  public init(_ model: any Module) {
+    let names = Dictionary(
+      uniqueKeysWithValues: model.namedParameters.map { (ObjectIdentifier($0.parameter), $0.name) })
+    for (name, module) in [("", model)] + model.namedModules {
+      let (weight, bias): (Parameter, Parameter?)
+      switch module {
+      case let linear as Linear: (weight, bias) = (linear.weight, linear.bias)
+      case let conv as Conv2d where conv.groups == 1: (weight, bias) = (conv.weight, conv.bias)
+      default: continue
+      }
+      guard let weightName = names[ObjectIdentifier(weight)] else { continue }
+      let outputs = weight.value.shape[0]
+      let inputs = outputs == 0 ? 0 : weight.value.count / outputs
+      let width = inputs + (bias == nil ? 0 : 1)
+      index[ObjectIdentifier(module)] = watched.count
+      watched.append(
+        Watched(
+          name: name, layer: module, weight: weightName,
+          bias: bias.flatMap { names[ObjectIdentifier($0)] }, outputs: outputs, inputs: inputs,
+          width: width, curvature: KFACLayer(inputs: width, outputs: outputs)))
+    }
+  }
+
+  /// A and G of a layer, as they are now.
+  package func factors(of name: String) -> (inputs: Matrix, outputs: Matrix)? {
+    watched.first { $0.name == name }.map { ($0.curvature.inputs, $0.curvature.outputs) }
+  }
+
+  // MARK: Watching
+
+  /// Whether the factors are updated in the coming step.
+  public func observes(_ layer: any Module) -> Bool {
+    steps % hyperparameters.factorUpdateSteps == 0 && index[ObjectIdentifier(layer)] != nil
+  }
+
+  /// Adds a batch to what a layer saw since the last step.
+  public func observe(_ layer: any Module, input: Tensor, gradient: Tensor) {
+    guard let i = index[ObjectIdentifier(layer)] else { return }
+    let hasBias = watched[i].bias != nil
+    var new: Statistics
+    if let conv = layer as? Conv2d {
+      let (products, places) = input.patchProducts(
+        conv.weight.value, stride: conv.stride, padding: conv.padding, dilation: conv.dilation,
+        withOne: hasBias)
+      new = Statistics(
+        inputs: products, outputs: gradient.detached.channelProducts(),
+        rows: input.shape[0] * places, places: places)
+    } else {
+      let a = input.rowsWithOne(hasBias)
+      let g = gradient.detached.reshapedDetached([a.shape[0], watched[i].outputs])
+      new = Statistics(
+        inputs: a.product(a, transposed: true), outputs: g.product(g, transposed: true),
+        rows: a.shape[0], places: 1)
+    }
+    // Micro-batches hold their share of the loss: their sums are those of one large batch.
+    if let old = watched[i].seen {
+      new.inputs.add(old.inputs)
+      new.outputs.add(old.outputs)
+      new.rows += old.rows
+    }
+    watched[i].seen = new
+  }
+
+  /// Forgets what was seen since the last step.
+  public func discard() {
+    for i in watched.indices { watched[i].seen = nil }
+  }
+
+  // MARK: State
+
+  /// The number of steps, and the factors and decompositions of the layers seen so far.
+  public var state: [OutsideState] {
+    [OutsideState("kfac_steps", shape: [], values: [Double(steps)])]
+      + watched.filter(\.isReady).flatMap { $0.curvature.state(of: $0.name) }
+  }
+
+  /// The bytes of all factors and decompositions.
+  public var stateBytes: Int {
+    watched.reduce(0) { $0 + 16 * ($1.width * $1.width + $1.outputs * $1.outputs) }
+  }
+
+  /// Goes on from a ``state`` of a preconditioner of the same model.
+  public func restore(_ state: [OutsideState]) throws(OptimizerError) {
+    var states = OutsideStates(state)
+    steps = try states.take("kfac_steps", shape: []).map { Int($0[0]) } ?? 0
+    for i in watched.indices {
+      watched[i].isReady = try watched[i].curvature.restore(watched[i].name, from: &states)
+    }
+    try states.checkEmpty()
+  }
+
+  // MARK: Preconditioning
+
+  /// The gradients of watched layers multiplied by ν and the inverse factors; others as they are.
+  @unsafe
+  public func precondition(
+    _ memory: UnsafeBufferPointer<ParameterMemory<Float>>, of parameters: [ParameterInfo],
+    for rule: any Rule, scale: Double, learningRate: (Int) -> Double
+  ) -> (memory: [ParameterMemory<Float>], report: PreconditionerReport) {
+    if let kfac = rule as? KFAC { hyperparameters = kfac }
+    let (k, places) = (
+      hyperparameters,
+      Dictionary(uniqueKeysWithValues: parameters.indices.map { (parameters[$0].name, $0) })
+    )
+    var report = PreconditionerReport()
+    var sum = 0.0
+    var changed: [(layer: Int, weight: Int, bias: Int?, v: Matrix)] = []
+    for i in watched.indices {
+      guard let weight = places[watched[i].weight], parameters[weight].trainable,
+        let dw = unsafe memory[weight].gradient
+      else { continue }
+      let bias = watched[i].bias.flatMap { places[$0] }
+      let db = unsafe bias.flatMap { unsafe memory[$0].gradient }
+      guard unsafe bias == nil || db != nil else { continue }
+      update(i, &report)
+      guard watched[i].isReady else { continue }
+      let (rows, columns, width) = (watched[i].outputs, watched[i].inputs, watched[i].width)
+      var gradient = Matrix(rows, width)
+      for r in 0..<rows {
+        for c in 0..<columns { unsafe gradient[r, c] = Double(dw[r * columns + c]) }
+        if let db = unsafe db { unsafe gradient[r, columns] = Double(db[r]) }
+      }
+      let v = watched[i].curvature.preconditioned(gradient)
+      sum += KFACLayer.change(of: v, along: gradient, learningRate: learningRate(weight) * scale)
+      changed.append((i, weight, bias, v))
+    }
+    discard()
+    steps += 1
+    report.coefficient = KFACLayer.clipCoefficient(sum: sum, clip: k.klClip)
+    var result = unsafe Array(memory)
+    for (i, weight, bias, v) in changed {
+      let (dw, db) = write(v, report.coefficient, of: i)
+      unsafe result[weight].gradient = UnsafePointer(dw.base)
+      if let bias, let db { unsafe result[bias].gradient = UnsafePointer(db.base) }
+    }
+    return unsafe (result, report)
+  }
+
+  /// Brings the factors of a layer up to date, and its decomposition, when they are due.
+  private func update(_ i: Int, _ report: inout PreconditionerReport) {
+    let before = watched[i].curvature.failures
+    watched[i].curvature.decay = hyperparameters.factorDecay
+    watched[i].curvature.damping = hyperparameters.damping
+    watched[i].curvature.inversion = hyperparameters.computeMethod
+    if steps % hyperparameters.factorUpdateSteps == 0 {
+      if let seen = watched[i].seen {
+        watched[i].curvature.accumulate(
+          inputs: seen.inputs.symmetricMatrix, outputs: seen.outputs.symmetricMatrix,
+          rows: seen.rows, places: seen.places)
+        watched[i].isReady = true
+      } else {
+        report.unseen.append(watched[i].name)
+      }
+    }
+    if watched[i].isReady,
+      steps % hyperparameters.inverseUpdateSteps == 0 || !watched[i].curvature.isDecomposed
+    {
+      watched[i].curvature.decompose()
+    }
+    if watched[i].curvature.failures > before { report.failures.append(watched[i].name) }
+  }
+
+  /// Keeps ν·V in the shapes of the layer's parameters.
+  private func write(
+    _ v: Matrix, _ coefficient: Double, of i: Int
+  ) -> (weight: MutableElements, bias: MutableElements?) {
+    let (rows, columns) = (watched[i].outputs, watched[i].inputs)
+    let weight = Tensor(uninitialized: [rows, columns])
+    let bias = watched[i].bias == nil ? nil : Tensor(uninitialized: [rows])
+    let (dw, db) = (weight.freshElements, bias?.freshElements)
+    for r in 0..<rows {
+      for c in 0..<columns { dw[r * columns + c] = Float(coefficient * v[r, c]) }
+      db?[r] = Float(coefficient * v[r, columns])
+    }
+    watched[i].result = (weight, bias)
+    return (dw, db)
+  }
+}
+
+extension Tensor {
+  /// The tensor as rows of its last dimension, with a 1 behind each where asked.
+  fileprivate func rowsWithOne(_ withOne: Bool) -> Tensor {
+    let (rows, columns) = matrixShape
+    guard withOne else { return reshapedDetached([rows, columns]) }
+    let y = Tensor(uninitialized: [rows, columns + 1])
+    let (xs, ys) = (elements, y.freshElements)
+    inRows(of: rows, columns) { range in
+      for r in range {
+        ys.row(r, columns + 1).copy(xs.row(r, columns))
+        ys[r * (columns + 1) + columns] = 1
+      }
+    }
+    return y
+  }
+
+  /// A square tensor as a matrix, its two halves averaged.
+  fileprivate var symmetricMatrix: Matrix {
+    let (n, x) = (shape[0], elements)
+    var matrix = Matrix(n, n)
+    for i in 0..<n {
+      for j in 0..<n { matrix[i, j] = (Double(x[i * n + j]) + Double(x[j * n + i])) / 2 }
+    }
+    return matrix
+  }
+}
