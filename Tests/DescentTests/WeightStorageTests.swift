@@ -160,6 +160,23 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
     }
   }
 
+  @Test("groups with rules of their own round in the same way") func groups() throws {
+    let infos = [
+      ParameterInfo("matrix", shape: [96, 120], role: .matrix), ParameterInfo("bias", shape: [77]),
+    ]
+    for rounding in Self.roundings {
+      let optimizer = try Optimizer<Float>(
+        AdamW(), parameters: infos,
+        groups: [ParameterGroup("hidden", ParameterMatch(roles: [.matrix]), rule: Muon())],
+        weights: .bfloat16(rounding))
+      var weights = [noise(96 * 120, seed: 1), noise(77, seed: 2)]
+      let report = optimizer.step(
+        &weights, gradients: [noise(96 * 120, seed: 3), noise(77, seed: 4)])
+      #expect(weights == weights.map(rounded))
+      #expect(report.lostUpdates!.updates > 96 * 120)
+    }
+  }
+
   @Test("what is not finite is not disguised") func nonFinite() {
     var w: [Float] = [.infinity, -.infinity, .nan, Float(bitPattern: 0x7FFF_FFFF), 3.4e38]
     var (bits, counts) = ([UInt16](repeating: 0, count: 5), [0, 0])
