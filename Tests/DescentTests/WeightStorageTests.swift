@@ -45,6 +45,22 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
     #expect(state.values.allSatisfy { $0 != 0 && abs($0) <= 0x1p-9 })
   }
 
+  @Test("compensation goes on where it was saved") func restored() throws {
+    let rule = SGD(learningRate: 1e-4)
+    let (weights, _, first) = try train(.kahan, rule, count: 5, steps: 13)
+    let second = try Optimizer<Float>(
+      rule, parameters: [ParameterInfo("w", shape: [5])], weights: .bfloat16(.kahan))
+    let saved = try #require(first.state.first { $0.slot == "compensation" })
+    second.restoreCompensation(saved.values, of: "w")
+    var (a, b) = ([weights], [weights])
+    for _ in 0..<70 {
+      _ = first.step(&a, gradients: [[1, 1, 1, 1, 1]])
+      _ = second.step(&b, gradients: [[1, 1, 1, 1, 1]])
+      #expect(a == b)
+    }
+    #expect(a != [weights])
+  }
+
   @Test("stochastic rounding follows small steps on average") func stochastic() throws {
     let count = 1 << 16
     let (weights, lost, optimizer) = try train(
@@ -141,6 +157,23 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
       let report = optimizer.step(&weights, gradients: [noise(128 * 160, seed: 2)])
       #expect(weights[0] == rounded(weights[0]))
       #expect(report.lostUpdates!.updates > 20_000)
+    }
+  }
+
+  @Test("groups with rules of their own round in the same way") func groups() throws {
+    let infos = [
+      ParameterInfo("matrix", shape: [96, 120], role: .matrix), ParameterInfo("bias", shape: [77]),
+    ]
+    for rounding in Self.roundings {
+      let optimizer = try Optimizer<Float>(
+        AdamW(), parameters: infos,
+        groups: [ParameterGroup("hidden", ParameterMatch(roles: [.matrix]), rule: Muon())],
+        weights: .bfloat16(rounding))
+      var weights = [noise(96 * 120, seed: 1), noise(77, seed: 2)]
+      let report = optimizer.step(
+        &weights, gradients: [noise(96 * 120, seed: 3), noise(77, seed: 4)])
+      #expect(weights == weights.map(rounded))
+      #expect(report.lostUpdates!.updates > 96 * 120)
     }
   }
 

@@ -230,6 +230,13 @@ public final class Optimizer<S: Scalar> {
     return report
   }
 
+  /// Gives Kahan's compensation back, as ``state`` had it in the slot `compensation`; with the weights
+  /// and the number of applied steps, rounding goes on as if it had never stopped.
+  public func restoreCompensation(_ values: [Float], of parameter: String) {
+    guard let index = parameters.firstIndex(where: { $0.name == parameter }) else { return }
+    stored?.restore(values, of: index)
+  }
+
   /// Rounds weights to the format in which they are stored, as is needed before the first gradient;
   /// changes nothing where they are float32.
   @unsafe

@@ -89,6 +89,14 @@ final class StoredWeights: @unchecked Sendable {
     }
   }
 
+  /// Gives a parameter's k back, as ``compensation`` had it.
+  func restore(_ values: [Float], of parameter: Int) {
+    precondition(rounding == .kahan && values.count == parameters[parameter].count)
+    for (i, value) in values.enumerated() {
+      unsafe kept[starts[parameter] + i] = UInt16(truncatingIfNeeded: value.bitPattern >> 16)
+    }
+  }
+
   /// Rounds weights to the nearest and takes them as those before the next update.
   func load<S: Scalar>(_ memory: UnsafePointer<ParameterMemory<S>>) {
     for (index, parameter) in parameters.enumerated() {
