@@ -32,12 +32,12 @@ public final class Optimizer<S: Scalar> {
   /// How gradients are limited.
   public var clipping: Clipping { pipeline.clipping }
   /// How many steps have been applied.
-  public private(set) var appliedSteps = 0
+  public internal(set) var appliedSteps = 0
 
-  private let supply: Supply<S>
+  let supply: Supply<S>
   /// The method of a ``ClosureRule``.
-  private let closure: ClosureOptimizer<S>?
-  private let runner: any AnyRuleRunner<S>
+  let closure: ClosureOptimizer<S>?
+  let runner: any AnyRuleRunner<S>
   private let pipeline: GradientPipeline<S>
 
   /// An optimizer for `parameters`.
@@ -227,7 +227,7 @@ public final class Optimizer<S: Scalar> {
   /// parameter that has no gradient in this step.
   public func step(_ weights: inout [[S]], gradients: [[S]?]) -> StepReport {
     precondition(gradients.count == weights.count, "one gradient (or nil) for each parameter")
-    return unsafe withMemory(&weights, gradients) { unsafe step($0) }
+    return unsafe parameters.withMemory(&weights, gradients) { unsafe step($0) }
   }
 
   /// Whether the rule takes curvature estimates: see ``foldCurvature(_:)``.
@@ -263,7 +263,7 @@ public final class Optimizer<S: Scalar> {
     var unused = parameters.indices.map { i in
       estimates[i] ?? Array(repeating: 0, count: parameters[i].count)
     }
-    return unsafe withMemory(&unused, estimates) { memory in
+    return unsafe parameters.withMemory(&unused, estimates) { memory in
       unsafe fold(memory.baseAddress!)
     }
   }
@@ -282,52 +282,20 @@ public final class Optimizer<S: Scalar> {
     _ memory: UnsafeBufferPointer<ParameterMemory<S>>, _ body: () throws -> Result
   ) rethrows -> Result {
     guard runner.evaluatesElsewhere else { return try body() }
-    let stored = unsafe zip(parameters, memory).map { parameter, memory in
-      unsafe Array(UnsafeBufferPointer(start: memory.weights, count: parameter.count))
+    return try unsafe parameters.keepingWeights(memory) {
+      unsafe runner.evaluationWeights(memory.baseAddress!)
+      return try body()
     }
-    unsafe runner.evaluationWeights(memory.baseAddress!)
-    defer {
-      for (index, values) in stored.enumerated() {
-        for i in values.indices { unsafe memory[index].weights[i] = values[i] }
-      }
-    }
-    return try body()
   }
 
   /// The weights to evaluate and keep, from the stored ones.
   public func evaluationWeights(of weights: [[S]]) -> [[S]] {
     var copy = weights
     let none = [[S]?](repeating: nil, count: weights.count)
-    unsafe withMemory(&copy, none) { memory in
+    unsafe parameters.withMemory(&copy, none) { memory in
       if runner.evaluatesElsewhere { unsafe runner.evaluationWeights(memory.baseAddress!) }
     }
     return copy
-  }
-
-  /// Copies arrays to one piece of memory and the weights back: a convenience, not the fast path.
-  private func withMemory<Result>(
-    _ weights: inout [[S]], _ gradients: [[S]?],
-    _ body: (UnsafeBufferPointer<ParameterMemory<S>>) -> Result
-  ) -> Result {
-    precondition(weights.count == parameters.count && gradients.count == parameters.count)
-    var w = weights.flatMap(\.self)
-    let g = gradients.indices.flatMap { gradients[$0] ?? weights[$0] }
-    let starts = parameters.indices.map { i in parameters[..<i].reduce(0) { $0 + $1.count } }
-    precondition(g.count == w.count && w.count == parameters.reduce(0) { $0 + $1.count })
-    let result = unsafe w.withUnsafeMutableBufferPointer { w in
-      unsafe g.withUnsafeBufferPointer { g in
-        let memory = unsafe zip(starts, gradients).map { start, gradient in
-          unsafe ParameterMemory(
-            weights: w.baseAddress! + start,
-            gradient: gradient == nil ? nil : g.baseAddress! + start)
-        }
-        return unsafe memory.withUnsafeBufferPointer { unsafe body($0) }
-      }
-    }
-    for (index, start) in starts.enumerated() {
-      weights[index] = Array(w[start..<start + parameters[index].count])
-    }
-    return result
   }
 
   // MARK: Metrics
@@ -341,6 +309,9 @@ public final class Optimizer<S: Scalar> {
     get { runner.scheduleStates }
     set { runner.scheduleStates = newValue }
   }
+
+  /// Whether ``withEvaluationWeights(_:_:)`` gives other weights than the stored ones.
+  public var evaluatesElsewhere: Bool { runner.evaluatesElsewhere }
 
   // MARK: The guard
 
