@@ -13,7 +13,7 @@ import DescentCompute
 ///   (w[0][0] * w[0][0] + w[0][1] * w[0][1], [[2 * w[0][0], 2 * w[0][1]]])
 /// }
 /// ```
-public final class ClosureOptimizer<S: Scalar> {
+public final class ClosureOptimizer<S: Scalar>: Resumable {
   /// The parameters, in the order in which a step expects their memory.
   public let parameters: [ParameterInfo]
   /// The method and its hyperparameters; changes act on the next step.
@@ -237,6 +237,55 @@ public final class ClosureOptimizer<S: Scalar> {
     pairs = []
     scale = 1
     retreat = nil
+  }
+
+  // MARK: Saving
+
+  /// A copy of all that is remembered, by torch's names: the pairs as `old_dirs` and `old_stps`.
+  var saved: [StoredTensor] {
+    let vectors = [
+      ("d", direction), ("prev_flat_grad", previousGradient), ("retreat", retreat ?? []),
+    ]
+    return [
+      StoredTensor("state/old_dirs", shape: [pairs.count, count], pairs.flatMap(\.y)),
+      StoredTensor("state/old_stps", shape: [pairs.count, count], pairs.flatMap(\.s)),
+      StoredTensor("state/ro", shape: [pairs.count], pairs.map(\.ρ)),
+    ] + vectors.map { StoredTensor("state/\($0)", shape: [$1.count], $1) } + [
+      StoredTensor("memory/lbfgs/t", shape: [], [length]),
+      StoredTensor("memory/lbfgs/H_diag", shape: [], [scale]),
+      StoredTensor("memory/lbfgs/n_iter", shape: [], [iterations]),
+      StoredTensor("memory/lbfgs/func_evals", shape: [], [evaluations]),
+    ]
+  }
+
+  /// Checks that what was saved fits; the function returned goes on from it.
+  func resume(from saved: inout StoredTensors) throws(StateMismatch) -> () -> Void {
+    let curvatures = try saved.take("state/ro", .float64, shape: nil).values(as: Double.self)
+    func vectors(_ name: String) throws(StateMismatch) -> [[S]] {
+      let shape = [curvatures.count, count]
+      let all = try saved.take(name, .init(S.self), shape: shape).values(as: S.self)
+      return curvatures.indices.map { Array(all[$0 * count..<($0 + 1) * count]) }
+    }
+    func vector(_ name: String) throws(StateMismatch) -> [S] {
+      let tensor = try saved.take(name, .init(S.self), shape: nil)
+      guard [[0], [count]].contains(tensor.shape) else {
+        throw .shape(name, saved: tensor.shape, present: [count])
+      }
+      return tensor.values(as: S.self)
+    }
+    let (y, s) = (try vectors("state/old_dirs"), try vectors("state/old_stps"))
+    let (d, gradient) = (try vector("state/d"), try vector("state/prev_flat_grad"))
+    let last = try vector("state/retreat")
+    let t = try saved.take("memory/lbfgs/t", .float64, shape: [])
+    let h = try saved.take("memory/lbfgs/H_diag", .float64, shape: [])
+    let made = try saved.take("memory/lbfgs/n_iter", .int64, shape: [])
+    let used = try saved.take("memory/lbfgs/func_evals", .int64, shape: [])
+    return { [self] in
+      pairs = curvatures.indices.map { (y[$0], s[$0], curvatures[$0]) }
+      (direction, previousGradient, retreat) = (d, gradient, last.isEmpty ? nil : last)
+      (length, scale) = (t.value(as: Double.self), h.value(as: Double.self))
+      (iterations, evaluations) = (made.value(as: Int.self), used.value(as: Int.self))
+    }
   }
 
   // MARK: Vectors and memory

@@ -171,3 +171,60 @@ package struct KFACLayer: Sendable {
     return min(1, (clip / abs(sum)).squareRoot())
   }
 }
+
+// MARK: Saving
+
+extension KFACLayer {
+  /// All that is remembered, under names that begin with `prefix`; the decomposition as its factors'
+  /// eigenvalues and eigenvectors, or as their inverses.
+  package func saved(_ prefix: String) -> [StoredTensor] {
+    func tensor(_ name: String, _ matrix: Matrix) -> StoredTensor {
+      StoredTensor(prefix + name, shape: [matrix.rows, matrix.columns], matrix.elements)
+    }
+    let decomposition: [StoredTensor] =
+      switch preconditioner {
+      case nil: []
+      case .inverse(let a, let g): [tensor("A_inv", a), tensor("G_inv", g)]
+      case .eigen(let a, let g):
+        [
+          tensor("QA", a.rows), tensor("QG", g.rows),
+          StoredTensor(prefix + "dA", shape: [a.values.count], a.values),
+          StoredTensor(prefix + "dG", shape: [g.values.count], g.values),
+        ]
+      }
+    return [
+      tensor("A", inputs), tensor("G", outputs),
+      StoredTensor(prefix + "failures", shape: [], [failures]),
+    ] + decomposition
+  }
+
+  /// The layer as it was saved.
+  package func restored(
+    _ prefix: String, from saved: inout StoredTensors
+  ) throws(StateMismatch) -> KFACLayer {
+    var layer = self
+    func matrix(_ name: String, like other: Matrix) throws(StateMismatch) -> Matrix {
+      let shape = [other.rows, other.columns]
+      let values = try saved.take(prefix + name, .float64, shape: shape).values(as: Double.self)
+      return Matrix(other.rows, other.columns, values)
+    }
+    func eigen(
+      _ name: String, like other: Matrix
+    ) throws(StateMismatch) -> SymmetricEigen {
+      let values = try saved.take(prefix + "d" + name, .float64, shape: [other.rows])
+      return SymmetricEigen(
+        values: values.values(as: Double.self), rows: try matrix("Q" + name, like: other))
+    }
+    layer.inputs = try matrix("A", like: inputs)
+    layer.outputs = try matrix("G", like: outputs)
+    layer.failures = try saved.take(prefix + "failures", .int64, shape: []).value(as: Int.self)
+    if saved.contains(prefix + "A_inv") {
+      layer.preconditioner = .inverse(
+        inputs: try matrix("A_inv", like: inputs), outputs: try matrix("G_inv", like: outputs))
+    } else if saved.contains(prefix + "QA") {
+      layer.preconditioner = .eigen(
+        inputs: try eigen("A", like: inputs), outputs: try eigen("G", like: outputs))
+    }
+    return layer
+  }
+}

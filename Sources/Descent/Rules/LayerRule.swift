@@ -26,6 +26,13 @@ public protocol Preconditioner<S>: AnyObject {
 
   /// Forgets what was seen for the present step, whose gradients were refused.
   func discard()
+
+  /// A copy of all that it remembers between steps, under names that begin with `preconditioner/`.
+  var saved: [StoredTensor] { get }
+  /// Goes on from what was saved.
+  ///
+  /// - Throws: the first thing that does not fit; then nothing was changed.
+  func restore(_ saved: [StoredTensor]) throws(StateMismatch)
 }
 
 /// What a ``Preconditioner`` did in a step.

@@ -193,6 +193,38 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     if watched[i].curvature.failures > before { report.failures.append(watched[i].name) }
   }
 
+  // MARK: Saving
+
+  /// A copy of the factors, their decompositions and the count of steps.
+  public var saved: [StoredTensor] {
+    [StoredTensor(Self.count, shape: [], [steps])]
+      + watched.flatMap { layer in
+        [StoredTensor("\(Self.prefix(layer))ready", shape: [], [layer.isReady ? 1 : 0])]
+          + layer.curvature.saved(Self.prefix(layer))
+      }
+  }
+
+  /// Goes on from what was saved.
+  ///
+  /// - Throws: the first thing that does not fit; then nothing was changed.
+  public func restore(_ saved: [StoredTensor]) throws(StateMismatch) {
+    var saved = StoredTensors(saved)
+    let count = try saved.take(Self.count, .int64, shape: [])
+    var restored = watched
+    for i in watched.indices {
+      let prefix = Self.prefix(watched[i])
+      let ready = try saved.take(prefix + "ready", .int64, shape: [])
+      restored[i].isReady = ready.value(as: Int.self) == 1
+      restored[i].curvature = try watched[i].curvature.restored(prefix, from: &saved)
+    }
+    try saved.finish()
+    (watched, steps) = (restored, count.value(as: Int.self))
+    discard()
+  }
+
+  private static var count: String { "preconditioner/steps" }
+  private static func prefix(_ layer: Watched) -> String { "preconditioner/\(layer.name)/" }
+
   /// Keeps ν·V in the shapes of the layer's parameters.
   private func write(
     _ v: Matrix, _ coefficient: Double, of i: Int
