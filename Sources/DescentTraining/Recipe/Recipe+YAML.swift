@@ -24,6 +24,9 @@ extension Recipe {
     }
     add("clip", Self.entries(clip.resolved))
     add("gradient", Self.entries(gradient.resolved))
+    if let average {
+      add("average", [("name", Node(type(of: average).name))] + Self.entries(average.resolved))
+    }
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.

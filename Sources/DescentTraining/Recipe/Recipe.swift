@@ -21,6 +21,8 @@ public struct Recipe: Sendable {
   public var clip = Clipping()
   /// What else happens to gradients.
   public var gradient = GradientTools()
+  /// The average of the weights that is evaluated and kept in their place; nil for none.
+  public var average: (any WeightAverage)?
   /// Evaluation.
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
@@ -48,8 +50,10 @@ public struct Recipe: Sendable {
       schedule = chosen
     }
     schedules = reader.schedules()
+    average = reader.average()
     reader.rejectUnknownSections()
     reader.problems += Self.objections(optimizer, clip, gradient)
+    reader.problems += Self.objections(optimizer, average)
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
@@ -70,6 +74,24 @@ public struct Recipe: Sendable {
           advice: "its pairs need full precision: set optimizer.state=float32"))
     }
     return objections.map(\.description)
+  }
+
+  /// What cannot be averaged.
+  private static func objections(
+    _ optimizer: OptimizerSettings, _ average: (any WeightAverage)?
+  ) -> [String] {
+    guard let average, type(of: average).movesWeights else { return [] }
+    let (rule, name) = (optimizer.rule, type(of: average).name)
+    let (ruleName, advice) = (type(of: rule).name, "choose another average, or another optimizer")
+    if rule.evaluatesElsewhere {
+      return [
+        "average.name=\(name) moves the weights, which \(ruleName) keeps elsewhere; \(advice)"
+      ]
+    }
+    if rule is any ClosureRule {
+      return ["average.name=\(name) moves the weights that \(ruleName) goes on from; \(advice)"]
+    }
+    return []
   }
 
   /// A text needs a language model, examples a classifier.
@@ -176,6 +198,15 @@ private struct RecipeReader {
     }
   }
 
+  /// The section `average`, which may be missing or have the name none.
+  mutating func average() -> (any WeightAverage)? {
+    guard let entries = document.sections["average"] else { return nil }
+    let name = entries.first { $0.name == "name" }?.text
+    if let name, ["none", "null"].contains(name), entries.count == 1 { return nil }
+    let kinds = WeightAverages.all as [any Configurable.Type]
+    return kind("average", among: kinds) as? any WeightAverage
+  }
+
   mutating func optimizer(_ groups: [[RecipeDocument.Entry]]?) -> OptimizerSettings {
     var settings = OptimizerSettings()
     let rules = Rules.all as [any Configurable.Type]
@@ -238,8 +269,8 @@ private struct RecipeReader {
 
   mutating func rejectUnknownSections() {
     let known = [
-      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "evaluate",
-      "checkpoint",
+      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "average",
+      "evaluate", "checkpoint",
     ]
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {

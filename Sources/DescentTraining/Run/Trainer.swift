@@ -14,11 +14,21 @@ public final class Trainer {
   public let task: any TrainingTask
   /// Optimizer steps of the run.
   public let steps: Int
+  /// How the run goes on; nil when it begins.
+  public private(set) var resumption: Resumption?
 
   private let parameters: [(name: String, parameter: Parameter)]
   private let optimizer: Optimizer<Float>
   /// K-FAC's view of the layers, for rules that need it.
   private let preconditioner: KFACPreconditioner?
+  /// The average of the weights, which is evaluated and kept in their place.
+  private let average: AveragedWeights<Float>?
+  /// Checkpoints that the next one replaces.
+  private var unusable: [URL] = []
+  /// Running statistics for the average, and how many weights it had taken in.
+  private var statistics: (taken: Int, values: [Tensor])?
+  /// What tells the data apart from others.
+  private lazy var fingerprint = task.fingerprint
   /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
 
@@ -44,7 +54,42 @@ public final class Trainer {
       optimizer = try Self.makeOptimizer(
         recipe, parameters, preconditioner.map { .preconditioner($0) } ?? .byCaller)
     } catch { throw RecipeError(problems: ["\(error)"]) }
+    average = recipe.average.map { [optimizer] in
+      AveragedWeights($0, parameters: optimizer.parameters)
+    }
     lastGood = (0, [])
+    unsafe withParameterMemory { memory in unsafe average?.begin(memory) }
+  }
+
+  /// Goes on with the run in a folder, after its newest checkpoint that can be used; to the bit as if
+  /// it had never stopped.
+  ///
+  /// - Parameters:
+  ///   - directory: the run.
+  ///   - overrides: changes of the recipe, of the form `steps=2000`.
+  /// - Throws: ``RecipeError`` for changes that contradict what was saved, ``RunError`` when nothing
+  ///   can be gone on from or nothing is left to do, and what ``init(_:)`` throws.
+  public convenience init(resuming directory: RunDirectory, overrides: [String] = []) throws {
+    let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
+    let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
+    let (file, state, passedOver) = try Checkpoint.newest(of: directory)
+    try self.init(recipe)
+    do {
+      guard state.data == fingerprint else {
+        throw RunError.checkpointMismatch(
+          "\(directory.path) was begun with other training data: put those back, or start a new run"
+        )
+      }
+      try Checkpoint.load(file, into: task.model, preferring: "training/")
+      try optimizer.restore(state.optimizer)
+      try average?.restore(state.average)
+    } catch let mismatch as StateMismatch {
+      throw RunError.checkpointMismatch("\(file.relativePath): \(mismatch)")
+    }
+    guard state.step < steps else { throw RunError.finished(directory.path, steps: state.step) }
+    resumption = Resumption(
+      checkpoint: file.relativePath, step: state.step, passedOver: passedOver, changes: changes)
+    unusable = passedOver.map(\.file)
   }
 
   private static func makeOptimizer(
@@ -74,7 +119,8 @@ public final class Trainer {
         count: members.reduce(0) { $0 + optimizer.parameters[$1].count })
     }
     return RunFacts(
-      parameters: task.model.parameterCount, steps: steps, unit: task.unit,
+      parameters: task.model.parameterCount, steps: steps, done: resumption?.step ?? 0,
+      unit: task.unit,
       stateBytes: optimizer.stateBytes, state: RunFacts.StateUse.all(optimizer.stateSlots),
       groups: groups)
   }
@@ -91,11 +137,12 @@ public final class Trainer {
       let json = try JSONEncoder().encode(task.text.tokenizer)
       try write(String(decoding: json, as: UTF8.self), to: directory.tokenizer)
     }
-    let log = try MetricsLog(directory.metrics)
+    var step = resumption?.step ?? 0
+    let log = try MetricsLog(directory.metrics, goingOnAfter: step)
     observer.started(facts)
     var evaluation: (step: Int, result: Evaluation)?
     var seconds = 0.0
-    var step = 0
+    lastGood = (step, parameters.map { $0.parameter.value.copied() })
     while step < steps, !observer.wantsToStop {
       step += 1
       let start = ContinuousClock.now
@@ -112,6 +159,7 @@ public final class Trainer {
         lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
         throw try stopped(step, "\(culprit)", directory, log)
       }
+      if report.applied { takeIntoAverage() }
       if optimizer.curvatureIsDue { report.curvature = estimateCurvature(after: step) }
       let duration = start.duration(to: .now) / .seconds(1)
       seconds += duration
@@ -136,7 +184,8 @@ public final class Trainer {
       }
     }
     if step == steps, evaluation?.step != step {
-      evaluation = (step, try evaluate(step, log, observer))
+      // Schedules follow the regular evaluations only, so that a longer run takes the same course.
+      evaluation = (step, try evaluate(step, log, observer, feedsSchedules: false))
     }
     let checkpoint = try save(step, directory)
     return TrainingResult(
@@ -240,45 +289,114 @@ public final class Trainer {
     try log.write([
       ("step", .integer(step)), ("loss", .number(.nan)), ("applied", .flag(false)),
     ])
-    if !lastGood.weights.isEmpty {
-      for (index, (_, parameter)) in parameters.enumerated() {
-        parameter.value = lastGood.weights[index]
-      }
+    for (index, (_, parameter)) in parameters.enumerated() {
+      parameter.value = lastGood.weights[index]
     }
-    let file = try Checkpoint.save(
-      task.model, step: lastGood.step, to: directory, keep: recipe.checkpoint.keep)
+    // From the last step's weights a run that goes on would stop again at once.
+    try? FileManager.default.removeItem(at: Checkpoint.file(step - 1, of: directory))
+    var file = Checkpoint.file(lastGood.step, of: directory)
+    // A whole checkpoint of that step is better than its weights alone.
+    if (try? Checkpoint.state(file)) == nil {
+      file = try Checkpoint.save(
+        task.model, step: lastGood.step, to: directory, keep: recipe.checkpoint.keep)
+    }
     return RunError.nonFinite(step: step, cause: cause, checkpoint: file.relativePath)
   }
 
   // MARK: Results
 
   private func evaluate(
-    _ step: Int, _ log: MetricsLog, _ observer: any TrainingObserver
+    _ step: Int, _ log: MetricsLog, _ observer: any TrainingObserver, feedsSchedules: Bool = true
   ) throws -> Evaluation {
-    let result = withEvaluationWeights {
+    func measured() -> Evaluation {
       task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
     }
-    optimizer.observe(metric: result.loss, mode: .min)
-    if let accuracy = result.accuracy { optimizer.observe(metric: accuracy, mode: .max) }
-    try log.write(
-      [("step", .integer(step)), ("val_loss", .number(result.loss))]
-        + (result.accuracy.map { [("val_accuracy", .number($0))] } ?? []))
+    var result = withResultWeights(measured)
+    if feedsSchedules {
+      optimizer.observe(metric: result.loss, mode: .min)
+      if let accuracy = result.accuracy { optimizer.observe(metric: accuracy, mode: .max) }
+    }
+    var fields: [(name: String, value: MetricsLog.Value)] = [
+      ("step", .integer(step)), ("val_loss", .number(result.loss)),
+    ]
+    if let accuracy = result.accuracy { fields.append(("val_accuracy", .number(accuracy))) }
+    if let average, average.taken > 0 {
+      let raw = withResultWeights(averaged: false, measured)
+      result.lossWithoutAverage = raw.loss
+      fields += [
+        ("average", .text(type(of: average.kind).name)), ("val_loss_raw", .number(raw.loss)),
+      ]
+    }
+    try log.write(fields)
     observer.evaluated(result, after: step)
     return result
   }
 
   private func save(_ step: Int, _ directory: RunDirectory) throws -> URL {
-    try withEvaluationWeights {
+    let differs = optimizer.evaluatesElsewhere || average != nil
+    // The number of threads changes nothing, not even the file.
+    var recipe = recipe
+    recipe.run.threads = nil
+    let state = TrainingState(
+      step: step, recipe: recipe.yaml, data: fingerprint, optimizer: optimizer.savedState,
+      average: average?.state ?? [],
+      training: differs ? task.model.namedTensors.map { ($0, $1.copied()) } : [])
+    let file = try withResultWeights {
       try Checkpoint.save(
-        task.model, step: step, to: directory, keep: recipe.checkpoint.keep,
-        schedules: optimizer.scheduleStates)
+        task.model, step: step, to: directory, keep: recipe.checkpoint.keep, unusable: unusable,
+        state: state)
+    }
+    unusable = []
+    return file
+  }
+
+  // MARK: The weights to use
+
+  private func takeIntoAverage() {
+    guard let average else { return }
+    unsafe withParameterMemory { memory in
+      unsafe optimizer.withEvaluationWeights(memory) {
+        unsafe average.update(memory, after: optimizer.appliedSteps)
+      }
     }
   }
 
-  /// Runs `body` with the weights that the optimizer means to be used.
-  private func withEvaluationWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+  /// Runs `body` with the weights to evaluate and keep: those that the optimizer means to be used,
+  /// averaged where the recipe says so.
+  private func withResultWeights<Result>(
+    averaged: Bool = true, _ body: () throws -> Result
+  ) rethrows -> Result {
     try unsafe withParameterMemory { memory in
-      try unsafe optimizer.withEvaluationWeights(memory) { try body() }
+      try unsafe optimizer.withEvaluationWeights(memory) {
+        guard averaged, let average, average.taken > 0 else { return try body() }
+        return try unsafe average.withAverage(memory) {
+          try withFreshStatistics(for: average, body)
+        }
+      }
+    }
+  }
+
+  /// Runs `body` with the running statistics of batch normalization that belong to the average.
+  private func withFreshStatistics<Result>(
+    for average: AveragedWeights<Float>, _ body: () throws -> Result
+  ) rethrows -> Result {
+    guard type(of: average.kind).needsFreshStatistics else { return try body() }
+    let model = task.model
+    return try model.keepingBuffers {
+      if statistics?.taken != average.taken {
+        let size = recipe.run.batch
+        model.refreshStatistics {
+          for number in 0..<(task.batchesPerEpoch(size) ?? 0) {
+            let seed = UInt64(recipe.run.seed) ^ UInt64(number) << 20
+            _ = task.logits(task.batch(number, size: size), .training(seed: seed))
+          }
+        }
+        statistics = (average.taken, model.namedBuffers.map(\.buffer.value))
+      }
+      for ((_, buffer), value) in zip(model.namedBuffers, statistics!.values) {
+        buffer.value = value
+      }
+      return try body()
     }
   }
 
