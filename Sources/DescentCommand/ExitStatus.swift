@@ -23,9 +23,9 @@ enum ExitStatus {
     case let error as RunError:
       switch error {
       case .notARun: missingFile
-      case .occupied, .notALanguageModel: usage
+      case .occupied, .notALanguageModel, .finished: usage
       case .cannotWrite: internalError
-      case .checkpointMismatch: badData
+      case .checkpointMismatch, .unusableCheckpoint, .cannotResume: badData
       case .nonFinite, .float16Overflow: nonFinite
       }
     default: internalError

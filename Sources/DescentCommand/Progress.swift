@@ -26,7 +26,8 @@ final class Progress: TrainingObserver {
     guard !isQuiet else { return }
     output(
       "\(grouped(facts.parameters)) weights, \(bytes(facts.stateBytes)) of optimizer state, "
-        + "\(grouped(facts.steps)) steps")
+        + "\(grouped(facts.steps)) steps"
+        + (facts.done > 0 ? ", \(grouped(facts.done)) of them done" : ""))
     for line in facts.summary { output("  \(line)") }
   }
 
@@ -44,7 +45,7 @@ final class Progress: TrainingObserver {
     if let lastDrawn, lastDrawn.duration(to: .now) < interval, !isLast { return }
     lastDrawn = .now
     let elapsed = started.duration(to: .now) / .seconds(1)
-    let left = elapsed / Double(step.step) * Double(facts.steps - step.step)
+    let left = elapsed / Double(step.step - facts.done) * Double(facts.steps - step.step)
     let line =
       "step \(step.step)/\(facts.steps)  loss \(fixed(loss!, 4))  lr \(short(step.learningRate))"
       + "  |g| \(short(step.gradientNorm))\(step.clipped ? " clipped" : "")"
@@ -71,7 +72,8 @@ final class Progress: TrainingObserver {
     guard !isQuiet else { return }
     let accuracy = evaluation.accuracy.map { "  accuracy \(fixed(100 * $0, 2)) %" } ?? ""
     if isTerminal { output("\r\u{1B}[K", terminator: "") }
-    output("after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)")
+    let raw = evaluation.lossWithoutAverage.map { "  (\(fixed($0, 4)) without the average)" } ?? ""
+    output("after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(raw)")
   }
 }
 

@@ -135,7 +135,9 @@ private func descent(
     #expect(checkpoints.count == 1)
   }
 
-  @Test("Ctrl-C ends with 130 after a checkpoint") func interrupt() throws {
+  @Test("Ctrl-C ends with 130 after a checkpoint, from which --resume goes on") func interrupt()
+    throws
+  {
     let result = try descent(
       [
         "train", "gpt", "--set", "steps=100000", "--set", "checkpoint.every=0", "--set",
@@ -151,6 +153,34 @@ private func descent(
     let checkpoints = try FileManager.default.contentsOfDirectory(
       atPath: folder.appendingPathComponent("run/checkpoints").path)
     #expect(checkpoints.count == 1)
+    #expect(result.error.contains("descent train --resume run"))
+    let done = try #require(Int(checkpoints[0].filter(\.isNumber)))
+    let goOn = ["train", "--resume", "run", "--set", "evaluate.batches=1"]
+    let end = try descent(goOn + ["--set", "steps=\(done + 2)"], in: folder)
+    #expect(end.status == 0, "\(end.error)")
+    #expect(end.output.contains("going on with run after step \(done)"))
+    #expect(end.output.contains("steps: 100000 → \(done + 2)"))
+    let log = try String(
+      contentsOf: folder.appendingPathComponent("run/metrics.jsonl"), encoding: .utf8)
+    #expect(log.components(separatedBy: "\"loss\"").count - 1 == done + 2)
+
+    for (arguments, status, part) in [
+      (goOn + ["--set", "steps=\(done)"], 64, "has all its"),
+      (goOn + ["--set", "model.width=64"], 64, "model.width=64 contradicts the run"),
+      (goOn + ["--out", "x"], 64, "leave --out out"),
+      (["train"], 64, "give a recipe to train, or --resume"),
+      (["train", "--resume", "nowhere"], 66, "nowhere is not a run"),
+    ] as [([String], Int32, String)] {
+      let result = try descent(arguments, in: folder)
+      #expect(result.status == status && result.error.contains(part), "\(result.error)")
+    }
+    for name in try FileManager.default.contentsOfDirectory(
+      atPath: folder.appendingPathComponent("run/checkpoints").path)
+    {
+      _ = try write("not a checkpoint", "run/checkpoints/\(name)")
+    }
+    let broken = try descent(goOn, in: folder)
+    #expect(broken.status == 65 && broken.error.contains("no checkpoint to go on from"))
   }
 
   // MARK: replay

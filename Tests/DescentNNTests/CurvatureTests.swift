@@ -245,6 +245,41 @@ private func elements(_ x: Tensor) -> [Double] { x.scalars.map(Double.init) }
     #expect(changes == [true, false, true, false])
   }
 
+  @Test("saved factors go on in the same net only", arguments: KFAC.Inversion.allCases)
+  func saved(_ inversion: KFAC.Inversion) throws {
+    let (net, other) = (Net(), Net())
+    let (first, second) = (KFACPreconditioner(net), KFACPreconditioner(other))
+    let rule = KFAC(learningRate: 0.01, inverseUpdateSteps: 2, computeMethod: inversion)
+    func optimizer(_ net: Net, _ preconditioner: KFACPreconditioner) throws -> Optimizer<Float> {
+      try Optimizer(rule, model: net, supply: .preconditioner(preconditioner))
+    }
+    func advance(_ net: Net, _ preconditioner: KFACPreconditioner, _ optimizer: Optimizer<Float>) {
+      backward(net, preconditioner)
+      _ = optimizer.step(net.parameters)
+    }
+    let straight = try optimizer(net, first)
+    for _ in 0..<3 { advance(net, first, straight) }
+    let restored = try optimizer(other, second)
+    for (to, from) in zip(other.parameters, net.parameters) { to.value = from.value.copied() }
+    try restored.restore(straight.savedState)
+    #expect(restored.savedState == straight.savedState)
+    for _ in 0..<3 {
+      advance(net, first, straight)
+      advance(other, second, restored)
+    }
+    #expect(net.parameters.map(\.value.scalars) == other.parameters.map(\.value.scalars))
+    #expect(restored.savedState == straight.savedState)
+
+    var random = RandomStream(seed: 1)
+    let smaller = KFACPreconditioner(Linear(inputs: 2, outputs: 2, random: &random))
+    #expect(throws: StateMismatch.self) { try smaller.restore(first.saved) }
+    let before = second.saved
+    #expect(throws: StateMismatch.missing("preconditioner/conv/A")) {
+      try second.restore(first.saved.filter { $0.name != "preconditioner/conv/A" })
+    }
+    #expect(second.saved == before)
+  }
+
   @Test("statistics that are not finite are refused by name, and the last factors stay")
   func overflow() throws {
     let net = Net()
@@ -297,38 +332,6 @@ private func elements(_ x: Tensor) -> [Double] { x.scalars.map(Double.init) }
     let report = optimizer.step(net.parameters)
     #expect(report.preconditioner?.unseen == ["conv", "plain", "head"])
     #expect(net.head.weight.value.scalars == expected.scalars)
-  }
-
-  @Test("a copy that was given the state goes on to the bit", arguments: KFAC.Inversion.allCases)
-  func restored(_ inversion: KFAC.Inversion) throws {
-    func make(_ net: Net) throws -> (KFACPreconditioner, Optimizer<Float>) {
-      let preconditioner = KFACPreconditioner(net)
-      let rule = KFAC(
-        learningRate: 0.05, momentum: 0, inverseUpdateSteps: 3, computeMethod: inversion)
-      return (
-        preconditioner,
-        try Optimizer(rule, model: net, supply: .preconditioner(preconditioner))
-      )
-    }
-    func steps(_ count: Int, _ net: Net, _ made: (KFACPreconditioner, Optimizer<Float>)) {
-      for _ in 0..<count {
-        backward(net, made.0)
-        _ = made.1.step(net.parameters)
-      }
-    }
-    let (net, copy) = (Net(), Net())
-    let first = try make(net)
-    steps(2, net, first)
-    for (a, b) in zip(copy.parameters, net.parameters) { a.value = b.value }
-    let second = try make(copy)
-    try second.1.restoreOutside(first.1.outsideState)
-    // The next step uses the decomposition of the first.
-    steps(3, net, first)
-    steps(3, copy, second)
-    for (a, b) in zip(copy.parameters, net.parameters) {
-      #expect(a.value.scalars == b.value.scalars)
-    }
-    #expect(second.1.outsideState == first.1.outsideState && second.0.steps == 5)
   }
 
   @Test("another rule can follow the preconditioner") func otherRule() throws {

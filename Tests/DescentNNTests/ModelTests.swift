@@ -264,3 +264,38 @@ struct SmallGPT {
     }
   }
 }
+
+@Suite("Running statistics") struct StatisticsTests {
+  private final class Net: Module {
+    let norm = BatchNorm(channels: 2)
+    var members: [Member] { [.module("norm", norm)] }
+  }
+
+  @Test("taken anew, every batch counts alike, and training goes on as before") func refresh() {
+    let net = Net()
+    let batches: [[Float]] = [[1, 10, 3, 30], [5, 50, 5, 90], [0, 0, 2, 4]]
+    func pass(_ scalars: [Float]) {
+      _ = net.norm(Tensor(shape: [2, 2], scalars: scalars), .training(seed: 0))
+    }
+    pass([7, 7, 9, 9])
+    net.refreshStatistics { for batch in batches { pass(batch) } }
+    // Means of the batches' means 2 20, 5 70, 1 2, and of their unbiased variances.
+    let (mean, variance) = (net.norm.runningMean.value, net.norm.runningVariance.value)
+    let (means, variances): ([Float], [Float]) = ([8.0 / 3, 92.0 / 3], [4.0 / 3, 336])
+    for (x, y) in zip(mean.scalars, means) { #expect(abs(x - y) < 1e-5) }
+    for (x, y) in zip(variance.scalars, variances) {
+      #expect(abs(x - y) < 1e-5 * y)
+    }
+    pass([0, 0, 0, 0])
+    for (x, y) in zip(net.norm.runningMean.value.scalars, mean.scalars) {
+      #expect(abs(x - 0.9 * y) < 1e-5)
+    }
+  }
+
+  @Test("a model without batch normalization is not run") func without() {
+    var random = RandomStream(seed: 1)
+    var ran = false
+    Linear(inputs: 2, outputs: 2, random: &random).refreshStatistics { ran = true }
+    #expect(!ran)
+  }
+}

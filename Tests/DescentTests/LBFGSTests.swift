@@ -243,29 +243,29 @@ enum Objective: String, Sendable {
     var weights = [[-1.2], [1.0]]
     for _ in 0..<2 { _ = first.step(&weights, evaluate: Objective.quadratic.evaluate) }
     let second = try ClosureOptimizer<Double>(rule, parameters: parameters)
-    try second.restore(first.state)
-    #expect(second.state == first.state)
+    try second.restore(first.saved)
+    #expect(second.saved == first.saved)
     var copy = weights
     let a = first.step(&weights, evaluate: Objective.quadratic.evaluate)
     let b = second.step(&copy, evaluate: Objective.quadratic.evaluate)
-    #expect(a == b && weights == copy && first.state == second.state)
+    #expect(a == b && weights == copy && first.saved == second.saved)
     #expect(first.evaluations == second.evaluations)
   }
 
   @Test("a state of another shape or of nobody is refused by name") func badState() throws {
     let optimizer = try ClosureOptimizer<Double>(LBFGS(), parameters: one)
-    let long = OutsideState("d", shape: [2], values: [1, 2])
-    #expect(throws: OptimizerError.outsideState(name: "d", expected: [1], given: [2])) {
-      try optimizer.restore([long])
+    let (saved, name) = (optimizer.saved, "state/d")
+    let other = saved.filter { $0.name != name }
+    let long = StoredTensor(name, .float64, shape: [2], bytes: Array(repeating: 0, count: 16))
+    #expect(throws: StateMismatch.shape(name, saved: [2], present: [1])) {
+      try optimizer.restore(other + [long])
     }
-    let strange = OutsideState("A/head", shape: [1], values: [1])
-    #expect(throws: OptimizerError.outsideState(name: "A/head", expected: nil, given: [1])) {
-      try optimizer.restore([strange])
+    #expect(throws: StateMismatch.missing(name)) { try optimizer.restore(other) }
+    let strange = StoredTensor(
+      "state/A/head", .float64, shape: [], bytes: Array(repeating: 0, count: 8))
+    #expect(throws: StateMismatch.unexpected("state/A/head")) {
+      try optimizer.restore(saved + [strange])
     }
-    let sgd = try Optimizer<Double>(SGD(), parameters: one)
-    #expect(sgd.outsideState.isEmpty)
-    let error = #expect(throws: OptimizerError.self) { try sgd.restoreOutside([strange]) }
-    #expect("\(error!)" == "the saved state 'A/head' belongs to nothing in this optimizer")
   }
 
   @Test("a hyperparameter out of range is refused") func refuses() {

@@ -50,8 +50,7 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
     let (weights, _, first) = try train(.kahan, rule, count: 5, steps: 13)
     let second = try Optimizer<Float>(
       rule, parameters: [ParameterInfo("w", shape: [5])], weights: .bfloat16(.kahan))
-    let saved = try #require(first.state.first { $0.slot == "compensation" })
-    second.restoreCompensation(saved.values, of: "w")
+    try second.restore(first.savedState)
     var (a, b) = ([weights], [weights])
     for _ in 0..<70 {
       _ = first.step(&a, gradients: [[1, 1, 1, 1, 1]])

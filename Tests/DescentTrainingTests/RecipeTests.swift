@@ -89,6 +89,23 @@ import Testing
     #expect(recipe.scheduleWarnings(steps: 30)[0].hasPrefix("lr: cosine ends at step 10"))
   }
 
+  @Test("an average is written back, fitted to the run, and can be switched off") func average()
+    throws
+  {
+    var recipe = try Recipe(yaml: Self.small, overrides: ["steps=30", "average.name=swa"])
+    try recipe.fit(steps: 30)
+    #expect((recipe.average as? StochasticWeightAverage)?.start == 22)
+    let again = try Recipe(yaml: recipe.yaml)
+    #expect(again.yaml == recipe.yaml && again.average is StochasticWeightAverage)
+    #expect(try Recipe(yaml: recipe.yaml, overrides: ["average.name=none"]).average == nil)
+    let other = try Recipe(yaml: recipe.yaml, overrides: ["average.name=ema"])
+    #expect((other.average as? ExponentialAverage)?.decay == 0.999)
+    var late = try Recipe(
+      yaml: Self.small, overrides: ["steps=30", "average.name=lawa", "average.every=31"])
+    let error = #expect(throws: RecipeError.self) { try late.fit(steps: 30) }
+    #expect(error?.problems.first?.hasPrefix("average: lawa takes nothing in") == true)
+  }
+
   @Test("--set changes any key; another kind drops the keys of the old one") func overrides() throws
   {
     let recipe = try Recipe(
@@ -131,6 +148,17 @@ import Testing
       (
         ["optimizer.groups=[{rank: 1, schedule: {name: linear, warmup: -1}}]"],
         "optimizer.groups: the schedule of lr.warmup=-1 is out of range"
+      ),
+      (["average.name=emma"], "average.name=emma does not exist; did you mean 'ema'?"),
+      (["average.decay=0.9"], "average.name is missing: give one of ema, swa, lawa, lookahead"),
+      (["average.name=ema", "average.decay=1"], "average.decay=1 is out of range"),
+      (
+        ["average.name=lookahead", "optimizer.name=schedule-free-sgd"],
+        "average.name=lookahead moves the weights, which schedule-free-sgd keeps elsewhere"
+      ),
+      (
+        ["average.name=lookahead", "optimizer.name=lbfgs"],
+        "average.name=lookahead moves the weights that lbfgs goes on from"
       ),
       (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
       (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),

@@ -13,7 +13,7 @@ import DescentCompute
 ///   (w[0][0] * w[0][0] + w[0][1] * w[0][1], [[2 * w[0][0], 2 * w[0][1]]])
 /// }
 /// ```
-public final class ClosureOptimizer<S: Scalar> {
+public final class ClosureOptimizer<S: Scalar>: Resumable {
   /// The parameters, in the order in which a step expects their memory.
   public let parameters: [ParameterInfo]
   /// The method and its hyperparameters; changes act on the next step.
@@ -61,57 +61,6 @@ public final class ClosureOptimizer<S: Scalar> {
   public var stateBytes: Int {
     (2 * pairs.count * count + direction.count + previousGradient.count)
       * MemoryLayout<S>.stride
-  }
-
-  // MARK: State
-
-  /// The pairs, the last iteration's direction and gradient, and the counts.
-  public var state: [OutsideState] {
-    func array(_ name: String, _ x: [S]) -> OutsideState {
-      OutsideState(name, shape: [x.count], values: x.map(Double.init))
-    }
-    func rows(_ name: String, _ x: [[S]]) -> OutsideState {
-      OutsideState(name, shape: [x.count, count], values: x.flatMap { $0.map(Double.init) })
-    }
-    var state = [
-      OutsideState(
-        "lbfgs", shape: [4],
-        values: [Double(iterations), Double(evaluations), length, scale])
-    ]
-    if !pairs.isEmpty {
-      state += [
-        rows("old_dirs", pairs.map(\.y)), rows("old_stps", pairs.map(\.s)),
-        OutsideState("ro", shape: [pairs.count], values: pairs.map(\.ρ)),
-      ]
-    }
-    if !direction.isEmpty { state.append(array("d", direction)) }
-    if !previousGradient.isEmpty { state.append(array("prev_flat_grad", previousGradient)) }
-    if let retreat { state.append(array("retreat", retreat)) }
-    return state
-  }
-
-  /// Goes on from a ``state`` of an optimizer of the same parameters.
-  ///
-  /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.
-  public func restore(_ state: [OutsideState]) throws(OptimizerError) {
-    var states = OutsideStates(state)
-    let scalars = try states.take("lbfgs", shape: [4]) ?? [0, 0, 0, 1]
-    (iterations, evaluations) = (Int(scalars[0]), Int(scalars[1]))
-    (length, scale) = (scalars[2], scalars[3])
-    let y = try states.takeRows("old_dirs", width: count) ?? []
-    let s = try states.takeRows("old_stps", width: count) ?? []
-    let ρ = try states.take("ro", shape: [y.count]) ?? []
-    guard s.count == y.count, ρ.count == y.count else {
-      throw .outsideState(name: "old_stps", expected: [y.count, count], given: [s.count, count])
-    }
-    pairs = y.indices.map { (y[$0].map { S($0) }, s[$0].map { S($0) }, ρ[$0]) }
-    func vector(_ name: String) throws(OptimizerError) -> [S]? {
-      try states.take(name, shape: [count])?.map { S($0) }
-    }
-    direction = try vector("d") ?? []
-    previousGradient = try vector("prev_flat_grad") ?? []
-    retreat = try vector("retreat")
-    try states.checkEmpty()
   }
 
   // MARK: Stepping
@@ -288,6 +237,65 @@ public final class ClosureOptimizer<S: Scalar> {
     pairs = []
     scale = 1
     retreat = nil
+  }
+
+  // MARK: Saving
+
+  /// A copy of all that is remembered, by torch's names: the pairs as `old_dirs` and `old_stps`.
+  public var saved: [StoredTensor] {
+    let vectors = [
+      ("d", direction), ("prev_flat_grad", previousGradient), ("retreat", retreat ?? []),
+    ]
+    return [
+      StoredTensor("state/old_dirs", shape: [pairs.count, count], pairs.flatMap(\.y)),
+      StoredTensor("state/old_stps", shape: [pairs.count, count], pairs.flatMap(\.s)),
+      StoredTensor("state/ro", shape: [pairs.count], pairs.map(\.ρ)),
+    ] + vectors.map { StoredTensor("state/\($0)", shape: [$1.count], $1) } + [
+      StoredTensor("memory/lbfgs/t", shape: [], [length]),
+      StoredTensor("memory/lbfgs/H_diag", shape: [], [scale]),
+      StoredTensor("memory/lbfgs/n_iter", shape: [], [iterations]),
+      StoredTensor("memory/lbfgs/func_evals", shape: [], [evaluations]),
+    ]
+  }
+
+  /// Goes on from what was saved of an optimizer of the same parameters.
+  ///
+  /// - Throws: the first thing that does not fit; then nothing was changed.
+  public func restore(_ saved: [StoredTensor]) throws(StateMismatch) {
+    var saved = StoredTensors(saved)
+    let resume = try resume(from: &saved)
+    try saved.finish()
+    resume()
+  }
+
+  /// Checks that what was saved fits; the function returned goes on from it.
+  func resume(from saved: inout StoredTensors) throws(StateMismatch) -> () -> Void {
+    let curvatures = try saved.take("state/ro", .float64, shape: nil).values(as: Double.self)
+    func vectors(_ name: String) throws(StateMismatch) -> [[S]] {
+      let shape = [curvatures.count, count]
+      let all = try saved.take(name, .init(S.self), shape: shape).values(as: S.self)
+      return curvatures.indices.map { Array(all[$0 * count..<($0 + 1) * count]) }
+    }
+    func vector(_ name: String) throws(StateMismatch) -> [S] {
+      let tensor = try saved.take(name, .init(S.self), shape: nil)
+      guard [[0], [count]].contains(tensor.shape) else {
+        throw .shape(name, saved: tensor.shape, present: [count])
+      }
+      return tensor.values(as: S.self)
+    }
+    let (y, s) = (try vectors("state/old_dirs"), try vectors("state/old_stps"))
+    let (d, gradient) = (try vector("state/d"), try vector("state/prev_flat_grad"))
+    let last = try vector("state/retreat")
+    let t = try saved.take("memory/lbfgs/t", .float64, shape: [])
+    let h = try saved.take("memory/lbfgs/H_diag", .float64, shape: [])
+    let made = try saved.take("memory/lbfgs/n_iter", .int64, shape: [])
+    let used = try saved.take("memory/lbfgs/func_evals", .int64, shape: [])
+    return { [self] in
+      pairs = curvatures.indices.map { (y[$0], s[$0], curvatures[$0]) }
+      (direction, previousGradient, retreat) = (d, gradient, last.isEmpty ? nil : last)
+      (length, scale) = (t.value(as: Double.self), h.value(as: Double.self))
+      (iterations, evaluations) = (made.value(as: Int.self), used.value(as: Int.self))
+    }
   }
 
   // MARK: Vectors and memory

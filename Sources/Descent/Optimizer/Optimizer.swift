@@ -39,12 +39,12 @@ public final class Optimizer<S: Scalar> {
   /// How many steps have been applied.
   public internal(set) var appliedSteps = 0
 
-  private let supply: Supply<S>
+  let supply: Supply<S>
   /// The method of a ``ClosureRule``.
-  private let closure: ClosureOptimizer<S>?
+  let closure: ClosureOptimizer<S>?
   let runner: any AnyRuleRunner<S>
   let pipeline: GradientPipeline<S>
-  private let stored: StoredWeights?
+  let stored: StoredWeights?
 
   /// An optimizer for `parameters`.
   ///
@@ -230,13 +230,6 @@ public final class Optimizer<S: Scalar> {
     return report
   }
 
-  /// Gives Kahan's compensation back, as ``state`` had it in the slot `compensation`; with the weights
-  /// and the number of applied steps, rounding goes on as if it had never stopped.
-  public func restoreCompensation(_ values: [Float], of parameter: String) {
-    guard let index = parameters.firstIndex(where: { $0.name == parameter }) else { return }
-    stored?.restore(values, of: index)
-  }
-
   /// Rounds weights to the format in which they are stored, as is needed before the first gradient;
   /// changes nothing where they are float32.
   @unsafe
@@ -323,7 +316,7 @@ public final class Optimizer<S: Scalar> {
     _ weights: inout [[S]], gradients: [[S]?], unscale: Double = 1
   ) -> StepReport {
     precondition(gradients.count == weights.count, "one gradient (or nil) for each parameter")
-    return unsafe withMemory(&weights, gradients) { unsafe step($0, unscale: unscale) }
+    return unsafe parameters.withMemory(&weights, gradients) { unsafe step($0, unscale: unscale) }
   }
 
   /// Whether the rule takes curvature estimates: see ``foldCurvature(_:)``.
@@ -359,7 +352,7 @@ public final class Optimizer<S: Scalar> {
     var unused = parameters.indices.map { i in
       estimates[i] ?? Array(repeating: 0, count: parameters[i].count)
     }
-    return unsafe withMemory(&unused, estimates) { memory in
+    return unsafe parameters.withMemory(&unused, estimates) { memory in
       unsafe fold(memory.baseAddress!)
     }
   }
@@ -378,52 +371,20 @@ public final class Optimizer<S: Scalar> {
     _ memory: UnsafeBufferPointer<ParameterMemory<S>>, _ body: () throws -> Result
   ) rethrows -> Result {
     guard runner.evaluatesElsewhere else { return try body() }
-    let stored = unsafe zip(parameters, memory).map { parameter, memory in
-      unsafe Array(UnsafeBufferPointer(start: memory.weights, count: parameter.count))
+    return try unsafe parameters.keepingWeights(memory) {
+      unsafe runner.evaluationWeights(memory.baseAddress!)
+      return try body()
     }
-    unsafe runner.evaluationWeights(memory.baseAddress!)
-    defer {
-      for (index, values) in stored.enumerated() {
-        for i in values.indices { unsafe memory[index].weights[i] = values[i] }
-      }
-    }
-    return try body()
   }
 
   /// The weights to evaluate and keep, from the stored ones.
   public func evaluationWeights(of weights: [[S]]) -> [[S]] {
     var copy = weights
     let none = [[S]?](repeating: nil, count: weights.count)
-    unsafe withMemory(&copy, none) { memory in
+    unsafe parameters.withMemory(&copy, none) { memory in
       if runner.evaluatesElsewhere { unsafe runner.evaluationWeights(memory.baseAddress!) }
     }
     return copy
-  }
-
-  /// Copies arrays to one piece of memory and the weights back: a convenience, not the fast path.
-  private func withMemory<Result>(
-    _ weights: inout [[S]], _ gradients: [[S]?],
-    _ body: (UnsafeBufferPointer<ParameterMemory<S>>) -> Result
-  ) -> Result {
-    precondition(weights.count == parameters.count && gradients.count == parameters.count)
-    var w = weights.flatMap(\.self)
-    let g = gradients.indices.flatMap { gradients[$0] ?? weights[$0] }
-    let starts = parameters.indices.map { i in parameters[..<i].reduce(0) { $0 + $1.count } }
-    precondition(g.count == w.count && w.count == parameters.reduce(0) { $0 + $1.count })
-    let result = unsafe w.withUnsafeMutableBufferPointer { w in
-      unsafe g.withUnsafeBufferPointer { g in
-        let memory = unsafe zip(starts, gradients).map { start, gradient in
-          unsafe ParameterMemory(
-            weights: w.baseAddress! + start,
-            gradient: gradient == nil ? nil : g.baseAddress! + start)
-        }
-        return unsafe memory.withUnsafeBufferPointer { unsafe body($0) }
-      }
-    }
-    for (index, start) in starts.enumerated() {
-      weights[index] = Array(w[start..<start + parameters[index].count])
-    }
-    return result
   }
 
   // MARK: Metrics
@@ -437,6 +398,9 @@ public final class Optimizer<S: Scalar> {
     get { runner.scheduleStates }
     set { runner.scheduleStates = newValue }
   }
+
+  /// Whether ``withEvaluationWeights(_:_:)`` gives other weights than the stored ones.
+  public var evaluatesElsewhere: Bool { runner.evaluatesElsewhere }
 
   // MARK: The guard
 
@@ -476,26 +440,6 @@ public final class Optimizer<S: Scalar> {
       + (stored?.compensation ?? []).map {
         ("compensation", $0.parameter.name, $0.parameter.shape, $0.values.map { S($0) })
       }
-  }
-
-  /// What the preconditioner or the ``ClosureOptimizer`` remembers from step to step, for rules that
-  /// have one.
-  public var outsideState: [OutsideState] {
-    if case .preconditioner(let preconditioner) = supply { return preconditioner.state }
-    return closure?.state ?? []
-  }
-
-  /// Gives the preconditioner or the ``ClosureOptimizer`` back what it remembered.
-  ///
-  /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.
-  public func restoreOutside(_ state: [OutsideState]) throws(OptimizerError) {
-    if case .preconditioner(let preconditioner) = supply {
-      try preconditioner.restore(state)
-    } else if let closure {
-      try closure.restore(state)
-    } else {
-      try OutsideStates(state).checkEmpty()
-    }
   }
 
   /// The rule's run-long scalars, such as Prodigy's d; where each group has its own, `d.no_decay`.

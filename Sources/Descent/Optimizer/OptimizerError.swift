@@ -26,8 +26,6 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case lacksPreconditioner(rule: String)
   /// A rule evaluates the loss itself, which the caller has not said to give.
   case lacksEvaluation(rule: String)
-  /// A saved array of state has another shape than is expected, or nobody expects it.
-  case outsideState(name: String, expected: [Int]?, given: [Int])
   /// A method that evaluates the loss itself was given what it cannot honour.
   case cannotHonour(rule: String, what: String, advice: String)
   /// The settings of clipping, or of what else happens to gradients, were refused.
@@ -75,9 +73,6 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
       return
         "\(rule) evaluates the loss itself: use ClosureOptimizer, or supply byCaller and give each "
         + "step an evaluation"
-    case .outsideState(let name, let expected, let given):
-      return expected.map { "the saved state '\(name)' has the shape \(given), not \($0)" }
-        ?? "the saved state '\(name)' belongs to nothing in this optimizer"
     case .cannotHonour(let rule, let what, let advice):
       return "\(rule) cannot honour \(what); \(advice)"
     case .settings(let section, let errors):

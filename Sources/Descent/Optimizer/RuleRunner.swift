@@ -1,7 +1,7 @@
 import DescentCompute
 
 /// What ``Optimizer`` asks of a runner, whatever its rule.
-protocol AnyRuleRunner<S>: AnyObject {
+protocol AnyRuleRunner<S>: AnyObject, Resumable {
   associatedtype S: Scalar
   /// Sets every scheduled hyperparameter for the step that follows `step` applied ones.
   func schedule(_ step: Int)
@@ -36,7 +36,7 @@ protocol AnyRuleRunner<S>: AnyObject {
 /// sweeps over blocks. The only place that knows both rules and memory.
 @safe
 final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
-  private let parameters: [ParameterInfo]
+  let parameters: [ParameterInfo]
   /// Each parameter's group.
   private let groupOf: [Int]
   private let plan: BlockPlan
@@ -44,12 +44,12 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private var scheduled: [R]
   private var schedules: [ScheduledSettings<R>]
   /// t of each parameter.
-  private var updates: [Int]
+  var updates: [Int]
   /// One for all parameters, or one for each group.
-  private var memories: [R.Memory]
+  var memories: [R.Memory]
   /// Whether the update of those parameters runs in this step.
   private var runs: [Bool]
-  private let state: StateStore<S>
+  let state: StateStore<S>
   var stored: StoredWeights?
   /// The parts of the sums: one for each piece, then one for each parameter.
   private let partials: UnsafeMutableBufferPointer<SIMD4<Double>>

@@ -68,6 +68,14 @@ final class SeveralRunners<S: Scalar>: AnyRuleRunner {
     set { for member in members { member.runner.stored = newValue } }
   }
 
+  var saved: [StoredTensor] { members.flatMap { $0.runner.saved } }
+
+  func resume(from saved: inout StoredTensors) throws(StateMismatch) -> () -> Void {
+    var resumptions: [() -> Void] = []
+    for member in members { resumptions.append(try member.runner.resume(from: &saved)) }
+    return { for resume in resumptions { resume() } }
+  }
+
   var states: [StateStore<S>] { members.flatMap { $0.runner.states } }
 
   func diagnostics(groups: [String]) -> [(name: String, value: Double)] {

@@ -89,11 +89,11 @@ final class StoredWeights: @unchecked Sendable {
     }
   }
 
-  /// Gives a parameter's k back, as ``compensation`` had it.
-  func restore(_ values: [Float], of parameter: Int) {
-    precondition(rounding == .kahan && values.count == parameters[parameter].count)
-    for (i, value) in values.enumerated() {
-      unsafe kept[starts[parameter] + i] = UInt16(truncatingIfNeeded: value.bitPattern >> 16)
+  fileprivate var places: [StatePlace] {
+    guard rounding == .kahan else { return [] }
+    return zip(parameters, starts).map { parameter, start in
+      unsafe StatePlace(
+        "state/compensation/\(parameter.name)", shape: parameter.shape, kept.baseAddress! + start)
     }
   }
 
@@ -179,5 +179,15 @@ final class StoredWeights: @unchecked Sendable {
   private func floats<S>(_ w: UnsafeMutablePointer<S>) -> UnsafeMutablePointer<Float> {
     precondition(S.self == Float.self)
     return unsafe UnsafeMutableRawPointer(w).assumingMemoryBound(to: Float.self)
+  }
+}
+
+extension StoredWeights: Resumable {
+  var saved: [StoredTensor] { places.map { StoredTensor($0) } }
+
+  func resume(from saved: inout StoredTensors) throws(StateMismatch) -> () -> Void {
+    let places = places
+    let arrays = try saved.take(places)
+    return { for (place, array) in zip(places, arrays) { place.fill(array) } }
   }
 }

@@ -115,52 +115,6 @@ package struct KFACLayer: Sendable {
     return try Cholesky(damped).inverse
   }
 
-  // MARK: State
-
-  /// The factors and the decomposition in use, of the layer called `name`.
-  package func state(of name: String) -> [OutsideState] {
-    func array(_ slot: String, _ x: Matrix) -> OutsideState {
-      OutsideState("\(slot)/\(name)", shape: [x.rows, x.columns], values: x.elements)
-    }
-    func array(_ slot: String, _ x: [Double]) -> OutsideState {
-      OutsideState("\(slot)/\(name)", shape: [x.count], values: x)
-    }
-    let factors = [array("A", inputs), array("G", outputs)]
-    switch preconditioner {
-    case nil: return factors
-    case .eigen(let a, let g):
-      return factors + [
-        array("QA", a.rows), array("dA", a.values), array("QG", g.rows), array("dG", g.values),
-      ]
-    case .inverse(let a, let g): return factors + [array("A_inv", a), array("G_inv", g)]
-    }
-  }
-
-  /// Takes the state of the layer called `name`; false when there is none.
-  package mutating func restore(
-    _ name: String, from states: inout OutsideStates
-  ) throws(OptimizerError) -> Bool {
-    let (n, m) = (inputs.rows, outputs.rows)
-    guard let a = try states.take("A/\(name)", shape: [n, n]),
-      let g = try states.take("G/\(name)", shape: [m, m])
-    else { return false }
-    (inputs, outputs) = (Matrix(n, n, a), Matrix(m, m, g))
-    if let qa = try states.take("QA/\(name)", shape: [n, n]),
-      let da = try states.take("dA/\(name)", shape: [n]),
-      let qg = try states.take("QG/\(name)", shape: [m, m]),
-      let dg = try states.take("dG/\(name)", shape: [m])
-    {
-      preconditioner = .eigen(
-        inputs: SymmetricEigen(values: da, rows: Matrix(n, n, qa)),
-        outputs: SymmetricEigen(values: dg, rows: Matrix(m, m, qg)))
-    } else if let a = try states.take("A_inv/\(name)", shape: [n, n]),
-      let g = try states.take("G_inv/\(name)", shape: [m, m])
-    {
-      preconditioner = .inverse(inputs: Matrix(n, n, a), outputs: Matrix(m, m, g))
-    }
-    return true
-  }
-
   /// V, the preconditioned gradient; the gradient itself before the first decomposition.
   package func preconditioned(_ gradient: Matrix) -> Matrix {
     switch preconditioner {
@@ -215,5 +169,62 @@ package struct KFACLayer: Sendable {
   package static func clipCoefficient(sum: Double, clip: Double?) -> Double {
     guard let clip, sum != 0 else { return 1 }
     return min(1, (clip / abs(sum)).squareRoot())
+  }
+}
+
+// MARK: Saving
+
+extension KFACLayer {
+  /// All that is remembered, under names that begin with `prefix`; the decomposition as its factors'
+  /// eigenvalues and eigenvectors, or as their inverses.
+  package func saved(_ prefix: String) -> [StoredTensor] {
+    func tensor(_ name: String, _ matrix: Matrix) -> StoredTensor {
+      StoredTensor(prefix + name, shape: [matrix.rows, matrix.columns], matrix.elements)
+    }
+    let decomposition: [StoredTensor] =
+      switch preconditioner {
+      case nil: []
+      case .inverse(let a, let g): [tensor("A_inv", a), tensor("G_inv", g)]
+      case .eigen(let a, let g):
+        [
+          tensor("QA", a.rows), tensor("QG", g.rows),
+          StoredTensor(prefix + "dA", shape: [a.values.count], a.values),
+          StoredTensor(prefix + "dG", shape: [g.values.count], g.values),
+        ]
+      }
+    return [
+      tensor("A", inputs), tensor("G", outputs),
+      StoredTensor(prefix + "failures", shape: [], [failures]),
+    ] + decomposition
+  }
+
+  /// The layer as it was saved.
+  package func restored(
+    _ prefix: String, from saved: inout StoredTensors
+  ) throws(StateMismatch) -> KFACLayer {
+    var layer = self
+    func matrix(_ name: String, like other: Matrix) throws(StateMismatch) -> Matrix {
+      let shape = [other.rows, other.columns]
+      let values = try saved.take(prefix + name, .float64, shape: shape).values(as: Double.self)
+      return Matrix(other.rows, other.columns, values)
+    }
+    func eigen(
+      _ name: String, like other: Matrix
+    ) throws(StateMismatch) -> SymmetricEigen {
+      let values = try saved.take(prefix + "d" + name, .float64, shape: [other.rows])
+      return SymmetricEigen(
+        values: values.values(as: Double.self), rows: try matrix("Q" + name, like: other))
+    }
+    layer.inputs = try matrix("A", like: inputs)
+    layer.outputs = try matrix("G", like: outputs)
+    layer.failures = try saved.take(prefix + "failures", .int64, shape: []).value(as: Int.self)
+    if saved.contains(prefix + "A_inv") {
+      layer.preconditioner = .inverse(
+        inputs: try matrix("A_inv", like: inputs), outputs: try matrix("G_inv", like: outputs))
+    } else if saved.contains(prefix + "QA") {
+      layer.preconditioner = .eigen(
+        inputs: try eigen("A", like: inputs), outputs: try eigen("G", like: outputs))
+    }
+    return layer
   }
 }

@@ -27,14 +27,14 @@ public protocol Preconditioner<S>: AnyObject {
   /// Forgets what was seen for the present step, whose gradients were refused.
   func discard()
 
-  /// What it remembers from step to step.
-  var state: [OutsideState] { get }
   /// The bytes of what it remembers.
   var stateBytes: Int { get }
-  /// Goes on from `state`.
+  /// A copy of all that it remembers between steps, under names that begin with `preconditioner/`.
+  var saved: [StoredTensor] { get }
+  /// Goes on from what was saved.
   ///
-  /// - Throws: ``OptimizerError/outsideState(name:expected:given:)``.
-  func restore(_ state: [OutsideState]) throws(OptimizerError)
+  /// - Throws: the first thing that does not fit; then nothing was changed.
+  func restore(_ saved: [StoredTensor]) throws(StateMismatch)
 }
 
 /// What a ``Preconditioner`` did in a step.

@@ -121,6 +121,14 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
     }
   }
 
+  /// The arrays as they lie in memory, by the names under which they are saved.
+  func places(of parameters: [ParameterInfo]) -> [StatePlace] {
+    entries.flatMap { entry in
+      unsafe arrays[entry.index].places(
+        "state/\(entry.slot)/\(parameters[entry.parameter].name)", shape: entry.shape)
+    }
+  }
+
   /// Bytes of state, scalars excluded.
   var bytes: Int { entries.reduce(0) { $0 + $1.bytes } }
 }
@@ -197,6 +205,20 @@ private enum StoredArray<S: Scalar> {
     case .int8(let codes, let scales, let book):
       unsafe Kernels.encode(
         piece.count, floats, book, scales + piece.offset / Codebook.block, codes + piece.offset)
+    }
+  }
+
+  /// The memory to save.
+  func places(_ name: String, shape: [Int]) -> [StatePlace] {
+    switch unsafe self {
+    case .plain(let array): return unsafe [StatePlace(name, shape: shape, array.base)]
+    case .bfloat16(let base): return unsafe [StatePlace(name, shape: shape, base)]
+    case .int8(let codes, let scales, _):
+      let blocks = (shape.reduce(1, *) + Codebook.block - 1) / Codebook.block
+      return unsafe [
+        StatePlace(name + ".codes", shape: shape, codes),
+        StatePlace(name + ".scales", shape: [blocks], scales),
+      ]
     }
   }
 

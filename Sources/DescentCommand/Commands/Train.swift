@@ -14,10 +14,19 @@ struct Train: ParsableCommand {
 
       The run is kept in a folder: the resolved recipe, one line of metrics a step, checkpoints. \
       Ctrl-C ends it after the step, with a checkpoint.
+
+      A run that has stopped goes on, with the same bits as if it had not: \
+      descent train --resume runs/gpt-1, and for longer with --set steps=4000. The data, the model \
+      and the kind of optimizer stay what they were.
       """)
 
   @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
-  var recipe: String
+  var recipe: String?
+
+  @Option(
+    help: ArgumentHelp("Go on with a run that has stopped.", valueName: "run"),
+    completion: .directory)
+  var resume: String?
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
@@ -30,28 +39,54 @@ struct Train: ParsableCommand {
   @Flag(help: "Print nothing but errors and the last line.")
   var quiet = false
 
+  func validate() throws {
+    if (recipe == nil) == (resume == nil) {
+      throw ValidationError("give a recipe to train, or --resume and the folder of a run")
+    }
+    if resume != nil, folder != nil {
+      throw ValidationError("--resume goes on in the run's own folder: leave --out out")
+    }
+  }
+
   func run() throws {
     Interrupt.watch()
     try reportingErrors {
-      let (name, yaml) = try Self.find(recipe)
-      let trainer = try Trainer(Recipe(yaml: yaml, overrides: assignments))
+      let (trainer, directory) = try resume.map(goOn) ?? begin(recipe!)
       for warning in trainer.recipe.scheduleWarnings(steps: trainer.steps) {
         writeError("Warning: \(warning)")
       }
-      let directory = try RunDirectory(new: folder, name: name)
-      if !quiet { output("training \(name) in \(directory.path)") }
       let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
       output(Self.summary(of: result))
       if let warning = result.recomputation?.warning { writeError("Warning: \(warning)") }
       if result.interrupted {
         writeError("interrupted after step \(result.steps); weights are in \(result.checkpoint)")
+        writeError("to go on: descent train --resume \(directory.path)")
         throw ExitCode(ExitStatus.interrupted)
       }
-      if !quiet, let task = trainer.languageModel {
-        output("\nwhat it writes:\n\(try task.sample(tokens: 300, temperature: 0.8))")
+      if !quiet, trainer.recipe.model is GPTSettings {
+        let model = try LanguageModel(directory)
+        output("\nwhat it writes:\n\(try model.sample(tokens: 300, temperature: 0.8))")
         output("\nmore: descent sample \(directory.path) --prompt \"...\"")
       }
     }
+  }
+
+  private func begin(_ recipe: String) throws -> (Trainer, RunDirectory) {
+    let (name, yaml) = try Self.find(recipe)
+    let trainer = try Trainer(Recipe(yaml: yaml, overrides: assignments))
+    let directory = try RunDirectory(new: folder, name: name)
+    if !quiet { output("training \(name) in \(directory.path)") }
+    return (trainer, directory)
+  }
+
+  private func goOn(_ folder: String) throws -> (Trainer, RunDirectory) {
+    let directory = try RunDirectory(existing: folder)
+    let trainer = try Trainer(resuming: directory, overrides: assignments)
+    guard let resumption = trainer.resumption else { return (trainer, directory) }
+    for file in resumption.passedOver { writeError("Warning: \(file.reason)") }
+    if !quiet { output("going on with \(directory.path) after step \(resumption.step)") }
+    for change in resumption.changes where !quiet { output("  \(change)") }
+    return (trainer, directory)
   }
 
   /// A built-in recipe, or a file.

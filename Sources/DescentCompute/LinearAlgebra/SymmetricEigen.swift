@@ -28,11 +28,8 @@ package struct SymmetricEigen: Sendable {
   /// Q: column i is the eigenvector of the i-th value.
   package var vectors: Matrix { rows.transposed }
 
-  /// A decomposition that was made before.
-  package init(values: [Double], rows: Matrix) {
-    precondition(rows.rows == values.count && rows.columns == values.count)
-    (self.values, self.rows) = (values, rows)
-  }
+  /// A decomposition that is known.
+  package init(values: [Double], rows: Matrix) { (self.values, self.rows) = (values, rows) }
 
   /// Decomposes a symmetric matrix, of which only symmetric rounding errors are forgiven: the mean
   /// of A and Aᵀ is used.

@@ -122,27 +122,9 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     for i in watched.indices { watched[i].seen = nil }
   }
 
-  // MARK: State
-
-  /// The number of steps, and the factors and decompositions of the layers seen so far.
-  public var state: [OutsideState] {
-    [OutsideState("kfac_steps", shape: [], values: [Double(steps)])]
-      + watched.filter(\.isReady).flatMap { $0.curvature.state(of: $0.name) }
-  }
-
   /// The bytes of all factors and decompositions.
   public var stateBytes: Int {
     watched.reduce(0) { $0 + 16 * ($1.width * $1.width + $1.outputs * $1.outputs) }
-  }
-
-  /// Goes on from a ``state`` of a preconditioner of the same model.
-  public func restore(_ state: [OutsideState]) throws(OptimizerError) {
-    var states = OutsideStates(state)
-    steps = try states.take("kfac_steps", shape: []).map { Int($0[0]) } ?? 0
-    for i in watched.indices {
-      watched[i].isReady = try watched[i].curvature.restore(watched[i].name, from: &states)
-    }
-    try states.checkEmpty()
   }
 
   // MARK: Preconditioning
@@ -215,6 +197,38 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     }
     if watched[i].curvature.failures > before { report.failures.append(watched[i].name) }
   }
+
+  // MARK: Saving
+
+  /// A copy of the factors, their decompositions and the count of steps.
+  public var saved: [StoredTensor] {
+    [StoredTensor(Self.count, shape: [], [steps])]
+      + watched.flatMap { layer in
+        [StoredTensor("\(Self.prefix(layer))ready", shape: [], [layer.isReady ? 1 : 0])]
+          + layer.curvature.saved(Self.prefix(layer))
+      }
+  }
+
+  /// Goes on from what was saved.
+  ///
+  /// - Throws: the first thing that does not fit; then nothing was changed.
+  public func restore(_ saved: [StoredTensor]) throws(StateMismatch) {
+    var saved = StoredTensors(saved)
+    let count = try saved.take(Self.count, .int64, shape: [])
+    var restored = watched
+    for i in watched.indices {
+      let prefix = Self.prefix(watched[i])
+      let ready = try saved.take(prefix + "ready", .int64, shape: [])
+      restored[i].isReady = ready.value(as: Int.self) == 1
+      restored[i].curvature = try watched[i].curvature.restored(prefix, from: &saved)
+    }
+    try saved.finish()
+    (watched, steps) = (restored, count.value(as: Int.self))
+    discard()
+  }
+
+  private static var count: String { "preconditioner/steps" }
+  private static func prefix(_ layer: Watched) -> String { "preconditioner/\(layer.name)/" }
 
   /// Keeps ν·V in the shapes of the layer's parameters.
   private func write(

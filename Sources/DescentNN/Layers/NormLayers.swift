@@ -63,6 +63,8 @@ public final class BatchNorm: Module {
   public let momentum: Float
   /// ε.
   public let epsilon: Float
+  /// While statistics are taken anew, the batches so far; they then count alike.
+  fileprivate var batches: Int?
 
   /// A layer for `channels` channels, which are dimension 1 of its input.
   public init(channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5) {
@@ -93,10 +95,25 @@ public final class BatchNorm: Module {
       context.use(weight), context.use(bias), epsilon: epsilon)
     if context.isRepeated { return y }
     let n = Float(x.count / mean.count)
+    batches? += 1
+    let momentum = batches.map { 1 / Float($0) } ?? momentum
     runningMean.value = runningMean.value * (1 - momentum) + mean * momentum
     // The running variance is the unbiased one, as in PyTorch.
     runningVariance.value =
       runningVariance.value * (1 - momentum) + variance * (momentum * n / max(1, n - 1))
     return y
+  }
+}
+
+extension Module {
+  /// Takes the running statistics of batch normalization anew, for weights that no training has seen
+  /// (averages of others): as the mean over the batches that `passes` runs through the model in
+  /// training, all of which count alike. Other models are left alone, and `passes` is not called.
+  public func refreshStatistics(_ passes: () throws -> Void) rethrows {
+    let layers = namedModules.compactMap { $0.module as? BatchNorm }
+    guard !layers.isEmpty else { return }
+    for layer in layers { layer.batches = 0 }
+    defer { for layer in layers { layer.batches = nil } }
+    try passes()
   }
 }

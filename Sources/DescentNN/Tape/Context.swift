@@ -39,6 +39,11 @@ public final class Context {
   /// A context without a tape: layers run and nothing is recorded.
   public static var inference: Context { Context(training: false, seed: 0, recorder: nil) }
 
+  /// A context without a tape in which layers run as in training.
+  public static func training(seed: UInt64) -> Context {
+    Context(training: true, seed: seed, recorder: nil)
+  }
+
   /// The value of a parameter, on this context's tape, in the format of ``Autocast``.
   public func use(_ parameter: Parameter) -> Tensor {
     var x = parameter.value

@@ -18,7 +18,7 @@ extension Recipe {
     return run.steps ?? max(1, Int((run.epochs ?? 1) * Double(perEpoch)))
   }
 
-  /// Fills in what schedules left open and follows from the length of the run.
+  /// Fills in what schedules and averages left open and follows from the length of the run.
   ///
   /// - Throws: all that contradicts it, at once.
   public mutating func fit(steps: Int) throws(RecipeError) {
@@ -41,6 +41,12 @@ extension Recipe {
           )
         }
       }
+    }
+    average?.fit(totalSteps: steps)
+    if let average, !(1...steps).contains(where: { average.change(after: $0, taken: 0) != nil }) {
+      problems.append(
+        "average: \(type(of: average).name) takes nothing in during the \(steps) steps of the run; "
+          + "let it begin earlier or more often")
     }
     fit(&schedule, "schedule")
     for index in schedules.indices {

@@ -26,6 +26,9 @@ extension Recipe {
     add("gradient", Self.entries(gradient.resolved))
     add("weights", Self.entries(weights.resolved))
     add("loss_scale", Self.entries(lossScale.resolved))
+    if let average {
+      add("average", [("name", Node(type(of: average).name))] + Self.entries(average.resolved))
+    }
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.

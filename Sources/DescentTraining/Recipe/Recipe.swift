@@ -25,6 +25,8 @@ public struct Recipe: Sendable {
   public var weights = WeightSettings()
   /// The loss scale of `precision: fp16`.
   public var lossScale = LossScaler()
+  /// The average of the weights that is evaluated and kept in their place; nil for none.
+  public var average: (any WeightAverage)?
   /// Evaluation.
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
@@ -54,9 +56,11 @@ public struct Recipe: Sendable {
       schedule = chosen
     }
     schedules = reader.schedules()
+    average = reader.average()
     reader.rejectUnknownSections()
     reader.problems += Self.objections(optimizer, clip, gradient)
     reader.problems += Self.objections(optimizer.rule, run.precision, weights)
+    reader.problems += Self.objections(optimizer, average, weights)
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
@@ -108,6 +112,27 @@ public struct Recipe: Sendable {
           advice: "its pairs need full precision: set optimizer.state=float32"))
     }
     return objections.map(\.description)
+  }
+
+  /// What cannot be averaged.
+  private static func objections(
+    _ optimizer: OptimizerSettings, _ average: (any WeightAverage)?, _ weights: WeightSettings
+  ) -> [String] {
+    guard let average, type(of: average).movesWeights else { return [] }
+    let (rule, name) = (optimizer.rule, type(of: average).name)
+    let (ruleName, advice) = (type(of: rule).name, "choose another average, or another optimizer")
+    if rule.evaluatesElsewhere {
+      return [
+        "average.name=\(name) moves the weights, which \(ruleName) keeps elsewhere; \(advice)"
+      ]
+    }
+    if !weights.changes.isEmpty {
+      return ["average.name=\(name) moves the weights, which are kept in 16 bits; \(advice)"]
+    }
+    if rule is any ClosureRule {
+      return ["average.name=\(name) moves the weights that \(ruleName) goes on from; \(advice)"]
+    }
+    return []
   }
 
   /// A text needs a language model, examples a classifier.
@@ -214,6 +239,15 @@ private struct RecipeReader {
     }
   }
 
+  /// The section `average`, which may be missing or have the name none.
+  mutating func average() -> (any WeightAverage)? {
+    guard let entries = document.sections["average"] else { return nil }
+    let name = entries.first { $0.name == "name" }?.text
+    if let name, ["none", "null"].contains(name), entries.count == 1 { return nil }
+    let kinds = WeightAverages.all as [any Configurable.Type]
+    return kind("average", among: kinds) as? any WeightAverage
+  }
+
   mutating func optimizer(_ groups: [[RecipeDocument.Entry]]?) -> OptimizerSettings {
     var settings = OptimizerSettings()
     let rules = Rules.all as [any Configurable.Type]
@@ -290,8 +324,8 @@ private struct RecipeReader {
 
   mutating func rejectUnknownSections() {
     let known = [
-      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "weights",
-      "loss_scale", "evaluate", "checkpoint",
+      "model", "data", "optimizer", "schedule", "schedules", "clip", "gradient", "average",
+      "weights", "loss_scale", "evaluate", "checkpoint",
     ]
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {

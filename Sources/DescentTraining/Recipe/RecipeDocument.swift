@@ -104,7 +104,7 @@ struct RecipeDocument {
   static func selector(of section: String) -> String? {
     switch section {
     case "model", "data": "kind"
-    case "optimizer", "schedule": "name"
+    case "optimizer", "schedule", "average": "name"
     default: section.hasPrefix("schedules.") ? "name" : nil
     }
   }

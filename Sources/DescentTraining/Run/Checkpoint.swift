@@ -3,36 +3,96 @@ import DescentNN
 import Foundation
 import Safetensors
 
-/// Weights on disk: a safetensors file of the model's parameters and buffers under their names.
+/// All that a run needs to go on as if it had never stopped.
+struct TrainingState {
+  /// The steps done.
+  var step: Int
+  /// The recipe, as YAML.
+  var recipe: String
+  /// What tells the data apart from others.
+  var data: String
+  var optimizer: OptimizerState
+  /// What the average of the weights remembers.
+  var average: [StoredTensor]
+  /// The weights and buffers that training goes on from, where they are not the ones to use.
+  var training: [(name: String, value: Tensor)]
+  /// Steps that were skipped: the batches are counted with them.
+  var skipped = 0
+  /// The loss scale of fp16, and the steps since it changed.
+  var lossScale: (value: Float, successes: Int)?
+}
+
+/// A checkpoint on disk: a safetensors file.
+///
+/// | tensor | holds |
+/// |---|---|
+/// | `<name>` | the weights and buffers to use: averaged, where the run averages |
+/// | `training/<name>` | those that training goes on from, where they differ |
+/// | `state/...`, `memory/...`, `preconditioner/...` | what ``OptimizerState`` says |
+/// | `average/...`, `memory/average/...` | what ``AveragedWeights/state`` says |
+///
+/// The metadata hold the step, the recipe and what schedules remember. A file without a `rule` has
+/// weights alone: the guard writes it.
 enum Checkpoint {
-  /// Writes the model's weights as they are after `step` and removes all but the newest `keep`
-  /// checkpoints. What schedules remember is kept in the metadata, as JSON.
+  /// The version of the layout.
+  static let format = "1"
+
+  /// Writes the model's weights as they are, and what is needed to go on; then removes the `unusable`
+  /// checkpoints and all but the newest `keep`. Without a state the file has weights alone, and
+  /// nothing is removed.
   static func save(
-    _ model: any Module, step: Int, to run: RunDirectory, keep: Int,
-    schedules: [[String: MetricState]] = []
+    _ model: any Module, step: Int, to run: RunDirectory, keep: Int, unusable: [URL] = [],
+    state: TrainingState? = nil
   ) throws -> URL {
-    let digits = String(step)
-    let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-    let file = run.checkpoints.appendingPathComponent(name + ".safetensors")
-    let tensors =
-      model.namedParameters.map { ($0.name, $0.parameter.value) }
-      + model.namedBuffers.map { ($0.name, $0.buffer.value) }
-    var metadata = ["step": "\(step)"]
-    if schedules.contains(where: { !$0.isEmpty }) {
-      metadata["schedules"] = String(decoding: try JSONEncoder().encode(schedules), as: UTF8.self)
+    let file = file(step, of: run)
+    var tensors = model.namedTensors.map {
+      SafetensorsTensor($0.name, shape: $0.value.shape, floats: $0.value.scalars)
     }
-    try SafetensorsFile.write(
-      tensors.map { SafetensorsTensor($0.0, shape: $0.1.shape, floats: $0.1.scalars) },
-      metadata: metadata, to: file.path)
+    var metadata = ["format": format, "step": "\(step)"]
+    if let state {
+      tensors += state.training.map {
+        SafetensorsTensor("training/\($0.name)", shape: $0.value.shape, floats: $0.value.scalars)
+      }
+      tensors += (state.optimizer.tensors + state.average).map {
+        SafetensorsTensor(
+          $0.name, dtype: SafetensorsDType(rawValue: $0.element.rawValue)!, shape: $0.shape,
+          bytes: $0.bytes)
+      }
+      metadata["recipe"] = state.recipe
+      metadata["data"] = state.data
+      metadata["rule"] = state.optimizer.rule
+      metadata["state_version"] = "\(state.optimizer.version)"
+      metadata["skipped"] = "\(state.skipped)"
+      if let scale = state.lossScale {
+        metadata["loss_scale"] = "\(scale.value)"
+        metadata["loss_scale_successes"] = "\(scale.successes)"
+      }
+      metadata["applied_steps"] = "\(state.optimizer.appliedSteps)"
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .sortedKeys
+      metadata["schedules"] = String(
+        decoding: try encoder.encode(state.optimizer.schedules), as: UTF8.self)
+    }
+    try SafetensorsFile.write(tensors, metadata: metadata, to: file.path)
+    guard state != nil else { return file }
+    for old in unusable where old != file { try? FileManager.default.removeItem(at: old) }
     for old in run.checkpointFiles.dropLast(keep) { try FileManager.default.removeItem(at: old) }
     return file
   }
 
+  /// Where the checkpoint after `step` lies.
+  static func file(_ step: Int, of run: RunDirectory) -> URL {
+    let digits = String(step)
+    let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+    return run.checkpoints.appendingPathComponent(name + ".safetensors")
+  }
+
   /// Fills the model's parameters and buffers from a checkpoint; every one must be there, with its
-  /// shape.
-  static func load(_ file: URL, into model: any Module) throws {
+  /// shape. With a prefix, from those that have it, where there are any.
+  static func load(_ file: URL, into model: any Module, preferring prefix: String = "") throws {
     let stored = try SafetensorsFile(path: file.path)
     func tensor(_ name: String, like other: Tensor) throws -> Tensor {
+      let name = stored.contains(prefix + name) ? prefix + name : name
       let entry = try stored.entry(name)
       guard entry.shape == other.shape else {
         throw RunError.checkpointMismatch(
@@ -40,11 +100,70 @@ enum Checkpoint {
       }
       return try Tensor(shape: entry.shape, scalars: stored.floats(of: name))
     }
-    for (name, parameter) in model.namedParameters {
-      parameter.value = try tensor(name, like: parameter.value)
+    // Nothing changes before everything is there.
+    let parameters = try model.namedParameters.map { ($1, try tensor($0, like: $1.value)) }
+    let buffers = try model.namedBuffers.map { ($1, try tensor($0, like: $1.value)) }
+    for (parameter, value) in parameters { parameter.value = value }
+    for (buffer, value) in buffers { buffer.value = value }
+  }
+
+  /// What a run needs to go on.
+  ///
+  /// - Throws: errors of reading, and ``RunError/unusableCheckpoint(_:_:)`` for a file that is not a
+  ///   checkpoint, or has weights alone. `training` stays empty: ``load(_:into:preferring:)`` reads it.
+  static func state(_ file: URL) throws -> TrainingState {
+    let stored = try SafetensorsFile(path: file.relativePath)
+    let metadata = stored.metadata
+    func unusable(_ reason: String) -> RunError { .unusableCheckpoint(file.relativePath, reason) }
+    guard let found = metadata["format"] else {
+      throw unusable("it is not a checkpoint of a run")
     }
-    for (name, buffer) in model.namedBuffers {
-      buffer.value = try tensor(name, like: buffer.value)
+    guard found == format else {
+      throw unusable("it has format \(found), and this version of descent reads format \(format)")
     }
+    guard let rule = metadata["rule"] else {
+      throw unusable("it holds weights alone, kept when training had to stop")
+    }
+    guard let step = metadata["step"].flatMap({ Int($0) }), step >= 0,
+      let applied = metadata["applied_steps"].flatMap({ Int($0) }), applied >= 0,
+      let version = metadata["state_version"].flatMap({ Int($0) }),
+      let recipe = metadata["recipe"], let data = metadata["data"],
+      let schedules = metadata["schedules"].flatMap({
+        try? JSONDecoder().decode([[String: MetricState]].self, from: Data($0.utf8))
+      })
+    else { throw unusable("its metadata are incomplete") }
+    func tensors(_ belongs: (String) -> Bool) throws -> [StoredTensor] {
+      try stored.entries.filter { belongs($0.name) }.map { entry in
+        guard let element = StoredTensor.Element(rawValue: entry.dtype.rawValue) else {
+          throw unusable("\(entry.name) has the element type \(entry.dtype.rawValue)")
+        }
+        return StoredTensor(
+          entry.name, element, shape: entry.shape, bytes: try stored.bytes(of: entry.name))
+      }
+    }
+    let isAverage = { (name: String) in
+      name.hasPrefix("average/") || name.hasPrefix("memory/average/")
+    }
+    let optimizer = try tensors { name in
+      ["state/", "memory/", "preconditioner/"].contains { name.hasPrefix($0) } && !isAverage(name)
+    }
+    return TrainingState(
+      step: step, recipe: recipe, data: data,
+      optimizer: OptimizerState(
+        version: version, rule: rule, appliedSteps: applied, schedules: schedules,
+        tensors: optimizer),
+      average: try tensors(isAverage), training: [],
+      skipped: metadata["skipped"].flatMap { Int($0) } ?? 0,
+      lossScale: metadata["loss_scale"].flatMap { Float($0) }.flatMap { value in
+        metadata["loss_scale_successes"].flatMap { Int($0) }.map { (value, $0) }
+      })
+  }
+}
+
+extension Module {
+  /// The weights and buffers, by name.
+  var namedTensors: [(name: String, value: Tensor)] {
+    namedParameters.map { ($0.name, $0.parameter.value) }
+      + namedBuffers.map { ($0.name, $0.buffer.value) }
   }
 }

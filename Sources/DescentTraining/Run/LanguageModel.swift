@@ -7,9 +7,7 @@ public struct LanguageModel {
   private let gpt: GPT
   private let tokenizer: Tokenizer
 
-  init(_ gpt: GPT, _ tokenizer: Tokenizer) { (self.gpt, self.tokenizer) = (gpt, tokenizer) }
-
-  /// The newest checkpoint of a run.
+  /// The newest checkpoint of a run: its averaged weights, where the run averages.
   ///
   /// - Throws: ``RunError`` when the run has no language model or no checkpoint; errors of reading.
   public init(_ run: RunDirectory) throws {
@@ -52,12 +50,5 @@ public struct LanguageModel {
       return true
     }
     return try tokenizer.decode(written)
-  }
-}
-
-extension Trainer {
-  /// The model in training, for a text.
-  public var languageModel: LanguageModel? {
-    (task as? LanguageModeling).map { LanguageModel($0.gpt, $0.text.tokenizer) }
   }
 }

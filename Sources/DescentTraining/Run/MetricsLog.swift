@@ -31,10 +31,22 @@ final class MetricsLog {
 
   private let handle: FileHandle
 
-  init(_ file: URL) throws(RunError) {
-    guard FileManager.default.createFile(atPath: file.path, contents: nil),
-      let handle = FileHandle(forWritingAtPath: file.path)
-    else { throw .cannotWrite(file.relativePath, "the file cannot be created") }
+  /// A new log, or one that goes on after `step`: lines of later steps are dropped, and one that an
+  /// end of the process cut short.
+  init(_ file: URL, goingOnAfter step: Int = 0) throws(RunError) {
+    struct Line: Decodable { let step: Int }
+    let kept = ((try? String(contentsOf: file, encoding: .utf8)) ?? "").split(separator: "\n")
+      .filter { line in
+        let read = try? JSONDecoder().decode(Line.self, from: Data(line.utf8))
+        return read.map { $0.step <= step } ?? false
+      }
+    do {
+      try Data(kept.map { $0 + "\n" }.joined().utf8).write(to: file, options: .atomic)
+    } catch { throw .cannotWrite(file.relativePath, error.localizedDescription) }
+    guard let handle = FileHandle(forWritingAtPath: file.path) else {
+      throw .cannotWrite(file.relativePath, "the file cannot be opened")
+    }
+    handle.seekToEndOfFile()
     self.handle = handle
   }
 

@@ -6,7 +6,7 @@ import Foundation
 /// recipe.yaml      the recipe, fully resolved
 /// metrics.jsonl    one JSON object a step, and one an evaluation
 /// tokenizer.json   how text becomes tokens, for language models
-/// checkpoints/     weights, one safetensors file a checkpoint
+/// checkpoints/     weights and all that is needed to go on, one safetensors file each
 /// ```
 public struct RunDirectory: Sendable {
   /// The folder.
@@ -61,10 +61,9 @@ public struct RunDirectory: Sendable {
 
   /// The checkpoints, oldest first.
   public var checkpointFiles: [URL] {
-    let all = try? FileManager.default.contentsOfDirectory(
-      at: checkpoints, includingPropertiesForKeys: nil)
-    return (all ?? []).filter { $0.pathExtension == "safetensors" }
-      .sorted { $0.lastPathComponent < $1.lastPathComponent }
+    let all = try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)
+    return (all ?? []).filter { $0.hasSuffix(".safetensors") }.sorted()
+      .map { checkpoints.appendingPathComponent($0) }
   }
 }
 
@@ -78,6 +77,12 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case cannotWrite(String, String)
   /// A checkpoint lacks a tensor of the model or holds one of another shape.
   case checkpointMismatch(String)
+  /// A file among the checkpoints cannot be gone on from.
+  case unusableCheckpoint(String, String)
+  /// No checkpoint of a run can be gone on from; why, a sentence for each, the newest first.
+  case cannotResume(String, [String])
+  /// A run that was to go on has all its steps.
+  case finished(String, steps: Int)
   /// Only language models can be sampled.
   case notALanguageModel(String)
   /// The non-finite guard stopped the training.
@@ -96,6 +101,13 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
       "\(path) cannot be written: \(reason)"
     case .checkpointMismatch(let sentence):
       sentence
+    case .unusableCheckpoint(let file, let reason):
+      "\(file) cannot be gone on from: \(reason)"
+    case .cannotResume(let path, let reasons):
+      "\(path) has no checkpoint to go on from"
+        + (reasons.first.map { ", of \(reasons.count); the newest: \($0)" } ?? " yet")
+    case .finished(let path, let steps):
+      "\(path) has all its \(steps) steps; give it more with --set steps=\(2 * steps)"
     case .notALanguageModel(let path):
       "\(path) holds a classifier; only a language model can be sampled"
     case .nonFinite(let step, let cause, let checkpoint):

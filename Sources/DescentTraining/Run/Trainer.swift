@@ -14,6 +14,8 @@ public final class Trainer {
   public let task: any TrainingTask
   /// Optimizer steps of the run.
   public let steps: Int
+  /// How the run goes on; nil when it begins.
+  public private(set) var resumption: Resumption?
 
   private let parameters: [(name: String, parameter: Parameter)]
   /// Their indices.
@@ -23,6 +25,14 @@ public final class Trainer {
   private let preconditioner: KFACPreconditioner?
   /// Updates parameters in the backward pass, where the recipe asks for it.
   private let release: GradientRelease<Float>?
+  /// The average of the weights, which is evaluated and kept in their place.
+  private let average: AveragedWeights<Float>?
+  /// Checkpoints that the next one replaces.
+  private var unusable: [URL] = []
+  /// Running statistics for the average, and how many weights it had taken in.
+  private var statistics: (taken: Int, values: [Tensor])?
+  /// What tells the data apart from others.
+  private lazy var fingerprint = task.fingerprint
   /// Weights with which the loss was finite, at most ten steps old.
   private var lastGood: (step: Int, weights: [Tensor])
   /// The loss scale, for fp16.
@@ -59,9 +69,51 @@ public final class Trainer {
     do throws(OptimizerError) {
       release = recipe.run.releasesGradients ? try GradientRelease(optimizer) : nil
     } catch { throw RecipeError(problems: ["\(error)"]) }
+    average = recipe.average.map { [optimizer] in
+      AveragedWeights($0, parameters: optimizer.parameters)
+    }
     lastGood = (0, [])
     scaler = recipe.run.precision == .fp16 ? recipe.lossScale : nil
+    unsafe withParameterMemory { memory in
+      unsafe optimizer.roundWeights(memory)
+      unsafe average?.begin(memory)
+    }
+  }
+
+  /// Goes on with the run in a folder, after its newest checkpoint that can be used; to the bit as if
+  /// it had never stopped.
+  ///
+  /// - Parameters:
+  ///   - directory: the run.
+  ///   - overrides: changes of the recipe, of the form `steps=2000`.
+  /// - Throws: ``RecipeError`` for changes that contradict what was saved, ``RunError`` when nothing
+  ///   can be gone on from or nothing is left to do, and what ``init(_:)`` throws.
+  public convenience init(resuming directory: RunDirectory, overrides: [String] = []) throws {
+    let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
+    let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
+    let (file, state, passedOver) = try Checkpoint.newest(of: directory)
+    try self.init(recipe)
+    do {
+      guard state.data == fingerprint else {
+        throw RunError.checkpointMismatch(
+          "\(directory.path) was begun with other training data: put those back, or start a new run"
+        )
+      }
+      try Checkpoint.load(file, into: task.model, preferring: "training/")
+      try optimizer.restore(state.optimizer)
+      try average?.restore(state.average)
+    } catch let mismatch as StateMismatch {
+      throw RunError.checkpointMismatch("\(file.relativePath): \(mismatch)")
+    }
     unsafe withParameterMemory { unsafe optimizer.roundWeights($0) }
+    if let scale = state.lossScale {
+      scaler?.restore(scale: scale.value, successes: scale.successes)
+    }
+    skipped.all = state.skipped
+    guard state.step < steps else { throw RunError.finished(directory.path, steps: state.step) }
+    resumption = Resumption(
+      checkpoint: file.relativePath, step: state.step, passedOver: passedOver, changes: changes)
+    unusable = passedOver.map(\.file)
   }
 
   private static func makeOptimizer(
@@ -107,8 +159,8 @@ public final class Trainer {
         })
     }
     return RunFacts(
-      parameters: task.model.parameterCount, steps: steps, unit: task.unit,
-      stateBytes: max(optimizer.stateBytes, historyBytes),
+      parameters: task.model.parameterCount, steps: steps, done: resumption?.step ?? 0,
+      unit: task.unit, stateBytes: max(optimizer.stateBytes, historyBytes),
       state: RunFacts.StateUse.all(optimizer.stateSlots), groups: groups,
       overlaps: optimizer.overlaps.map {
         "\($0.parameter) is in \($0.group); \($0.also.joined(separator: ", ")) asked for it too"
@@ -135,13 +187,14 @@ public final class Trainer {
       let json = try JSONEncoder().encode(task.text.tokenizer)
       try write(String(decoding: json, as: UTF8.self), to: directory.tokenizer)
     }
-    let log = try MetricsLog(directory.metrics)
+    var step = resumption?.step ?? 0
+    let log = try MetricsLog(directory.metrics, goingOnAfter: step)
     observer.started(facts)
     var evaluation: (step: Int, result: Evaluation)?
     var seconds = 0.0
     var largest = 0
     var lost: (lost: Int, updates: Int)?
-    var step = 0
+    lastGood = (step, parameters.map { $0.parameter.value.copied() })
     while step < steps, !observer.wantsToStop {
       step += 1
       let start = ContinuousClock.now
@@ -184,6 +237,7 @@ public final class Trainer {
       if optimizer.curvatureIsDue {
         report.curvature = estimateCurvature(after: step + skipped.all)
       }
+      if report.applied { takeIntoAverage() }
       let duration = start.duration(to: .now) / .seconds(1)
       seconds += duration
       try log.write(
@@ -209,7 +263,8 @@ public final class Trainer {
       }
     }
     if step == steps, evaluation?.step != step {
-      evaluation = (step, try evaluate(step, log, observer))
+      // Schedules follow the regular evaluations only, so that a longer run takes the same course.
+      evaluation = (step, try evaluate(step, log, observer, feedsSchedules: false))
     }
     let checkpoint = try save(step, directory)
     var result = TrainingResult(
@@ -384,13 +439,17 @@ public final class Trainer {
   private func stopped(
     _ step: Int, _ cause: String, _ directory: RunDirectory
   ) throws -> RunError {
-    if !lastGood.weights.isEmpty {
-      for (index, (_, parameter)) in parameters.enumerated() {
-        parameter.value = lastGood.weights[index]
-      }
+    for (index, (_, parameter)) in parameters.enumerated() {
+      parameter.value = lastGood.weights[index]
     }
-    let file = try Checkpoint.save(
-      task.model, step: lastGood.step, to: directory, keep: recipe.checkpoint.keep)
+    // From the last step's weights a run that goes on would stop again at once.
+    try? FileManager.default.removeItem(at: Checkpoint.file(step - 1, of: directory))
+    var file = Checkpoint.file(lastGood.step, of: directory)
+    // A whole checkpoint of that step is better than its weights alone.
+    if (try? Checkpoint.state(file)) == nil {
+      file = try Checkpoint.save(
+        task.model, step: lastGood.step, to: directory, keep: recipe.checkpoint.keep)
+    }
     if scaler != nil {
       return RunError.float16Overflow(step: step, cause: cause, checkpoint: file.relativePath)
     }
@@ -400,32 +459,98 @@ public final class Trainer {
   // MARK: Results
 
   private func evaluate(
-    _ step: Int, _ log: MetricsLog, _ observer: any TrainingObserver
+    _ step: Int, _ log: MetricsLog, _ observer: any TrainingObserver, feedsSchedules: Bool = true
   ) throws -> Evaluation {
-    let result = withEvaluationWeights {
+    func measured() -> Evaluation {
       task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
     }
-    optimizer.observe(metric: result.loss, mode: .min)
-    if let accuracy = result.accuracy { optimizer.observe(metric: accuracy, mode: .max) }
-    try log.write(
-      [("step", .integer(step)), ("val_loss", .number(result.loss))]
-        + (result.accuracy.map { [("val_accuracy", .number($0))] } ?? []))
+    var result = withResultWeights(measured)
+    if feedsSchedules {
+      optimizer.observe(metric: result.loss, mode: .min)
+      if let accuracy = result.accuracy { optimizer.observe(metric: accuracy, mode: .max) }
+    }
+    var fields: [(name: String, value: MetricsLog.Value)] = [
+      ("step", .integer(step)), ("val_loss", .number(result.loss)),
+    ]
+    if let accuracy = result.accuracy { fields.append(("val_accuracy", .number(accuracy))) }
+    if let average, average.taken > 0 {
+      let raw = withResultWeights(averaged: false, measured)
+      result.lossWithoutAverage = raw.loss
+      fields += [
+        ("average", .text(type(of: average.kind).name)), ("val_loss_raw", .number(raw.loss)),
+      ]
+    }
+    try log.write(fields)
     observer.evaluated(result, after: step)
     return result
   }
 
   private func save(_ step: Int, _ directory: RunDirectory) throws -> URL {
-    try withEvaluationWeights {
+    let differs = optimizer.evaluatesElsewhere || average != nil
+    // The number of threads changes nothing, not even the file.
+    var recipe = recipe
+    recipe.run.threads = nil
+    let state = TrainingState(
+      step: step, recipe: recipe.yaml, data: fingerprint, optimizer: optimizer.savedState,
+      average: average?.state ?? [],
+      training: differs ? task.model.namedTensors.map { ($0, $1.copied()) } : [],
+      skipped: skipped.all, lossScale: scaler.map { ($0.scale, $0.successes) })
+    let file = try withResultWeights {
       try Checkpoint.save(
-        task.model, step: step, to: directory, keep: recipe.checkpoint.keep,
-        schedules: optimizer.scheduleStates)
+        task.model, step: step, to: directory, keep: recipe.checkpoint.keep, unusable: unusable,
+        state: state)
+    }
+    unusable = []
+    return file
+  }
+
+  // MARK: The weights to use
+
+  private func takeIntoAverage() {
+    guard let average else { return }
+    unsafe withParameterMemory { memory in
+      unsafe optimizer.withEvaluationWeights(memory) {
+        unsafe average.update(memory, after: optimizer.appliedSteps)
+      }
     }
   }
 
-  /// Runs `body` with the weights that the optimizer means to be used.
-  private func withEvaluationWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+  /// Runs `body` with the weights to evaluate and keep: those that the optimizer means to be used,
+  /// averaged where the recipe says so.
+  private func withResultWeights<Result>(
+    averaged: Bool = true, _ body: () throws -> Result
+  ) rethrows -> Result {
     try unsafe withParameterMemory { memory in
-      try unsafe optimizer.withEvaluationWeights(memory) { try body() }
+      try unsafe optimizer.withEvaluationWeights(memory) {
+        guard averaged, let average, average.taken > 0 else { return try body() }
+        return try unsafe average.withAverage(memory) {
+          try withFreshStatistics(for: average, body)
+        }
+      }
+    }
+  }
+
+  /// Runs `body` with the running statistics of batch normalization that belong to the average.
+  private func withFreshStatistics<Result>(
+    for average: AveragedWeights<Float>, _ body: () throws -> Result
+  ) rethrows -> Result {
+    guard type(of: average.kind).needsFreshStatistics else { return try body() }
+    let model = task.model
+    return try model.keepingBuffers {
+      if statistics?.taken != average.taken {
+        let size = recipe.run.batch
+        model.refreshStatistics {
+          for number in 0..<(task.batchesPerEpoch(size) ?? 0) {
+            let seed = UInt64(recipe.run.seed) ^ UInt64(number) << 20
+            _ = task.logits(task.batch(number, size: size), .training(seed: seed))
+          }
+        }
+        statistics = (average.taken, model.namedBuffers.map(\.buffer.value))
+      }
+      for ((_, buffer), value) in zip(model.namedBuffers, statistics!.values) {
+        buffer.value = value
+      }
+      return try body()
     }
   }
 

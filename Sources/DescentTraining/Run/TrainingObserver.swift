@@ -34,8 +34,10 @@ public struct SkippedStep: Sendable {
 public struct RunFacts: Sendable {
   /// The number of weights.
   public let parameters: Int
-  /// Optimizer steps to come.
+  /// Optimizer steps of the run.
   public let steps: Int
+  /// Those done before, by a run that goes on.
+  public let done: Int
   /// What a batch is counted in.
   public let unit: String
   /// Bytes of optimizer state.

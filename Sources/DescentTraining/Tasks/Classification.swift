@@ -53,6 +53,13 @@ final class Classification: TrainingTask {
 
   func batchesPerEpoch(_ batch: Int) -> Int? { (training.count + batch - 1) / batch }
 
+  var fingerprint: String {
+    var hash = Fingerprint()
+    for x in training.features { hash.add(x.bitPattern) }
+    for label in training.labels { hash.add(UInt32(bitPattern: label)) }
+    return hash.text
+  }
+
   func batch(_ number: Int, size: Int) -> Batch {
     let perEpoch = batchesPerEpoch(size)!
     let (epoch, place) = number.quotientAndRemainder(dividingBy: perEpoch)

@@ -36,6 +36,12 @@ final class LanguageModeling: TrainingTask {
     max(1, text.training.count / (batch * context))
   }
 
+  var fingerprint: String {
+    var hash = Fingerprint()
+    for token in text.training { hash.add(UInt32(bitPattern: token)) }
+    return hash.text
+  }
+
   func batch(_ number: Int, size: Int) -> Batch {
     var random = RandomStream(seed: seed ^ UInt64(number) << 20, stream: RandomPurpose.batches)
     let last = text.training.count - context

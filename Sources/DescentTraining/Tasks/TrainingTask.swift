@@ -8,6 +8,8 @@ public protocol TrainingTask: AnyObject {
   var unit: String { get }
   /// Steps in one pass over the training part; nil when there is no such thing.
   func batchesPerEpoch(_ batch: Int) -> Int?
+  /// What tells the training data apart from others: a hash of them.
+  var fingerprint: String { get }
   /// The batch with this number since the start; a pure function of the seed and the number.
   func batch(_ number: Int, size: Int) -> Batch
   /// The logits of a batch, a row for each of its targets.
@@ -37,8 +39,23 @@ public struct Evaluation: Sendable, Equatable {
   public let loss: Double
   /// The share of right answers, for classifiers.
   public let accuracy: Double?
+  /// Where the weights are averaged, the mean validation loss without that.
+  public var lossWithoutAverage: Double?
 
   package init(loss: Double, accuracy: Double?) { (self.loss, self.accuracy) = (loss, accuracy) }
+}
+
+/// A hash of numbers, the same on every machine: FNV-1a by whole numbers.
+struct Fingerprint {
+  private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  mutating func add(_ number: UInt32) { hash = (hash ^ UInt64(number)) &* 0x100_0000_01b3 }
+
+  /// In 16 hexadecimal digits.
+  var text: String {
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
 }
 
 /// The streams of random numbers of a run, one for each purpose.

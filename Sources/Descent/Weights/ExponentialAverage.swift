@@ -1,0 +1,39 @@
+/// EMA: a mean that forgets, with one weight for each step.
+public struct ExponentialAverage: WeightAverage {
+  /// β
+  public var decay = 0.999
+  /// Whether β grows to its value.
+  public var warmed = false
+
+  public init() {}
+
+  /// An exponential average with decay β.
+  public init(decay: Double, warmed: Bool = false) { (self.decay, self.warmed) = (decay, warmed) }
+
+  public static let name = "ema"
+  public static let settings: [Setting<ExponentialAverage>] = [
+    .number(
+      "decay", \.decay, .halfOpen(0, 1), "β: what a step leaves of the mean", source: "torch"),
+    .flag("warmed", \.warmed, "β grows to its value: min(β, (1+n)/(10+n))", source: "ours"),
+  ]
+  public static let about = About(
+    summary: "a mean of the weights that forgets, moved at each step",
+    formula: """
+      e ← w                        at the first step
+      e ← e + (1 − β)·(w − e)      afterwards;  warmed: β is min(β, (1+n)/(10+n)) after n steps
+      """,
+    guidance: """
+      It looks back some 1/(1−β) steps: a tenth of the run or less. Warmed, it forgets the first \
+      weights sooner.
+      """,
+    reference: """
+      torch: AveragedModel with get_ema_multi_avg_fn; warmed as in TensorFlow. Polyak, Juditsky: \
+      Acceleration of Stochastic Approximation by Averaging, 1992
+      """)
+
+  public func change(after step: Int, taken n: Int) -> AverageChange? {
+    guard n > 0 else { return AverageChange(share: 1) }
+    let β = warmed ? min(decay, Double(1 + n) / Double(10 + n)) : decay
+    return AverageChange(share: 1 - β)
+  }
+}

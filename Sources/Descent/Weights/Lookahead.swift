@@ -1,0 +1,36 @@
+/// Lookahead: slow weights that follow the fast ones, and call them back.
+public struct Lookahead: WeightAverage {
+  /// k
+  public var period = 5
+  /// α
+  public var share = 0.5
+
+  public init() {}
+
+  /// Slow weights that move by the share `share` every `period` steps.
+  public init(period: Int, share: Double = 0.5) { (self.period, self.share) = (period, share) }
+
+  public static let name = "lookahead"
+  public static let settings: [Setting<Lookahead>] = [
+    .integer(
+      "k", \.period, .atLeast(1), "steps between two calls back", source: "pytorch_optimizer"),
+    .number(
+      "alpha", \.share, .closed(0, 1), "α: how far the slow weights go", source: "pytorch_optimizer"
+    ),
+  ]
+  public static let about = About(
+    summary: "slow weights that follow the fast ones every few steps, and call them back",
+    formula: "every k steps:  φ ← φ + α·(w − φ),  w ← φ      φ: the first weights at the start",
+    differences: "The optimizer's state is kept when the weights are called back.",
+    guidance: "Works with any optimizer whose stored weights are the result. φ is evaluated.",
+    reference: """
+      pytorch_optimizer. Zhang, Lucas, Hinton, Ba: Lookahead Optimizer: k steps forward, 1 step \
+      back, 2019, arXiv:1907.08610
+      """)
+  public static let takesFirstWeights = true
+  public static let movesWeights = true
+
+  public func change(after step: Int, taken: Int) -> AverageChange? {
+    step % period == 0 ? AverageChange(share: share) : nil
+  }
+}

@@ -1,0 +1,90 @@
+import Descent
+import Foundation
+
+/// How a run goes on.
+public struct Resumption: Sendable {
+  /// The checkpoint it goes on from.
+  public let checkpoint: String
+  /// The steps done.
+  public let step: Int
+  /// Newer checkpoints that cannot be used; they go when the next one is written.
+  public let passedOver: [PassedOver]
+  /// The keys of the recipe that are not what they were: `optimizer.lr: 0.001 → 0.0005`.
+  public let changes: [String]
+
+  /// A checkpoint that cannot be used.
+  public struct PassedOver: Sendable, Equatable {
+    /// The file.
+    public let file: URL
+    /// Why: one sentence.
+    public let reason: String
+  }
+}
+
+extension Checkpoint {
+  /// The newest checkpoint of a run that can be gone on from.
+  ///
+  /// - Throws: ``RunError/cannotResume(_:_:)`` when there is none.
+  static func newest(
+    of run: RunDirectory
+  ) throws(RunError) -> (file: URL, state: TrainingState, passedOver: [Resumption.PassedOver]) {
+    var passedOver: [Resumption.PassedOver] = []
+    for file in run.checkpointFiles.reversed() {
+      do {
+        return (file, try state(file), passedOver)
+      } catch { passedOver.append(.init(file: file, reason: "\(error)")) }
+    }
+    throw .cannotResume(run.path, passedOver.map(\.reason))
+  }
+}
+
+extension Recipe {
+  /// The recipe of a run that goes on.
+  ///
+  /// - Parameters:
+  ///   - yaml: the recipe as it was.
+  ///   - overrides: changes of the form `steps=2000`.
+  /// - Returns: the recipe and each key that is not what it was.
+  /// - Throws: all that is wrong, at once; also changes that what was saved cannot go with: of the
+  ///   order of the data, the model, the rule, its state's format and the average.
+  static func resuming(
+    _ yaml: String, overrides: [String]
+  ) throws(RecipeError) -> (recipe: Recipe, changes: [String]) {
+    let (old, new) = (try Recipe(yaml: yaml), try Recipe(yaml: yaml, overrides: overrides))
+    let before = RecipeDocument(yaml: old.yaml).keys
+    let after = RecipeDocument(yaml: new.yaml).keys
+    // The beginnings of keys. The data may lie elsewhere: their fingerprint is compared.
+    let fixed = [
+      "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
+      "optimizer.state",
+    ]
+    var (changes, problems): ([String], [String]) = ([], [])
+    for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
+      let (was, now) = (before[key] ?? "none", after[key] ?? "none")
+      if fixed.contains(where: key.hasPrefix) {
+        problems.append(
+          "\(key)=\(now) contradicts the run, which has \(key)=\(was): leave it out, or start a "
+            + "new run")
+      } else {
+        changes.append("\(key): \(was) → \(now)")
+      }
+    }
+    if !problems.isEmpty { throw RecipeError(problems: problems) }
+    return (new, changes)
+  }
+}
+
+extension RecipeDocument {
+  /// Every key with its text.
+  fileprivate var keys: [String: String] {
+    var keys: [String: String] = [:]
+    for (name, text) in top { keys[name] = text }
+    for (section, entries) in sections {
+      for (name, text) in entries { keys["\(section).\(name)"] = text }
+    }
+    for (number, group) in (groups ?? []).enumerated() {
+      for (name, text) in group { keys["optimizer.groups[\(number + 1)].\(name)"] = text }
+    }
+    return keys
+  }
+}

@@ -1,0 +1,266 @@
+import Descent
+import DescentCompute
+import Foundation
+import Testing
+
+@Suite("Saving and going on") struct OptimizerStateTests {
+  private static let parameters = [
+    ParameterInfo("matrix", shape: [30, 40], role: .matrix), ParameterInfo("bias", shape: [40]),
+    ParameterInfo("table", shape: [50, 10], role: .embedding),
+    ParameterInfo("sparse", shape: [4]), ParameterInfo("frozen", shape: [3], trainable: false),
+  ]
+
+  /// A preconditioner that halves, with a count to remember.
+  private final class Halving: Preconditioner {
+    var count = 0
+    var gradients: [[Float]] = []
+    func precondition(
+      _ memory: UnsafeBufferPointer<ParameterMemory<Float>>, of parameters: [ParameterInfo],
+      for rule: any Rule, scale: Double, learningRate: (Int) -> Double
+    ) -> (memory: [ParameterMemory<Float>], report: PreconditionerReport) {
+      count += 1
+      return unsafe (Array(memory), PreconditionerReport())
+    }
+    func discard() {}
+    let stateBytes = 8
+    var saved: [StoredTensor] {
+      [
+        StoredTensor(
+          "preconditioner/count", .uint8, shape: [], bytes: [UInt8(truncatingIfNeeded: count)])
+      ]
+    }
+    func restore(_ saved: [StoredTensor]) throws(StateMismatch) {
+      guard let first = saved.first else { throw .missing("preconditioner/count") }
+      count = Int(first.bytes[0])
+    }
+  }
+
+  private func make(
+    _ name: String, _ format: StateStorage.Format = .float32, supply: Supply<Float> = .byCaller
+  ) throws -> Optimizer<Float> {
+    var storage = StateStorage(format)
+    storage.minimum = 100
+    func make<R: Rule>(_: R.Type) throws -> Optimizer<Float> {
+      // Adafactor has no learning rate to schedule.
+      let hasRate = R().resolved.contains { $0.name == "lr" && $0.value != .none }
+      return try Optimizer(
+        R(), parameters: Self.parameters,
+        groups: [ParameterGroup("rows", ParameterMatch(names: ["bias"]))], state: storage,
+        schedules: hasRate ? [("lr", Cosine(warmup: 2, total: 10))] : [], clip: Clipping(norm: 1),
+        supply: supply)
+    }
+    return try make(Rules.named(name))
+  }
+
+  private func advance(_ optimizer: Optimizer<Float>, _ weights: inout [[Float]], to end: Int)
+    throws
+  {
+    while optimizer.appliedSteps < end {
+      let step = optimizer.appliedSteps + 1
+      let noisy = Self.parameters.map { noise($0.count, seed: UInt64(step * 1000 + $0.count)) }
+      var gradients = zip(weights, noisy).map { w, n in Optional(zip(w, n).map { $0 + $1 / 4 }) }
+      if step % 3 != 0 { gradients[3] = nil }
+      #expect(optimizer.step(&weights, gradients: gradients).applied)
+      if optimizer.takesCurvature {
+        #expect(try optimizer.foldCurvature(noisy) == .applied)
+      }
+    }
+  }
+
+  private var start: [[Float]] {
+    Self.parameters.map { noise($0.count, seed: UInt64($0.count)) }
+  }
+
+  @Test(
+    "continued = saved and restored ≠ cold, for every rule in every storage",
+    arguments: Rules.all.filter { !($0 is any ClosureRule.Type) }.map { $0.name },
+    StateStorage.Format.allCases)
+  func resumed(_ name: String, _ format: StateStorage.Format) throws {
+    let straight = try make(name, format)
+    var weights = start
+    try advance(straight, &weights, to: 4)
+    let (state, middle) = (straight.savedState, weights)
+    try advance(straight, &weights, to: 8)
+
+    let restored = try make(name, format)
+    var other = middle
+    try restored.restore(state)
+    #expect(restored.savedState == state && restored.appliedSteps == 4)
+    #expect(restored.evaluationWeights(of: other) != [], "before any step")
+    try advance(restored, &other, to: 8)
+    #expect(other == weights)
+    #expect(restored.savedState == straight.savedState)
+    #expect(restored.evaluationWeights(of: other) == straight.evaluationWeights(of: weights))
+
+    let cold = try make(name, format)
+    var different = middle
+    for _ in 0..<4 { try advance(cold, &different, to: cold.appliedSteps + 1) }
+    #expect(different != weights)
+  }
+
+  @Test("the evaluation weights are right before the first step after it") func elsewhere() throws {
+    let straight = try make("schedule-free-adamw")
+    var weights = start
+    try advance(straight, &weights, to: 4)
+    let restored = try make("schedule-free-adamw")
+    try restored.restore(straight.savedState)
+    #expect(restored.evaluationWeights(of: weights) == straight.evaluationWeights(of: weights))
+    #expect(restored.evaluationWeights(of: weights) != weights)
+  }
+
+  @Test("state is saved as it is kept, under parameter and slot") func layout() throws {
+    func layout(_ format: StateStorage.Format) throws -> [String: (StoredTensor.Element, [Int])] {
+      let tensors = try make("prodigy", format).savedState.tensors
+      return Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, ($0.element, $0.shape)) })
+    }
+    let int8 = try layout(.int8)
+    #expect(try #require(int8["state/exp_avg/matrix.codes"]) == (.uint8, [30, 40]))
+    #expect(try #require(int8["state/exp_avg/matrix.scales"]) == (.float32, [5]))
+    #expect(int8["state/exp_avg/matrix"] == nil)
+    #expect(try #require(int8["state/p0/matrix"]) == (.float32, [30, 40]), "must be exact")
+    #expect(try #require(int8["state/exp_avg/table"]) == (.float32, [50, 10]), "exempt")
+    #expect(try #require(int8["state/step/sparse"]) == (.int64, []))
+    #expect(int8.keys.allSatisfy { !$0.hasSuffix("frozen") })
+    #expect(try #require(int8["memory/prodigy/d"]) == (.float64, [1]))
+    #expect(try #require(layout(.bfloat16)["state/exp_avg/matrix"]) == (.bfloat16, [30, 40]))
+  }
+
+  @Test("t of a parameter that had no gradient is its own") func steps() throws {
+    let optimizer = try make("adamw")
+    var weights = start
+    try advance(optimizer, &weights, to: 7)
+    func t(_ name: String) -> UInt8? {
+      optimizer.savedState.tensors.first { $0.name == "state/step/\(name)" }?.bytes[0]
+    }
+    #expect(t("matrix") == 7 && t("sparse") == 2)
+  }
+
+  @Test("a plateau's memory goes along") func plateau() throws {
+    func make() throws -> Optimizer<Float> {
+      var plateau = ReduceOnPlateau()
+      plateau.patience = 0
+      return try Optimizer(
+        SGD(learningRate: 1), parameters: Self.parameters, schedules: [("lr", plateau)])
+    }
+    let optimizer = try make()
+    for _ in 0..<3 { optimizer.observe(metric: 1) }
+    let restored = try make()
+    try restored.restore(optimizer.savedState)
+    #expect(restored.scheduleStates == optimizer.scheduleStates)
+    #expect(restored.scheduleStates[0]["lr"]?.changes == [-2])
+  }
+
+  @Test("L-BFGS goes on with its history") func lbfgs() throws {
+    let parameters = [ParameterInfo("a", shape: [3]), ParameterInfo("b", shape: [2])]
+    func make() throws -> Optimizer<Double> {
+      try Optimizer(
+        LBFGS(learningRate: 1, iterations: 4),
+        parameters: parameters, groups: [], supply: .byCaller)
+    }
+    func advance(_ optimizer: Optimizer<Double>, _ weights: [Double]) -> [Double] {
+      var (w, g) = (weights, [Double](repeating: 0, count: 5))
+      unsafe w.withUnsafeMutableBufferPointer { w in
+        unsafe g.withUnsafeMutableBufferPointer { g in
+          let (w, g) = unsafe (w, g)
+          let memory = unsafe [0, 3].map { start in
+            unsafe ParameterMemory(
+              weights: w.baseAddress! + start, gradient: UnsafePointer(g.baseAddress! + start))
+          }
+          _ = unsafe memory.withUnsafeBufferPointer { memory in
+            unsafe optimizer.step(memory) {
+              let (loss, gradient) = unsafe Objective.rosenbrock(Array(w))
+              for i in 0..<5 { unsafe g[i] = gradient[i] }
+              return loss
+            }
+          }
+        }
+      }
+      return w
+    }
+    let straight = try make()
+    let middle = advance(straight, advance(straight, [-1, 2, -0.5, 1.5, 0]))
+    let state = straight.savedState
+    let end = advance(straight, middle)
+    let restored = try make()
+    try restored.restore(state)
+    #expect(advance(restored, middle) == end)
+    #expect(restored.savedState == straight.savedState)
+    #expect(advance(try make(), middle) != end)
+    let pairs = try #require(state.tensors.first { $0.name == "state/old_dirs" })
+    #expect(pairs.shape[0] > 0 && pairs.shape[1] == 5)
+    // A pair of another length.
+    var broken = state
+    broken.tensors.removeAll { $0.name == "state/d" }
+    #expect(throws: StateMismatch.missing("state/d")) { try restored.restore(broken) }
+  }
+
+  @Test("a preconditioner's memory goes along") func preconditioner() throws {
+    let (first, second) = (Halving(), Halving())
+    let optimizer = try make("kfac", supply: .preconditioner(first))
+    var weights = start
+    try advance(optimizer, &weights, to: 3)
+    let restored = try make("kfac", supply: .preconditioner(second))
+    try restored.restore(optimizer.savedState)
+    #expect(second.count == 3)
+    let without = try make("kfac")
+    #expect(throws: StateMismatch.unexpected("preconditioner/count")) {
+      try without.restore(optimizer.savedState)
+    }
+    #expect(throws: StateMismatch.missing("preconditioner/count")) {
+      try restored.restore(without.savedState)
+    }
+  }
+
+  @Test("the first thing that does not fit is named, and nothing is changed") func mismatches()
+    throws
+  {
+    let saved = try make("adamw").savedState
+    func replacing(_ name: String, _ tensor: StoredTensor?) -> OptimizerState {
+      var state = saved
+      let index = state.tensors.firstIndex { $0.name == name }!
+      state.tensors.remove(at: index)
+      if let tensor { state.tensors.insert(tensor, at: index) }
+      return state
+    }
+    var newer = saved
+    newer.version = 9
+    var grouped = saved
+    grouped.schedules = []
+    var extra = saved
+    let odd = StoredTensor("state/odd/matrix", .float32, shape: [0], bytes: [])
+    extra.tensors.append(odd)
+    let moment = "state/exp_avg_sq/bias"
+    let cases: [(OptimizerState, StateMismatch)] = [
+      (newer, .version(saved: 9, known: 1)),
+      (try make("lion").savedState, .rule(saved: "lion", present: "adamw")),
+      (grouped, .groups(saved: 0, present: 2)),
+      (extra, .unexpected("state/odd/matrix")),
+      (replacing(moment, nil), .missing(moment)),
+      (
+        replacing(
+          moment, StoredTensor(moment, .float32, shape: [2], bytes: Array(repeating: 0, count: 8))),
+        .shape(moment, saved: [2], present: [40])
+      ),
+      (
+        replacing(
+          moment,
+          StoredTensor(moment, .bfloat16, shape: [40], bytes: Array(repeating: 0, count: 80))),
+        .element(moment, saved: .bfloat16, present: .float32)
+      ),
+      (try make("adamw", .int8).savedState, .missing("state/exp_avg/matrix")),
+    ]
+    for (state, expected) in cases {
+      let optimizer = try make("adamw")
+      var weights = start
+      try advance(optimizer, &weights, to: 2)
+      let before = optimizer.savedState
+      #expect(throws: expected) { try optimizer.restore(state) }
+      #expect(optimizer.savedState == before)
+      #expect(!expected.description.isEmpty)
+    }
+    let double = try Optimizer<Double>(AdamW(), parameters: Self.parameters)
+    #expect(
+      throws: StateMismatch.element("state/exp_avg/matrix", saved: .float32, present: .float64)
+    ) { try double.restore(saved) }
+  }
+}

@@ -1,0 +1,307 @@
+import Descent
+import DescentCompute
+import DescentTraining
+import Foundation
+import Safetensors
+import Testing
+
+/// A run that stops and goes on is the run that never stopped.
+struct ResumeCase: CustomTestStringConvertible, Sendable {
+  let recipe: String
+  let changes: [String]
+  var testDescription: String { "\(recipe) \(changes.joined(separator: " "))" }
+
+  init(_ recipe: String, _ changes: String...) { (self.recipe, self.changes) = (recipe, changes) }
+
+  static let gpt = [
+    "steps=12", "model.layers=1", "model.heads=2", "model.width=32", "model.context=16",
+    "model.dropout=0.2", "schedule.warmup=2", "evaluate.every=2", "evaluate.batches=2",
+  ]
+  static let digits = [
+    "epochs=none", "steps=12", "schedule.warmup=2", "evaluate.every=3", "evaluate.batches=1",
+  ]
+
+  static let all: [ResumeCase] = [
+    ResumeCase("gpt", "optimizer.name=adamw"),
+    ResumeCase("gpt", "optimizer.state=int8", "optimizer.state_minimum=100"),
+    ResumeCase("gpt", "optimizer.state=bfloat16", "optimizer.state_minimum=100", "accumulate=2"),
+    ResumeCase("gpt", "optimizer.name=prodigy", "average.name=ema", "average.warmed=true"),
+    ResumeCase("gpt", "optimizer.name=sophia-g", "optimizer.hess_interval=3"),
+    ResumeCase("gpt", "optimizer.name=sophia-h", "optimizer.update_interval=3"),
+    ResumeCase("gpt", "optimizer.name=schedule-free-adamw", "schedule.name=constant"),
+    ResumeCase(
+      "gpt", "optimizer.name=schedule-free-sgd", "schedule.name=constant", "average.name=lawa",
+      "average.window=3", "average.every=2"),
+    ResumeCase(
+      "gpt", "schedule.name=plateau", "schedule.patience=0", "schedule.threshold=0.5",
+      "schedule.factor=0.5", "schedule.cooldown=1"),
+    ResumeCase("gpt", "average.name=lookahead", "average.k=3", "gradient.noise=0.01"),
+    ResumeCase("gpt", "optimizer.name=kfac", "optimizer.inv_update_steps=3"),
+    ResumeCase(
+      "gpt", "optimizer.name=lion", "optimizer.groups=[{match: \"*.ln_1.weight\", lr: 1e-3}]"),
+    ResumeCase("digits-cnn", "average.name=swa", "average.start=4", "average.every=2"),
+    ResumeCase(
+      "digits-cnn", "optimizer.name=kfac", "optimizer.compute_method=inverse",
+      "optimizer.inv_update_steps=3", "optimizer.factor_update_steps=2"),
+    ResumeCase("digits-mlp", "optimizer.name=soap", "model.dropout=0.3"),
+    ResumeCase("digits-mlp", "optimizer.name=shampoo"),
+    ResumeCase("digits-mlp", "optimizer.groups=[{role: matrix, optimizer: muon}]"),
+    ResumeCase("gpt", "precision=bf16", "weights.format=bf16", "weights.rounding=kahan"),
+    ResumeCase("gpt", "precision=bf16", "weights.format=bf16", "weights.rounding=stochastic"),
+    ResumeCase("gpt", "precision=fp16", "loss_scale.init_scale=1e9"),
+    ResumeCase("gpt", "release_gradients=true", "model.recompute=layers", "clip.norm=0.5"),
+    ResumeCase(
+      "digits-mlp", "optimizer.name=lbfgs", "optimizer.max_iter=2", "schedule.name=constant"),
+    ResumeCase(
+      "digits-mlp", "optimizer.name=lbfgs", "optimizer.line_search_fn=strong_wolfe",
+      "schedule.name=constant", "batch=500"),
+  ]
+
+  var overrides: [String] {
+    let constant = changes.contains { $0.hasPrefix("schedule.name") }
+    let common = recipe == "gpt" ? Self.gpt : Self.digits
+    return common.filter { !(constant && $0.hasPrefix("schedule.warmup")) }
+      + (changes.contains { $0.contains("lbfgs") } ? ["clip.norm=none"] : []) + changes
+  }
+}
+
+extension TrainerTests {
+  private func goOn(
+    _ folder: String, _ changes: [String] = [], stopAfter limit: Int = .max
+  ) throws -> (result: TrainingResult, trainer: Trainer) {
+    let run = try RunDirectory(existing: folder)
+    let trainer = try Trainer(resuming: run, overrides: changes)
+    return (try trainer.run(in: run, observer: Watcher(stopAfter: limit)), trainer)
+  }
+
+  /// The metrics but the time they took.
+  private func metrics(_ folder: String) throws -> [String] {
+    try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8)
+      .split(separator: "\n").map {
+        String($0.replacing(try Regex("\"(seconds|activation_bytes)\": [^,}]*"), with: ""))
+      }
+  }
+
+  private func checkpoint(_ folder: String, _ step: Int) -> String {
+    folder + "/checkpoints/step-\(String(format: "%08d", step)).safetensors"
+  }
+
+  /// Every tensor's bytes, and the metadata.
+  private func contents(_ path: String) throws -> ([String: [UInt8]], [String: String]) {
+    let file = try SafetensorsFile(path: path)
+    let tensors = try file.names.map { ($0, try file.bytes(of: $0)) }
+    return (Dictionary(uniqueKeysWithValues: tensors), file.metadata)
+  }
+
+  @Test("12 steps = 7, a stop, and 5 with other threads, to the bit", arguments: ResumeCase.all)
+  func resumed(_ resume: ResumeCase) throws {
+    let before = ThreadPool.shared.threads
+    defer { ThreadPool.shared.setThreads(before) }
+    try withFolder { folder in
+      let (whole, parts) = (folder + "/whole", folder + "/parts")
+      _ = try train(resume.recipe, resume.overrides + ["threads=2"], in: whole)
+      _ = try train(resume.recipe, resume.overrides + ["threads=1"], in: parts, stopAfter: 7)
+      let (result, trainer) = try goOn(parts, ["threads=3"])
+      #expect(trainer.resumption?.step == 7 && result.steps == 12 && !result.interrupted)
+      let (straight, split) = (
+        try contents(checkpoint(whole, 12)), try contents(checkpoint(parts, 12))
+      )
+      #expect(straight.1 == split.1)
+      #expect(straight.0.keys.sorted() == split.0.keys.sorted())
+      for (name, bytes) in straight.0 { #expect(split.0[name] == bytes, "\(name)") }
+      #expect(try metrics(whole) == metrics(parts))
+      // Whoever compares must be able to see a difference.
+      #expect(try contents(checkpoint(parts, 7)).0 != straight.0)
+    }
+  }
+
+  @Test("a cold start with the same weights is another run") func cold() throws {
+    try withFolder { folder in
+      let case0 = ResumeCase("gpt", "optimizer.name=adamw")
+      _ = try train("gpt", case0.overrides, in: folder + "/a", stopAfter: 7)
+      try FileManager.default.copyItem(atPath: folder + "/a", toPath: folder + "/b")
+      // The same file without its moments, as a weights-only resume would have it: zeros.
+      let path = checkpoint(folder + "/b", 7)
+      let file = try SafetensorsFile(path: path)
+      let tensors = try file.entries.map { entry in
+        let bytes = try file.bytes(of: entry.name)
+        return SafetensorsTensor(
+          entry.name, dtype: entry.dtype, shape: entry.shape,
+          bytes: entry.name.hasPrefix("state/exp_avg") ? bytes.map { _ in 0 } : bytes)
+      }
+      try SafetensorsFile.write(tensors, metadata: file.metadata, to: path)
+      _ = try goOn(folder + "/a")
+      _ = try goOn(folder + "/b")
+      #expect(
+        try contents(checkpoint(folder + "/a", 12)).0 != contents(checkpoint(folder + "/b", 12)).0)
+    }
+  }
+
+  @Test("after a crash the metrics go on from the newest checkpoint; keep counts as ever")
+  func crashed() throws {
+    try withFolder { folder in
+      let changes = ResumeCase.gpt + ["checkpoint.every=3", "checkpoint.keep=2"]
+      _ = try train("gpt", changes, in: folder + "/whole")
+      let parts = folder + "/parts"
+      _ = try train("gpt", changes, in: parts, stopAfter: 8)
+      // As if the process had died in step 8, in the middle of a line and of a checkpoint.
+      let log = try String(contentsOfFile: parts + "/metrics.jsonl", encoding: .utf8)
+      try (log + "{\"step\": 9, \"lo").write(
+        toFile: parts + "/metrics.jsonl", atomically: true, encoding: .utf8)
+      try Data(count: 100).write(to: URL(fileURLWithPath: checkpoint(parts, 8)))
+      let (_, trainer) = try goOn(parts)
+      let resumption = try #require(trainer.resumption)
+      #expect(resumption.step == 6 && resumption.passedOver.count == 1)
+      #expect(resumption.passedOver[0].reason.contains("step-00000008"))
+      #expect(try metrics(folder + "/whole") == metrics(parts))
+      let names = try RunDirectory(existing: parts).checkpointFiles.map(\.lastPathComponent)
+      #expect(names == ["step-00000009.safetensors", "step-00000012.safetensors"])
+      #expect(
+        try contents(checkpoint(parts, 12)).0 == contents(checkpoint(folder + "/whole", 12)).0)
+    }
+  }
+
+  @Test("a longer run goes on; what changed is listed") func longer() throws {
+    try withFolder { folder in
+      let changes = ResumeCase.gpt + ["schedule.total=20"]
+      _ = try train("gpt", changes + ["steps=20"], in: folder + "/whole")
+      _ = try train("gpt", changes, in: folder + "/parts")
+      let (result, trainer) = try goOn(folder + "/parts", ["steps=20"])
+      #expect(result.steps == 20 && trainer.resumption?.changes == ["steps: 12 → 20"])
+      #expect(
+        try contents(checkpoint(folder + "/whole", 20)).0
+          == contents(checkpoint(folder + "/parts", 20)).0)
+      let recipe = try Recipe(
+        yaml: String(contentsOfFile: folder + "/parts/recipe.yaml", encoding: .utf8))
+      #expect(recipe.run.steps == 20)
+    }
+  }
+
+  @Test("a run that the guard stopped goes on from its last whole checkpoint") func afterGuard()
+    throws
+  {
+    try withFolder { folder in
+      let run = folder + "/run"
+      // The learning rate explodes at step 6.
+      let changes =
+        ResumeCase.gpt + [
+          "checkpoint.every=2", "optimizer.name=sgd", "clip.norm=none", "optimizer.lr=1e-3",
+          "schedule.name=multistep", "schedule.milestones=5", "schedule.gamma=1e30",
+        ]
+      #expect(throws: RunError.self) {
+        try train("gpt", changes.filter { !$0.contains("warmup") }, in: run)
+      }
+      let (result, trainer) = try goOn(run, ["schedule.gamma=1"])
+      let resumption = try #require(trainer.resumption)
+      #expect(result.steps == 12 && resumption.step == 4)
+      #expect(resumption.passedOver.map(\.reason).allSatisfy { $0.contains("weights alone") })
+      #expect(resumption.changes == ["schedule.gamma: \(1e30) → 1"])
+    }
+  }
+
+  @Test("what cannot go on says why, in one sentence") func refused() throws {
+    try withFolder { folder in
+      let run = folder + "/run"
+      _ = try train("gpt", ResumeCase.gpt, in: run, stopAfter: 5)
+      let file = checkpoint(run, 5)
+      let good = try Data(contentsOf: URL(fileURLWithPath: file))
+      func error(_ changes: [String] = []) -> String {
+        do {
+          _ = try Trainer(resuming: RunDirectory(existing: run), overrides: changes)
+          return ""
+        } catch { return "\(error)" }
+      }
+      for (change, part) in [
+        ("model.width=64", "model.width=64 contradicts the run, which has model.width=32"),
+        ("seed=1", "seed=1 contradicts"), ("batch=1", "batch=1 contradicts"),
+        ("optimizer.name=lion", "optimizer.name=lion contradicts"),
+        ("optimizer.state=int8", "optimizer.state=int8 contradicts"),
+        ("average.name=ema", "average.name=ema contradicts the run, which has average.name=none"),
+        ("optimizer.amsgrad=true", "state/max_exp_avg_sq/wte.weight is not in the saved state"),
+        ("data.validation_fraction=0.3", "other training data"),
+        ("optimizer.lr=x", "optimizer.lr=x"), ("steps=5", "has all its 5 steps"),
+      ] {
+        let sentence = error([change])
+        #expect(sentence.contains(part), "\(sentence)")
+      }
+      func write(_ data: Data) throws { try data.write(to: URL(fileURLWithPath: file)) }
+      try write(good.prefix(good.count - 1))
+      #expect(error().contains("no checkpoint to go on from, of 1; the newest: "))
+      try SafetensorsFile.write([SafetensorsTensor("w", shape: [1], floats: [1])], to: file)
+      #expect(error().contains("it is not a checkpoint of a run"))
+      try SafetensorsFile.write([], metadata: ["format": "99"], to: file)
+      #expect(error().contains("it has format 99"))
+      try SafetensorsFile.write([], metadata: ["format": "1"], to: file)
+      #expect(error().contains("weights alone"))
+      try SafetensorsFile.write([], metadata: ["format": "1", "rule": "adamw"], to: file)
+      #expect(error().contains("metadata are incomplete"))
+      try FileManager.default.removeItem(atPath: file)
+      #expect(error().contains("no checkpoint to go on from yet"))
+      try write(good)
+      #expect(error() == "")
+    }
+  }
+
+  // MARK: Averages
+
+  @Test("the average is evaluated, kept and sampled, and training goes on from the raw weights")
+  func averaged() throws {
+    try withFolder { folder in
+      let changes = ResumeCase.gpt + ["average.name=ema", "average.decay=0.5"]
+      _ = try train("gpt", changes, in: folder + "/a")
+      _ = try train("gpt", ResumeCase.gpt, in: folder + "/plain")
+      let file = try SafetensorsFile(path: checkpoint(folder + "/a", 12))
+      let plain = try SafetensorsFile(path: checkpoint(folder + "/plain", 12))
+      let name = "wpe.weight"
+      #expect(try file.floats(of: name) == file.floats(of: "average/" + name))
+      #expect(try file.floats(of: "training/" + name) == plain.floats(of: name))
+      #expect(try file.floats(of: name) != plain.floats(of: name))
+      struct Line: Decodable {
+        let val_loss: Double?
+        let val_loss_raw: Double?
+        let average: String?
+      }
+      func evaluations(_ run: String) throws -> [Line] {
+        try String(contentsOfFile: folder + run + "/metrics.jsonl", encoding: .utf8)
+          .split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+          .filter { $0.val_loss != nil }
+      }
+      let (lines, others) = (try evaluations("/a"), try evaluations("/plain"))
+      #expect(lines.map(\.val_loss_raw) == others.map(\.val_loss))
+      #expect(lines.last!.val_loss != lines.last!.val_loss_raw)
+      #expect(lines.allSatisfy { $0.average == "ema" } && others.allSatisfy { $0.average == nil })
+      let text = try LanguageModel(RunDirectory(existing: folder + "/a"))
+        .sample(tokens: 30, temperature: 1)
+      let other = try LanguageModel(RunDirectory(existing: folder + "/plain"))
+        .sample(tokens: 30, temperature: 1)
+      #expect(text != other)
+    }
+  }
+
+  @Test("SWA takes running statistics anew, and leaves training's alone") func statistics() throws {
+    try withFolder { folder in
+      let swa = ["average.name=swa", "average.start=5"]
+      _ = try train("digits-cnn", ResumeCase.digits + swa, in: folder + "/a")
+      _ = try train("digits-cnn", ResumeCase.digits, in: folder + "/plain")
+      let file = try SafetensorsFile(path: checkpoint(folder + "/a", 12))
+      let plain = try SafetensorsFile(path: checkpoint(folder + "/plain", 12))
+      let name = try #require(plain.names.first { $0.hasSuffix("running_mean") })
+      #expect(try file.floats(of: "training/" + name) == plain.floats(of: name))
+      #expect(try file.floats(of: name) != plain.floats(of: name))
+    }
+  }
+
+  @Test("SWA improves a noisy run") func improves() throws {
+    try withFolder { folder in
+      let (result, _, _) = try train(
+        "digits-cnn",
+        [
+          "epochs=4", "optimizer.name=sgd", "optimizer.lr=0.3", "schedule.name=constant",
+          "average.name=swa",
+        ], in: folder + "/run")
+      let evaluation = try #require(result.evaluation)
+      #expect(evaluation.loss < evaluation.lossWithoutAverage!)
+      #expect(evaluation.accuracy! > 0.9)
+    }
+  }
+}
