@@ -170,6 +170,7 @@ private func descent(
       (goOn + ["--out", "x"], 64, "leave --out out"),
       (["train"], 64, "give a recipe to train, or --resume"),
       (["train", "--resume", "nowhere"], 66, "nowhere is not a run"),
+      (["train", "--resume", "run/checkpoints/x.safetensors"], 66, "x.safetensors"),
     ] as [([String], Int32, String)] {
       let result = try descent(arguments, in: folder)
       #expect(result.status == status && result.error.contains(part), "\(result.error)")

@@ -188,6 +188,10 @@ extension StoredWeights: Resumable {
   func resume(from saved: inout StoredTensors) throws(StateMismatch) -> () -> Void {
     let places = places
     let arrays = try saved.take(places)
-    return { for (place, array) in zip(places, arrays) { place.fill(array) } }
+    return {
+      for (place, array) in zip(places, arrays) { place.fill(array) }
+      // The weights to go on from are those in memory at the next step.
+      self.isLoaded = false
+    }
   }
 }

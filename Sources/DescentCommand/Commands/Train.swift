@@ -17,14 +17,16 @@ struct Train: ParsableCommand {
 
       A run that has stopped goes on, with the same bits as if it had not: \
       descent train --resume runs/gpt-1, and for longer with --set steps=4000. The data, the model \
-      and the kind of optimizer stay what they were.
+      and the kind of optimizer stay what they were. Give one of its checkpoints to go back to it: \
+      what the run did later is dropped.
       """)
 
   @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
   var recipe: String?
 
   @Option(
-    help: ArgumentHelp("Go on with a run that has stopped.", valueName: "run"),
+    help: ArgumentHelp(
+      "Go on with a run that has stopped, or from one of its checkpoints.", valueName: "run"),
     completion: .directory)
   var resume: String?
 
@@ -80,8 +82,9 @@ struct Train: ParsableCommand {
   }
 
   private func goOn(_ folder: String) throws -> (Trainer, RunDirectory) {
-    let directory = try RunDirectory(existing: folder)
-    let trainer = try Trainer(resuming: directory, overrides: assignments)
+    let (directory, checkpoint) = try RunDirectory.find(folder)
+    let trainer = try Trainer(
+      resuming: directory, checkpoint: checkpoint, overrides: assignments)
     guard let resumption = trainer.resumption else { return (trainer, directory) }
     for file in resumption.passedOver { writeError("Warning: \(file.reason)") }
     if !quiet { output("going on with \(directory.path) after step \(resumption.step)") }

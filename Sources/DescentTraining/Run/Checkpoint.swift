@@ -11,15 +11,24 @@ struct TrainingState {
   var recipe: String
   /// What tells the data apart from others.
   var data: String
+  var scalars: Scalars
   var optimizer: OptimizerState
   /// What the average of the weights remembers.
   var average: [StoredTensor]
   /// The weights and buffers that training goes on from, where they are not the ones to use.
   var training: [(name: String, value: Tensor)]
-  /// Steps that were skipped: the batches are counted with them.
-  var skipped = 0
-  /// The loss scale of fp16, and the steps since it changed.
-  var lossScale: (value: Float, successes: Int)?
+
+  /// Numbers that the trainer itself remembers from step to step.
+  struct Scalars: Codable {
+    /// Lines of the metrics so far.
+    var logged: Int
+    /// Steps that were skipped, whose batches are not tried again.
+    var skipped: Int
+    var skippedInARow: Int
+    /// The loss scale, 1 for none, and the steps since it changed.
+    var lossScale: Float
+    var scaleSuccesses: Int
+  }
 }
 
 /// A checkpoint on disk: a safetensors file.
@@ -31,8 +40,8 @@ struct TrainingState {
 /// | `state/...`, `memory/...`, `preconditioner/...` | what ``OptimizerState`` says |
 /// | `average/...`, `memory/average/...` | what ``AveragedWeights/state`` says |
 ///
-/// The metadata hold the step, the recipe and what schedules remember. A file without a `rule` has
-/// weights alone: the guard writes it.
+/// The metadata hold the step, the recipe, what schedules remember and the loss scale. A file without
+/// a `rule` has weights alone: the guard writes it.
 enum Checkpoint {
   /// The version of the layout.
   static let format = "1"
@@ -62,22 +71,21 @@ enum Checkpoint {
       metadata["data"] = state.data
       metadata["rule"] = state.optimizer.rule
       metadata["state_version"] = "\(state.optimizer.version)"
-      metadata["skipped"] = "\(state.skipped)"
-      if let scale = state.lossScale {
-        metadata["loss_scale"] = "\(scale.value)"
-        metadata["loss_scale_successes"] = "\(scale.successes)"
-      }
       metadata["applied_steps"] = "\(state.optimizer.appliedSteps)"
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      metadata["schedules"] = String(
-        decoding: try encoder.encode(state.optimizer.schedules), as: UTF8.self)
+      metadata["schedules"] = try json(state.optimizer.schedules)
+      metadata["trainer"] = try json(state.scalars)
     }
     try SafetensorsFile.write(tensors, metadata: metadata, to: file.path)
     guard state != nil else { return file }
     for old in unusable where old != file { try? FileManager.default.removeItem(at: old) }
     for old in run.checkpointFiles.dropLast(keep) { try FileManager.default.removeItem(at: old) }
     return file
+  }
+
+  private static func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 
   /// Where the checkpoint after `step` lies.
@@ -124,13 +132,15 @@ enum Checkpoint {
     guard let rule = metadata["rule"] else {
       throw unusable("it holds weights alone, kept when training had to stop")
     }
-    guard let step = metadata["step"].flatMap({ Int($0) }), step >= 0,
-      let applied = metadata["applied_steps"].flatMap({ Int($0) }), applied >= 0,
-      let version = metadata["state_version"].flatMap({ Int($0) }),
+    func decoded<T: Decodable>(_ key: String) -> T? {
+      metadata[key].flatMap { try? JSONDecoder().decode(T.self, from: Data($0.utf8)) }
+    }
+    guard let step: Int = decoded("step"), step >= 0,
+      let applied: Int = decoded("applied_steps"), applied >= 0,
+      let version: Int = decoded("state_version"),
       let recipe = metadata["recipe"], let data = metadata["data"],
-      let schedules = metadata["schedules"].flatMap({
-        try? JSONDecoder().decode([[String: MetricState]].self, from: Data($0.utf8))
-      })
+      let schedules: [[String: MetricState]] = decoded("schedules"),
+      let scalars: TrainingState.Scalars = decoded("trainer")
     else { throw unusable("its metadata are incomplete") }
     func tensors(_ belongs: (String) -> Bool) throws -> [StoredTensor] {
       try stored.entries.filter { belongs($0.name) }.map { entry in
@@ -148,15 +158,11 @@ enum Checkpoint {
       ["state/", "memory/", "preconditioner/"].contains { name.hasPrefix($0) } && !isAverage(name)
     }
     return TrainingState(
-      step: step, recipe: recipe, data: data,
+      step: step, recipe: recipe, data: data, scalars: scalars,
       optimizer: OptimizerState(
         version: version, rule: rule, appliedSteps: applied, schedules: schedules,
         tensors: optimizer),
-      average: try tensors(isAverage), training: [],
-      skipped: metadata["skipped"].flatMap { Int($0) } ?? 0,
-      lossScale: metadata["loss_scale"].flatMap { Float($0) }.flatMap { value in
-        metadata["loss_scale_successes"].flatMap { Int($0) }.map { (value, $0) }
-      })
+      average: try tensors(isAverage), training: [])
   }
 }
 

@@ -31,23 +31,21 @@ final class MetricsLog {
 
   private let handle: FileHandle
 
-  /// A new log, or one that goes on after `step`: lines of later steps are dropped, and one that an
-  /// end of the process cut short.
-  init(_ file: URL, goingOnAfter step: Int = 0) throws(RunError) {
-    struct Line: Decodable { let step: Int }
-    let kept = ((try? String(contentsOf: file, encoding: .utf8)) ?? "").split(separator: "\n")
-      .filter { line in
-        let read = try? JSONDecoder().decode(Line.self, from: Data(line.utf8))
-        return read.map { $0.step <= step } ?? false
-      }
+  /// How many lines it has.
+  private(set) var lines: Int
+
+  /// A new log, or one that goes on after its first `lines` lines: later ones are dropped.
+  init(_ file: URL, keeping lines: Int = 0) throws(RunError) {
+    let old = lines == 0 ? "" : (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    let kept = old.split(separator: "\n").prefix(lines).map { $0 + "\n" }
     do {
-      try Data(kept.map { $0 + "\n" }.joined().utf8).write(to: file, options: .atomic)
+      try Data(kept.joined().utf8).write(to: file, options: .atomic)
     } catch { throw .cannotWrite(file.relativePath, error.localizedDescription) }
     guard let handle = FileHandle(forWritingAtPath: file.path) else {
       throw .cannotWrite(file.relativePath, "the file cannot be opened")
     }
     handle.seekToEndOfFile()
-    self.handle = handle
+    (self.handle, self.lines) = (handle, kept.count)
   }
 
   deinit { try? handle.close() }
@@ -56,5 +54,6 @@ final class MetricsLog {
   func write(_ fields: [(name: String, value: Value)]) throws {
     let body = fields.map { "\(Self.quoted($0.name)): \($0.value.json)" }.joined(separator: ", ")
     try handle.write(contentsOf: Data("{\(body)}\n".utf8))
+    lines += 1
   }
 }

@@ -22,14 +22,20 @@ public struct Resumption: Sendable {
 }
 
 extension Checkpoint {
-  /// The newest checkpoint of a run that can be gone on from.
+  /// The newest checkpoint of a run that can be gone on from, or the one called `name`.
   ///
   /// - Throws: ``RunError/cannotResume(_:_:)`` when there is none.
   static func newest(
-    of run: RunDirectory
+    of run: RunDirectory, upTo name: String?
   ) throws(RunError) -> (file: URL, state: TrainingState, passedOver: [Resumption.PassedOver]) {
     var passedOver: [Resumption.PassedOver] = []
     for file in run.checkpointFiles.reversed() {
+      if let name, file.lastPathComponent != name {
+        guard file.lastPathComponent > name else { break }
+        let reason = "\(file.relativePath) is newer than the checkpoint to go on from"
+        passedOver.append(.init(file: file, reason: reason))
+        continue
+      }
       do {
         return (file, try state(file), passedOver)
       } catch { passedOver.append(.init(file: file, reason: "\(error)")) }
@@ -56,12 +62,12 @@ extension Recipe {
     // The beginnings of keys. The data may lie elsewhere: their fingerprint is compared.
     let fixed = [
       "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
-      "optimizer.state",
+      "optimizer.state", "weights.",
     ]
     var (changes, problems): ([String], [String]) = ([], [])
     for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
       let (was, now) = (before[key] ?? "none", after[key] ?? "none")
-      if fixed.contains(where: key.hasPrefix) {
+      if fixed.contains(where: key.hasPrefix), key != "model.recompute" {
         problems.append(
           "\(key)=\(now) contradicts the run, which has \(key)=\(was): leave it out, or start a "
             + "new run")

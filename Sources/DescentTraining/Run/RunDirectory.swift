@@ -31,6 +31,19 @@ public struct RunDirectory: Sendable {
     guard FileManager.default.fileExists(atPath: recipe.path) else { throw .notARun(path) }
   }
 
+  /// The run of which `path` is the folder or one of the checkpoints, and the latter's file name.
+  ///
+  /// - Throws: ``RunError/notARun(_:)``, and ``DataError`` for a checkpoint that is not there.
+  public static func find(_ path: String) throws -> (run: RunDirectory, checkpoint: String?) {
+    guard path.hasSuffix(".safetensors") else { return (try RunDirectory(existing: path), nil) }
+    let file = URL(fileURLWithPath: path)
+    let folder = file.deletingLastPathComponent().deletingLastPathComponent().relativePath
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw DataError.missingFile(path: path, advice: "give a run, or one of its checkpoints")
+    }
+    return (try RunDirectory(existing: folder), file.lastPathComponent)
+  }
+
   /// A new run in `path`, or in the first free `runs/<name>-<n>`.
   ///
   /// - Throws: ``RunError`` when the folder holds something already or cannot be made.

@@ -27,6 +27,8 @@ public final class Trainer {
   private let release: GradientRelease<Float>?
   /// The average of the weights, which is evaluated and kept in their place.
   private let average: AveragedWeights<Float>?
+  /// Lines of the metrics from before, in a run that goes on.
+  private var logged = 0
   /// Checkpoints that the next one replaces.
   private var unusable: [URL] = []
   /// Running statistics for the average, and how many weights it had taken in.
@@ -80,18 +82,21 @@ public final class Trainer {
     }
   }
 
-  /// Goes on with the run in a folder, after its newest checkpoint that can be used; to the bit as if
-  /// it had never stopped.
+  /// Goes on with the run in a folder, after its newest checkpoint that can be used or the one asked
+  /// for; to the bit as if it had never stopped. What the run did later is dropped.
   ///
   /// - Parameters:
   ///   - directory: the run.
+  ///   - checkpoint: the file name of one of its checkpoints; nil for the newest.
   ///   - overrides: changes of the recipe, of the form `steps=2000`.
   /// - Throws: ``RecipeError`` for changes that contradict what was saved, ``RunError`` when nothing
   ///   can be gone on from or nothing is left to do, and what ``init(_:)`` throws.
-  public convenience init(resuming directory: RunDirectory, overrides: [String] = []) throws {
+  public convenience init(
+    resuming directory: RunDirectory, checkpoint: String? = nil, overrides: [String] = []
+  ) throws {
     let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
     let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
-    let (file, state, passedOver) = try Checkpoint.newest(of: directory)
+    let (file, state, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     try self.init(recipe)
     do {
       guard state.data == fingerprint else {
@@ -106,10 +111,9 @@ public final class Trainer {
       throw RunError.checkpointMismatch("\(file.relativePath): \(mismatch)")
     }
     unsafe withParameterMemory { unsafe optimizer.roundWeights($0) }
-    if let scale = state.lossScale {
-      scaler?.restore(scale: scale.value, successes: scale.successes)
-    }
-    skipped.all = state.skipped
+    scaler?.restore(scale: state.scalars.lossScale, successes: state.scalars.scaleSuccesses)
+    skipped = (state.scalars.skipped, state.scalars.skippedInARow)
+    logged = state.scalars.logged
     guard state.step < steps else { throw RunError.finished(directory.path, steps: state.step) }
     resumption = Resumption(
       checkpoint: file.relativePath, step: state.step, passedOver: passedOver, changes: changes)
@@ -188,7 +192,7 @@ public final class Trainer {
       try write(String(decoding: json, as: UTF8.self), to: directory.tokenizer)
     }
     var step = resumption?.step ?? 0
-    let log = try MetricsLog(directory.metrics, goingOnAfter: step)
+    let log = try MetricsLog(directory.metrics, keeping: logged)
     observer.started(facts)
     var evaluation: (step: Int, result: Evaluation)?
     var seconds = 0.0
@@ -259,14 +263,14 @@ public final class Trainer {
         evaluation = (step, try evaluate(step, log, observer))
       }
       if recipe.checkpoint.every > 0, step % recipe.checkpoint.every == 0, step < steps {
-        _ = try save(step, directory)
+        _ = try save(step, directory, log)
       }
     }
     if step == steps, evaluation?.step != step {
       // Schedules follow the regular evaluations only, so that a longer run takes the same course.
       evaluation = (step, try evaluate(step, log, observer, feedsSchedules: false))
     }
-    let checkpoint = try save(step, directory)
+    let checkpoint = try save(step, directory, log)
     var result = TrainingResult(
       steps: step, evaluation: evaluation?.result, interrupted: step < steps,
       checkpoint: checkpoint.relativePath, trainingSeconds: seconds, activationBytes: largest,
@@ -442,8 +446,6 @@ public final class Trainer {
     for (index, (_, parameter)) in parameters.enumerated() {
       parameter.value = lastGood.weights[index]
     }
-    // From the last step's weights a run that goes on would stop again at once.
-    try? FileManager.default.removeItem(at: Checkpoint.file(step - 1, of: directory))
     var file = Checkpoint.file(lastGood.step, of: directory)
     // A whole checkpoint of that step is better than its weights alone.
     if (try? Checkpoint.state(file)) == nil {
@@ -485,16 +487,20 @@ public final class Trainer {
     return result
   }
 
-  private func save(_ step: Int, _ directory: RunDirectory) throws -> URL {
+  private func save(
+    _ step: Int, _ directory: RunDirectory, _ log: MetricsLog
+  ) throws -> URL {
     let differs = optimizer.evaluatesElsewhere || average != nil
     // The number of threads changes nothing, not even the file.
     var recipe = recipe
     recipe.run.threads = nil
     let state = TrainingState(
-      step: step, recipe: recipe.yaml, data: fingerprint, optimizer: optimizer.savedState,
-      average: average?.state ?? [],
-      training: differs ? task.model.namedTensors.map { ($0, $1.copied()) } : [],
-      skipped: skipped.all, lossScale: scaler.map { ($0.scale, $0.successes) })
+      step: step, recipe: recipe.yaml, data: fingerprint,
+      scalars: TrainingState.Scalars(
+        logged: log.lines, skipped: skipped.all, skippedInARow: skipped.inARow,
+        lossScale: scaler?.scale ?? 1, scaleSuccesses: scaler?.successes ?? 0),
+      optimizer: optimizer.savedState, average: average?.state ?? [],
+      training: differs ? task.model.namedTensors.map { ($0, $1.copied()) } : [])
     let file = try withResultWeights {
       try Checkpoint.save(
         task.model, step: step, to: directory, keep: recipe.checkpoint.keep, unusable: unusable,
