@@ -163,6 +163,37 @@ extension TrainerTests {
     }
   }
 
+  /// Stops after steps that were skipped.
+  private final class SkipWatcher: TrainingObserver {
+    var skips = 0
+    let limit: Int
+    init(stopAfter limit: Int) { self.limit = limit }
+    func started(_ facts: RunFacts) {}
+    func stepped(_ step: TrainingStep) {}
+    func evaluated(_ evaluation: Evaluation, after step: Int) {}
+    func skipped(_ step: SkippedStep) { skips += 1 }
+    var wantsToStop: Bool { skips >= limit }
+  }
+
+  @Test("a run that stops among skipped steps keeps their lines and their batches") func skipped()
+    throws
+  {
+    try withFolder { folder in
+      let changes = ResumeCase.gpt + ["precision=fp16", "loss_scale.init_scale=1e9"]
+      _ = try train("gpt", changes, in: folder + "/whole")
+      let yaml = try #require(BuiltInRecipes.yaml("gpt"))
+      let run = try RunDirectory(new: folder + "/parts", name: "test")
+      let result = try Trainer(Recipe(yaml: yaml, overrides: changes))
+        .run(in: run, observer: SkipWatcher(stopAfter: 3))
+      #expect(result.interrupted && result.steps == 0 && result.skipped == 3)
+      _ = try goOn(folder + "/parts")
+      #expect(try metrics(folder + "/whole") == metrics(folder + "/parts"))
+      #expect(
+        try contents(checkpoint(folder + "/whole", 12)).0
+          == contents(checkpoint(folder + "/parts", 12)).0)
+    }
+  }
+
   @Test("a longer run goes on; what changed is listed") func longer() throws {
     try withFolder { folder in
       let changes = ResumeCase.gpt + ["schedule.total=20"]
