@@ -194,6 +194,38 @@ import Testing
     #expect(throws: StateMismatch.missing("state/d")) { try restored.restore(broken) }
   }
 
+  @Test("groups with rules of their own, and weights in 16 bits with what Kahan's sum keeps")
+  func mixed() throws {
+    func make(_ weights: WeightStorage) throws -> Optimizer<Float> {
+      var embeddings = ParameterGroup("embeddings", ParameterMatch(roles: [.embedding]))
+      embeddings.rule = Lion(learningRate: 1e-3)
+      return try Optimizer(
+        Prodigy(), parameters: Self.parameters, groups: [embeddings], weights: weights)
+    }
+    for storage in [WeightStorage.bfloat16(.kahan), .bfloat16(.stochastic, seed: 3), .float32] {
+      let straight = try make(storage)
+      var weights = start
+      try advance(straight, &weights, to: 4)
+      let (state, middle) = (straight.savedState, weights)
+      try advance(straight, &weights, to: 8)
+      // One that has been used before.
+      let restored = try make(storage)
+      var other = start.map { $0.map { -$0 } }
+      try advance(restored, &other, to: 2)
+      other = middle
+      try restored.restore(state)
+      try advance(restored, &other, to: 8)
+      #expect(other == weights && restored.savedState == straight.savedState)
+      let names = Set(state.tensors.map(\.name))
+      #expect(names.contains("state/compensation/bias") == (storage == .bfloat16(.kahan)))
+      #expect(names.isSuperset(of: ["state/exp_avg/table", "memory/prodigy/d", "state/p0/matrix"]))
+      #expect(!names.contains("state/p0/table"))
+    }
+    #expect(throws: StateMismatch.unexpected("state/compensation/bias")) {
+      try make(.float32).restore(make(.bfloat16(.kahan)).savedState)
+    }
+  }
+
   @Test("a preconditioner's memory goes along") func preconditioner() throws {
     let (first, second) = (Halving(), Halving())
     let optimizer = try make("kfac", supply: .preconditioner(first))

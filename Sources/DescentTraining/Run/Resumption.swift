@@ -56,7 +56,7 @@ extension Recipe {
     // The beginnings of keys. The data may lie elsewhere: their fingerprint is compared.
     let fixed = [
       "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
-      "optimizer.state",
+      "optimizer.state", "weights.",
     ]
     var (changes, problems): ([String], [String]) = ([], [])
     for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
