@@ -45,7 +45,8 @@ struct ResumeCase: CustomTestStringConvertible, Sendable {
       "optimizer.inv_update_steps=3", "optimizer.factor_update_steps=2"),
     ResumeCase("digits-mlp", "optimizer.name=soap", "model.dropout=0.3"),
     ResumeCase("digits-mlp", "optimizer.name=shampoo"),
-    ResumeCase("digits-mlp", "optimizer.groups=[{role: matrix, optimizer: muon}]"),
+    ResumeCase(
+      "gpt", "optimizer.groups=[{role: matrix, optimizer: muon}]", "optimizer.layer_decay=0.9"),
     ResumeCase("gpt", "precision=bf16", "weights.format=bf16", "weights.rounding=kahan"),
     ResumeCase("gpt", "precision=bf16", "weights.format=bf16", "weights.rounding=stochastic"),
     ResumeCase(

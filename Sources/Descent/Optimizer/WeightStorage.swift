@@ -52,7 +52,7 @@ final class StoredWeights: @unchecked Sendable {
   private let stored: UnsafeMutableBufferPointer<UInt16>
   /// k, for Kahan's sum.
   private let kept: UnsafeMutableBufferPointer<UInt16>
-  private var isLoaded = false
+  fileprivate var isLoaded = false
   private let lost = Atomic<Int>(0)
   private let updates = Atomic<Int>(0)
   /// Counts the steps, for the random numbers.
@@ -188,10 +188,10 @@ extension StoredWeights: Resumable {
   func resume(from saved: inout StoredTensors) throws(StateMismatch) -> () -> Void {
     let places = places
     let arrays = try saved.take(places)
-    return {
+    return { [self] in
       for (place, array) in zip(places, arrays) { place.fill(array) }
-      // The weights to go on from are those in memory at the next step.
-      self.isLoaded = false
+      // The weights are others now.
+      isLoaded = false
     }
   }
 }
