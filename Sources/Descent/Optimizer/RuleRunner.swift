@@ -120,7 +120,10 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       if unsafe memory[index].gradient != nil { updates[index] += 1 }
     }
     let scale = scheduled[0].maximize ? -scale : scale
-    if scheduled.contains(where: { $0.sums != .none }), unsafe !gather(memory, scale) { return }
+    // By index: an iterator over rules of a generic type would be allocated.
+    var gathers = false
+    for group in scheduled.indices where scheduled[group].sums != .none { gathers = true }
+    if gathers, unsafe !gather(memory, scale) { return }
     let (rules, contexts, runs) = (scheduled, memories, runs)
     let access = R.stateInGather == .writes ? StateAccess.reads : .writes
     unsafe forEachBlock(memory, scale, access) { piece, index, block in
