@@ -155,11 +155,12 @@ private func descent(
     #expect(checkpoints.count == 1)
     #expect(result.error.contains("descent train --resume run"))
     let done = try #require(Int(checkpoints[0].filter(\.isNumber)))
-    let goOn = ["train", "--resume", "run", "--set", "evaluate.batches=1"]
+    let goOn = ["train", "gpt", "--resume", "run", "--set", "evaluate.batches=1"]
     let end = try descent(goOn + ["--set", "steps=\(done + 2)"], in: folder)
     #expect(end.status == 0, "\(end.error)")
     #expect(end.output.contains("going on with run after step \(done)"))
     #expect(end.output.contains("steps: 100000 → \(done + 2)"))
+    #expect(end.error.contains("goes on with the recipe that it was begun with"))
     let log = try String(
       contentsOf: folder.appendingPathComponent("run/metrics.jsonl"), encoding: .utf8)
     #expect(log.components(separatedBy: "\"loss\"").count - 1 == done + 2)

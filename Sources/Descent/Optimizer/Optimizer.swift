@@ -13,7 +13,8 @@ import DescentCompute
 /// 6. *update*: the rule runs over all blocks, on all threads; weights that are stored in 16 bits are
 ///    rounded.
 ///
-/// Results are bit-identical for any number of threads, and a step allocates nothing.
+/// Results are bit-identical for any number of threads. A step of a rule that works by elements or
+/// sums allocates nothing; those that need whole tensors take scratch memory.
 ///
 /// ```swift
 /// let optimizer = try Optimizer<Float>(

@@ -42,7 +42,7 @@ struct Train: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    if (recipe == nil) == (resume == nil) {
+    if recipe == nil, resume == nil {
       throw ValidationError("give a recipe to train, or --resume and the folder of a run")
     }
     if resume != nil, folder != nil {
@@ -53,6 +53,9 @@ struct Train: ParsableCommand {
   func run() throws {
     Interrupt.watch()
     try reportingErrors {
+      if let resume, recipe != nil {
+        writeError("Note: \(resume) goes on with the recipe that it was begun with")
+      }
       let (trainer, directory) = try resume.map(goOn) ?? begin(recipe!)
       for warning in trainer.recipe.scheduleWarnings(steps: trainer.steps) {
         writeError("Warning: \(warning)")
