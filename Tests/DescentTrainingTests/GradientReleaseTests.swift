@@ -61,6 +61,27 @@ import Testing
     #expect("\(error!)".contains(part), "\(error!)")
   }
 
+  @Test(
+    "the weights that are kept are those with which the loss was finite", arguments: ["none", "1"])
+  func lastGood(_ limit: String) throws {
+    // The tenth step spoils the weights, and the copy is taken at the eleventh.
+    let changes =
+      Self.digits + [
+        "steps=20", "schedule.name=multistep", "schedule.milestones=9", "schedule.gamma=1e38",
+        "clip.norm=\(limit)",
+      ]
+    for release in [false, true] {
+      try withFolder { folder in
+        let error = #expect(throws: RunError.self) {
+          _ = try tensors(
+            "digits-mlp", changes + ["release_gradients=\(release)"], in: folder + "/run")
+        }
+        #expect("\(error!)".contains("stopped at step 11"), "\(error!)")
+        #expect("\(error!)".contains("step-00000000.safetensors"), "\(error!)")
+      }
+    }
+  }
+
   @Test("a gradient that is not finite stops the run: before any update where the norm is limited")
   func nonFinite() throws {
     for limit in ["none", "1"] {

@@ -205,7 +205,8 @@ public final class Trainer {
       let meter = ActivationMeter(parameters)
       // A batch that was skipped is not tried again.
       let buffers = task.model.namedBuffers.map { ($0.buffer, $0.buffer.value) }
-      if release != nil { keepWeights(step) }
+      // A release moves the weights in the backward pass.
+      let before = release == nil ? nil : weightsToKeep(step)
       let (loss, items) =
         release.map { releasing(step, $0) }
         ?? gradients(step + skipped.all, observer: preconditioner)
@@ -220,7 +221,7 @@ public final class Trainer {
         step -= 1
         continue
       }
-      if release == nil { keepWeights(step) }
+      if let good = before ?? weightsToKeep(step) { lastGood = (step - 1, good) }
       var report = update(step + skipped.all, loss: loss)
       if case .broken(let culprit) = report.outcome {
         throw try stopped(step, "\(culprit)", directory)
@@ -393,11 +394,10 @@ public final class Trainer {
 
   // MARK: The guard
 
-  /// Keeps, every tenth step, weights with which the loss is finite: an update may leave weights
-  /// that are finite and yet useless, which only the next loss shows.
-  private func keepWeights(_ step: Int) {
-    guard (step - 1) % 10 == 0 else { return }
-    lastGood = (step - 1, parameters.map { $0.parameter.value.copied() })
+  /// A copy of the weights every tenth step, to be kept once their loss is finite: an update may
+  /// leave weights that are finite and yet useless, which only the next loss shows.
+  private func weightsToKeep(_ step: Int) -> [Tensor]? {
+    (step - 1) % 10 == 0 ? parameters.map { $0.parameter.value.copied() } : nil
   }
 
   /// Leaves a step out, or ends the run where that is not wanted or does not help.
