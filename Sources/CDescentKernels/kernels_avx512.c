@@ -16,9 +16,6 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f"))), apply_to = function)
 #include "kernels.h"
-#include "codes.h"
-#include "matrix.h"
-#include "table.h"
 #pragma clang attribute pop
 
 #endif

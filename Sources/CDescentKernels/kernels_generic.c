@@ -13,8 +13,5 @@
 #endif
 
 #include "kernels.h"
-#include "codes.h"
-#include "matrix.h"
-#include "table.h"
 
 #endif

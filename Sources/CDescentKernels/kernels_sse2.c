@@ -8,8 +8,5 @@
 #define TABLE_NAME "SSE2"
 
 #include "kernels.h"
-#include "codes.h"
-#include "matrix.h"
-#include "table.h"
 
 #endif

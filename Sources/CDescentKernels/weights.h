@@ -1,0 +1,84 @@
+// Weights in bfloat16: rounded to the nearest, at random, or with Kahan's compensation.
+
+// Philox 4x32-10 for W counters (first + lane, c1, c2, c3): eight 16-bit numbers of each, in order.
+INLINE void random_halves(uint32_t first, const uint32_t *counter, const uint32_t *key, uint16_t *r) {
+  vu c0, c1 = (vu){} + counter[1], c2 = (vu){} + counter[2], c3 = (vu){} + counter[3];
+  for (long l = 0; l < W; l++) c0[l] = first + (uint32_t)l;
+  uint32_t k0 = key[0], k1 = key[1];
+  for (int round = 0; round < 10; round++) {
+    const vl a = __builtin_convertvector(c0, vl) * 0xD2511F53u;
+    const vl b = __builtin_convertvector(c2, vl) * 0xCD9E8D57u;
+    c0 = __builtin_convertvector(b >> 32, vu) ^ c1 ^ k0;
+    c1 = __builtin_convertvector(b, vu);
+    c2 = __builtin_convertvector(a >> 32, vu) ^ c3 ^ k1;
+    c3 = __builtin_convertvector(a, vu);
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  for (long l = 0; l < W; l++) {
+    const uint32_t words[4] = {c0[l], c1[l], c2[l], c3[l]};
+    for (long j = 0; j < 4; j++) {
+      r[8 * l + 2 * j] = (uint16_t)words[j];
+      r[8 * l + 2 * j + 1] = (uint16_t)(words[j] >> 16);
+    }
+  }
+}
+
+INLINE vu widen_bits(vh x) { return __builtin_convertvector(x, vu) << 16; }
+INLINE vh narrow_bits(vf x) { return __builtin_convertvector((vu)x >> 16, vh); }
+INLINE vh load_h(const uint16_t *p, long n) {
+  vh v = {};
+  memcpy(&v, p, (size_t)n * sizeof(uint16_t));
+  return v;
+}
+INLINE void store_h(uint16_t *p, vh v, long n) { memcpy(p, &v, (size_t)n * sizeof(uint16_t)); }
+// Adds 16 random bits to those that are cut off: up with a probability that is their share of a
+// spacing. Infinity and NaN are left alone.
+INLINE vf round_up_by(vf x, vu random) {
+  const vu upper = (vu){} + 0xffff0000u;
+  return select_f(absolute(x) < splat(INFINITY), (vf)(((vu)x + random) & upper), round_bfloat16_v(x));
+}
+
+// x is the updated weight, y becomes its rounded value. Counts the updates and those of which
+// nothing is left.
+#define STORE_WEIGHTS(round)                                              \
+  vi lost = {}, moved = {};                                               \
+  for (long i = 0; i < n; i += W) {                                       \
+    const long r = n - i < W ? n - i : W;                                 \
+    const vf old = (vf)widen_bits(load_h(stored + i, r));                 \
+    const vf x = r == W ? load(w + i) : load_part(w + i, r, 0);           \
+    vi traceless = splat_i(-1);                                           \
+    vf y;                                                                 \
+    round;                                                                \
+    moved -= (x != old);                                                  \
+    lost -= (x != old) & (y == old) & traceless;                          \
+    store_h(stored + i, narrow_bits(y), r);                               \
+    if (r == W) store(w + i, y);                                          \
+    else store_part(w + i, y, r);                                         \
+  }                                                                       \
+  for (long l = 0; l < W; l++) counts[0] += lost[l], counts[1] += moved[l];
+
+static void k_store_nearest(long n, float *w, uint16_t *stored, long *counts) {
+  STORE_WEIGHTS(y = round_bfloat16_v(x))
+}
+static void k_store_kahan(long n, float *w, uint16_t *stored, uint16_t *kept, long *counts) {
+  STORE_WEIGHTS({
+    const vf k = (vf)widen_bits(load_h(kept + i, r));
+    const vf sum = round_bfloat16_v(k + (x - old));
+    y = round_bfloat16_v(old + sum);
+    vf rest = round_bfloat16_v(sum + (old - y));
+    rest = select_f(absolute(y) < splat(INFINITY), rest, splat(0.0f));
+    traceless = rest == k;
+    store_h(kept + i, narrow_bits(rest), r);
+  })
+}
+static void k_store_stochastic(
+    long n, float *w, uint16_t *stored, const uint32_t *counter, const uint32_t *key,
+    long *counts) {
+  uint16_t random[8 * W];
+  STORE_WEIGHTS({
+    const long place = i % (8 * W);
+    if (place == 0) random_halves(counter[0] + (uint32_t)(i / 8), counter, key, random);
+    y = round_up_by(x, __builtin_convertvector(load_h(random + place, W), vu));
+  })
+}
