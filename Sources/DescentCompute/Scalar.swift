@@ -3,7 +3,7 @@ public import CDescentKernels
 /// An element type of weights and optimizer state.
 ///
 /// Generic loops over a `Scalar` vectorize once they are specialized for `Float` or `Double`.
-public protocol Scalar: BinaryFloatingPoint, Codable, Sendable, SIMDScalar {
+public protocol Scalar: BinaryFloatingPoint, BitwiseCopyable, Codable, Sendable, SIMDScalar {
   /// √x, the same bits as `squareRoot()`.
   ///
   /// `squareRoot()` calls the C library for its errno on Linux, and a loop with a call does not

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Gradients on their way to the rule, through one visible order: unscale → guard → centralize →
@@ -6,13 +5,11 @@ import Foundation
 ///
 /// Where only the norm over all parameters is limited, nothing is written: the rule multiplies as it
 /// reads. Else changed gradients go to a copy of their own, allocated at the start.
-@safe
 final class GradientPipeline<S: Scalar> {
   /// What came out.
-  @unsafe
   struct Result {
     /// The gradients for the rule, and what it multiplies them by.
-    let memory: UnsafePointer<ParameterMemory<S>>
+    let memory: [ParameterMemory<S>]
     let scale: Double
     /// The part of that which limits the norm.
     let coefficient: Double
@@ -22,8 +19,9 @@ final class GradientPipeline<S: Scalar> {
     let clipped: Bool
   }
 
-  /// Some rows of a parameter: what one task changes. A vector or a scalar is one row.
-  private struct Rows {
+  /// Some units of a parameter, rows of its first axis: what one task changes. A vector or a scalar is
+  /// one unit.
+  private struct Units {
     let parameter: Int
     let range: Range<Int>
     let length: Int
@@ -33,82 +31,78 @@ final class GradientPipeline<S: Scalar> {
   let tools: GradientTools
   private let parameters: [ParameterInfo]
   private let plan: BlockPlan
-  private let rows: [Rows]
+  private let units: [Units]
   /// The tasks of each parameter, by its index.
   private let tasks: [Range<Int>]
   /// Each piece's or task's part of a norm.
-  private let parts: UnsafeMutableBufferPointer<Double>
+  private let parts: StateMemory<Double>
   /// Whether a limit acted in each task.
-  private let limited: UnsafeMutableBufferPointer<Bool>
-  /// The copy and where each parameter starts in it; empty where nothing changes elements.
-  private let copy: UnsafeMutableBufferPointer<S>
-  private let starts: [Int]
-  private let changed: UnsafeMutableBufferPointer<ParameterMemory<S>>
+  private let limited: StateMemory<Bool>
+  /// Whether elements change, in a copy of the gradients.
+  private let copies: Bool
+  /// Each parameter's part of the copy.
+  private var copy: [MutableView<S>] = []
+  private let copyMemory: StateMemory<S>
+  /// What the rule reads where there is a copy.
+  private var changed: [ParameterMemory<S>] = []
 
   init(_ parameters: [ParameterInfo], _ clipping: Clipping, _ tools: GradientTools) {
     (self.parameters, self.clipping, self.tools) = (parameters, clipping, tools)
     plan = BlockPlan(parameters)
     let copies = clipping.changesElements || tools.changesElements
-    var rows: [Rows] = []
+    self.copies = copies
+    var units: [Units] = []
     var tasks: [Range<Int>] = []
-    var starts: [Int] = []
-    var total = 0
+    let sizes = parameters.map { copies && $0.trainable ? $0.count : 0 }
+    copyMemory = StateMemory(count: sizes.reduce(0, +), initial: 0)
     for (index, parameter) in parameters.enumerated() where copies {
-      let first = rows.count
+      let first = units.count
       let count = parameter.shape.count >= 2 ? parameter.shape[0] : 1
       let length = parameter.count / max(count, 1)
       let size = max(1, BlockPlan.blockSize / max(length, 1))
       for start in stride(from: 0, to: parameter.trainable ? count : 0, by: size) {
-        rows.append(
-          Rows(parameter: index, range: start..<min(start + size, count), length: length))
+        units.append(
+          Units(parameter: index, range: start..<min(start + size, count), length: length))
       }
-      tasks.append(first..<rows.count)
-      starts.append(total)
-      total += parameter.trainable ? parameter.count : 0
+      tasks.append(first..<units.count)
     }
-    (self.rows, self.tasks, self.starts) = (rows, tasks, starts)
-    unsafe parts = .allocate(capacity: max(plan.pieces.count, rows.count))
-    unsafe parts.initialize(repeating: 0)
-    unsafe limited = .allocate(capacity: rows.count)
-    unsafe limited.initialize(repeating: false)
-    unsafe copy = .allocate(capacity: total)
-    unsafe copy.initialize(repeating: 0)
-    unsafe changed = .allocate(capacity: copies ? parameters.count : 0)
-  }
-
-  deinit {
-    unsafe parts.deallocate()
-    unsafe limited.deallocate()
-    unsafe copy.deallocate()
-    unsafe changed.deallocate()
+    (self.units, self.tasks) = (units, tasks)
+    parts = StateMemory(count: max(plan.pieces.count, units.count), initial: 0)
+    limited = StateMemory(count: units.count, initial: false)
+    var start = 0
+    for size in sizes {
+      copy.append(copyMemory.view[start..<start + size])
+      start += size
+    }
   }
 
   /// Takes the gradients of the step after `step` applied ones; nil when one is not finite.
   ///
   /// - Parameter unscale: what they are multiplied by before anything else.
   func prepare(
-    _ memory: UnsafePointer<ParameterMemory<S>>, step: Int, unscale: Double
+    _ memory: [ParameterMemory<S>], step: Int, unscale: Double
   ) -> Result? {
-    let given = unsafe norm(memory) * unscale
-    if !given.isFinite, unsafe firstNonFinite(memory) != nil { return nil }
-    guard unsafe !changed.isEmpty else {
+    let given = norm(memory) * unscale
+    if !given.isFinite, firstNonFinite(memory) != nil { return nil }
+    guard copies else {
       let c = coefficient(given)
-      return unsafe Result(
+      return Result(
         memory: memory, scale: c * unscale, coefficient: c, norm: given, clipped: c < 1)
     }
-    var someLimited = unsafe change(memory, unscale)
-    for i in parameters.indices { unsafe changed[i] = memory[i] }
-    for i in tasks.indices where unsafe memory[i].gradient != nil && parameters[i].trainable {
-      unsafe changed[i].gradient = UnsafePointer(copy.baseAddress! + starts[i])
+    var someLimited = change(memory, unscale)
+    // In place: the same array serves every step.
+    if changed.isEmpty { changed = memory }
+    for i in memory.indices { changed[i] = memory[i] }
+    for i in tasks.indices where memory[i].gradient != nil && parameters[i].trainable {
+      changed[i].gradient = copy[i].reading
     }
     if let most = clipping.tensorNorm { someLimited = limitTensors(most) || someLimited }
-    let base = unsafe UnsafePointer(changed.baseAddress!)
-    let scale = clipping.norm == nil ? 1 : coefficient(unsafe norm(base))
+    let scale = clipping.norm == nil ? 1 : coefficient(norm(changed))
     if let η = tools.noise {
       addNoise((η / pow(1 + Double(step), tools.noiseDecay)).squareRoot() / scale, step)
     }
-    return unsafe Result(
-      memory: base, scale: scale, coefficient: scale, norm: given,
+    return Result(
+      memory: changed, scale: scale, coefficient: scale, norm: given,
       clipped: someLimited || scale < 1)
   }
 
@@ -121,49 +115,45 @@ final class GradientPipeline<S: Scalar> {
 
   /// The norm over all gradients by the type that is limited, in double, its parts combined in the
   /// order of the pieces.
-  func norm(_ memory: UnsafePointer<ParameterMemory<S>>) -> Double {
-    let parts = unsafe parts
+  func norm(_ memory: [ParameterMemory<S>]) -> Double {
+    let parts = parts.view
     ThreadPool.shared.run(plan.pieces.count) { index in
-      unsafe parts[index] =
-        memory[plan.pieces[index].parameter].gradient.map { unsafe measured(index, $0) } ?? 0
+      parts[index] = memory[plan.pieces[index].parameter].gradient.map { measured(index, $0) } ?? 0
     }
     return measuredNorm
   }
 
   /// The part of the norm that a piece of a gradient has.
-  private func measured(_ index: Int, _ gradient: UnsafePointer<S>) -> Double {
-    let piece = plan.pieces[index]
-    let start = unsafe gradient + piece.offset
-    return unsafe clipping.normType == .euclidean
-      ? sumOfSquares(start, piece.count) : Descent.largestMagnitude(start, piece.count)
+  private func measured(_ index: Int, _ gradient: View<S>) -> Double {
+    let piece = gradient[plan.pieces[index].range]
+    return clipping.normType == .euclidean ? sumOfSquares(piece) : largestMagnitude(piece)
   }
 
   /// Forgets all parts of the norm.
-  func startMeasuring() { unsafe parts.update(repeating: 0) }
+  func startMeasuring() { parts.view.fill(0) }
 
   /// Takes the parts of one parameter.
-  func measure(_ parameter: Int, _ gradient: UnsafePointer<S>) {
-    let (parts, range) = unsafe (parts, plan.ranges[parameter])
+  func measure(_ parameter: Int, _ gradient: View<S>) {
+    let (parts, range) = (parts.view, plan.ranges[parameter])
     ThreadPool.shared.run(range.count) { i in
       let index = range.lowerBound + i
-      unsafe parts[index] = measured(index, gradient)
+      parts[index] = measured(index, gradient)
     }
   }
 
   /// The norm, from the parts that were taken.
   var measuredNorm: Double {
-    let all = unsafe parts[..<plan.pieces.count]
-    if clipping.normType == .euclidean { return unsafe all.reduce(0, +).squareRoot() }
+    let parts = parts.view
+    let all = plan.pieces.indices.lazy.map { parts[$0] }
+    if clipping.normType == .euclidean { return all.reduce(0, +).squareRoot() }
     // A NaN stays one.
-    return unsafe all.reduce(0) { $0 >= $1 ? $0 : $1 }
+    return all.reduce(0) { $0 >= $1 ? $0 : $1 }
   }
 
   /// The first element of a gradient that is NaN or infinite, if there is one.
-  func firstNonFinite(_ memory: UnsafePointer<ParameterMemory<S>>) -> StepReport.NonFinite? {
+  func firstNonFinite(_ memory: [ParameterMemory<S>]) -> StepReport.NonFinite? {
     for index in parameters.indices where parameters[index].trainable {
-      if let gradient = unsafe memory[index].gradient,
-        let culprit = unsafe firstNonFinite(index, gradient)
-      {
+      if let gradient = memory[index].gradient, let culprit = firstNonFinite(index, gradient) {
         return culprit
       }
     }
@@ -171,9 +161,9 @@ final class GradientPipeline<S: Scalar> {
   }
 
   /// The same in the gradient of one parameter.
-  func firstNonFinite(_ index: Int, _ gradient: UnsafePointer<S>) -> StepReport.NonFinite? {
-    for i in 0..<parameters[index].count where unsafe !gradient[i].isFinite {
-      return unsafe StepReport.NonFinite(
+  func firstNonFinite(_ index: Int, _ gradient: View<S>) -> StepReport.NonFinite? {
+    for i in gradient.indices where !gradient[i].isFinite {
+      return StepReport.NonFinite(
         parameter: parameters[index].name, element: i, value: Double(gradient[i]))
     }
     return nil
@@ -183,62 +173,59 @@ final class GradientPipeline<S: Scalar> {
 
   /// Unscales, centralizes, and limits elements and units, from the given gradients into the copy.
   /// Returns whether a limit acted.
-  private func change(_ memory: UnsafePointer<ParameterMemory<S>>, _ unscale: Double) -> Bool {
-    let (limited, factor) = unsafe (limited, S(unscale))
-    unsafe limited.update(repeating: false)
-    ThreadPool.shared.run(rows.count) { task in
-      let rows = rows[task]
-      let (weights, gradient) = unsafe (
-        memory[rows.parameter].weights, memory[rows.parameter].gradient
-      )
-      guard let gradient = unsafe gradient else { return }
-      for row in rows.range {
-        let (from, n) = (row * rows.length, rows.length)
-        let g = unsafe Lane(copy.baseAddress! + starts[rows.parameter] + from)
-        for i in 0..<n { g[i] = unsafe gradient[from &+ i] * factor }
-        if tools.centralize, parameters[rows.parameter].shape.count >= 2 {
-          let mean = S(unsafe sum(UnsafePointer(g.base), n) / Double(n))
+  private func change(_ memory: [ParameterMemory<S>], _ unscale: Double) -> Bool {
+    let (limited, factor) = (limited.view, S(unscale))
+    limited.fill(false)
+    ThreadPool.shared.run(units.count) { task in
+      let units = units[task]
+      guard let gradient = memory[units.parameter].gradient else { return }
+      for unit in units.range {
+        let n = units.length
+        let (from, g) = (gradient.row(unit, n), copy[units.parameter].row(unit, n))
+        for i in 0..<n { g[i] = from[i] * factor }
+        if tools.centralize, parameters[units.parameter].shape.count >= 2 {
+          let mean = S(sum(g.reading) / Double(n))
           for i in 0..<n { g[i] -= mean }
         }
         if let value = clipping.value {
           let c = S(value)
-          if unsafe Descent.largestMagnitude(g.base, n) > value { unsafe limited[task] = true }
+          if largestMagnitude(g.reading) > value { limited[task] = true }
           for i in 0..<n { g[i] = min(max(g[i], -c), c) }
         }
-        if let λ = clipping.adaptive, parameters[rows.parameter].role != .head {
-          let length = unsafe sumOfSquares(UnsafePointer(g.base), n).squareRoot()
-          let w = unsafe sumOfSquares(UnsafePointer(weights + from), n).squareRoot()
-          let most = λ * max(w, clipping.adaptiveFloor)
+        if let λ = clipping.adaptive, parameters[units.parameter].role != .head {
+          let length = sumOfSquares(g.reading).squareRoot()
+          let weights = memory[units.parameter].weights.row(unit, n)
+          let most = λ * max(sumOfSquares(weights.reading).squareRoot(), clipping.adaptiveFloor)
           if length >= most {
             let factor = S(most / max(length, 1e-6))
             for i in 0..<n { g[i] *= factor }
-            unsafe limited[task] = true
+            limited[task] = true
           }
         }
       }
     }
-    return unsafe limited.contains(true)
+    return limited.indices.contains { limited[$0] }
+  }
+
+  /// The part of the copy that belongs to a piece; nil where the parameter has no gradient.
+  private func copied(_ piece: BlockPlan.Piece) -> MutableView<S>? {
+    changed[piece.parameter].gradient == nil ? nil : copy[piece.parameter][piece.range]
   }
 
   /// Limits the norm of each tensor of the copy. Returns whether one was longer.
   private func limitTensors(_ most: Double) -> Bool {
-    let (pieces, parts) = unsafe (plan.pieces, parts)
-    func start(_ piece: BlockPlan.Piece) -> UnsafeMutablePointer<S>? {
-      guard unsafe changed[piece.parameter].gradient != nil else { return nil }
-      return unsafe copy.baseAddress! + starts[piece.parameter] + piece.offset
-    }
+    let (pieces, parts) = (plan.pieces, parts.view)
     ThreadPool.shared.run(pieces.count) { index in
-      unsafe parts[index] =
-        start(pieces[index]).map { unsafe sumOfSquares($0, pieces[index].count) } ?? 0
+      parts[index] = copied(pieces[index]).map { sumOfSquares($0.reading) } ?? 0
     }
     let limits = plan.ranges.map { range in
-      min(1, most / (unsafe parts[range].reduce(0, +).squareRoot() + 1e-6))
+      min(1, most / (range.reduce(0) { $0 + parts[$1] }.squareRoot() + 1e-6))
     }
     ThreadPool.shared.run(pieces.count) { index in
       let factor = limits[pieces[index].parameter]
-      guard factor < 1, let start = unsafe start(pieces[index]) else { return }
-      let (g, c) = (unsafe Lane(start), S(factor))
-      for i in 0..<pieces[index].count { g[i] *= c }
+      guard factor < 1, let g = copied(pieces[index]) else { return }
+      let c = S(factor)
+      for i in g.indices { g[i] *= c }
     }
     return limits.contains { $0 < 1 }
   }
@@ -248,8 +235,7 @@ final class GradientPipeline<S: Scalar> {
     let (pieces, seed) = (plan.pieces, UInt64(tools.noiseSeed))
     ThreadPool.shared.run(pieces.count) { index in
       let piece = pieces[index]
-      guard unsafe changed[piece.parameter].gradient != nil else { return }
-      let g = unsafe Lane(copy.baseAddress! + starts[piece.parameter] + piece.offset)
+      guard let g = copied(piece) else { return }
       var stream = RandomStream(
         seed: seed, stream: UInt64(step) << 32 | UInt64(piece.parameter),
         position: UInt64(piece.offset))

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Averaged stochastic gradient descent: decaying steps, and the average of the weights beside.
@@ -68,21 +67,22 @@ public struct ASGD: SummingRule {
       Polyak, Juditsky: Acceleration of stochastic approximation by averaging, 1992
       """)
 
-  public var sums: SumScope { .eachTensor }
+  public var needs: Needs { .tensorSums }
+
+  private static let x = Slot("ax", .exact)
+  private static let eta = Slot("eta", shape: [])
+  private static let mu = Slot("mu", shape: [], initial: 1)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [
-      Slot("ax", .exact), Slot("eta", shape: [], initial: learningRate),
-      Slot("mu", shape: [], initial: 1),
-    ]
+    [Self.x, Self.eta.starting(at: learningRate), Self.mu]
   }
 
   /// This step's η and μ, by the tensor's first block, which leaves the next step's in the state.
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
     guard block.offset == 0 else { return .zero }
-    let (eta, mu, t) = (block[1], block[2], Double(step.t))
+    let (eta, mu, t) = (block[Self.eta], block[Self.mu], Double(step.t))
     let present = SIMD4(step.t == 1 ? learningRate : Double(eta[0]), Double(mu[0]), 0, 0)
     eta[0] = S(learningRate / pow(1 + lambda * learningRate * t, alpha))
     mu[0] = S(1 / max(1, t - averagingStart))
@@ -90,9 +90,9 @@ public struct ASGD: SummingRule {
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
-    let (w, g, x) = (block.w, block.g, block[0])
+    let (w, g, x) = (block.w, block.g, block[Self.x])
     let (η, μ, λ) = (S(sums[0]), S(sums[1]), S(weightDecay))
     let shrink = S(1 - lambda * sums[0])
     for i in block.indices {

@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// AdaGrad: each element's rate falls with the sum of its squared gradients.
 ///
 /// ```
@@ -60,12 +58,14 @@ public struct AdaGrad: ElementwiseRule {
       Optimization, 2011
       """)
 
+  private static let s = Slot("sum", .nonnegative)
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("sum", initial: initialAccumulatorValue, .nonnegative)]
+    [Self.s.starting(at: initialAccumulatorValue)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, s) = (block.w, block.g, block[0])
+    let (w, g, s) = (block.w, block.g, block[Self.s])
     let η = S(learningRate / (1 + Double(step.t - 1) * learningRateDecay))
     let (λ, ε) = (S(weightDecay), S(epsilon))
     for i in block.indices {

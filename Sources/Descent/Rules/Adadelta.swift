@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// Adadelta: the gradient in the units of the weights, by the ratio of two running averages.
 ///
 /// ```
@@ -58,12 +56,13 @@ public struct Adadelta: ElementwiseRule {
       """,
     reference: "Zeiler: ADADELTA: An Adaptive Learning Rate Method, 2012, arXiv:1212.5701")
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("square_avg", .nonnegative), Slot("acc_delta", .nonnegative)]
-  }
+  private static let v = Slot("square_avg", .nonnegative)
+  private static let a = Slot("acc_delta", .nonnegative)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.v, Self.a] }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, v, a) = (block.w, block.g, block[0], block[1])
+    let (w, g, v, a) = (block.w, block.g, block[Self.v], block[Self.a])
     let (η, ρ, taken, ε, λ) = (S(learningRate), S(rho), S(1 - rho), S(epsilon), S(weightDecay))
     for i in block.indices {
       let gi = g[i] + λ * w[i]

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Adafactor as transformers has it: the second moment of a matrix kept as row and column averages.
@@ -122,19 +121,16 @@ public struct Adafactor: TensorRule {
     }
   }
 
-  public typealias Memory = AdafactorMemory
+  public typealias Variables = AdafactorVariables
 
-  // No sums are needed, but a count of steps for the report.
-  public var sums: SumScope { .allTensors }
-
-  public func conclude(_ sums: SIMD4<Double>, _ memory: inout AdafactorMemory) -> Bool {
-    memory.steps += 1
+  public func updateVariables(_ variables: inout AdafactorVariables, from sums: SIMD4<Double>) -> Bool {
+    variables.steps += 1
     return true
   }
 
   /// ρ; α differs from tensor to tensor.
-  public func effectiveLearningRate(_ memory: AdafactorMemory) -> Double {
-    relativeRate(max(memory.steps, 1))
+  public func effectiveLearningRate(_ variables: AdafactorVariables) -> Double {
+    relativeRate(max(variables.steps, 1))
   }
 
   /// ρ
@@ -142,16 +138,20 @@ public struct Adafactor: TensorRule {
     relativeStep ? min(warmupInit ? 1e-6 * t : 1e-2, 1 / t.squareRoot()) : learningRate
   }
 
+  private static let slots = FactoredUpdate.Slots(
+    row: Slot("exp_avg_sq_row"), column: Slot("exp_avg_sq_col"),
+    whole: Slot("exp_avg_sq", .nonnegative))
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let shape = parameter.shape
-    let moment =
+    let averages =
       shape.count < 2
-      ? [Slot("exp_avg_sq", .nonnegative)]
+      ? [Self.slots.whole]
       : [
-        Slot("exp_avg_sq_row", shape: shape.dropLast()),
-        Slot("exp_avg_sq_col", shape: shape.dropLast(2) + shape.suffix(1)),
+        Self.slots.row.shaped(shape.dropLast()),
+        Self.slots.column.shaped(shape.dropLast(2) + shape.suffix(1)),
       ]
-    return moment + (beta1 == nil ? [] : [Slot("exp_avg")])
+    return averages + (beta1 == nil ? [] : [FactoredUpdate.m])
   }
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
@@ -159,17 +159,17 @@ public struct Adafactor: TensorRule {
     let ρ = relativeRate(t)
     let α = scaleParameter ? ρ * max(epsilon2, rootMeanSquare(tensor)) : ρ
     FactoredUpdate(
-      decay: 1 - pow(t, decayRate), added: epsilon1, leastMean: 0, least: 0,
+      slots: Self.slots, decay: 1 - pow(t, decayRate), added: epsilon1, leastMean: 0, least: 0,
       clipThreshold: clipThreshold, rate: α, shrink: 1 - weightDecay * α, beta1: beta1
     ).run(tensor)
   }
 }
 
 /// How many steps an Adafactor has taken, for its reported learning rate.
-public struct AdafactorMemory: RuleMemory {
+public struct AdafactorVariables: RunVariables {
   public var steps = 0.0
   public init() {}
-  public static let fields: [(name: String, path: Place<AdafactorMemory, Double>)] = [
+  public static let fields: [(name: String, path: SettingPath<AdafactorVariables, Double>)] = [
     ("step", \.steps)
   ]
 }

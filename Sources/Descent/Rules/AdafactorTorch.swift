@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Adafactor as PyTorch has it: lr caps the relative step, and there is no momentum.
@@ -89,27 +88,27 @@ public struct AdafactorTorch: TensorRule {
     }
   }
 
-  public typealias Memory = AdafactorMemory
+  public typealias Variables = AdafactorVariables
 
-  // No sums are needed, but a count of steps for the report.
-  public var sums: SumScope { .allTensors }
-
-  public func conclude(_ sums: SIMD4<Double>, _ memory: inout AdafactorMemory) -> Bool {
-    memory.steps += 1
+  public func updateVariables(_ variables: inout AdafactorVariables, from sums: SIMD4<Double>) -> Bool {
+    variables.steps += 1
     return true
   }
 
   /// ρ; α differs from tensor to tensor.
-  public func effectiveLearningRate(_ memory: AdafactorMemory) -> Double {
-    min(learningRate, 1 / max(memory.steps, 1).squareRoot())
+  public func effectiveLearningRate(_ variables: AdafactorVariables) -> Double {
+    min(learningRate, 1 / max(variables.steps, 1).squareRoot())
   }
+
+  private static let slots = FactoredUpdate.Slots(
+    row: Slot("row_var"), column: Slot("col_var"), whole: Slot("variance", .nonnegative))
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let shape = parameter.shape
-    if shape.count < 2 { return [Slot("variance", .nonnegative)] }
+    if shape.count < 2 { return [Self.slots.whole] }
     return [
-      Slot("row_var", shape: shape.dropLast() + [1]),
-      Slot("col_var", shape: shape.dropLast(2) + [1] + shape.suffix(1)),
+      Self.slots.row.shaped(shape.dropLast() + [1]),
+      Self.slots.column.shaped(shape.dropLast(2) + [1] + shape.suffix(1)),
     ]
   }
 
@@ -118,7 +117,7 @@ public struct AdafactorTorch: TensorRule {
     let ε1 = epsilon1 ?? Double(S.ulpOfOne)
     let ρ = min(learningRate, 1 / t.squareRoot())
     FactoredUpdate(
-      decay: 1 - pow(t, beta2Decay), added: 0, leastMean: ε1, least: ε1 * ε1,
+      slots: Self.slots, decay: 1 - pow(t, beta2Decay), added: 0, leastMean: ε1, least: ε1 * ε1,
       clipThreshold: clipThreshold, rate: ρ * max(epsilon2, rootMeanSquare(tensor)),
       shrink: 1 - learningRate * weightDecay, beta1: nil
     ).run(tensor)

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Adam: steps scaled by running averages of the gradient and of its square.
@@ -69,13 +68,13 @@ public struct Adam: ElementwiseRule {
       Reddi, Kale, Kumar: On the Convergence of Adam and Beyond, 2018 (amsgrad)
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { AdamMoments.slots(amsgrad: amsgrad) }
+  public func slots(for parameter: ParameterInfo) -> [Slot] { AdamUpdate.slots(amsgrad: amsgrad) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    AdamMoments(
+    AdamUpdate(
       learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
-      weightDecay: weightDecay, amsgrad: amsgrad
-    ).update(block, step, decoupledWeightDecay ? .decoupled : .coupled)
+      weightDecay: weightDecay, decoupled: decoupledWeightDecay, amsgrad: amsgrad
+    )(block, step)
   }
 }
 
@@ -146,58 +145,49 @@ public struct AdamW: ElementwiseRule {
       Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019, arXiv:1711.05101
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { AdamMoments.slots(amsgrad: amsgrad) }
+  public func slots(for parameter: ParameterInfo) -> [Slot] { AdamUpdate.slots(amsgrad: amsgrad) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    AdamMoments(
+    AdamUpdate(
       learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
-      weightDecay: weightDecay, amsgrad: amsgrad
-    ).update(block, step, .decoupled)
+      weightDecay: weightDecay, decoupled: true, amsgrad: amsgrad
+    )(block, step)
   }
 }
 
-/// The hyperparameters and the update that Adam and AdamW share; they differ in the decay alone.
-struct AdamMoments {
-  enum Decay { case coupled, decoupled }
-
+/// The update that Adam and AdamW share; they differ in the decay alone.
+struct AdamUpdate {
   var learningRate: Double
   var beta1: Double
   var beta2: Double
   var epsilon: Double
   var weightDecay: Double
-  var amsgrad: Bool
+  /// Whether λ shrinks the weights instead of joining the gradient.
+  var decoupled: Bool
+  var amsgrad = false
 
-  static func slots(amsgrad: Bool) -> [Slot] {
-    [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative)]
-      + (amsgrad ? [Slot("max_exp_avg_sq", .nonnegative)] : [])
-  }
+  private static let x = Slot("max_exp_avg_sq", .nonnegative)
+
+  static func slots(amsgrad: Bool) -> [Slot] { Moments.slots + (amsgrad ? [x] : []) }
 
   @inline(__always)
-  func update<S: Scalar>(_ block: Block<S>, _ step: Step, _ decay: Decay) {
-    let (w, g, m, v, x) = (block.w, block.g, block[0], block[1], block[2])
+  func callAsFunction<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    var moments = Moments(
+      beta1: beta1, beta2: beta2, weightDecay: weightDecay, decoupled: decoupled,
+      learningRate: learningRate)
+    moments.weighsBeforeSquaring = true
     let t = Double(step.t)
     // Corrections in double, rounded once.
     let η = S(learningRate / (1 - pow(beta1, t)))
-    let c = S(1 / (1 - pow(beta2, t)).squareRoot())
-    let λ = S(decay == .coupled ? weightDecay : 0)
-    let shrink = S(decay == .coupled ? 1 : 1 - learningRate * weightDecay)
-    let (β2, ε) = (S(beta2), S(epsilon))
-    let (α1, α2) = (S(1 - beta1), S(1 - beta2))
+    let (c, ε) = (S(1 / (1 - pow(beta2, t)).squareRoot()), S(epsilon))
     if amsgrad {
-      for i in block.indices {
-        let gi = g[i] + λ * w[i]
-        m[i] += α1 * (gi - m[i])
-        v[i] = β2 * v[i] + α2 * gi * gi
-        x[i] = max(x[i], v[i])
-        w[i] = w[i] * shrink - η * m[i] / (x[i].root * c + ε)
+      let x = block[Self.x]
+      moments.update(block) { i, _, m, v in
+        x[i] = max(x[i], v)
+        return η * m / (x[i].root * c + ε)
       }
     } else {
-      for i in block.indices {
-        let gi = g[i] + λ * w[i]
-        m[i] += α1 * (gi - m[i])
-        v[i] = β2 * v[i] + α2 * gi * gi
-        w[i] = w[i] * shrink - η * m[i] / (v[i].root * c + ε)
-      }
+      moments.update(block) { _, _, m, v in η * m / (v.root * c + ε) }
     }
   }
 }

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Adamax: Adam with the largest recent gradient in place of the root mean square.
@@ -59,12 +58,13 @@ public struct Adamax: ElementwiseRule {
       Kingma, Ba: Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980, section 7.1
       """)
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("exp_avg"), Slot("exp_inf", .nonnegative)]
-  }
+  private static let m = Slot("exp_avg")
+  private static let u = Slot("exp_inf", .nonnegative)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.m, Self.u] }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, m, u) = (block.w, block.g, block[0], block[1])
+    let (w, g, m, u) = (block.w, block.g, block[Self.m], block[Self.u])
     let η = S(learningRate / (1 - pow(beta1, Double(step.t))))
     let (α1, β2, ε, λ) = (S(1 - beta1), S(beta2), S(epsilon), S(weightDecay))
     for i in block.indices {

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// D-Adaptation of Adam: estimates its own learning rate, d, from the gradients' agreement.
@@ -92,7 +91,7 @@ public struct DAdaptAdam: SummingRule {
       """)
 
   /// The estimate and what it is made from.
-  public struct Memory: RuleMemory {
+  public struct Variables: RunVariables {
     /// d, the present estimate
     public var d = 0.0
     /// The estimate that the running step multiplies by.
@@ -104,23 +103,25 @@ public struct DAdaptAdam: SummingRule {
 
     public init() {}
 
-    public static let fields: [(name: String, path: Place<Memory, Double>)] = [
+    public static let fields: [(name: String, path: SettingPath<Variables, Double>)] = [
       ("d", \.d), ("numerator_weighted", \.numerator), ("k", \.k),
     ]
   }
 
-  public var initialMemory: Memory {
-    var memory = Memory()
-    (memory.d, memory.previousD) = (initialD, initialD)
-    return memory
+  public var initialVariables: Variables {
+    var variables = Variables()
+    (variables.d, variables.previousD) = (initialD, initialD)
+    return variables
   }
 
-  public func effectiveLearningRate(_ memory: Memory) -> Double { memory.d * learningRate }
+  public func effectiveLearningRate(_ variables: Variables) -> Double { variables.d * learningRate }
 
-  public var sums: SumScope { .allTensors }
+  public var needs: Needs { .globalSums }
   public static let stateInGather = StateAccess.writes
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots + [Slot("s")] }
+  private static let s = Slot("s")
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots + [Self.s] }
 
   /// δ at the step that follows k counted ones.
   private func rate(_ d: Double, _ k: Double) -> Double {
@@ -131,11 +132,12 @@ public struct DAdaptAdam: SummingRule {
 
   /// N and Σ r·‖s‖₁.
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: Memory
+    _ block: Block<S>, _ step: Step, _ variables: Variables
   ) -> SIMD4<Double> {
     guard learningRate > 0 else { return .zero }
-    let (w, g, m, v, s) = (block.w, block.g, block[0], block[1], block[2])
-    let (δ, b) = (rate(memory.d, memory.k), beta2.squareRoot())
+    let (w, g) = (block.w, block.g)
+    let (m, v, s) = (block[Moments.m], block[Moments.v], block[Self.s])
+    let (δ, b) = (rate(variables.d, variables.k), beta2.squareRoot())
     let (λ, ε) = (S(decouple ? 0 : weightDecay), S(epsilon))
     let agreement = sum(over: block.count) { i in
       (g[i] + λ * w[i]) * s[i] / (v[i].root + ε)
@@ -153,23 +155,23 @@ public struct DAdaptAdam: SummingRule {
     return SIMD4(layerScale * δ * agreement, layerScale * length, 0, 0)
   }
 
-  public func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool {
+  public func updateVariables(_ variables: inout Variables, from sums: SIMD4<Double>) -> Bool {
     guard sums[1] > 0 else { return false }
     let b = beta2.squareRoot()
-    memory.numerator = b * memory.numerator + (1 - b) * sums[0]
-    let estimate = memory.numerator / ((1 - b) * sums[1])
-    memory.previousD = memory.d
-    memory.d = max(memory.d, min(estimate, memory.d * growthRate))
-    memory.k += 1
+    variables.numerator = b * variables.numerator + (1 - b) * sums[0]
+    let estimate = variables.numerator / ((1 - b) * sums[1])
+    variables.previousD = variables.d
+    variables.d = max(variables.d, min(estimate, variables.d * growthRate))
+    variables.k += 1
     return true
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
     guard learningRate > 0 else { return }
-    let (w, m, v, ε) = (block.w, block[0], block[1], S(epsilon))
-    let δ = rate(memory.previousD, memory.k - 1)
+    let (w, m, v, ε) = (block.w, block[Moments.m], block[Moments.v], S(epsilon))
+    let δ = rate(variables.previousD, variables.k - 1)
     let shrink = S(1 - (decouple ? weightDecay * δ : 0))
     for i in block.indices { w[i] = w[i] * shrink - m[i] / (v[i].root + ε) }
   }

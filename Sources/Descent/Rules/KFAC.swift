@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// K-FAC: gradients of fully connected layers and convolutions, multiplied by the inverse of a
 /// Kronecker-factored Fisher matrix, then SGD with momentum.
 ///
@@ -16,7 +14,7 @@ import DescentCompute
 /// DescentNN's `KFACPreconditioner`.
 ///
 /// State: 4 bytes a parameter in float32, and 16·(a² + g²) bytes a layer of a inputs and g outputs.
-public struct KFAC: LayerRule {
+public struct KFAC: ElementwiseRule {
   /// How the damped inverse is taken; the two dampings differ.
   public enum Inversion: String, CaseIterable, Sendable {
     /// γ is added to the products of the eigenvalues.
@@ -109,6 +107,8 @@ public struct KFAC: LayerRule {
       A and G of each linear layer or convolution and their decompositions, float64, with the bias \
       as one more input
       """)
+
+  public var needs: Needs { .layers }
 
   public var learningRate: Double { sgd.learningRate }
 

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// LAMB: Adam's step, scaled for each tensor to the length of its weights.
@@ -141,7 +140,7 @@ public struct LAMB: SummingRule {
       arXiv:1904.00962
       """)
 
-  public var sums: SumScope { .eachTensor }
+  public var needs: Needs { .tensorSums }
   public static let stateInGather = StateAccess.writes
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots }
@@ -149,7 +148,7 @@ public struct LAMB: SummingRule {
   /// r of element i.
   @inline(__always)
   private func direction<S: Scalar>(_ block: Block<S>, _ step: Step) -> (Int) -> S {
-    let (w, m, v, t) = (block.w, block[0], block[1], Double(step.t))
+    let (w, m, v, t) = (block.w, block[Moments.m], block[Moments.v], Double(step.t))
     let corrects = variant == .paper || (variant == .apex && biasCorrection)
     let c1 = S(corrects ? 1 / (1 - pow(beta1, t)) : 1)
     let c2 = S(corrects ? 1 / (1 - pow(beta2, t)).squareRoot() : 1)
@@ -160,7 +159,7 @@ public struct LAMB: SummingRule {
 
   /// ‖w‖² and ‖r‖².
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
     var moments = Moments(beta1: beta1, beta2: beta2)
     moments.coupledDecay = adamWMode ? 0 : weightDecay
@@ -171,7 +170,7 @@ public struct LAMB: SummingRule {
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
     let (w, r, t) = (block.w, direction(block, step), Double(step.t))
     let (length, size) = (sums[0].squareRoot(), sums[1].squareRoot())

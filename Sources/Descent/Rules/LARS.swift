@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// LARS: momentum whose steps are scaled for each tensor to a share of the length of its weights.
 ///
 /// ```
@@ -88,13 +86,15 @@ public struct LARS: SummingRule {
     }
   }
 
-  public var sums: SumScope { .eachTensor }
+  public var needs: Needs { .tensorSums }
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("momentum_buffer")] }
+  private static let b = Slot("momentum_buffer")
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.b] }
 
   /// ‖w‖² and ‖g‖², or ‖g + λ·w‖² for optax.
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
     let (w, g, λ) = (block.w, block.g, S(variant == .optax ? weightDecay : 0))
     return SIMD4(
@@ -103,9 +103,9 @@ public struct LARS: SummingRule {
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
-    let (w, g, b) = (block.w, block.g, block[0])
+    let (w, g, b) = (block.w, block.g, block[Self.b])
     let exempt = variant == .pytorchOptimizer && block.shape.count < 2
     var ratio = 1.0
     if sums[0] > 0, sums[1] > 0, !exempt {

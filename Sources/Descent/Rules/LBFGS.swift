@@ -5,7 +5,7 @@
 /// d = −(two-loop recursion over the pairs)·g,  from H·I
 /// w ← w + t·d        t = η, first min(1, 1/‖g‖₁)·η; or from a line search (strong Wolfe)
 /// ```
-/// It evaluates the objective several times a step: ``ClosureOptimizer`` runs it, alone or inside an
+/// It evaluates the objective several times a step: ``LBFGSOptimizer`` runs it, alone or inside an
 /// ``Optimizer``.
 ///
 /// State in float32: 4·(2h + 2) bytes a parameter with h pairs.
@@ -88,58 +88,13 @@ public struct LBFGS: ClosureRule {
       """,
     outsideState: "history_size pairs y and s, the direction and the last gradient")
 
+  public func makeMethod<S: Scalar>(
+    for parameters: [ParameterInfo], of scalar: S.Type
+  ) -> (any ClosureMethod<S>)? {
+    try? LBFGSOptimizer<S>(self, parameters: parameters)
+  }
+
   public func outsideBytes(for parameter: ParameterInfo) -> Int {
     (2 * historySize + 2) * parameter.count * MemoryLayout<Float>.stride
   }
-}
-
-/// What one step of a ``ClosureOptimizer`` did.
-public struct ClosureReport: Sendable, Equatable {
-  /// Why the step ended.
-  public enum Exit: String, Sendable, Equatable, CaseIterable, CustomStringConvertible {
-    /// The gradient is zero within the tolerance.
-    case gradientTolerance = "gradient_tolerance"
-    /// No weight moved by more than the tolerance.
-    case weightTolerance = "weight_tolerance"
-    /// The loss changed by less than the tolerance.
-    case lossTolerance = "loss_tolerance"
-    /// The direction no longer descends.
-    case noDescent = "no_descent"
-    case iterations
-    case evaluations
-    /// The loss or the gradient is not finite where the step began.
-    case nonFiniteStart = "non_finite_start"
-    /// No step along the direction gave finite values.
-    case nonFiniteTrial = "non_finite_trial"
-
-    /// One plain sentence.
-    public var description: String {
-      switch self {
-      case .gradientTolerance: "the gradient is below tolerance_grad: this is a stationary point"
-      case .weightTolerance: "no weight moved by more than tolerance_change"
-      case .lossTolerance: "the loss changed by less than tolerance_change"
-      case .noDescent: "the direction no longer descends by more than tolerance_change"
-      case .iterations: "max_iter iterations were made"
-      case .evaluations: "max_eval evaluations were made"
-      case .nonFiniteStart:
-        "the loss or the gradient is not finite at the start; the weights were not moved from the "
-          + "last good point"
-      case .nonFiniteTrial:
-        "the loss or the gradient is not finite along the direction; the weights stay at the last "
-          + "good point"
-      }
-    }
-  }
-
-  /// The loss where the step began.
-  public let entryLoss: Double
-  /// The last loss that was accepted. Without a line search the last of `max_iter` iterates is not
-  /// evaluated, and this is the loss before it.
-  public let finalLoss: Double
-  /// Iterations of this step.
-  public let iterations: Int
-  /// Evaluations of this step.
-  public let evaluations: Int
-  /// Why it ended.
-  public let exit: Exit
 }

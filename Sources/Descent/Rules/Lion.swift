@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// Lion: steps of one length, in the direction of the sign of an interpolated momentum.
 ///
 /// ```
@@ -84,22 +82,24 @@ public struct Lion: SummingRule {
       Liang, Chen, Liu, Liu: Cautious Optimizers, 2024, arXiv:2411.16085
       """)
 
-  public func starting() -> Lion {
+  public func rememberingDeclaredSettings() -> Lion {
     var rule = self
     rule.initialLearningRate = learningRate
     return rule
   }
 
-  public var sums: SumScope { cautiousFactor < 1 ? .eachTensor : .none }
+  public var needs: Needs { cautiousFactor < 1 ? .tensorSums : [] }
   public static let stateInGather = StateAccess.reads
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("exp_avg")] }
+  private static let m = Slot("exp_avg")
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.m] }
 
   /// Counts the elements where c and g agree in sign.
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
-    let (g, m, kept, taken) = (block.g, block[0], S(beta1), S(1 - beta1))
+    let (g, m, kept, taken) = (block.g, block[Self.m], S(beta1), S(1 - beta1))
     let agreeing = sum(over: block.count) { i -> S in
       let direction = sign(kept * m[i] + taken * g[i])
       return direction * g[i] > 0 ? 1 : 0
@@ -108,9 +108,9 @@ public struct Lion: SummingRule {
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
-    let (w, g, m) = (block.w, block.g, block[0])
+    let (w, g, m) = (block.w, block.g, block[Self.m])
     let (η, β1, β2) = (S(learningRate), S(beta1), S(beta2))
     let (α1, α2) = (S(1 - beta1), S(1 - beta2))
     let decay =

@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// Muon: momentum whose matrices are made nearly orthogonal, and AdamW for everything else.
 ///
 /// ```
@@ -150,18 +148,19 @@ public struct Muon: TensorRule {
     }
   }
 
-  public func treatment(of parameter: ParameterInfo) -> String? {
+  public func updateName(for parameter: ParameterInfo) -> String? {
     Self.orthogonalizes(parameter) ? "orthogonalized" : "AdamW"
   }
 
+  private static let b = Slot("momentum_buffer")
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    Self.orthogonalizes(parameter)
-      ? [Slot("momentum_buffer")] : [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative)]
+    Self.orthogonalizes(parameter) ? [Self.b] : Moments.slots
   }
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     guard Self.isHiddenMatrix(tensor.shape, tensor.role) else { return updateByAdamW(tensor, step) }
-    let (w, g, b) = (tensor.w, tensor.g, tensor[0])
+    let (w, g, b) = (tensor.w, tensor.g, tensor[Self.b])
     let (μ, α) = (S(momentum), S(1 - momentum))
     let shrink = S(1 - learningRate * weightDecay)
     let η = S(learningRate * adjustment.factor(tensor.shape))
@@ -177,14 +176,15 @@ public struct Muon: TensorRule {
   }
 
   /// Moves the singular values of a matrix towards 1, by the quintic Newton–Schulz iteration.
-  private func orthogonalize<S: Scalar>(_ u: Lane<S>, rows: Int, columns: Int) {
+  private func orthogonalize<S: Scalar>(_ u: MutableView<S>, rows: Int, columns: Int) {
     let count = rows * columns
     // X·Xᵀ is the smaller of the two products.
     let transposed = rows > columns
     let (r, c) = (min(rows, columns), max(rows, columns))
     withScratch(S.self, 2 * count + 2 * r * r) { scratch in
-      var (x, next) = (scratch, scratch + count)
-      let (a, polynomial) = (scratch + 2 * count, scratch + 2 * count + r * r)
+      var (x, next) = (scratch.row(0, count), scratch.row(1, count))
+      let squares = scratch.from(2 * count)
+      let (a, polynomial) = (squares.row(0, r * r), squares.row(1, r * r))
       let scale = S(1 / max(TensorAlgebra.norm(u, count), epsilon))
       for i in 0..<r {
         for j in 0..<c { x[i * c + j] = scale * (transposed ? u[j * r + i] : u[i * c + j]) }
@@ -209,11 +209,11 @@ public struct Muon: TensorRule {
   }
 
   private func updateByAdamW<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
-    let moments = AdamMoments(
+    let update = AdamUpdate(
       learningRate: adamWLearningRate, beta1: adamWBeta1, beta2: adamWBeta2,
-      epsilon: adamWEpsilon, weightDecay: adamWWeightDecay, amsgrad: false)
+      epsilon: adamWEpsilon, weightDecay: adamWWeightDecay, decoupled: true)
     ThreadPool.shared.forEachChunk(of: tensor.count, size: BlockPlan.blockSize) { range in
-      moments.update(tensor.part(range), step, .decoupled)
+      update(tensor.part(range), step)
     }
   }
 }

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// NAdam: Adam with Nesterov's look-ahead and a momentum that warms up.
@@ -74,11 +73,11 @@ public struct NAdam: SummingRule {
     guidance: "Where Adam works and a little more speed early on is wanted; lr as for Adam.",
     reference: "Dozat: Incorporating Nesterov Momentum into Adam, ICLR Workshop 2016")
 
-  public var sums: SumScope { .eachTensor }
+  public var needs: Needs { .tensorSums }
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] {
-    Moments.slots + [Slot("mu_product", shape: [], initial: 1)]
-  }
+  private static let product = Slot("mu_product", shape: [], initial: 1)
+
+  public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots + [Self.product] }
 
   /// μₜ
   private func momentum(_ t: Int) -> Double {
@@ -87,16 +86,16 @@ public struct NAdam: SummingRule {
 
   /// The tensor's P, advanced once a step, by its first block.
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
     guard block.offset == 0 else { return .zero }
-    let product = block[2]
+    let product = block[Self.product]
     product[0] *= S(momentum(step.t))
     return SIMD4(Double(product[0]), 0, 0, 0)
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: NoMemory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
     let (μ, next, product) = (momentum(step.t), momentum(step.t + 1), sums[0])
     let ηg = S(learningRate * (1 - μ) / (1 - product))
@@ -106,6 +105,6 @@ public struct NAdam: SummingRule {
     Moments(
       beta1: beta1, beta2: beta2, weightDecay: weightDecay, decoupled: decoupledWeightDecay,
       learningRate: learningRate
-    ).update(block) { g, m, v in (ηg * g + ηm * m) / (v.root * c + ε) }
+    ).update(block) { _, g, m, v in (ηg * g + ηm * m) / (v.root * c + ε) }
   }
 }

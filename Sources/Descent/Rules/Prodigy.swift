@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Prodigy: Adam that estimates its own learning rate, d.
@@ -112,7 +111,7 @@ public struct Prodigy: SummingRule {
       """)
 
   /// The estimate and what it is made from.
-  public struct Memory: RuleMemory {
+  public struct Variables: RunVariables {
     /// d, the present estimate
     public var d = 0.0
     /// The estimate that the running step multiplies by.
@@ -128,29 +127,30 @@ public struct Prodigy: SummingRule {
 
     public init() {}
 
-    public static let fields: [(name: String, path: Place<Memory, Double>)] = [
+    public static let fields: [(name: String, path: SettingPath<Variables, Double>)] = [
       ("d", \.d), ("d_hat_max", \.largestEstimate), ("d_numerator", \.numerator),
       ("d_denom", \.denominator), ("k", \.k),
     ]
   }
 
-  public var initialMemory: Memory {
-    var memory = Memory()
-    (memory.d, memory.previousD, memory.largestEstimate) = (initialD, initialD, initialD)
-    return memory
+  public var initialVariables: Variables {
+    var variables = Variables()
+    (variables.d, variables.previousD, variables.largestEstimate) = (initialD, initialD, initialD)
+    return variables
   }
 
-  public func effectiveLearningRate(_ memory: Memory) -> Double { memory.d * learningRate }
+  public func effectiveLearningRate(_ variables: Variables) -> Double { variables.d * learningRate }
 
-  public var sums: SumScope { .allTensors }
+  public var needs: Needs { .globalSums }
   public static let stateInGather = StateAccess.writes
+
+  private static let s = Slot("s")
+  private static let p0 = Slot("p0", .exact)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let sliced = slice == 1 ? nil : [(parameter.count + slice - 1) / slice]
-    return [
-      Slot("s", shape: sliced), Slot("p0", shape: sliced, .exact), Slot("exp_avg_sq", .nonnegative),
-    ]
-      + (beta1 > 0 ? [Slot("exp_avg")] : [])
+    return [Self.s.shaped(sliced), Self.p0.shaped(sliced), Moments.v]
+      + (beta1 > 0 ? [Moments.m] : [])
   }
 
   /// c at the step that follows k counted ones.
@@ -159,21 +159,21 @@ public struct Prodigy: SummingRule {
   }
 
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: Memory
+    _ block: Block<S>, _ step: Step, _ variables: Variables
   ) -> SIMD4<Double> {
-    let (w, g, v, m) = (block.w, block.g, block[2], block[3])
+    let (w, g, v) = (block.w, block.g, block[Moments.v])
     // A slice holds the elements whose place in the parameter is a multiple of its width.
     let start = (slice - block.offset % slice) % slice
     let first = slice == 1 ? 0 : (block.offset + start) / slice
     let count = max(0, (block.count - start + slice - 1) / slice)
-    let (s, p0) = (block[0] + first, block[1] + first)
+    let (s, p0) = (block[Self.s].from(first), block[Self.p0].from(first))
     if step.t == 1 {
       for j in 0..<count { p0[j] = w[start &+ j &* slice] }
     }
     guard learningRate > 0 else { return .zero }
 
-    let d = memory.d
-    let δ = d * learningRate * correction(memory.k)
+    let d = variables.d
+    let δ = d * learningRate * correction(variables.k)
     let weight = d / initialD * δ
     let λ = S(decouple ? 0 : weightDecay)
     let β3 = S(beta3 ?? beta2.squareRoot())
@@ -196,6 +196,7 @@ public struct Prodigy: SummingRule {
     let (β1, β2) = (S(beta1), S(beta2))
     let (α1, α2) = (S(d * (1 - beta1)), S(d * d * (1 - beta2)))
     if beta1 > 0 {
+      let m = block[Moments.m]
       for i in block.indices { m[i] = β1 * m[i] + α1 * (g[i] + λ * w[i]) }
     }
     for i in block.indices {
@@ -205,32 +206,32 @@ public struct Prodigy: SummingRule {
     return SIMD4(weight * product, norm, 0, 0)
   }
 
-  public func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool {
+  public func updateVariables(_ variables: inout Variables, from sums: SIMD4<Double>) -> Bool {
     guard sums[1] > 0 else { return false }
-    memory.numerator = (beta3 ?? beta2.squareRoot()) * memory.numerator + sums[0]
-    memory.denominator = sums[1]
-    let estimate = dCoefficient * memory.numerator / memory.denominator
-    memory.previousD = memory.d
-    if memory.d == initialD { memory.d = max(memory.d, estimate) }
-    memory.largestEstimate = max(memory.largestEstimate, estimate)
-    memory.d = min(memory.largestEstimate, memory.d * growthRate, largestD)
-    memory.k += 1
+    variables.numerator = (beta3 ?? beta2.squareRoot()) * variables.numerator + sums[0]
+    variables.denominator = sums[1]
+    let estimate = dCoefficient * variables.numerator / variables.denominator
+    variables.previousD = variables.d
+    if variables.d == initialD { variables.d = max(variables.d, estimate) }
+    variables.largestEstimate = max(variables.largestEstimate, estimate)
+    variables.d = min(variables.largestEstimate, variables.d * growthRate, largestD)
+    variables.k += 1
     return true
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
     guard learningRate > 0 else { return }
-    let (w, g, v, m) = (block.w, block.g, block[2], block[3])
-    let δ = memory.previousD * learningRate * correction(memory.k - 1)
+    let (w, g, v) = (block.w, block.g, block[Moments.v])
+    let δ = variables.previousD * learningRate * correction(variables.k - 1)
     let shrink = S(1 - (decouple ? weightDecay * δ : 0))
-    let ε = S(memory.d * epsilon)
+    let ε = S(variables.d * epsilon)
     if beta1 > 0 {
-      let η = S(δ)
+      let (m, η) = (block[Moments.m], S(δ))
       for i in block.indices { w[i] = w[i] * shrink - η * m[i] / (v[i].root + ε) }
     } else {
-      let (η, λ) = (S(δ * memory.d), S(decouple ? 0 : weightDecay))
+      let (η, λ) = (S(δ * variables.d), S(decouple ? 0 : weightDecay))
       for i in block.indices {
         w[i] = w[i] * shrink - η * (g[i] + λ * w[i]) / (v[i].root + ε)
       }

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// RAdam: Adam that takes plain momentum steps until its second moment can be trusted.
@@ -88,10 +87,10 @@ public struct RAdam: ElementwiseRule {
       let r =
         ((ρ - 4) * (ρ - 2) * longest / ((longest - 4) * (longest - 2) * ρ)).squareRoot()
       let (η, ε) = (S(η * r * (1 - power).squareRoot()), S(epsilon))
-      moments.update(block) { _, m, v in η * m / (v.root + ε) }
+      moments.update(block) { _, _, m, v in η * m / (v.root + ε) }
     } else {
       let η = S(η)
-      moments.update(block) { _, m, _ in η * m }
+      moments.update(block) { _, _, m, _ in η * m }
     }
   }
 }

@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// RMSprop: the gradient divided by the root of a running average of its square.
 ///
 /// ```
@@ -62,41 +60,45 @@ public struct RMSprop: ElementwiseRule {
     guidance: "For recurrent networks and reinforcement learning; adam usually does as well.",
     reference: "Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012")
 
-  public func unsoundness(of format: StateStorage.Format) -> String? {
+  public var exactStateReason: String? {
     centered ? "centered=true takes √(v − ḡ²), which rounding can make negative" : nil
   }
 
+  private static let v = Slot("square_avg", .nonnegative)
+  private static let b = Slot("momentum_buffer")
+  private static let a = Slot("grad_avg")
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("square_avg", .nonnegative)] + (momentum > 0 ? [Slot("momentum_buffer")] : [])
-      + (centered ? [Slot("grad_avg")] : [])
+    [Self.v] + (momentum > 0 ? [Self.b] : []) + (centered ? [Self.a] : [])
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     switch (momentum > 0, centered) {
-    case (false, false): update(block, moves: false, centers: false)
-    case (false, true): update(block, moves: false, centers: true)
-    case (true, false): update(block, moves: true, centers: false)
-    case (true, true): update(block, moves: true, centers: true)
+    case (false, false): update(block, b: nil, a: nil)
+    case (false, true): update(block, b: nil, a: block[Self.a])
+    case (true, false): update(block, b: block[Self.b], a: nil)
+    case (true, true): update(block, b: block[Self.b], a: block[Self.a])
     }
   }
 
   /// One loop for each combination of options: a test inside it would keep it from vectorizing.
   @inline(__always)
-  private func update<S: Scalar>(_ block: Block<S>, moves: Bool, centers: Bool) {
-    let (w, g, v) = (block.w, block.g, block[0])
-    let (b, a) = (block[1], block[moves ? 2 : 1])
+  private func update<S: Scalar>(
+    _ block: Block<S>, b: MutableView<S>?, a: MutableView<S>?
+  ) {
+    let (w, g, v) = (block.w, block.g, block[Self.v])
     let (η, μ, λ, ε) = (S(learningRate), S(momentum), S(weightDecay), S(epsilon))
     let (α, β) = (S(alpha), S(1 - alpha))
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       v[i] = α * v[i] + β * (gi * gi)
       var s = v[i]
-      if centers {
+      if let a {
         a[i] += β * (gi - a[i])
         s = max(s - a[i] * a[i], 0)
       }
       let u = gi / (s.root + ε)
-      if moves {
+      if let b {
         b[i] = μ * b[i] + u
         w[i] -= η * b[i]
       } else {

@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// Rprop: each weight has its own step length, which grows while its gradient keeps its sign.
 ///
 /// ```
@@ -76,12 +74,15 @@ public struct Rprop: ElementwiseRule {
     }
   }
 
+  private static let previous = Slot("prev")
+  private static let δ = Slot("step_size", .exact)
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("prev"), Slot("step_size", initial: learningRate, .exact)]
+    [Self.previous, Self.δ.starting(at: learningRate)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, previous, δ) = (block.w, block.g, block[0], block[1])
+    let (w, g, previous, δ) = (block.w, block.g, block[Self.previous], block[Self.δ])
     // A scheduled η may differ from the one that the state was made with.
     if step.t == 1 {
       for i in block.indices { δ[i] = S(learningRate) }

@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// Stochastic gradient descent, with momentum in its three written forms and Nesterov's in two.
 ///
 /// ```
@@ -85,8 +83,10 @@ public struct SGD: ElementwiseRule {
       learning, 2013
       """)
 
+  private static let b = Slot("momentum_buffer")
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    momentum == 0 ? [] : [Slot("momentum_buffer")]
+    momentum == 0 ? [] : [Self.b]
   }
 
   public func validate() throws(SettingError) {
@@ -109,7 +109,7 @@ public struct SGD: ElementwiseRule {
       for i in block.indices { w[i] -= η * (g[i] + λ * w[i]) }
       return
     }
-    let b = block[0]
+    let b = block[Self.b]
     switch momentumForm {
     case .heavyBall:
       // The first step takes the gradient whole: b ← g.
@@ -145,8 +145,8 @@ public struct SGD: ElementwiseRule {
 
   public var evaluatesElsewhere: Bool { momentumForm == .lookAhead }
 
-  public func evaluationWeights<S: Scalar>(_ block: Block<S>, _ memory: NoMemory) {
-    let (w, v, μ) = (block.w, block[0], S(momentum))
+  public func evaluationWeights<S: Scalar>(_ block: Block<S>, _ variables: NoVariables) {
+    let (w, v, μ) = (block.w, block[Self.b], S(momentum))
     for i in block.indices { w[i] -= μ * v[i] }
   }
 }

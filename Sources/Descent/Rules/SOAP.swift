@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// SOAP: Adam in the eigenbasis of Shampoo's preconditioner.
@@ -99,11 +98,18 @@ public struct SOAP: TensorRule {
       Vyas et al.: SOAP: Improving and Stabilizing Shampoo using Adam, 2024, arXiv:2409.11321
       """)
 
+  private static let failures = Slot("decomposition_failures", shape: [])
+  /// Hᵢ
+  private static func h(_ axis: Int) -> Slot { Slot("GG.\(axis)") }
+  /// Qᵢ
+  private static func q(_ axis: Int) -> Slot { Slot("Q.\(axis)") }
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("exp_avg"), Slot("exp_avg_sq", .nonnegative), Slot("decomposition_failures", shape: [])]
+    Moments.slots + [Self.failures]
       + rotatedAxes(parameter.shape).flatMap { axis in
-        let square = [parameter.shape[axis], parameter.shape[axis]]
-        return [Slot("GG.\(axis)", shape: square), Slot("Q.\(axis)", shape: square)]
+        [Self.h(axis), Self.q(axis)].map {
+          $0.shaped([parameter.shape[axis], parameter.shape[axis]])
+        }
       }
   }
 
@@ -117,19 +123,19 @@ public struct SOAP: TensorRule {
     let axes = rotatedAxes(shape)
     let β3 = shampooBeta < 0 ? beta2 : shampooBeta
     withScratch(S.self, 4 * count) { scratch in
-      let g = scratch
+      let (g, rest) = (scratch.row(0, count), scratch.from(count))
       for i in 0..<count { g[i] = tensor.g[i] }
       // t counts the steps that move weights.
       let t = step.t - 1
-      if t > 0 { move(tensor, g, axes, scratch + count, t: Double(t)) }
-      for (i, axis) in axes.enumerated() {
+      if t > 0 { move(tensor, g, axes, rest, t: Double(t)) }
+      for axis in axes {
         TensorAlgebra.addGram(
           axis: axis, of: g, shape, alpha: S(1 - β3), beta: t == 0 ? 0 : S(β3),
-          to: tensor[3 + 2 * i])
+          to: tensor[Self.h(axis)])
         if t == 0 {
-          makeBasis(tensor, axis, slot: 3 + 2 * i)
+          makeBasis(tensor, axis)
         } else if t % basisInterval == 0 {
-          renewBasis(tensor, axis, slot: 3 + 2 * i, scratch + count)
+          renewBasis(tensor, axis, rest)
         }
       }
     }
@@ -137,17 +143,18 @@ public struct SOAP: TensorRule {
 
   /// The step of the weights; `scratch` has room for three tensors.
   private func move<S: Scalar>(
-    _ tensor: Block<S>, _ g: Lane<S>, _ axes: [Int], _ scratch: Lane<S>, t: Double
+    _ tensor: Block<S>, _ g: MutableView<S>, _ axes: [Int], _ scratch: MutableView<S>, t: Double
   ) {
-    let (w, m, v, count) = (tensor.w, tensor[0], tensor[1], tensor.count)
+    let (w, count) = (tensor.w, tensor.count)
+    let (m, v) = (tensor[Moments.m], tensor[Moments.v])
     let (β1, β2, ε) = (S(beta1), S(beta2), S(epsilon))
     let (α1, α2) = (S(1 - beta1), S(1 - beta2))
-    var (x, spare) = (scratch, scratch + count)
+    var (x, spare) = (scratch.row(0, count), scratch.row(1, count))
     /// Turns x into the eigenbasis, or back.
     func rotate(back: Bool = false) {
-      for (i, axis) in axes.enumerated() {
+      for axis in axes {
         TensorAlgebra.multiply(
-          axis: axis, of: x, tensor.shape, by: tensor[4 + 2 * i], transposed: !back, into: spare)
+          axis: axis, of: x, tensor.shape, by: tensor[Self.q(axis)], transposed: !back, into: spare)
         swap(&x, &spare)
       }
     }
@@ -175,27 +182,27 @@ public struct SOAP: TensorRule {
   }
 
   /// Q ← the eigenvectors of H, the greatest eigenvalue first.
-  private func makeBasis<S: Scalar>(_ tensor: Block<S>, _ axis: Int, slot: Int) {
+  private func makeBasis<S: Scalar>(_ tensor: Block<S>, _ axis: Int) {
     let d = tensor.shape[axis]
     do throws(LinearAlgebraError) {
-      let rows = try SymmetricEigen(Matrix(d, d, from: tensor[slot])).rows
+      let rows = try SymmetricEigen(Matrix(d, d, from: tensor[Self.h(axis)])).rows
       let descending = Matrix(
         d, d, (0..<d).reversed().flatMap { rows.elements[$0 * d..<($0 + 1) * d] })
-      descending.transposed.store(in: tensor[slot + 1])
+      descending.transposed.store(in: tensor[Self.q(axis)])
     } catch {
-      tensor[2][0] += 1
-      Matrix.identity(d).store(in: tensor[slot + 1])
+      tensor[Self.failures][0] += 1
+      Matrix.identity(d).store(in: tensor[Self.q(axis)])
     }
   }
 
   /// Q ← QR(H·Q), one step of power iteration, its columns sorted by their estimated eigenvalues;
   /// v is permuted along.
   private func renewBasis<S: Scalar>(
-    _ tensor: Block<S>, _ axis: Int, slot: Int, _ scratch: Lane<S>
+    _ tensor: Block<S>, _ axis: Int, _ scratch: MutableView<S>
   ) {
     let (before, d, after) = TensorAlgebra.split(tensor.shape, axis)
-    let q = Matrix(d, d, from: tensor[slot + 1])
-    let product = Matrix(d, d, from: tensor[slot]) * q
+    let q = Matrix(d, d, from: tensor[Self.q(axis)])
+    let product = Matrix(d, d, from: tensor[Self.h(axis)]) * q
     var estimates = [Double](repeating: 0, count: d)
     for i in 0..<d { for j in 0..<d { estimates[j] += q[i, j] * product[i, j] } }
     let order = (0..<d).sorted {
@@ -204,12 +211,12 @@ public struct SOAP: TensorRule {
     var sorted = Matrix(d, d)
     for i in 0..<d { for j in 0..<d { sorted[i, j] = product[i, order[j]] } }
     do throws(LinearAlgebraError) {
-      try QRDecomposition(sorted).q.store(in: tensor[slot + 1])
+      try QRDecomposition(sorted).q.store(in: tensor[Self.q(axis)])
     } catch {
-      tensor[2][0] += 1
+      tensor[Self.failures][0] += 1
       return
     }
-    let v = tensor[1]
+    let v = tensor[Moments.v]
     for i in tensor.indices { scratch[i] = v[i] }
     for i in 0..<before {
       for j in 0..<d {

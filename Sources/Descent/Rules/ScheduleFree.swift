@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Schedule-Free AdamW: averages its iterates instead of lowering the learning rate.
@@ -84,16 +83,14 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
 
   var interpolation: Double { beta1 }
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Slot("z", .exact), Slot("exp_avg_sq", .nonnegative)]
-  }
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.z, Moments.v] }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
-    let (v, β2, taken) = (block[1], S(beta2), S(1 - beta2))
-    let (c, ε) = (S(1 / (1 - pow(beta2, memory.k)).squareRoot()), S(epsilon))
-    advance(block, step, memory) { i, g in
+    let (v, β2, taken) = (block[Moments.v], S(beta2), S(1 - beta2))
+    let (c, ε) = (S(1 / (1 - pow(beta2, variables.k)).squareRoot()), S(epsilon))
+    advance(block, step, variables) { i, g in
       v[i] = β2 * v[i] + taken * (g * g)
       return g / (v[i].root * c + ε)
     }
@@ -167,17 +164,17 @@ public struct ScheduleFreeSGD: ScheduleFreeRule {
 
   var interpolation: Double { momentum }
 
-  public func slots(for parameter: ParameterInfo) -> [Slot] { [Slot("z", .exact)] }
+  public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.z] }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ memory: Memory
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
-    advance(block, step, memory) { _, g in g }
+    advance(block, step, variables) { _, g in g }
   }
 }
 
 /// How far the average of a Schedule-Free run has come.
-public struct ScheduleFreeMemory: RuleMemory {
+public struct ScheduleFreeVariables: RunVariables {
   /// k, the steps so far
   public var k = 0.0
   /// The sum of the steps' weights in the average.
@@ -187,13 +184,13 @@ public struct ScheduleFreeMemory: RuleMemory {
 
   public init() {}
 
-  public static let fields: [(name: String, path: Place<ScheduleFreeMemory, Double>)] = [
+  public static let fields: [(name: String, path: SettingPath<ScheduleFreeVariables, Double>)] = [
     ("k", \.k), ("weight_sum", \.weightSum), ("lr_max", \.largestRate),
   ]
 }
 
-/// What the two Schedule-Free rules share. Slot 0 is z; the stored weights are y.
-protocol ScheduleFreeRule: SummingRule where Memory == ScheduleFreeMemory {
+/// What the two Schedule-Free rules share. The stored weights are y.
+protocol ScheduleFreeRule: SummingRule where Variables == ScheduleFreeVariables {
   var learningRate: Double { get set }
   var weightDecay: Double { get set }
   var warmupSteps: Int { get set }
@@ -219,39 +216,40 @@ extension ScheduleFreeRule {
     ]
   }
 
-  // No sums are needed, but a moment between the steps: `conclude`.
-  public var sums: SumScope { .allTensors }
+  static var z: Slot { Slot("z", .exact) }
+
+  public var needs: Needs { [] }
 
   /// η at step k.
   func rate(_ k: Double) -> Double {
     warmupSteps == 0 ? learningRate : learningRate * min(1, max(k, 1) / Double(warmupSteps))
   }
 
-  public func effectiveLearningRate(_ memory: Memory) -> Double { rate(memory.k) }
+  public func effectiveLearningRate(_ variables: Variables) -> Double { rate(variables.k) }
 
   /// kʳ·η₊ᵖ
-  private func weight(_ memory: Memory) -> Double {
-    pow(memory.k, stepPower) * pow(memory.largestRate, ratePower)
+  private func weight(_ variables: Variables) -> Double {
+    pow(variables.k, stepPower) * pow(variables.largestRate, ratePower)
   }
 
-  public func conclude(_ sums: SIMD4<Double>, _ memory: inout Memory) -> Bool {
-    memory.k += 1
-    memory.largestRate = max(memory.largestRate, rate(memory.k))
-    memory.weightSum += weight(memory)
+  public func updateVariables(_ variables: inout Variables, from sums: SIMD4<Double>) -> Bool {
+    variables.k += 1
+    variables.largestRate = max(variables.largestRate, rate(variables.k))
+    variables.weightSum += weight(variables)
     return true
   }
 
   /// Moves y and z by the direction that `direction(i, g)` gives.
   @inline(__always)
   func advance<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ memory: Memory, _ direction: (Int, S) -> S
+    _ block: Block<S>, _ step: Step, _ variables: Variables, _ direction: (Int, S) -> S
   ) {
-    let (y, g, z) = (block.w, block.g, block[0])
+    let (y, g, z) = (block.w, block.g, block[Self.z])
     if step.t == 1 {
       for i in block.indices { z[i] = y[i] }
     }
-    let share = memory.weightSum > 0 ? weight(memory) / memory.weightSum : 0
-    let rate = rate(memory.k)
+    let share = variables.weightSum > 0 ? weight(variables) / variables.weightSum : 0
+    let rate = rate(variables.k)
     let (c, η, λ) = (S(share), S(rate), S(weightDecay))
     let ηy = S(rate * (interpolation * (1 - share) - 1))
     for i in block.indices {
@@ -263,8 +261,8 @@ extension ScheduleFreeRule {
 
   public var evaluatesElsewhere: Bool { true }
 
-  public func evaluationWeights<S: Scalar>(_ block: Block<S>, _ memory: Memory) {
-    let (w, z, factor) = (block.w, block[0], S(1 - 1 / interpolation))
+  public func evaluationWeights<S: Scalar>(_ block: Block<S>, _ variables: Variables) {
+    let (w, z, factor) = (block.w, block[Self.z], S(1 - 1 / interpolation))
     for i in block.indices { w[i] += factor * (z[i] - w[i]) }
   }
 }

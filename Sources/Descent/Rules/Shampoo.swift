@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Shampoo as first published: each axis of a tensor is preconditioned by the inverse root of the
@@ -59,14 +58,17 @@ public struct Shampoo: TensorRule {
       arXiv:1802.09568
       """)
 
+  private static let failures = Slot("decomposition_failures", shape: [])
+  /// Hᵢ
+  private static func h(_ axis: Int) -> Slot { Slot("pre_cond_\(axis)") }
+  /// Hᵢ^(−1/2k)
+  private static func root(_ axis: Int) -> Slot { Slot("inv_pre_cond_\(axis)") }
+
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let shape = Self.axes(parameter.shape)
-    return [Slot("decomposition_failures", shape: [])]
+    return [Self.failures]
       + shape.indices.flatMap { axis in
-        let square = [shape[axis], shape[axis]]
-        return [
-          Slot("pre_cond_\(axis)", shape: square), Slot("inv_pre_cond_\(axis)", shape: square),
-        ]
+        [Self.h(axis), Self.root(axis)].map { $0.shaped([shape[axis], shape[axis]]) }
       }
   }
 
@@ -74,18 +76,18 @@ public struct Shampoo: TensorRule {
   private static func axes(_ shape: [Int]) -> [Int] { shape.isEmpty ? [1] : shape }
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
-    let (w, g, failures) = (tensor.w, tensor.g, tensor[0])
+    let (w, g, failures) = (tensor.w, tensor.g, tensor[Self.failures])
     let (η, shape, count) = (S(learningRate), Self.axes(tensor.shape), tensor.count)
     let exponent = 1 / (2 * Double(shape.count))
     withScratch(S.self, 3 * count) { scratch in
-      var (u, next) = (scratch, scratch + count)
-      let gradient = scratch + 2 * count
+      var (u, next) = (scratch.row(0, count), scratch.row(1, count))
+      let gradient = scratch.row(2, count)
       for i in 0..<count {
         gradient[i] = g[i]
         u[i] = g[i]
       }
       for (axis, d) in shape.enumerated() {
-        let (h, root) = (tensor[1 + 2 * axis], tensor[2 + 2 * axis])
+        let (h, root) = (tensor[Self.h(axis)], tensor[Self.root(axis)])
         if step.t == 1 { Matrix.diagonal([Double](repeating: epsilon, count: d)).store(in: h) }
         TensorAlgebra.addGram(axis: axis, of: gradient, shape, alpha: 1, beta: 1, to: h)
         if step.t % rootInterval == 0 {

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Shampoo as it is used at scale: tensors cut into blocks, averaged statistics, inverse roots
@@ -169,43 +168,31 @@ public struct ShampooDistributed: TensorRule {
 
   // MARK: State
 
-  /// Where each slot is, for the options that are set.
-  private struct Places {
-    var filtered = -1
-    var graft = -1
-    var momentum = -1
-    var failures = 0
-    /// The first block's first factor; its root follows, then the next axis.
-    var factors = 0
+  private static let m = Slot("filtered_grad")
+  private static let graft = Slot("grafting_exp_avg_sq", .nonnegative)
+  private static let b = Slot("momentum_buffer")
+  private static let failures = Slot("decomposition_failures")
+  /// Lᵢ of a block
+  private static func factor(_ block: Int, _ axis: Int) -> Slot {
+    Slot("block_\(block).factor_matrices.\(axis)")
+  }
+  /// Xᵢ of a block
+  private static func root(_ block: Int, _ axis: Int) -> Slot {
+    Slot("block_\(block).inv_factor_matrices.\(axis)")
   }
 
-  private var places: (Places, [Slot]) {
-    var (places, slots) = (Places(), [Slot]())
-    if beta1 > 0 {
-      places.filtered = slots.count
-      slots.append(Slot("filtered_grad"))
-    }
-    if grafting != .none && grafting != .sgd {
-      places.graft = slots.count
-      slots.append(Slot("grafting_exp_avg_sq", .nonnegative))
-    }
-    if momentum > 0 {
-      places.momentum = slots.count
-      slots.append(Slot("momentum_buffer"))
-    }
-    places.failures = slots.count
-    places.factors = slots.count + 1
-    return (places, slots)
-  }
+  /// Whether grafting has a second moment.
+  private var graftsBySecondMoment: Bool { grafting != .none && grafting != .sgd }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let cut = TensorCut(parameter.shape, longestAxis: longestAxis)
-    var slots = places.1
-    slots.append(Slot("decomposition_failures", shape: [cut.blocks.count]))
+    var slots: [Slot] = beta1 > 0 ? [Self.m] : []
+    if graftsBySecondMoment { slots.append(Self.graft) }
+    if momentum > 0 { slots.append(Self.b) }
+    slots.append(Self.failures.shaped([cut.blocks.count]))
     for (number, block) in cut.blocks.enumerated() {
       for (axis, d) in block.lengths.enumerated() {
-        slots.append(Slot("block_\(number).factor_matrices.\(axis)", shape: [d, d]))
-        slots.append(Slot("block_\(number).inv_factor_matrices.\(axis)", shape: [d, d]))
+        slots += [Self.factor(number, axis), Self.root(number, axis)].map { $0.shaped([d, d]) }
       }
     }
     return slots
@@ -215,33 +202,26 @@ public struct ShampooDistributed: TensorRule {
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     let cut = TensorCut(tensor.shape, longestAxis: longestAxis)
-    let places = places.0
-    let order = cut.shape.count
-    func run(_ number: Int) {
-      update(
-        cut, cut.blocks[number], number, factors: places.factors + 2 * order * number, places,
-        tensor, step.t)
-    }
+    func run(_ number: Int) { update(cut, number, tensor, step.t) }
     // A lone block leaves the threads to its matrix products.
     if cut.blocks.count == 1 { run(0) } else { ThreadPool.shared.run(cut.blocks.count, run) }
   }
 
-  private func update<S: Scalar>(
-    _ cut: TensorCut, _ block: TensorCut.Piece, _ number: Int, factors: Int, _ places: Places,
-    _ tensor: Block<S>, _ t: Int
-  ) {
+  /// The update of one block, by its number.
+  private func update<S: Scalar>(_ cut: TensorCut, _ number: Int, _ tensor: Block<S>, _ t: Int) {
+    let block = cut.blocks[number]
     let (shape, count) = (block.lengths, block.count)
     let start = rootStart < 0 ? rootInterval : rootStart
     let λ = S(weightDecay)
     withScratch(S.self, 4 * count) { scratch in
-      // G and Ḡ share their memory, one after the other.
-      let (g, graft) = (scratch, scratch + count)
-      var (p, spare) = (scratch + 2 * count, scratch + 3 * count)
+      // G and Ḡ share their variables, one after the other.
+      let (g, graft) = (scratch.row(0, count), scratch.row(1, count))
+      var (p, spare) = (scratch.row(2, count), scratch.row(3, count))
       let l2 = decayKind == .l2 ? λ : 0
       cut.forEach(block) { i, k in g[i] = tensor.g[k] + l2 * tensor.w[k] }
-      updateRoots(shape, g, tensor, factors, failures: tensor[places.failures] + number, t, start)
-      let second = secondMoment(cut, block, g, graft, tensor, places, t)
-      if places.filtered >= 0 { filter(cut, block, g, tensor[places.filtered], t) }
+      updateRoots(shape, g, tensor, number, t, start)
+      let second = secondMoment(cut, block, g, graft, tensor, t)
+      if beta1 > 0 { filter(cut, block, g, tensor[Self.m], t) }
 
       for i in 0..<count { p[i] = g[i] }
       if second { for i in 0..<count { graft[i] = g[i] / graft[i] } }
@@ -251,7 +231,7 @@ public struct ShampooDistributed: TensorRule {
       } else {
         for axis in shape.indices {
           TensorAlgebra.multiply(
-            axis: axis, of: p, shape, by: tensor[factors + 2 * axis + 1], into: spare)
+            axis: axis, of: p, shape, by: tensor[Self.root(number, axis)], into: spare)
           swap(&p, &spare)
         }
         if grafting != .none {
@@ -259,20 +239,19 @@ public struct ShampooDistributed: TensorRule {
           for i in 0..<count { p[i] *= scale }
         }
       }
-      apply(cut, block, p, tensor, places)
+      apply(cut, block, p, tensor)
     }
   }
 
   /// L and, when it is time, X.
   private func updateRoots<S: Scalar>(
-    _ shape: [Int], _ g: Lane<S>, _ tensor: Block<S>, _ factors: Int, failures: Lane<S>, _ t: Int,
-    _ start: Int
+    _ shape: [Int], _ g: MutableView<S>, _ tensor: Block<S>, _ number: Int, _ t: Int, _ start: Int
   ) {
     let averages = beta2 < 1
     let correction = averages && correctsBias ? 1 - pow(beta2, Double(t)) : 1
     let exponent = exponent ?? 1 / (2 * Double(shape.count))
     for (axis, d) in shape.enumerated() {
-      let (factor, root) = (tensor[factors + 2 * axis], tensor[factors + 2 * axis + 1])
+      let (factor, root) = (tensor[Self.factor(number, axis)], tensor[Self.root(number, axis)])
       if t == 1 { Matrix.identity(d).store(in: root) }
       TensorAlgebra.addGram(
         axis: axis, of: g, shape, alpha: averages ? S(1 - beta2) : 1, beta: S(beta2), to: factor)
@@ -283,17 +262,17 @@ public struct ShampooDistributed: TensorRule {
         let x = try statistic.inverseRoot(exponent: exponent, epsilon: epsilon)
         guard x.fits(S.self) else { throw .notFinite }
         x.store(in: root)
-      } catch { failures[0] += 1 }
+      } catch { tensor[Self.failures][number] += 1 }
     }
   }
 
   /// Leaves grafting's denominators in `denominator`; false when it has none.
   private func secondMoment<S: Scalar>(
-    _ cut: TensorCut, _ block: TensorCut.Piece, _ g: Lane<S>, _ denominator: Lane<S>,
-    _ tensor: Block<S>, _ places: Places, _ t: Int
+    _ cut: TensorCut, _ block: TensorCut.Piece, _ g: MutableView<S>, _ denominator: MutableView<S>,
+    _ tensor: Block<S>, _ t: Int
   ) -> Bool {
-    guard places.graft >= 0 else { return false }
-    let v = tensor[places.graft]
+    guard graftsBySecondMoment else { return false }
+    let v = tensor[Self.graft]
     let β = graftingBeta2 ?? (grafting == .adam ? 0.999 : 0.99)
     let (kept, taken) = grafting == .adagrad ? (1, 1) : (S(β), S(1 - β))
     let c = S(grafting == .adam ? 1 / (1 - pow(β, Double(t))).squareRoot() : 1)
@@ -307,7 +286,7 @@ public struct ShampooDistributed: TensorRule {
 
   /// Turns G into Ḡ, and updates M.
   private func filter<S: Scalar>(
-    _ cut: TensorCut, _ block: TensorCut.Piece, _ g: Lane<S>, _ m: Lane<S>, _ t: Int
+    _ cut: TensorCut, _ block: TensorCut.Piece, _ g: MutableView<S>, _ m: MutableView<S>, _ t: Int
   ) {
     let β3 = beta3 < 0 ? beta1 : beta3
     let c = S(correctsBias ? 1 / (1 - β3 * pow(beta1, Double(t - 1))) : 1)
@@ -321,80 +300,19 @@ public struct ShampooDistributed: TensorRule {
 
   /// Decay, momentum, and the step of the weights.
   private func apply<S: Scalar>(
-    _ cut: TensorCut, _ block: TensorCut.Piece, _ p: Lane<S>, _ tensor: Block<S>,
-    _ places: Places
+    _ cut: TensorCut, _ block: TensorCut.Piece, _ p: MutableView<S>, _ tensor: Block<S>
   ) {
     let w = tensor.w
     let (η, μ, taken) = (S(learningRate), S(momentum), S(1 - dampening))
     let λ = S(decayKind == .decoupled ? weightDecay : 0)
-    if places.momentum < 0 {
+    if momentum == 0 {
       cut.forEach(block) { i, k in w[k] -= η * (p[i] + λ * w[k]) }
     } else {
-      let b = tensor[places.momentum]
+      let b = tensor[Self.b]
       cut.forEach(block) { i, k in
         let step = p[i] + λ * w[k]
         b[k] = μ * b[k] + taken * step
         w[k] -= η * (nesterov ? taken * step + μ * b[k] : b[k])
-      }
-    }
-  }
-}
-
-/// How a tensor's axes are merged and cut into blocks with short axes.
-struct TensorCut {
-  /// A block: where it starts and how long it is along each merged axis.
-  struct Piece {
-    let starts: [Int]
-    let lengths: [Int]
-    var count: Int { lengths.reduce(1, *) }
-  }
-
-  /// The merged axes.
-  let shape: [Int]
-  let blocks: [Piece]
-
-  init(_ original: [Int], longestAxis: Int) {
-    // From the last axis backwards, while the product is short enough; axes of 1 vanish.
-    var merged: [Int] = []
-    for d in original.reversed() where d != 1 {
-      if let last = merged.last, last * d <= longestAxis {
-        merged[merged.count - 1] = last * d
-      } else {
-        merged.append(d)
-      }
-    }
-    shape = merged.isEmpty ? [1] : merged.reversed()
-    var blocks = [Piece(starts: [], lengths: [])]
-    for d in shape {
-      blocks = blocks.flatMap { block in
-        stride(from: 0, to: d, by: longestAxis).map { start in
-          Piece(
-            starts: block.starts + [start],
-            lengths: block.lengths + [min(longestAxis, d - start)])
-        }
-      }
-    }
-    self.blocks = blocks
-  }
-
-  /// Calls `body` with each element's place in the block and in the tensor.
-  @inline(__always)
-  func forEach(_ block: Piece, _ body: (_ i: Int, _ k: Int) -> Void) {
-    let run = block.lengths[block.lengths.count - 1]
-    var index = [Int](repeating: 0, count: shape.count)
-    var i = 0
-    while i < block.count {
-      var k = 0
-      for axis in shape.indices { k = k * shape[axis] + block.starts[axis] + index[axis] }
-      for j in 0..<run { body(i + j, k + j) }
-      i += run
-      // The next run: count up the axes before the last.
-      var axis = shape.count - 2
-      while axis >= 0 {
-        index[axis] += 1
-        if index[axis] < block.lengths[axis] { break }
-        index[axis] = 0
-        axis -= 1
       }
     }
   }

@@ -1,4 +1,3 @@
-import DescentCompute
 import Foundation
 
 /// Sophia-G: momentum over an average of the Gauss-Newton diagonal, clipped to steps of one length.
@@ -14,7 +13,7 @@ import Foundation
 /// `hess_interval`-th step.
 ///
 /// State: 8 bytes a parameter in float32.
-public struct SophiaG: CurvatureRule {
+public struct SophiaG: ElementwiseRule {
   /// η
   public var learningRate = 1e-4
   /// β₁
@@ -84,7 +83,7 @@ public struct SophiaG: CurvatureRule {
       Model Pre-training, 2023, arXiv:2305.14342
       """)
 
-  public static let estimator = CurvatureEstimator.gaussNewtonBartlett
+  public var needs: Needs { .sampledGradients }
 
   public func takesEstimate(after step: Int) -> Bool { step % hessianInterval == 0 }
 
@@ -93,7 +92,9 @@ public struct SophiaG: CurvatureRule {
   public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.nonnegative) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, m, h) = (block.w, block.g, block[0], block[1])
+    let (w, g, m, h) = (
+      block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]
+    )
     let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
     let scale = S(rho * Double(batchSize ?? 5120))
     for i in block.indices {
@@ -119,7 +120,7 @@ public struct SophiaG: CurvatureRule {
 /// sign. Estimates follow the steps 1, 1 + k, 1 + 2k, … with k = `update_interval`.
 ///
 /// State: 8 bytes a parameter in float32.
-public struct SophiaH: CurvatureRule {
+public struct SophiaH: ElementwiseRule {
   /// η
   public var learningRate = 1e-4
   /// β₁
@@ -189,14 +190,16 @@ public struct SophiaH: CurvatureRule {
       Model Pre-training, 2023, arXiv:2305.14342
       """)
 
-  public static let estimator = CurvatureEstimator.hutchinson
+  public var needs: Needs { .hessianDiagonal }
 
   public func takesEstimate(after step: Int) -> Bool { (step - 1) % updateInterval == 0 }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.signed) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, m, h) = (block.w, block.g, block[0], block[1])
+    let (w, g, m, h) = (
+      block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]
+    )
     let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
     let correction = S(1 / (1 - pow(beta1, Double(step.t))))
     let (γ, ε, limit) = (S(gamma), S(epsilon), S(clipThreshold))
@@ -214,16 +217,17 @@ public struct SophiaH: CurvatureRule {
 
 /// The state that both forms of Sophia keep.
 private enum SophiaMoments {
-  static func slots(_ hessian: Slot.Range) -> [Slot] {
-    [Slot("exp_avg"), Slot("hessian", hessian)]
-  }
+  static let m = Slot("exp_avg")
+  static let h = Slot("hessian")
+
+  static func slots(_ hessian: Slot.Range) -> [Slot] { [m, Slot(h.name, hessian)] }
 
   /// h ← β₂·h + (1−β₂)·curvature(estimate)
   @inline(__always)
   static func fold<S: Scalar>(
     _ estimate: Block<S>, _ beta2: Double, _ curvature: (S) -> S
   ) {
-    let (h, x, β2, taken) = (estimate[1], estimate.g, S(beta2), S(1 - beta2))
+    let (h, x, β2, taken) = (estimate[h], estimate.g, S(beta2), S(1 - beta2))
     for i in estimate.indices { h[i] = β2 * h[i] + taken * curvature(x[i]) }
   }
 }

@@ -133,7 +133,7 @@ public struct ScheduleAlias: Sendable {
     case .contradiction(let sentence):
       return .contradiction(
         parameters.reduce(sentence) { $0.replacing("\($1.ours)=", with: "\($1.theirs)=") })
-    case .unknown: return error
+    case .unknown, .missing, .noSuch: return error
     }
   }
 }

@@ -111,7 +111,7 @@ private func checkParts(_ parts: [any Schedule]) throws(SettingError) {
 extension Setting {
   /// A list of schedules, written `name=warmup(warmup=100),cosine(floor_ratio=0.1)`.
   static func schedules(
-    _ name: String, _ path: Place<Root, [any Schedule]>, _ meaning: String
+    _ name: String, _ path: SettingPath<Root, [any Schedule]>, _ meaning: String
   ) -> Setting {
     let kind = "schedules, such as warmup(warmup=100),cosine(floor_ratio=0.1)"
     return .custom(

@@ -2,15 +2,15 @@
 extension Setting {
   /// `lr`: η, at least 0.
   static func learningRate(
-    _ path: Place<Root, Double>, source: String = "torch"
+    _ path: SettingPath<Root, Double>, source: String = "torch"
   ) -> Setting {
     .number("lr", path, .atLeast(0), "learning rate η", source: source)
   }
 
   /// `betas`: β₁, β₂ in [0, 1).
   static func betas(
-    _ beta1: Place<Root, Double>,
-    _ beta2: Place<Root, Double>,
+    _ beta1: SettingPath<Root, Double>,
+    _ beta2: SettingPath<Root, Double>,
     _ meaning: String = "β₁, β₂: decay of the averages of g and g²", source: String = "torch"
   ) -> Setting {
     .numbers("betas", [beta1, beta2], .halfOpen(0, 1), meaning, source: source)
@@ -18,14 +18,14 @@ extension Setting {
 
   /// `eps`: ε, at least 0.
   static func epsilon(
-    _ path: Place<Root, Double>, source: String = "torch"
+    _ path: SettingPath<Root, Double>, source: String = "torch"
   ) -> Setting {
     .number("eps", path, .atLeast(0), "ε, added to the root", source: source)
   }
 
   /// `weight_decay`, added to the gradient.
   static func coupledDecay(
-    _ path: Place<Root, Double>, source: String = "torch"
+    _ path: SettingPath<Root, Double>, source: String = "torch"
   ) -> Setting {
     .number(
       "weight_decay", path, .atLeast(0), "λ, coupled: λ·w is added to the gradient",
@@ -34,7 +34,7 @@ extension Setting {
 
   /// `weight_decay`, applied to the weights.
   static func decoupledDecay(
-    _ path: Place<Root, Double>, source: String = "torch"
+    _ path: SettingPath<Root, Double>, source: String = "torch"
   ) -> Setting {
     .number(
       "weight_decay", path, .atLeast(0), "λ, decoupled: shrinks the weights by η·λ a step",
@@ -42,7 +42,7 @@ extension Setting {
   }
 
   /// `maximize`.
-  static func maximize(_ path: Place<Root, Bool>) -> Setting {
+  static func maximize(_ path: SettingPath<Root, Bool>) -> Setting {
     .flag("maximize", path, "ascend instead of descend", source: "torch")
   }
 }

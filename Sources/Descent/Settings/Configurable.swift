@@ -10,7 +10,13 @@ public protocol Configurable: Sendable {
   func validate() throws(SettingError)
 }
 
+/// A setting by name with its value as text, as recipes, `--set` and other languages give it.
+public typealias SettingText = (name: String, text: String)
+
 extension Configurable {
+  /// The value with every default: what convenience initializers take theirs from.
+  public static var defaults: Self { Self() }
+
   /// Nothing to contradict.
   public func validate() throws(SettingError) {}
 

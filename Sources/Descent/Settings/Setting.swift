@@ -1,5 +1,5 @@
-/// The place of a value of a setting in what it configures.
-public typealias Place<Root, Value> = any WritableKeyPath<Root, Value> & Sendable
+/// The path to a value of a setting in what it configures.
+public typealias SettingPath<Root, Value> = any WritableKeyPath<Root, Value> & Sendable
 
 /// One declared setting of `Root`: name, kind, range, meaning and the source of its default.
 ///
@@ -18,7 +18,7 @@ public struct Setting<Root>: Sendable {
   /// Reads the value.
   public let value: @Sendable (Root) -> SettingValue
   /// The value's plain numbers, for schedules; empty for settings that cannot be scheduled.
-  let numbers: [Place<Root, Double>]
+  let numbers: [SettingPath<Root, Double>]
   private let assign: @Sendable (inout Root, String) throws(SettingError) -> Void
 
   /// Reads `text` and stores it in `root`.
@@ -30,7 +30,7 @@ public struct Setting<Root>: Sendable {
 extension Setting {
   /// A real number, finite unless `bounds` say otherwise.
   public static func number(
-    _ name: String, _ path: Place<Root, Double>, _ bounds: Bounds,
+    _ name: String, _ path: SettingPath<Root, Double>, _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
     Setting(
@@ -43,7 +43,7 @@ extension Setting {
 
   /// Several real numbers, written `name=a,b`.
   public static func numbers(
-    _ name: String, _ paths: [Place<Root, Double>], _ bounds: Bounds,
+    _ name: String, _ paths: [SettingPath<Root, Double>], _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
     let kind = "\(paths.count) numbers separated by commas, each \(bounds)"
@@ -64,8 +64,8 @@ extension Setting {
   /// A real number or `none`. Schedules drive it through `scheduled`, the same number as a plain
   /// one, where that is given.
   public static func optionalNumber(
-    _ name: String, _ path: Place<Root, Double?>, _ bounds: Bounds,
-    _ meaning: String, source: String = "", scheduled: [Place<Root, Double>] = []
+    _ name: String, _ path: SettingPath<Root, Double?>, _ bounds: Bounds,
+    _ meaning: String, source: String = "", scheduled: [SettingPath<Root, Double>] = []
   ) -> Setting {
     Setting(
       name: name, kind: "a number, \(bounds), or none", meaning: meaning, source: source,
@@ -78,7 +78,7 @@ extension Setting {
 
   /// Several real numbers, each of which may be `none`, written `name=none,b`.
   public static func optionalNumbers(
-    _ name: String, _ paths: [Place<Root, Double?>], _ bounds: Bounds,
+    _ name: String, _ paths: [SettingPath<Root, Double?>], _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
     let kind = "\(paths.count) numbers or none separated by commas, each number \(bounds)"
@@ -102,7 +102,7 @@ extension Setting {
 
   /// A whole number.
   public static func integer(
-    _ name: String, _ path: Place<Root, Int>, _ bounds: Bounds,
+    _ name: String, _ path: SettingPath<Root, Int>, _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
     Setting(
@@ -115,7 +115,7 @@ extension Setting {
 
   /// A whole number or `none`.
   public static func optionalInteger(
-    _ name: String, _ path: Place<Root, Int?>, _ bounds: Bounds,
+    _ name: String, _ path: SettingPath<Root, Int?>, _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
     Setting(
@@ -128,7 +128,7 @@ extension Setting {
 
   /// `true` or `false`.
   public static func flag(
-    _ name: String, _ path: Place<Root, Bool>, _ meaning: String,
+    _ name: String, _ path: SettingPath<Root, Bool>, _ meaning: String,
     source: String = ""
   ) -> Setting {
     Setting(
@@ -145,7 +145,7 @@ extension Setting {
 
   /// One of the cases of a string enumeration.
   public static func choice<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ name: String, _ path: Place<Root, Choice>, _ meaning: String,
+    _ name: String, _ path: SettingPath<Root, Choice>, _ meaning: String,
     source: String = ""
   ) -> Setting {
     let names = Choice.allCases.map(\.rawValue)
@@ -164,7 +164,7 @@ extension Setting {
 
   /// Any of the cases of a string enumeration, written `name=a,b`, or none of them.
   public static func choices<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ name: String, _ path: Place<Root, [Choice]>, _ meaning: String, source: String = ""
+    _ name: String, _ path: SettingPath<Root, [Choice]>, _ meaning: String, source: String = ""
   ) -> Setting {
     let names = Choice.allCases.map(\.rawValue)
     let kind = "none, or some of \(names.joined(separator: ", "))"
@@ -188,7 +188,7 @@ extension Setting {
 
   /// Whole numbers, any count, written `name=1,2,3`.
   public static func integers(
-    _ name: String, _ path: Place<Root, [Int]>, _ bounds: Bounds,
+    _ name: String, _ path: SettingPath<Root, [Int]>, _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
     Setting(
@@ -203,7 +203,7 @@ extension Setting {
 
   /// A value that reads and writes itself; `kind` says what it takes.
   public static func parsed<Value: LosslessStringConvertible & Sendable>(
-    _ name: String, _ path: Place<Root, Value>, _ kind: String, _ meaning: String
+    _ name: String, _ path: SettingPath<Root, Value>, _ kind: String, _ meaning: String
   ) -> Setting {
     custom(name, kind: kind, meaning) {
       .text($0[keyPath: path].description)
@@ -228,7 +228,7 @@ extension Setting {
 
   /// Free text, or `none`.
   public static func optionalText(
-    _ name: String, _ path: Place<Root, String?>, _ meaning: String,
+    _ name: String, _ path: SettingPath<Root, String?>, _ meaning: String,
     source: String = ""
   ) -> Setting {
     Setting(

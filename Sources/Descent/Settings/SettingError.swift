@@ -6,6 +6,10 @@ public enum SettingError: Error, Sendable, Equatable {
   case unreadable(name: String, given: String, expected: String)
   /// The value lies outside the allowed range.
   case outOfRange(name: String, given: String, allowed: String)
+  /// A section does not say which kind of thing it describes.
+  case missing(name: String, valid: [String])
+  /// A section describes a kind of thing that does not exist.
+  case noSuch(name: String, given: String, nearest: String?, valid: [String])
   /// Two settings, each valid alone, contradict each other.
   case contradiction(String)
 }
@@ -27,6 +31,12 @@ extension SettingError: CustomStringConvertible {
       return "\(path)\(name)=\(given) cannot be read: \(path)\(name) takes \(expected)"
     case .outOfRange(let name, let given, let allowed):
       return "\(path)\(name)=\(given) is out of range: \(path)\(name) must be \(allowed)"
+    case .missing(let name, let valid):
+      return "\(path)\(name) is missing: give one of \(valid.joined(separator: ", "))"
+    case .noSuch(let name, let given, let nearest, let valid):
+      let hint =
+        nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
+      return "\(path)\(name)=\(given) does not exist; \(hint)"
     case .contradiction(let sentence):
       return section.isEmpty ? sentence : "\(section): \(sentence)"
     }

@@ -1,17 +1,15 @@
-import DescentCompute
-
 /// The memory of a rule's state: one array for each slot of each parameter, in its format, all
 /// allocated at the start so that no step allocates.
 @safe
 final class StateStore<S: Scalar>: @unchecked Sendable {
   /// One slot of one parameter.
   struct Entry {
-    let slot: String
+    let slot: Slot
     let parameter: Int
     let shape: [Int]
     let format: StateStorage.Format
     let exemption: String?
-    /// Where its array is in `arrays`.
+    /// Its position in the store.
     fileprivate let index: Int
     var count: Int { shape.reduce(1, *) }
     /// What it takes.
@@ -19,17 +17,18 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
       switch format {
       case .float32: count * MemoryLayout<S>.stride
       case .bfloat16: count * MemoryLayout<UInt16>.stride
-      case .int8: count + (count + Codebook.block - 1) / Codebook.block * MemoryLayout<Float>.stride
+      case .int8: count + Codebook.blocks(of: count) * MemoryLayout<Float>.stride
       }
     }
   }
 
   let entries: [Entry]
   /// The arrays, a parameter's side by side.
-  private let arrays: UnsafeMutableBufferPointer<StoredArray<S>>
-  /// The same as a block takes them, where they are not compressed.
-  private let plain: UnsafeMutableBufferPointer<StateArray<S>>
-  /// The places of each parameter's arrays, and whether one of them is compressed.
+  private let arrays: [StoredArray<S>]
+  /// The slots of the arrays, and the arrays that are not compressed, as a block takes them.
+  private let slots: UnsafeMutableBufferPointer<Slot>
+  private let plain: UnsafeMutableBufferPointer<SlotArray<S>>
+  /// The arrays of each parameter, and whether one of them is compressed.
   private let ranges: [Range<Int>]
   private let isCompressed: [Bool]
 
@@ -38,7 +37,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
     _ parameters: [ParameterInfo], storage: (Int) -> StateStorage, slots: (Int) -> [Slot]
   ) {
     var entries: [Entry] = []
-    var stored = unsafe [StoredArray<S>]()
+    var arrays: [StoredArray<S>] = []
     var ranges: [Range<Int>] = []
     for (index, parameter) in parameters.enumerated() {
       let start = entries.count
@@ -46,189 +45,176 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
         let storage = storage(index)
         let (format, exemption) = storage.format(of: slot, for: parameter)
         let entry = Entry(
-          slot: slot.name, parameter: index, shape: slot.shape ?? parameter.shape, format: format,
+          slot: slot, parameter: index, shape: slot.shape ?? parameter.shape, format: format,
           exemption: exemption, index: entries.count)
         entries.append(entry)
-        unsafe stored.append(StoredArray(entry, slot, storage.codes))
+        arrays.append(StoredArray(entry, storage.codes))
       }
       ranges.append(start..<entries.count)
     }
-    (self.entries, self.ranges) = (entries, ranges)
+    (self.entries, self.arrays, self.ranges) = (entries, arrays, ranges)
     isCompressed = ranges.map { entries[$0].contains { $0.format != .float32 } }
-    unsafe arrays = .allocate(capacity: entries.count)
-    _ = unsafe arrays.initialize(from: stored)
+    unsafe self.slots = .allocate(capacity: entries.count)
+    _ = unsafe self.slots.initialize(from: entries.map(\.slot))
     unsafe plain = .allocate(capacity: entries.count)
     for index in entries.indices {
-      guard case .plain(let array) = unsafe stored[index] else { continue }
-      unsafe plain.initializeElement(at: index, to: array)
+      guard case .plain(let memory) = arrays[index] else { continue }
+      unsafe plain.initializeElement(
+        at: index,
+        to: SlotArray(view: memory.view, followsParameter: entries[index].slot.shape == nil))
     }
   }
 
   deinit {
-    for index in unsafe arrays.indices { unsafe arrays[index].deallocate() }
-    unsafe arrays.deinitialize().deallocate()
+    unsafe slots.deinitialize().deallocate()
     unsafe plain.deallocate()
   }
 
   /// Calls `body` with the arrays of a parameter as a rule reads them on a piece of it, and the
-  /// place of the piece's first element in those that follow the parameter. Compressed ones are
+  /// position of the piece's first element in those that follow the parameter. Compressed ones are
   /// decoded when the body reads state, and encoded again when it writes.
   @inline(__always)
   func withArrays(
     of piece: BlockPlan.Piece, _ access: StateAccess,
-    _ body: (UnsafeBufferPointer<StateArray<S>>, _ offset: Int) -> Void
+    _ body: (SlotArrays<S>, _ offset: Int) -> Void
   ) {
     let range = ranges[piece.parameter]
     if isCompressed[piece.parameter], access != .none {
-      unsafe withDecoded(range, piece, writes: access == .writes, body)
+      withDecoded(range, piece, writes: access == .writes, body)
     } else {
-      unsafe body(UnsafeBufferPointer(rebasing: plain[range]), piece.offset)
+      unsafe body(SlotArrays(slots(range), plain.baseAddress! + range.lowerBound), piece.offset)
     }
+  }
+
+  private func slots(_ range: Range<Int>) -> UnsafeBufferPointer<Slot> {
+    unsafe UnsafeBufferPointer(rebasing: slots[range])
   }
 
   private func withDecoded(
     _ range: Range<Int>, _ piece: BlockPlan.Piece, writes: Bool,
-    _ body: (UnsafeBufferPointer<StateArray<S>>, _ offset: Int) -> Void
+    _ body: (SlotArrays<S>, _ offset: Int) -> Void
   ) {
     // Room for the list of arrays, then for each; lines apart, so that they do not fall into the
     // same cache sets.
-    let header = 1024
+    let header = (range.count * MemoryLayout<SlotArray<S>>.stride + 1023) / 1024 * 1024
     let stride = (piece.count * MemoryLayout<S>.stride + 127) / 128 * 128 + 256
-    precondition(unsafe range.count * MemoryLayout<StateArray<S>>.stride <= header)
     let scratch = unsafe ThreadPool.scratch(bytes: header + range.count * stride)
-    let list = unsafe scratch.assumingMemoryBound(to: StateArray<S>.self)
-    for (k, index) in range.enumerated() {
-      let room = unsafe scratch + header + k * stride
-      unsafe (list + k).initialize(to: arrays[index].decoded(piece, room))
+    let list = unsafe scratch.assumingMemoryBound(to: SlotArray<S>.self)
+    func room(_ k: Int) -> MutableView<S> {
+      unsafe MutableView(
+        (scratch + header + k * stride).assumingMemoryBound(to: S.self), count: piece.count)
     }
-    unsafe body(UnsafeBufferPointer(start: list, count: range.count), 0)
+    for (k, index) in range.enumerated() {
+      let plain = unsafe plain[index]
+      switch arrays[index] {
+      case .plain where plain.followsParameter:
+        let part = plain.view[piece.range]
+        unsafe (list + k).initialize(to: SlotArray(view: part, followsParameter: true))
+      case .plain: unsafe (list + k).initialize(to: plain)
+      case let array:
+        array.decode(piece, into: room(k))
+        unsafe (list + k).initialize(to: SlotArray(view: room(k), followsParameter: true))
+      }
+    }
+    unsafe body(SlotArrays(slots(range), list), 0)
     guard writes else { return }
-    for (k, index) in range.enumerated() {
-      unsafe arrays[index].encode(piece, from: scratch + header + k * stride)
-    }
+    for (k, index) in range.enumerated() { arrays[index].encode(piece, from: room(k)) }
   }
 
   /// A copy of a slot's values, decoded.
   func values(_ entry: Entry) -> [S] {
+    if case .plain(let memory) = arrays[entry.index] {
+      return memory.view.indices.map { memory.view[$0] }
+    }
     let whole = BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: entry.count)
     return unsafe [S](unsafeUninitializedCapacity: entry.count) { buffer, count in
-      let array = unsafe arrays[entry.index].decoded(
-        whole, UnsafeMutableRawPointer(buffer.baseAddress!))
-      if unsafe array.base != buffer.baseAddress! {
-        unsafe buffer.baseAddress!.initialize(from: array.base, count: entry.count)
-      }
+      arrays[entry.index].decode(
+        whole, into: unsafe MutableView(buffer.baseAddress!, count: entry.count))
       count = entry.count
-    }
-  }
-
-  /// The arrays as they lie in memory, by the names under which they are saved.
-  func places(of parameters: [ParameterInfo]) -> [StatePlace] {
-    entries.flatMap { entry in
-      unsafe arrays[entry.index].places(
-        "state/\(entry.slot)/\(parameters[entry.parameter].name)", shape: entry.shape)
     }
   }
 
   /// Bytes of state, scalars excluded.
   var bytes: Int { entries.reduce(0) { $0 + $1.bytes } }
+
+  /// The arrays of the parameters, as they are kept.
+  func archive(
+    _ archive: StateArchive, of parameters: [ParameterInfo]
+  ) throws(StateMismatch) {
+    for entry in entries {
+      try arrays[entry.index].archive(
+        archive, "state/\(entry.slot.name)/\(parameters[entry.parameter].name)", shape: entry.shape)
+    }
+  }
 }
 
-/// One state array as a rule reads it.
-@unsafe
-struct StateArray<S> {
-  let base: UnsafeMutablePointer<S>
-  /// Whether it is cut into blocks along with the parameter.
-  let followsParameter: Bool
-}
-
-/// One state array as it lies in memory. Pieces of compressed ones begin at multiples of
+/// One state array as it is kept. Pieces of compressed ones begin at multiples of
 /// ``Codebook/block``.
-@unsafe
 private enum StoredArray<S: Scalar> {
-  case plain(StateArray<S>)
-  case bfloat16(UnsafeMutablePointer<UInt16>)
-  case int8(codes: UnsafeMutablePointer<UInt8>, scales: UnsafeMutablePointer<Float>, Codebook)
+  case plain(StateMemory<S>)
+  case bfloat16(StateMemory<UInt16>)
+  case int8(codes: StateMemory<UInt8>, scales: StateMemory<Float>, Codebook)
 
   /// An array with the slot's initial value.
-  init(_ entry: StateStore<S>.Entry, _ slot: Slot, _ codes: StateStorage.Codes) {
-    let count = max(entry.count, 1)
+  init(_ entry: StateStore<S>.Entry, _ codes: StateStorage.Codes) {
+    let (count, slot) = (entry.count, entry.slot)
     switch entry.format {
     case .float32:
-      let base = UnsafeMutablePointer<S>.allocate(capacity: count)
-      unsafe base.initialize(repeating: S(slot.initial), count: count)
-      unsafe self = .plain(StateArray(base: base, followsParameter: slot.shape == nil))
+      self = .plain(StateMemory(count: count, initial: S(slot.initial)))
       return
-    case .bfloat16:
-      let base = UnsafeMutablePointer<UInt16>.allocate(capacity: count)
-      unsafe base.initialize(repeating: 0, count: count)
-      unsafe self = .bfloat16(base)
+    case .bfloat16: self = .bfloat16(StateMemory(count: count, initial: 0))
     case .int8:
-      let base = UnsafeMutablePointer<UInt8>.allocate(capacity: count)
-      unsafe base.initialize(repeating: 0, count: count)
-      let blocks = (count + Codebook.block - 1) / Codebook.block
-      let scales = UnsafeMutablePointer<Float>.allocate(capacity: blocks)
-      unsafe scales.initialize(repeating: 0, count: blocks)
-      unsafe self = .int8(codes: base, scales: scales, DynamicMap.codebook(slot.range, codes))
+      self = .int8(
+        codes: StateMemory(count: count, initial: 0),
+        scales: StateMemory(count: Codebook.blocks(of: count), initial: 0), DynamicMap.codebook(slot.range, codes))
     }
-    guard slot.initial != 0 else { return }
-    let initial = [S](repeating: S(slot.initial), count: count)
-    let whole = BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count)
-    unsafe initial.withUnsafeBytes { unsafe encode(whole, from: $0.baseAddress!) }
+    guard slot.initial != 0, count > 0 else { return }
+    let initial = StateMemory(count: count, initial: S(slot.initial))
+    encode(BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count), from: initial.view)
   }
 
-  /// The array as a rule reads it, the piece's elements of a compressed one in `room`.
-  func decoded(
-    _ piece: BlockPlan.Piece, _ room: UnsafeMutableRawPointer
-  ) -> StateArray<S> {
-    let floats = unsafe room.assumingMemoryBound(to: Float.self)
-    switch unsafe self {
-    case .plain(let array):
-      return unsafe StateArray(
-        base: array.base + (array.followsParameter ? piece.offset : 0),
-        followsParameter: array.followsParameter)
-    case .bfloat16(let base):
-      unsafe Kernels.fromBFloat16(piece.count, base + piece.offset, floats)
-    case .int8(let codes, let scales, let book):
-      unsafe Kernels.decode(
-        piece.count, codes + piece.offset, scales + piece.offset / Codebook.block, book, floats)
-    }
-    return unsafe StateArray(base: room.assumingMemoryBound(to: S.self), followsParameter: true)
-  }
-
-  /// Takes the piece's elements back, where they are not in place.
-  func encode(_ piece: BlockPlan.Piece, from room: UnsafeRawPointer) {
-    let floats = unsafe room.assumingMemoryBound(to: Float.self)
-    switch unsafe self {
+  /// Decodes the piece's elements of a compressed array, which are floats.
+  func decode(_ piece: BlockPlan.Piece, into room: MutableView<S>) {
+    switch self {
     case .plain: break
-    case .bfloat16(let base):
-      unsafe Kernels.toBFloat16(piece.count, floats, base + piece.offset)
+    case .bfloat16(let memory):
+      Kernels.fromBFloat16(memory.view[piece.range].reading, room.cast(to: Float.self))
     case .int8(let codes, let scales, let book):
-      unsafe Kernels.encode(
-        piece.count, floats, book, scales + piece.offset / Codebook.block, codes + piece.offset)
+      Kernels.decode(
+        codes.view[piece.range].reading, scales: Self.scales(of: piece, in: scales).reading, book,
+        room.cast(to: Float.self))
     }
   }
 
-  /// The memory to save.
-  func places(_ name: String, shape: [Int]) -> [StatePlace] {
-    switch unsafe self {
-    case .plain(let array): return unsafe [StatePlace(name, shape: shape, array.base)]
-    case .bfloat16(let base): return unsafe [StatePlace(name, shape: shape, base)]
-    case .int8(let codes, let scales, _):
-      let blocks = (shape.reduce(1, *) + Codebook.block - 1) / Codebook.block
-      return unsafe [
-        StatePlace(name + ".codes", shape: shape, codes),
-        StatePlace(name + ".scales", shape: [blocks], scales),
-      ]
+  /// Takes the piece's elements back into a compressed array.
+  func encode(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
+    switch self {
+    case .plain: break
+    case .bfloat16(let memory):
+      Kernels.toBFloat16(room.cast(to: Float.self).reading, memory.view[piece.range])
+    case .int8(let codes, let scales, let book):
+      Kernels.encode(
+        room.cast(to: Float.self).reading, book, scales: Self.scales(of: piece, in: scales),
+        codes: codes.view[piece.range])
     }
   }
 
-  func deallocate() {
-    switch unsafe self {
-    case .plain(let array): unsafe array.base.deallocate()
-    case .bfloat16(let base): unsafe base.deallocate()
+  private static func scales(
+    of piece: BlockPlan.Piece, in scales: StateMemory<Float>
+  ) -> MutableView<Float> {
+    let first = piece.offset / Codebook.block
+    return scales.view[first..<first + Codebook.blocks(of: piece.count)]
+  }
+
+  func archive(
+    _ archive: StateArchive, _ name: String, shape: [Int]
+  ) throws(StateMismatch) {
+    switch self {
+    case .plain(let memory): try archive.tensor(name, shape: shape, memory.view)
+    case .bfloat16(let memory): try archive.tensor(name, shape: shape, memory.view)
     case .int8(let codes, let scales, _):
-      unsafe codes.deallocate()
-      unsafe scales.deallocate()
+      try archive.tensor(name + ".codes", shape: shape, codes.view)
+      try archive.tensor(name + ".scales", shape: [scales.view.count], scales.view)
     }
   }
 }

@@ -35,30 +35,16 @@ public struct StoredTensor: Sendable, Equatable {
     (self.name, self.element, self.shape, self.bytes) = (name, element, shape, bytes)
   }
 
-  /// A copy of memory.
-  init(_ place: StatePlace) {
-    self.init(place.name, place.element, shape: place.shape, bytes: unsafe [UInt8](place.memory))
-  }
-
-  /// Numbers: Float, Double or Int.
-  package init<T: BitwiseCopyable>(_ name: String, shape: [Int], _ values: [T]) {
-    let bytes = unsafe values.withUnsafeBytes { unsafe Array($0) }
-    self.init(name, Element(T.self), shape: shape, bytes: bytes)
-  }
-
-  /// The elements as numbers of their own type.
-  package func values<T: BitwiseCopyable>(as type: T.Type) -> [T] {
-    precondition(Element(type) == element)
-    let size = MemoryLayout<T>.stride
-    return unsafe bytes.withUnsafeBytes { bytes in
-      (0..<bytes.count / size).map {
-        unsafe bytes.loadUnaligned(fromByteOffset: $0 * size, as: T.self)
-      }
+  /// A copy of what is to be saved.
+  init(_ tensor: ArchivedTensor) {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(tensor.shape.reduce(tensor.element.size, *))
+    // Only writing can fail.
+    try? tensor.forEachPart { part in
+      unsafe part.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
     }
+    self.init(tensor.name, tensor.element, shape: tensor.shape, bytes: bytes)
   }
-
-  /// The only element.
-  package func value<T: BitwiseCopyable>(as type: T.Type) -> T { values(as: type)[0] }
 }
 
 extension StoredTensor.Element {
@@ -75,70 +61,13 @@ extension StoredTensor.Element {
   }
 }
 
-/// Memory that is stored under a name.
-@safe
-struct StatePlace {
-  let name: String
-  let element: StoredTensor.Element
-  let shape: [Int]
-  let memory: UnsafeMutableRawBufferPointer
-
-  /// Numbers in memory.
-  init<T>(_ name: String, shape: [Int], _ base: UnsafeMutablePointer<T>) {
-    let count = shape.reduce(1, *)
-    (self.name, element, self.shape) = (name, .init(T.self), shape)
-    unsafe memory = .init(start: base, count: count * MemoryLayout<T>.stride)
-  }
-
-  /// Takes the bytes of a tensor that was checked.
-  func fill(_ tensor: StoredTensor) { unsafe memory.copyBytes(from: tensor.bytes) }
-}
-
-/// Finds what was stored, in the order in which it is wanted, or says what does not fit.
-package struct StoredTensors {
-  private var left: [String: StoredTensor]
-
-  package init(_ tensors: [StoredTensor]) {
-    left = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-  }
-
-  /// Whether a tensor of this name is left.
-  package func contains(_ name: String) -> Bool { left[name] != nil }
-
-  /// The tensor of this name, if it is as expected; a shape of nil may be any.
-  package mutating func take(
-    _ name: String, _ element: StoredTensor.Element, shape: [Int]?
-  ) throws(StateMismatch) -> StoredTensor {
-    guard let tensor = left.removeValue(forKey: name) else { throw .missing(name) }
-    guard tensor.element == element else {
-      throw .element(name, saved: tensor.element, present: element)
-    }
-    if let shape, tensor.shape != shape {
-      throw .shape(name, saved: tensor.shape, present: shape)
-    }
-    return tensor
-  }
-
-  /// The tensors for some memory.
-  mutating func take(_ places: [StatePlace]) throws(StateMismatch) -> [StoredTensor] {
-    var tensors: [StoredTensor] = []
-    for place in places { tensors.append(try take(place.name, place.element, shape: place.shape)) }
-    return tensors
-  }
-
-  /// Throws the first tensor that nobody wanted.
-  package func finish() throws(StateMismatch) {
-    if let name = left.keys.min() { throw .unexpected(name) }
-  }
-}
-
-/// Why saved state does not fit what it is to go on in. Nothing was changed.
+/// Why saved state does not fit what is to be restored from it. Nothing was changed.
 public enum StateMismatch: Error, Sendable, Equatable, CustomStringConvertible {
   /// The form is one that this version does not know.
   case version(saved: Int, known: Int)
   /// It belongs to another rule.
   case rule(saved: String, present: String)
-  /// An array is not among what was saved.
+  /// Something is not among what was saved.
   case missing(String)
   /// An array was saved that nothing here takes.
   case unexpected(String)
@@ -146,26 +75,36 @@ public enum StateMismatch: Error, Sendable, Equatable, CustomStringConvertible {
   case element(String, saved: StoredTensor.Element, present: StoredTensor.Element)
   /// An array has another shape.
   case shape(String, saved: [Int], present: [Int])
-  /// The schedules' memory was saved for another number of groups.
+  /// The schedules' state was saved for another number of groups.
   case groups(saved: Int, present: Int)
+  /// The run was begun with other training data.
+  case data
 
   /// One plain sentence.
   public var description: String {
     switch self {
     case .version(let saved, let known):
-      "the saved state has format \(saved), this version reads \(known): use the version that saved it"
+      "the saved state has version \(saved) and this release reads \(known): use the release that "
+        + "saved it"
     case .rule(let saved, let present):
-      "the saved state is that of \(saved), not of \(present): go on with \(saved), or start anew"
+      "the saved state belongs to \(saved), not to \(present): resume with \(saved), or start a new "
+        + "run"
     case .missing(let name):
-      "\(name) is not in the saved state: go on with the settings it was saved with"
+      "\(name) is missing from the saved state: resume with the settings it was saved with"
     case .unexpected(let name):
-      "\(name) was saved and has no place now: go on with the settings it was saved with"
+      "\(name) was saved, but these settings have no use for it: resume with the settings it was "
+        + "saved with"
     case .element(let name, let saved, let present):
-      "\(name) was saved as \(saved), and \(present) is wanted now: go on with the same formats"
+      "\(name) was saved as \(saved), but these settings need \(present): resume with the same "
+        + "formats"
     case .shape(let name, let saved, let present):
-      "\(name) was saved with shape \(saved), and has \(present) now: go on with the same model"
+      "\(name) was saved with the shape \(saved), but its shape is \(present) now: resume with the "
+        + "same model"
     case .groups(let saved, let present):
-      "the saved state has \(saved) parameter groups, now there are \(present): go on with the same"
+      "the saved state has \(saved) parameter groups, but there are \(present) now: resume with the "
+        + "same groups"
+    case .data: "the training data are not those that the run was begun with: put them back, or "
+        + "start a new run"
     }
   }
 }

@@ -1,11 +1,6 @@
 import Descent
 
 extension Recipe {
-  /// Every schedule outside the groups, by hyperparameter, the learning rate's first.
-  public var allSchedules: [(setting: String, schedule: any Schedule)] {
-    [("lr", schedule)] + schedules
-  }
-
   /// Optimizer steps of the run; the data is loaded only where `epochs` says how long it is.
   public func plannedSteps() throws -> Int {
     if let steps = run.steps { return steps }
@@ -23,40 +18,27 @@ extension Recipe {
   /// - Throws: all that contradicts it, at once.
   public mutating func fit(steps: Int) throws(RecipeError) {
     var problems: [String] = []
-    func fit(_ schedule: inout any Schedule, _ section: String) {
-      schedule.fit(totalSteps: steps)
-      do throws(SettingError) {
-        try schedule.validate()
-      } catch { problems.append(error.sentence(in: section)) }
-      if let follower = schedule as? any MetricSchedule {
-        let name = type(of: schedule).name
-        if evaluate.every == 0 || evaluate.every > steps {
-          problems.append(
-            "\(section): \(name) follows the validation, which the run does not do on its way; "
-              + "set evaluate.every to a part of its \(steps) steps")
-        }
-        if follower.mode == .max, model is GPTSettings {
-          problems.append(
-            "\(section): mode=max follows the accuracy, which a language model has not; use mode=min"
-          )
-        }
-      }
-    }
     average?.fit(totalSteps: steps)
     if let average, !(1...steps).contains(where: { average.change(after: $0, taken: 0) != nil }) {
       problems.append(
         "average: \(type(of: average).name) takes nothing in during the \(steps) steps of the run; "
           + "let it begin earlier or more often")
     }
-    fit(&schedule, "schedule")
-    for index in schedules.indices {
-      fit(&schedules[index].schedule, "schedules.\(schedules[index].setting)")
-    }
-    for group in (optimizer.groups ?? []).indices {
-      for index in optimizer.groups![group].schedules.indices {
-        fit(
-          &optimizer.groups![group].schedules[index].schedule,
-          "optimizer.groups: the schedule of \(optimizer.groups![group].schedules[index].setting)")
+    plan.fitSchedules(totalSteps: steps) { schedule, section in
+      do throws(SettingError) {
+        try schedule.validate()
+      } catch { problems.append(error.sentence(in: section)) }
+      guard let follower = schedule as? any MetricSchedule else { return }
+      let name = type(of: schedule).name
+      if evaluate.every == 0 || evaluate.every > steps {
+        problems.append(
+          "\(section): \(name) follows the validation, and the run has none on its way; "
+            + "set evaluate.every to at most its \(steps) steps")
+      }
+      if follower.mode == .max, !type(of: model).reportsAccuracy {
+        problems.append(
+          "\(section): mode=max follows the accuracy, which is not measured for "
+            + "model.kind=\(type(of: model).name); use mode=min")
       }
     }
     if !problems.isEmpty { throw RecipeError(problems: problems) }
@@ -64,10 +46,10 @@ extension Recipe {
 
   /// What does not go together with a run of `steps` steps, though it can be done.
   public func scheduleWarnings(steps: Int) -> [String] {
-    let ofGroups = (optimizer.groups ?? []).flatMap { group in
+    let ofGroups = (plan.groups ?? []).flatMap { group in
       group.schedules.map { ("\($0.setting) of group \(group.name)", $0.schedule) }
     }
-    return (allSchedules + ofGroups).flatMap { setting, schedule in
+    return (plan.schedules + ofGroups).flatMap { setting, schedule in
       schedule.warnings(steps: steps).map { "\(setting): \($0)" }
     }
   }

@@ -11,21 +11,22 @@ extension Recipe {
     root += Self.entries(run.resolved)
     add("model", [("kind", Node(type(of: model).name))] + Self.entries(model.resolved))
     add("data", [("kind", Node(type(of: data).name))] + Self.entries(data.resolved))
-    var rule: [(Node, Node)] = [("name", Node(type(of: optimizer.rule).name))]
-    rule += Self.entries(optimizer.rule.resolved)
-    rule += Self.entries(optimizer.state.resolved) + Self.entries(optimizer.layers.resolved)
-    if let groups = optimizer.groups {
+    var rule: [(Node, Node)] = [("name", Node(plan.ruleName))]
+    rule += Self.entries(plan.rule.resolved)
+    rule += Self.entries(plan.state.resolved) + Self.entries(plan.layers.resolved)
+    if let groups = plan.groups {
       rule.append(("groups", Node(groups.map { Node(Self.entries($0)) })))
     }
     add("optimizer", rule)
-    add("schedule", Self.entries(SettingSection(schedule)))
-    if !schedules.isEmpty {
-      add("schedules", Self.entries(schedules))
+    if let schedule = plan.schedules.last(where: { $0.setting == "lr" })?.schedule {
+      add("schedule", Self.entries(SettingSection(schedule)))
     }
-    add("clip", Self.entries(clip.resolved))
-    add("gradient", Self.entries(gradient.resolved))
-    add("weights", Self.entries(weights.resolved))
-    add("loss_scale", Self.entries(lossScale.resolved))
+    let others = plan.schedules.filter { $0.setting != "lr" }
+    if !others.isEmpty { add("schedules", Self.entries(others)) }
+    add(Clipping.name, Self.entries(plan.clip.resolved))
+    add(GradientTools.name, Self.entries(plan.gradient.resolved))
+    add(WeightStorage.name, Self.entries(plan.weights.resolved))
+    add(LossScaler.name, Self.entries(lossScale.resolved))
     if let average {
       add("average", [("name", Node(type(of: average).name))] + Self.entries(average.resolved))
     }

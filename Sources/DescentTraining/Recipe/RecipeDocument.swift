@@ -3,18 +3,18 @@ import Yams
 
 /// A recipe as written: sections of keys and texts, before anyone asks what they mean.
 struct RecipeDocument {
-  /// A key and its text, in the order of the file.
-  typealias Entry = (name: String, text: String)
-
   /// The keys outside any section.
-  var top: [Entry] = []
+  var top: [SettingText] = []
   /// The sections: `optimizer` with `name`, `lr`, ...; those of `schedules` under
   /// `schedules.weight_decay`, ...
-  var sections: [String: [Entry]] = [:]
+  var sections: [String: [SettingText]] = [:]
   /// The parameter groups under `optimizer.groups`; nil when the recipe has none.
-  var groups: [[Entry]]?
+  var groups: [[SettingText]]?
   /// What could not even be laid out.
   var errors: [String] = []
+
+  /// The sections that describe the optimizer.
+  var plan: OptimizerPlan.Texts { OptimizerPlan.Texts(sections, groups: groups) }
 
   /// Reads YAML; a recipe that is no YAML gives one error.
   init(yaml: String) {
@@ -35,7 +35,7 @@ struct RecipeDocument {
       if let text = text(of: value, at: name) { top.append((name, text)) }
       return
     }
-    var entries: [Entry] = []
+    var entries: [SettingText] = []
     for (key, value) in mapping {
       let key = key.string ?? ""
       if name == "schedules", value.mapping != nil {
@@ -49,7 +49,7 @@ struct RecipeDocument {
     if name != "schedules" || !entries.isEmpty { sections[name] = entries }
   }
 
-  private mutating func groupList(_ node: Node) -> [[Entry]] {
+  private mutating func groupList(_ node: Node) -> [[SettingText]] {
     if node.scalar?.string == "none" || node.null != nil { return [] }
     guard let sequence = node.sequence else {
       errors.append("optimizer.groups must be a list of groups, or none")
@@ -61,7 +61,7 @@ struct RecipeDocument {
           "optimizer.groups: group \(index + 1) must be keys such as 'match: \"*.bias\"'")
         return []
       }
-      return mapping.flatMap { key, value -> [Entry] in
+      return mapping.flatMap { key, value -> [SettingText] in
         let key = key.string ?? ""
         if key == "schedules", let schedules = value.mapping {
           return schedules.compactMap { setting, value in
@@ -133,13 +133,13 @@ struct RecipeDocument {
     if name == Self.selector(of: section),
       let old = entries.first(where: { $0.name == name }), old.text != value
     {
-      entries = StateStorage.split(entries).own + LayerSettings.split(entries).own
+      entries = StateStorage.split(entries).own + LayerwiseDecay.split(entries).own
     }
     Self.replace(name, value, in: &entries)
     sections[section] = entries
   }
 
-  private static func replace(_ name: String, _ text: String, in entries: inout [Entry]) {
+  private static func replace(_ name: String, _ text: String, in entries: inout [SettingText]) {
     if let index = entries.firstIndex(where: { $0.name == name }) {
       entries[index].text = text
     } else {

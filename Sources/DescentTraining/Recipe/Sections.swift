@@ -48,18 +48,6 @@ public struct RunSettings: Configurable {
     case (.some, .some): throw .contradiction("give steps or epochs, not both")
     default: break
     }
-    guard releasesGradients else { return }
-    if accumulate > 1 {
-      throw .contradiction("release_gradients=true needs accumulate=1: sums are not released")
-    }
-    if precision == .fp16 {
-      throw .contradiction(
-        "release_gradients=true and precision=fp16: an overflow would come after other updates")
-    }
-    if nonFinite == .skip {
-      throw .contradiction(
-        "release_gradients=true needs nonfinite=stop: other updates cannot be taken back")
-    }
   }
 }
 
@@ -92,32 +80,5 @@ public struct CheckpointSettings: Configurable {
   public static let settings: [Setting<CheckpointSettings>] = [
     .integer("every", \.every, .atLeast(0), "steps between checkpoints; 0: only at the end"),
     .integer("keep", \.keep, .atLeast(1), "the newest checkpoints to keep"),
-  ]
-}
-
-/// `optimizer`: the rule with its hyperparameters, the storage of its state, the groups.
-public struct OptimizerSettings: Sendable {
-  /// The rule.
-  public var rule: any Rule = AdamW()
-  /// How state is stored.
-  public var state = StateStorage()
-  /// How learning rates differ by layer.
-  public var layers = LayerSettings()
-  /// The parameter groups; nil is the customary one, no weight decay on vectors.
-  public var groups: [ParameterGroup]?
-}
-
-/// What in `optimizer` concerns layers.
-public struct LayerSettings: Configurable {
-  /// What the learning rate is multiplied by from each layer to the one below; nil: nothing.
-  public var decay: Double?
-
-  public init() {}
-
-  public static let name = "optimizer"
-  public static let settings: [Setting<LayerSettings>] = [
-    .optionalNumber(
-      "layer_decay", \.decay, .aboveUpTo(0, 1),
-      "the learning rate of a layer as a share of that of the layer above")
   ]
 }

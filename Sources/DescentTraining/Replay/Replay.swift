@@ -58,25 +58,26 @@ public struct Replay {
     }
   }
 
-  /// Runs the recording through `rule` and writes the result; nothing is written on an error.
+  /// Runs the recording through an optimizer and writes the result; nothing is written on an error.
   ///
-  /// - Throws: `OptimizerError` for a rule that cannot be; ``DataError`` when a gradient is not
+  /// - Parameter plan: its schedules become as long as the recording; its groups stay out, as in the
+  ///   references.
+  /// - Throws: `OptimizerError` for a plan that cannot be; ``DataError`` when a gradient is not
   ///   finite; `SafetensorsError` when the result cannot be written.
-  public func run(
-    _ rule: some Rule, state: StateStorage = StateStorage(), schedule: (any Schedule)?,
-    clipNorm: Double?, to path: String
-  ) throws {
-    if rule is any LayerRule || rule is any ClosureRule {
-      throw DataError.unsuitable(
-        "\(type(of: rule).name) needs more than the gradients that a recording holds: "
-          + (rule is any LayerRule ? "what the model's layers saw" : "evaluations of the loss"))
+  public func run(_ plan: OptimizerPlan, to path: String) throws {
+    var plan = plan
+    plan.groups = []
+    plan.fitSchedules(totalSteps: steps)
+    if let conflict = plan.conflicts(with: [FeatureUse(.recording, "a recording")]).first {
+      throw DataError.unsuitable(conflict.description)
     }
-    var schedule = schedule
-    schedule?.fit(totalSteps: steps)
-    let optimizer = try Optimizer<Float>(
-      rule, parameters: parameters, groups: [], state: state,
-      schedules: schedule.map { [("lr", $0)] } ?? [], clip: Clipping(norm: clipNorm),
-      supply: .byCaller)
+    if let follower = plan.schedules.first(where: { $0.schedule is any MetricSchedule }) {
+      throw RecipeError(problems: [
+        "schedule \(type(of: follower.schedule).name) follows a metric, which a recording does not "
+          + "hold; choose another"
+      ])
+    }
+    let optimizer = try Optimizer<Float>(plan, parameters: parameters, needs: .byCaller)
     var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
     var results: [SafetensorsTensor] = []
     for step in 1...steps {

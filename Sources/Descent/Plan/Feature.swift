@@ -1,0 +1,193 @@
+/// Something that a training run uses and that not everything else goes with.
+public enum Feature: String, Sendable, CaseIterable {
+  // What a rule needs or does.
+
+  /// The rule evaluates the loss itself.
+  case evaluations = "rules that evaluate the loss"
+  /// The rule needs gradients multiplied by what layers saw.
+  case layers = "rules that watch the layers"
+  /// The rule needs estimates of the curvature.
+  case curvature = "rules that estimate the curvature"
+  /// The rule needs sums over all parameters.
+  case globalSums = "rules that sum over all parameters"
+  /// The rule trains at another point than its result.
+  case evaluatesElsewhere = "rules that train beside their result"
+  /// The rule's state must not be rounded.
+  case exactState = "rules whose state must be exact"
+  /// The rule is a group's own.
+  case ruleOfGroup = "a rule of a group's own"
+
+  // What a plan asks for.
+
+  /// A group has hyperparameters of its own.
+  case groupSettings = "hyperparameters of groups"
+  /// Any limit of the gradients.
+  case clipping = "clipping"
+  /// A limit other than that of the norm over all gradients.
+  case otherClipping = "clipping other than clip.norm"
+  /// Centralized or noisy gradients.
+  case gradientTools = "changes of gradients"
+  /// State in 16 or 8 bits.
+  case compressedState = "state in 16 or 8 bits"
+  /// Weights in 16 bits, with a float32 master copy or without.
+  case weights16 = "weights in 16 bits"
+
+  // What a run asks for.
+
+  /// Updates in the backward pass.
+  case gradientRelease = "gradient release"
+  /// Micro-batches whose gradients are summed.
+  case accumulation = "accumulated gradients"
+  /// float16 with its loss scale.
+  case lossScale = "fp16 with its loss scale"
+  /// Arithmetic that is not bfloat16's.
+  case otherPrecision = "arithmetic other than bf16"
+  /// Steps that are not finite are left out.
+  case skipping = "skipped steps"
+  /// An average that changes the weights that training goes on from.
+  case movingAverage = "averages that move the weights"
+  /// Recorded gradients in place of a model.
+  case recording = "recorded gradients"
+}
+
+/// Two features that do not go together. This table is the only place that knows.
+public struct Incompatibility: Sendable {
+  /// One of them.
+  public let first: Feature
+  /// The other.
+  public let second: Feature
+  /// Why, as a clause.
+  public let reason: String
+  /// What to do.
+  public let advice: String
+
+  private init(_ first: Feature, _ second: Feature, _ reason: String, _ advice: String) {
+    (self.first, self.second, self.reason, self.advice) = (first, second, reason, advice)
+  }
+
+  /// All pairs.
+  public static let all: [Incompatibility] = [
+    .init(
+      .evaluations, .ruleOfGroup, "it moves all parameters as one vector",
+      "make it the optimizer's own rule, or choose another for the group"),
+    .init(
+      .evaluations, .groupSettings, "it moves all parameters as one vector", "leave the groups out"),
+    .init(
+      .evaluations, .clipping, "its line search needs the gradients as they are", "leave it out"),
+    .init(
+      .evaluations, .gradientTools, "its line search needs the gradients as they are",
+      "leave it out"),
+    .init(
+      .evaluations, .compressedState, "its pairs need full precision",
+      "set optimizer.state=float32"),
+    .init(
+      .evaluations, .weights16, "its pairs need full precision", "set weights.format=float32"),
+    .init(
+      .evaluations, .lossScale, "the loss scale would enter its statistics",
+      "set precision=bf16 or float32"),
+    .init(
+      .evaluations, .gradientRelease, "it needs the gradients of all parameters at once",
+      "choose another optimizer, or set release_gradients=false"),
+    .init(
+      .evaluations, .movingAverage, "it continues from the weights that the average moves",
+      "choose another average, or another optimizer"),
+    .init(
+      .evaluations, .recording, "it needs evaluations of the loss, which a recording does not hold",
+      "choose another optimizer"),
+    .init(
+      .layers, .ruleOfGroup, "its preconditioner sees all layers of the model",
+      "make it the optimizer's own rule, or choose another for the group"),
+    .init(
+      .layers, .lossScale, "the loss scale would enter its statistics",
+      "set precision=bf16 or float32"),
+    .init(
+      .layers, .gradientRelease, "it needs the gradients of all parameters at once",
+      "choose another optimizer, or set release_gradients=false"),
+    .init(
+      .layers, .recording, "it needs what the model's layers saw, which a recording does not hold",
+      "choose another optimizer"),
+    .init(
+      .curvature, .lossScale, "the loss scale would enter its statistics",
+      "set precision=bf16 or float32"),
+    .init(
+      .globalSums, .gradientRelease, "it needs the gradients of all parameters at once",
+      "choose another optimizer, or set release_gradients=false"),
+    .init(
+      .evaluatesElsewhere, .movingAverage, "it keeps the weights that the average would move "
+        + "elsewhere",
+      "choose another average, or another optimizer"),
+    .init(.exactState, .compressedState, "its state must be exact", "set state=float32"),
+    .init(
+      .weights16, .movingAverage, "an average that moves the weights needs them in float32",
+      "choose another average, or set weights.format=float32"),
+    .init(
+      .weights16, .otherPrecision, "weights in 16 bits belong to a model that computes in bf16",
+      "set precision=bf16"),
+    .init(
+      .gradientRelease, .otherClipping, "only the norm can be taken before the updates",
+      "leave it out, or set release_gradients=false"),
+    .init(
+      .gradientRelease, .gradientTools, "only the norm can be taken before the updates",
+      "leave it out, or set release_gradients=false"),
+    .init(
+      .gradientRelease, .accumulation, "a released gradient cannot be added to",
+      "set accumulate=1, or release_gradients=false"),
+    .init(
+      .gradientRelease, .lossScale, "an overflow would be found after other updates",
+      "set precision=bf16, or release_gradients=false"),
+    .init(
+      .gradientRelease, .skipping, "updates that were made cannot be taken back",
+      "set nonfinite=stop, or release_gradients=false"),
+  ]
+
+  /// What does not go with `feature`.
+  public static func with(_ feature: Feature) -> [(other: Feature, row: Incompatibility)] {
+    all.compactMap { row in
+      row.first == feature
+        ? (row.second, row) : row.second == feature ? (row.first, row) : nil
+    }
+  }
+}
+
+/// A feature in use: what it is called there, `clip.norm=1`, and a reason more precise than the table's.
+public struct FeatureUse: Sendable {
+  /// What is used.
+  public let feature: Feature
+  /// What the user wrote or chose.
+  public let words: String
+  /// Why it does not go with others, where this use knows better than the table.
+  public let reason: String?
+
+  /// A use of a feature.
+  public init(_ feature: Feature, _ words: String, reason: String? = nil) {
+    (self.feature, self.words, self.reason) = (feature, words, reason)
+  }
+}
+
+extension [FeatureUse] {
+  /// The pairs of uses that do not go together, in the order of the table.
+  public var conflicts: [OptimizerError] {
+    Incompatibility.all.flatMap { row in
+      filter { $0.feature == row.first }.flatMap { first in
+        filter { $0.feature == row.second }.map { second in
+          .conflict(
+            first.words, second.words, reason: first.reason ?? second.reason ?? row.reason,
+            advice: row.advice)
+        }
+      }
+    }
+  }
+}
+
+extension Rule {
+  /// What of the rule not everything goes with, for the options that are set.
+  public var features: [Feature] {
+    let all: [(Feature, Bool)] = [
+      (.evaluations, needs.contains(.evaluations)), (.layers, needs.contains(.layers)),
+      (.curvature, needs.includes(anyOf: .curvature)),
+      (.globalSums, needs.contains(.globalSums)), (.evaluatesElsewhere, evaluatesElsewhere),
+      (.exactState, exactStateReason != nil),
+    ]
+    return all.filter(\.1).map(\.0)
+  }
+}

@@ -1,0 +1,90 @@
+/// Why an optimizer could not be made.
+public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// No rule has this name.
+  case unknownRule(name: String, nearest: String?, valid: [String])
+  /// Two parameters have the same name.
+  case duplicateParameter(String)
+  /// A group's hyperparameters were refused.
+  case group(name: String, SettingErrors)
+  /// A group takes no parameter, which is nearly always a misspelt pattern.
+  case emptyGroup(name: String, match: String)
+  /// A schedule was given for something that is not a number of the rule.
+  case notSchedulable(setting: String, rule: String, valid: [String])
+  /// A schedule was given for a number that a group's settings leave at `none`.
+  case scheduleOfNone(setting: String, rule: String)
+  /// A schedule of the learning rate cycles the momentum, and the rule has none.
+  case noMomentum(rule: String, schedule: String)
+  /// A curvature estimate was given to a rule that takes none.
+  case takesNoCurvature(rule: String)
+  /// Compressed state was asked for weights in double precision.
+  case compressedDouble
+  /// A rule needs curvature estimates and nothing was supplied to make them.
+  case lacksCurvature(rule: String, need: Needs)
+  /// A rule needs preconditioned gradients and no preconditioner was supplied.
+  case lacksPreconditioner(rule: String)
+  /// A rule evaluates the loss itself, which the caller has not said to give.
+  case lacksEvaluation(rule: String)
+  /// Two things were asked for that do not go together: a row of ``Incompatibility/all``.
+  case conflict(String, String, reason: String, advice: String)
+  /// The settings of a section (empty for the rule's own) were refused.
+  case settings(of: String, SettingErrors)
+  /// Several things are wrong.
+  indirect case several([OptimizerError])
+
+  /// What is wrong as one error; nil where nothing is.
+  init?(_ problems: [OptimizerError]) {
+    guard let first = problems.first else { return nil }
+    self = problems.count == 1 ? first : .several(problems)
+  }
+
+  /// Every single error.
+  public var all: [OptimizerError] {
+    if case .several(let errors) = self { errors } else { [self] }
+  }
+
+  /// One plain sentence.
+  public var description: String {
+    switch self {
+    case .unknownRule(let name, let nearest, let valid):
+      let hint =
+        nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
+      return "there is no optimizer '\(name)'; \(hint)"
+    case .duplicateParameter(let name):
+      return "two parameters are called '\(name)'; names must be unique"
+    case .group(let name, let errors):
+      return errors.errors.map { "parameter group '\(name)': \($0)" }.joined(separator: "\n")
+    case .emptyGroup(let name, let match):
+      return "parameter group '\(name)' (\(match)) matches no parameter that an earlier group left"
+    case .notSchedulable(let setting, let rule, let valid):
+      return
+        "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
+    case .scheduleOfNone(let setting, let rule):
+      return "'\(setting)' of \(rule) is none, so no schedule can drive it: give it a value first"
+    case .noMomentum(let rule, let schedule):
+      return
+        "\(schedule) cycles the momentum, and \(rule) has neither betas nor momentum: set "
+        + "cycle_momentum=false"
+    case .takesNoCurvature(let rule):
+      return "\(rule) takes no curvature estimates; sophia-g and sophia-h do"
+    case .compressedDouble:
+      return "state in \(StateStorage.Format.bfloat16) or \(StateStorage.Format.int8) needs "
+        + "weights in float32"
+    case .lacksCurvature(let rule, let need):
+      let estimate =
+        need == .sampledGradients
+        ? "the gradient for labels sampled from the model's predictions"
+        : "a random vector times the Hessian's product with it"
+      return "\(rule) needs estimates of the curvature (\(estimate)): provide a closure for them"
+    case .lacksPreconditioner(let rule):
+      return "\(rule) needs a preconditioner that sees the model's layers: provide one"
+    case .lacksEvaluation(let rule):
+      return "\(rule) evaluates the loss itself: provide needs .byCaller, and give each step an "
+        + "evaluation"
+    case .conflict(let first, let second, let reason, let advice):
+      return "\(first) cannot be combined with \(second): \(reason); \(advice)"
+    case .settings(let section, let errors):
+      return errors.errors.map { $0.sentence(in: section) }.joined(separator: "\n")
+    case .several(let errors): return errors.map(\.description).joined(separator: "\n")
+    }
+  }
+}

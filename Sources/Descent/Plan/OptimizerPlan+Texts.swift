@@ -1,0 +1,181 @@
+extension OptimizerPlan {
+  /// A plan as names and texts: what recipes, `--set` and other languages give.
+  ///
+  /// | section | settings |
+  /// |---|---|
+  /// | `optimizer` | `name`, the rule's, those of ``StateStorage`` and ``LayerwiseDecay`` |
+  /// | `schedule` | `name` and that schedule's: the learning rate's |
+  /// | `schedules.<setting>` | the same for another hyperparameter |
+  /// | `clip`, `gradient`, `weights` | those of ``Clipping``, ``GradientTools``, ``WeightStorage`` |
+  public struct Texts: Sendable {
+    /// The sections, by name.
+    public var sections: [String: [SettingText]]
+    /// The groups: `name`, `match`, `rank`, `role`, `optimizer`, `frozen`, `schedule`,
+    /// `schedules.<setting>`; anything else is a hyperparameter. nil is the customary split.
+    public var groups: [[SettingText]]?
+
+    /// Sections and groups.
+    public init(_ sections: [String: [SettingText]], groups: [[SettingText]]? = nil) {
+      (self.sections, self.groups) = (sections, groups)
+    }
+  }
+
+  /// The names of the sections; each hyperparameter's schedule is a section under `schedules`.
+  package static let sections = [
+    "optimizer", "schedule", "schedules", Clipping.name, GradientTools.name, WeightStorage.name,
+  ]
+
+  /// The plan that `texts` describe.
+  ///
+  /// - Throws: everything that is wrong, at once.
+  public init(_ texts: Texts) throws(OptimizerError) {
+    let (plan, problems) = Self.read(texts)
+    if let error = OptimizerError(problems) { throw error }
+    self = plan
+  }
+
+  /// The plan as far as it could be read, and everything that is wrong with it.
+  package static func read(
+    _ texts: Texts
+  ) -> (plan: OptimizerPlan, problems: [OptimizerError]) {
+    var reader = PlanReader()
+    var plan = OptimizerPlan(AdamW())
+    let (storage, others) = StateStorage.split(texts.sections["optimizer"] ?? [])
+    let (layers, ofRule) = LayerwiseDecay.split(others)
+    let rule = reader.rule(ofRule)
+    if let rule { plan.rule = rule }
+    reader.read(&plan.state, storage, "optimizer")
+    reader.read(&plan.layers, layers, "optimizer")
+    reader.read(&plan.clip, texts.sections[Clipping.name] ?? [], Clipping.name)
+    reader.read(&plan.gradient, texts.sections[GradientTools.name] ?? [], GradientTools.name)
+    reader.read(&plan.weights, texts.sections[WeightStorage.name] ?? [], WeightStorage.name)
+    if let schedule = texts.sections["schedule"].flatMap({ reader.schedule($0, "schedule") }) {
+      plan.schedules.append(("lr", schedule))
+    }
+    for section in texts.sections.keys.sorted() where section.hasPrefix("schedules.") {
+      if let schedule = reader.schedule(texts.sections[section] ?? [], section) {
+        plan.schedules.append((String(section.dropFirst("schedules.".count)), schedule))
+      }
+    }
+    plan.groups = texts.groups?.enumerated().map { reader.group($1, number: $0 + 1) }
+    // What could not be read has been refused; groups and schedules are checked against a rule that
+    // could be.
+    let rest = (rule == nil || !reader.ruleIsSound ? [] : plan.groupProblems) + plan.conflicts()
+    return (plan, reader.problems + rest.filter { !reader.problems.contains($0) })
+  }
+}
+
+/// Turns texts into the parts of a plan and keeps what is wrong.
+private struct PlanReader {
+  var problems: [OptimizerError] = []
+  /// Whether the rule's settings could all be read.
+  var ruleIsSound = true
+
+  mutating func read<T: Configurable>(
+    _ settings: inout T, _ texts: [SettingText], _ section: String
+  ) {
+    do throws(SettingErrors) {
+      try settings.apply(texts)
+    } catch { problems.append(.settings(of: section, error)) }
+  }
+
+  mutating func rule(_ texts: [SettingText]) -> (any Rule)? {
+    guard let name = name(in: texts, "optimizer", among: Rules.names),
+      let type = Rules.all.first(where: { $0.name == name })
+    else { return nil }
+    func make<R: Rule>(_: R.Type) -> any Rule {
+      var rule = R()
+      let before = problems.count
+      read(&rule, texts.filter { $0.name != "name" }, "optimizer")
+      ruleIsSound = problems.count == before
+      return rule
+    }
+    return make(type)
+  }
+
+  mutating func schedule(_ texts: [SettingText], _ section: String) -> (any Schedule)? {
+    guard let name = texts.first(where: { $0.name == "name" })?.text else {
+      problems.append(
+        .settings(
+          of: section, SettingErrors([.missing(name: "name", valid: Schedules.names)])))
+      return nil
+    }
+    return schedule(name, texts.filter { $0.name != "name" }, section)
+  }
+
+  private mutating func schedule(
+    _ name: String, _ settings: [SettingText], _ section: String
+  ) -> (any Schedule)? {
+    do throws(SettingErrors) {
+      return try Schedules.make(name, settings)
+    } catch {
+      problems.append(.settings(of: section, error))
+      return nil
+    }
+  }
+
+  /// The text under `name`, when it is one of `names`.
+  private mutating func name(
+    in texts: [SettingText], _ section: String, among names: [String]
+  ) -> String? {
+    let given = texts.first { $0.name == "name" }?.text
+    if let given, names.contains(given) { return given }
+    let error: SettingError =
+      given.map {
+        .noSuch(
+          name: "name", given: $0, nearest: nearestName(to: $0, among: names), valid: names)
+      } ?? .missing(name: "name", valid: names)
+    problems.append(.settings(of: section, SettingErrors([error])))
+    return nil
+  }
+
+  mutating func group(_ texts: [SettingText], number: Int) -> ParameterGroup {
+    let name = texts.first { $0.name == "name" }?.text ?? "group \(number)"
+    var group = ParameterGroup(name, ParameterMatch())
+    var errors: [SettingError] = []
+    for (key, text) in texts {
+      let items = text.split(separator: ",").map { $0.filter { $0 != " " } }
+      func refuse(_ expected: String) {
+        errors.append(.unreadable(name: key, given: text, expected: expected))
+      }
+      switch key {
+      case "name": break
+      case "match": group.match.names = items
+      case "rank":
+        if let ranks = ParameterMatch.ranks(text) {
+          group.match.ranks = ranks
+        } else {
+          refuse("a number of axes such as 1, 0-1 or 2+")
+        }
+      case "role":
+        let roles = items.map { ParameterRole(rawValue: $0) }
+        if roles.contains(nil) {
+          refuse(
+            "some of " + ParameterRole.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        group.match.roles = roles.compactMap(\.self)
+      case "optimizer":
+        do throws(OptimizerError) {
+          func make<R: Rule>(_: R.Type) -> any Rule { R() }
+          group.rule = make(try Rules.named(text))
+        } catch { problems.append(error) }
+      case "frozen":
+        if let isFrozen = Bool(text) { group.isFrozen = isFrozen } else { refuse("true or false") }
+      case _ where key == "schedule" || key.hasPrefix("schedules."):
+        let setting = key == "schedule" ? "lr" : String(key.dropFirst("schedules.".count))
+        guard let parts = SettingSection.list(text), parts.count == 1 else {
+          refuse("a schedule such as {name: cosine, warmup: 100}")
+          continue
+        }
+        if let schedule = schedule(
+          parts[0].name, parts[0].texts, "optimizer.groups: the schedule of \(setting)")
+        {
+          group.schedules.append((setting, schedule))
+        }
+      default: group.settings.append((key, text))
+      }
+    }
+    if !errors.isEmpty { problems.append(.group(name: name, SettingErrors(errors))) }
+    return group
+  }
+}

@@ -1,0 +1,67 @@
+/// A run of elements of one parameter, as a rule sees it: weights w, gradient g, state.
+///
+/// Blocks are made by ``Optimizer`` alone and are valid only during the call that receives them.
+@safe
+public struct Block<S: Scalar> {
+  /// How many elements the block has.
+  public let count: Int
+  /// The position of the block's first element in its parameter.
+  public let offset: Int
+  /// The parameter's shape.
+  public let shape: [Int]
+  /// What the parameter is for.
+  public let role: ParameterRole
+  /// w, the weights.
+  public let w: MutableView<S>
+  /// g, the gradient: clipped, and with the sign of the objective.
+  public let g: ScaledView<S>
+  let state: SlotArrays<S>
+  /// The position of the block's first element in the state arrays that follow the parameter.
+  let stateOffset: Int
+
+  /// The elements' positions in the block.
+  @inlinable public var indices: Range<Int> { 0..<count }
+
+  /// The state of a slot: the block's elements of one shaped like the parameter, all of one with a
+  /// shape of its own. A slot that ``Rule/slots(for:)`` leaves out for the options that are set must
+  /// not be asked for.
+  public subscript(slot: Slot) -> MutableView<S> {
+    let array = state.array(of: slot)
+    return array.followsParameter
+      ? array.view[stateOffset..<stateOffset + count] : array.view
+  }
+
+  /// A part of the block, for rules that see whole tensors but update them element by element.
+  func part(_ range: Range<Int>) -> Block<S> {
+    Block(
+      count: range.count, offset: offset + range.lowerBound, shape: shape, role: role,
+      w: w[range], g: g[range], state: state, stateOffset: stateOffset + range.lowerBound)
+  }
+}
+
+/// One state array as a rule reads it.
+struct SlotArray<S: Scalar> {
+  let view: MutableView<S>
+  /// Whether it is cut into blocks along with the parameter.
+  let followsParameter: Bool
+}
+
+/// The state arrays of one parameter, beside their slots.
+@safe
+struct SlotArrays<S: Scalar> {
+  private let slots: UnsafeBufferPointer<Slot>
+  private let arrays: UnsafePointer<SlotArray<S>>
+
+  /// `arrays` has one array for each of `slots`; both must outlive this.
+  init(_ slots: UnsafeBufferPointer<Slot>, _ arrays: UnsafePointer<SlotArray<S>>) {
+    unsafe (self.slots, self.arrays) = (slots, arrays)
+  }
+
+  /// The array of a slot, which must be there.
+  func array(of slot: Slot) -> SlotArray<S> {
+    for i in unsafe slots.indices where unsafe slots[i].name == slot.name {
+      return unsafe arrays[i]
+    }
+    preconditionFailure("the slot '\(slot.name)' is not among those that the rule declared")
+  }
+}

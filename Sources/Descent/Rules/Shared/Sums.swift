@@ -1,0 +1,42 @@
+/// Σ term(i) over 0..<count, in double.
+@inline(__always)
+func sum<S: Scalar>(over count: Int, _ term: (Int) -> S) -> Double {
+  accumulate(over: count, term) { sum($0) }
+}
+
+/// Σ x(i)² over 0..<count, in double.
+@inline(__always)
+func sumOfSquares<S: Scalar>(over count: Int, _ x: (Int) -> S) -> Double {
+  accumulate(over: count, x) { sumOfSquares($0) }
+}
+
+/// The sum of `total` over runs of x(i), in an order that `count` fixes. The terms are made in one
+/// loop and added in another: a sum within the loop that makes them would keep it from vectorizing.
+@inline(__always)
+private func accumulate<S: Scalar>(
+  over count: Int, _ x: (Int) -> S, _ total: (View<S>) -> Double
+) -> Double {
+  let size = 512
+  var result = 0.0
+  unsafe withUnsafeTemporaryAllocation(of: S.self, capacity: size) { buffer in
+    let terms = unsafe MutableView(buffer.baseAddress!, count: size)
+    for start in stride(from: 0, to: count, by: size) {
+      let n = min(size, count - start)
+      for j in 0..<n { terms[j] = x(start &+ j) }
+      result += total(terms.reading[0..<n])
+    }
+  }
+  return result
+}
+
+/// −1, 0 or 1: the sign of `x`.
+@inline(__always)
+func sign<S: Scalar>(_ x: S) -> S { (x > 0 ? 1 : 0) - (x < 0 ? 1 : 0) }
+
+/// Memory for `count` numbers, zero at first, for the time that `body` runs.
+func withScratch<Result>(_ count: Int, _ body: (MutableView<Double>) -> Result) -> Result {
+  unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: max(count, 1)) { buffer in
+    unsafe buffer.initialize(repeating: 0)
+    return body(unsafe MutableView(buffer.baseAddress!, count: count))
+  }
+}

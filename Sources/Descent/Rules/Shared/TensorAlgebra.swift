@@ -1,0 +1,96 @@
+/// Products of contiguous row-major matrices, and of matrices with an axis of a tensor, in the
+/// element type of the weights; and the way to and from the double precision of decompositions.
+enum TensorAlgebra {
+  /// C ← α·op(A)·op(B) + β·C with op(A) m × k and op(B) k × n. C is not read when β = 0.
+  static func multiply<S: Scalar>(
+    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
+    alpha: S = 1, _ a: MutableView<S>, _ b: MutableView<S>, beta: S = 0, into c: MutableView<S>
+  ) {
+    let (a, b, c) = (a.reading, b.reading, c)
+    func product<T>(
+      _: T.Type, _ multiply: (MatrixView<T>, MatrixView<T>, MutableMatrixView<T>) -> Void
+    ) {
+      multiply(
+        a.cast(to: T.self).matrix(transA ? k : m, transA ? m : k).transposed(if: transA),
+        b.cast(to: T.self).matrix(transB ? n : k, transB ? k : n).transposed(if: transB),
+        c.cast(to: T.self).matrix(m, n))
+    }
+    if S.self == Float.self {
+      product(Float.self) {
+        MatrixProduct.multiply($0, $1, alpha: Float(alpha), beta: Float(beta), into: $2)
+      }
+    } else {
+      product(Double.self) {
+        MatrixProduct.multiplySerial($0, $1, alpha: Double(alpha), beta: Double(beta), into: $2)
+      }
+    }
+  }
+
+  /// Y = M ×ᵢ X: the d × d matrix M (or Mᵀ) acts on axis i of a tensor, which is d long.
+  static func multiply<S: Scalar>(
+    axis: Int, of x: MutableView<S>, _ shape: [Int], by matrix: MutableView<S>, transposed: Bool = false,
+    into y: MutableView<S>
+  ) {
+    let (before, d, after) = split(shape, axis)
+    if after == 1 {
+      multiply(transB: !transposed, m: before, n: d, k: d, x, matrix, into: y)
+    } else {
+      for i in 0..<before {
+        let start = i * d * after
+        multiply(
+          transA: transposed, m: d, n: after, k: d, matrix, x.from(start), into: y.from(start))
+      }
+    }
+  }
+
+  /// H ← α·X₍ᵢ₎X₍ᵢ₎ᵀ + β·H, with the tensor unfolded along axis i.
+  static func addGram<S: Scalar>(
+    axis: Int, of x: MutableView<S>, _ shape: [Int], alpha: S, beta: S, to h: MutableView<S>
+  ) {
+    let (before, d, after) = split(shape, axis)
+    if after == 1 {
+      multiply(transA: true, m: d, n: d, k: before, alpha: alpha, x, x, beta: beta, into: h)
+    } else {
+      for i in 0..<before {
+        let part = x.from(i * d * after)
+        multiply(
+          transB: true, m: d, n: d, k: after, alpha: alpha, part, part, beta: i == 0 ? beta : 1,
+          into: h)
+      }
+    }
+  }
+
+  /// The lengths before, along and after an axis.
+  static func split(_ shape: [Int], _ axis: Int) -> (before: Int, along: Int, after: Int) {
+    guard !shape.isEmpty else { return (1, 1, 1) }
+    return (shape[..<axis].reduce(1, *), shape[axis], shape[(axis + 1)...].reduce(1, *))
+  }
+
+  /// ‖x‖, summed in double.
+  static func norm<S: Scalar>(_ x: MutableView<S>, _ count: Int) -> Double {
+    sumOfSquares(x[0..<count].reading).squareRoot()
+  }
+}
+
+extension Matrix {
+  /// A copy in double precision.
+  init<S: Scalar>(_ rows: Int, _ columns: Int, from view: MutableView<S>) {
+    self.init(rows, columns, (0..<rows * columns).map { Double(view[$0]) })
+  }
+
+  /// Rounds the elements to the element type of the weights.
+  func store<S: Scalar>(in view: MutableView<S>) {
+    for i in elements.indices { view[i] = S(elements[i]) }
+  }
+
+  /// Whether the elements stay finite when they are rounded to the element type of the weights.
+  func fits<S: Scalar>(_: S.Type) -> Bool { elements.allSatisfy { S($0).isFinite } }
+}
+
+/// Calls `body` with `count` zeros, which are its to use during the call.
+func withScratch<S: Scalar>(_: S.Type, _ count: Int, _ body: (MutableView<S>) -> Void) {
+  unsafe withUnsafeTemporaryAllocation(of: S.self, capacity: max(count, 1)) { buffer in
+    unsafe buffer.initialize(repeating: 0)
+    body(unsafe MutableView(buffer.baseAddress!, count: count))
+  }
+}

@@ -1,0 +1,39 @@
+/// How parameters are cut into blocks. The cut follows from the shapes alone, so that no result
+/// depends on the number of threads.
+struct BlockPlan {
+  /// A run of elements of one parameter.
+  struct Piece {
+    let parameter: Int
+    let offset: Int
+    let count: Int
+    /// Its elements' positions in the parameter.
+    var range: Range<Int> { offset..<offset + count }
+  }
+
+  /// Small enough for the arrays of a block to stay in the second-level cache, large enough to
+  /// make the cost of a call vanish; a multiple of the 256 elements that share a scale in 8-bit
+  /// state.
+  static let blockSize = 8192
+
+  let pieces: [Piece]
+  /// The pieces of each parameter, by its index.
+  let ranges: [Range<Int>]
+
+  /// Cuts the trainable parameters into runs of elements, or leaves them whole.
+  init(_ parameters: [ParameterInfo], wholeTensors: Bool = false) {
+    var pieces: [Piece] = []
+    var ranges: [Range<Int>] = []
+    for (index, parameter) in parameters.enumerated() {
+      let start = pieces.count
+      if parameter.trainable {
+        let size = wholeTensors ? max(parameter.count, 1) : Self.blockSize
+        for offset in stride(from: 0, to: parameter.count, by: size) {
+          let count = min(size, parameter.count - offset)
+          pieces.append(Piece(parameter: index, offset: offset, count: count))
+        }
+      }
+      ranges.append(start..<pieces.count)
+    }
+    (self.pieces, self.ranges) = (pieces, ranges)
+  }
+}

@@ -1,0 +1,75 @@
+/// Updates in the backward pass: each parameter moves as soon as its gradient is complete, which can
+/// then be freed, so that never more than a few gradients exist.
+///
+/// Weights and state have the same bits as after ``Optimizer/step(_:unscale:)``. Where the norm over
+/// all gradients is limited it must be known first: gradients are then computed twice, once to be
+/// measured and once to be used.
+///
+/// ```
+/// start()   [measure each parameter   where needsMeasuring]   begin()   release each parameter   end()
+/// ```
+/// Lv et al.: Full Parameter Fine-tuning for Large Language Models with Limited Resources, 2023,
+/// arXiv:2306.09782.
+public final class GradientRelease<S: Scalar> {
+  private let optimizer: Optimizer<S>
+  private var culprit: StepReport.NonFinite?
+  private var coefficient = 1.0
+  private var released = 0
+
+  /// Releases the gradients of `optimizer`.
+  ///
+  /// - Throws: ``OptimizerError`` for rules that need more than one parameter's gradient at a time, and
+  ///   for changes of gradients other than the limit of the norm.
+  public init(_ optimizer: Optimizer<S>) throws(OptimizerError) {
+    let conflicts = optimizer.plan.conflicts(
+      with: [FeatureUse(.gradientRelease, "release_gradients=true")])
+    if let error = OptimizerError(conflicts) { throw error }
+    self.optimizer = optimizer
+  }
+
+  /// Whether gradients must be measured before they are used.
+  public var needsMeasuring: Bool { optimizer.plan.clip.norm != nil }
+
+  /// Starts a step.
+  public func start() {
+    (culprit, coefficient, released) = (nil, 1, 0)
+    optimizer.pipeline.startMeasuring()
+  }
+
+  /// Takes the gradient of the parameter at `index` into the norm.
+  public func measure(_ index: Int, _ gradient: View<S>) {
+    optimizer.pipeline.measure(index, gradient)
+    if culprit == nil, !optimizer.pipeline.measuredNorm.isFinite {
+      culprit = optimizer.pipeline.firstNonFinite(index, gradient)
+    }
+  }
+
+  /// Begins the updates: takes the schedules' values, and the limit of the norm.
+  ///
+  /// - Parameter memory: where the weights are.
+  public func begin(_ memory: [ParameterMemory<S>]) {
+    if needsMeasuring {
+      coefficient = optimizer.pipeline.coefficient(optimizer.pipeline.measuredNorm)
+    }
+    optimizer.begin(memory)
+  }
+
+  /// Updates the parameter at `index`; does nothing once a gradient of the step was not finite.
+  ///
+  /// - Parameter memory: as for ``Optimizer/step(_:unscale:)``; only this parameter has a gradient.
+  public func release(_ index: Int, _ memory: [ParameterMemory<S>]) {
+    guard culprit == nil, let gradient = memory[index].gradient else { return }
+    if !needsMeasuring { measure(index, gradient) }
+    guard culprit == nil else { return }
+    optimizer.update(memory, scale: coefficient)
+    released += 1
+  }
+
+  /// Ends the step.
+  public func end() -> StepReport {
+    optimizer.end(
+      culprit.map { released == 0 ? .refused($0) : .broken($0) } ?? .applied,
+      gradientNorm: optimizer.pipeline.measuredNorm, coefficient: coefficient,
+      clipped: coefficient < 1)
+  }
+}

@@ -1,0 +1,187 @@
+extension Optimizer {
+  /// Updates the weights from the gradients, or refuses and says why.
+  ///
+  /// - Parameters:
+  ///   - memory: one entry for each of ``parameters``, in their order, with as many elements as the
+  ///     parameter's shape says.
+  ///   - unscale: what gradients are multiplied by before anything else: ``LossScaler/inverse``.
+  public func step(_ memory: [ParameterMemory<S>], unscale: Double = 1) -> StepReport {
+    parameters.check(memory)
+    guard let gradients = pipeline.prepare(memory, step: appliedSteps, unscale: unscale) else {
+      needs.preconditioner?.discard()
+      let culprit = pipeline.firstNonFinite(memory)!
+      return end(.refused(culprit), gradientNorm: pipeline.norm(memory))
+    }
+    begin(memory)
+    let preconditioned = update(gradients.memory, scale: gradients.scale)
+    var report = end(
+      .applied, gradientNorm: gradients.norm, coefficient: gradients.coefficient,
+      clipped: gradients.clipped)
+    report.preconditioner = preconditioned
+    if case .curvature(let estimate) = needs, curvatureIsDue {
+      report.curvature = fold(estimate(appliedSteps, memory.map(\.weights.reading.array)))
+    }
+    return report
+  }
+
+  /// Updates arrays of weights from arrays of gradients, in the order of ``parameters``; nil is a
+  /// parameter that has no gradient in this step.
+  public func step(
+    _ weights: inout [[S]], gradients: [[S]?], unscale: Double = 1
+  ) -> StepReport {
+    parameters.withMemory(&weights, gradients) { step($0, unscale: unscale) }
+  }
+
+  /// Lets a rule that evaluates the loss move the weights; other rules evaluate once. The schedule
+  /// acts as in ``step(_:unscale:)``.
+  ///
+  /// - Parameters:
+  ///   - memory: as for ``step(_:unscale:)``; `evaluate` writes the gradients there.
+  ///   - evaluate: computes the loss and the gradients; must give the same for the same weights.
+  public func step(
+    _ memory: [ParameterMemory<S>], evaluate: () throws -> Double
+  ) rethrows -> StepReport {
+    guard let closure else {
+      _ = try evaluate()
+      return step(memory)
+    }
+    parameters.check(memory)
+    begin(memory)
+    closure.take(runner.rule)
+    var norm: Double?
+    let report = try closure.step(memory) {
+      let loss = try evaluate()
+      if norm == nil { norm = pipeline.norm(memory) }
+      return loss
+    }
+    var result = end(
+      report.moved ? .applied : .unmoved(report.exit), gradientNorm: norm ?? .nan,
+      counts: report.exit != .nonFiniteStart)
+    result.closure = report
+    return result
+  }
+
+  // MARK: The transaction
+
+  // Every kind of step goes through these three: the plain one, that of released gradients, and that
+  // of methods that evaluate the loss. Before `begin`, a step may still be refused with nothing
+  // touched; `end` alone makes the report.
+
+  /// Begins the updates of a step: hyperparameters and rules' variables take their values for it.
+  func begin(_ memory: [ParameterMemory<S>]) {
+    runner.schedule(appliedSteps)
+    runner.begin()
+    stored?.begin(memory, step: appliedSteps)
+  }
+
+  /// Runs the rule on the parameters that have a gradient, on preconditioned gradients where the rule
+  /// needs them.
+  @discardableResult
+  func update(_ memory: [ParameterMemory<S>], scale: Double) -> PreconditionerReport? {
+    guard let preconditioner = needs.preconditioner else {
+      runner.run(memory, scale: scale)
+      return nil
+    }
+    let (changed, report) = preconditioner.precondition(
+      memory, of: parameters, for: runner.rule, scale: scale
+    ) { runner.effectiveLearningRate(group: groupOf[$0]) }
+    runner.run(changed, scale: scale)
+    return report
+  }
+
+  /// Ends a step: counts it where it counts, and says what it did.
+  func end(
+    _ outcome: StepReport.Outcome, gradientNorm: Double, coefficient: Double = 1,
+    clipped: Bool = false, counts: Bool? = nil
+  ) -> StepReport {
+    if counts ?? (outcome == .applied) { appliedSteps += 1 }
+    var report = StepReport(
+      outcome: outcome, step: appliedSteps, gradientNorm: gradientNorm,
+      clipCoefficient: coefficient, clipped: clipped,
+      effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
+    if case .refused = outcome { return report }
+    report.lostUpdates = stored?.report
+    return report
+  }
+
+  // MARK: Estimates of the curvature
+
+  /// Whether the rule takes estimates of the curvature: see ``foldCurvature(_:)-([[S]?])``.
+  public var takesCurvature: Bool { runner.takesCurvature }
+
+  /// Whether an estimate is to be folded in now, after the last applied step.
+  public var curvatureIsDue: Bool {
+    takesCurvature && runner.rule.takesEstimate(after: appliedSteps)
+  }
+
+  /// Takes estimates of the curvature into the state of a rule that needs them, or refuses them and
+  /// says why, as ``step(_:unscale:)`` does with gradients. Neither clips nor counts as a step.
+  ///
+  /// - Parameter memory: as for ``step(_:unscale:)``, each estimate in the place of the gradient; nil
+  ///   where there is none. What an estimate is, ``Needs`` says.
+  /// - Throws: ``OptimizerError/takesNoCurvature(rule:)``.
+  public func foldCurvature(
+    _ memory: [ParameterMemory<S>]
+  ) throws(OptimizerError) -> StepReport.Outcome {
+    guard takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
+    parameters.check(memory)
+    return fold(memory)
+  }
+
+  /// Takes arrays of estimates, in the order of ``parameters``; nil is a parameter without one.
+  public func foldCurvature(_ estimates: [[S]?]) throws(OptimizerError) -> StepReport.Outcome {
+    guard takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
+    return fold(estimates)
+  }
+
+  private func fold(_ estimates: [[S]?]) -> StepReport.Outcome {
+    var unused = parameters.indices.map { i in
+      estimates[i] ?? Array(repeating: 0, count: parameters[i].count)
+    }
+    return parameters.withMemory(&unused, estimates) { fold($0) }
+  }
+
+  private func fold(_ memory: [ParameterMemory<S>]) -> StepReport.Outcome {
+    if let culprit = pipeline.firstNonFinite(memory) { return .refused(culprit) }
+    runner.foldCurvature(memory)
+    return .applied
+  }
+
+  // MARK: Weights
+
+  /// Rounds weights to the format in which they are stored, as is needed before the first gradient;
+  /// changes nothing where they are float32.
+  public func roundWeights(_ memory: [ParameterMemory<S>]) { stored?.load(memory) }
+
+  /// Whether ``withEvaluationWeights(_:_:)`` gives other weights than the stored ones.
+  public var evaluatesElsewhere: Bool { runner.evaluatesElsewhere }
+
+  /// Calls `body` with the weights to evaluate and keep in place of the stored ones, and puts the
+  /// stored ones back, to the bit. The same weights for all rules but those that train at another
+  /// point (look-ahead Nesterov, Schedule-Free).
+  public func withEvaluationWeights<Result>(
+    _ memory: [ParameterMemory<S>], _ body: () throws -> Result
+  ) rethrows -> Result {
+    guard evaluatesElsewhere else { return try body() }
+    return try parameters.keepingWeights(memory) {
+      runner.evaluationWeights(memory)
+      return try body()
+    }
+  }
+
+  /// The weights to evaluate and keep, from the stored ones.
+  public func evaluationWeights(of weights: [[S]]) -> [[S]] {
+    var copy = weights
+    parameters.withMemory(&copy) { memory in
+      if evaluatesElsewhere { runner.evaluationWeights(memory) }
+    }
+    return copy
+  }
+
+  // MARK: The guard
+
+  /// The first element of a gradient that is NaN or infinite, if there is one.
+  public func nonFiniteGradient(_ memory: [ParameterMemory<S>]) -> StepReport.NonFinite? {
+    pipeline.firstNonFinite(memory)
+  }
+}

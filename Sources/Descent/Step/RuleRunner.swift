@@ -1,0 +1,288 @@
+/// What ``Optimizer`` asks of a runner, whatever its rule.
+protocol AnyRuleRunner<S>: AnyObject, Savable {
+  associatedtype S: Scalar
+  /// Sets every scheduled hyperparameter for the step that follows `step` applied ones.
+  func schedule(_ step: Int)
+  /// Brings the rule's variables to the step that begins, where they depend on no sums.
+  func begin()
+  /// Feeds the schedules that follow a metric.
+  func observe(_ metric: Double, _ mode: MetricMode?)
+  /// What those schedules remember: for each group, by setting.
+  var scheduleStates: [[String: MetricState]] { get set }
+  /// Updates the parameters that have a gradient, which is multiplied by `scale`.
+  func run(_ memory: [ParameterMemory<S>], scale: Double)
+  /// Whether stored weights differ from the ones to evaluate.
+  var evaluatesElsewhere: Bool { get }
+  /// Turns stored weights, in place, into the weights to evaluate.
+  func evaluationWeights(_ memory: [ParameterMemory<S>])
+  /// The rule of the default group with the hyperparameters of this step.
+  var rule: any Rule { get }
+  /// Whether the rule takes curvature estimates.
+  var takesCurvature: Bool { get }
+  /// Takes the estimates, which stand in the place of the gradients, into the state.
+  func foldCurvature(_ memory: [ParameterMemory<S>])
+  /// The learning rate that acts on the parameters of a group.
+  func effectiveLearningRate(group: Int) -> Double
+  /// The hyperparameters of a group as they are now.
+  func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)]
+  var states: [StateStore<S>] { get }
+  /// Weights in 16 bits, which the update rounds.
+  var stored: StoredWeights? { get set }
+  /// The rule's variables, with the name of the group where each has its own.
+  func diagnostics(groups: [String]) -> [(name: String, value: Double)]
+}
+
+/// One kind of rule at work: its groups, its parameters, their state and step counts, and the
+/// sweeps over blocks. The only place that knows both rules and memory.
+final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
+  let parameters: [ParameterInfo]
+  /// Each parameter's group.
+  private let groupOf: [Int]
+  private let plan: BlockPlan
+  /// Whether blocks are whole tensors.
+  private let wholeTensors: Bool
+  /// Each group's rule with this step's scheduled values.
+  private var scheduled: [R]
+  private var schedules: [ScheduledSettings<R>]
+  /// t of each parameter.
+  private var updates: [Int]
+  /// One set for all parameters, or one for each group.
+  private var variables: [R.Variables]
+  /// Whether the update of the parameters of those variables runs in this step.
+  private var runs: [Bool]
+  let state: StateStore<S>
+  var stored: StoredWeights?
+  /// The parts of the sums: one for each piece, then one for each parameter.
+  private let partials: StateMemory<SIMD4<Double>>
+  private let sums: StateMemory<SIMD4<Double>>
+
+  /// - Parameter groups: those that the runner serves, with rules of its kind.
+  init(
+    _ groups: [ResolvedGroup], parameters: [ParameterInfo], groupOf: [Int]
+  ) throws(OptimizerError) {
+    let rules = groups.compactMap { $0.rule as? R }
+    precondition(rules.count == groups.count)
+    var schedules: [ScheduledSettings<R>] = []
+    for (rule, group) in zip(rules, groups) {
+      schedules.append(try .init(group.schedules, of: rule))
+    }
+    self.schedules = schedules
+    self.parameters = parameters
+    self.groupOf = groupOf
+    scheduled = rules
+    wholeTensors = rules.contains { $0.needs.contains(.wholeTensors) }
+    plan = BlockPlan(parameters, wholeTensors: wholeTensors)
+    updates = Array(repeating: 0, count: parameters.count)
+    partials = StateMemory(count: plan.pieces.count, initial: .zero)
+    sums = StateMemory(count: parameters.count, initial: .zero)
+    variables =
+      rules.contains(where: \.separatesGroups)
+      ? rules.map(\.initialVariables) : [rules[0].initialVariables]
+    runs = variables.map { _ in true }
+    if S.self != Float.self, groups.contains(where: { $0.storage.format != .float32 }) {
+      throw .compressedDouble
+    }
+    let working = schedules.map(\.atWork)
+    state = StateStore(parameters) {
+      groups[groupOf[$0]].storage
+    } slots: {
+      working[groupOf[$0]].slots(for: parameters[$0])
+    }
+  }
+
+  /// The index of a group's variables.
+  private func variables(of group: Int) -> Int { variables.count == 1 ? 0 : group }
+
+  func schedule(_ step: Int) {
+    for group in schedules.indices { schedules[group].apply(step, to: &scheduled[group]) }
+  }
+
+  func begin() {
+    for index in variables.indices where !scheduled[index].needs.contains(.globalSums) {
+      runs[index] = scheduled[index].updateVariables(&variables[index], from: .zero)
+    }
+  }
+
+  func observe(_ metric: Double, _ mode: MetricMode?) {
+    for group in schedules.indices { schedules[group].observe(metric, mode) }
+  }
+
+  var scheduleStates: [[String: MetricState]] {
+    get { schedules.map(\.states) }
+    set { for (group, states) in newValue.enumerated() { schedules[group].states = states } }
+  }
+
+  func run(_ memory: [ParameterMemory<S>], scale: Double) {
+    for index in parameters.indices where parameters[index].trainable {
+      if memory[index].gradient != nil { updates[index] += 1 }
+    }
+    // By index: an iterator over rules of a generic type would be allocated.
+    var gathers = false
+    for group in scheduled.indices where scheduled[group].needs.includes(anyOf: .sums) {
+      gathers = true
+    }
+    if gathers, !gather(memory, scale) { return }
+    let (rules, variables, runs) = (scheduled, variables, runs)
+    let access = R.stateInGather == .writes ? StateAccess.reads : .writes
+    forEachBlock(memory, scale, access) { piece, index, block in
+      let group = groupOf[piece.parameter]
+      guard runs[self.variables(of: group)] else { return }
+      let (rule, shared) = (rules[group], variables[self.variables(of: group)])
+      let t = Step(t: updates[piece.parameter])
+      let part = sums.view[piece.parameter]
+      whenFloat(block) {
+        rule.update($0, t, part, shared)
+      } whenDouble: {
+        rule.update($0, t, part, shared)
+      }
+      stored?.round(block.w, parameter: piece.parameter, offset: piece.offset)
+    }
+  }
+
+  /// The first pass: leaves each parameter's sums, or everybody's, in `sums`. Returns whether the
+  /// update runs at all.
+  private func gather(_ memory: [ParameterMemory<S>], _ scale: Double) -> Bool {
+    let (rules, variables) = (scheduled, variables)
+    let (partials, sums) = (partials.view, sums.view)
+    partials.fill(.zero)
+    forEachBlock(memory, scale, R.stateInGather) { piece, index, block in
+      let group = groupOf[piece.parameter]
+      let (rule, shared) = (rules[group], variables[self.variables(of: group)])
+      let t = Step(t: updates[piece.parameter])
+      whenFloat(block) {
+        partials[index] = rule.gather($0, t, shared)
+      } whenDouble: {
+        partials[index] = rule.gather($0, t, shared)
+      }
+    }
+    for parameter in parameters.indices {
+      var sum = SIMD4<Double>.zero
+      for index in plan.ranges[parameter] { sum += partials[index] }
+      sums[parameter] = sum
+    }
+    for set in self.variables.indices where scheduled[set].needs.contains(.globalSums) {
+      var total = SIMD4<Double>.zero
+      for index in parameters.indices where self.variables(of: groupOf[index]) == set {
+        total += sums[index]
+      }
+      for index in parameters.indices where self.variables(of: groupOf[index]) == set {
+        sums[index] = total
+      }
+      runs[set] = scheduled[set].updateVariables(&self.variables[set], from: total)
+    }
+    return runs.contains(true)
+  }
+
+  var evaluatesElsewhere: Bool { scheduled.contains { $0.evaluatesElsewhere } }
+
+  func evaluationWeights(_ memory: [ParameterMemory<S>]) {
+    let (rules, variables) = (scheduled, variables)
+    forEachBlock(memory, 1, .reads, all: true) { piece, _, block in
+      let group = groupOf[piece.parameter]
+      let (rule, shared) = (rules[group], variables[self.variables(of: group)])
+      // Before its first update a parameter is its own result.
+      guard rule.evaluatesElsewhere, updates[piece.parameter] > 0 else { return }
+      whenFloat(block) {
+        rule.evaluationWeights($0, shared)
+      } whenDouble: {
+        rule.evaluationWeights($0, shared)
+      }
+    }
+  }
+
+  var rule: any Rule { scheduled[scheduled.count - 1] }
+
+  var takesCurvature: Bool { scheduled[0].needs.includes(anyOf: .curvature) }
+
+  func foldCurvature(_ memory: [ParameterMemory<S>]) {
+    let rules = scheduled
+    forEachBlock(memory, 1, .writes) { piece, _, block in
+      let rule = rules[groupOf[piece.parameter]]
+      let t = Step(t: updates[piece.parameter])
+      whenFloat(block) {
+        rule.fold($0, t)
+      } whenDouble: {
+        rule.fold($0, t)
+      }
+    }
+  }
+
+  func effectiveLearningRate(group: Int) -> Double {
+    scheduled[group].effectiveLearningRate(variables[variables(of: group)])
+  }
+
+  func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)] {
+    scheduled[group].resolved
+  }
+
+  var states: [StateStore<S>] { [state] }
+
+  func diagnostics(groups: [String]) -> [(name: String, value: Double)] {
+    zip(groups, variables).flatMap { group, values in
+      R.Variables.fields.map {
+        (variables.count == 1 ? $0.name : "\($0.name).\(group)", values[keyPath: $0.path])
+      }
+    }
+  }
+
+  // MARK: Blocks
+
+  /// Calls `body`, whose access to state is known, on the block of each piece whose parameter has a
+  /// gradient (or on all of them).
+  private func forEachBlock(
+    _ memory: [ParameterMemory<S>], _ scale: Double, _ access: StateAccess,
+    all: Bool = false,
+    _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
+  ) {
+    let (pieces, scale) = (plan.pieces, S(scale))
+    func visit(_ index: Int) {
+      let piece = pieces[index]
+      let (parameter, weights) = (parameters[piece.parameter], memory[piece.parameter].weights)
+      let gradient = memory[piece.parameter].gradient
+      guard all || gradient != nil else { return }
+      // Without a gradient nothing reads it: the weights stand in for it.
+      let g = gradient ?? weights.reading
+      let sign: S = scheduled[groupOf[piece.parameter]].maximize ? -1 : 1
+      state.withArrays(of: piece, access) { arrays, offset in
+        let block = Block(
+          count: piece.count, offset: piece.offset, shape: parameter.shape, role: parameter.role,
+          w: weights[piece.range], g: ScaledView(g[piece.range], scale: sign * scale),
+          state: arrays, stateOffset: offset)
+        body(piece, index, block)
+      }
+    }
+    if wholeTensors {
+      for index in pieces.indices { visit(index) }
+    } else {
+      ThreadPool.shared.run(pieces.count, visit)
+    }
+  }
+}
+
+extension RuleRunner: Savable {
+  func archive(_ archive: StateArchive) throws(StateMismatch) {
+    try state.archive(archive, of: parameters)
+    for (index, parameter) in parameters.enumerated() where parameter.trainable {
+      try archive.value("state/step/\(parameter.name)", &updates[index])
+    }
+    for field in R.Variables.fields {
+      var values = variables.map { $0[keyPath: field.path] }
+      try archive.array("memory/\(R.name)/\(field.name)", shape: [values.count], &values)
+      guard archive.isRestoring else { continue }
+      for (index, value) in values.enumerated() { variables[index][keyPath: field.path] = value }
+    }
+  }
+}
+
+/// Runs the one of two closures that fits the block's scalar: rules are called through protocol
+/// requirements for Float and for Double, so that each is compiled for its type.
+@inline(__always)
+private func whenFloat<S: Scalar>(
+  _ block: Block<S>, _ float: (Block<Float>) -> Void, whenDouble double: (Block<Double>) -> Void
+) {
+  if S.self == Float.self {
+    unsafe float(unsafeBitCast(block, to: Block<Float>.self))
+  } else {
+    unsafe double(unsafeBitCast(block, to: Block<Double>.self))
+  }
+}
