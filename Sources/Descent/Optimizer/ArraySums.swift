@@ -4,8 +4,7 @@ import DescentCompute
 /// loop.
 func sumOfSquares<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
   if S.self == Float.self {
-    return unsafe Kernels.sumOfSquares(
-      count, UnsafeRawPointer(x).assumingMemoryBound(to: Float.self))
+    return unsafe Kernels.sumOfSquares(View(x, count: count).cast(to: Float.self))
   }
   var sum = 0.0
   for i in 0..<count { unsafe sum += Double(x[i]) * Double(x[i]) }
@@ -15,7 +14,7 @@ func sumOfSquares<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
 /// Σ x in double, likewise.
 func sum<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
   if S.self == Float.self {
-    return unsafe Kernels.sum(count, UnsafeRawPointer(x).assumingMemoryBound(to: Float.self))
+    return unsafe Kernels.sum(View(x, count: count).cast(to: Float.self))
   }
   var sum = 0.0
   for i in 0..<count { unsafe sum += Double(x[i]) }
@@ -25,8 +24,7 @@ func sum<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
 /// max |x|; NaN where an x is.
 func largestMagnitude<S: Scalar>(_ x: UnsafePointer<S>, _ count: Int) -> Double {
   if S.self == Float.self {
-    return unsafe Double(
-      Kernels.maxMagnitude(count, UnsafeRawPointer(x).assumingMemoryBound(to: Float.self)))
+    return unsafe Double(Kernels.maxMagnitude(View(x, count: count).cast(to: Float.self)))
   }
   var most = 0.0
   for i in 0..<count where unsafe !(abs(Double(x[i])) <= most) { unsafe most = abs(Double(x[i])) }

@@ -100,10 +100,10 @@ final class StoredWeights: @unchecked Sendable {
   /// Rounds weights to the nearest and takes them as those before the next update.
   func load<S: Scalar>(_ memory: UnsafePointer<ParameterMemory<S>>) {
     for (index, parameter) in parameters.enumerated() {
-      let w = unsafe floats(memory[index].weights)
-      _ = unsafe counting {
-        unsafe Kernels.store(parameter.count, w, stored.baseAddress! + starts[index], $0)
-      }
+      let w = unsafe MutableView(memory[index].weights, count: parameter.count)
+      _ = unsafe Kernels.store(
+        w.cast(to: Float.self),
+        in: MutableView(stored.baseAddress! + starts[index], count: parameter.count), .nearest)
     }
     isLoaded = true
   }
@@ -120,14 +120,10 @@ final class StoredWeights: @unchecked Sendable {
   func round<S: Scalar>(
     _ w: UnsafeMutablePointer<S>, parameter: Int, offset: Int, count: Int
   ) {
-    let w = unsafe floats(w)
-    guard count > BlockPlan.blockSize else {
-      return unsafe roundBlock(w, parameter, offset, count)
-    }
-    let shared = unsafe Shared(w)
+    let w = unsafe MutableView(w, count: count).cast(to: Float.self)
+    guard count > BlockPlan.blockSize else { return roundBlock(w, parameter, offset) }
     ThreadPool.shared.forEachChunk(of: count, size: BlockPlan.blockSize) { range in
-      unsafe roundBlock(
-        (shared + range.lowerBound).pointer, parameter, offset + range.lowerBound, range.count)
+      roundBlock(w[range], parameter, offset + range.lowerBound)
     }
   }
 
@@ -137,35 +133,22 @@ final class StoredWeights: @unchecked Sendable {
       lost: lost.load(ordering: .relaxed), updates: updates.load(ordering: .relaxed))
   }
 
-  private func roundBlock(
-    _ w: UnsafeMutablePointer<Float>, _ parameter: Int, _ offset: Int, _ count: Int
-  ) {
+  private func roundBlock(_ w: MutableView<Float>, _ parameter: Int, _ offset: Int) {
     let place = starts[parameter] + offset
-    let bits = unsafe stored.baseAddress! + place
-    let counts = unsafe counting { counts in
-      switch rounding {
-      case .nearest: unsafe Kernels.store(count, w, bits, counts)
-      case .kahan:
-        unsafe Kernels.store(count, w, bits, compensation: kept.baseAddress! + place, counts)
-      case .stochastic:
-        unsafe Kernels.store(
-          count, w, bits,
-          counter: Self.counter(parameter: parameter, element: offset, step: step),
-          key: SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)),
-          counts)
-      }
+    let kernel: Kernels.WeightRounding
+    switch rounding {
+    case .nearest: kernel = .nearest
+    case .kahan:
+      kernel = unsafe .kahan(MutableView(kept.baseAddress! + place, count: w.count))
+    case .stochastic:
+      kernel = .stochastic(
+        counter: Self.counter(parameter: parameter, element: offset, step: step),
+        key: SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)))
     }
+    let counts = unsafe Kernels.store(
+      w, in: MutableView(stored.baseAddress! + place, count: w.count), kernel)
     lost.add(counts.lost, ordering: .relaxed)
     updates.add(counts.updates, ordering: .relaxed)
-  }
-
-  /// Calls `body` with room for its two counts.
-  private func counting(_ body: (UnsafeMutablePointer<Int>) -> Void) -> (lost: Int, updates: Int) {
-    unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: 2) { counts in
-      unsafe counts.initialize(repeating: 0)
-      unsafe body(counts.baseAddress!)
-      return unsafe (counts[0], counts[1])
-    }
   }
 
   /// The place of an element's random bits, apart from all streams of `RandomStream`.
@@ -173,12 +156,6 @@ final class StoredWeights: @unchecked Sendable {
     SIMD4(
       UInt32(truncatingIfNeeded: element / 8), UInt32(truncatingIfNeeded: parameter),
       UInt32(truncatingIfNeeded: step), 0x5765_6967)
-  }
-
-  /// The weights of the only scalar that can be stored in 16 bits.
-  private func floats<S>(_ w: UnsafeMutablePointer<S>) -> UnsafeMutablePointer<Float> {
-    precondition(S.self == Float.self)
-    return unsafe UnsafeMutableRawPointer(w).assumingMemoryBound(to: Float.self)
   }
 }
 

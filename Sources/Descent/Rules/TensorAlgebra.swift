@@ -8,18 +8,18 @@ enum TensorAlgebra {
     transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
     alpha: S = 1, _ a: Lane<S>, _ b: Lane<S>, beta: S = 0, into c: Lane<S>
   ) {
+    let (a, b) = unsafe (View(a.base, count: m * k), View(b.base, count: k * n))
+    let c = unsafe MutableView(c.base, count: m * n)
     if S.self == Float.self {
-      unsafe MatrixProduct.multiply(
-        transA: transA, transB: transB, m: m, n: n, k: k, alpha: Float(alpha),
-        a: a.reinterpreted(), lda: max(transA ? m : k, 1),
-        b: b.reinterpreted(), ldb: max(transB ? k : n, 1),
-        beta: Float(beta), c: c.reinterpreted(), ldc: n)
+      MatrixProduct.multiply(
+        a.cast(to: Float.self).matrix(transA ? k : m, transA ? m : k).transposed(if: transA),
+        b.cast(to: Float.self).matrix(transB ? n : k, transB ? k : n).transposed(if: transB),
+        alpha: Float(alpha), beta: Float(beta), into: c.cast(to: Float.self).matrix(m, n))
     } else {
-      var c = unsafe MutableSpan<Double>(_unsafeStart: c.reinterpreted(), count: m * n)
-      unsafe MatrixProduct.multiplySerial(
-        transA: transA, transB: transB, m: m, n: n, k: k, alpha: Double(alpha),
-        a: Span(_unsafeStart: a.reinterpreted(), count: m * k),
-        b: Span(_unsafeStart: b.reinterpreted(), count: k * n), beta: Double(beta), c: &c)
+      MatrixProduct.multiplySerial(
+        a.cast(to: Double.self).matrix(transA ? k : m, transA ? m : k).transposed(if: transA),
+        b.cast(to: Double.self).matrix(transB ? n : k, transB ? k : n).transposed(if: transB),
+        alpha: Double(alpha), beta: Double(beta), into: c.cast(to: Double.self).matrix(m, n))
     }
   }
 
@@ -86,18 +86,6 @@ extension Matrix {
 extension Lane {
   /// The elements from position `n` on.
   static func + (lane: Lane, n: Int) -> Lane { unsafe Lane(lane.base + n) }
-
-  /// The same memory as elements of the type that S is.
-  @unsafe
-  fileprivate func reinterpreted<T>() -> UnsafeMutablePointer<T> {
-    unsafe UnsafeMutableRawPointer(base).assumingMemoryBound(to: T.self)
-  }
-
-  /// The same memory as elements of the type that S is.
-  @unsafe
-  fileprivate func reinterpreted<T>() -> UnsafePointer<T> {
-    unsafe UnsafePointer(UnsafeMutableRawPointer(base).assumingMemoryBound(to: T.self))
-  }
 }
 
 /// Calls `body` with `count` zeros, which are its to use during the call.

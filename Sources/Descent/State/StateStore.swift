@@ -187,10 +187,14 @@ private enum StoredArray<S: Scalar> {
         base: array.base + (array.followsParameter ? piece.offset : 0),
         followsParameter: array.followsParameter)
     case .bfloat16(let base):
-      unsafe Kernels.fromBFloat16(piece.count, base + piece.offset, floats)
+      unsafe Kernels.fromBFloat16(
+        View(base + piece.offset, count: piece.count), MutableView(floats, count: piece.count))
     case .int8(let codes, let scales, let book):
       unsafe Kernels.decode(
-        piece.count, codes + piece.offset, scales + piece.offset / Codebook.block, book, floats)
+        View(codes + piece.offset, count: piece.count),
+        scales: View(
+          scales + piece.offset / Codebook.block, count: Codebook.blocks(of: piece.count)),
+        book, MutableView(floats, count: piece.count))
     }
     return unsafe StateArray(base: room.assumingMemoryBound(to: S.self), followsParameter: true)
   }
@@ -201,10 +205,14 @@ private enum StoredArray<S: Scalar> {
     switch unsafe self {
     case .plain: break
     case .bfloat16(let base):
-      unsafe Kernels.toBFloat16(piece.count, floats, base + piece.offset)
+      unsafe Kernels.toBFloat16(
+        View(floats, count: piece.count), MutableView(base + piece.offset, count: piece.count))
     case .int8(let codes, let scales, let book):
       unsafe Kernels.encode(
-        piece.count, floats, book, scales + piece.offset / Codebook.block, codes + piece.offset)
+        View(floats, count: piece.count), book,
+        scales: MutableView(
+          scales + piece.offset / Codebook.block, count: Codebook.blocks(of: piece.count)),
+        codes: MutableView(codes + piece.offset, count: piece.count))
     }
   }
 
