@@ -12,7 +12,6 @@ INLINE void map2(long n, const float *a, const float *b, float *y, vf (*f)(vf, v
     store_part(y + i, f(load_part(a + i, n - i, 0), load_part(b + i, n - i, 0)), n - i);
 }
 INLINE vf add_v(vf a, vf b) { return a + b; }
-INLINE vf multiply_v(vf a, vf b) { return a * b; }
 
 static void k_exp(long n, const float *x, float *y) { map1(n, x, y, exp_v); }
 static void k_tanh(long n, const float *x, float *y) { map1(n, x, y, tanh_v); }
@@ -32,11 +31,8 @@ static void k_gelu_tanh_backward(long n, const float *x, const float *dy, float 
   map2(n, x, dy, dx, gelu_tanh_backward_v);
 }
 static void k_add(long n, const float *a, const float *b, float *y) { map2(n, a, b, y, add_v); }
-static void k_multiply(long n, const float *a, const float *b, float *y) {
-  map2(n, a, b, y, multiply_v);
-}
 
-static void k_scale(long n, float alpha, const float *x, float *y) {
+static void multiply_all(long n, float alpha, const float *x, float *y) {
   long i = 0;
   for (; i + W <= n; i += W) store(y + i, alpha * load(x + i));
   for (; i < n; i++) y[i] = alpha * x[i];
@@ -49,9 +45,6 @@ static void k_axpy(long n, float alpha, const float *x, float *y) {
     const long r = n - i;
     store_part(y + i, a * load_part(x + i, r, 0) + load_part(y + i, r, 0), r);
   }
-}
-static void k_add_bias(long rows, long n, const float *bias, float *y) {
-  for (long r = 0; r < rows; r++) map2(n, y + r * n, bias, y + r * n, add_v);
 }
 static void k_column_sums(long rows, long n, const float *x, float *y) {
   long j = 0;
@@ -111,14 +104,13 @@ static double k_sum(long n, const float *x) {
 #undef TERM
 #undef TERM_PART
 }
-static double k_dot(long n, const float *a, const float *b) {
-#define TERM(i) (load_d(a + (i)) * load_d(b + (i)))
-#define TERM_PART(i, r) (load_d_part(a + (i), r) * load_d_part(b + (i), r))
+static double k_sum_of_squares(long n, const float *x) {
+#define TERM(i) (load_d(x + (i)) * load_d(x + (i)))
+#define TERM_PART(i, r) (load_d_part(x + (i), r) * load_d_part(x + (i), r))
   SUM_IN_DOUBLE(TERM, TERM_PART)
 #undef TERM
 #undef TERM_PART
 }
-static double k_sum_of_squares(long n, const float *x) { return k_dot(n, x, x); }
 
 // As integers the magnitudes of floats keep their order, and NaN is above infinity.
 static float k_max_magnitude(long n, const float *x) {
@@ -140,15 +132,4 @@ static float k_max_magnitude(long n, const float *x) {
   float result;
   memcpy(&result, &m, sizeof m);
   return result;
-}
-static long k_first_nonfinite(long n, const float *x) {
-  const long block = 1024;
-  for (long start = 0; start < n; start += block) {
-    const long end = start + block < n ? start + block : n;
-    const float m = k_max_magnitude(end - start, x + start);
-    if (m < INFINITY) continue;
-    for (long i = start; i < end; i++)
-      if (!(fabsf(x[i]) < INFINITY)) return i;
-  }
-  return -1;
 }

@@ -61,7 +61,7 @@ static void k_softmax(long n, long valid, float scale, const float *x, float *y)
       s1 += load_part(y + i, valid - i, 0);
     }
     total = add_lanes(s0 + s1);
-    k_scale(valid, 1.0f / total, y, y);
+    multiply_all(valid, 1.0f / total, y, y);
   }
   if (valid < n) memset(y + valid, 0, (size_t)(n - valid) * sizeof(float));
 }
@@ -144,7 +144,7 @@ static void k_layer_norm(
   }
 }
 
-// With d = dy·gain and x̂ = (x − mean)·rstd: dx = rstd·(d − mean(d) − x̂·mean(d·x̂)).
+// With d = dy·gain and h = (x − mean)·rstd: dx = rstd·(d − mean(d) − h·mean(d·h)).
 static void k_layer_norm_backward(
     long n, const float *x, const float *gain, const float *dy, float mean, float rstd,
     float *dx) {
@@ -212,7 +212,7 @@ static void k_rms_norm(
   }
 }
 
-// With d = dy·gain and x̂ = x·rstd: dx = rstd·(d − x̂·mean(d·x̂)).
+// With d = dy·gain and h = x·rstd: dx = rstd·(d − h·mean(d·h)).
 static void k_rms_norm_backward(
     long n, const float *x, const float *gain, const float *dy, float rstd, float *dx) {
   const vf s = splat(rstd), one = splat(1.0f);

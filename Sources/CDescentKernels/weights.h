@@ -1,10 +1,11 @@
 // Weights in bfloat16: rounded to the nearest, at random, or with Kahan's compensation.
 
 // Philox 4x32-10 for W counters (first + lane, c1, c2, c3): eight 16-bit numbers of each, in order.
-INLINE void random_halves(uint32_t first, const uint32_t *counter, const uint32_t *key, uint16_t *r) {
-  vu c0, c1 = (vu){} + counter[1], c2 = (vu){} + counter[2], c3 = (vu){} + counter[3];
+INLINE void random_halves(uint32_t first, descent_counter counter, descent_key key, uint16_t *r) {
+  vu c0, c1 = (vu){} + counter.words[1];
+  vu c2 = (vu){} + counter.words[2], c3 = (vu){} + counter.words[3];
   for (long l = 0; l < W; l++) c0[l] = first + (uint32_t)l;
-  uint32_t k0 = key[0], k1 = key[1];
+  uint32_t k0 = key.words[0], k1 = key.words[1];
   for (int round = 0; round < 10; round++) {
     const vl a = __builtin_convertvector(c0, vl) * 0xD2511F53u;
     const vl b = __builtin_convertvector(c2, vl) * 0xCD9E8D57u;
@@ -56,12 +57,17 @@ INLINE vf round_up_by(vf x, vu random) {
     if (r == W) store(w + i, y);                                          \
     else store_part(w + i, y, r);                                         \
   }                                                                       \
-  for (long l = 0; l < W; l++) counts[0] += lost[l], counts[1] += moved[l];
+  descent_updates counts = {};                                            \
+  for (long l = 0; l < W; l++) {                                          \
+    counts.lost += lost[l];                                               \
+    counts.updates += moved[l];                                           \
+  }                                                                       \
+  return counts;
 
-static void k_store_nearest(long n, float *w, uint16_t *stored, long *counts) {
+static descent_updates k_store_nearest(long n, float *w, uint16_t *stored) {
   STORE_WEIGHTS(y = round_bfloat16_v(x))
 }
-static void k_store_kahan(long n, float *w, uint16_t *stored, uint16_t *kept, long *counts) {
+static descent_updates k_store_kahan(long n, float *w, uint16_t *stored, uint16_t *kept) {
   STORE_WEIGHTS({
     const vf k = (vf)widen_bits(load_h(kept + i, r));
     const vf sum = round_bfloat16_v(k + (x - old));
@@ -72,13 +78,12 @@ static void k_store_kahan(long n, float *w, uint16_t *stored, uint16_t *kept, lo
     store_h(kept + i, narrow_bits(rest), r);
   })
 }
-static void k_store_stochastic(
-    long n, float *w, uint16_t *stored, const uint32_t *counter, const uint32_t *key,
-    long *counts) {
+static descent_updates k_store_stochastic(
+    long n, float *w, uint16_t *stored, descent_counter counter, descent_key key) {
   uint16_t random[8 * W];
   STORE_WEIGHTS({
     const long place = i % (8 * W);
-    if (place == 0) random_halves(counter[0] + (uint32_t)(i / 8), counter, key, random);
+    if (place == 0) random_halves(counter.words[0] + (uint32_t)(i / 8), counter, key, random);
     y = round_up_by(x, __builtin_convertvector(load_h(random + place, W), vu));
   })
 }

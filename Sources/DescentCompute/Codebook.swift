@@ -7,6 +7,9 @@ package final class Codebook: Sendable {
   /// How many elements share a scale.
   package static var block: Int { Int(DESCENT_CODE_BLOCK) }
 
+  /// How many scales `count` elements have.
+  package static func blocks(of count: Int) -> Int { (count + block - 1) / block }
+
   /// How an element gets its code.
   package enum Rounding: Sendable {
     /// The nearest value; halfway, the lower code.

@@ -1,7 +1,8 @@
 internal import CDescentKernels
 
 /// The loops that are compiled once for each instruction set: serial, over contiguous memory. Callers
-/// cut the work for the threads. An output may be one of the inputs, else they must not overlap.
+/// cut the work for the threads. An output may be one of the inputs, else they must not overlap. Views
+/// whose counts do not agree are refused.
 ///
 /// Each loop has a fixed order of evaluation: results are reproducible on one instruction set.
 package enum Kernels {
@@ -27,295 +28,292 @@ package enum Kernels {
   private static var table: descent_kernels { unsafe descent_kernels_current().pointee }
 }
 
+// MARK: - Functions of every element
+
 extension Kernels {
   /// y[i] = eˣ
-  package static func exp(_ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>)
-  {
-    unsafe table.exp(count, x, y)
+  package static func exp(_ x: View<Float>, _ y: MutableView<Float>) {
+    unsafe map(table.exp, x, y)
   }
 
   /// y[i] = tanh x
-  package static func tanh(
-    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.tanh(count, x, y)
+  package static func tanh(_ x: View<Float>, _ y: MutableView<Float>) {
+    unsafe map(table.tanh, x, y)
   }
 
   /// y[i] = 1/(1 + e⁻ˣ)
-  package static func sigmoid(
-    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.sigmoid(count, x, y)
+  package static func sigmoid(_ x: View<Float>, _ y: MutableView<Float>) {
+    unsafe map(table.sigmoid, x, y)
   }
 
   /// y[i] = x·σ(x)
-  package static func silu(
-    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.silu(count, x, y)
+  package static func silu(_ x: View<Float>, _ y: MutableView<Float>) {
+    unsafe map(table.silu, x, y)
   }
 
   /// y[i] = x·Φ(x)
-  package static func gelu(
-    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.gelu(count, x, y)
-  }
-
-  /// y[i] = the number of the format that is nearest to x[i]
-  package static func round(
-    _ count: Int, _ x: UnsafePointer<Float>, to format: NumberFormat,
-    _ y: UnsafeMutablePointer<Float>
-  ) {
-    switch format {
-    case .float32: unsafe y.update(from: x, count: count)
-    case .bfloat16: unsafe table.round_bfloat16(count, x, y)
-    case .float16: unsafe table.round_float16(count, x, y)
-    }
+  package static func gelu(_ x: View<Float>, _ y: MutableView<Float>) {
+    unsafe map(table.gelu, x, y)
   }
 
   /// y[i] = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
-  package static func geluTanh(
-    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.gelu_tanh(count, x, y)
+  package static func geluTanh(_ x: View<Float>, _ y: MutableView<Float>) {
+    unsafe map(table.gelu_tanh, x, y)
   }
 
-  /// dx[i] = f′(x[i])·dy[i]
-  package static func siluBackward(
-    _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-    _ dx: UnsafeMutablePointer<Float>
+  /// y[i] = the number of the format that is nearest to x[i], ties to even
+  package static func round(
+    _ x: View<Float>, to format: NumberFormat, _ y: MutableView<Float>
   ) {
-    unsafe table.silu_backward(count, x, dy, dx)
-  }
-
-  /// dx[i] = f′(x[i])·dy[i]
-  package static func geluBackward(
-    _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-    _ dx: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.gelu_backward(count, x, dy, dx)
-  }
-
-  /// dx[i] = f′(x[i])·dy[i]
-  package static func geluTanhBackward(
-    _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-    _ dx: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.gelu_tanh_backward(count, x, dy, dx)
-  }
-
-  /// y = a + b
-  package static func add(
-    _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.add(count, a, b, y)
-  }
-
-  /// y = a·b
-  package static func multiply(
-    _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.multiply(count, a, b, y)
-  }
-
-  /// y = α·x
-  package static func scale(
-    _ count: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.scale(count, alpha, x, y)
-  }
-
-  /// y += α·x
-  package static func axpy(
-    _ count: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.axpy(count, alpha, x, y)
-  }
-
-  /// each row of y += bias
-  package static func addBias(
-    _ rows: Int, _ count: Int, _ bias: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.add_bias(rows, count, bias, y)
-  }
-
-  /// y += Σ rows of x
-  package static func columnSums(
-    _ rows: Int, _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.column_sums(rows, count, x, y)
-  }
-
-  /// Rounds updated weights to bfloat16: see descent_kernels.h. The counts are of the updates that
-  /// left no trace and of all.
-  package static func store(
-    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
-    _ counts: UnsafeMutablePointer<Int>
-  ) {
-    unsafe table.store_nearest(count, w, stored, counts)
-  }
-
-  /// Kahan's compensation.
-  package static func store(
-    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
-    compensation: UnsafeMutablePointer<UInt16>, _ counts: UnsafeMutablePointer<Int>
-  ) {
-    unsafe table.store_kahan(count, w, stored, compensation, counts)
-  }
-
-  /// Stochastic rounding.
-  package static func store(
-    _ count: Int, _ w: UnsafeMutablePointer<Float>, _ stored: UnsafeMutablePointer<UInt16>,
-    counter: SIMD4<UInt32>, key: SIMD2<UInt32>, _ counts: UnsafeMutablePointer<Int>
-  ) {
-    var (counter, key) = (counter, key)
-    unsafe withUnsafeBytes(of: &counter) { counter in
-      unsafe withUnsafeBytes(of: &key) { key in
-        unsafe table.store_stochastic(
-          count, w, stored, counter.assumingMemoryBound(to: UInt32.self).baseAddress!,
-          key.assumingMemoryBound(to: UInt32.self).baseAddress!, counts)
-      }
+    switch format {
+    case .float32: y.copy(x)
+    case .bfloat16: unsafe map(table.round_bfloat16, x, y)
+    case .float16: unsafe map(table.round_float16, x, y)
     }
   }
 
-  /// Σ x
-  package static func sum(_ count: Int, _ x: UnsafePointer<Float>) -> Double {
-    unsafe table.sum(count, x)
-  }
-
-  /// Σ x²
-  package static func sumOfSquares(_ count: Int, _ x: UnsafePointer<Float>) -> Double {
-    unsafe table.sum_of_squares(count, x)
-  }
-
-  /// Σ a·b
-  package static func dot(_ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>)
-    -> Double
-  {
-    unsafe table.dot(count, a, b)
-  }
-
-  /// NaN when an x is NaN; 0 for n = 0
-  package static func maxMagnitude(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
-    unsafe table.max_magnitude(count, x)
-  }
-
-  /// -1: none
-  package static func firstNonfinite(_ count: Int, _ x: UnsafePointer<Float>) -> Int {
-    unsafe table.first_nonfinite(count, x)
-  }
-
-  /// y[i] = exp(scale·x[i]) / Σ over the first `valid`; 0 beyond.
-  package static func softmax(
-    _ count: Int, _ valid: Int, _ scale: Float, _ x: UnsafePointer<Float>,
-    _ y: UnsafeMutablePointer<Float>
+  /// dx[i] = f′(x[i])·dy[i] for ``silu(_:_:)``
+  package static func siluBackward(
+    _ x: View<Float>, _ dy: View<Float>, _ dx: MutableView<Float>
   ) {
-    unsafe table.softmax(count, valid, scale, x, y)
+    unsafe map(table.silu_backward, x, dy, dx)
   }
 
-  /// dx = scale·y·(dy − Σ dy·y) over the first `valid`; 0 beyond.
-  package static func softmaxBackward(
-    _ count: Int, _ valid: Int, _ scale: Float, _ y: UnsafePointer<Float>,
-    _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>
+  /// dx[i] = f′(x[i])·dy[i] for ``gelu(_:_:)``
+  package static func geluBackward(
+    _ x: View<Float>, _ dy: View<Float>, _ dx: MutableView<Float>
   ) {
-    unsafe table.softmax_backward(count, valid, scale, y, dy, dx)
+    unsafe map(table.gelu_backward, x, dy, dx)
   }
 
-  /// log Σ eˣ
-  package static func logSumExp(_ count: Int, _ x: UnsafePointer<Float>) -> Float {
-    unsafe table.log_sum_exp(count, x)
-  }
-
-  /// dx[i] = scale·(exp(x[i] − lse) − [i = target])
-  package static func crossEntropyBackward(
-    _ count: Int, _ x: UnsafePointer<Float>, _ lse: Float, _ target: Int, _ scale: Float,
-    _ dx: UnsafeMutablePointer<Float>
+  /// dx[i] = f′(x[i])·dy[i] for ``geluTanh(_:_:)``
+  package static func geluTanhBackward(
+    _ x: View<Float>, _ dy: View<Float>, _ dx: MutableView<Float>
   ) {
-    unsafe table.cross_entropy_backward(count, x, lse, target, scale, dx)
+    unsafe map(table.gelu_tanh_backward, x, dy, dx)
   }
 
-  /// y = (x − mean)·rstd·gain + bias
-  package static func layerNorm(
-    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?,
-    _ bias: UnsafePointer<Float>?, _ eps: Float, _ y: UnsafeMutablePointer<Float>,
-    _ mean: UnsafeMutablePointer<Float>, _ rstd: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.layer_norm(count, x, gain, bias, eps, y, mean, rstd)
+  /// y = a + b
+  package static func add(_ a: View<Float>, _ b: View<Float>, _ y: MutableView<Float>) {
+    unsafe map(table.add, a, b, y)
   }
 
-  ///
-  package static func layerNormBackward(
-    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?,
-    _ dy: UnsafePointer<Float>, _ mean: Float, _ rstd: Float, _ dx: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.layer_norm_backward(count, x, gain, dy, mean, rstd, dx)
+  /// y += α·x
+  package static func axpy(_ alpha: Float, _ x: View<Float>, _ y: MutableView<Float>) {
+    precondition(x.count == y.count)
+    unsafe table.axpy(y.count, alpha, x.base, y.base)
   }
 
-  /// dgain += Σ dy·x̂, dbias += Σ dy over rows
-  package static func layerNormGradients(
-    _ rows: Int, _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-    _ mean: UnsafePointer<Float>, _ rstd: UnsafePointer<Float>,
-    _ dgain: UnsafeMutablePointer<Float>, _ dbias: UnsafeMutablePointer<Float>?
-  ) {
-    unsafe table.layer_norm_gradients(rows, count, x, dy, mean, rstd, dgain, dbias)
+  /// y += Σ rows of x
+  package static func columnSums(_ x: View<Float>, rows: Int, _ y: MutableView<Float>) {
+    precondition(x.count == rows * y.count)
+    unsafe table.column_sums(rows, y.count, x.base, y.base)
   }
 
-  /// y = x·rstd·gain
-  package static func rmsNorm(
-    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?, _ eps: Float,
-    _ y: UnsafeMutablePointer<Float>, _ rstd: UnsafeMutablePointer<Float>
+  private static func map(
+    _ loop: @convention(c) (Int, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void,
+    _ x: View<Float>, _ y: MutableView<Float>
   ) {
-    unsafe table.rms_norm(count, x, gain, eps, y, rstd)
+    precondition(x.count == y.count)
+    unsafe loop(y.count, x.base, y.base)
   }
 
-  ///
-  package static func rmsNormBackward(
-    _ count: Int, _ x: UnsafePointer<Float>, _ gain: UnsafePointer<Float>?,
-    _ dy: UnsafePointer<Float>, _ rstd: Float, _ dx: UnsafeMutablePointer<Float>
+  private static func map(
+    _ loop:
+      @convention(c) (
+        Int, UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>
+      ) -> Void,
+    _ a: View<Float>, _ b: View<Float>, _ y: MutableView<Float>
   ) {
-    unsafe table.rms_norm_backward(count, x, gain, dy, rstd, dx)
-  }
-
-  ///
-  package static func rmsNormGradients(
-    _ rows: Int, _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
-    _ rstd: UnsafePointer<Float>, _ dgain: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.rms_norm_gradients(rows, count, x, dy, rstd, dgain)
+    precondition(a.count == y.count && b.count == y.count)
+    unsafe loop(y.count, a.base, b.base, y.base)
   }
 }
 
+// MARK: - Sums
+
 extension Kernels {
-  /// y[i] = x[i] to the nearest bfloat16, ties to even.
-  package static func toBFloat16(
-    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<UInt16>
-  ) {
-    unsafe table.to_bfloat16(count, x, y)
+  /// Σ x
+  package static func sum(_ x: View<Float>) -> Double { unsafe table.sum(x.count, x.base) }
+
+  /// Σ x²
+  package static func sumOfSquares(_ x: View<Float>) -> Double {
+    unsafe table.sum_of_squares(x.count, x.base)
   }
 
-  /// y[i] = x[i], exactly.
-  package static func fromBFloat16(
-    _ count: Int, _ x: UnsafePointer<UInt16>, _ y: UnsafeMutablePointer<Float>
+  /// max |x|: NaN when an x is NaN; 0 for no elements
+  package static func maxMagnitude(_ x: View<Float>) -> Float {
+    unsafe table.max_magnitude(x.count, x.base)
+  }
+}
+
+// MARK: - Rows
+
+extension Kernels {
+  /// y[i] = exp(scale·x[i]) / Σ over the first `valid` elements; 0 beyond
+  package static func softmax(
+    _ x: View<Float>, valid: Int, scale: Float = 1, _ y: MutableView<Float>
   ) {
-    unsafe table.from_bfloat16(count, x, y)
+    precondition(x.count == y.count && valid <= x.count)
+    unsafe table.softmax(y.count, valid, scale, x.base, y.base)
+  }
+
+  /// dx = scale·y·(dy − Σ dy·y) over the first `valid` elements; 0 beyond
+  package static func softmaxBackward(
+    _ y: View<Float>, _ dy: View<Float>, valid: Int, scale: Float = 1, _ dx: MutableView<Float>
+  ) {
+    precondition(y.count == dx.count && dy.count == dx.count && valid <= dx.count)
+    unsafe table.softmax_backward(dx.count, valid, scale, y.base, dy.base, dx.base)
+  }
+
+  /// log Σ eˣ
+  package static func logSumExp(_ x: View<Float>) -> Float {
+    unsafe table.log_sum_exp(x.count, x.base)
+  }
+
+  /// dx[i] = scale·(exp(x[i] − logSum) − [i = label])
+  package static func crossEntropyBackward(
+    _ x: View<Float>, logSum: Float, label: Int, scale: Float, _ dx: MutableView<Float>
+  ) {
+    precondition(x.count == dx.count && x.indices.contains(label))
+    unsafe table.cross_entropy_backward(x.count, x.base, logSum, label, scale, dx.base)
+  }
+
+  /// What normalizes a row:
+  ///
+  /// ```
+  /// y = (x − mean)·scale·gain + bias        scale = 1/√(variance + ε)
+  /// ```
+  package struct Normalization {
+    /// As long as a row; nil for ones.
+    package let gain: View<Float>?
+    /// As long as a row; nil for zeros.
+    package let bias: View<Float>?
+    /// ε
+    package let epsilon: Float
+    /// Whether the mean is subtracted (layer normalization); else it counts as 0, and there is no bias
+    /// (RMS normalization).
+    package let isCentered: Bool
+
+    package init(
+      gain: View<Float>?, bias: View<Float>? = nil, epsilon: Float, isCentered: Bool
+    ) {
+      (self.gain, self.bias) = (gain, bias)
+      (self.epsilon, self.isCentered) = (epsilon, isCentered)
+    }
+  }
+
+  /// Normalizes one row.
+  package static func normalize(
+    _ x: View<Float>, _ norm: Normalization, _ y: MutableView<Float>
+  ) -> (mean: Float, scale: Float) {
+    let n = y.count
+    precondition(
+      x.count == n && (norm.gain?.count ?? n) == n && (norm.bias?.count ?? n) == n)
+    var (mean, scale): (Float, Float) = (0, 0)
+    if norm.isCentered {
+      unsafe table.layer_norm(
+        n, x.base, norm.gain?.base, norm.bias?.base, norm.epsilon, y.base, &mean, &scale)
+    } else {
+      unsafe table.rms_norm(n, x.base, norm.gain?.base, norm.epsilon, y.base, &scale)
+    }
+    return (mean, scale)
+  }
+
+  /// dx of one row, from the mean and the scale that ``normalize(_:_:_:)`` gave.
+  package static func normalizeBackward(
+    _ x: View<Float>, _ norm: Normalization, _ dy: View<Float>, mean: Float, scale: Float,
+    _ dx: MutableView<Float>
+  ) {
+    let n = dx.count
+    precondition(x.count == n && dy.count == n && (norm.gain?.count ?? n) == n)
+    if norm.isCentered {
+      unsafe table.layer_norm_backward(
+        n, x.base, norm.gain?.base, dy.base, mean, scale, dx.base)
+    } else {
+      unsafe table.rms_norm_backward(n, x.base, norm.gain?.base, dy.base, scale, dx.base)
+    }
+  }
+
+  /// dgain += Σ dy·(x − mean)·scale and dbias += Σ dy over rows.
+  package static func normalizeGradients(
+    _ x: View<Float>, _ dy: View<Float>, means: View<Float>, scales: View<Float>,
+    isCentered: Bool, dgain: MutableView<Float>, dbias: MutableView<Float>?
+  ) {
+    let (rows, n) = (scales.count, dgain.count)
+    precondition(
+      x.count == rows * n && dy.count == rows * n && means.count == rows
+        && (dbias?.count ?? n) == n)
+    if isCentered {
+      unsafe table.layer_norm_gradients(
+        rows, n, x.base, dy.base, means.base, scales.base, dgain.base, dbias?.base)
+    } else {
+      unsafe table.rms_norm_gradients(rows, n, x.base, dy.base, scales.base, dgain.base)
+    }
+  }
+}
+
+// MARK: - Fewer bits
+
+extension Kernels {
+  /// y[i] = x[i] to the nearest bfloat16, ties to even
+  package static func toBFloat16(_ x: View<Float>, _ y: MutableView<UInt16>) {
+    precondition(x.count == y.count)
+    unsafe table.to_bfloat16(y.count, x.base, y.base)
+  }
+
+  /// y[i] = x[i], exactly
+  package static func fromBFloat16(_ x: View<UInt16>, _ y: MutableView<Float>) {
+    precondition(x.count == y.count)
+    unsafe table.from_bfloat16(y.count, x.base, y.base)
   }
 
   /// The codes of x, and a scale (the largest magnitude) for each ``Codebook/block`` elements.
   package static func encode(
-    _ count: Int, _ x: UnsafePointer<Float>, _ book: Codebook,
-    _ scales: UnsafeMutablePointer<Float>, _ codes: UnsafeMutablePointer<UInt8>
+    _ x: View<Float>, _ book: Codebook, scales: MutableView<Float>, codes: MutableView<UInt8>
   ) {
-    unsafe table.encode(count, x, book.tables, scales, codes)
+    precondition(codes.count == x.count && scales.count == Codebook.blocks(of: x.count))
+    unsafe table.encode(x.count, x.base, book.tables, scales.base, codes.base)
   }
 
-  /// y[i] = the value of code i, times the scale of its block.
+  /// y[i] = the value of code i, times the scale of its block
   package static func decode(
-    _ count: Int, _ codes: UnsafePointer<UInt8>, _ scales: UnsafePointer<Float>, _ book: Codebook,
-    _ y: UnsafeMutablePointer<Float>
+    _ codes: View<UInt8>, scales: View<Float>, _ book: Codebook, _ y: MutableView<Float>
   ) {
-    unsafe table.decode(count, codes, scales, book.tables, y)
+    precondition(codes.count == y.count && scales.count == Codebook.blocks(of: y.count))
+    unsafe table.decode(y.count, codes.base, scales.base, book.tables, y.base)
+  }
+
+  /// How updated weights are rounded to bfloat16.
+  package enum WeightRounding {
+    /// To the nearest number, ties to even.
+    case nearest
+    /// With Kahan's compensation: what earlier roundings cut off, as bfloat16.
+    case kahan(MutableView<UInt16>)
+    /// Up with a probability that is what is cut off, as a share of a spacing. The random bits of
+    /// element i are those at half word i of the Philox blocks from the counter on.
+    case stochastic(counter: SIMD4<UInt32>, key: SIMD2<UInt32>)
+  }
+
+  /// Rounds updated weights to bfloat16. `stored` has the bits of the weights before the update and
+  /// gets those after it.
+  ///
+  /// - Returns: how many weights were updated, and on how many of those rounding left no trace of it.
+  package static func store(
+    _ w: MutableView<Float>, in stored: MutableView<UInt16>, _ rounding: WeightRounding
+  ) -> (lost: Int, updates: Int) {
+    precondition(stored.count == w.count)
+    let counts: descent_updates
+    switch rounding {
+    case .nearest: counts = unsafe table.store_nearest(w.count, w.base, stored.base)
+    case .kahan(let kept):
+      precondition(kept.count == w.count)
+      counts = unsafe table.store_kahan(w.count, w.base, stored.base, kept.base)
+    case .stochastic(let c, let key):
+      counts = unsafe table.store_stochastic(
+        w.count, w.base, stored.base, descent_counter(words: (c.x, c.y, c.z, c.w)),
+        descent_key(words: (key.x, key.y)))
+    }
+    return (counts.lost, counts.updates)
   }
 }

@@ -55,18 +55,14 @@ public enum Machine {
     let count = 1 << 24
     let source = [Float](repeating: 1, count: count)
     var target = [Float](repeating: 0, count: count)
-    return unsafe source.withUnsafeBufferPointer { source in
-      unsafe target.withUnsafeMutableBufferPointer { target in
-        let (from, to) = unsafe (source.baseAddress!, Shared(target.baseAddress!))
-        let passes = measure(seconds) {
-          ThreadPool.shared.forEachChunk(of: count, size: 1 << 16) { range in
-            unsafe to[range].baseAddress!.update(
-              from: from + range.lowerBound, count: range.count)
-          }
+    let passes = source.withView { from in
+      target.withMutableView { to in
+        measure(seconds) {
+          ThreadPool.shared.forEachChunk(of: count, size: 1 << 16) { to[$0].copy(from[$0]) }
         }
-        return passes * 2 * 4 * Double(count) / 1e9
       }
     }
+    return passes * 2 * 4 * Double(count) / 1e9
   }
 
   /// The speed of a product of two matrices of the given size with all threads, in 10⁹ operations
@@ -74,16 +70,13 @@ public enum Machine {
   public static func measureMultiply(size n: Int = 768, seconds: Double = 0.5) -> Double {
     let a = [Float](repeating: 1, count: n * n)
     var c = a
-    return unsafe a.withUnsafeBufferPointer { a in
-      unsafe c.withUnsafeMutableBufferPointer { c in
-        let (a, c) = (a.baseAddress!, c.baseAddress!)
-        let passes = measure(seconds) {
-          unsafe MatrixProduct.multiply(
-            m: n, n: n, k: n, a: a, lda: n, b: a, ldb: n, c: c, ldc: n)
-        }
-        return passes * 2 * Double(n * n * n) / 1e9
+    let passes = a.withView { a in
+      c.withMutableView { c in
+        let (a, c) = (a.matrix(n, n), c.matrix(n, n))
+        return measure(seconds) { MatrixProduct.multiply(a, a, into: c) }
       }
     }
+    return passes * 2 * Double(n * n * n) / 1e9
   }
 
   /// How often `body` runs in a second, by its fastest run.

@@ -1,10 +1,6 @@
 internal import CDescentKernels
 
-/// Products of row-major matrices, C ← α·op(A)·op(B) + β·C.
-///
-/// op(A) is m × k and op(B) is k × n; `transA` says that A is stored k × m, `transB` that B is
-/// stored n × k. `lda`, `ldb` and `ldc` are the distances between the starts of stored rows.
-/// C is not read when β = 0.
+/// Products of row-major matrices, C ← α·A·B + β·C. C is not read when β = 0.
 package enum MatrixProduct {
   package enum Backend: Sendable {
     case builtIn
@@ -12,8 +8,8 @@ package enum MatrixProduct {
   }
 
   /// What the calling thread's products are computed by: the faster of the two, which on x86 with
-  /// AVX2 or AVX-512 is the built-in kernels unless DESCENT_BLAS asks for a BLAS. Setting it is for tests and measurements; `blas` has no effect where none is
-  /// found.
+  /// AVX2 or AVX-512 is the built-in kernels unless DESCENT_BLAS asks for a BLAS. Setting it is for
+  /// tests and measurements; `blas` has no effect where none is found.
   package static var backend: Backend {
     get { descent_product_is_built_in() ? .builtIn : .blas }
     set { descent_product_select_built_in(newValue == .builtIn) }
@@ -22,54 +18,94 @@ package enum MatrixProduct {
   /// Undoes a setting of ``backend`` on the calling thread.
   package static func useBestBackend() { descent_product_select_best() }
 
-  /// The product, computed by all threads in tiles of C whose shape follows from m, n and k alone.
+  /// The product, computed by all threads in tiles of C whose shape follows from those of the matrices
+  /// alone.
   package static func multiply(
-    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int,
-    beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int
+    _ a: MatrixView<Float>, _ b: MatrixView<Float>, alpha: Float = 1, beta: Float = 0,
+    into c: MutableMatrixView<Float>
   ) {
-    let product = unsafe descent_product_current()
-    let tile = Tile(m: m, n: n, k: k)
-    let across = (n + tile.columns - 1) / tile.columns
-    let count = across * ((m + tile.rows - 1) / tile.rows)
-    let (a, b, c) = unsafe (Shared(mutating: a), Shared(mutating: b), Shared(c))
-    ThreadPool.shared.run(count) { t in
-      let i = t / across * tile.rows
-      let j = t % across * tile.columns
+    let product = unsafe Product(a, b, alpha, beta, c)
+    let tile = Tile(m: c.rows, n: c.columns, k: a.columns)
+    let across = (c.columns + tile.columns - 1) / tile.columns
+    ThreadPool.shared.run(across * ((c.rows + tile.rows - 1) / tile.rows)) { t in
+      let (i, j) = (t / across * tile.rows, t % across * tile.columns)
       unsafe product(
-        transA, transB, min(tile.rows, m - i), min(tile.columns, n - j), k,
-        alpha, a.pointer + (transA ? i : i * lda), lda, b.pointer + (transB ? j * ldb : j), ldb,
-        beta, c.pointer + i * ldc + j, ldc)
+        i..<min(c.rows, i + tile.rows), j..<min(c.columns, j + tile.columns))
     }
   }
 
   /// The product, computed by the calling thread: for use inside tasks.
   package static func multiplySerial(
-    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int,
-    beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int
+    _ a: MatrixView<Float>, _ b: MatrixView<Float>, alpha: Float = 1, beta: Float = 0,
+    into c: MutableMatrixView<Float>
   ) {
-    guard m > 0, n > 0 else { return }
-    unsafe descent_product_current()(
-      transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    guard c.rows > 0, c.columns > 0 else { return }
+    unsafe Product(a, b, alpha, beta, c)(0..<c.rows, 0..<c.columns)
   }
 
-  /// `batch` products of the same shape; matrix i of each operand starts i strides after the first.
-  /// A stride of 0 uses one A or B for all.
-  package static func multiplyBatched(
-    batch: Int, transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, strideA: Int,
-    b: UnsafePointer<Float>, ldb: Int, strideB: Int,
-    beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int, strideC: Int
+  /// The product in double precision, computed by the calling thread.
+  package static func multiplySerial(
+    _ a: MatrixView<Double>, _ b: MatrixView<Double>, alpha: Double = 1, beta: Double = 0,
+    into c: MutableMatrixView<Double>
   ) {
-    guard m > 0, n > 0 else { return }
-    let product = unsafe descent_product_current()
-    let (a, b, c) = unsafe (Shared(mutating: a), Shared(mutating: b), Shared(c))
-    ThreadPool.shared.run(batch) { i in
-      unsafe product(
-        transA, transB, m, n, k, alpha, a.pointer + i * strideA, lda,
-        b.pointer + i * strideB, ldb, beta, c.pointer + i * strideC, ldc)
+    let (m, n, k) = (c.rows, c.columns, a.columns)
+    precondition(a.rows == m && b.rows == k && b.columns == n)
+    // Rows of C grow by rows of B, so that the inner loop is over neighbours; a transposed B is copied
+    // out a block of rows at a time.
+    let depth = min(k, 64)
+    var rows = [Double](repeating: 0, count: b.isTransposed ? depth * n : 0)
+    for i in 0..<m {
+      let row = c.elements.from(i * c.stride)
+      for j in 0..<n { row[j] = beta == 0 ? 0 : beta * row[j] }
     }
+    for p0 in stride(from: 0, to: k, by: max(depth, 1)) {
+      let block = p0..<min(k, p0 + depth)
+      if b.isTransposed {
+        for p in block {
+          for j in 0..<n { rows[(p - p0) * n + j] = b.elements[j * b.stride + p] }
+        }
+      }
+      rows.withView { copied in
+        for i in 0..<m {
+          let row = c.elements.from(i * c.stride)
+          for p in block {
+            let x = alpha * a.elements[a.isTransposed ? p * a.stride + i : i * a.stride + p]
+            let from = b.isTransposed ? copied.row(p - p0, n) : b.elements.from(p * b.stride)
+            for j in 0..<n { row[j] += x * from[j] }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// A product whose shapes agree, of which parts of C can be asked for.
+@unsafe
+private struct Product: @unchecked Sendable {
+  private let function = unsafe descent_product_current()
+  private let a: MatrixView<Float>
+  private let b: MatrixView<Float>
+  private let alpha: Float
+  private let beta: Float
+  private let c: MutableMatrixView<Float>
+
+  init(
+    _ a: MatrixView<Float>, _ b: MatrixView<Float>, _ alpha: Float, _ beta: Float,
+    _ c: MutableMatrixView<Float>
+  ) {
+    precondition(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns)
+    unsafe (self.a, self.b, self.alpha, self.beta, self.c) = (a, b, alpha, beta, c)
+  }
+
+  @inline(__always)
+  func callAsFunction(_ rows: Range<Int>, _ columns: Range<Int>) {
+    let (i, j) = (rows.lowerBound, columns.lowerBound)
+    // A BLAS refuses distances of 0, which empty matrices have.
+    unsafe function(
+      a.isTransposed, b.isTransposed, rows.count, columns.count, a.columns, alpha,
+      a.elements.base + (a.isTransposed ? i : i * a.stride), max(a.stride, 1),
+      b.elements.base + (b.isTransposed ? j * b.stride : j), max(b.stride, 1), beta,
+      c.elements.base + i * c.stride + j, max(c.stride, 1))
   }
 }
 
@@ -107,92 +143,5 @@ struct Tile {
     let parts = (length + limit - 1) / limit
     let size = (length + parts - 1) / parts
     return (size + 31) / 32 * 32
-  }
-}
-
-// MARK: - Checked matrices
-
-extension MatrixProduct {
-  /// The product of contiguous matrices (row length = number of columns), by all threads.
-  package static func multiply(
-    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: Float = 1, a: Span<Float>, b: Span<Float>, beta: Float = 0,
-    c: inout MutableSpan<Float>
-  ) {
-    precondition(a.count == m * k && b.count == k * n && c.count == m * n)
-    guard !c.isEmpty else { return }
-    unsafe withPointers(a, b, &c) { a, b, c in
-      unsafe multiply(
-        transA: transA, transB: transB, m: m, n: n, k: k,
-        alpha: alpha, a: a, lda: max(transA ? m : k, 1), b: b, ldb: max(transB ? k : n, 1),
-        beta: beta, c: c, ldc: n)
-    }
-  }
-
-  /// The product of contiguous matrices (row length = number of columns), by the calling thread.
-  package static func multiplySerial(
-    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: Float = 1, a: Span<Float>, b: Span<Float>, beta: Float = 0,
-    c: inout MutableSpan<Float>
-  ) {
-    precondition(a.count == m * k && b.count == k * n && c.count == m * n)
-    guard !c.isEmpty else { return }
-    unsafe withPointers(a, b, &c) { a, b, c in
-      unsafe multiplySerial(
-        transA: transA, transB: transB, m: m, n: n, k: k,
-        alpha: alpha, a: a, lda: max(transA ? m : k, 1), b: b, ldb: max(transB ? k : n, 1),
-        beta: beta, c: c, ldc: n)
-    }
-  }
-
-  /// The product of contiguous matrices in double precision, by the calling thread.
-  package static func multiplySerial(
-    transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: Double = 1, a: Span<Double>, b: Span<Double>, beta: Double = 0,
-    c: inout MutableSpan<Double>
-  ) {
-    precondition(a.count == m * k && b.count == k * n && c.count == m * n)
-    // Rows of C grow by rows of op(B), so that the inner loop is over neighbours; a transposed B
-    // is copied out a block of rows at a time.
-    let depth = min(k, 64)
-    var rows = [Double](repeating: 0, count: transB ? depth * n : 0)
-    for i in 0..<(m * n) { c[i] = beta == 0 ? 0 : beta * c[i] }
-    var p0 = 0
-    while p0 < k {
-      let p1 = min(k, p0 + depth)
-      if transB {
-        for p in p0..<p1 {
-          for j in 0..<n { rows[(p - p0) * n + j] = b[j * k + p] }
-        }
-      }
-      for i in 0..<m {
-        for p in p0..<p1 {
-          let x = alpha * a[transA ? p * m + i : i * k + p]
-          let start = (p - p0) * n
-          if transB {
-            for j in 0..<n { c[i * n + j] += x * rows[start + j] }
-          } else {
-            for j in 0..<n { c[i * n + j] += x * b[p * n + j] }
-          }
-        }
-      }
-      p0 = p1
-    }
-  }
-
-  /// Calls `body` with the starts of the spans; an empty span gives a pointer that is not read.
-  @unsafe
-  private static func withPointers(
-    _ a: Span<Float>, _ b: Span<Float>, _ c: inout MutableSpan<Float>,
-    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
-  ) {
-    unsafe c.withUnsafeMutableBufferPointer { c in
-      unsafe a.withUnsafeBufferPointer { a in
-        unsafe b.withUnsafeBufferPointer { b in
-          let c = c.baseAddress!
-          unsafe body(a.baseAddress ?? UnsafePointer(c), b.baseAddress ?? UnsafePointer(c), c)
-        }
-      }
-    }
   }
 }

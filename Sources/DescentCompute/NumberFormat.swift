@@ -29,8 +29,11 @@ public enum NumberFormat: String, Sendable, CaseIterable {
   /// The nearest number of the format, of two equally near the one with an even significand; beyond
   /// the largest comes infinity.
   public func nearest(to x: Float) -> Float {
-    var (x, y) = (x, Float.zero)
-    unsafe Kernels.round(1, &x, to: self, &y)
-    return y
+    var x = x
+    unsafe withUnsafeMutablePointer(to: &x) {
+      let x = unsafe MutableView($0, count: 1)
+      Kernels.round(x.reading, to: self, x)
+    }
+    return x
   }
 }

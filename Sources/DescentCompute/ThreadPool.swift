@@ -53,48 +53,18 @@ package final class ThreadPool: Sendable {
     let chunks = (count + chunk - 1) / chunk
     var total = 0.0
     unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: block) { buffer in
-      let partials = unsafe Shared(buffer.baseAddress!)
+      let partials = unsafe MutableView(buffer)
       var first = 0
       while first < chunks {
         let n = min(block, chunks - first)
         run(n) { i in
           let start = (first + i) * chunk
-          unsafe partials[i] = body(start..<min(count, start + chunk))
+          partials[i] = body(start..<min(count, start + chunk))
         }
-        for i in 0..<n { unsafe total += partials[i] }
+        for i in 0..<n { total += partials[i] }
         first += n
       }
     }
     return total
   }
-}
-
-/// A pointer that tasks may share: each writes its own part of what it points to.
-@unsafe
-package struct Shared<Element>: @unchecked Sendable {
-  package let pointer: UnsafeMutablePointer<Element>
-
-  @inlinable @inline(__always)
-  package init(_ pointer: UnsafeMutablePointer<Element>) { unsafe self.pointer = pointer }
-
-  /// For tasks that only read.
-  @inlinable @inline(__always)
-  package init(mutating pointer: UnsafePointer<Element>) {
-    unsafe self.pointer = UnsafeMutablePointer(mutating: pointer)
-  }
-
-  @inlinable @inline(__always)
-  package subscript(i: Int) -> Element {
-    get { unsafe pointer[i] }
-    nonmutating set { unsafe pointer[i] = newValue }
-  }
-
-  /// The elements of `range`, for one task to write.
-  @inlinable @inline(__always)
-  package subscript(range: Range<Int>) -> UnsafeMutableBufferPointer<Element> {
-    unsafe UnsafeMutableBufferPointer(start: pointer + range.lowerBound, count: range.count)
-  }
-
-  @inlinable @inline(__always)
-  package static func + (p: Shared, n: Int) -> Shared { unsafe Shared(p.pointer + n) }
 }

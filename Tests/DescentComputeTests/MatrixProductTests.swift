@@ -70,20 +70,13 @@ struct Engine: CustomTestStringConvertible {
     let b = numbers((transB ? p.n : p.k) * ldb + 1, seed: 2)
     let initial =
       p.beta == 0 ? [Float](repeating: .nan, count: p.m * ldc) : numbers(p.m * ldc, seed: 3)
-    var c = initial
-    unsafe c.withUnsafeMutableBufferPointer { c in
-      let c = c.baseAddress!
-      if serial {
-        unsafe MatrixProduct.multiplySerial(
-          transA: transA, transB: transB, m: p.m, n: p.n, k: p.k, alpha: p.alpha, a: a, lda: lda,
-          b: b, ldb: ldb, beta: p.beta, c: c, ldc: ldc)
-      } else {
-        unsafe MatrixProduct.multiply(
-          transA: transA, transB: transB, m: p.m, n: p.n, k: p.k, alpha: p.alpha, a: a, lda: lda,
-          b: b, ldb: ldb, beta: p.beta, c: c, ldc: ldc)
-      }
-    }
-    return (c, initial)
+    let left = a.view.matrix(transA ? p.k : p.m, transA ? p.m : p.k, stride: lda)
+    let right = b.view.matrix(transB ? p.n : p.k, transB ? p.k : p.n, stride: ldb)
+    let c = initial.mutableView
+    (serial ? MatrixProduct.multiplySerial : MatrixProduct.multiply)(
+      left.transposed(if: transA), right.transposed(if: transB), p.alpha, p.beta,
+      c.matrix(p.m, p.n, stride: ldc))
+    return (c.array, initial)
   }
 
   /// op(A)·op(B) in double precision.
@@ -168,42 +161,17 @@ struct Engine: CustomTestStringConvertible {
     }
   }
 
-  @Test(arguments: Engine.all)
-  func `a batch is the products of its parts`(engine: Engine) {
-    engine.use()
-    defer { Engine.reset() }
-    let (batch, m, n, k) = (5, 9, 20, 7)
-    let a = Self.numbers(batch * m * k, seed: 1)
-    let b = Self.numbers(n * k, seed: 2)
-    var c = [Float](repeating: 0, count: batch * m * n)
-    unsafe c.withUnsafeMutableBufferPointer { c in
-      unsafe MatrixProduct.multiplyBatched(
-        batch: batch, transB: true, m: m, n: n, k: k, a: a, lda: k, strideA: m * k,
-        b: b, ldb: k, strideB: 0, c: c.baseAddress!, ldc: n, strideC: m * n)
-    }
-    var expected: [Float] = []
-    for i in 0..<batch {
-      var part = [Float](repeating: 0, count: m * n)
-      var span = part.mutableSpan
-      let row = a.span.extracting(i * m * k..<(i + 1) * m * k)
-      MatrixProduct.multiplySerial(
-        transB: true, m: m, n: n, k: k, a: row, b: b.span, c: &span)
-      expected += part
-    }
-    #expect(c == expected)
-  }
-
   @Test func `double precision`() {
     for (m, n, k) in [(1, 1, 1), (3, 7, 5), (17, 65, 130)] {
       for (transA, transB) in [(false, false), (false, true), (true, false), (true, true)] {
         let a = Self.numbers(m * k, seed: 1).map { Double($0) }
         let b = Self.numbers(k * n, seed: 2).map { Double($0) }
         let initial = Self.numbers(m * n, seed: 3).map { Double($0) }
-        var c = initial
-        var span = c.mutableSpan
+        let c = initial.mutableView
         MatrixProduct.multiplySerial(
-          transA: transA, transB: transB, m: m, n: n, k: k, alpha: 2, a: a.span, b: b.span,
-          beta: -1, c: &span)
+          a.view.matrix(transA ? k : m, transA ? m : k).transposed(if: transA),
+          b.view.matrix(transB ? n : k, transB ? k : n).transposed(if: transB),
+          alpha: 2, beta: -1, into: c.matrix(m, n))
         for i in 0..<m {
           for j in 0..<n {
             var sum = 0.0

@@ -22,35 +22,32 @@ import Testing
     onEachInstructionSet { name in
       for valid in Set([n, (n + 1) / 2, 1, 0]) {
         let (x, dy) = (randoms(n, deviation: 3), randoms(n, seed: 2))
-        var y = [Float](repeating: .nan, count: n)
-        unsafe Kernels.softmax(n, valid, scale, x, &y)
+        let y = [Float](repeating: .nan, count: n).mutableView
+        Kernels.softmax(x.view, valid: valid, scale: scale, y)
         let exact = softmax(x[..<valid].map { Double(scale) * Double($0) })
         let zeros = [Double](repeating: 0, count: n - valid)
-        #expect(close(y, exact + zeros, 1e-6), "\(name) \(valid)")
+        #expect(close(y.array, exact + zeros, 1e-6), "\(name) \(valid)")
 
-        var dx = [Float](repeating: .nan, count: n)
-        unsafe Kernels.softmaxBackward(n, valid, scale, y, dy, &dx)
+        let dx = [Float](repeating: .nan, count: n).mutableView
+        Kernels.softmaxBackward(y.reading, dy.view, valid: valid, scale: scale, dx)
         let mean = zip(exact, dy).reduce(0.0) { $0 + $1.0 * Double($1.1) }
         let exactDx = zip(exact, dy).map { Double(scale) * $0 * (Double($1) - mean) }
-        #expect(close(dx, exactDx + zeros, 2e-6), "\(name) \(valid)")
+        #expect(close(dx.array, exactDx + zeros, 2e-6), "\(name) \(valid)")
 
-        var inPlace = x
-        unsafe inPlace.withUnsafeMutableBufferPointer {
-          let p = $0.baseAddress!
-          unsafe Kernels.softmax(n, valid, scale, p, p)
-        }
-        #expect(inPlace == y)
+        let inPlace = x.mutableView
+        Kernels.softmax(inPlace.reading, valid: valid, scale: scale, inPlace)
+        #expect(inPlace.array == y.array)
       }
     }
   }
 
   @Test func `softmax of large and infinite numbers`() {
     onEachInstructionSet { _ in
-      var y = [Float](repeating: 0, count: 4)
-      unsafe Kernels.softmax(4, 4, 1, [1e30, -.infinity, 1e30, -1e30], &y)
-      #expect(y == [0.5, 0, 0.5, 0])
-      unsafe Kernels.softmax(4, 4, 1, [1, .nan, 1, 1], &y)
-      #expect(y.allSatisfy { $0.isNaN })
+      let y = DescentComputeTests.zeros(4)
+      Kernels.softmax([1e30, -.infinity, 1e30, -1e30].view, valid: 4, y)
+      #expect(y.array == [0.5, 0, 0.5, 0])
+      Kernels.softmax([1, .nan, 1, 1].view, valid: 4, y)
+      #expect(y.array.allSatisfy { $0.isNaN })
     }
   }
 
@@ -61,20 +58,20 @@ import Testing
       let exact = x.map { Double($0) }
       let top = exact.max()!
       let lse = top + log(exact.reduce(0) { $0 + exp($1 - top) })
-      let computed = unsafe Kernels.logSumExp(n, x)
+      let computed = Kernels.logSumExp(x.view)
       #expect(abs(Double(computed) - lse) < 1e-6 * (1 + abs(lse)), "\(name)")
       for target in Set([0, n / 2, n - 1]) {
-        var dx = [Float](repeating: 0, count: n)
-        unsafe Kernels.crossEntropyBackward(n, x, computed, target, 0.5, &dx)
+        let dx = zeros(n)
+        Kernels.crossEntropyBackward(x.view, logSum: computed, label: target, scale: 0.5, dx)
         let y = softmax(exact).enumerated().map { 0.5 * ($1 - ($0 == target ? 1 : 0)) }
-        #expect(close(dx, y, 2e-6), "\(name)")
+        #expect(close(dx.array, y, 2e-6), "\(name)")
       }
     }
   }
 
   @Test func `log-sum-exp at its limits`() {
     onEachInstructionSet { _ in
-      func value(_ x: [Float]) -> Float { unsafe Kernels.logSumExp(x.count, x) }
+      func value(_ x: [Float]) -> Float { Kernels.logSumExp(x.view) }
       #expect(value([-.infinity, -.infinity]) == -.infinity)
       #expect(value([.infinity, 1]) == .infinity)
       #expect(value([-.infinity, 2]) == 2)
@@ -102,25 +99,20 @@ import Testing
       // For one element the row is its own mean: x̂ is 0 but for the rounding of the mean times r.
       let tolerance = n == 1 ? 1e-3 : 2e-5
 
-      var y = [Float](repeating: 0, count: n)
-      var (mean, rstd): (Float, Float) = (0, 0)
-      unsafe withOptional(gain) { gain in
-        unsafe withOptional(bias) { bias in
-          unsafe Kernels.layerNorm(n, x, gain, bias, Float(eps), &y, &mean, &rstd)
-        }
-      }
-      #expect(close(y, (0..<n).map { hat[$0] * g[$0] + b[$0] }, tolerance), "\(name)")
+      let norm = Kernels.Normalization(
+        gain: gain?.view, bias: bias?.view, epsilon: Float(eps), isCentered: true)
+      let y = zeros(n)
+      let (mean, rstd) = Kernels.normalize(x.view, norm, y)
+      #expect(close(y.array, (0..<n).map { hat[$0] * g[$0] + b[$0] }, tolerance), "\(name)")
       #expect(abs(Double(mean) - mu) < 1e-5 && abs(Double(rstd) / r - 1) < 1e-4)
 
       let d = (0..<n).map { Double(dy[$0]) * g[$0] }
       let dMean = d.reduce(0, +) / Double(n)
       let dHat = zip(d, hat).reduce(0) { $0 + $1.0 * $1.1 } / Double(n)
-      var dx = y
-      unsafe withOptional(gain) { gain in
-        unsafe Kernels.layerNormBackward(n, x, gain, dy, mean, rstd, &dx)
-      }
+      let dx = zeros(n)
+      Kernels.normalizeBackward(x.view, norm, dy.view, mean: mean, scale: rstd, dx)
       let exact = (0..<n).map { r * (d[$0] - dMean - hat[$0] * dHat) }
-      #expect(close(dx, exact, n <= 2 ? 0.5 : 2e-4), "\(name)")
+      #expect(close(dx.array, exact, n <= 2 ? 0.5 : 2e-4), "\(name)")
     }
   }
 
@@ -132,17 +124,17 @@ import Testing
       let xs = x.map { Double($0) }
       let r = 1 / (xs.reduce(0) { $0 + $1 * $1 } / Double(n) + 1e-6).squareRoot()
       let g = gain?.map { Double($0) } ?? [Double](repeating: 1, count: n)
-      var y = [Float](repeating: 0, count: n)
-      var inverse: Float = 0
-      unsafe withOptional(gain) { unsafe Kernels.rmsNorm(n, x, $0, 1e-6, &y, &inverse) }
-      #expect(close(y, (0..<n).map { xs[$0] * r * g[$0] }, 2e-6), "\(name)")
+      let norm = Kernels.Normalization(gain: gain?.view, epsilon: 1e-6, isCentered: false)
+      let y = zeros(n)
+      let (mean, inverse) = Kernels.normalize(x.view, norm, y)
+      #expect(mean == 0 && close(y.array, (0..<n).map { xs[$0] * r * g[$0] }, 2e-6), "\(name)")
       #expect(abs(Double(inverse) / r - 1) < 1e-6)
 
       let d = (0..<n).map { Double(dy[$0]) * g[$0] }
       let dHat = (0..<n).reduce(0.0) { $0 + d[$1] * xs[$1] * r } / Double(n)
-      var dx = y
-      unsafe withOptional(gain) { unsafe Kernels.rmsNormBackward(n, x, $0, dy, inverse, &dx) }
-      #expect(close(dx, (0..<n).map { r * (d[$0] - xs[$0] * r * dHat) }, 5e-6), "\(name)")
+      let dx = zeros(n)
+      Kernels.normalizeBackward(x.view, norm, dy.view, mean: 0, scale: inverse, dx)
+      #expect(close(dx.array, (0..<n).map { r * (d[$0] - xs[$0] * r * dHat) }, 5e-6), "\(name)")
     }
   }
 
@@ -152,10 +144,15 @@ import Testing
       let (x, dy) = (randoms(rows * n), randoms(rows * n, seed: 2))
       let (means, scales) = (randoms(rows, seed: 3), randoms(rows, seed: 4))
       let initial = randoms(n, seed: 5)
-      var (dgain, dbias, only, rms) = (initial, initial, initial, initial)
-      unsafe Kernels.layerNormGradients(rows, n, x, dy, means, scales, &dgain, &dbias)
-      unsafe Kernels.layerNormGradients(rows, n, x, dy, means, scales, &only, nil)
-      unsafe Kernels.rmsNormGradients(rows, n, x, dy, scales, &rms)
+      func sums(_ isCentered: Bool, bias: Bool) -> (gain: [Float], bias: [Float]) {
+        let (dgain, dbias) = (initial.mutableView, initial.mutableView)
+        Kernels.normalizeGradients(
+          x.view, dy.view, means: means.view, scales: scales.view, isCentered: isCentered,
+          dgain: dgain, dbias: bias ? dbias : nil)
+        return (dgain.array, dbias.array)
+      }
+      let (dgain, dbias) = sums(true, bias: true)
+      let (only, rms) = (sums(true, bias: false).gain, sums(false, bias: false).gain)
       func exact(_ term: (_ row: Int, _ index: Int) -> Double) -> [Double] {
         (0..<n).map { j in (0..<rows).reduce(Double(initial[j])) { $0 + term($1, $1 * n + j) } }
       }
@@ -165,12 +162,5 @@ import Testing
       #expect(
         close(rms, exact { r, i in Double(dy[i] * x[i]) * Double(scales[r]) }, 1e-5), "\(name)")
     }
-  }
-
-  /// Calls `body` with the start of an array, or with nothing.
-  @unsafe
-  private func withOptional(_ x: [Float]?, _ body: (UnsafePointer<Float>?) -> Void) {
-    guard let x else { return body(nil) }
-    unsafe x.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
   }
 }

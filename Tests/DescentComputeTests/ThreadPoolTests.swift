@@ -13,11 +13,7 @@ private final class Counter: Sendable {
   /// How often each task ran.
   func counts(_ tasks: Int) -> [Int] {
     var counts = [Int](repeating: 0, count: tasks)
-    unsafe counts.withUnsafeMutableBufferPointer { buffer in
-      guard let start = buffer.baseAddress else { return pool.run(0) { _ in } }
-      let shared = unsafe Shared(start)
-      pool.run(tasks) { i in unsafe shared[i] += 1 }
-    }
+    counts.withMutableView { counts in pool.run(tasks) { i in counts[i] += 1 } }
     return counts
   }
 

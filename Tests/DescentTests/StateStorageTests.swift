@@ -25,7 +25,11 @@ import Testing
   private func code(_ values: [Float], _ book: Codebook) -> (codes: [UInt8], scales: [Float]) {
     var codes = [UInt8](repeating: 99, count: values.count)
     var scales = [Float](repeating: -1, count: (values.count + 255) / 256)
-    unsafe Kernels.encode(values.count, values, book, &scales, &codes)
+    values.withView { values in
+      scales.withMutableView { scales in
+        codes.withMutableView { Kernels.encode(values, book, scales: scales, codes: $0) }
+      }
+    }
     return (codes, scales)
   }
 
@@ -66,7 +70,11 @@ import Testing
     #expect(
       scales[0] == values[..<256].map(abs).max() && scales[2] == values[512...].map(abs).max())
     var back = [Float](repeating: 9, count: 700)
-    unsafe Kernels.decode(700, codes, scales, book, &back)
+    codes.withView { codes in
+      scales.withView { scales in
+        back.withMutableView { Kernels.decode(codes, scales: scales, book, $0) }
+      }
+    }
     for (i, (x, y)) in zip(values, back).enumerated() {
       // Half of the widest step of the map.
       #expect(abs(x - y) <= 0.00704 * scales[i / 256], "element \(i)")
@@ -84,10 +92,13 @@ import Testing
     defer { Kernels.select(before) }
     let tie = Float(bitPattern: 0x3f80_8000)
     let values = noise(1000, seed: 1) + [tie, tie.nextUp, tie.nextDown, -tie, 0, -0.0, .infinity]
-    var half = [UInt16](repeating: 0, count: values.count)
-    unsafe Kernels.toBFloat16(values.count, values, &half)
+    func bits(_ values: [Float]) -> [UInt16] {
+      var bits = [UInt16](repeating: 0, count: values.count)
+      values.withView { values in bits.withMutableView { Kernels.toBFloat16(values, $0) } }
+      return bits
+    }
     var back = [Float](repeating: 9, count: values.count)
-    unsafe Kernels.fromBFloat16(values.count, half, &back)
+    bits(values).withView { bits in back.withMutableView { Kernels.fromBFloat16(bits, $0) } }
     for (x, y) in zip(values, back) {
       let low = Float(bitPattern: x.bitPattern & 0xffff_0000)
       let high = Float(bitPattern: low.bitPattern &+ 0x1_0000)
@@ -97,9 +108,7 @@ import Testing
         ? low : high
       #expect(y.bitPattern == expected.bitPattern, "\(x)")
     }
-    var quiet: [UInt16] = [0]
-    unsafe Kernels.toBFloat16(1, [Float(bitPattern: 0x7f80_0001)], &quiet)
-    #expect(quiet[0] & 0x7fff > 0x7f80, "a NaN stays one")
+    #expect(bits([Float(bitPattern: 0x7f80_0001)])[0] & 0x7fff > 0x7f80, "a NaN stays one")
   }
 }
 

@@ -102,21 +102,24 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
       for rounding in Self.roundings {
         var (w, bits) = (new, old.map { UInt16($0.bitPattern >> 16) })
         var kept = k.map { UInt16($0.bitPattern >> 16) }
-        var counts = [0, 0]
+        func store(_ kernel: Kernels.WeightRounding) -> (lost: Int, updates: Int) {
+          w.withMutableView { w in bits.withMutableView { Kernels.store(w, in: $0, kernel) } }
+        }
+        let counts: (lost: Int, updates: Int)
         var (expected, rest): ([Float], [Float]) = ([], k)
         switch rounding {
         case .nearest:
-          unsafe Kernels.store(count, &w, &bits, &counts)
+          counts = store(.nearest)
           expected = rounded(new)
         case .kahan:
-          unsafe Kernels.store(count, &w, &bits, compensation: &kept, &counts)
+          counts = kept.withMutableView { store(.kahan($0)) }
           for i in 0..<count {
             let sum = rounded([k[i] + (new[i] - old[i])])[0]
             expected.append(rounded([old[i] + sum])[0])
             rest[i] = rounded([sum + (old[i] - expected[i])])[0]
           }
         case .stochastic:
-          unsafe Kernels.store(count, &w, &bits, counter: counter, key: key, &counts)
+          counts = store(.stochastic(counter: counter, key: key))
           expected = (0..<count).map {
             Float(bitPattern: (new[$0].bitPattern + UInt32(random[$0])) & 0xFFFF_0000)
           }
@@ -126,7 +129,7 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
         #expect(kept == rest.map { UInt16($0.bitPattern >> 16) })
         let moved = (0..<count).filter { new[$0] != old[$0] }
         let lost = moved.filter { expected[$0] == old[$0] && rest[$0] == k[$0] }
-        #expect(counts == [lost.count, moved.count], "\(set), \(rounding)")
+        #expect(counts == (lost.count, moved.count), "\(set), \(rounding)")
       }
     }
   }
@@ -178,9 +181,10 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
 
   @Test("what is not finite is not disguised") func nonFinite() {
     var w: [Float] = [.infinity, -.infinity, .nan, Float(bitPattern: 0x7FFF_FFFF), 3.4e38]
-    var (bits, counts) = ([UInt16](repeating: 0, count: 5), [0, 0])
-    unsafe Kernels.store(
-      5, &w, &bits, counter: SIMD4(repeating: 0), key: SIMD2(repeating: 0), &counts)
+    var bits = [UInt16](repeating: 0, count: 5)
+    let none = Kernels.WeightRounding.stochastic(
+      counter: SIMD4(repeating: 0), key: SIMD2(repeating: 0))
+    _ = w.withMutableView { w in bits.withMutableView { Kernels.store(w, in: $0, none) } }
     #expect(w[0] == .infinity && w[1] == -.infinity && w[2].isNaN && w[3].isNaN && w[4] > 3.3e38)
   }
 }

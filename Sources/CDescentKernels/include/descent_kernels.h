@@ -1,6 +1,4 @@
-// The table of loops that are compiled once for each instruction set and chosen at run time.
-// Arrays are contiguous unless a leading dimension is given; an output may be one of the inputs
-// (the same address), else they must not overlap.
+// The loops that are compiled once for each instruction set and chosen at run time.
 #ifndef DESCENT_KERNELS_H
 #define DESCENT_KERNELS_H
 
@@ -24,94 +22,109 @@ typedef struct {
   const uint8_t *_Nullable table;  // the codes of 65,536 steps from −1 to 1, to round as those do
 } descent_codebook;
 
-// C ← α·op(A)·op(B) + β·C, row-major, on the calling thread; C is not read when β = 0.
+// As the kernel `product`.
 typedef void (*descent_product)(
     bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
     const float *b, long ldb, float beta, float *c, long ldc);
 
+// Updates of weights that were not zero, and those of them that rounding undid.
+typedef struct {
+  long lost;
+  long updates;
+} descent_updates;
+
+// A Philox block and its key.
+typedef struct { uint32_t words[4]; } descent_counter;
+typedef struct { uint32_t words[2]; } descent_key;
+
+// Every loop, as K(result, name, parameters): from this list come the table below and what fills it
+// (table.h). Arrays are contiguous unless a leading dimension is given; an output may be one of the
+// inputs (the same address), else they must not overlap.
+#define DESCENT_KERNELS(K)                                                                        \
+  /* y[i] = f(x[i]) */                                                                            \
+  K(void, exp, (long n, const float *x, float *y))                                                \
+  K(void, tanh, (long n, const float *x, float *y))                                               \
+  K(void, sigmoid, (long n, const float *x, float *y))                                            \
+  K(void, silu, (long n, const float *x, float *y))                                               \
+  K(void, gelu, (long n, const float *x, float *y))                                               \
+  K(void, gelu_tanh, (long n, const float *x, float *y))                                          \
+  /* y[i] = the nearest number of another format, ties to even */                                 \
+  K(void, round_bfloat16, (long n, const float *x, float *y))                                     \
+  K(void, round_float16, (long n, const float *x, float *y))                                      \
+  /* dx[i] = f′(x[i])·dy[i] */                                                                    \
+  K(void, silu_backward, (long n, const float *x, const float *dy, float *dx))                    \
+  K(void, gelu_backward, (long n, const float *x, const float *dy, float *dx))                    \
+  K(void, gelu_tanh_backward, (long n, const float *x, const float *dy, float *dx))               \
+                                                                                                  \
+  K(void, add, (long n, const float *a, const float *b, float *y))  /* y = a + b */               \
+  K(void, axpy, (long n, float alpha, const float *x, float *y))  /* y += α·x */                  \
+  K(void, column_sums, (long rows, long n, const float *x, float *y))  /* y += Σ rows of x */     \
+                                                                                                  \
+  /* Rounds updated weights w to bfloat16; `stored` has the bits of the weights before the update \
+     and gets those after it. */                                                                  \
+  K(descent_updates, store_nearest, (long n, float *w, uint16_t *stored))                         \
+  /* `kept` has what earlier roundings cut off, as bfloat16. */                                   \
+  K(descent_updates, store_kahan, (long n, float *w, uint16_t *stored, uint16_t *kept))           \
+  /* Element i takes the half word i mod 8 of the Philox block of the counter, whose first word   \
+     is that of element 0 plus i / 8. */                                                          \
+  K(descent_updates, store_stochastic,                                                            \
+    (long n, float *w, uint16_t *stored, descent_counter counter, descent_key key))               \
+                                                                                                  \
+  K(double, sum, (long n, const float *x))                                                        \
+  K(double, sum_of_squares, (long n, const float *x))                                             \
+  K(float, max_magnitude, (long n, const float *x))  /* NaN when an x is NaN; 0 for n = 0 */      \
+                                                                                                  \
+  /* y[i] = exp(scale·x[i]) / Σ over the first `valid`; 0 beyond. */                              \
+  K(void, softmax, (long n, long valid, float scale, const float *x, float *y))                   \
+  /* dx = scale·y·(dy − Σ dy·y) over the first `valid`; 0 beyond. */                              \
+  K(void, softmax_backward,                                                                       \
+    (long n, long valid, float scale, const float *y, const float *dy, float *dx))                \
+  K(float, log_sum_exp, (long n, const float *x))                                                 \
+  /* dx[i] = scale·(exp(x[i] − lse) − [i = target]) */                                            \
+  K(void, cross_entropy_backward,                                                                 \
+    (long n, const float *x, float lse, long target, float scale, float *dx))                     \
+                                                                                                  \
+  /* y = (x − mean)·rstd·gain + bias */                                                           \
+  K(void, layer_norm,                                                                             \
+    (long n, const float *x, const float *_Nullable gain, const float *_Nullable bias,            \
+    float eps, float *y, float *mean, float *rstd))                                               \
+  K(void, layer_norm_backward,                                                                    \
+    (long n, const float *x, const float *_Nullable gain, const float *dy, float mean,            \
+    float rstd, float *dx))                                                                       \
+  /* With h = (x − mean)·rstd: dgain += Σ dy·h, dbias += Σ dy over rows */                        \
+  K(void, layer_norm_gradients,                                                                   \
+    (long rows, long n, const float *x, const float *dy, const float *mean, const float *rstd,    \
+    float *dgain, float *_Nullable dbias))                                                        \
+  /* y = x·rstd·gain */                                                                           \
+  K(void, rms_norm,                                                                               \
+    (long n, const float *x, const float *_Nullable gain, float eps, float *y, float *rstd))      \
+  K(void, rms_norm_backward,                                                                      \
+    (long n, const float *x, const float *_Nullable gain, const float *dy, float rstd,            \
+    float *dx))                                                                                   \
+  K(void, rms_norm_gradients,                                                                     \
+    (long rows, long n, const float *x, const float *dy, const float *rstd, float *dgain))        \
+                                                                                                  \
+  /* Between float32 and bfloat16, to the nearest, ties to even. */                               \
+  K(void, to_bfloat16, (long n, const float *x, uint16_t *y))                                     \
+  K(void, from_bfloat16, (long n, const uint16_t *x, float *y))                                   \
+  /* Between float32 and codes with a scale, the largest magnitude, per DESCENT_CODE_BLOCK. */    \
+  K(void, encode,                                                                                 \
+    (long n, const float *x, const descent_codebook *book, float *scales, uint8_t *codes))        \
+  K(void, decode,                                                                                 \
+    (long n, const uint8_t *codes, const float *scales, const descent_codebook *book,             \
+    float *y))                                                                                    \
+                                                                                                  \
+  /* C ← α·op(A)·op(B) + β·C, row-major, on the calling thread; C is not read when β = 0. */      \
+  K(void, product,                                                                                \
+    (bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,   \
+    const float *b, long ldb, float beta, float *c, long ldc))
+
+#define FIELD(result, loop, parameters) result (*loop) parameters;
 typedef struct {
   const char *name;  // the instruction set
-
-  // y[i] = f(x[i])
-  void (*exp)(long n, const float *x, float *y);
-  void (*tanh)(long n, const float *x, float *y);
-  void (*sigmoid)(long n, const float *x, float *y);
-  void (*silu)(long n, const float *x, float *y);
-  void (*gelu)(long n, const float *x, float *y);
-  void (*gelu_tanh)(long n, const float *x, float *y);
-  // y[i] = the nearest number of another format, ties to even
-  void (*round_bfloat16)(long n, const float *x, float *y);
-  void (*round_float16)(long n, const float *x, float *y);
-  // dx[i] = f′(x[i])·dy[i]
-  void (*silu_backward)(long n, const float *x, const float *dy, float *dx);
-  void (*gelu_backward)(long n, const float *x, const float *dy, float *dx);
-  void (*gelu_tanh_backward)(long n, const float *x, const float *dy, float *dx);
-
-  void (*add)(long n, const float *a, const float *b, float *y);       // y = a + b
-  void (*multiply)(long n, const float *a, const float *b, float *y);  // y = a·b
-  void (*scale)(long n, float alpha, const float *x, float *y);        // y = α·x
-  void (*axpy)(long n, float alpha, const float *x, float *y);         // y += α·x
-  void (*add_bias)(long rows, long n, const float *bias, float *y);    // each row of y += bias
-  void (*column_sums)(long rows, long n, const float *x, float *y);    // y += Σ rows of x
-
-  // Round updated weights w to bfloat16. `stored` has the bits of the weights before the update and
-  // gets those after it. Adds to counts[0] the updates that left no trace, to counts[1] all that are
-  // not zero.
-  void (*store_nearest)(long n, float *w, uint16_t *stored, long *counts);
-  // `kept` has what earlier roundings cut off, as bfloat16.
-  void (*store_kahan)(long n, float *w, uint16_t *stored, uint16_t *kept, long *counts);
-  // Element i takes the half word i mod 8 of the Philox block of the counter, whose first word is
-  // that of element 0 plus i / 8.
-  void (*store_stochastic)(
-      long n, float *w, uint16_t *stored, const uint32_t *counter, const uint32_t *key,
-      long *counts);
-
-  double (*sum)(long n, const float *x);
-  double (*sum_of_squares)(long n, const float *x);
-  double (*dot)(long n, const float *a, const float *b);
-  float (*max_magnitude)(long n, const float *x);  // NaN when an x is NaN; 0 for n = 0
-  long (*first_nonfinite)(long n, const float *x);  // -1: none
-
-  // y[i] = exp(scale·x[i]) / Σ over the first `valid`; 0 beyond.
-  void (*softmax)(long n, long valid, float scale, const float *x, float *y);
-  // dx = scale·y·(dy − Σ dy·y) over the first `valid`; 0 beyond.
-  void (*softmax_backward)(
-      long n, long valid, float scale, const float *y, const float *dy, float *dx);
-  float (*log_sum_exp)(long n, const float *x);
-  // dx[i] = scale·(exp(x[i] − lse) − [i = target])
-  void (*cross_entropy_backward)(
-      long n, const float *x, float lse, long target, float scale, float *dx);
-
-  // y = (x − mean)·rstd·gain + bias
-  void (*layer_norm)(
-      long n, const float *x, const float *_Nullable gain, const float *_Nullable bias, float eps,
-      float *y, float *mean, float *rstd);
-  void (*layer_norm_backward)(
-      long n, const float *x, const float *_Nullable gain, const float *dy, float mean, float rstd,
-      float *dx);
-  // dgain += Σ dy·x̂, dbias += Σ dy over rows
-  void (*layer_norm_gradients)(
-      long rows, long n, const float *x, const float *dy, const float *mean, const float *rstd,
-      float *dgain, float *_Nullable dbias);
-  // y = x·rstd·gain
-  void (*rms_norm)(
-      long n, const float *x, const float *_Nullable gain, float eps, float *y, float *rstd);
-  void (*rms_norm_backward)(
-      long n, const float *x, const float *_Nullable gain, const float *dy, float rstd, float *dx);
-  void (*rms_norm_gradients)(
-      long rows, long n, const float *x, const float *dy, const float *rstd, float *dgain);
-
-  // Between float32 and bfloat16, to the nearest, ties to even.
-  void (*to_bfloat16)(long n, const float *x, uint16_t *y);
-  void (*from_bfloat16)(long n, const uint16_t *x, float *y);
-  // Between float32 and codes with a scale, the largest magnitude, for each DESCENT_CODE_BLOCK.
-  void (*encode)(
-      long n, const float *x, const descent_codebook *book, float *scales, uint8_t *codes);
-  void (*decode)(
-      long n, const uint8_t *codes, const float *scales, const descent_codebook *book, float *y);
-
-  descent_product product;
+  DESCENT_KERNELS(FIELD)
 } descent_kernels;
+#undef FIELD
 
 // The i-th table that this processor can run, best first; null beyond the last.
 const descent_kernels *_Nullable descent_kernels_available(long i);

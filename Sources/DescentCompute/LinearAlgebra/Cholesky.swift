@@ -13,19 +13,19 @@ package struct Cholesky: Sendable {
     let n = a.rows
     var factor = Matrix(n, n)
     var badPivot: Int?
-    unsafe factor.elements.withUnsafeMutableBufferPointer { l in
-      guard let l = l.baseAddress else { return }
+    factor.elements.withMutableView { l in
       for i in 0..<n {
+        let row = l.row(i, n)
         for j in 0..<i {
-          let sum = unsafe a[i, j] - Rows.dot(j, l + i * n, l + j * n)
-          unsafe l[i * n + j] = sum / l[j * n + j]
+          let other = l.row(j, n)
+          row[j] = (a[i, j] - Rows.dot(row[0..<j].reading, other[0..<j].reading)) / other[j]
         }
-        let pivot = unsafe a[i, i] - Rows.dot(i, l + i * n, l + i * n)
+        let pivot = a[i, i] - Rows.dot(row[0..<i].reading, row[0..<i].reading)
         guard pivot > 0 else {
           badPivot = i
           return
         }
-        unsafe l[i * n + i] = pivot.squareRoot()
+        row[i] = pivot.squareRoot()
       }
     }
     if let badPivot { throw .notPositiveDefinite(pivot: badPivot) }
@@ -38,15 +38,16 @@ package struct Cholesky: Sendable {
     let (n, width) = (b.rows, b.columns)
     let l = factor
     var x = b
-    unsafe x.elements.withUnsafeMutableBufferPointer { x in
-      guard let x = x.baseAddress else { return }
+    x.elements.withMutableView { x in
       for i in 0..<n {
-        for j in 0..<i { unsafe Rows.axpy(width, -l[i, j], x + j * width, x + i * width) }
-        for c in 0..<width { unsafe x[i * width + c] /= l[i, i] }
+        let row = x.row(i, width)
+        for j in 0..<i { Rows.axpy(-l[i, j], x.row(j, width).reading, row) }
+        for c in 0..<width { row[c] /= l[i, i] }
       }
       for i in stride(from: n - 1, through: 0, by: -1) {
-        for c in 0..<width { unsafe x[i * width + c] /= l[i, i] }
-        for j in 0..<i { unsafe Rows.axpy(width, -l[i, j], x + i * width, x + j * width) }
+        let row = x.row(i, width)
+        for c in 0..<width { row[c] /= l[i, i] }
+        for j in 0..<i { Rows.axpy(-l[i, j], row.reading, x.row(j, width)) }
       }
     }
     return x

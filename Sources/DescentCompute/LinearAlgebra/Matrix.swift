@@ -51,30 +51,20 @@ package struct Matrix: Sendable, Equatable {
   package static func * (a: Matrix, b: Matrix) -> Matrix {
     precondition(a.columns == b.rows)
     var result = Matrix(a.rows, b.columns)
-    let (n, depth) = (b.columns, a.columns)
-    let strip = a.rows * n * depth > 64 * 64 * 64 ? 16 : max(a.rows, 1)
-    unsafe result.elements.withUnsafeMutableBufferPointer { c in
-      unsafe a.elements.withUnsafeBufferPointer { a in
-        unsafe b.elements.withUnsafeBufferPointer { b in
-          guard let c = c.baseAddress, let a = a.baseAddress, let b = b.baseAddress else { return }
-          let (sharedA, sharedB, sharedC) = unsafe (
-            Shared(mutating: a), Shared(mutating: b), Shared(c)
-          )
-          ThreadPool.shared.forEachChunk(of: result.rows, size: strip) { rows in
+    let (m, n, depth) = (a.rows, b.columns, a.columns)
+    let strip = m * n * depth > 64 * 64 * 64 ? 16 : max(m, 1)
+    result.elements.withMutableView { c in
+      a.elements.withView { a in
+        b.elements.withView { b in
+          ThreadPool.shared.forEachChunk(of: m, size: strip) { rows in
             for k in stride(from: 0, to: depth & ~3, by: 4) {
               for i in rows {
-                let x = unsafe sharedA.pointer + i * depth + k
-                unsafe Rows.axpy4(
-                  n, SIMD4(x[0], x[1], x[2], x[3]), UnsafePointer(sharedB.pointer + k * n),
-                  sharedC.pointer + i * n)
+                let x = a.row(i, depth).from(k)
+                Rows.axpy4(SIMD4(x[0], x[1], x[2], x[3]), b.from(k * n), c.row(i, n))
               }
             }
             for k in depth & ~3..<depth {
-              for i in rows {
-                unsafe Rows.axpy(
-                  n, sharedA[i * depth + k], UnsafePointer(sharedB.pointer + k * n),
-                  sharedC.pointer + i * n)
-              }
+              for i in rows { Rows.axpy(a[i * depth + k], b.row(k, n), c.row(i, n)) }
             }
           }
         }

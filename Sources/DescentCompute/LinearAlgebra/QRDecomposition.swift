@@ -19,35 +19,30 @@ package struct QRDecomposition: Sendable {
     var β = [Double](repeating: 0, count: n)
     var r = Matrix(n, n)
     var q = Matrix(n, m)
-    unsafe columns.elements.withUnsafeMutableBufferPointer { columns in
-      unsafe q.elements.withUnsafeMutableBufferPointer { q in
-        guard let base = columns.baseAddress, let target = q.baseAddress else { return }
-        let (columns, q) = unsafe (Shared(base), Shared(target))
+    columns.elements.withMutableView { columns in
+      q.elements.withMutableView { q in
         for k in 0..<n {
-          let v = unsafe columns.pointer + k * m + k
-          let (factor, α) = unsafe Rows.reflect(v, m - k)
+          let v = columns.row(k, m).from(k)
+          let (factor, α) = Rows.reflect(v)
           β[k] = factor
-          let shared = unsafe Shared(v)
           Self.strips(of: n - k - 1, work: (n - k) * (m - k)) { others in
             for j in others {
-              let x = unsafe columns.pointer + (k + 1 + j) * m + k
-              unsafe Rows.axpy(
-                m - k, -factor * Rows.dot(m - k, shared.pointer, x), shared.pointer, x)
+              let x = columns.row(k + 1 + j, m).from(k)
+              Rows.axpy(-factor * Rows.dot(v.reading, x.reading), v.reading, x)
             }
           }
           r[k, k] = α * scale
         }
         for j in 0..<n {
-          for k in 0..<j { unsafe r[k, j] = columns[j * m + k] * scale }
+          for k in 0..<j { r[k, j] = columns[j * m + k] * scale }
         }
         // Q's columns: H_0 ⋯ H_last applied to unit vectors.
         Self.strips(of: n, work: n * m * n) { own in
           for j in own {
-            let x = unsafe q.pointer + j * m
-            unsafe x[j] = 1
+            q[j * m + j] = 1
             for k in stride(from: j, through: 0, by: -1) {
-              let v = unsafe columns.pointer + k * m + k
-              unsafe Rows.axpy(m - k, -β[k] * Rows.dot(m - k, v, x + k), v, x + k)
+              let (v, x) = (columns.row(k, m).from(k).reading, q.row(j, m).from(k))
+              Rows.axpy(-β[k] * Rows.dot(v, x.reading), v, x)
             }
           }
         }

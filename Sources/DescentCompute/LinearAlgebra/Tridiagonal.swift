@@ -17,37 +17,34 @@ struct Tridiagonal {
     var vectors = Matrix(n, n)
     var β = [Double](repeating: 0, count: n)
     var w = [Double](repeating: 0, count: n)
-    unsafe a.elements.withUnsafeMutableBufferPointer { a in
-      unsafe vectors.elements.withUnsafeMutableBufferPointer { vectors in
-        unsafe w.withUnsafeMutableBufferPointer { w in
-          let (a, w) = unsafe (Shared(a.baseAddress!), Shared(w.baseAddress!))
+    a.elements.withMutableView { a in
+      vectors.elements.withMutableView { vectors in
+        w.withMutableView { w in
           for k in 0..<n - 1 {
-            unsafe diagonal[k] = a[k * n + k]
+            diagonal[k] = a[k * n + k]
             let first = k + 1
-            let count = n - first
-            let v = unsafe Shared(vectors.baseAddress! + k * n + first)
-            for i in 0..<count { unsafe v[i] = a[k * n + first + i] }
-            (β[k], below[first]) = unsafe Rows.reflect(v.pointer, count)
+            let v = vectors.row(k, n).from(first)
+            v.copy(a.row(k, n).from(first).reading)
+            (β[k], below[first]) = Rows.reflect(v)
             guard β[k] != 0 else { continue }
-            Self.strips(of: count) { rows in
+            let w = w[0..<v.count]
+            Self.strips(of: v.count) { rows in
               for i in rows {
-                unsafe w[i] =
-                  β[k] * Rows.dot(count, a.pointer + (first + i) * n + first, v.pointer)
+                w[i] = β[k] * Rows.dot(a.row(first + i, n).from(first).reading, v.reading)
               }
             }
             // w ← β·A·v − (β/2)(wᵀv)·v;  A ← A − v·wᵀ − w·vᵀ
-            let share = unsafe -β[k] / 2 * Rows.dot(count, w.pointer, v.pointer)
-            unsafe Rows.axpy(count, share, v.pointer, w.pointer)
-            Self.strips(of: count) { rows in
+            Rows.axpy(-β[k] / 2 * Rows.dot(w.reading, v.reading), v.reading, w)
+            Self.strips(of: v.count) { rows in
               for i in rows {
-                let row = unsafe a.pointer + (first + i) * n + first
-                let (vi, wi) = unsafe (v[i], w[i])
-                for j in 0..<count { unsafe row[j] -= vi * w[j] + wi * v[j] }
+                let row = a.row(first + i, n).from(first)
+                let (vi, wi) = (v[i], w[i])
+                for j in row.indices { row[j] -= vi * w[j] + wi * v[j] }
               }
             }
           }
-          unsafe diagonal[n - 1] = a[n * n - 1]
-          unsafe Self.accumulate(n, UnsafePointer(vectors.baseAddress!), β, into: a.pointer)
+          diagonal[n - 1] = a[n * n - 1]
+          Self.accumulate(n, vectors.reading, β, into: a)
         }
       }
     }
@@ -55,22 +52,18 @@ struct Tridiagonal {
 
   /// Qᵀ = H_last ⋯ H_0, multiplied out from the last, which touches the smallest corner.
   private static func accumulate(
-    _ n: Int, _ vectors: UnsafePointer<Double>, _ β: [Double],
-    into q: UnsafeMutablePointer<Double>
+    _ n: Int, _ vectors: View<Double>, _ β: [Double], into q: MutableView<Double>
   ) {
-    let (q, vectors) = unsafe (Shared(q), Shared(mutating: vectors))
-    for i in 0..<n * n { unsafe q[i] = 0 }
-    for i in 0..<n { unsafe q[i * n + i] = 1 }
+    q.fill(0)
+    for i in 0..<n { q[i * n + i] = 1 }
     for k in stride(from: n - 2, through: 0, by: -1) where β[k] != 0 {
-      let (first, count) = (k + 1, n - k - 1)
-      let v = unsafe vectors.pointer + k * n + first
-      let shared = unsafe Shared(v)
+      let first = k + 1
+      let v = vectors.row(k, n).from(first)
       // Qᵀ ← Qᵀ·H_k: each row loses β(row·v)·v.
-      strips(of: count) { rows in
+      strips(of: v.count) { rows in
         for i in rows {
-          let row = unsafe q.pointer + (first + i) * n + first
-          let share = unsafe -β[k] * Rows.dot(count, row, shared.pointer)
-          unsafe Rows.axpy(count, share, shared.pointer, row)
+          let row = q.row(first + i, n).from(first)
+          Rows.axpy(-β[k] * Rows.dot(row.reading, v), v, row)
         }
       }
     }
@@ -140,13 +133,11 @@ struct Tridiagonal {
     _ rotations: [(c: Double, s: Double)], from last: Int, to q: inout Matrix
   ) {
     let n = q.columns
-    unsafe q.elements.withUnsafeMutableBufferPointer { buffer in
-      let q = unsafe Shared(buffer.baseAddress!)
+    q.elements.withMutableView { q in
       strips(of: n, work: rotations.count * n) { columns in
         var row = last
         for (c, s) in rotations {
-          let x = unsafe q.pointer + row * n + columns.lowerBound
-          unsafe Rows.rotate(columns.count, c, s, x, x + n)
+          Rows.rotate(c, s, q.row(row, n)[columns], q.row(row + 1, n)[columns])
           row -= 1
         }
       }

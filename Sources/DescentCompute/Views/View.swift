@@ -20,6 +20,15 @@ public struct View<Element: BitwiseCopyable>: @unchecked Sendable {
     self.count = count
   }
 
+  /// A view of a buffer, which must outlive it.
+  @unsafe @inlinable
+  public init(_ buffer: UnsafeBufferPointer<Element>) {
+    // No elements need no memory, but an aligned address.
+    unsafe self.init(
+      buffer.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Element>.alignment)!,
+      count: buffer.count)
+  }
+
   /// The positions of the elements.
   @inlinable @inline(__always)
   public var indices: Range<Int> { 0..<count }
@@ -45,6 +54,19 @@ public struct View<Element: BitwiseCopyable>: @unchecked Sendable {
   /// All elements from position `start` on.
   @inlinable @inline(__always)
   public func from(_ start: Int) -> View { self[start..<count] }
+
+  /// The same view, in code that knows what type `Element` is.
+  @inlinable @inline(__always)
+  package func cast<Other>(to: Other.Type) -> View<Other> {
+    precondition(Other.self == Element.self)
+    return unsafe View<Other>(
+      UnsafeRawPointer(base).assumingMemoryBound(to: Other.self), count: count)
+  }
+}
+
+extension View {
+  /// A copy of the elements.
+  public var array: [Element] { unsafe Array(UnsafeBufferPointer(start: base, count: count)) }
 }
 
 /// A run of elements in memory, to read and write. Several threads may write to different elements.
@@ -60,6 +82,15 @@ public struct MutableView<Element: BitwiseCopyable>: @unchecked Sendable {
   public init(_ base: UnsafeMutablePointer<Element>, count: Int) {
     unsafe self.base = base
     self.count = count
+  }
+
+  /// A view of a buffer, which must outlive it.
+  @unsafe @inlinable
+  public init(_ buffer: UnsafeMutableBufferPointer<Element>) {
+    // No elements need no memory, but an aligned address.
+    unsafe self.init(
+      buffer.baseAddress ?? UnsafeMutablePointer(bitPattern: MemoryLayout<Element>.alignment)!,
+      count: buffer.count)
   }
 
   /// The positions of the elements.
@@ -93,6 +124,14 @@ public struct MutableView<Element: BitwiseCopyable>: @unchecked Sendable {
   /// All elements from position `start` on.
   @inlinable @inline(__always)
   public func from(_ start: Int) -> MutableView { self[start..<count] }
+
+  /// The same view, in code that knows what type `Element` is.
+  @inlinable @inline(__always)
+  package func cast<Other>(to: Other.Type) -> MutableView<Other> {
+    precondition(Other.self == Element.self)
+    return unsafe MutableView<Other>(
+      UnsafeMutableRawPointer(base).assumingMemoryBound(to: Other.self), count: count)
+  }
 
   /// The same elements, to read.
   @inlinable @inline(__always)
@@ -134,4 +173,20 @@ public struct ScaledView<S: Scalar>: Sendable {
   /// The elements of a range, which is checked.
   @inlinable @inline(__always)
   public subscript(range: Range<Int>) -> ScaledView { ScaledView(elements[range], scale: scale) }
+}
+
+extension Array where Element: BitwiseCopyable {
+  /// Calls `body` with a view of the elements, which ends with the call.
+  @inlinable
+  package func withView<Result>(_ body: (View<Element>) throws -> Result) rethrows -> Result {
+    try unsafe withUnsafeBufferPointer { try unsafe body(View($0)) }
+  }
+
+  /// Calls `body` with a view of the elements to be changed, which ends with the call.
+  @inlinable
+  package mutating func withMutableView<Result>(
+    _ body: (MutableView<Element>) throws -> Result
+  ) rethrows -> Result {
+    try unsafe withUnsafeMutableBufferPointer { try unsafe body(MutableView($0)) }
+  }
 }

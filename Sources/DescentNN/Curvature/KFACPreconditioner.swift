@@ -233,7 +233,7 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
   /// Keeps ν·V in the shapes of the layer's parameters.
   private func write(
     _ v: Matrix, _ coefficient: Double, of i: Int
-  ) -> (weight: MutableElements, bias: MutableElements?) {
+  ) -> (weight: MutableView<Float>, bias: MutableView<Float>?) {
     let (rows, columns) = (watched[i].outputs, watched[i].inputs)
     let weight = Tensor(uninitialized: [rows, columns])
     let bias = watched[i].bias == nil ? nil : Tensor(uninitialized: [rows])

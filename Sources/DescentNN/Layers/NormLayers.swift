@@ -1,4 +1,5 @@
 internal import Descent
+internal import DescentCompute
 
 /// Layer normalization over the last dimension; see `Tensor.layerNorm`.
 public final class LayerNorm: Module {

@@ -5,8 +5,10 @@ internal import DescentCompute
 extension Tensor {
   /// y = value(x) and dx = derivative(x or y, dy), by chunks of elements.
   private func applying(
-    _ value: @escaping (_ x: Elements, _ y: MutableElements) -> Void, keepsOutput: Bool = false,
-    _ derivative: @escaping (_ kept: Elements, _ dy: Elements, _ dx: MutableElements) -> Void
+    _ value: @escaping (_ x: View<Float>, _ y: MutableView<Float>) -> Void,
+    keepsOutput: Bool = false,
+    _ derivative:
+      @escaping (_ kept: View<Float>, _ dy: View<Float>, _ dx: MutableView<Float>) -> Void
   ) -> Tensor {
     let y = Tensor(uninitialized: shape)
     let (xs, ys) = (elements, y.freshElements)
@@ -22,7 +24,7 @@ extension Tensor {
   /// eˣ.
   public func exp() -> Tensor {
     applying(
-      { x, y in RowKernels.exp(x, y) }, keepsOutput: true,
+      { x, y in Kernels.exp(x, y) }, keepsOutput: true,
       { y, dy, dx in
         for i in 0..<y.count { dx[i] = dy[i] * y[i] }
       })
@@ -31,7 +33,7 @@ extension Tensor {
   /// The hyperbolic tangent.
   public func tanh() -> Tensor {
     applying(
-      { x, y in RowKernels.tanh(x, y) }, keepsOutput: true,
+      { x, y in Kernels.tanh(x, y) }, keepsOutput: true,
       { y, dy, dx in
         for i in 0..<y.count { dx[i] = dy[i] * (1 - y[i] * y[i]) }
       })
@@ -40,7 +42,7 @@ extension Tensor {
   /// σ(x) = 1 / (1 + e⁻ˣ).
   public func sigmoid() -> Tensor {
     applying(
-      { x, y in RowKernels.sigmoid(x, y) }, keepsOutput: true,
+      { x, y in Kernels.sigmoid(x, y) }, keepsOutput: true,
       { y, dy, dx in
         for i in 0..<y.count { dx[i] = dy[i] * (y[i] * (1 - y[i])) }
       })
@@ -52,7 +54,7 @@ extension Tensor {
   /// y = x·Φ(x) = x/2 · (1 + erf(x/√2))        y′ = Φ(x) + x·φ(x)
   /// ```
   public func gelu() -> Tensor {
-    applying({ x, y in RowKernels.gelu(x, y) }, { x, dy, dx in RowKernels.geluBackward(x, dy, dx) })
+    applying({ x, y in Kernels.gelu(x, y) }, { x, dy, dx in Kernels.geluBackward(x, dy, dx) })
   }
 
   /// The tanh approximation of the Gaussian error linear unit, as in GPT-2.
@@ -62,7 +64,7 @@ extension Tensor {
   /// ```
   public func geluTanh() -> Tensor {
     applying(
-      { x, y in RowKernels.geluTanh(x, y) }, { x, dy, dx in RowKernels.geluTanhBackward(x, dy, dx) }
+      { x, y in Kernels.geluTanh(x, y) }, { x, dy, dx in Kernels.geluTanhBackward(x, dy, dx) }
     )
   }
 
@@ -72,7 +74,7 @@ extension Tensor {
   /// y = x·σ(x)        y′ = σ(x)·(1 + x·(1 − σ(x)))
   /// ```
   public func silu() -> Tensor {
-    applying({ x, y in RowKernels.silu(x, y) }, { x, dy, dx in RowKernels.siluBackward(x, dy, dx) })
+    applying({ x, y in Kernels.silu(x, y) }, { x, dy, dx in Kernels.siluBackward(x, dy, dx) })
   }
 
   /// The gated unit of SwiGLU layers.

@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 // Functions of two tensors, element by element. A dimension of size 1, or a missing leading one, is
 // repeated to match the other tensor's (broadcasting).
 

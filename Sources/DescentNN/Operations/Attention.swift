@@ -45,15 +45,31 @@ private struct AttentionShape {
   /// The element of the dropout mask for the first score of a block of a head.
   func maskStart(_ task: Int, _ block: Int) -> Int { task * scores + offset(block) }
 
-  /// Part 0 (queries), 1 (keys) or 2 (values) of a head in x of shape [batch, time, 3·width].
-  func start(_ part: Int, _ b: Int, _ h: Int) -> Int {
-    b * time * 3 * width + part * width + h * head
+  /// Part 0 (queries), 1 (keys) or 2 (values) of a head in x of shape [batch, time, 3·width], from
+  /// position `t` on.
+  func start(_ part: Int, _ b: Int, _ h: Int, _ t: Int = 0) -> Int {
+    ((b * time + t) * 3 + part) * width + h * head
+  }
+
+  /// Where the results of queries of a head start in y of shape [batch, time, width].
+  func resultStart(_ b: Int, _ h: Int, _ queries: Range<Int>) -> Int {
+    (b * time + queries.lowerBound) * width + h * head
+  }
+
+  /// Some queries of a head, and the first keys and values.
+  func operands(
+    _ x: View<Float>, _ b: Int, _ h: Int, _ queries: Range<Int>, _ keys: Int
+  ) -> (q: MatrixView<Float>, k: MatrixView<Float>, v: MatrixView<Float>) {
+    func part(_ part: Int, _ from: Int, _ count: Int) -> MatrixView<Float> {
+      x.from(start(part, b, h, from)).matrix(count, head, stride: 3 * width)
+    }
+    return (part(0, queries.lowerBound, queries.count), part(1, 0, keys), part(2, 0, keys))
   }
 }
 
 /// A copy of softmax weights with some dropped; nil when none are.
 private func dropped(
-  _ p: Elements, _ start: Int, _ mask: DropoutMask?, _ format: NumberFormat
+  _ p: View<Float>, _ start: Int, _ mask: DropoutMask?, _ format: NumberFormat
 ) -> Tensor? {
   guard let mask else { return nil }
   let kept = Tensor(uninitialized: [p.count])
@@ -64,8 +80,8 @@ private func dropped(
 }
 
 /// Rounds, as what a 16-bit product is given.
-private func roundOperand(_ x: MutableElements, to format: NumberFormat) {
-  if format != .float32 { RowKernels.round(x.reading, to: format, x) }
+private func roundOperand(_ x: MutableView<Float>, to format: NumberFormat) {
+  if format != .float32 { Kernels.round(x.reading, to: format, x) }
 }
 
 extension Tensor {
@@ -99,25 +115,22 @@ extension Tensor {
     let (wide, scale) = (3 * s.width, 1 / Float(s.head).root)
     s.forEachHead { task in
       let (b, h) = (task / heads, task % heads)
-      let k = MatrixView(xs.from(s.start(1, b, h)), stride: wide)
-      let v = MatrixView(xs.from(s.start(2, b, h)), stride: wide)
       for block in 0..<s.blocks {
         let (queries, keys) = (s.queries(block), s.keys(block))
-        let q = MatrixView(xs.from(s.start(0, b, h) + queries.lowerBound * wide), stride: wide)
+        let (q, k, v) = s.operands(xs, b, h, queries, keys)
         let p = ps.row(task, s.scores)[s.offset(block)..<s.offset(block + 1)]
-        multiplySerial(
-          q, k.transposed, queries.count, keys, s.head, into: p, stride: keys, adds: false)
+        MatrixProduct.multiplySerial(q, k.transposed, into: p.matrix(queries.count, keys))
         for i in 0..<queries.count {
           let row = p.row(i, keys)
           let seen = s.keys(ofQuery: queries.lowerBound + i)
-          RowKernels.softmax(row.reading, valid: seen, scale: scale, row)
+          Kernels.softmax(row.reading, valid: seen, scale: scale, row)
         }
         roundOperand(p, to: format)
         let kept = dropped(p.reading, s.maskStart(task, block), dropout, format)
-        multiplySerial(
-          MatrixView(kept?.elements ?? p.reading, stride: keys), v, queries.count, s.head, keys,
-          into: ys.from((b * s.time + queries.lowerBound) * s.width + h * s.head),
-          stride: s.width, adds: false)
+        MatrixProduct.multiplySerial(
+          (kept?.elements ?? p.reading).matrix(queries.count, keys), v,
+          into: ys.from(s.resultStart(b, h, queries))
+            .matrix(queries.count, s.head, stride: s.width))
       }
     }
     return record(y, from: self, in: format) { [x = detached] dy, d in
@@ -127,45 +140,39 @@ extension Tensor {
         let scratches = scratch.freshElements
         s.forEachHead { task in
           let (b, h) = (task / heads, task % heads)
-          let k = MatrixView(xs.from(s.start(1, b, h)), stride: wide)
-          let v = MatrixView(xs.from(s.start(2, b, h)), stride: wide)
-          let dk = dx.from(s.start(1, b, h))
-          let dv = dx.from(s.start(2, b, h))
           // The last block reaches all keys, so that it can overwrite what others then add to.
           for block in (0..<s.blocks).reversed() {
             let (queries, keys) = (s.queries(block), s.keys(block))
-            let start = queries.lowerBound * wide
-            let q = MatrixView(xs.from(s.start(0, b, h) + start), stride: wide)
-            let dy = MatrixView(
-              dys.from((b * s.time + queries.lowerBound) * s.width + h * s.head), stride: s.width)
+            let (q, k, v) = s.operands(xs, b, h, queries, keys)
+            let dy = dys.from(s.resultStart(b, h, queries))
+              .matrix(queries.count, s.head, stride: s.width)
+            let dq = dx.from(s.start(0, b, h, queries.lowerBound))
+            let (dk, dv) = (dx.from(s.start(1, b, h)), dx.from(s.start(2, b, h)))
             let p = ps.row(task, s.scores)[s.offset(block)..<s.offset(block + 1)]
             let ds = scratches.row(task, queryBlock * s.time)[0..<queries.count * keys]
-            let addsHere = adds || block != s.blocks - 1
+            let beta: Float = adds || block != s.blocks - 1 ? 1 : 0
             // dv = pᵀ·dy and dp = dy·vᵀ, both with the dropped weights as zeros
             let kept = dropped(p, s.maskStart(task, block), dropout, format)
-            multiplySerial(
-              MatrixView(kept?.elements ?? p, stride: keys, transposed: true), dy, keys, s.head,
-              queries.count, into: dv,
-              stride: wide, adds: addsHere)
-            multiplySerial(
-              dy, v.transposed, queries.count, keys, s.head, into: ds, stride: keys, adds: false)
+            MatrixProduct.multiplySerial(
+              (kept?.elements ?? p).matrix(queries.count, keys).transposed, dy, beta: beta,
+              into: dv.matrix(keys, s.head, stride: wide))
+            MatrixProduct.multiplySerial(
+              dy, v.transposed, into: ds.matrix(queries.count, keys))
             dropout?.apply(to: ds, from: s.maskStart(task, block))
             // ds = p·(dp − Σ dp·p)/√d
             for i in 0..<queries.count {
               let seen = s.keys(ofQuery: queries.lowerBound + i)
               let row = ds.row(i, keys)
-              RowKernels.softmaxBackward(
+              Kernels.softmaxBackward(
                 p.row(i, keys), row.reading, valid: seen, scale: scale, row)
             }
             // dq = ds·k and dk = dsᵀ·q
             roundOperand(ds, to: format)
-            multiplySerial(
-              MatrixView(ds.reading, stride: keys), k, queries.count, s.head, keys,
-              into: dx.from(s.start(0, b, h) + start), stride: wide, adds: adds)
-            multiplySerial(
-              MatrixView(ds.reading, stride: keys, transposed: true), q, keys, s.head,
-              queries.count,
-              into: dk, stride: wide, adds: addsHere)
+            let scores = ds.reading.matrix(queries.count, keys)
+            MatrixProduct.multiplySerial(
+              scores, k, beta: adds ? 1 : 0, into: dq.matrix(queries.count, s.head, stride: wide))
+            MatrixProduct.multiplySerial(
+              scores.transposed, q, beta: beta, into: dk.matrix(keys, s.head, stride: wide))
           }
         }
       }

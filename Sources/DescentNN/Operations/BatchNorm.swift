@@ -37,8 +37,8 @@ extension Tensor {
     let y = s.normalized(self, weight, bias, mean, variance, epsilon)
     let result = record(y, from: self, weight, bias, in: format) {
       [x = detached, w = weight.detached] dy, d in
-      // With x̂ = (x − μ)·s:  db = Σ dy, dw = Σ dy·x̂ and
-      // dx = w·s·(dy − db/N − x̂·dw/N).
+      // With h = (x − μ)·s:  db = Σ dy, dw = Σ dy·h and
+      // dx = w·s·(dy − db/N − h·dw/N).
       let (db, dw) = s.sums(x, dy, mean, variance, epsilon)
       d.write(to: 0) { dx, adds in
         let (xs, dys, ws) = (x.elements, dy.elements, w.elements)
@@ -139,7 +139,7 @@ private struct ChannelShape {
     return y
   }
 
-  /// Σ dy and Σ dy·x̂ of every channel.
+  /// Σ dy and Σ dy·h of every channel.
   func sums(
     _ x: Tensor, _ dy: Tensor, _ mean: Tensor, _ variance: Tensor, _ epsilon: Float
   ) -> (db: Tensor, dw: Tensor) {

@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 /// The sizes of a two-dimensional convolution.
 private struct ConvolutionShape {
   let batch: Int
@@ -48,6 +50,16 @@ private struct ConvolutionShape {
   /// Whether the patches are the pixels themselves.
   var isPointwise: Bool { kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == 0 }
 
+  /// The kernels of a group, one a row.
+  func kernels(_ w: View<Float>, _ group: Int) -> MatrixView<Float> {
+    w.row(group, groupOutputs * patch).matrix(groupOutputs, patch)
+  }
+
+  /// What a group gives for image `n`, one output channel a row.
+  func results(_ y: View<Float>, _ n: Int, _ group: Int) -> MatrixView<Float> {
+    y.row(n * groups + group, groupOutputs * places).matrix(groupOutputs, places)
+  }
+
   /// The outputs whose kernel element at `offset` lies within a line of `size` pixels.
   @inline(__always)
   func inside(_ offset: Int, _ size: Int, _ outputs: Int) -> Range<Int> {
@@ -58,7 +70,7 @@ private struct ConvolutionShape {
   }
 
   /// The patches of an image's group as columns: [patch, places].
-  func gather(_ image: Elements, into columns: MutableElements) {
+  func gather(_ image: View<Float>, into columns: MutableView<Float>) {
     forEachRow { c, ky, kx, row in
       let (rows, places) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
       for oy in 0..<outHeight {
@@ -82,7 +94,7 @@ private struct ConvolutionShape {
   }
 
   /// Adds the columns to the pixels that they came from.
-  func scatter(_ columns: Elements, into image: MutableElements) {
+  func scatter(_ columns: View<Float>, into image: MutableView<Float>) {
     forEachRow { c, ky, kx, row in
       let (rows, places) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
       for oy in rows {
@@ -151,11 +163,10 @@ extension Tensor {
       for g in 0..<groups {
         let image = xs.row(n * groups + g, s.groupSize)
         if let columns { s.gather(image, into: columns.freshElements) }
-        multiplySerial(
-          MatrixView(ws.row(g, s.groupOutputs * s.patch), stride: s.patch),
-          MatrixView(columns?.elements ?? image, stride: s.places), s.groupOutputs, s.places,
-          s.patch,
-          into: y.row(g, s.groupOutputs * s.places), stride: s.places, adds: bs != nil)
+        MatrixProduct.multiplySerial(
+          s.kernels(ws, g), (columns?.elements ?? image).matrix(s.patch, s.places),
+          beta: bs == nil ? 0 : 1,
+          into: y.row(g, s.groupOutputs * s.places).matrix(s.groupOutputs, s.places))
       }
     }
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
@@ -168,11 +179,10 @@ extension Tensor {
           for g in 0..<groups {
             let dx = dx.row(n * groups + g, s.groupSize)
             // The gradient of the patches is wᵀ·dy.
-            multiplySerial(
-              MatrixView(ws.row(g, s.groupOutputs * s.patch), stride: s.patch, transposed: true),
-              MatrixView(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
-              s.patch, s.places, s.groupOutputs, into: columns?.freshElements ?? dx,
-              stride: s.places, adds: columns == nil && adds)
+            MatrixProduct.multiplySerial(
+              s.kernels(ws, g).transposed, s.results(dys, n, g),
+              beta: columns == nil && adds ? 1 : 0,
+              into: (columns?.freshElements ?? dx).matrix(s.patch, s.places))
             if let columns {
               if !adds { dx.fill(0) }
               s.scatter(columns.elements, into: dx)
@@ -194,12 +204,12 @@ extension Tensor {
               let image = xs.row(n * groups + g, s.groupSize)
               if let columns { s.gather(image, into: columns.freshElements) }
               // dw = dy·patchesᵀ
-              multiplySerial(
-                MatrixView(dys.row(n * groups + g, s.groupOutputs * s.places), stride: s.places),
-                MatrixView(columns?.elements ?? image, stride: s.places, transposed: true),
-                s.groupOutputs, s.patch, s.places,
-                into: allSums.row(b, w.count).row(g, s.groupOutputs * s.patch), stride: s.patch,
-                adds: n != images.lowerBound)
+              MatrixProduct.multiplySerial(
+                s.results(dys, n, g),
+                (columns?.elements ?? image).matrix(s.patch, s.places).transposed,
+                beta: n == images.lowerBound ? 0 : 1,
+                into: allSums.row(b * groups + g, s.groupOutputs * s.patch)
+                  .matrix(s.groupOutputs, s.patch))
             }
           }
         }
@@ -240,7 +250,7 @@ extension Tensor {
 
   /// Σₙ Cₙ·Cₙᵀ, with C [rows, columns] of image n made by `fill`; in at most 16 blocks of images.
   private static func sumOfProducts(
-    _ batch: Int, _ rows: Int, _ columns: Int, _ fill: (Int, MutableElements) -> Void
+    _ batch: Int, _ rows: Int, _ columns: Int, _ fill: (Int, MutableView<Float>) -> Void
   ) -> Tensor {
     let size = Swift.max(1, (batch + 15) / 16)
     let blocks = (batch + size - 1) / size
@@ -251,10 +261,10 @@ extension Tensor {
       let images = b * size..<Swift.min(batch, (b + 1) * size)
       for n in images {
         fill(n, buffer.freshElements)
-        let view = MatrixView(buffer.elements, stride: columns)
-        multiplySerial(
-          view, view.transposed, rows, rows, columns, into: allSums.row(b, rows * rows),
-          stride: rows, adds: n != images.lowerBound)
+        let matrix = buffer.elements.matrix(rows, columns)
+        MatrixProduct.multiplySerial(
+          matrix, matrix.transposed, beta: n == images.lowerBound ? 0 : 1,
+          into: allSums.row(b, rows * rows).matrix(rows, rows))
       }
     }
     let total = Tensor(uninitialized: [rows, rows])

@@ -23,7 +23,7 @@ public struct DropoutMask: Sendable {
 
   /// xᵢ ← xᵢ·mᵢ / (1 − p) for the elements of the mask from `start` on; mᵢ is 0 with probability p,
   /// else 1.
-  func apply(to x: MutableElements, from start: Int) {
+  func apply(to x: MutableView<Float>, from start: Int) {
     let threshold = UInt32(Double(probability) * 0x1p32)
     let scale = 1 / (1 - probability)
     var i = 0

@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 extension Tensor {
   /// The rows of a table, one for every index.
   ///

@@ -34,7 +34,7 @@ extension Tensor {
     let (xs, ys, zs) = (elements, other.elements, target.storage.mutableElements)
     inChunks(of: count) { range in
       let (xs, ys, zs) = (xs[range], ys[range], zs[range])
-      RowKernels.add(xs, ys, zs)
+      Kernels.add(xs, ys, zs)
     }
     self = target
   }
@@ -43,15 +43,15 @@ extension Tensor {
 /// db = Σ of the rows of dy, added to what is there or overwriting it.
 ///
 /// Rows are summed in blocks, the sums of the blocks in order.
-func sumRows(_ dy: Elements, rows: Int, columns: Int, into db: MutableElements, adds: Bool) {
+func sumRows(_ dy: View<Float>, rows: Int, columns: Int, into db: MutableView<Float>, adds: Bool) {
   let blocks = RowBlocks(rows)
   let partials = Tensor.zeros([max(1, blocks.count), columns])
   let sums = partials.freshElements
   inParallel(blocks.count) { b in
     let sum = sums.row(b, columns)
     let rows = blocks[b]
-    RowKernels.addRows(
-      dy[rows.lowerBound * columns..<rows.upperBound * columns], rows: rows.count, to: sum)
+    Kernels.columnSums(
+      dy[rows.lowerBound * columns..<rows.upperBound * columns], rows: rows.count, sum)
   }
   combineRows(sums.reading, rows: max(1, blocks.count), columns: columns, into: db, adds: adds)
 }
@@ -72,7 +72,8 @@ struct RowBlocks {
 }
 
 /// The sum of a few rows, in order, added to `y` or overwriting it.
-func combineRows(_ x: Elements, rows: Int, columns: Int, into y: MutableElements, adds: Bool) {
+func combineRows(_ x: View<Float>, rows: Int, columns: Int, into y: MutableView<Float>, adds: Bool)
+{
   precondition(y.count == columns)
   inChunks(of: columns, size: 4096) { range in
     let y = y[range]
@@ -89,7 +90,7 @@ func combineRows(_ x: Elements, rows: Int, columns: Int, into y: MutableElements
 }
 
 // Sums in 16 lanes, always in this order.
-extension Elements {
+extension View<Float> {
   @inline(__always)
   private func lanes(_ i: Int) -> SIMD16<Float> {
     unsafe UnsafeRawPointer(base + i).loadUnaligned(as: SIMD16<Float>.self)
@@ -113,7 +114,7 @@ extension Elements {
   }
 
   /// Σ xᵢ·yᵢ.
-  func dot(_ y: Elements) -> Float {
+  func dot(_ y: View<Float>) -> Float {
     precondition(y.count == count)
     var lanes = SIMD16<Float>.zero
     let whole = count & ~15

@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 extension Tensor {
   /// The mean cross-entropy of logits, in nats.
   ///
@@ -31,7 +33,7 @@ extension Tensor {
     inRows(of: rows, n) { range in
       for r in range {
         let x = xs.row(r, n)
-        sums[r] = RowKernels.logSumExp(x)
+        sums[r] = Kernels.logSumExp(x)
         if labels[r] == ignored {
           ls[r] = 0
         } else if smoothing == 0 {
@@ -84,7 +86,7 @@ private func crossEntropyDerivative(
         continue
       }
       let label = Int(labels[r])
-      RowKernels.crossEntropyBackward(
+      Kernels.crossEntropyBackward(
         xs.row(r, n), logSum: sums[r], label: label, scale: scale, dx)
       if smoothing != 0 {
         dx[label] += scale * smoothing

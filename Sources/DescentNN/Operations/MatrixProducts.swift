@@ -1,60 +1,5 @@
 internal import DescentCompute
 
-/// A matrix in memory: `rows` × `columns` as the product reads it, possibly stored transposed, with
-/// `stride` elements from one stored row to the next.
-struct MatrixView {
-  let elements: Elements
-  let stride: Int
-  let isTransposed: Bool
-
-  init(_ elements: Elements, stride: Int, transposed: Bool = false) {
-    self.elements = elements
-    self.stride = stride
-    isTransposed = transposed
-  }
-
-  /// The same memory read the other way.
-  var transposed: MatrixView { MatrixView(elements, stride: stride, transposed: !isTransposed) }
-}
-
-/// C (m×n) = scale · A (m×k) · B (k×n), or added to C, on all threads.
-func multiply(
-  _ a: MatrixView, _ b: MatrixView, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
-  into c: MutableElements, stride: Int, adds: Bool
-) {
-  checkBounds(a, b, m, n, k, c, stride)
-  unsafe MatrixProduct.multiply(
-    transA: a.isTransposed, transB: b.isTransposed, m: m, n: n, k: k,
-    alpha: scale, a: a.elements.base, lda: a.stride, b: b.elements.base, ldb: b.stride,
-    beta: adds ? 1 : 0, c: c.base, ldc: stride)
-}
-
-/// C (m×n) = scale · A (m×k) · B (k×n), or added to C, on the calling thread.
-func multiplySerial(
-  _ a: MatrixView, _ b: MatrixView, _ m: Int, _ n: Int, _ k: Int, scale: Float = 1,
-  into c: MutableElements, stride: Int, adds: Bool
-) {
-  checkBounds(a, b, m, n, k, c, stride)
-  unsafe MatrixProduct.multiplySerial(
-    transA: a.isTransposed, transB: b.isTransposed, m: m, n: n, k: k,
-    alpha: scale, a: a.elements.base, lda: a.stride, b: b.elements.base, ldb: b.stride,
-    beta: adds ? 1 : 0, c: c.base, ldc: stride)
-}
-
-/// The operands reach no further than their memory.
-private func checkBounds(
-  _ a: MatrixView, _ b: MatrixView, _ m: Int, _ n: Int, _ k: Int, _ c: MutableElements,
-  _ stride: Int
-) {
-  func reach(_ rows: Int, _ columns: Int, _ stride: Int) -> Int {
-    rows == 0 || columns == 0 ? 0 : (rows - 1) * stride + columns
-  }
-  precondition(
-    (a.isTransposed ? reach(k, m, a.stride) : reach(m, k, a.stride)) <= a.elements.count
-      && (b.isTransposed ? reach(n, k, b.stride) : reach(k, n, b.stride)) <= b.elements.count
-      && reach(m, n, stride) <= c.count)
-}
-
 extension Tensor {
   /// The matrix product over the last two dimensions.
   ///
@@ -124,22 +69,24 @@ extension Tensor {
 
   /// `count` products of matrices that follow each other in memory.
   private static func multiplyAll(
-    _ count: Int, _ a: Elements, _ aSize: Int, _ ta: Bool, _ b: Elements, _ bSize: Int, _ tb: Bool,
-    _ m: Int, _ n: Int, _ k: Int, into c: MutableElements, adds: Bool
+    _ count: Int, _ a: View<Float>, _ aSize: Int, _ ta: Bool, _ b: View<Float>, _ bSize: Int,
+    _ tb: Bool,
+    _ m: Int, _ n: Int, _ k: Int, into c: MutableView<Float>, adds: Bool
   ) {
-    func matrices(_ i: Int) -> (MatrixView, MatrixView) {
+    func matrices(_ i: Int) -> (MatrixView<Float>, MatrixView<Float>) {
       (
-        MatrixView(a.row(i, aSize), stride: ta ? m : k, transposed: ta),
-        MatrixView(b.row(i, bSize), stride: tb ? k : n, transposed: tb)
+        a.row(i, aSize).matrix(ta ? k : m, ta ? m : k).transposed(if: ta),
+        b.row(i, bSize).matrix(tb ? n : k, tb ? k : n).transposed(if: tb)
       )
     }
+    let beta: Float = adds ? 1 : 0
     if count == 1 {
       let (a, b) = matrices(0)
-      multiply(a, b, m, n, k, into: c, stride: n, adds: adds)
+      MatrixProduct.multiply(a, b, beta: beta, into: c.matrix(m, n))
     } else {
       inParallel(count) { i in
         let (a, b) = matrices(i)
-        multiplySerial(a, b, m, n, k, into: c.row(i, m * n), stride: n, adds: adds)
+        MatrixProduct.multiplySerial(a, b, beta: beta, into: c.row(i, m * n).matrix(m, n))
       }
     }
   }
@@ -176,29 +123,26 @@ extension Tensor {
         for r in range { ys.row(r, outputs).copy(bs) }
       }
     }
-    multiply(
-      MatrixView(elements, stride: inputs),
-      MatrixView(weight.elements, stride: inputs, transposed: true),
-      rows, outputs, inputs, into: ys, stride: outputs, adds: bias != nil)
+    MatrixProduct.multiply(
+      elements.matrix(rows, inputs), weight.elements.matrix(outputs, inputs).transposed,
+      beta: bias == nil ? 0 : 1, into: ys.matrix(rows, outputs))
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
     return recorded(y, from: operands, in: format) {
       [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
-      let dys = dy.elements
+      let dys = dy.elements.matrix(rows, outputs)
       d.write(to: 0) { dx, adds in  // dx = dy·W
-        multiply(
-          MatrixView(dys, stride: outputs), MatrixView(w.elements, stride: inputs), rows, inputs,
-          outputs,
-          into: dx, stride: inputs, adds: adds)
+        MatrixProduct.multiply(
+          dys, w.elements.matrix(outputs, inputs), beta: adds ? 1 : 0,
+          into: dx.matrix(rows, inputs))
       }
       d.write(to: 1) { dw, adds in  // dW = dyᵀ·x
-        multiply(
-          MatrixView(dys, stride: outputs, transposed: true),
-          MatrixView(x.elements, stride: inputs),
-          outputs, inputs, rows, into: dw, stride: inputs, adds: adds)
+        MatrixProduct.multiply(
+          dys.transposed, x.elements.matrix(rows, inputs), beta: adds ? 1 : 0,
+          into: dw.matrix(outputs, inputs))
       }
       if hasBias {
         d.write(to: 2) { db, adds in
-          sumRows(dys, rows: rows, columns: outputs, into: db, adds: adds)
+          sumRows(dy.elements, rows: rows, columns: outputs, into: db, adds: adds)
         }
       }
     }

@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 extension Tensor {
   /// Layer normalization over the last dimension.
   ///
@@ -37,23 +39,23 @@ extension Tensor {
     let y = Tensor(uninitialized: shape)
     // μ and s = 1/√(σ² + ε) of every row.
     let (mean, scale) = (Tensor(uninitialized: [rows]), Tensor(uninitialized: [rows]))
-    let norm = RowKernels.Norm(
-      weight: weight.elements, bias: bias?.elements, epsilon: epsilon, centered: centered)
+    let norm = Kernels.Normalization(
+      gain: weight.elements, bias: bias?.elements, epsilon: epsilon, isCentered: centered)
     let (xs, ys, means, scales) = (
       elements, y.freshElements, mean.freshElements, scale.freshElements
     )
     inRows(of: rows, n) { range in
       for r in range {
-        (means[r], scales[r]) = RowKernels.normalize(xs.row(r, n), norm, ys.row(r, n))
+        (means[r], scales[r]) = Kernels.normalize(xs.row(r, n), norm, ys.row(r, n))
       }
     }
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
     return recorded(y, from: operands) {
       [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
-      // With x̂ = (x − μ)·s and g = dy·w:  dx = s·(g − mean(g) − x̂·mean(g·x̂)),
-      // dw = Σ dy·x̂ and db = Σ dy over the rows.
-      let norm = RowKernels.Norm(
-        weight: w.elements, bias: nil, epsilon: epsilon, centered: centered)
+      // With h = (x − μ)·s and g = dy·w:  dx = s·(g − mean(g) − h·mean(g·h)),
+      // dw = Σ dy·h and db = Σ dy over the rows.
+      let norm = Kernels.Normalization(
+        gain: w.elements, epsilon: epsilon, isCentered: centered)
       let (xs, dys) = (x.elements, dy.elements)
       let (means, scales) = (mean.elements, scale.elements)
       let blocks = RowBlocks(rows)
@@ -64,13 +66,12 @@ extension Tensor {
       inParallel(blocks.count) { b in
         let rows = blocks[b]
         let part = rows.lowerBound * n..<rows.upperBound * n
-        RowKernels.normalizeGradients(
-          rows: rows.count, xs[part], dys[part], means: means[rows], scales: scales[rows],
-          centered: centered, dw: allSums.row(b, n),
-          db: hasBias ? allSums.row(blocks.count + b, n) : nil)
+        Kernels.normalizeGradients(
+          xs[part], dys[part], means: means[rows], scales: scales[rows], isCentered: centered,
+          dgain: allSums.row(b, n), dbias: hasBias ? allSums.row(blocks.count + b, n) : nil)
         guard let dxs else { return }
         for r in rows {
-          RowKernels.normalizeBackward(
+          Kernels.normalizeBackward(
             xs.row(r, n), norm, dys.row(r, n), mean: means[r], scale: scales[r], dxs.row(r, n))
         }
       }

@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 /// The sizes of a two-dimensional pooling of images [batch, channels, height, width].
 private struct PoolingShape {
   let images: Int
@@ -42,7 +44,7 @@ private struct PoolingShape {
 
   /// The index of the first largest element of a window; a NaN counts as the largest.
   @inline(__always)
-  func largest(_ x: Elements, _ rows: Range<Int>, _ columns: Range<Int>) -> Int {
+  func largest(_ x: View<Float>, _ rows: Range<Int>, _ columns: Range<Int>) -> Int {
     var best = rows.lowerBound * width + columns.lowerBound
     for row in rows {
       for i in row * width + columns.lowerBound..<row * width + columns.upperBound

@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 extension Tensor {
   /// Σ over the given dimensions, or over all.
   ///

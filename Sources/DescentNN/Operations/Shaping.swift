@@ -1,3 +1,5 @@
+internal import DescentCompute
+
 extension Tensor {
   /// The same elements under another shape; one dimension may be -1, for what remains.
   public func reshaped(_ shape: [Int]) -> Tensor {

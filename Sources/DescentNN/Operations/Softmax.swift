@@ -7,7 +7,7 @@ extension Tensor {
     let y = Tensor(uninitialized: shape)
     let (xs, ys) = (elements, y.freshElements)
     inRows(of: rows, n) { range in
-      for r in range { RowKernels.softmax(xs.row(r, n), valid: n, ys.row(r, n)) }
+      for r in range { Kernels.softmax(xs.row(r, n), valid: n, ys.row(r, n)) }
     }
     return record(y, from: self) { dy, d in
       // dx = y·(dy − Σ dy·y)
@@ -15,7 +15,7 @@ extension Tensor {
       let (ys, dys, dxs) = (y.elements, dy.elements, dx.freshElements)
       inRows(of: rows, n) { range in
         for r in range {
-          RowKernels.softmaxBackward(ys.row(r, n), dys.row(r, n), valid: n, dxs.row(r, n))
+          Kernels.softmaxBackward(ys.row(r, n), dys.row(r, n), valid: n, dxs.row(r, n))
         }
       }
       d.add(to: 0, dx)
@@ -30,7 +30,7 @@ extension Tensor {
     inRows(of: rows, n) { range in
       for r in range {
         let (x, y) = (xs.row(r, n), ys.row(r, n))
-        let logSum = RowKernels.logSumExp(x)
+        let logSum = Kernels.logSumExp(x)
         for i in 0..<n { y[i] = x[i] - logSum }
       }
     }
@@ -41,7 +41,7 @@ extension Tensor {
       inRows(of: rows, n) { range in
         for r in range {
           let (dy, dx) = (dys.row(r, n), dxs.row(r, n))
-          RowKernels.exp(ys.row(r, n), dx)
+          Kernels.exp(ys.row(r, n), dx)
           let sum = dy.sum()
           for i in 0..<n { dx[i] = dy[i] - dx[i] * sum }
         }

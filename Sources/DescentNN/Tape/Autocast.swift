@@ -82,8 +82,8 @@ extension Tensor {
     }
   }
 
-  private func roundElements(to format: NumberFormat, into y: MutableElements) {
+  private func roundElements(to format: NumberFormat, into y: MutableView<Float>) {
     let x = elements
-    inChunks(of: count) { RowKernels.round(x[$0], to: format, y[$0]) }
+    inChunks(of: count) { Kernels.round(x[$0], to: format, y[$0]) }
   }
 }

@@ -150,7 +150,7 @@ struct Adjoints {
   ///
   /// `body` receives the elements and whether to add to them (true), or to overwrite what is
   /// undefined (false).
-  func write(to i: Int, _ body: (_ dx: MutableElements, _ adds: Bool) -> Void) {
+  func write(to i: Int, _ body: (_ dx: MutableView<Float>, _ adds: Bool) -> Void) {
     guard let node = nodes[i] else { return }
     if node.format != .float32 {
       // What is added has been rounded.

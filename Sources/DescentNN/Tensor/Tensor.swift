@@ -100,16 +100,16 @@ public struct Tensor: Sendable {
     return y
   }
 
-  var elements: Elements { storage.elements }
+  var elements: View<Float> { storage.elements }
 
   /// The elements to be changed, after a copy when another tensor shares them.
-  mutating func mutableElements() -> MutableElements {
+  mutating func mutableElements() -> MutableView<Float> {
     if !isKnownUniquelyReferenced(&storage) { storage = copied().storage }
     return storage.mutableElements
   }
 
   /// The elements of a tensor that nobody else has seen yet.
-  var freshElements: MutableElements { storage.mutableElements }
+  var freshElements: MutableView<Float> { storage.mutableElements }
 
   /// The same elements, without a gradient, under another shape with as many elements.
   func reshapedDetached(_ shape: [Int]) -> Tensor {

@@ -1,3 +1,4 @@
+internal import DescentCompute
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -145,11 +146,11 @@ final class TensorStorage: @unchecked Sendable {
 
   deinit { unsafe TensorPool.giveBack(buffer, size) }
 
-  var elements: Elements {
-    unsafe Elements(UnsafePointer(buffer.assumingMemoryBound(to: Float.self)), count)
+  var elements: View<Float> {
+    unsafe View(UnsafePointer(buffer.assumingMemoryBound(to: Float.self)), count: count)
   }
 
-  var mutableElements: MutableElements {
-    unsafe MutableElements(buffer.assumingMemoryBound(to: Float.self), count)
+  var mutableElements: MutableView<Float> {
+    unsafe MutableView(buffer.assumingMemoryBound(to: Float.self), count: count)
   }
 }
