@@ -23,7 +23,7 @@ func backward(_ model: MLPClassifier, observer: (any LayerObserver)? = nil) -> D
 let first = try makeModel()
 let preconditioner = KFACPreconditioner(first)
 let kfac = try Optimizer(
-  KFAC(learningRate: 0.1), model: first, supply: .preconditioner(preconditioner))
+  KFAC(learningRate: 0.1), model: first, needs: .preconditioner(preconditioner))
 for _ in 1...50 {
   _ = backward(first, observer: preconditioner)
   _ = kfac.step(first.parameters)
@@ -33,7 +33,7 @@ print("kfac", backward(first))
 let second = try makeModel()
 let sophia = try Optimizer(
   SophiaG(learningRate: 0.01, batchSize: 64), model: second,
-  supply: .gaussNewtonBartlett(of: second) { step, context in second(x, context) })
+  needs: .gaussNewtonBartlett(of: second) { step, context in second(x, context) })
 for _ in 1...50 {
   _ = backward(second)
   _ = sophia.step(second.parameters)
@@ -41,6 +41,6 @@ for _ in 1...50 {
 print("sophia-g", backward(second))
 
 let third = try makeModel()
-let lbfgs = try Optimizer(LBFGS(), model: third, supply: .byCaller)
+let lbfgs = try Optimizer(LBFGS(), model: third, needs: .byCaller)
 let report = lbfgs.step(third.parameters) { backward(third) }
 print("lbfgs", backward(third), report.closure!.exit)

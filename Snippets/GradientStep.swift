@@ -2,9 +2,9 @@
 import Descent
 
 let optimizer = try Optimizer<Float>(
-  AdamW(learningRate: 1e-2),
-  parameters: [ParameterInfo("w", shape: [2])],
-  schedules: [("lr", Cosine(warmup: 10, total: 100))], clip: Clipping(norm: 1))
+  OptimizerPlan(
+    AdamW(learningRate: 1e-2), schedules: [("lr", Cosine(warmup: 10, total: 100))],
+    clip: Clipping(norm: 1)), parameters: [ParameterInfo("w", shape: [2])])
 
 var weights: [[Float]] = [[1, 2]]
 let report = optimizer.step(&weights, gradients: [[0.5, -0.5]])

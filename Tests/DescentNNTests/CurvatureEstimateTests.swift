@@ -225,11 +225,10 @@ private final class Regression: Module {
     func state() -> [[Float]] {
       model.parameters.map(\.value.scalars) + model.namedBuffers.map(\.buffer.value.scalars)
     }
-    func estimate(_ kind: CurvatureEstimator, step: Int) -> [[Float]] {
-      switch kind {
-      case .gaussNewtonBartlett:
+    func estimate(_ kind: Needs, step: Int) -> [[Float]] {
+      if kind == .sampledGradients {
         model.sampledGradients(seed: 1, step: step) { model(x, $0) }
-      case .hutchinson:
+      } else {
         model.hutchinsonDiagonal(seed: 1, step: step) {
           let tape = Tape()
           let loss = model(x, tape.context(training: true)).crossEntropy(labels)
@@ -239,7 +238,7 @@ private final class Regression: Module {
       return model.parameters.map { $0.gradient!.scalars }
     }
     let before = state()
-    for kind in [CurvatureEstimator.gaussNewtonBartlett, .hutchinson] {
+    for kind in [Needs.sampledGradients, .hessianDiagonal] {
       let first = estimate(kind, step: 1)
       #expect(estimate(kind, step: 2) != first)
       #expect(estimate(kind, step: 1) == first)
@@ -248,18 +247,17 @@ private final class Regression: Module {
   }
 
   @Test("a model trains with estimates from a closure") func supplied() throws {
-    for hessian in [CurvatureEstimator.gaussNewtonBartlett, .hutchinson] {
+    for kind in [Needs.sampledGradients, .hessianDiagonal] {
       let (model, x, labels) = try perceptron()
       let optimizer =
-        switch hessian {
-        case .gaussNewtonBartlett:
+        if kind == .sampledGradients {
           try Optimizer(
             SophiaG(learningRate: 0.03, batchSize: 20, hessianInterval: 2), model: model,
-            supply: .gaussNewtonBartlett(of: model) { _, context in model(x, context) })
-        case .hutchinson:
+            needs: .gaussNewtonBartlett(of: model) { _, context in model(x, context) })
+        } else {
           try Optimizer(
             SophiaH(learningRate: 0.03, updateInterval: 2), model: model,
-            supply: .hutchinson(of: model) { _, context in
+            needs: .hutchinson(of: model) { _, context in
               model(x, context).crossEntropy(labels)
             })
         }
@@ -270,7 +268,7 @@ private final class Regression: Module {
         losses.append(loss.scalar)
         tape.gradients(of: loss)
         let report = optimizer.step(model.parameters)
-        let isDue = hessian == .hutchinson ? step % 2 == 1 : step % 2 == 0
+        let isDue = kind == .hessianDiagonal ? step % 2 == 1 : step % 2 == 0
         #expect(report.curvature == (isDue ? .applied : nil))
       }
       #expect(losses.last! < 0.5 * losses[0])
@@ -279,7 +277,7 @@ private final class Regression: Module {
 
   @Test("L-BFGS moves a model's parameters through its closure") func closure() throws {
     let (model, x, labels) = try perceptron()
-    let optimizer = try Optimizer(LBFGS(), model: model, supply: .byCaller)
+    let optimizer = try Optimizer(LBFGS(), model: model, needs: .byCaller)
     let report = optimizer.step(model.parameters) {
       let tape = Tape()
       let loss = model(x, tape.context()).crossEntropy(labels)

@@ -163,18 +163,16 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
     struct Stop: Error {}
     let averaged = AveragedWeights<Float>(ExponentialAverage(decay: 0.5), parameters: one)
     var memory: [Float] = [1]
-    unsafe memory.withUnsafeMutableBufferPointer { w in
-      let places = unsafe [ParameterMemory(weights: w.baseAddress!, gradient: nil)]
-      unsafe places.withUnsafeBufferPointer { places in
-        unsafe averaged.withAverage(places) { #expect(unsafe w[0] == 1, "nothing taken in yet") }
-        unsafe averaged.update(places, after: 1)
-        unsafe w[0] = 4
-        unsafe averaged.update(places, after: 2)
-        #expect(throws: Stop.self) {
-          try unsafe averaged.withAverage(places) {
-            #expect(unsafe w[0] == 2.5)
-            throw Stop()
-          }
+    memory.withMutableView { w in
+      let lent = [ParameterMemory(weights: w, gradient: nil)]
+      averaged.withAverage(lent) { #expect(w[0] == 1, "nothing taken in yet") }
+      averaged.update(lent, after: 1)
+      w[0] = 4
+      averaged.update(lent, after: 2)
+      #expect(throws: Stop.self) {
+        try averaged.withAverage(lent) {
+          #expect(w[0] == 2.5)
+          throw Stop()
         }
       }
     }
@@ -197,23 +195,21 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
       weights = stored[0]
       results.append(optimizer.evaluationWeights(of: stored)[0])
       let before = weights
-      try unsafe weights.withUnsafeMutableBufferPointer { w in
-        let places = unsafe [ParameterMemory(weights: w.baseAddress!, gradient: nil)]
-        try unsafe places.withUnsafeBufferPointer { places in
-          unsafe optimizer.withEvaluationWeights(places) {
-            unsafe averaged.update(places, after: optimizer.appliedSteps)
-          }
-          #expect(unsafe Array(w) == before)
-          try unsafe optimizer.withEvaluationWeights(places) {
-            try unsafe averaged.withAverage(places) {
-              for i in 0..<300 {
-                let mean = results.reduce(0) { $0 + $1[i] } / Double(results.count)
-                try #require(unsafe abs(w[i] - mean) < 1e-12)
-              }
+      try weights.withMutableView { w in
+        let lent = [ParameterMemory(weights: w, gradient: nil)]
+        optimizer.withEvaluationWeights(lent) {
+          averaged.update(lent, after: optimizer.appliedSteps)
+        }
+        #expect(w.reading.array == before)
+        try optimizer.withEvaluationWeights(lent) {
+          try averaged.withAverage(lent) {
+            for i in 0..<300 {
+              let mean = results.reduce(0) { $0 + $1[i] } / Double(results.count)
+              try #require(abs(w[i] - mean) < 1e-12)
             }
           }
-          #expect(unsafe Array(w) == before)
         }
+        #expect(w.reading.array == before)
       }
     }
   }
@@ -227,15 +223,15 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
     for t in 1...9 {
       if t == 6 {
         resumed = AveragedWeights<Float>(Self.kinds()[number], parameters: Self.parameters)
-        try resumed.restore(straight.state)
+        try SavedState(of: straight).restore(resumed)
       }
       var (a, b) = (weights(t), weights(t))
       straight.update(&a, after: t)
       if t >= 6 { resumed.update(&b, after: t) }
     }
-    #expect(resumed !== straight && resumed.state == straight.state)
+    #expect(resumed !== straight && SavedState(of: resumed) == SavedState(of: straight))
     #expect(resumed.average(of: w) == straight.average(of: w))
-    let names = straight.state.map(\.name)
+    let names = SavedState(of: straight).tensors.map(\.name)
     #expect(names.contains(number == 2 ? "average/1/matrix" : "average/matrix"))
     #expect(!names.contains { $0.hasSuffix("frozen") })
   }
@@ -245,9 +241,11 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
     let lawa = AveragedWeights<Float>(LatestWeightAverage(), parameters: one)
     let longer = AveragedWeights<Float>(
       ExponentialAverage(), parameters: [ParameterInfo("w", shape: [2])])
-    #expect(throws: StateMismatch.missing("average/0/w")) { try lawa.restore(ema.state) }
+    #expect(throws: StateMismatch.missing("average/0/w")) {
+      try SavedState(of: ema).restore(lawa)
+    }
     #expect(throws: StateMismatch.shape("average/w", saved: [1], present: [2])) {
-      try longer.restore(ema.state)
+      try SavedState(of: ema).restore(longer)
     }
   }
 }

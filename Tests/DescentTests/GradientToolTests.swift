@@ -21,7 +21,8 @@ import Testing
     given: [[Double]?], steps: Int = 1
   ) throws -> (moved: [[Double]], report: StepReport) {
     let optimizer = try Optimizer<Double>(
-      SGD(learningRate: 1), parameters: Self.parameters, clip: clip, gradient: gradient)
+      OptimizerPlan(SGD(learningRate: 1), clip: clip, gradient: gradient),
+      parameters: Self.parameters)
     for _ in 1..<steps {
       var spent = weights
       _ = optimizer.step(&spent, gradients: given)
@@ -131,7 +132,8 @@ import Testing
       var tools = GradientTools()
       (tools.noise, tools.noiseSeed) = (0.3, seed)
       let optimizer = try Optimizer<Float>(
-        SGD(learningRate: 1), parameters: parameters, clip: Clipping(norm: 1), gradient: tools)
+        OptimizerPlan(SGD(learningRate: 1), clip: Clipping(norm: 1), gradient: tools),
+        parameters: parameters)
       var w: [[Float]] = []
       for _ in 1...step {
         w = [[Float](repeating: 0, count: 120_000)]
@@ -165,7 +167,7 @@ import Testing
       var clip = Clipping()
       set(&clip)
       do {
-        _ = try Optimizer<Double>(SGD(), parameters: Self.parameters, clip: clip)
+        _ = try Optimizer<Double>(OptimizerPlan(SGD(), clip: clip), parameters: Self.parameters)
         Issue.record("\(sentence) was accepted")
       } catch { #expect("\(error)".hasPrefix(sentence), "\(error)") }
     }

@@ -38,17 +38,18 @@ import Testing
       ("momentum", Lambda { t, base in base - 0.1 * Double(t) }),
     ]
     let both = try Optimizer<Float>(
-      AdamW(learningRate: 0.01), parameters: Self.parameters,
-      groups: [ParameterGroup("hidden", hidden, rule: Muon(learningRate: 0.02))],
-      schedules: schedules)
+      OptimizerPlan(
+        AdamW(learningRate: 0.01),
+        groups: [ParameterGroup("hidden", hidden, rule: Muon(learningRate: 0.02))],
+        schedules: schedules), parameters: Self.parameters)
     let result = train(both)
     let (matrices, others) = ([1, 3], [0, 2, 4, 5])
     let muon = try Optimizer<Float>(
-      Muon(learningRate: 0.02), parameters: matrices.map { Self.parameters[$0] }, groups: [],
-      schedules: schedules)
+      OptimizerPlan(Muon(learningRate: 0.02), groups: [], schedules: schedules),
+      parameters: matrices.map { Self.parameters[$0] })
     let adamW = try Optimizer<Float>(
-      AdamW(learningRate: 0.01), parameters: others.map { Self.parameters[$0] }, groups: [],
-      schedules: [schedules[0]])
+      OptimizerPlan(AdamW(learningRate: 0.01), groups: [], schedules: [schedules[0]]),
+      parameters: others.map { Self.parameters[$0] })
     #expect(matrices.map { result[$0] } == train(muon, matrices))
     #expect(others.map { result[$0] } == train(adamW, others))
     #expect(both.stateBytes == muon.stateBytes + adamW.stateBytes)
@@ -64,8 +65,8 @@ import Testing
   @Test("the norm that is clipped is that of all groups together") func clipsTogether() throws {
     let group = ParameterGroup("bias", ParameterMatch(roles: [.bias]), rule: SGD(learningRate: 1))
     let optimizer = try Optimizer<Float>(
-      SGD(learningRate: 1), parameters: Self.parameters, groups: [group],
-      clip: Clipping(norm: 1))
+      OptimizerPlan(SGD(learningRate: 1), groups: [group], clip: Clipping(norm: 1)),
+      parameters: Self.parameters)
     var weights = Self.parameters.map { [Float](repeating: 0, count: $0.count) }
     let report = optimizer.step(
       &weights, gradients: Self.parameters.map { [Float](repeating: 1, count: $0.count) })
@@ -80,7 +81,7 @@ import Testing
     var group = ParameterGroup("table", ParameterMatch(names: ["wte.*"]))
     group.isFrozen = true
     let optimizer = try Optimizer<Float>(
-      AdamW(learningRate: 0.1), parameters: Self.parameters, groups: [group])
+      OptimizerPlan(AdamW(learningRate: 0.1), groups: [group]), parameters: Self.parameters)
     let before = Self.values(1)
     var weights = before
     let report = optimizer.step(
@@ -93,11 +94,12 @@ import Testing
 
   @Test("who else asked for a parameter is listed") func overlaps() throws {
     let optimizer = try Optimizer<Float>(
-      SGD(), parameters: Self.parameters,
-      groups: [
-        ParameterGroup("first", ParameterMatch(names: ["h.*"])),
-        ParameterGroup("vectors", ParameterMatch(ranks: 0...1)),
-      ])
+      OptimizerPlan(
+        SGD(),
+        groups: [
+          ParameterGroup("first", ParameterMatch(names: ["h.*"])),
+          ParameterGroup("vectors", ParameterMatch(ranks: 0...1)),
+        ]), parameters: Self.parameters)
     #expect(optimizer.overlaps.count == 1)
     #expect(optimizer.overlaps[0].parameter == "h.0.fc.bias")
     #expect(optimizer.overlaps[0].group == "first" && optimizer.overlaps[0].also == ["vectors"])
@@ -107,7 +109,8 @@ import Testing
     let rule = AdamW(learningRate: 1)
     let groups = try ParameterGroup.layerwise(
       0.5, [.vectorsWithoutDecay], Self.parameters, rule)
-    let optimizer = try Optimizer<Float>(rule, parameters: Self.parameters, groups: groups)
+    let optimizer = try Optimizer<Float>(
+      OptimizerPlan(rule, groups: groups), parameters: Self.parameters)
     func value(_ parameter: String, _ setting: String) -> SettingValue? {
       let index = Self.parameters.firstIndex { $0.name == parameter }!
       return optimizer.settings(ofGroup: optimizer.groupOf[index]).first { $0.name == setting }?
@@ -126,14 +129,14 @@ import Testing
   @Test("what a group cannot have is refused by name") func refused() throws {
     func error(_ group: ParameterGroup, _ rule: some Rule = AdamW()) -> String {
       do {
-        _ = try Optimizer<Float>(rule, parameters: Self.parameters, groups: [group])
+        _ = try Optimizer<Float>(OptimizerPlan(rule, groups: [group]), parameters: Self.parameters)
         return "accepted"
       } catch { return "\(error)" }
     }
     let all = ParameterMatch(names: ["h.*"])
     #expect(
       error(ParameterGroup("g", all, rule: LBFGS()))
-        .hasPrefix("lbfgs cannot honour parameters that have another rule"))
+        .hasPrefix("lbfgs cannot be combined with parameters that have another rule"))
     #expect(error(ParameterGroup("g", all, rule: SophiaG())).hasPrefix("sophia-g needs estimates"))
     #expect(
       error(ParameterGroup("g", all, rule: SGD(), settings: [("betas", "0.9,0.99")]))

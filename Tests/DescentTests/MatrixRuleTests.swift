@@ -56,7 +56,7 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     _ name: String, _ settings: [(name: String, text: String)], _ parameters: [ParameterInfo]
   ) throws -> Optimizer<S> {
     func make<R: Rule>(_: R.Type) throws -> Optimizer<S> {
-      try Optimizer<S>(R(settings), parameters: parameters, groups: [])
+      try Optimizer<S>(OptimizerPlan(R(settings), groups: []), parameters: parameters)
     }
     return try make(try Rules.named(name))
   }
@@ -98,10 +98,11 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     #expect(Muon.orthogonalizes(parameter) == orthogonalizes)
     var rule = Muon(learningRate: 0.02, adamWLearningRate: 0.01)
     rule.adamWWeightDecay = 0.1
-    let muon = try Optimizer<Double>(rule, parameters: [parameter], groups: [])
+    let muon = try Optimizer<Double>(OptimizerPlan(rule, groups: []), parameters: [parameter])
     let adamW = try Optimizer<Double>(
-      AdamW(learningRate: 0.01, betas: (0.9, 0.95), epsilon: 1e-10, weightDecay: 0.1),
-      parameters: [parameter], groups: [])
+      OptimizerPlan(
+        AdamW(learningRate: 0.01, betas: (0.9, 0.95), epsilon: 1e-10, weightDecay: 0.1), groups: []),
+      parameters: [parameter])
     var weights = [noise(parameter.count, seed: 3).map(Double.init)]
     var same = weights
     for t in 1...3 {
@@ -117,7 +118,8 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
   @Test("the part of AdamW sees all elements of a large embedding") func largeEmbedding() throws {
     let parameter = ParameterInfo("e", shape: [300, 100], role: .embedding)
     let muon = try Optimizer<Float>(
-      Muon(learningRate: 1, adamWLearningRate: 0.5), parameters: [parameter], groups: [])
+      OptimizerPlan(Muon(learningRate: 1, adamWLearningRate: 0.5), groups: []),
+      parameters: [parameter])
     var weights = [[Float](repeating: 1, count: parameter.count)]
     _ = muon.step(&weights, gradients: [[Float](repeating: 3, count: parameter.count)])
     #expect(weights[0].allSatisfy { abs($0 - 0.5) < 1e-6 })
@@ -139,7 +141,8 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
         var rule = Muon(learningRate: 0.1, weightDecay: 0)
         rule.adjustment = s ?? .matchRMSAdamW
         let parameter = ParameterInfo("w", shape: shape)
-        let optimizer = try Optimizer<Double>(rule, parameters: [parameter], groups: [])
+        let optimizer = try Optimizer<Double>(
+          OptimizerPlan(rule, groups: []), parameters: [parameter])
         var weights = [[Double](repeating: 0, count: parameter.count)]
         _ = optimizer.step(
           &weights, gradients: [noise(parameter.count, seed: 5).map(Double.init)])
@@ -245,7 +248,7 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
       if name == "linear" {
         layer.accumulate(activations: a, gradients: g)
       } else {
-        layer.accumulate(patches: a, gradients: g, places: 12)
+        layer.accumulate(patches: a, gradients: g, positions: 12)
       }
       layer.decompose()
       let gradient = try matrix("grad/\(t)")
@@ -280,7 +283,7 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     let gradient = Matrix(1, 2, [1, 2])
     let before = layer.preconditioned(gradient)
     layer.accumulate(
-      inputs: Matrix(2, 2, [-100, 0, 0, -100]), outputs: Matrix(1, 1, [1]), rows: 1, places: 1)
+      inputs: Matrix(2, 2, [-100, 0, 0, -100]), outputs: Matrix(1, 1, [1]), rows: 1, positions: 1)
     layer.decompose()
     #expect(layer.failures == 1 && layer.preconditioned(gradient) == before)
   }

@@ -24,8 +24,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
   @Test("a missing gradient leaves weights and state alone; zeros do not") func missingGradient()
     throws
   {
-    let optimizer = try Optimizer<Float>(
-      SGD(learningRate: 1, momentum: 0.5), parameters: two)
+    let optimizer = try Optimizer<Float>(SGD(learningRate: 1, momentum: 0.5), parameters: two)
     var weights: [[Float]] = [[0, 0, 0], [0, 0]]
     _ = optimizer.step(&weights, gradients: [[1, 1, 1], [1, 1]])
     _ = optimizer.step(&weights, gradients: [nil, [0, 0]])
@@ -50,7 +49,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
     arguments: [Float.nan, .infinity, -.infinity])
   func refusesNonFinite(_ bad: Float) throws {
     let optimizer = try Optimizer<Float>(
-      AdamW(learningRate: 0.1), parameters: two, clip: Clipping(norm: 1))
+      OptimizerPlan(AdamW(learningRate: 0.1), clip: Clipping(norm: 1)), parameters: two)
     var weights: [[Float]] = [[1, 2, 3], [4, 5]]
     _ = optimizer.step(&weights, gradients: [[1, 1, 1], [1, 1]])
     let (before, state) = (weights, optimizer.state.map(\.values))
@@ -68,7 +67,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
     throws
   {
     let optimizer = try Optimizer<Float>(
-      SGD(learningRate: 1), parameters: two, clip: Clipping(norm: 1))
+      OptimizerPlan(SGD(learningRate: 1), clip: Clipping(norm: 1)), parameters: two)
     var weights: [[Float]] = [[0, 0, 0], [0, 0]]
     let report = optimizer.step(&weights, gradients: [[3e30, 0, 0], [0, 4e30]])
     #expect(report.applied && report.clipped)
@@ -80,7 +79,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
   @Test("clipping scales by max/(norm + 1e-6) over all parameters, as PyTorch") func clips() throws
   {
     let optimizer = try Optimizer<Double>(
-      SGD(learningRate: 1), parameters: two, clip: Clipping(norm: 1))
+      OptimizerPlan(SGD(learningRate: 1), clip: Clipping(norm: 1)), parameters: two)
     var weights: [[Double]] = [[0, 0, 0], [0, 0]]
     let report = optimizer.step(&weights, gradients: [[3, 0, 0], [0, 4]])
     #expect(report.gradientNorm == 5 && report.clipCoefficient == 1 / (5 + 1e-6))
@@ -117,7 +116,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   private func make(_ rule: any Rule, _ parameters: [ParameterInfo]) throws -> Optimizer<Float> {
     func open(_ rule: some Rule) throws -> Optimizer<Float> {
-      try Optimizer(rule, parameters: parameters, clip: Clipping(norm: 1))
+      try Optimizer(OptimizerPlan(rule, clip: Clipping(norm: 1)), parameters: parameters)
     }
     return try open(rule)
   }
@@ -126,8 +125,8 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   @Test("a schedule drives the learning rate by applied steps alone") func scheduled() throws {
     let optimizer = try Optimizer<Float>(
-      SGD(learningRate: 1), parameters: [two[1]],
-      schedules: [("lr", LinearWarmup(warmup: 4))])
+      OptimizerPlan(SGD(learningRate: 1), schedules: [("lr", LinearWarmup(warmup: 4))]),
+      parameters: [two[1]])
     var weights: [[Float]] = [[0, 0]]
     var rates: [Double] = []
     for gradient: [Float] in [[1, 1], [.nan, 1], [1, 1], [1, 1]] {
@@ -140,14 +139,17 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   @Test("any number can be scheduled, and nothing else") func schedulable() throws {
     let optimizer = try Optimizer<Double>(
-      AdamW(learningRate: 0, weightDecay: 1), parameters: [ParameterInfo("w", shape: [1])],
-      groups: [], schedules: [("weight_decay", LinearDecay(total: 10)), ("betas", Constant())])
+      OptimizerPlan(
+        AdamW(learningRate: 0, weightDecay: 1), groups: [],
+        schedules: [("weight_decay", LinearDecay(total: 10)), ("betas", Constant())]),
+      parameters: [ParameterInfo("w", shape: [1])])
     var weights = [[1.0]]
     for _ in 0..<5 { _ = optimizer.step(&weights, gradients: [[1]]) }
     // The fifth step used what the schedule gives after four.
     #expect(optimizer.settings(ofGroup: 0).contains { $0 == ("weight_decay", .number(0.6)) })
     #expect(throws: OptimizerError.self) {
-      try Optimizer<Double>(AdamW(), parameters: two, schedules: [("amsgrad", Constant())])
+      try Optimizer<Double>(
+        OptimizerPlan(AdamW(), schedules: [("amsgrad", Constant())]), parameters: two)
     }
   }
 
@@ -174,7 +176,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
     }
     for norm in [0, -1, Double.nan] {
       #expect(throws: OptimizerError.self) {
-        try Optimizer<Float>(SGD(), parameters: two, clip: Clipping(norm: norm))
+        try Optimizer<Float>(OptimizerPlan(SGD(), clip: Clipping(norm: norm)), parameters: two)
       }
     }
   }
@@ -203,13 +205,14 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
 
   @Test("the first match wins, by name, rank or role") func firstMatch() throws {
     let optimizer = try Optimizer<Float>(
-      SGD(learningRate: 1), parameters: parameters,
-      groups: [
-        ParameterGroup(
-          "tables", ParameterMatch(roles: [.embedding]), settings: [("lr", "0.25")]),
-        ParameterGroup(
-          "weights", ParameterMatch(names: ["*.weight"]), settings: [("lr", "0.5")]),
-      ])
+      OptimizerPlan(
+        SGD(learningRate: 1),
+        groups: [
+          ParameterGroup(
+            "tables", ParameterMatch(roles: [.embedding]), settings: [("lr", "0.25")]),
+          ParameterGroup(
+            "weights", ParameterMatch(names: ["*.weight"]), settings: [("lr", "0.5")]),
+        ]), parameters: parameters)
     #expect(optimizer.groupOf == [1, 2, 0])
     var weights: [[Float]] = [[0, 0, 0, 0], [0, 0], [0, 0, 0, 0, 0, 0]]
     _ = optimizer.step(&weights, gradients: weights.map { $0.map { _ in 1 } })
@@ -226,7 +229,7 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
       ),
     ] {
       let error = #expect(throws: OptimizerError.self) {
-        try Optimizer<Float>(SGD(), parameters: parameters, groups: [group])
+        try Optimizer<Float>(OptimizerPlan(SGD(), groups: [group]), parameters: parameters)
       }
       #expect("\(error!)".contains(part), "\(error!)")
     }

@@ -54,7 +54,8 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
 
   /// The rules that gradients and curvature estimates drive; the others have vectors of their own.
   static let rules = Rules.all.filter {
-    !($0 is any LayerRule.Type) && !($0 is any ClosureRule.Type)
+    func needs<R: Rule>(_: R.Type) -> Needs { R().needs }
+    return !needs($0).includes(anyOf: [.layers, .evaluations])
   }
   .map { $0.name }
 
@@ -160,8 +161,10 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
   ) throws -> Optimizer<S> {
     func make<R: Rule>(_: R.Type) throws -> Optimizer<S> {
       try Optimizer<S>(
-        R(changes), parameters: parameters, groups: [],
-        schedules: lrs.map { lrs in [("lr", Lambda { t, _ in lrs[t] })] } ?? [], supply: .byCaller)
+        OptimizerPlan(
+          R(changes), groups: [],
+          schedules: lrs.map { lrs in [("lr", Lambda { t, _ in lrs[t] })] } ?? []),
+        parameters: parameters, needs: .byCaller)
     }
     return try make(rule)
   }

@@ -11,7 +11,7 @@ import Testing
     gradient: (Int, Int, Double) -> Double = { t, i, w in 0.3 * w + sin(Double(t * (i + 1))) }
   ) throws -> [[Double]] {
     let info = ParameterInfo("w", shape: shape)
-    let optimizer = try Optimizer<Double>(rule, parameters: [info], groups: [])
+    let optimizer = try Optimizer<Double>(OptimizerPlan(rule, groups: []), parameters: [info])
     var weights = [start ?? (0..<info.count).map { cos(Double($0)) }]
     return (1...steps).map { t in
       let g = weights[0].enumerated().map { gradient(t, $0, $1) }
@@ -51,8 +51,9 @@ import Testing
   func nadamScheduled() throws {
     let parameters = [ParameterInfo("w", shape: [2])]
     let optimizer = try Optimizer<Double>(
-      NAdam(learningRate: 0.1, betas: (0.8, 0.8)), parameters: parameters,
-      schedules: [("betas", LinearDecay(total: 10))])
+      OptimizerPlan(
+        NAdam(learningRate: 0.1, betas: (0.8, 0.8)), schedules: [("betas", LinearDecay(total: 10))]),
+      parameters: parameters)
     var weights = [[1.0, 2.0]]
     for _ in 0..<3 { _ = optimizer.step(&weights, gradients: [[1, -1]]) }
     var expected = 1.0
@@ -90,9 +91,10 @@ import Testing
 
   @Test("cautious Lion, by mental arithmetic") func lionCautious() throws {
     let optimizer = try Optimizer<Double>(
-      Lion(
-        learningRate: 0.5, weightDecay: 0.5, cautiousFactor: 0, cautiousWeightDecay: true),
-      parameters: [ParameterInfo("w", shape: [4])], groups: [])
+      OptimizerPlan(
+        Lion(
+          learningRate: 0.5, weightDecay: 0.5, cautiousFactor: 0, cautiousWeightDecay: true),
+        groups: []), parameters: [ParameterInfo("w", shape: [4])])
     var weights = [[1.0, -1, 1, -1]]
     _ = optimizer.step(&weights, gradients: [[100, 100, 100, 100]])
     // All agree: a step of −½ each, and decay ¾ only where it shrinks the weight.
@@ -106,9 +108,9 @@ import Testing
     throws
   {
     let optimizer = try Optimizer<Double>(
-      Lion(learningRate: 0.5, weightDecay: 0.25, decoupledWeightDecay: true),
-      parameters: [ParameterInfo("w", shape: [1])], groups: [],
-      schedules: [("lr", LinearDecay(total: 2))])
+      OptimizerPlan(
+        Lion(learningRate: 0.5, weightDecay: 0.25, decoupledWeightDecay: true), groups: [],
+        schedules: [("lr", LinearDecay(total: 2))]), parameters: [ParameterInfo("w", shape: [1])])
     var weights = [[8.0]]
     for _ in 0..<2 { _ = optimizer.step(&weights, gradients: [[0]]) }
     #expect(weights == [[8 * (1 - 0.25) * (1 - 0.125)]])
@@ -151,9 +153,9 @@ import Testing
 
   @Test("ASGD averages from t₀ on, and a new lr acts a step late") func asgd() throws {
     let optimizer = try Optimizer<Double>(
-      ASGD(learningRate: 1, lambda: 0, averagingStart: 2),
-      parameters: [ParameterInfo("w", shape: [1])],
-      groups: [], schedules: [("lr", LinearDecay(total: 4))])
+      OptimizerPlan(
+        ASGD(learningRate: 1, lambda: 0, averagingStart: 2), groups: [],
+        schedules: [("lr", LinearDecay(total: 4))]), parameters: [ParameterInfo("w", shape: [1])])
     var weights = [[0.0]]
     var path: [Double] = []
     for _ in 0..<4 {
@@ -228,8 +230,8 @@ import Testing
         -> Optimizer<Double>
       {
         try Optimizer(
-          R([("per_group", text), ("d0", "1e-3")]), parameters: indices.map { parameters[$0] },
-          groups: groups)
+          OptimizerPlan(R([("per_group", text), ("d0", "1e-3")]), groups: groups),
+          parameters: indices.map { parameters[$0] })
       }
       let optimizer = try make([0, 1, 2], [group], "true")
       let (second, first) = (try make([1], [group], "false"), try make([0, 2], [], "false"))
@@ -294,7 +296,8 @@ import Testing
   private func open(_ rule: any Rule) throws -> Optimizer<Double> {
     func make(_ rule: some Rule) throws -> Optimizer<Double> {
       try Optimizer(
-        rule, parameters: [ParameterInfo("w", shape: [2])], groups: [], supply: .byCaller)
+        OptimizerPlan(rule, groups: []), parameters: [ParameterInfo("w", shape: [2])],
+        needs: .byCaller)
     }
     return try make(rule)
   }
@@ -309,7 +312,7 @@ import Testing
         let asked = Asked()
         let optimizer = try Optimizer<Double>(
           rule, parameters: [ParameterInfo("w", shape: [1])],
-          supply: .curvature { step, weights in
+          needs: .curvature { step, weights in
             asked.steps.append(step)
             asked.weights.append(weights[0][0])
             return [[step == due[1] ? .nan : 2]]
@@ -338,25 +341,29 @@ import Testing
   @Test("a rule is refused without what it needs, and with what it does not take")
   func supplies() throws {
     let parameters = [ParameterInfo("w", shape: [2])]
-    func error(_ rule: some Rule, _ supply: Supply<Float>) -> OptimizerError? {
+    func error(_ rule: some Rule, _ needs: ProvidedNeeds<Float>) -> OptimizerError? {
       #expect(throws: OptimizerError.self) {
-        try Optimizer<Float>(rule, parameters: parameters, supply: supply)
+        try Optimizer<Float>(rule, parameters: parameters, needs: needs)
       }
     }
     #expect(
-      error(SophiaG(), .nothing)
-        == .lacksCurvature(rule: "sophia-g", estimator: .gaussNewtonBartlett))
+      error(SophiaG(), .none)
+        == .lacksCurvature(rule: "sophia-g", need: .sampledGradients))
     #expect(
-      error(SophiaH(), .nothing) == .lacksCurvature(rule: "sophia-h", estimator: .hutchinson))
-    #expect(error(KFAC(), .nothing) == .lacksPreconditioner(rule: "kfac"))
-    #expect(error(LBFGS(), .nothing) == .lacksEvaluation(rule: "lbfgs"))
+      error(SophiaH(), .none) == .lacksCurvature(rule: "sophia-h", need: .hessianDiagonal))
+    #expect(error(KFAC(), .none) == .lacksPreconditioner(rule: "kfac"))
+    #expect(error(LBFGS(), .none) == .lacksEvaluation(rule: "lbfgs"))
     #expect(error(AdamW(), .curvature { _, _ in [] }) == .takesNoCurvature(rule: "adamw"))
     let sentences = try [
-      #require(error(SophiaG(), .nothing)), #require(error(SophiaH(), .nothing)),
-      #require(error(KFAC(), .nothing)), #require(error(LBFGS(), .nothing)),
+      #require(error(SophiaG(), .none)), #require(error(SophiaH(), .none)),
+      #require(error(KFAC(), .none)), #require(error(LBFGS(), .none)),
     ].map(\.description)
     for (sentence, part) in zip(
-      sentences, ["labels sampled", "random vector", "sees the model's layers", "ClosureOptimizer"])
+      sentences,
+      [
+        "labels sampled", "random vector", "sees the model's layers",
+        "give each step an evaluation",
+      ])
     { #expect(sentence.contains(part)) }
   }
 
@@ -483,12 +490,13 @@ import Testing
     let parameters = [ParameterInfo("w", shape: [2, 2])]
     #expect(throws: OptimizerError.scheduleOfNone(setting: "lr", rule: "adafactor")) {
       try Optimizer<Float>(
-        Adafactor(), parameters: parameters, schedules: [("lr", LinearDecay(total: 10))])
+        OptimizerPlan(Adafactor(), schedules: [("lr", LinearDecay(total: 10))]),
+        parameters: parameters)
     }
     // With an lr of its own it can be driven.
     _ = try Optimizer<Float>(
-      Adafactor(learningRate: 0.1), parameters: parameters,
-      schedules: [("lr", LinearDecay(total: 10))])
+      OptimizerPlan(Adafactor(learningRate: 0.1), schedules: [("lr", LinearDecay(total: 10))]),
+      parameters: parameters)
   }
 
   @Test("every rule describes itself, and every default passes its own checks") func described()

@@ -213,8 +213,8 @@ import Testing
     schedules: [(setting: String, schedule: any Schedule)]
   ) throws -> Optimizer<Double> {
     try Optimizer(
-      rule, parameters: [ParameterInfo("a", shape: [2]), ParameterInfo("b", shape: [2])],
-      groups: groups, schedules: schedules)
+      OptimizerPlan(rule, groups: groups, schedules: schedules),
+      parameters: [ParameterInfo("a", shape: [2]), ParameterInfo("b", shape: [2])])
   }
 
   /// Settings of a group after each of `steps` steps.
@@ -286,8 +286,7 @@ import Testing
     )
     for metric in [1.0, 1, 1] { whole.observe(metric: metric) }
     #expect(whole.scheduleStates[0]["lr"]?.changes == [-1])
-    second.scheduleStates = try JSONDecoder().decode(
-      [[String: MetricState]].self, from: JSONEncoder().encode(whole.scheduleStates))
+    try SavedState(of: whole).restore(second)
     for optimizer in [whole, second] {
       for metric in [0.5, 0.6, 0.7] { optimizer.observe(metric: metric) }
       #expect(settings(optimizer, "lr", steps: 1) == [.number(0.25e-3)])
@@ -302,7 +301,8 @@ import Testing
       ("weight_decay", LinearDecay(total: 5)),
     ]
     let group = ParameterGroup("all", ParameterMatch(), settings: [("weight_decay", "0.5")])
-    let values = try ScheduledValues(AdamW(), group: group, schedules: schedules)
+    let values = try OptimizerPlan(AdamW(), groups: [group], schedules: schedules)
+      .scheduledValues(of: group)
     #expect(values(at: 0).map(\.name) == ["lr", "betas", "weight_decay"])
     for name in ["lr", "betas", "weight_decay"] {
       let used = settings(

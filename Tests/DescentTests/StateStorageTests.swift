@@ -146,8 +146,8 @@ import Testing
     storage.codes = try #require(StateStorage.Codes(rawValue: recorded.quantizer))
     func make<R: Rule>(_: R.Type) throws -> Optimizer<Float> {
       try Optimizer(
-        R(recorded.set.map { ($0.key, $0.value.text) }), parameters: parameters, groups: [],
-        state: storage)
+        OptimizerPlan(R(recorded.set.map { ($0.key, $0.value.text) }), groups: [], state: storage),
+        parameters: parameters)
     }
     let optimizer = try make(try Rules.named(recorded.optimizer))
     var weights = try names.map { try file.floats(of: "\(name)/param/\($0)") }
@@ -197,8 +197,8 @@ import Testing
     ThreadPool.shared.setThreads(threads)
     func make<R: Rule>(_: R.Type) throws -> Optimizer<Float> {
       try Optimizer(
-        R(), parameters: Self.parameters, groups: [], state: storage, clip: Clipping(norm: 1),
-        supply: .byCaller)
+        OptimizerPlan(R(), groups: [], state: storage, clip: Clipping(norm: 1)),
+        parameters: Self.parameters, needs: .byCaller)
     }
     let optimizer = try make(rule)
     var weights = Self.parameters.map { noise($0.count, seed: UInt64($0.count)) }
@@ -215,7 +215,7 @@ import Testing
 
   @Test(
     "every rule in every storage gives the same bits for 1, 2, 3 and 8 threads",
-    arguments: Rules.all.filter { !($0 is any ClosureRule.Type) }.map { $0.name },
+    arguments: Rules.all.filter { $0.name != LBFGS.name }.map { $0.name },
     StateStorage.Format.allCases)
   func threads(_ name: String, _ format: StateStorage.Format) throws {
     let threads = ThreadPool.shared.threads
@@ -254,7 +254,8 @@ import Testing
 
   @Test("real bytes, and who is exempt for what reason") func bytes() throws {
     let optimizer = try Optimizer<Float>(
-      AdamW(learningRate: 1e-3), parameters: Self.parameters, state: StateStorage(.int8))
+      OptimizerPlan(AdamW(learningRate: 1e-3), state: StateStorage(.int8)),
+      parameters: Self.parameters)
     func slot(_ parameter: String) -> StateSlot {
       optimizer.stateSlots.first { $0.parameter == parameter && $0.slot == "exp_avg_sq" }!
     }
@@ -267,15 +268,16 @@ import Testing
 
     let settings = [("state", "bfloat16"), ("state_minimum", "1"), ("state_exempt", "none")]
     let everything = try Optimizer<Float>(
-      AdamW(learningRate: 1e-3), parameters: Self.parameters, state: StateStorage(settings))
+      OptimizerPlan(AdamW(learningRate: 1e-3), state: StateStorage(settings)),
+      parameters: Self.parameters)
     #expect(everything.stateBytes == 2 * 2 * Self.parameters.reduce(0) { $0 + $1.count })
 
     let grouped = try Optimizer<Float>(
-      AdamW(learningRate: 1e-3), parameters: Self.parameters,
-      groups: [
-        ParameterGroup("k", ParameterMatch(names: ["k*"]), settings: [("state", "float32")])
-      ],
-      state: StateStorage(.int8))
+      OptimizerPlan(
+        AdamW(learningRate: 1e-3),
+        groups: [
+          ParameterGroup("k", ParameterMatch(names: ["k*"]), settings: [("state", "float32")])
+        ], state: StateStorage(.int8)), parameters: Self.parameters)
     #expect(
       grouped.stateSlots.filter { $0.format == .int8 }.map(\.parameter) == ["matrix", "matrix"])
   }
@@ -283,7 +285,7 @@ import Testing
   @Test("slots that weights are rebuilt from stay exact") func exact() throws {
     for (rule, slot) in [("schedule-free-sgd", "z"), ("prodigy", "p0"), ("asgd", "ax")] {
       func make<R: Rule>(_: R.Type) throws -> Optimizer<Float> {
-        try Optimizer(R(), parameters: Self.parameters, state: StateStorage(.int8))
+        try Optimizer(OptimizerPlan(R(), state: StateStorage(.int8)), parameters: Self.parameters)
       }
       let slots = try make(try Rules.named(rule)).stateSlots.filter { $0.slot == slot }
       #expect(!slots.isEmpty && slots.allSatisfy { $0.format == .float32 })
@@ -294,16 +296,18 @@ import Testing
     let parameters = Self.parameters
     #expect(throws: OptimizerError.compressedDouble) {
       try Optimizer<Double>(
-        AdamW(learningRate: 1e-3), parameters: parameters, state: StateStorage(.int8))
+        OptimizerPlan(AdamW(learningRate: 1e-3), state: StateStorage(.int8)), parameters: parameters
+      )
     }
     var centered = RMSprop(learningRate: 1e-3)
     centered.centered = true
     let rule = centered
     do {
-      _ = try Optimizer<Float>(rule, parameters: parameters, state: StateStorage(.int8))
+      _ = try Optimizer<Float>(
+        OptimizerPlan(rule, state: StateStorage(.int8)), parameters: parameters)
       Issue.record("centered RMSprop in int8 was accepted")
     } catch {
-      #expect("\(error)".hasPrefix("rmsprop cannot keep its state in int8: centered=true"))
+      #expect("\(error)".hasPrefix("rmsprop cannot be combined with state=int8: centered=true"))
     }
     #expect(throws: SettingErrors.self) { try StateStorage([("state", "int4")]) }
     #expect(throws: SettingErrors.self) { try StateStorage([("state_exempt", "embeding")]) }

@@ -113,7 +113,8 @@ public struct Incompatibility: Sendable {
       .globalSums, .gradientRelease, "it needs the gradients of all parameters at once",
       "choose another optimizer, or set release_gradients=false"),
     .init(
-      .evaluatesElsewhere, .movingAverage, "it keeps the weights that the average would move "
+      .evaluatesElsewhere, .movingAverage,
+      "it keeps the weights that the average would move "
         + "elsewhere",
       "choose another average, or another optimizer"),
     .init(.exactState, .compressedState, "its state must be exact", "set state=float32"),

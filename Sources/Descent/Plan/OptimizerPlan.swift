@@ -86,9 +86,11 @@ public struct OptimizerPlan: Sendable {
   /// The pairs of features that do not go together: of the plan alone, or also with what a run uses.
   public func conflicts(with run: [FeatureUse] = []) -> [OptimizerError] {
     var conflicts: [OptimizerError] = []
-    for (rule, isOfGroup) in [(rule, false)] + (groups ?? []).compactMap({ group in
-      group.rule.map { ($0, true) }
-    }) {
+    for (rule, isOfGroup) in [(rule, false)]
+      + (groups ?? []).compactMap({ group in
+        group.rule.map { ($0, true) }
+      })
+    {
       let name = type(of: rule).name
       var uses = rule.features.map {
         FeatureUse($0, name, reason: $0 == .exactState ? rule.exactStateReason : nil)
@@ -113,8 +115,10 @@ public struct OptimizerPlan: Sendable {
       if !["norm", "norm_type"].contains(name) { uses.append(.init(.otherClipping, words)) }
     }
     uses += written(gradient).map { .init(.gradientTools, $0.words) }
-    let formats = [state.format] + (groups ?? []).compactMap { (try? $0.applied(to: state))?.format }
-    for format in StateStorage.Format.allCases where format != .float32 && formats.contains(format) {
+    let formats =
+      [state.format] + (groups ?? []).compactMap { (try? $0.applied(to: state))?.format }
+    for format in StateStorage.Format.allCases where format != .float32 && formats.contains(format)
+    {
       uses.append(.init(.compressedState, "state=\(format.rawValue)"))
     }
     if weights.format != .float32 {

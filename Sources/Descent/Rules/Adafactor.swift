@@ -123,7 +123,9 @@ public struct Adafactor: TensorRule {
 
   public typealias Variables = AdafactorVariables
 
-  public func updateVariables(_ variables: inout AdafactorVariables, from sums: SIMD4<Double>) -> Bool {
+  public func updateVariables(_ variables: inout AdafactorVariables, from sums: SIMD4<Double>)
+    -> Bool
+  {
     variables.steps += 1
     return true
   }

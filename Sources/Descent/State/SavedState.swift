@@ -62,7 +62,8 @@ private struct IndexedState: StateSource {
   private let notes: [String: String]
 
   init(_ state: SavedState) {
-    tensors = Dictionary(state.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    tensors = Dictionary(
+      state.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     notes = state.notes
   }
 

@@ -119,7 +119,8 @@ public final class StateArchive {
           ).bytes)
       }
     case .checking: break
-    case .restoring(let source): unsafe Self.read(source, prefix + name, into: memory.base, memory.count)
+    case .restoring(let source):
+      unsafe Self.read(source, prefix + name, into: memory.base, memory.count)
     }
   }
 

@@ -166,7 +166,8 @@ private enum StoredArray<S: Scalar> {
     case .int8:
       self = .int8(
         codes: StateMemory(count: count, initial: 0),
-        scales: StateMemory(count: Codebook.blocks(of: count), initial: 0), DynamicMap.codebook(slot.range, codes))
+        scales: StateMemory(count: Codebook.blocks(of: count), initial: 0),
+        DynamicMap.codebook(slot.range, codes))
     }
     guard slot.initial != 0, count > 0 else { return }
     let initial = StateMemory(count: count, initial: S(slot.initial))

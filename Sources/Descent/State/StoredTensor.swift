@@ -103,7 +103,8 @@ public enum StateMismatch: Error, Sendable, Equatable, CustomStringConvertible {
     case .groups(let saved, let present):
       "the saved state has \(saved) parameter groups, but there are \(present) now: resume with the "
         + "same groups"
-    case .data: "the training data are not those that the run was begun with: put them back, or "
+    case .data:
+      "the training data are not those that the run was begun with: put them back, or "
         + "start a new run"
     }
   }

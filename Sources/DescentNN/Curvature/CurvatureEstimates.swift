@@ -124,14 +124,14 @@ package enum CurvatureStream {
   package static let signs: UInt64 = 0x5EED_0002
 }
 
-extension Supply<Float> {
+extension ProvidedNeeds<Float> {
   /// Gauss-Newton-Bartlett estimates for ``SophiaG``, from a model whose parameters an optimizer
   /// moves in place; see ``Module/sampledGradients(seed:step:logits:)``.
   ///
   /// - Parameter logits: the logits of a batch, best of another one each step.
   public static func gaussNewtonBartlett(
     of model: any Module, seed: UInt64 = 0, logits: @escaping (_ step: Int, Context) -> Tensor
-  ) -> Supply {
+  ) -> ProvidedNeeds {
     .curvature { step, _ in
       model.sampledGradients(seed: seed, step: step) { logits(step, $0) }
       return model.parameters.map { $0.gradient?.scalars }
@@ -144,7 +144,7 @@ extension Supply<Float> {
   /// - Parameter loss: the loss of a batch, best of another one each step.
   public static func hutchinson(
     of model: any Module, seed: UInt64 = 0, loss: @escaping (_ step: Int, Context) -> Tensor
-  ) -> Supply {
+  ) -> ProvidedNeeds {
     .curvature { step, _ in
       model.hutchinsonDiagonal(seed: seed, step: step) {
         let tape = Tape()

@@ -6,7 +6,7 @@ package import DescentCompute
 ///
 /// ```swift
 /// let preconditioner = KFACPreconditioner(model)
-/// let optimizer = try Optimizer(KFAC(), model: model, supply: .preconditioner(preconditioner))
+/// let optimizer = try Optimizer(KFAC(), model: model, needs: .preconditioner(preconditioner))
 /// let tape = Tape()
 /// let loss = model(x, tape.context(observer: preconditioner)).crossEntropy(labels)
 /// tape.gradients(of: loss)
@@ -50,7 +50,7 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     var inputs: Tensor
     var outputs: Tensor
     var rows: Int
-    let places: Int
+    let positions: Int
   }
 
   /// Watches the layers of `model`.
@@ -95,18 +95,18 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     let hasBias = watched[i].bias != nil
     var new: Statistics
     if let conv = layer as? Conv2d {
-      let (products, places) = input.patchProducts(
+      let (products, positions) = input.patchProducts(
         conv.weight.value, stride: conv.stride, padding: conv.padding, dilation: conv.dilation,
         withOne: hasBias)
       new = Statistics(
         inputs: products, outputs: gradient.detached.channelProducts(),
-        rows: input.shape[0] * places, places: places)
+        rows: input.shape[0] * positions, positions: positions)
     } else {
       let a = input.rowsWithOne(hasBias)
       let g = gradient.detached.reshapedDetached([a.shape[0], watched[i].outputs])
       new = Statistics(
         inputs: a.product(a, transposed: true), outputs: g.product(g, transposed: true),
-        rows: a.shape[0], places: 1)
+        rows: a.shape[0], positions: 1)
     }
     // Micro-batches hold their share of the loss: their sums are those of one large batch.
     if let old = watched[i].seen {
@@ -130,13 +130,12 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
   // MARK: Preconditioning
 
   /// The gradients of watched layers multiplied by ν and the inverse factors; others as they are.
-  @unsafe
   public func precondition(
-    _ memory: UnsafeBufferPointer<ParameterMemory<Float>>, of parameters: [ParameterInfo],
+    _ memory: [ParameterMemory<Float>], of parameters: [ParameterInfo],
     for rule: any Rule, scale: Double, learningRate: (Int) -> Double
   ) -> (memory: [ParameterMemory<Float>], report: PreconditionerReport) {
     if let kfac = rule as? KFAC { hyperparameters = kfac }
-    let (k, places) = (
+    let (k, indices) = (
       hyperparameters,
       Dictionary(uniqueKeysWithValues: parameters.indices.map { (parameters[$0].name, $0) })
     )
@@ -144,19 +143,19 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     var sum = 0.0
     var changed: [(layer: Int, weight: Int, bias: Int?, v: Matrix)] = []
     for i in watched.indices {
-      guard let weight = places[watched[i].weight], parameters[weight].trainable,
-        let dw = unsafe memory[weight].gradient
+      guard let weight = indices[watched[i].weight], parameters[weight].trainable,
+        let dw = memory[weight].gradient
       else { continue }
-      let bias = watched[i].bias.flatMap { places[$0] }
-      let db = unsafe bias.flatMap { unsafe memory[$0].gradient }
-      guard unsafe bias == nil || db != nil else { continue }
+      let bias = watched[i].bias.flatMap { indices[$0] }
+      let db = bias.flatMap { memory[$0].gradient }
+      guard bias == nil || db != nil else { continue }
       update(i, &report)
       guard watched[i].isReady else { continue }
       let (rows, columns, width) = (watched[i].outputs, watched[i].inputs, watched[i].width)
       var gradient = Matrix(rows, width)
       for r in 0..<rows {
-        for c in 0..<columns { unsafe gradient[r, c] = Double(dw[r * columns + c]) }
-        if let db = unsafe db { unsafe gradient[r, columns] = Double(db[r]) }
+        for c in 0..<columns { gradient[r, c] = Double(dw[r * columns + c]) }
+        if let db { gradient[r, columns] = Double(db[r]) }
       }
       let v = watched[i].curvature.preconditioned(gradient)
       sum += KFACLayer.change(of: v, along: gradient, learningRate: learningRate(weight) * scale)
@@ -165,13 +164,13 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     discard()
     steps += 1
     report.coefficient = KFACLayer.clipCoefficient(sum: sum, clip: k.klClip)
-    var result = unsafe Array(memory)
+    var result = memory
     for (i, weight, bias, v) in changed {
       let (dw, db) = write(v, report.coefficient, of: i)
-      unsafe result[weight].gradient = UnsafePointer(dw.base)
-      if let bias, let db { unsafe result[bias].gradient = UnsafePointer(db.base) }
+      result[weight].gradient = dw.reading
+      if let bias, let db { result[bias].gradient = db.reading }
     }
-    return unsafe (result, report)
+    return (result, report)
   }
 
   /// Brings the factors of a layer up to date, and its decomposition, when they are due.
@@ -184,7 +183,7 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
       if let seen = watched[i].seen {
         watched[i].curvature.accumulate(
           inputs: seen.inputs.symmetricMatrix, outputs: seen.outputs.symmetricMatrix,
-          rows: seen.rows, places: seen.places)
+          rows: seen.rows, positions: seen.positions)
         watched[i].isReady = true
       } else {
         report.unseen.append(watched[i].name)
@@ -200,35 +199,21 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
 
   // MARK: Saving
 
-  /// A copy of the factors, their decompositions and the count of steps.
-  public var saved: [StoredTensor] {
-    [StoredTensor(Self.count, shape: [], [steps])]
-      + watched.flatMap { layer in
-        [StoredTensor("\(Self.prefix(layer))ready", shape: [], [layer.isReady ? 1 : 0])]
-          + layer.curvature.saved(Self.prefix(layer))
-      }
-  }
-
-  /// Goes on from what was saved.
-  ///
-  /// - Throws: the first thing that does not fit; then nothing was changed.
-  public func restore(_ saved: [StoredTensor]) throws(StateMismatch) {
-    var saved = StoredTensors(saved)
-    let count = try saved.take(Self.count, .int64, shape: [])
-    var restored = watched
+  /// The factors, their decompositions and the count of steps.
+  public func archive(_ archive: StateArchive) throws(StateMismatch) {
+    try archive.value("preconditioner/steps", &steps)
     for i in watched.indices {
-      let prefix = Self.prefix(watched[i])
-      let ready = try saved.take(prefix + "ready", .int64, shape: [])
-      restored[i].isReady = ready.value(as: Int.self) == 1
-      restored[i].curvature = try watched[i].curvature.restored(prefix, from: &saved)
+      try archive.scope("preconditioner/\(watched[i].name)/") { () throws(StateMismatch) in
+        var (ready, curvature) = (watched[i].isReady ? 1 : 0, watched[i].curvature)
+        try archive.value("ready", &ready)
+        try curvature.archive(archive)
+        if archive.isRestoring {
+          (watched[i].isReady, watched[i].curvature) = (ready == 1, curvature)
+        }
+      }
     }
-    try saved.finish()
-    (watched, steps) = (restored, count.value(as: Int.self))
-    discard()
+    if archive.isRestoring { discard() }
   }
-
-  private static var count: String { "preconditioner/steps" }
-  private static func prefix(_ layer: Watched) -> String { "preconditioner/\(layer.name)/" }
 
   /// Keeps ν·V in the shapes of the layer's parameters.
   private func write(

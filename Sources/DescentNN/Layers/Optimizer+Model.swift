@@ -12,22 +12,25 @@ extension Module {
 
 extension Optimizer<Float> {
   /// An optimizer for the parameters of `model`, in their order.
+  ///
+  /// - Throws: as the initializer for parameters.
   public convenience init(
-    _ rule: some Rule, model: any Module, groups: [ParameterGroup] = [.vectorsWithoutDecay],
-    state: StateStorage = StateStorage(),
-    schedules: [(setting: String, schedule: any Schedule)] = [],
-    clip: Clipping = Clipping(), gradient: GradientTools = GradientTools(),
-    supply: Supply<Float> = .nothing
+    _ plan: OptimizerPlan, model: any Module, needs: ProvidedNeeds<Float> = .none
   ) throws(OptimizerError) {
-    try self.init(
-      rule, parameters: model.parameterInfos, groups: groups, state: state,
-      schedules: schedules, clip: clip, gradient: gradient, supply: supply)
+    try self.init(plan, parameters: model.parameterInfos, needs: needs)
+  }
+
+  /// The same with a rule and nothing else but the customary groups.
+  public convenience init(
+    _ rule: some Rule, model: any Module, needs: ProvidedNeeds<Float> = .none
+  ) throws(OptimizerError) {
+    try self.init(OptimizerPlan(rule), model: model, needs: needs)
   }
 
   /// Updates parameters, in the order of the model's ``Module/parameters``, from the gradients that
   /// `Tape.gradients` left in them.
   public func step(_ parameters: [Parameter]) -> StepReport {
-    unsafe parameters.withMemory { unsafe step($0) }
+    step(parameters.memory)
   }
 
   /// Updates parameters with a method that evaluates the loss itself, L-BFGS.
@@ -38,49 +41,31 @@ extension Optimizer<Float> {
     _ parameters: [Parameter], evaluate: () throws -> Double
   ) rethrows -> StepReport {
     // The tape makes new gradients each time; these stay where they are.
-    var gradients = parameters.map { Tensor.zeros($0.value.shape) }
-    let memory = unsafe parameters.indices.map { i in
-      unsafe ParameterMemory(
-        weights: unsafe parameters[i].withMemory { weights, _ in weights.baseAddress! },
-        gradient: UnsafePointer(gradients[i].mutableElements().base))
+    let gradients = parameters.map { Tensor.zeros($0.value.shape) }
+    let memory = zip(parameters.memory, gradients).map {
+      ParameterMemory(weights: $0.weights, gradient: $1.elements)
     }
-    return try unsafe memory.withUnsafeBufferPointer { memory in
-      try unsafe step(memory) {
-        let loss = try evaluate()
-        for i in parameters.indices {
-          if let gradient = parameters[i].gradient {
-            gradients[i].freshElements.copy(gradient.elements)
-          } else {
-            gradients[i].freshElements.fill(0)
-          }
+    return try step(memory) {
+      let loss = try evaluate()
+      for (parameter, room) in zip(parameters, gradients) {
+        if let gradient = parameter.gradient {
+          room.freshElements.copy(gradient.elements)
+        } else {
+          room.freshElements.fill(0)
         }
-        return loss
       }
+      return loss
     }
   }
 
   /// Takes the estimates that stand in the place of the parameters' gradients into the state.
   public func foldCurvature(_ parameters: [Parameter]) throws(OptimizerError) -> StepReport.Outcome
   {
-    let result = unsafe parameters.withMemory { memory in
-      Result { () throws(OptimizerError) in unsafe try foldCurvature(memory) }
-    }
-    return try result.get()
+    try foldCurvature(parameters.memory)
   }
 }
 
 extension [Parameter] {
-  /// Calls `body` with where weights and gradients lie.
-  @unsafe
-  package func withMemory<Result>(
-    _ body: (UnsafeBufferPointer<ParameterMemory<Float>>) throws -> Result
-  ) rethrows -> Result {
-    let memory = unsafe map { parameter in
-      unsafe parameter.withMemory { weights, gradient in
-        unsafe ParameterMemory(
-          weights: weights.baseAddress!, gradient: UnsafePointer(gradient?.baseAddress))
-      }
-    }
-    return try unsafe memory.withUnsafeBufferPointer { unsafe try body($0) }
-  }
+  /// Where weights and gradients lie, until one of them is replaced.
+  package var memory: [ParameterMemory<Float>] { map(\.memory) }
 }

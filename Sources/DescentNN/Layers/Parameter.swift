@@ -31,15 +31,9 @@ public final class Parameter {
   /// Forgets the gradient.
   public func clearGradient() { gradient = nil }
 
-  /// Calls `body` with the memory of the weights, to be changed in place, and that of the gradient.
-  package func withMemory<Result>(
-    _ body: (UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Float>?) throws -> Result
-  ) rethrows -> Result {
-    let weights = value.mutableElements()
-    let slopes = gradient?.mutableElements()
-    return try unsafe body(
-      UnsafeMutableBufferPointer(start: weights.base, count: weights.count),
-      slopes.map { unsafe UnsafeMutableBufferPointer(start: $0.base, count: $0.count) })
+  /// Where weights and gradient lie, until one of them is replaced; weights may be changed there.
+  package var memory: ParameterMemory<Float> {
+    ParameterMemory(weights: value.mutableElements(), gradient: gradient?.elements)
   }
 }
 

@@ -28,7 +28,8 @@ enum TensorAlgebra {
 
   /// Y = M ×ᵢ X: the d × d matrix M (or Mᵀ) acts on axis i of a tensor, which is d long.
   static func multiply<S: Scalar>(
-    axis: Int, of x: MutableView<S>, _ shape: [Int], by matrix: MutableView<S>, transposed: Bool = false,
+    axis: Int, of x: MutableView<S>, _ shape: [Int], by matrix: MutableView<S>,
+    transposed: Bool = false,
     into y: MutableView<S>
   ) {
     let (before, d, after) = split(shape, axis)
