@@ -10,7 +10,8 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
   name: "Descent",
-  platforms: [.macOS(.v26), .iOS(.v26)],
+  // Synchronization (atomics and locks) sets these: macOS 15, iOS 18. Spans reach further back.
+  platforms: [.macOS(.v15), .iOS(.v18)],
   products: [
     .library(name: "Descent", targets: ["Descent"]),
     .library(name: "Safetensors", targets: ["Safetensors"]),
