@@ -1,6 +1,5 @@
 // K-FAC watches a model's layers; Sophia-G asks for gradients of sampled labels; L-BFGS evaluates.
 import Descent
-import DescentCompute
 import DescentNN
 
 var random = RandomStream(seed: 1)

@@ -1,6 +1,5 @@
 // The architecture page's example: a whole rule, and it at work.
 import Descent
-import DescentCompute
 
 public struct SignSGD: ElementwiseRule {
   public var learningRate = 1e-3

@@ -3,89 +3,53 @@ import DescentNN
 import Foundation
 import Safetensors
 
-/// All that a run needs to go on as if it had never stopped.
-struct TrainingState {
-  /// The steps done.
-  var step: Int
-  /// The recipe, as YAML.
-  var recipe: String
-  /// What tells the data apart from others.
-  var data: String
-  var scalars: Scalars
-  var optimizer: OptimizerState
-  /// What the average of the weights remembers.
-  var average: [StoredTensor]
-  /// The weights and buffers that training goes on from, where they are not the ones to use.
-  var training: [(name: String, value: Tensor)]
-
-  /// Numbers that the trainer itself remembers from step to step.
-  struct Scalars: Codable {
-    /// Lines of the metrics so far.
-    var logged: Int
-    /// Steps that were skipped, whose batches are not tried again.
-    var skipped: Int
-    var skippedInARow: Int
-    /// The loss scale, 1 for none, and the steps since it changed.
-    var lossScale: Float
-    var scaleSuccesses: Int
-  }
-}
-
-/// A checkpoint on disk: a safetensors file.
+/// A checkpoint on disk: a safetensors file, open for reading. Opening reads the header alone, which
+/// also says whether the file is whole.
 ///
 /// | tensor | holds |
 /// |---|---|
 /// | `<name>` | the weights and buffers to use: averaged, where the run averages |
-/// | `training/<name>` | those that training goes on from, where they differ |
-/// | `state/...`, `memory/...`, `preconditioner/...` | what ``OptimizerState`` says |
-/// | `average/...`, `memory/average/...` | what ``AveragedWeights/state`` says |
+/// | `training/<name>` | those that training resumes from, where they differ |
+/// | everything else | what `SavedState` says |
 ///
-/// The metadata hold the step, the recipe, what schedules remember and the loss scale. A file without
-/// a `rule` has weights alone: the guard writes it.
-enum Checkpoint {
+/// The metadata hold the step, the recipe, a fingerprint of the data, what schedules remember and the
+/// trainer's counters. A file without a `rule` has weights alone: the guard writes it.
+struct Checkpoint {
   /// The version of the layout.
   static let format = "1"
 
-  /// Writes the model's weights as they are, and what is needed to go on; then removes the `unusable`
-  /// checkpoints and all but the newest `keep`. Without a state the file has weights alone, and
-  /// nothing is removed.
-  static func save(
-    _ model: any Module, step: Int, to run: RunDirectory, keep: Int, unusable: [URL] = [],
-    state: TrainingState? = nil
-  ) throws -> URL {
-    let file = file(step, of: run)
-    var tensors = model.namedTensors.map {
-      SafetensorsTensor($0.name, shape: $0.value.shape, floats: $0.value.scalars)
+  /// Where it lies.
+  let file: URL
+  private let stored: SafetensorsFile
+
+  /// Opens a checkpoint.
+  ///
+  /// - Throws: errors of reading, and ``RunError/unusableCheckpoint(_:_:)`` for a file that is no
+  ///   checkpoint of this format.
+  init(_ file: URL) throws {
+    self.file = file
+    stored = try SafetensorsFile(path: file.relativePath)
+    func unusable(_ reason: String) -> RunError { .unusableCheckpoint(file.relativePath, reason) }
+    guard let found = stored.metadata["format"] else {
+      throw unusable("it is not a checkpoint of a run")
     }
-    var metadata = ["format": format, "step": "\(step)"]
-    if let state {
-      tensors += state.training.map {
-        SafetensorsTensor("training/\($0.name)", shape: $0.value.shape, floats: $0.value.scalars)
-      }
-      tensors += (state.optimizer.tensors + state.average).map {
-        SafetensorsTensor(
-          $0.name, dtype: SafetensorsDType(rawValue: $0.element.rawValue)!, shape: $0.shape,
-          bytes: $0.bytes)
-      }
-      metadata["recipe"] = state.recipe
-      metadata["data"] = state.data
-      metadata["rule"] = state.optimizer.rule
-      metadata["state_version"] = "\(state.optimizer.version)"
-      metadata["applied_steps"] = "\(state.optimizer.appliedSteps)"
-      metadata["schedules"] = try json(state.optimizer.schedules)
-      metadata["trainer"] = try json(state.scalars)
+    guard found == Self.format else {
+      throw unusable("it has format \(found), and this version of descent reads \(Self.format)")
     }
-    try SafetensorsFile.write(tensors, metadata: metadata, to: file.path)
-    guard state != nil else { return file }
-    for old in unusable where old != file { try? FileManager.default.removeItem(at: old) }
-    for old in run.checkpointFiles.dropLast(keep) { try FileManager.default.removeItem(at: old) }
-    return file
+    for entry in stored.entries where StoredTensor.Element(rawValue: entry.dtype.rawValue) == nil {
+      throw unusable("\(entry.name) has the element type \(entry.dtype.rawValue)")
+    }
   }
 
-  private static func json(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  /// The same, if training can be resumed from it.
+  ///
+  /// - Throws: also for a file that has weights alone.
+  init(resuming file: URL) throws {
+    try self.init(file)
+    if stored.metadata["rule"] == nil {
+      throw RunError.unusableCheckpoint(
+        file.relativePath, "it holds weights alone, kept when training had to stop")
+    }
   }
 
   /// Where the checkpoint after `step` lies.
@@ -95,81 +59,135 @@ enum Checkpoint {
     return run.checkpoints.appendingPathComponent(name + ".safetensors")
   }
 
-  /// Fills the model's parameters and buffers from a checkpoint; every one must be there, with its
-  /// shape. With a prefix, from those that have it, where there are any.
-  static func load(_ file: URL, into model: any Module, preferring prefix: String = "") throws {
-    let stored = try SafetensorsFile(path: file.path)
-    func tensor(_ name: String, like other: Tensor) throws -> Tensor {
-      let name = stored.contains(prefix + name) ? prefix + name : name
-      let entry = try stored.entry(name)
-      guard entry.shape == other.shape else {
-        throw RunError.checkpointMismatch(
-          "\(file.relativePath): \(name) has shape \(entry.shape), the model has \(other.shape)")
+  // MARK: Reading
+
+  /// Fills the model's parameters and buffers with the weights to use; every one must be there, with
+  /// its shape.
+  func loadWeights(into model: any Module) throws {
+    do {
+      try StateArchive.restoring(from: Source(stored, .result)) { archive throws(StateMismatch) in
+        try model.archive(archive)
       }
-      return try Tensor(shape: entry.shape, scalars: stored.floats(of: name))
+    } catch let mismatch as StateMismatch {
+      throw RunError.checkpointMismatch("\(file.relativePath): \(mismatch)")
     }
-    // Nothing changes before everything is there.
-    let parameters = try model.namedParameters.map { ($1, try tensor($0, like: $1.value)) }
-    let buffers = try model.namedBuffers.map { ($1, try tensor($0, like: $1.value)) }
-    for (parameter, value) in parameters { parameter.value = value }
-    for (buffer, value) in buffers { buffer.value = value }
   }
 
-  /// What a run needs to go on.
+  /// Restores everything that training resumes from.
   ///
-  /// - Throws: errors of reading, and ``RunError/unusableCheckpoint(_:_:)`` for a file that is not a
-  ///   checkpoint, or has weights alone. `training` stays empty: ``load(_:into:preferring:)`` reads it.
-  static func state(_ file: URL) throws -> TrainingState {
-    let stored = try SafetensorsFile(path: file.relativePath)
-    let metadata = stored.metadata
-    func unusable(_ reason: String) -> RunError { .unusableCheckpoint(file.relativePath, reason) }
-    guard let found = metadata["format"] else {
-      throw unusable("it is not a checkpoint of a run")
-    }
-    guard found == format else {
-      throw unusable("it has format \(found), and this version of descent reads format \(format)")
-    }
-    guard let rule = metadata["rule"] else {
-      throw unusable("it holds weights alone, kept when training had to stop")
-    }
-    func decoded<T: Decodable>(_ key: String) -> T? {
-      metadata[key].flatMap { try? JSONDecoder().decode(T.self, from: Data($0.utf8)) }
-    }
-    guard let step: Int = decoded("step"), step >= 0,
-      let applied: Int = decoded("applied_steps"), applied >= 0,
-      let version: Int = decoded("state_version"),
-      let recipe = metadata["recipe"], let data = metadata["data"],
-      let schedules: [[String: MetricState]] = decoded("schedules"),
-      let scalars: TrainingState.Scalars = decoded("trainer")
-    else { throw unusable("its metadata are incomplete") }
-    func tensors(_ belongs: (String) -> Bool) throws -> [StoredTensor] {
-      try stored.entries.filter { belongs($0.name) }.map { entry in
-        guard let element = StoredTensor.Element(rawValue: entry.dtype.rawValue) else {
-          throw unusable("\(entry.name) has the element type \(entry.dtype.rawValue)")
+  /// - Throws: the first thing that does not fit; then nothing was changed.
+  func restore(
+    _ archived: (StateArchive) throws(StateMismatch) -> Void
+  ) throws(RunError) {
+    do throws(StateMismatch) {
+      try StateArchive.restoring(from: Source(stored, .training), archived)
+    } catch { throw .checkpointMismatch("\(file.relativePath): \(error)") }
+  }
+
+  /// One of the two sets of weights in a file, with what belongs to it.
+  private struct Source: StateSource {
+    enum Part { case result, training }
+
+    private let stored: SafetensorsFile
+    let tensorNames: [String]
+
+    init(_ stored: SafetensorsFile, _ part: Part) {
+      self.stored = stored
+      let prefix = Checkpoint.training
+      let twice = Set(
+        stored.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
+      tensorNames =
+        switch part {
+        // What the model does not have is not asked for.
+        case .result: []
+        case .training: stored.names.filter { !twice.contains($0) }
         }
-        return StoredTensor(
-          entry.name, element, shape: entry.shape, bytes: try stored.bytes(of: entry.name))
+    }
+
+    func tensor(_ name: String) -> (element: StoredTensor.Element, shape: [Int])? {
+      guard let entry = try? stored.entry(name),
+        let element = StoredTensor.Element(rawValue: entry.dtype.rawValue)
+      else { return nil }
+      return (element, entry.shape)
+    }
+
+    func read(_ name: String, at offset: Int, into memory: inout MutableRawSpan) {
+      // The name was looked up before.
+      try? stored.withBytes(of: name) { bytes in
+        let part = bytes.extracting(offset..<offset + memory.byteCount)
+        unsafe memory.withUnsafeMutableBytes { memory in
+          unsafe part.withUnsafeBytes { unsafe memory.copyMemory(from: $0) }
+        }
       }
     }
-    let isAverage = { (name: String) in
-      name.hasPrefix("average/") || name.hasPrefix("memory/average/")
+
+    func note(_ name: String) -> String? { stored.metadata[name] }
+  }
+
+  // MARK: Writing
+
+  /// What the names of weights begin with that training resumes from, where they are not the ones to
+  /// use.
+  static let training = "training/"
+
+  /// Writes weights alone.
+  static func saveWeights(
+    of model: any Module, step: Int, to run: RunDirectory
+  ) throws -> URL {
+    let archive = StateArchive.saving { archive throws(StateMismatch) in
+      try model.archive(archive)
     }
-    let optimizer = try tensors { name in
-      ["state/", "memory/", "preconditioner/"].contains { name.hasPrefix($0) } && !isAverage(name)
+    return try write([archive], step, [:], to: run) { archives, writer in
+      try writer.append(archives[0])
     }
-    return TrainingState(
-      step: step, recipe: recipe, data: data, scalars: scalars,
-      optimizer: OptimizerState(
-        version: version, rule: rule, appliedSteps: applied, schedules: schedules,
-        tensors: optimizer),
-      average: try tensors(isAverage), training: [])
+  }
+
+  /// Writes what `state` lists, and with it the weights to use where they are others; each tensor goes
+  /// from its memory to the file, without a copy of them all.
+  ///
+  /// - Parameters:
+  ///   - recipe: the recipe, as YAML.
+  ///   - result: the model whose weights are to be used, and what has them in place while it runs a
+  ///     closure; nil where they are among `state`.
+  static func save(
+    _ state: StateArchive, step: Int, recipe: String, to run: RunDirectory,
+    result: (model: any Module, use: (() throws -> Void) throws -> Void)?
+  ) throws -> URL {
+    func weights() -> [StateArchive] {
+      result.map { result in
+        [StateArchive.saving { archive throws(StateMismatch) in try result.model.archive(archive) }]
+      } ?? []
+    }
+    return try write([state] + weights(), step, ["recipe": recipe], to: run) { archives, writer in
+      try writer.append(archives[0])
+      // The weights to use lie elsewhere, or where those of training lay.
+      try result?.use { for archive in weights() { try writer.append(archive) } }
+    }
+  }
+
+  private static func write(
+    _ archives: [StateArchive], _ step: Int, _ metadata: [String: String], to run: RunDirectory,
+    _ body: ([StateArchive], inout SafetensorsWriter) throws -> Void
+  ) throws -> URL {
+    let file = file(step, of: run)
+    let notes = archives.reduce(into: metadata) { $0.merge($1.notes) { $1 } }
+    let tensors = archives.flatMap(\.tensors)
+    var writer = try SafetensorsWriter(
+      path: file.path,
+      tensors: tensors.map {
+        ($0.name, SafetensorsDType(rawValue: $0.element.rawValue)!, $0.shape)
+      },
+      metadata: notes.merging(["format": format, "step": "\(step)"]) { $1 })
+    try body(archives, &writer)
+    try writer.finish()
+    return file
   }
 }
 
-extension Module {
-  /// The weights and buffers, by name.
-  var namedTensors: [(name: String, value: Tensor)] {
-    namedParameters.map { ($0.name, $0.parameter.value) }
-      + namedBuffers.map { ($0.name, $0.buffer.value) }
+extension SafetensorsWriter {
+  fileprivate mutating func append(_ archive: StateArchive) throws {
+    for tensor in archive.tensors {
+      try tensor.forEachPart { try append($0, to: tensor.name) }
+    }
   }
 }

@@ -1,0 +1,29 @@
+public import Descent
+
+extension Module {
+  /// Lists the parameters and the buffers under their names, to be saved or restored.
+  ///
+  /// - Throws: the first that does not fit.
+  public func archive(_ archive: StateArchive) throws(StateMismatch) {
+    for (name, parameter) in namedParameters {
+      try parameter.value.archive(archive, name)
+    }
+    for (name, buffer) in namedBuffers {
+      try buffer.value.archive(archive, name)
+    }
+  }
+}
+
+extension Tensor {
+  /// Hands the elements to `archive`.
+  ///
+  /// - Throws: when what was saved has another shape.
+  public mutating func archive(
+    _ archive: StateArchive, _ name: String
+  ) throws(StateMismatch) {
+    // Saving reads what is there; what is restored takes its place only once all of it fits.
+    let tensor = archive.isRestoring ? Tensor(uninitialized: shape) : detached
+    try archive.tensor(name, shape: shape, tensor.freshElements)
+    if archive.isRestoring { self = tensor }
+  }
+}
