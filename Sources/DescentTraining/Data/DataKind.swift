@@ -58,7 +58,7 @@ public enum DataKinds {
 
 extension Setting {
   /// `validation_fraction`: the share of the data that is kept for validation.
-  static func validationFraction(_ path: Place<Root, Double>) -> Setting {
+  static func validationFraction(_ path: SettingPath<Root, Double>) -> Setting {
     .number("validation_fraction", path, .open(0, 1), "share kept for validation")
   }
 }

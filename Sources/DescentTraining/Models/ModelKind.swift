@@ -48,7 +48,7 @@ public enum ModelKinds {
 
 extension Setting {
   /// `recompute`: which of the model's `parts` keep only their input for the backward pass.
-  static func recompute(_ path: Place<Root, Recomputation>, _ parts: String) -> Setting {
+  static func recompute(_ path: SettingPath<Root, Recomputation>, _ parts: String) -> Setting {
     .parsed(
       "recompute", path, "none, layers, or the megabytes that activations may take",
       "\(parts) that keep only their input")

@@ -45,7 +45,7 @@ public struct Recipe: Sendable {
     reader.problems += problems.map(\.description)
     reader.rejectUnknownSections()
     // What the plan alone contradicts has been said.
-    let conflicts = plan.conflicts(with: features).filter { !problems.contains($0) }
+    let conflicts = plan.conflicts(with: Self.features(run, average)).filter { !problems.contains($0) }
     reader.problems += conflicts.map(\.description)
     if let model, let data { reader.problems += Self.objections(model, data) }
     guard reader.problems.isEmpty, let model, let data else {
@@ -55,7 +55,9 @@ public struct Recipe: Sendable {
   }
 
   /// What the run uses that not every optimizer goes with.
-  private var features: [FeatureUse] {
+  private static func features(
+    _ run: RunSettings, _ average: (any WeightAverage)?
+  ) -> [FeatureUse] {
     var uses: [FeatureUse] = []
     if run.releasesGradients { uses.append(.init(.gradientRelease, "release_gradients=true")) }
     if run.accumulate > 1 { uses.append(.init(.accumulation, "accumulate=\(run.accumulate)")) }

@@ -63,24 +63,22 @@ struct Checkpoint {
 
   /// Fills the model's parameters and buffers with the weights to use; every one must be there, with
   /// its shape.
-  func loadWeights(into model: any Module) throws {
-    do {
-      try StateArchive.restoring(from: Source(stored, .result)) { archive throws(StateMismatch) in
-        try model.archive(archive)
-      }
-    } catch let mismatch as StateMismatch {
-      throw RunError.checkpointMismatch("\(file.relativePath): \(mismatch)")
-    }
+  func loadWeights(into model: any Module) throws(RunError) {
+    try restore(.result) { archive throws(StateMismatch) in try model.archive(archive) }
   }
 
   /// Restores everything that training resumes from.
   ///
   /// - Throws: the first thing that does not fit; then nothing was changed.
-  func restore(
-    _ archived: (StateArchive) throws(StateMismatch) -> Void
+  func restore(_ archived: (StateArchive) throws(StateMismatch) -> Void) throws(RunError) {
+    try restore(.training, archived)
+  }
+
+  private func restore(
+    _ part: Source.Part, _ archived: (StateArchive) throws(StateMismatch) -> Void
   ) throws(RunError) {
     do throws(StateMismatch) {
-      try StateArchive.restoring(from: Source(stored, .training), archived)
+      try StateArchive.restoring(from: Source(stored, part), archived)
     } catch { throw .checkpointMismatch("\(file.relativePath): \(error)") }
   }
 

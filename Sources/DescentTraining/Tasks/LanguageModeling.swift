@@ -51,7 +51,7 @@ extension LanguageModelKind {
     }
     var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
     let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
-    try Checkpoint.load(checkpoint, into: model)
+    try Checkpoint(checkpoint).loadWeights(into: model)
     return LanguageModel(model, tokenizer)
   }
 }

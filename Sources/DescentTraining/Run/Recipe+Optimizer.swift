@@ -1,0 +1,22 @@
+import Descent
+import DescentNN
+
+extension Recipe {
+  /// The optimizer that the recipe asks for.
+  ///
+  /// - Parameter preconditioner: K-FAC's view of the layers, for rules that need it.
+  func makeOptimizer(
+    for model: any Module, _ preconditioner: KFACPreconditioner?
+  ) throws(RecipeError) -> Optimizer<Float> {
+    do throws(OptimizerError) {
+      return try Optimizer<Float>(
+        plan, model: model, needs: preconditioner.map { .preconditioner($0) } ?? .byCaller)
+    } catch { throw RecipeError(problems: error.all.map(\.description)) }
+  }
+
+  /// Fills in what a rule leaves open and follows from the batches of a step.
+  mutating func fit(batchesOf task: any TrainingTask) {
+    guard plan.rule.needs.includes(anyOf: .curvature) else { return }
+    plan.fit(labels: task.batch(0, size: run.batch).weight * run.accumulate)
+  }
+}
