@@ -43,7 +43,9 @@ let package = Package(
         "Descent", "DescentCompute", "DescentNN", "Safetensors",
         .product(name: "Yams", package: "Yams"),
       ],
-      resources: [.copy("Resources/digits"), .copy("Resources/recipes")],
+      resources: [
+        .copy("Resources/digits"), .copy("Resources/recipes"), .copy("Resources/text"),
+      ],
       swiftSettings: settings),
     // Plots, and what compares and explains.
     .target(
@@ -70,7 +72,7 @@ let package = Package(
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "DescentTrainingTests",
-      dependencies: ["Descent", "DescentTraining", "DescentCompute", "Safetensors"],
+      dependencies: ["Descent", "DescentTraining", "DescentNN", "DescentCompute", "Safetensors"],
       swiftSettings: settings),
     .testTarget(
       name: "DescentLabTests", dependencies: ["Descent", "DescentLab", "DescentTraining"],

@@ -178,7 +178,10 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
       ("digits-mlp", ["optimizer.groups=[{match: typo, lr: 1}]"], "matches no parameter"),
       ("digits-mlp", ["optimizer.groups=[{rank: 1, lr: -1}]"], "lr=-1 is out of range"),
       ("digits-cnn", ["schedule.warmup=1000000"], "warmup=1000000 is longer than total"),
-      ("gpt", ["schedule.name=plateau", "schedule.mode=max"], "which a language model has not"),
+      (
+        "gpt", ["schedule.name=plateau", "schedule.mode=max"],
+        "which is not measured for model.kind=gpt; use mode=min"
+      ),
       ("gpt", ["schedule.name=plateau", "evaluate.every=0"], "set evaluate.every"),
       ("gpt", ["schedules.amsgrad.name=linear"], "'amsgrad' of adamw cannot be scheduled"),
     ])

@@ -68,8 +68,7 @@ struct Train: ParsableCommand {
         writeError("to go on: descent train --resume \(directory.path)")
         throw ExitCode(ExitStatus.interrupted)
       }
-      if !quiet, trainer.recipe.model is GPTSettings {
-        let model = try LanguageModel(directory)
+      if !quiet, let model = try trainer.recipe.model.languageModel(in: directory) {
         output("\nwhat it writes:\n\(try model.sample(tokens: 300, temperature: 0.8))")
         output("\nmore: descent sample \(directory.path) --prompt \"...\"")
       }

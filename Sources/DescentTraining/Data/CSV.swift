@@ -2,7 +2,7 @@
 /// one column with the class.
 public enum CSV {
   /// A column of the table.
-  public enum Column: Sendable, Equatable {
+  public enum Column: Sendable, Equatable, LosslessStringConvertible {
     /// The column with this name in the header.
     case named(String)
     /// The column with this index from 0; negative ones count from the end, -1 being the last.
@@ -11,6 +11,14 @@ public enum CSV {
     /// An integer is an index, everything else a name.
     public init(_ text: String) {
       self = Int(text).map { .index($0) } ?? .named(text)
+    }
+
+    /// The index or the name.
+    public var description: String {
+      switch self {
+      case .named(let name): name
+      case .index(let index): "\(index)"
+      }
     }
   }
 

@@ -77,7 +77,7 @@ struct CSVReader {
     if quotedEnd > start, end > quotedEnd {
       throw DataError.malformed(
         path: path, place: .init(line: nextLine, column: column),
-        expected: "a comma behind the closing quote",
+        expected: "a comma after the closing quote",
         found: "“\(String(decoding: bytes[quotedEnd..<min(end, quotedEnd + 20)], as: UTF8.self))”")
     }
     return start..<end

@@ -37,7 +37,8 @@ public struct ClassificationDataset: Sendable, Equatable {
           + "counted from 0")
     }
     if let classNames, classNames.count != classes {
-      throw DataError.unsuitable("\(classes) classes have \(classNames.count) names")
+      throw DataError.unsuitable(
+        "\(classes) classes need as many names, but the number given is \(classNames.count)")
     }
     self.features = features
     self.shape = shape
@@ -66,17 +67,28 @@ public struct ClassificationDataset: Sendable, Equatable {
 // MARK: - Splitting
 
 extension ClassificationDataset {
+  /// Examples to train on, and others to validate on.
+  public struct Split: Sendable {
+    /// The examples to train on.
+    public let training: ClassificationDataset
+    /// The examples to validate on.
+    public let validation: ClassificationDataset
+
+    /// Two parts of the same shape and with the same classes.
+    public init(training: ClassificationDataset, validation: ClassificationDataset) {
+      (self.training, self.validation) = (training, validation)
+    }
+  }
+
   /// Cuts off a part for validation, shuffled and stratified: every class keeps its share in both
   /// parts, as far as whole examples allow. The same seed gives the same parts.
   ///
   /// Throws `.unsuitable` if `validationFraction` is not in 0 ..< 1, or if a part that should
   /// have examples gets none.
-  public func split(validationFraction: Double, seed: UInt64) throws(DataError)
-    -> (training: ClassificationDataset, validation: ClassificationDataset)
-  {
+  public func split(validationFraction: Double, seed: UInt64) throws(DataError) -> Split {
     if !(0..<1).contains(validationFraction) {
       throw DataError.unsuitable(
-        "The validation fraction \(validationFraction) is not in 0 ..< 1")
+        "The validation fraction is \(validationFraction); it must be at least 0 and below 1")
     }
     var random = RandomStream(seed: seed, stream: Self.splitStream)
     let order = random.permutation(of: count)
@@ -96,7 +108,7 @@ extension ClassificationDataset {
       throw DataError.unsuitable(
         "\(count) examples are too few to keep a fraction of \(validationFraction) for validation")
     }
-    return (subset(training), subset(validation))
+    return Split(training: subset(training), validation: subset(validation))
   }
 
   /// One stream of random numbers for each purpose, so that they do not influence each other.

@@ -19,7 +19,7 @@ enum DataFile {
     return data.starts(with: [0x1F, 0x8B]) ? try unpack(path) : [UInt8](data)
   }
 
-  /// Runs gzip, which every system has that lets a program run others.
+  /// Runs gzip, which is there wherever a program may run others.
   private static func unpack(_ path: String) throws(DataError) -> [UInt8] {
     #if os(macOS) || os(Linux)
     let gzip = Process()

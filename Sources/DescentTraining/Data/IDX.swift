@@ -37,7 +37,7 @@ public enum IDX {
     for (i, value) in labels.elements.enumerated() {
       guard let label = Int32(exactly: value), label >= 0, label < .max else {
         throw DataError.malformed(
-          path: labelPath, expected: "labels that are whole numbers from 0 on",
+          path: labelPath, expected: "labels that are whole numbers, 0 or above",
           found: "\(value) at index \(i)")
       }
       classes.append(label)
@@ -80,7 +80,7 @@ public enum IDX {
       var size = type.byteCount
       for dimension in shape {
         let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
-        if overflow { throw malformed("dimensions of a real array", "\(shape)") }
+        if overflow { throw malformed("dimensions whose product is not too large", "\(shape)") }
         size = product
       }
       if bytes.count - start != size {

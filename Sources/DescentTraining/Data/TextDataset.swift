@@ -1,5 +1,3 @@
-import DescentCompute
-
 /// A text as tokens, its last part kept for validation.
 public struct TextDataset: Sendable {
   /// How the text became tokens.
@@ -25,7 +23,8 @@ public struct TextDataset: Sendable {
   {
     if tokens.isEmpty { throw DataError.unsuitable("The text is empty") }
     if !(0..<1).contains(validationFraction) {
-      throw DataError.unsuitable("The validation fraction \(validationFraction) is not in 0 ..< 1")
+      throw DataError.unsuitable(
+        "The validation fraction is \(validationFraction); it must be at least 0 and below 1")
     }
     // As in the reference: the training part is n · (1 - fraction), rounded down, where the small
     // excess keeps products such as 10 · 0.9 from falling below the whole number that is meant.
@@ -70,14 +69,14 @@ public struct TextDataset: Sendable {
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw DataError.malformed(
           path: path, place: .init(line: lineOfInvalidUTF8(in: bytes)), expected: "UTF-8 text",
-          found: "bytes that are not; use the tokenizer “byte” for them")
+          found: "other bytes; data.tokenizer=byte takes any")
       }
       return try TextDataset(
         text: text, tokenizer: .character, validationFraction: validationFraction)
     }
   }
 
-  /// Lines end with a byte that occurs in no longer character, so each can be checked alone.
+  /// The byte that ends a line is in no character of several bytes, so each can be checked alone.
   private static func lineOfInvalidUTF8(in bytes: [UInt8]) -> Int {
     let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     return 1 + (lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0)
@@ -100,30 +99,26 @@ public struct TextDataset: Sendable {
     if context < 1 { throw DataError.unsuitable("A context of \(context) tokens is too short") }
     if count <= context {
       throw DataError.unsuitable(
-        "A context of \(context) tokens needs a \(part.rawValue) text of at least "
-          + "\(context + 1), but it has \(count); shorten the context, give more text, or change "
-          + "the validation fraction")
+        "A context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1) "
+          + "tokens, but there are \(count); shorten the context, give a longer text, or change the "
+          + "validation fraction")
     }
   }
 
-  /// `size` windows of `context` tokens at random offsets, and the token that follows each input:
-  /// both row-major [size, context].
+  /// The windows of `context` tokens that begin at `offsets`, and the token that follows each
+  /// input: both row-major [offsets, context].
   ///
-  ///     inputs[b, t] = text[o_b + t],  targets[b, t] = text[o_b + t + 1],
-  ///     o_b uniform in 0 ..< count - context
+  ///     inputs[b, t] = text[offsets[b] + t],  targets[b, t] = text[offsets[b] + t + 1]
   ///
-  /// Throws `.unsuitable` if the part is too short for the context.
-  public func batch(
-    size: Int, context: Int, part: Part = .training, using random: inout RandomStream
-  ) throws(DataError) -> (inputs: [Int32], targets: [Int32]) {
-    try check(context: context, part: part)
+  /// An offset must lie in 0 ..< count - context.
+  public func windows(
+    at offsets: [Int], context: Int, part: Part
+  ) -> (inputs: [Int32], targets: [Int32]) {
     let tokens = tokens(of: part)
-    var inputs: [Int32] = []
-    var targets: [Int32] = []
-    inputs.reserveCapacity(size * context)
-    targets.reserveCapacity(size * context)
-    for _ in 0..<size {
-      let offset = random.integer(below: tokens.count - context)
+    var (inputs, targets): ([Int32], [Int32]) = ([], [])
+    inputs.reserveCapacity(offsets.count * context)
+    targets.reserveCapacity(offsets.count * context)
+    for offset in offsets {
       inputs += tokens[offset..<offset + context]
       targets += tokens[offset + 1..<offset + context + 1]
     }

@@ -19,9 +19,9 @@ public enum BuiltInRecipes {
   }
 
   private static var files: [URL] {
-    let folder = Bundle.module.resourceURL?.appendingPathComponent("recipes")
-    let all = folder.flatMap {
-      try? FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
+    let all = (try? PackageResource.path("recipes")).flatMap {
+      try? FileManager.default.contentsOfDirectory(
+        at: URL(filePath: $0), includingPropertiesForKeys: nil)
     }
     return (all ?? []).filter { $0.pathExtension == "yaml" }
       .sorted { $0.lastPathComponent < $1.lastPathComponent }

@@ -32,13 +32,13 @@ extension Recipe {
         let name = type(of: schedule).name
         if evaluate.every == 0 || evaluate.every > steps {
           problems.append(
-            "\(section): \(name) follows the validation, which the run does not do on its way; "
-              + "set evaluate.every to a part of its \(steps) steps")
+            "\(section): \(name) follows the validation, and the run has none on its way; "
+              + "set evaluate.every to at most its \(steps) steps")
         }
-        if follower.mode == .max, model is GPTSettings {
+        if follower.mode == .max, !type(of: model).reportsAccuracy {
           problems.append(
-            "\(section): mode=max follows the accuracy, which a language model has not; use mode=min"
-          )
+            "\(section): mode=max follows the accuracy, which is not measured for "
+              + "model.kind=\(type(of: model).name); use mode=min")
         }
       }
     }

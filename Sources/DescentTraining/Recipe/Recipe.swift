@@ -8,9 +8,9 @@ public struct Recipe: Sendable {
   /// The keys outside any section.
   public var run = RunSettings()
   /// The model.
-  public var model: any ModelSettings
+  public var model: any ModelKind
   /// The data.
-  public var data: any DataSettings
+  public var data: any DataKind
   /// The rule, its storage and its groups.
   public var optimizer = OptimizerSettings()
   /// The schedule of the learning rate.
@@ -42,8 +42,8 @@ public struct Recipe: Sendable {
     var document = RecipeDocument(yaml: yaml)
     for assignment in overrides { document.override(assignment) }
     var reader = RecipeReader(document)
-    let model = reader.kind("model", among: modelKinds)
-    let data = reader.kind("data", among: dataKinds)
+    let model = reader.kind("model", among: ModelKinds.all)
+    let data = reader.kind("data", among: DataKinds.all)
     reader.read(&run, "", from: document.top)
     reader.read(&clip, "clip")
     reader.read(&gradient, "gradient")
@@ -61,11 +61,11 @@ public struct Recipe: Sendable {
     reader.problems += Self.objections(optimizer, clip, gradient)
     reader.problems += Self.objections(optimizer.rule, run.precision, weights)
     reader.problems += Self.objections(optimizer, average, weights)
+    if let model, let data { reader.problems += Self.objections(model, data) }
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
     (self.model, self.data) = (model, data)
-    try Self.checkFit(model, data)
     try checkPrecision()
   }
 
@@ -134,19 +134,6 @@ public struct Recipe: Sendable {
     }
     return []
   }
-
-  /// A text needs a language model, examples a classifier.
-  private static func checkFit(
-    _ model: any ModelSettings, _ data: any DataSettings
-  ) throws(RecipeError) {
-    if (model is GPTSettings) != (data is TextSettings) {
-      let (m, d) = (type(of: model).name, type(of: data).name)
-      throw RecipeError(problems: [
-        "model.kind=\(m) cannot learn data.kind=\(d): gpt learns text, mlp and cnn learn digits, "
-          + "idx or csv"
-      ])
-    }
-  }
 }
 
 /// Turns the sections of a document into settings and keeps what is wrong.
@@ -198,15 +185,15 @@ private struct RecipeReader {
   }
 
   mutating func kind(
-    _ section: String, among kinds: [any ModelSettings.Type]
-  ) -> (any ModelSettings)? {
-    kind(section, among: kinds as [any Configurable.Type]) as? any ModelSettings
+    _ section: String, among kinds: [any ModelKind.Type]
+  ) -> (any ModelKind)? {
+    kind(section, among: kinds as [any Configurable.Type]) as? any ModelKind
   }
 
   mutating func kind(
-    _ section: String, among kinds: [any DataSettings.Type]
-  ) -> (any DataSettings)? {
-    kind(section, among: kinds as [any Configurable.Type]) as? any DataSettings
+    _ section: String, among kinds: [any DataKind.Type]
+  ) -> (any DataKind)? {
+    kind(section, among: kinds as [any Configurable.Type]) as? any DataKind
   }
 
   /// Reads a section that describes a schedule.

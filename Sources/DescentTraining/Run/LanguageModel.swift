@@ -1,27 +1,26 @@
+import Descent
 import DescentCompute
-import DescentNN
 import Foundation
 
-/// A trained GPT with its tokenizer: what `descent sample` writes with.
+/// A trained language model with its tokenizer: what `descent sample` writes with.
 public struct LanguageModel {
-  private let gpt: GPT
+  private let model: any CausalLanguageModel
   private let tokenizer: Tokenizer
+
+  /// A model and the tokenizer of the text that it has learned.
+  public init(_ model: any CausalLanguageModel, _ tokenizer: Tokenizer) {
+    (self.model, self.tokenizer) = (model, tokenizer)
+  }
 
   /// The newest checkpoint of a run: its averaged weights, where the run averages.
   ///
   /// - Throws: ``RunError`` when the run has no language model or no checkpoint; errors of reading.
   public init(_ run: RunDirectory) throws {
-    let recipe = try Recipe(yaml: String(contentsOf: run.recipe, encoding: .utf8))
-    guard let settings = recipe.model as? GPTSettings else {
-      throw RunError.notALanguageModel(run.path)
+    let kind = try Recipe(yaml: String(contentsOf: run.recipe, encoding: .utf8)).model
+    guard let model = try kind.languageModel(in: run) else {
+      throw RunError.notALanguageModel(run.path, kind: type(of: kind).name)
     }
-    guard let checkpoint = run.checkpointFiles.last else {
-      throw RunError.checkpointMismatch("\(run.path) has no checkpoint yet")
-    }
-    tokenizer = try JSONDecoder().decode(Tokenizer.self, from: Data(contentsOf: run.tokenizer))
-    gpt = try LanguageModeling.makeModel(
-      settings, vocabulary: tokenizer.vocabularySize, seed: UInt64(recipe.run.seed))
-    try Checkpoint.load(checkpoint, into: gpt)
+    self = model
   }
 
   /// Continues `prompt` by `tokens` tokens.
@@ -43,8 +42,8 @@ public struct LanguageModel {
     // A model that has seen no line break starts with its first token.
     if start.isEmpty { start = (try? tokenizer.encode("\n")) ?? [0] }
     var random = RandomStream(seed: seed, stream: 0)
-    let written = try gpt.generate(
-      start, count: tokens, temperature: Float(temperature), random: &random
+    let written = try model.generate(
+      start, count: tokens, temperature: Float(temperature), top: nil, random: &random
     ) { token in
       if let text = try? tokenizer.decode([token]) { body(text) }
       return true

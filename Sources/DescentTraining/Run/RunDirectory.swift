@@ -80,6 +80,19 @@ public struct RunDirectory: Sendable {
   }
 }
 
+extension RunDirectory {
+  /// Writes a file of the run; what was there before stays if that fails.
+  ///
+  /// - Throws: ``RunError/cannotWrite(_:_:)``.
+  public func write(_ text: String, to file: URL) throws(RunError) {
+    do {
+      try text.write(to: file, atomically: true, encoding: .utf8)
+    } catch {
+      throw .cannotWrite(file.relativePath, error.localizedDescription)
+    }
+  }
+}
+
 /// Why a run cannot be made, read or finished.
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The folder is no run directory.
@@ -97,7 +110,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// A run that was to go on has all its steps.
   case finished(String, steps: Int)
   /// Only language models can be sampled.
-  case notALanguageModel(String)
+  case notALanguageModel(String, kind: String)
   /// The non-finite guard stopped the training.
   case nonFinite(step: Int, cause: String, checkpoint: String)
   /// Numbers became larger than float16 has them.
@@ -121,8 +134,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
         + (reasons.first.map { ", of \(reasons.count); the newest: \($0)" } ?? " yet")
     case .finished(let path, let steps):
       "\(path) has all its \(steps) steps; give it more with --set steps=\(2 * steps)"
-    case .notALanguageModel(let path):
-      "\(path) holds a classifier; only a language model can be sampled"
+    case .notALanguageModel(let path, let kind):
+      "\(path) holds a model of the kind \(kind), which writes no text; sample a language model"
     case .nonFinite(let step, let cause, let checkpoint):
       "training stopped at step \(step): \(cause); the last good weights are in \(checkpoint). "
         + "Lower the learning rate, warm it up, or clip the gradients"

@@ -186,11 +186,8 @@ public final class Trainer {
   private func train(
     in directory: RunDirectory, _ observer: any TrainingObserver
   ) throws -> TrainingResult {
-    try write(recipe.yaml, to: directory.recipe)
-    if let task = task as? LanguageModeling {
-      let json = try JSONEncoder().encode(task.text.tokenizer)
-      try write(String(decoding: json, as: UTF8.self), to: directory.tokenizer)
-    }
+    try directory.write(recipe.yaml, to: directory.recipe)
+    try task.save(to: directory)
     var step = resumption?.step ?? 0
     let log = try MetricsLog(directory.metrics, keeping: logged)
     observer.started(facts)
@@ -304,7 +301,10 @@ public final class Trainer {
       let tape = Tape()
       let seed = UInt64(recipe.run.seed) ^ UInt64((step - 1) * count + index) << 20
       let context = tape.context(training: true, seed: seed, observer: observer)
-      let loss = sampled ? sampledLoss(batch, context, seed: seed) : task.loss(batch, context)
+      let loss =
+        sampled
+        ? batch.sampledLoss(context, RandomStream(seed: seed, stream: RandomPurpose.labels))
+        : batch.loss(context)
       let share = Double(batch.weight) / Double(total)
       mean += share * Double(loss.scalar)
       // What is updated at once must not come from such a loss.
@@ -338,13 +338,6 @@ public final class Trainer {
     guard release.needsMeasuring else { return update() }
     let measured = unsafe pass { unsafe release.measure($0, $1[$0].gradient!) }
     return measured.0.isFinite ? task.model.keepingBuffers(update) : measured
-  }
-
-  /// The mean loss against labels drawn from the model's own predictions.
-  private func sampledLoss(_ batch: Batch, _ context: Context, seed: UInt64) -> Tensor {
-    let logits = task.logits(batch, context)
-    return logits.crossEntropy(
-      logits.sampledClasses(RandomStream(seed: seed, stream: RandomPurpose.labels)))
   }
 
   /// Moves the weights. A method that evaluates the loss itself sees the batch of the step again and
@@ -548,7 +541,7 @@ public final class Trainer {
         model.refreshStatistics {
           for number in 0..<(task.batchesPerEpoch(size) ?? 0) {
             let seed = UInt64(recipe.run.seed) ^ UInt64(number) << 20
-            _ = task.logits(task.batch(number, size: size), .training(seed: seed))
+            _ = task.batch(number, size: size).loss(.training(seed: seed))
           }
         }
         statistics = (average.taken, model.namedBuffers.map(\.buffer.value))
@@ -557,14 +550,6 @@ public final class Trainer {
         buffer.value = value
       }
       return try body()
-    }
-  }
-
-  private func write(_ text: String, to file: URL) throws(RunError) {
-    do {
-      try text.write(to: file, atomically: true, encoding: .utf8)
-    } catch {
-      throw .cannotWrite(file.relativePath, error.localizedDescription)
     }
   }
 }

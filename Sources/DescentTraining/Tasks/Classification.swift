@@ -1,101 +1,111 @@
-import Descent
 import DescentCompute
 import DescentNN
 
+/// A model that tells classes apart.
+public protocol Classifier: Module {
+  /// Examples of shape [batch, ...] → logits of shape [batch, classes].
+  func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor
+}
+
+/// A kind of model that tells the classes of examples apart.
+public protocol ClassifierKind: ModelKind where Dataset == ClassificationDataset.Split {
+  /// The model with random weights, for examples of `shape` in `classes` classes.
+  func makeModel(
+    shape: [Int], classes: Int, random: inout RandomStream
+  ) throws -> any Classifier
+}
+
+extension ClassifierKind {
+  /// True.
+  public static var reportsAccuracy: Bool { true }
+
+  /// A ``Classification``.
+  public func makeTask(
+    _ data: ClassificationDataset.Split, seed: UInt64
+  ) throws -> any TrainingTask {
+    try Classification(data, seed: seed) { random in
+      try makeModel(shape: data.training.shape, classes: data.training.classes, random: &random)
+    }
+  }
+}
+
 /// Examples with labels and a model that tells the classes apart.
-final class Classification: TrainingTask {
-  let model: any Module
-  let unit: String
-  private let forward: (Tensor, Context) -> Tensor
+public final class Classification: TrainingTask {
+  private let network: any Classifier
   private let training: ClassificationDataset
   private let validation: ClassificationDataset
   private let seed: UInt64
+  private let isImages: Bool
   /// The order of the examples in the epoch that is running.
   private var order: (epoch: Int, indices: [Int]) = (-1, [])
 
-  init(
-    _ data: ClassificationDataset, model settings: any ModelSettings, validationFraction: Double,
-    seed: UInt64
-  ) throws {
-    let (training, validation) = try data.split(
-      validationFraction: validationFraction, seed: seed)
+  /// Binds a model to examples, which are standardized by the training part.
+  ///
+  /// - Parameters:
+  ///   - data: the examples.
+  ///   - seed: what the weights and the order of the examples follow.
+  ///   - makeModel: makes the model.
+  /// - Throws: what `makeModel` throws.
+  public init(
+    _ data: ClassificationDataset.Split, seed: UInt64,
+    makeModel: (inout RandomStream) throws -> any Classifier
+  ) rethrows {
+    isImages = data.training.shape.count == 3
     // The scale comes from the training part alone; images keep their pixels comparable.
-    let scope: Standardization.Scope = data.shape.count == 3 ? .dataset : .feature
-    let scale = Standardization(of: training, per: scope)
-    self.training = training.standardized(by: scale)
-    self.validation = validation.standardized(by: scale)
+    let scale = Standardization(of: data.training, per: isImages ? .dataset : .feature)
+    training = data.training.standardized(by: scale)
+    validation = data.validation.standardized(by: scale)
     self.seed = seed
-    unit = data.shape.count == 3 ? "images" : "rows"
     var random = RandomStream(seed: seed, stream: RandomPurpose.weights)
-    switch settings {
-    case let mlp as MLPSettings:
-      let model = try MLPClassifier(
-        inputs: data.exampleSize, hidden: mlp.hidden, classes: data.classes,
-        activation: mlp.activation, dropout: Float(mlp.dropout), random: &random)
-      self.model = model
-      forward = { model($0, $1) }
-    case let cnn as CNNSettings:
-      guard data.shape.count == 3 else {
-        throw RecipeError(problems: [
-          "model.kind=cnn needs images, and the data are rows of \(data.exampleSize) numbers; "
-            + "use model.kind=mlp"
-        ])
-      }
-      let model = try ConvClassifier(
-        channels: data.shape[0], height: data.shape[1], width: data.shape[2],
-        classes: data.classes, stages: cnn.channels, dropout: Float(cnn.dropout), random: &random)
-      model.recomputation = cnn.recompute
-      self.model = model
-      forward = { model($0, $1) }
-    default: preconditionFailure("a recipe gives classifiers to examples")
-    }
+    network = try makeModel(&random)
   }
 
-  func batchesPerEpoch(_ batch: Int) -> Int? { (training.count + batch - 1) / batch }
+  public var model: any Module { network }
+  public var unit: String { isImages ? "images" : "rows" }
 
-  var fingerprint: String {
+  public func batchesPerEpoch(_ batch: Int) -> Int? { epochLength(batch) }
+
+  private func epochLength(_ batch: Int) -> Int { (training.count + batch - 1) / batch }
+
+  public var fingerprint: String {
     var hash = Fingerprint()
     for x in training.features { hash.add(x.bitPattern) }
     for label in training.labels { hash.add(UInt32(bitPattern: label)) }
     return hash.text
   }
 
-  func batch(_ number: Int, size: Int) -> Batch {
-    let perEpoch = batchesPerEpoch(size)!
-    let (epoch, place) = number.quotientAndRemainder(dividingBy: perEpoch)
+  public func batch(_ number: Int, size: Int) -> Batch {
+    let (epoch, place) = number.quotientAndRemainder(dividingBy: epochLength(size))
     if order.epoch != epoch {
       var random = RandomStream(seed: seed ^ UInt64(epoch) << 20, stream: RandomPurpose.order)
       order = (epoch, random.permutation(of: training.count))
     }
     let range = place * size..<min((place + 1) * size, training.count)
-    return batch(of: training, order.indices[range])
+    let (x, labels) = tensors(of: training, order.indices[range])
+    return Batch(classes: labels) { [network] context in network(x, context) }
   }
 
-  private func batch(of data: ClassificationDataset, _ indices: ArraySlice<Int>) -> Batch {
+  private func tensors(
+    of data: ClassificationDataset, _ indices: ArraySlice<Int>
+  ) -> (features: Tensor, labels: IndexTensor) {
     let (features, labels) = data.batch(indices)
-    return Batch(
-      features: Tensor(shape: [indices.count] + data.shape, scalars: features),
-      targets: IndexTensor(labels))
+    return (
+      Tensor(shape: [indices.count] + data.shape, scalars: features), IndexTensor(labels)
+    )
   }
 
-  func logits(_ batch: Batch, _ context: Context) -> Tensor { forward(batch.features!, context) }
-
-  func loss(_ batch: Batch, _ context: Context) -> Tensor {
-    logits(batch, context).crossEntropy(batch.targets)
-  }
-
-  func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
+  public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
     let size = max(batchSize, 256)
     let count = min(validation.count, batches.map { $0 * size } ?? .max)
     var (loss, right) = (0.0, 0)
     for start in stride(from: 0, to: count, by: size) {
       let indices = Array(start..<min(start + size, count))
-      let batch = batch(of: validation, indices[...])
-      let logits = logits(batch, .inference)
-      loss += Double(logits.crossEntropy(batch.targets).scalar) * Double(indices.count)
+      let (x, labels) = tensors(of: validation, indices[...])
+      let logits = network(x, .inference)
+      loss += Double(logits.crossEntropy(labels).scalar) * Double(indices.count)
       let scores = logits.scalars
       let classes = logits.shape[1]
-      for (row, label) in batch.targets.scalars.enumerated() {
+      for (row, label) in labels.scalars.enumerated() {
         let scores = scores[row * classes..<(row + 1) * classes]
         if scores.firstIndex(of: scores.max()!)! - row * classes == Int(label) { right += 1 }
       }

@@ -1,73 +1,117 @@
-import Descent
 import DescentCompute
 import DescentNN
+import Foundation
 
-/// A text and a GPT that learns to continue it.
-final class LanguageModeling: TrainingTask {
-  let gpt: GPT
-  let text: TextDataset
-  var model: any Module { gpt }
-  let unit = "tokens"
+/// A model that predicts the next token at every position.
+public protocol CausalLanguageModel: Module {
+  /// Tokens of shape [batch, time] → the logits of the token after each, [batch, time, vocabulary].
+  func callAsFunction(_ tokens: IndexTensor, _ context: Context) -> Tensor
+  /// Continues a text, token by token.
+  ///
+  /// - Parameters:
+  ///   - prompt: At least one token.
+  ///   - count: The number of tokens to add.
+  ///   - temperature: What logits are divided by; 0 always takes the most likely token.
+  ///   - top: The number of most likely tokens to choose from, or nil for all.
+  ///   - random: The random numbers to choose with.
+  ///   - body: Receives every token; generation ends when it returns false.
+  /// - Returns: The new tokens.
+  func generate(
+    _ prompt: [Int32], count: Int, temperature: Float, top: Int?, random: inout RandomStream,
+    _ body: (Int32) -> Bool
+  ) throws(ModelError) -> [Int32]
+}
+
+/// A kind of model that learns a text by continuing it.
+public protocol LanguageModelKind: ModelKind where Dataset == TextDataset {
+  /// The longest sequence, in tokens: the length of the windows to train on.
+  var context: Int { get }
+  /// The model with random weights.
+  func makeModel(vocabulary: Int, random: inout RandomStream) throws -> any CausalLanguageModel
+}
+
+extension LanguageModelKind {
+  /// Text.
+  public static var learns: [DataForm<TextDataset>] { [.text] }
+  /// False.
+  public static var reportsAccuracy: Bool { false }
+
+  /// A ``LanguageModeling``.
+  public func makeTask(_ data: TextDataset, seed: UInt64) throws -> any TrainingTask {
+    try LanguageModeling(data, context: context, seed: seed) { random in
+      try makeModel(vocabulary: data.tokenizer.vocabularySize, random: &random)
+    }
+  }
+
+  /// The model with the run's newest weights and its tokenizer.
+  public func languageModel(in run: RunDirectory) throws -> LanguageModel? {
+    let tokenizer = try JSONDecoder().decode(Tokenizer.self, from: Data(contentsOf: run.tokenizer))
+    guard let checkpoint = run.checkpointFiles.last else {
+      throw RunError.checkpointMismatch("\(run.path) has no checkpoint yet")
+    }
+    var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
+    let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
+    try Checkpoint.load(checkpoint, into: model)
+    return LanguageModel(model, tokenizer)
+  }
+}
+
+/// A text and a model that learns to continue it, on windows at random places.
+public final class LanguageModeling: TrainingTask {
+  private let network: any CausalLanguageModel
+  private let text: TextDataset
   private let context: Int
   private let seed: UInt64
 
-  init(_ text: TextDataset, model settings: GPTSettings, seed: UInt64) throws {
-    try text.check(context: settings.context, part: .training)
-    try text.check(context: settings.context, part: .validation)
-    self.text = text
-    self.seed = seed
-    context = settings.context
-    gpt = try Self.makeModel(settings, vocabulary: text.tokenizer.vocabularySize, seed: seed)
-    gpt.recomputation = settings.recompute
-  }
-
-  /// The untrained model of a recipe.
-  static func makeModel(
-    _ settings: GPTSettings, vocabulary: Int, seed: UInt64
-  ) throws(ModelError) -> GPT {
+  /// Binds a model to a text.
+  ///
+  /// - Parameters:
+  ///   - text: the text.
+  ///   - context: the tokens of a window.
+  ///   - seed: what the weights and the places of the windows follow.
+  ///   - makeModel: makes the model, once it is clear that the text is long enough.
+  /// - Throws: ``DataError`` for a text shorter than a window, and what `makeModel` throws.
+  public init(
+    _ text: TextDataset, context: Int, seed: UInt64,
+    makeModel: (inout RandomStream) throws -> any CausalLanguageModel
+  ) throws {
+    try text.check(context: context, part: .training)
+    try text.check(context: context, part: .validation)
     var random = RandomStream(seed: seed, stream: RandomPurpose.weights)
-    return try GPT(
-      layers: settings.layers, heads: settings.heads, width: settings.width,
-      context: settings.context, vocabulary: vocabulary, dropout: Float(settings.dropout),
-      bias: settings.bias, random: &random)
+    network = try makeModel(&random)
+    (self.text, self.context, self.seed) = (text, context, seed)
   }
 
-  func batchesPerEpoch(_ batch: Int) -> Int? {
+  public var model: any Module { network }
+  public var unit: String { "tokens" }
+
+  public func batchesPerEpoch(_ batch: Int) -> Int? {
     max(1, text.training.count / (batch * context))
   }
 
-  var fingerprint: String {
+  public var fingerprint: String {
     var hash = Fingerprint()
     for token in text.training { hash.add(UInt32(bitPattern: token)) }
     return hash.text
   }
 
-  func batch(_ number: Int, size: Int) -> Batch {
+  public func batch(_ number: Int, size: Int) -> Batch {
     var random = RandomStream(seed: seed ^ UInt64(number) << 20, stream: RandomPurpose.batches)
     let last = text.training.count - context
-    return batch(of: text.training, (0..<size).map { _ in random.integer(below: last) })
+    return batch(of: .training, (0..<size).map { _ in random.integer(below: last) })
   }
 
-  private func batch(of tokens: [Int32], _ offsets: [Int]) -> Batch {
-    var (inputs, targets): ([Int32], [Int32]) = ([], [])
-    for offset in offsets {
-      inputs += tokens[offset..<offset + context]
-      targets += tokens[offset + 1..<offset + context + 1]
-    }
+  private func batch(of part: TextDataset.Part, _ offsets: [Int]) -> Batch {
+    let (inputs, targets) = text.windows(at: offsets, context: context, part: part)
     let shape = [offsets.count, context]
-    return Batch(
-      tokens: IndexTensor(shape: shape, scalars: inputs),
-      targets: IndexTensor(shape: shape, scalars: targets))
-  }
-
-  func logits(_ batch: Batch, _ context: Context) -> Tensor { gpt(batch.tokens!, context) }
-
-  func loss(_ batch: Batch, _ context: Context) -> Tensor {
-    gpt.loss(batch.tokens!, targets: batch.targets, context)
+    let tokens = IndexTensor(shape: shape, scalars: inputs)
+    return Batch(classes: IndexTensor(shape: shape, scalars: targets)) { [network] context in
+      network(tokens, context)
+    }
   }
 
   /// Windows at even distances over the validation part: the same ones each time.
-  func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
+  public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
     let last = text.validation.count - context - 1
     let windows = last / context + 1
     let wanted = min(windows, batches.map { $0 * batchSize } ?? .max)
@@ -75,9 +119,14 @@ final class LanguageModeling: TrainingTask {
     var loss = 0.0
     for start in stride(from: 0, to: wanted, by: batchSize) {
       let some = Array(offsets[start..<min(start + batchSize, wanted)])
-      let batch = batch(of: text.validation, some)
-      loss += Double(self.loss(batch, .inference).scalar) * Double(some.count)
+      loss += Double(batch(of: .validation, some).loss(.inference).scalar) * Double(some.count)
     }
     return Evaluation(loss: loss / Double(wanted), accuracy: nil)
+  }
+
+  /// Writes the tokenizer.
+  public func save(to run: RunDirectory) throws {
+    let json = try JSONEncoder().encode(text.tokenizer)
+    try run.write(String(decoding: json, as: UTF8.self), to: run.tokenizer)
   }
 }

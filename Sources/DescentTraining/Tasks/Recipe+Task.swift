@@ -1,36 +1,39 @@
-import DescentNN
+import Descent
 
 extension Recipe {
-  /// Loads the data and makes the model.
+  /// Loads the data, makes the model, and binds them.
   ///
   /// - Throws: ``DataError`` for missing or bad files, `ModelError` and ``RecipeError`` for a model
   ///   that does not fit the data.
   public func makeTask() throws -> any TrainingTask {
-    let seed = UInt64(run.seed)
-    func classify(_ data: ClassificationDataset, _ fraction: Double) throws -> any TrainingTask {
-      try Classification(data, model: model, validationFraction: fraction, seed: seed)
+    func bind<Model: ModelKind, Data: DataKind>(
+      _ model: Model, _ data: Data
+    ) throws -> any TrainingTask {
+      let seed = UInt64(run.seed)
+      let problems = Self.objections(model, data)
+      guard problems.isEmpty, let dataset = try data.load(seed: seed) as? Model.Dataset else {
+        throw RecipeError(problems: problems)
+      }
+      return try model.makeTask(dataset, seed: seed)
     }
-    switch data {
-    case let text as TextSettings:
-      let dataset =
-        if let path = text.path {
-          try TextDataset.load(
-            path: path, tokenizer: text.tokenizer, validationFraction: text.validationFraction)
-        } else {
-          try TextDataset(
-            text: PackageSources.text(), tokenizer: text.tokenizer,
-            validationFraction: text.validationFraction)
-        }
-      return try LanguageModeling(dataset, model: model as! GPTSettings, seed: seed)
-    case let digits as DigitsSettings:
-      return try classify(Digits.load(), digits.validationFraction)
-    case let idx as IDXSettings:
-      let data = try IDX.load(images: idx.images ?? "", labels: idx.labels ?? "")
-      return try classify(data, idx.validationFraction)
-    case let csv as CSVSettings:
-      let data = try CSV.load(path: csv.path ?? "", label: CSV.Column(csv.label ?? "-1"))
-      return try classify(data, csv.validationFraction)
-    default: preconditionFailure("a kind of data without a task")
+    return try bind(model, data)
+  }
+
+  /// What is wrong with a model that does not learn the data, and which kinds go together.
+  static func objections<Model: ModelKind, Data: DataKind>(
+    _ model: Model, _ data: Data
+  ) -> [String] {
+    if Model.learns(Data.self) { return [] }
+    func choice(_ key: String, _ names: [String]) -> String? {
+      names.isEmpty ? nil : "\(key)=\(names.joined(separator: " or "))"
     }
+    let choices = [
+      choice("model.kind", ModelKinds.names(learning: Data.form)),
+      choice("data.kind", DataKinds.names(learnedBy: Model.self)),
+    ].compactMap(\.self)
+    return [
+      "model.kind=\(Model.name) cannot learn data.kind=\(Data.name), which holds \(Data.form.name)"
+        + (choices.isEmpty ? "" : "; set \(choices.joined(separator: ", or "))")
+    ]
   }
 }

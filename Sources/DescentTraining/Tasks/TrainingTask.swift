@@ -1,3 +1,4 @@
+import DescentCompute
 import DescentNN
 
 /// What a run trains: a model bound to its data.
@@ -8,29 +9,58 @@ public protocol TrainingTask: AnyObject {
   var unit: String { get }
   /// Steps in one pass over the training part; nil when there is no such thing.
   func batchesPerEpoch(_ batch: Int) -> Int?
-  /// What tells the training data apart from others: a hash of them.
+  /// What tells the training data apart from others: a ``Fingerprint`` of them.
   var fingerprint: String { get }
   /// The batch with this number since the start; a pure function of the seed and the number.
   func batch(_ number: Int, size: Int) -> Batch
-  /// The logits of a batch, a row for each of its targets.
-  func logits(_ batch: Batch, _ context: Context) -> Tensor
-  /// The mean loss of a batch.
-  func loss(_ batch: Batch, _ context: Context) -> Tensor
   /// The metrics of the validation part, on at most `batches` batches.
   func evaluate(batchSize: Int, batches: Int?) -> Evaluation
+  /// Writes into the run's folder what using the model takes besides its weights, such as the
+  /// tokenizer of a language model.
+  func save(to run: RunDirectory) throws
 }
 
-/// Inputs and what they should give.
-public struct Batch {
-  /// Images or rows, for classifiers.
-  var features: Tensor?
-  /// Tokens, for language models.
-  var tokens: IndexTensor?
-  /// The labels, or the token after each token.
-  var targets: IndexTensor
+extension TrainingTask {
+  /// Nothing.
+  public func save(to run: RunDirectory) throws {}
+}
 
-  /// How many labels there are: the weight of the batch in a mean.
-  var weight: Int { targets.scalars.count }
+/// Some of the training data, ready to go through the model.
+public struct Batch {
+  /// How many answers are asked for: the weight of the batch in a mean.
+  public let weight: Int
+  /// The mean loss.
+  public let loss: (Context) -> Tensor
+  /// The mean loss against answers drawn from the model's own predictions.
+  public let sampledLoss: (Context, RandomStream) -> Tensor
+
+  /// A batch with any loss.
+  ///
+  /// - Parameters:
+  ///   - weight: how many answers are asked for.
+  ///   - loss: runs the model; the mean over the answers.
+  ///   - sampledLoss: the same against answers drawn from the model's predictions, by which some
+  ///     optimizers estimate the curvature.
+  public init(
+    weight: Int, loss: @escaping (Context) -> Tensor,
+    sampledLoss: @escaping (Context, RandomStream) -> Tensor
+  ) {
+    (self.weight, self.loss, self.sampledLoss) = (weight, loss, sampledLoss)
+  }
+
+  /// A batch whose answers are classes, with the cross-entropy as its loss.
+  ///
+  /// - Parameters:
+  ///   - classes: the right answers.
+  ///   - logits: runs the model; a row of logits for each answer.
+  public init(classes: IndexTensor, logits: @escaping (Context) -> Tensor) {
+    self.init(weight: classes.scalars.count) {
+      logits($0).crossEntropy(classes)
+    } sampledLoss: { context, random in
+      let logits = logits(context)
+      return logits.crossEntropy(logits.sampledClasses(random))
+    }
+  }
 }
 
 /// What an evaluation found.
@@ -42,17 +72,22 @@ public struct Evaluation: Sendable, Equatable {
   /// Where the weights are averaged, the mean validation loss without that.
   public var lossWithoutAverage: Double?
 
-  package init(loss: Double, accuracy: Double?) { (self.loss, self.accuracy) = (loss, accuracy) }
+  /// The metrics of a validation.
+  public init(loss: Double, accuracy: Double?) { (self.loss, self.accuracy) = (loss, accuracy) }
 }
 
 /// A hash of numbers, the same on every machine: FNV-1a by whole numbers.
-struct Fingerprint {
+public struct Fingerprint {
   private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
 
-  mutating func add(_ number: UInt32) { hash = (hash ^ UInt64(number)) &* 0x100_0000_01b3 }
+  /// The hash of nothing.
+  public init() {}
 
-  /// In 16 hexadecimal digits.
-  var text: String {
+  /// Takes in a number.
+  public mutating func add(_ number: UInt32) { hash = (hash ^ UInt64(number)) &* 0x100_0000_01b3 }
+
+  /// The hash in 16 hexadecimal digits.
+  public var text: String {
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

@@ -105,7 +105,7 @@ import Testing
       ),
       (
         "1,2,a\n\"3\"4,5,b\n", nil,
-        "line 2, column 1: expected a comma behind the closing quote, found “4”"
+        "line 2, column 1: expected a comma after the closing quote, found “4”"
       ),
       (
         "\"a\nb\",2,a\n1,x,b\n", nil,
@@ -133,6 +133,7 @@ import Testing
   @Test func `a column is given by name or index`() {
     #expect(CSV.Column("class") == .named("class"))
     #expect(CSV.Column("-1") == .index(-1))
+    #expect("\(CSV.Column.index(-1))" == "-1" && "\(CSV.Column.named("class"))" == "class")
   }
 
   @Test func `a packed table is read`() throws {

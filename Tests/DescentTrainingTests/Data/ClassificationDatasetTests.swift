@@ -12,7 +12,8 @@ import Testing
 
   @Test func `a split keeps every example once and every class its share`() throws {
     let dataset = try sample()
-    let (training, validation) = try dataset.split(validationFraction: 0.2, seed: 1)
+    let split = try dataset.split(validationFraction: 0.2, seed: 1)
+    let (training, validation) = (split.training, split.validation)
     #expect(training.count == 80 && validation.count == 20)
     for (label, expected) in [(0, 14), (1, 4), (2, 2)] {
       #expect(validation.labels.count { $0 == label } == expected)
@@ -79,7 +80,7 @@ import Testing
       ([1, 2, 3], [0, 1], nil, "have 4 features, but 3 are given"),
       ([1, 2, 3, 4], [0, 2], nil, "Example 1 has the label 2, but there are 2 classes"),
       ([1, 2, 3, 4], [-1, 0], nil, "Example 0 has the label -1"),
-      ([1, 2, 3, 4], [0, 1], ["a"], "2 classes have 1 names"),
+      ([1, 2, 3, 4], [0, 1], ["a"], "2 classes need as many names, but the number given is 1"),
     ] as [([Float], [Int32], [String]?, String)])
   func `parts that do not fit are refused`(
     _ features: [Float], _ labels: [Int32], _ names: [String]?, _ message: String
@@ -93,7 +94,7 @@ import Testing
   }
 
   @Test func `the digits are those of the repository`() throws {
-    let digits = try Digits.load()
+    let digits = try DigitsData.images()
     #expect(digits.count == 1797 && digits.shape == [1, 8, 8] && digits.classes == 10)
     #expect(digits.classNames == (0..<10).map(String.init))
     let counts = (0..<10).map { digit in digits.labels.count { $0 == digit } }
@@ -101,12 +102,5 @@ import Testing
     #expect(digits.features.min() == 0 && digits.features.max() == 1)
     #expect(digits.features[..<8] == [0, 0, 0.3125, 0.8125, 0.5625, 0.0625, 0, 0])
     #expect(digits.features.reduce(0, +) * 16 == 561_718)
-  }
-
-  @Test func `resources that are not installed are reported`() throws {
-    let error = #expect(throws: DataError.self) { try Digits.path(in: ["/nowhere", "/else"]) }
-    #expect(
-      error.map { "\($0)" } == "There is no file /nowhere/digits/digits.csv; "
-        + "copy the package's resource folder to where the program is.")
   }
 }

@@ -83,14 +83,14 @@ private let labels = idx(0x08, [2], [1, 0])
       "12 bytes of elements for the dimensions [2, 2, 3]", "13"),
     Bad(
       "dimensions overflow", images: idx(0x0E, [0xFFFF_FFFF, 0xFFFF_FFFF, 2], []), "images",
-      "dimensions of a real array", "[4294967295, 4294967295, 2]"),
+      "dimensions whose product is not too large", "[4294967295, 4294967295, 2]"),
     Bad("scalar", images: idx(0x08, [], [1]), "images", "examples, of rank 1 or more", "rank 0"),
     Bad(
       "labels of rank 2", labels: idx(0x08, [2, 1], [1, 0]), "labels", "labels, of rank 1", "rank 2"
     ),
     Bad(
       "negative label", labels: idx(0x09, [2], [0, 0xFF]), "labels",
-      "labels that are whole numbers from 0 on", "-1.0 at index 1"),
+      "labels that are whole numbers, 0 or above", "-1.0 at index 1"),
     Bad(
       "no examples", images: idx(0x08, [0, 2, 3], []), labels: idx(0x08, [0], []), "images",
       "examples", "none"),

@@ -1,4 +1,3 @@
-import DescentCompute
 import DescentTraining
 import Foundation
 import Testing
@@ -73,32 +72,12 @@ import Testing
     #expect(dataset.training + dataset.validation == tokens)
   }
 
-  @Test func `targets follow their inputs, and all offsets occur`() throws {
+  @Test func `targets follow their inputs`() throws {
     let dataset = try TextDataset(
       tokens: (0..<20).map { $0 }, tokenizer: .byte, validationFraction: 0.5)
-    var random = RandomStream(seed: 1, stream: 0)
-    var firsts: Set<Int32> = []
-    for _ in 0..<50 {
-      let (inputs, targets) = try dataset.batch(
-        size: 4, context: 3, part: .validation, using: &random)
-      #expect(inputs.count == 12 && targets == inputs.map { $0 + 1 })
-      for row in 0..<4 {
-        firsts.insert(inputs[3 * row])
-        #expect(inputs[3 * row + 2] == inputs[3 * row] + 2)
-      }
-    }
-    #expect(firsts == Set(10...16))
-  }
-
-  @Test func `a seed gives the same batches`() throws {
-    let dataset = try TextDataset(
-      text: String(repeating: "to be or not ", count: 50), tokenizer: .character)
-    func inputs(_ seed: UInt64) throws -> [Int32] {
-      var random = RandomStream(seed: seed, stream: 0)
-      return try dataset.batch(size: 8, context: 16, using: &random).inputs
-    }
-    #expect(try inputs(1) == inputs(1))
-    #expect(try inputs(1) != inputs(2))
+    let windows = dataset.windows(at: [0, 6, 3], context: 3, part: .validation)
+    #expect(windows.inputs == [10, 11, 12, 16, 17, 18, 13, 14, 15])
+    #expect(windows.targets == windows.inputs.map { $0 + 1 })
   }
 
   @Test func `a context that just fits is taken, a longer one refused`() throws {
@@ -107,14 +86,13 @@ import Testing
     try dataset.check(context: 3, part: .validation)
     for (context, part, count) in [(6, TextDataset.Part.training, 6), (4, .validation, 4)] {
       let error = #expect(throws: DataError.self) {
-        var random = RandomStream(seed: 1, stream: 0)
-        _ = try dataset.batch(size: 1, context: context, part: part, using: &random)
+        try dataset.check(context: context, part: part)
       }
       let message = "\(try #require(error))"
       #expect(
         message.hasPrefix(
-          "A context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1), but it has \(count);"
-        ))
+          "A context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1) "
+            + "tokens, but there are \(count);"))
     }
     #expect(throws: DataError.self) { try dataset.check(context: 0, part: .training) }
   }
@@ -144,7 +122,7 @@ import Testing
     #expect(
       throws: DataError.malformed(
         path: broken, place: .init(line: 3), expected: "UTF-8 text",
-        found: "bytes that are not; use the tokenizer “byte” for them")
+        found: "other bytes; data.tokenizer=byte takes any")
     ) { try load(broken, .character) }
     #expect(throws: Never.self) { try load(broken, .byte) }
     #expect(throws: DataError.unsuitable("The text is empty")) {
@@ -155,34 +133,5 @@ import Testing
         try TextDataset(text: "abc", tokenizer: .byte, validationFraction: fraction)
       }
     }
-  }
-}
-
-@Suite struct PackageSourcesTests {
-  let files = try! TemporaryFiles()
-
-  @Test func `the package's sources are found`() throws {
-    let text = try PackageSources.text()
-    #expect(text.contains("public enum PackageSources"))
-    #expect(text.contains("public final class SafetensorsFile"))
-    #expect(text.utf8.count > 50_000)
-  }
-
-  @Test func `files are joined in the order of their paths`() throws {
-    try FileManager.default.createDirectory(
-      atPath: files.path("B"), withIntermediateDirectories: true)
-    _ = try files.write("2", to: "B/two.swift")
-    _ = try files.write("3", to: "three.swift")
-    _ = try files.write("1", to: "A.swift")
-    _ = try files.write("no", to: "note.txt")
-    #expect(try PackageSources.text(under: files.folder) == "1\n2\n3")
-  }
-
-  @Test func `sources that are gone are reported`() throws {
-    let error = #expect(throws: DataError.self) {
-      try PackageSources.text(under: files.path("gone"))
-    }
-    #expect(error?.isMissingFile == true)
-    #expect("\(try #require(error))".contains("set data.path to a text file"))
   }
 }

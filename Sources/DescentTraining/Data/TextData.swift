@@ -1,0 +1,27 @@
+import Descent
+
+/// `data.kind: text`: any text file, or the short stories that come with the package.
+public struct TextData: DataKind {
+  /// The file, plain or packed by gzip; nil learns the stories.
+  public var path: String?
+  /// What a token is.
+  public var tokenizer = Tokenizer.Kind.character
+  /// The share of the text, its end, that is kept for validation.
+  public var validationFraction = 0.1
+
+  public init() {}
+
+  public static let name = "text"
+  public static let settings: [Setting<TextData>] = [
+    .optionalText("path", \.path, "a text file; none: short stories that come with the package"),
+    .choice("tokenizer", \.tokenizer, "one token a character, or one a byte"),
+    .validationFraction(\.validationFraction),
+  ]
+  public static let form = DataForm.text
+
+  public func load(seed: UInt64) throws -> TextDataset {
+    try TextDataset.load(
+      path: path ?? PackageResource.path("text/stories.txt"), tokenizer: tokenizer,
+      validationFraction: validationFraction)
+  }
+}

@@ -1,0 +1,44 @@
+import Descent
+import DescentCompute
+import DescentNN
+
+/// `model.kind: cnn`: a small convolutional network that classifies images.
+public struct CNNModel: ClassifierKind {
+  /// The channels of each stage of two convolutions and a pooling by two.
+  public var channels = [32, 64]
+  /// The probability of dropout before the head.
+  public var dropout = 0.0
+  /// Which stages keep only their input and run again in the backward pass.
+  public var recompute = Recomputation.none
+
+  public init() {}
+
+  public static let name = "cnn"
+  public static let settings: [Setting<CNNModel>] = [
+    .integers("channels", \.channels, .atLeast(1), "channels of each stage"),
+    .number("dropout", \.dropout, .halfOpen(0, 1), "probability of dropout"),
+    .recompute(\.recompute, "stages"),
+  ]
+  public static let learns = [DataForm.images]
+
+  public func makeModel(
+    shape: [Int], classes: Int, random: inout RandomStream
+  ) throws -> any Classifier {
+    // Files of images may hold other examples.
+    guard shape.count == 3 else {
+      let others = ModelKinds.names(learning: DataForm.table).joined(separator: " or ")
+      let numbers = shape.map(String.init).joined(separator: " × ")
+      throw RecipeError(problems: [
+        "model.kind=cnn needs images of channels × height × width, but an example here is "
+          + "\(numbers) numbers; set model.kind=\(others)"
+      ])
+    }
+    let model = try ConvClassifier(
+      channels: shape[0], height: shape[1], width: shape[2], classes: classes, stages: channels,
+      dropout: Float(dropout), random: &random)
+    model.recomputation = recompute
+    return model
+  }
+}
+
+extension ConvClassifier: Classifier {}

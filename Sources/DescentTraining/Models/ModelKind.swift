@@ -1,0 +1,56 @@
+import Descent
+import DescentNN
+
+/// The `model` section of a recipe: which model, and how large. The type's name is the recipe's
+/// `model.kind`, its settings are the section's other keys.
+///
+/// A new kind is one file in `Models`, and its line in ``ModelKinds/all``. Most kinds are a
+/// ``LanguageModelKind`` or a ``ClassifierKind``, which bring the task; a kind with a task of its
+/// own makes it in ``makeTask(_:seed:)``.
+public protocol ModelKind: Configurable {
+  /// What it is trained on.
+  associatedtype Dataset: Sendable
+  /// The forms of data that it learns.
+  static var learns: [DataForm<Dataset>] { get }
+  /// Whether an evaluation has an accuracy beside the loss.
+  static var reportsAccuracy: Bool { get }
+  /// Makes the model, its weights drawn by `seed`, and binds it to its data.
+  ///
+  /// - Throws: `ModelError`, ``DataError`` or ``RecipeError`` where the two do not go together.
+  func makeTask(_ data: Dataset, seed: UInt64) throws -> any TrainingTask
+  /// What continues texts with the newest weights of a run; nil for a model that writes none.
+  func languageModel(in run: RunDirectory) throws -> LanguageModel?
+}
+
+extension ModelKind {
+  /// None.
+  public func languageModel(in run: RunDirectory) throws -> LanguageModel? { nil }
+
+  /// Whether it learns data of this form.
+  public static func learns<Other>(_ form: DataForm<Other>) -> Bool {
+    (form as? DataForm<Dataset>).map(learns.contains) ?? false
+  }
+
+  /// Whether it learns data of this kind.
+  public static func learns<Data: DataKind>(_ data: Data.Type) -> Bool { learns(data.form) }
+}
+
+/// All kinds of models, by name.
+public enum ModelKinds {
+  /// Every kind.
+  public static let all: [any ModelKind.Type] = [GPTModel.self, MLPModel.self, CNNModel.self]
+
+  /// The names of those that learn data of this form.
+  public static func names<Dataset>(learning form: DataForm<Dataset>) -> [String] {
+    all.filter { $0.learns(form) }.map { $0.name }
+  }
+}
+
+extension Setting {
+  /// `recompute`: which of the model's `parts` keep only their input for the backward pass.
+  static func recompute(_ path: Place<Root, Recomputation>, _ parts: String) -> Setting {
+    .parsed(
+      "recompute", path, "none, layers, or the megabytes that activations may take",
+      "\(parts) that keep only their input")
+  }
+}
