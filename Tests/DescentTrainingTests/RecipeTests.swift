@@ -27,7 +27,7 @@ import Testing
           {name: big, rank: 2+, role: matrix, momentum: 0.9}]}
         """)
     let again = try Recipe(yaml: recipe.yaml)
-    let groups = try #require(again.optimizer.groups)
+    let groups = try #require(again.plan.groups)
     #expect(groups.map(\.match.description) == ["name *.bias", "rank 2+, role matrix"])
     #expect(groups[1].settings.map(\.name) == ["momentum"] && groups[1].name == "big")
   }
@@ -56,13 +56,13 @@ import Testing
     for again in [recipe, try Recipe(yaml: recipe.yaml)] {
       var again = again
       try again.fit(steps: 30)
-      #expect(again.allSchedules.map(\.setting) == ["lr", "eps", "weight_decay"])
-      #expect(again.schedule.value(at: 4, base: 1) == 1)
+      #expect(again.plan.schedules.map(\.setting) == ["lr", "eps", "weight_decay"])
+      #expect(again.plan.schedules[0].schedule.value(at: 4, base: 1) == 1)
       // The cosine is 25 steps long, and its first milestone has passed.
       let cosine = 0.5 * (1 + cos(.pi * 8 / 25))
-      #expect(abs(again.schedule.value(at: 13, base: 1) - 0.1 * cosine) < 1e-12)
-      #expect(abs(again.schedules[1].schedule.value(at: 29, base: 1) - (0.1 + 0.9 / 28)) < 1e-12)
-      let group = try #require(again.optimizer.groups?.first)
+      #expect(abs(again.plan.schedules[0].schedule.value(at: 13, base: 1) - 0.1 * cosine) < 1e-12)
+      #expect(abs(again.plan.schedules[2].schedule.value(at: 29, base: 1) - (0.1 + 0.9 / 28)) < 1e-12)
+      let group = try #require(again.plan.groups?.first)
       #expect(group.schedules.map(\.setting).sorted() == ["betas", "lr"] && group.settings.isEmpty)
     }
     #expect(try Recipe(yaml: recipe.yaml).yaml == recipe.yaml)
@@ -111,10 +111,10 @@ import Testing
     let recipe = try Recipe(
       yaml: Self.small,
       overrides: ["optimizer.name=adamw", "optimizer.betas=0.9,0.95", "clip.norm=1", "steps=7"])
-    #expect(type(of: recipe.optimizer.rule).name == "adamw")
-    #expect(recipe.optimizer.rule.learningRate == 1e-3)
-    #expect(recipe.optimizer.rule.resolved.contains { $0 == ("betas", .numbers([0.9, 0.95])) })
-    #expect(recipe.clip.norm == 1 && recipe.run.steps == 7)
+    #expect(recipe.plan.ruleName == "adamw")
+    #expect(recipe.plan.rule.learningRate == 1e-3)
+    #expect(recipe.plan.rule.resolved.contains { $0 == ("betas", .numbers([0.9, 0.95])) })
+    #expect(recipe.plan.clip.norm == 1 && recipe.run.steps == 7)
   }
 
   @Test(
