@@ -47,7 +47,9 @@ let package = Package(
       swiftSettings: settings),
     // Plots, and what compares and explains.
     .target(
-      name: "DescentLab", dependencies: ["Descent", "DescentTraining"], swiftSettings: settings),
+      name: "DescentLab",
+      dependencies: ["Descent", "DescentCompute", "DescentNN", "DescentTraining"],
+      swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.
     .executableTarget(
       name: "DescentCommand",

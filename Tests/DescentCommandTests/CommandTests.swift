@@ -111,6 +111,9 @@ private func descent(
       (["schedule", "--recipe", "gpt", "--group", "x"], 64, "there is no group 'x'"),
       (["schedule", "--recipe", "gtp"], 66, "those are digits-cnn, digits-mlp, gpt"),
       (["schedule", "--total", "5"], 64, "--total needs the name of a schedule"),
+      (["schedule", "cosine", "--group", "x"], 64, "--group goes with --recipe"),
+      (["schedule", "--recipe", "gpt", "--metric", "1"], 64, "--metric does not go with --recipe"),
+      (["schedule", "plateau", "--metric", "1,x"], 64, "--metric x is not a number"),
       (["fly"], 64, "fly"),
     ] as [([String], Int32, String)])
   func badInput(_ arguments: [String], _ status: Int32, _ part: String) throws {
@@ -158,9 +161,9 @@ private func descent(
     let goOn = ["train", "gpt", "--resume", "run", "--set", "evaluate.batches=1"]
     let end = try descent(goOn + ["--set", "steps=\(done + 2)"], in: folder)
     #expect(end.status == 0, "\(end.error)")
-    #expect(end.output.contains("going on with run after step \(done)"))
+    #expect(end.output.contains("continuing run after step \(done)"))
     #expect(end.output.contains("steps: 100000 → \(done + 2)"))
-    #expect(end.error.contains("goes on with the recipe that it was begun with"))
+    #expect(end.error.contains("continues with the recipe it was started with"))
     let log = try String(
       contentsOf: folder.appendingPathComponent("run/metrics.jsonl"), encoding: .utf8)
     #expect(log.components(separatedBy: "\"loss\"").count - 1 == done + 2)
@@ -168,7 +171,7 @@ private func descent(
     for (arguments, status, part) in [
       (goOn + ["--set", "steps=\(done)"], 64, "has all its"),
       (goOn + ["--set", "model.width=64"], 64, "model.width=64 contradicts the run"),
-      (goOn + ["--out", "x"], 64, "leave --out out"),
+      (goOn + ["--out", "x"], 64, "leave out --out"),
       (["train"], 64, "give a recipe to train, or --resume"),
       (["train", "--resume", "nowhere"], 66, "nowhere is not a run"),
       (["train", "--resume", "run/checkpoints/x.safetensors"], 66, "x.safetensors"),
@@ -317,9 +320,21 @@ private func descent(
 
   @Test("recipes are listed and printed") func recipes() throws {
     let list = try descent(["recipes"])
-    #expect(list.status == 0 && list.output.split(separator: "\n").count == 3)
+    #expect(list.status == 0 && list.output.contains("digits-cnn") && list.output.contains("gpt "))
     let one = try descent(["recipes", "gpt"])
     #expect(one.output.contains("kind: gpt"))
+  }
+
+  @Test(
+    "--json is all of standard output, and one object",
+    arguments: [
+      (["groups", "gpt"], "groups"), (["recipes"], "recipes"), (["doctor"], "copyBandwidth"),
+    ])
+  func json(_ arguments: [String], _ key: String) throws {
+    let result = try descent(arguments + ["--json"], in: folder)
+    #expect(result.status == 0 && result.error.isEmpty, "\(result.error)")
+    let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+    #expect((object as? [String: Any])?[key] != nil)
   }
 
   /// The lines of JSON that a command prints.
@@ -362,8 +377,11 @@ private func descent(
       "--at", "2,3,4", "--json",
     ])
     #expect(plateau.map { $0["lr"] as? Double } == [1, 0.1, 0.1])
-    let all = try objects(["schedule", "constant", "--total", "7", "--json"])
-    #expect(all.map { $0["step"] as? Int } == Array(0..<7))
+    let all = try descent(["schedule", "constant", "--total", "2", "--json"])
+    #expect(all.output == "{\"step\":0,\"lr\":1.0}\n{\"step\":1,\"lr\":1.0}\n")
+    let unfed = try descent(["schedule", "plateau"], in: folder)
+    #expect(unfed.status == 0 && unfed.output.contains("--metric 1,0.9,0.9"))
+    #expect(try objects(["schedule", "--json"]).contains { $0["name"] as? String == "wsd" })
   }
 
   @Test("a recipe's true curves, in the steps of its run") func recipeSchedule() throws {

@@ -7,47 +7,41 @@ import Foundation
 struct ComparePrecision: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare-precision",
-    abstract: "Train a recipe in float32 and in 16 bits and compare the losses.",
+    abstract: "Train a recipe in float32 and in 16 bits, and compare the losses.",
     discussion: """
-      Both runs have the seed, the batches and the initial weights of the recipe. The second has the \
-      recipe's precision, or bf16 where that is float32: descent compare-precision gpt --set \
-      precision=bf16 --set weights.format=bf16 --set weights.rounding=nearest
+      Both runs have the seed, the batches and the initial weights of the recipe. The second run has \
+      the precision of the recipe, or bf16 where that is float32.
 
-      Both runs are kept in a folder, with comparison.svg and comparison.jsonl beside them.
+      Both runs are kept in one folder, with comparison.svg and comparison.jsonl beside them.
+
+      Example: descent compare-precision gpt --set precision=bf16 --set weights.format=bf16 \
+      --set weights.rounding=nearest
       """)
 
-  @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
-  var recipe: String
-
-  @Option(
-    name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Change a key of the recipe.", valueName: "key=value"))
-  var assignments: [String] = []
+  @OptionGroup var recipe: RecipeArguments
 
   @Option(
     name: .customLong("out"),
-    help: "The folder of both runs (default: runs/<recipe>-precision-<n>).")
+    help: "The folder for both runs (default: runs/<recipe>-precision-<n>).")
   var folder: String?
 
-  @Flag(help: "Print nothing but errors and the last line.")
+  @Flag(help: "Print nothing but errors and the result.")
   var quiet = false
 
   func run() throws {
     Interrupt.watch()
     try reportingErrors {
-      let (name, yaml) = try Train.find(recipe)
+      let (name, yaml) = try findRecipe(recipe.recipe)
       let url = URL(fileURLWithPath: folder ?? RunDirectory.freePath("\(name)-precision"))
-      let comparison = try PrecisionComparison(yaml: yaml, overrides: assignments, in: url) {
-        name in
+      let comparison = try PrecisionComparison(
+        yaml: yaml, overrides: recipe.changes.assignments, in: url
+      ) { name in
         if !quiet { output("training in \(name)") }
         return Progress(quiet: quiet)
       }
       try comparison.write(to: url)
-      if !quiet {
-        output("\n" + comparison.table + "\n")
-        output(comparison.figure.text(columns: 78, rows: 12))
-      }
-      output("\(comparison.verdict)\nboth runs and comparison.svg: \(url.relativePath)")
+      if quiet { output(comparison.verdict) } else { output(comparison.page) }
+      output("both runs and comparison.svg: \(url.relativePath)")
       if comparison.other.failure != nil { throw ExitCode(ExitStatus.nonFinite) }
       if Interrupt.requested { throw ExitCode(ExitStatus.interrupted) }
     }

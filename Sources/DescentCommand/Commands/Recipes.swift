@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descent
+import DescentLab
 import DescentTraining
 
 /// `descent recipes`
@@ -7,21 +8,17 @@ struct Recipes: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the built-in recipes, or print one to copy and edit.")
 
-  @Argument(help: "The recipe to print.")
+  @Argument(help: "The recipe to print, as YAML.")
   var name: String?
+
+  @Flag(help: "Print the list as JSON.")
+  var json = false
 
   func run() throws {
     try reportingErrors {
-      let all = BuiltInRecipes.list
-      guard let name else {
-        let width = all.map(\.name.count).max() ?? 0
-        for (name, summary) in all {
-          output("\(name)\(String(repeating: " ", count: width - name.count))  \(summary)")
-        }
-        return
-      }
+      guard let name else { return output(RecipePage.list(), json: json) }
       guard let yaml = BuiltInRecipes.yaml(name) else {
-        let names = all.map(\.name)
+        let names = BuiltInRecipes.list.map(\.name)
         let hint =
           nearestName(to: name, among: names).map { "did you mean '\($0)'?" }
           ?? "there are: \(names.joined(separator: ", "))"

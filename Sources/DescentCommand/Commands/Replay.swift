@@ -6,14 +6,14 @@ import DescentTraining
 struct ReplayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
-    abstract: "Apply an optimizer to a recorded gradient sequence.",
+    abstract: "Apply an optimizer to a recorded sequence of gradients.",
     discussion: """
-      The recording is a safetensors file with param/<name>, grad/<t>/<name> for t = 1, 2, ... and, \
-      for rules that fold in a curvature estimate, hessian/<t>/<name>. The output holds \
-      param/<t>/<name> for every t and the last state/<slot>/<name>.
+      The recording is a safetensors file that holds param/<name>, grad/<t>/<name> for t = 1, 2, ... \
+      and, for optimizers that fold in a curvature estimate, hessian/<t>/<name>. The output holds \
+      param/<t>/<name> for every t, and state/<slot>/<name> after the last step.
       """)
 
-  @Option(help: "The optimizer, as `descent optimizers` lists it.")
+  @Option(help: "The optimizer: a name that `descent optimizers` lists.")
   var optimizer: String
 
   @Option(
@@ -23,37 +23,38 @@ struct ReplayCommand: ParsableCommand {
 
   @Option(
     help: """
-      How state is stored: float32, bfloat16 or int8, the latter for tensors of at least 4096 \
-      elements (--set state_minimum=1 lowers it).
+      The format of the state: float32, bfloat16 or int8. The last is for tensors of at least 4096 \
+      elements; --set state_minimum=1 lowers that.
       """)
   var state = "float32"
 
-  @Option(help: "The largest global gradient norm.")
+  @Option(help: "The largest norm of all gradients together.")
   var clipNorm: Double?
 
-  @Option(help: "The schedule of the learning rate.")
+  @Option(help: "The schedule of the learning rate: a name that `descent schedule` lists.")
   var schedule: String?
 
   @Option(
     name: .customLong("schedule-set"), parsing: .singleValue,
-    help: ArgumentHelp("Set a key of the schedule.", valueName: "key=value"))
+    help: ArgumentHelp("Set a parameter of the schedule.", valueName: "key=value"))
   var scheduleSettings: [String] = []
 
   @Option(help: "The recording.", completion: .file(extensions: ["safetensors"]))
   var input: String
 
-  @Option(help: "The file to write.")
+  @Option(help: "The file to write.", completion: .file(extensions: ["safetensors"]))
   var output: String
 
   func run() throws {
     try reportingErrors {
-      let changes = try settings.map(Self.split)
+      let changes = try settings.map { try splitAssignment($0) }
       let (ofStorage, ofRule) = StateStorage.split(changes)
       let storage = try StateStorage([("state", state)] + ofStorage)
-      let chosen = try schedule.map { try Schedules.make($0, scheduleSettings.map(Self.split)) }
-      if let chosen, chosen is any MetricSchedule {
+      let ofSchedule = try scheduleSettings.map { try splitAssignment($0, of: "--schedule-set") }
+      let chosen = try schedule.map { try Schedules.make($0, ofSchedule) }
+      if let schedule, chosen is any MetricSchedule {
         throw RecipeError(problems: [
-          "--schedule \(schedule ?? "") follows a metric, which a recording does not have"
+          "--schedule \(schedule) follows a metric, which a recording does not have"
         ])
       }
       func replay<R: Rule>(_ type: R.Type) throws {
@@ -62,14 +63,5 @@ struct ReplayCommand: ParsableCommand {
       }
       try replay(Rules.named(optimizer))
     }
-  }
-
-  private static func split(_ assignment: String) throws -> (name: String, text: String) {
-    guard let equals = assignment.firstIndex(of: "=") else {
-      throw RecipeError(problems: ["--set \(assignment) must have the form key=value"])
-    }
-    return (
-      String(assignment[..<equals]), String(assignment[assignment.index(after: equals)...])
-    )
   }
 }

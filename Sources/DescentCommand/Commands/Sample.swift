@@ -1,6 +1,5 @@
 import ArgumentParser
 import DescentTraining
-import Foundation
 
 /// `descent sample`
 struct Sample: ParsableCommand {
@@ -11,22 +10,26 @@ struct Sample: ParsableCommand {
     help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .directory)
   var folder: String
 
-  @Option(help: "How the text begins.")
+  @Option(help: "The beginning of the text.")
   var prompt = ""
 
-  @Option(help: "How many tokens to write.")
+  @Option(help: "The number of tokens to write.")
   var tokens = 500
 
-  @Option(help: "0 always takes the likeliest token; 1 draws as the model believes.")
+  @Option(
+    help: """
+      How freely to choose: 0 always takes the likeliest token, 1 follows the probabilities of the \
+      model.
+      """)
   var temperature = 0.8
 
-  @Option(help: "The same seed gives the same text.")
+  @Option(help: "The seed: the same seed gives the same text.")
   var seed: UInt64 = 0
 
   func validate() throws {
     if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
     if !(temperature >= 0 && temperature.isFinite) {
-      throw ValidationError("--temperature must be at least 0")
+      throw ValidationError("--temperature must be a number, at least 0")
     }
   }
 

@@ -57,7 +57,7 @@ public struct PrecisionComparison: Sendable {
       let trainer = try Trainer(recipe)
       let directory = try RunDirectory(
         new: folder.appendingPathComponent(subfolder).relativePath, name: name)
-      let recorder = Recorder(watch(name))
+      let recorder = LossLog(watch(name))
       do {
         let result = try trainer.run(in: directory, observer: recorder)
         return Run(name: name, losses: recorder.losses, result: result)
@@ -94,7 +94,7 @@ public struct PrecisionComparison: Sendable {
     guard let change = validationChange else {
       return "a run was interrupted, so nothing is decided"
     }
-    let percent = String(format: "%+.2f %%", 100 * change)
+    let percent = NumberStyle.percent(2).signed.text(change)
     return change <= 0.01
       ? "\(other.name) agrees with float32: its validation loss differs by \(percent)"
       : "\(other.name) is worse than float32: its validation loss differs by \(percent); "
@@ -103,34 +103,34 @@ public struct PrecisionComparison: Sendable {
 
   private static func advice(_ run: Run) -> String {
     if let lost = run.result?.lostUpdates, lost.share > 0.1, run.name.hasSuffix("nearest") {
-      return "\(Int(100 * lost.share)) % of the updates of weights were lost to rounding, so set "
+      return "\(percent(lost.share, 0)) of the updates of weights were lost to rounding, so set "
         + "weights.rounding to stochastic or kahan"
     }
     return "keep weights in float32, or train in float32"
   }
 
-  /// Both losses at some steps and at the end.
-  public var table: String {
+  /// Both losses at some steps and at the end, their curves, and the verdict.
+  public var page: Document {
     let (a, b) = smoothed
-    func row(_ name: String, _ a: Double, _ b: Double) -> [String] {
+    let loss = NumberStyle.fixed(4)
+    var table = Table(
       [
-        name, String(format: "%.4f", a), String(format: "%.4f", b),
-        String(format: "%+.4f", b - a), String(format: "%+.2f %%", 100 * (b / a - 1)),
-      ]
+        .number("step"), .number("reference", reference.name, loss),
+        .number("other", other.name, loss), .number("difference", "difference", loss.signed),
+        .number("change", "", NumberStyle.percent(2).signed),
+      ], key: "losses", empty: "no step was made by both")
+    func append(_ step: Table.Cell, _ a: Double, _ b: Double) {
+      table.append(step, .number(a), .number(b), .number(b - a), .number(b / a - 1))
     }
-    var rows = [["step", reference.name, other.name, "difference", ""]]
-    let marks = (0...10).map { max(1, $0 * steps / 10) }
-    for step in Set(marks).sorted() where step <= steps {
-      rows.append(row("\(step)", a[step - 1], b[step - 1]))
+    for step in Set((0...10).map { max(1, $0 * steps / 10) }).sorted() where step <= steps {
+      append(.ordinal(step), a[step - 1], b[step - 1])
     }
     if let a = reference.result?.evaluation?.loss, let b = other.result?.evaluation?.loss {
-      rows.append(row("validation", a, b))
+      append("validation", a, b)
     }
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
-    return rows.map { row in
-      zip(row, widths).map { String(repeating: " ", count: $1 - $0.count) + $0 }
-        .joined(separator: "  ")
-    }.joined(separator: "\n")
+    return Document(
+      "\(reference.name) and \(other.name)",
+      [.table(table), .figures([figure]), .paragraph(verdict, key: "verdict")])
   }
 
   /// Both losses above their difference.
@@ -142,7 +142,7 @@ public struct PrecisionComparison: Sendable {
     let window = max(1, steps / 50)
     return Figure([
       LineChart(
-        title: "training loss", subtitle: "means of \(window) steps", x: Axis("step"),
+        title: "training loss", subtitle: "means of \(counted(window, "step"))", x: Axis("step"),
         y: Axis("loss"), series: [series(reference.name, a), series(other.name, b)]),
       LineChart(
         title: "\(other.name) − \(reference.name)", x: Axis("step"), y: Axis("difference"),
@@ -154,7 +154,10 @@ public struct PrecisionComparison: Sendable {
   public func write(to folder: URL) throws {
     let lines = (0..<steps).map { step -> String in
       let (a, b) = (reference.losses[step], other.losses[step])
-      return #"{"step": \#(step + 1), "reference": \#(a), "other": \#(b), "difference": \#(b - a)}"#
+      return JSONValue.object([
+        ("step", .integer(step + 1)), ("reference", .number(a)), ("other", .number(b)),
+        ("difference", .number(b - a)),
+      ]).line
     }
     for (text, name) in [
       (lines.joined(separator: "\n") + "\n", "comparison.jsonl"), (figure.svg(), "comparison.svg"),
@@ -187,7 +190,7 @@ extension RunError {
 }
 
 /// Keeps the losses of a run that someone else watches.
-private final class Recorder: TrainingObserver {
+private final class LossLog: TrainingObserver {
   private(set) var losses: [Double] = []
   private let other: any TrainingObserver
 

@@ -7,7 +7,12 @@ extension Figure {
   ///   - width: in pixels.
   ///   - height: of each chart.
   public func svg(width: Double = 760, height: Double = 380) -> String {
-    var page = Page()
+    svg(width: width, height: height, names: "")
+  }
+
+  /// The same with `names` before the names of its parts, which must differ within a page.
+  func svg(width: Double, height: Double, names: String) -> String {
+    var page = Page(names: names)
     page.open(width: width, height: height * Double(charts.count), title: charts.first?.title ?? "")
     // All frames begin at one edge.
     let left = charts.map { page.left($0, height) }.max() ?? 0
@@ -20,14 +25,12 @@ extension Figure {
   }
 }
 
-/// Colours that people with any colour vision tell apart (Okabe and Ito), darkest first.
-let seriesColors = [
-  "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000",
-]
-
 /// An SVG document in the making.
 private struct Page {
+  let names: String
   var lines: [String] = []
+
+  init(names: String) { self.names = names }
 
   mutating func add(_ line: String) { lines.append(line) }
 
@@ -36,9 +39,9 @@ private struct Page {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(n(width))\" height=\"\(n(height))\" "
         + "viewBox=\"0 0 \(n(width)) \(n(height))\" role=\"img\" font-family=\"system-ui, "
         + "-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" font-size=\"12\" "
-        + "fill=\"#444444\">")
-    if !title.isEmpty { add("<title>\(escaped(title))</title>") }
-    add("<rect width=\"\(n(width))\" height=\"\(n(height))\" fill=\"#ffffff\"/>")
+        + "fill=\"\(Palette.text.light)\">")
+    if !title.isEmpty { add("<title>\(title.escaped)</title>") }
+    add("<rect width=\"\(n(width))\" height=\"\(n(height))\" fill=\"\(Palette.paper.light)\"/>")
   }
 
   /// What the labels of a chart need on the left.
@@ -75,12 +78,14 @@ private struct Page {
     var line = top + 12
     if !chart.title.isEmpty {
       line += 14
-      text(chart.title, left, line, "font-size=\"15\" font-weight=\"600\" fill=\"#1a1a1a\"")
+      text(
+        chart.title, left, line,
+        "font-size=\"15\" font-weight=\"600\" fill=\"\(Palette.title.light)\"")
       line += 6
     }
     if !chart.subtitle.isEmpty {
       line += 12
-      text(fitting(chart.subtitle, right - left), left, line, "fill=\"#666666\"")
+      text(fitting(chart.subtitle, right - left), left, line, "fill=\"\(Palette.detail.light)\"")
       line += 5
     }
     if hasLegend { legend(chart, left, line + 14) }
@@ -91,21 +96,21 @@ private struct Page {
       guard a < b else { continue }
       add(
         "<rect x=\"\(n(a))\" y=\"\(n(head))\" width=\"\(n(b - a))\" height=\"\(n(bottom - head))\" "
-          + "fill=\"#0072B2\" fill-opacity=\"0.07\"/>")
+          + "fill=\"\(Palette.series[0].light)\" fill-opacity=\"0.07\"/>")
     }
     let xTicks = Ticks(xRange, chart.x.scale, count: max(2, Int((right - left) / 85)))
-    for x in xTicks.minor { rule(px(x), head, px(x), bottom, "#f3f3f3") }
-    for y in yTicks.minor { rule(left, py(y), right, py(y), "#f3f3f3") }
+    for x in xTicks.minor { rule(px(x), head, px(x), bottom, Palette.minorGrid.light) }
+    for y in yTicks.minor { rule(left, py(y), right, py(y), Palette.minorGrid.light) }
     for (x, label) in zip(xTicks.values, xTicks.labels) {
-      rule(px(x), head, px(x), bottom, "#e4e4e4")
+      rule(px(x), head, px(x), bottom, Palette.grid.light)
       text(label, px(x), bottom + 17, "text-anchor=\"middle\"")
     }
     for (y, label) in zip(yTicks.values, yTicks.labels) {
-      rule(left, py(y), right, py(y), "#e4e4e4")
+      rule(left, py(y), right, py(y), Palette.grid.light)
       text(label, left - 8, py(y) + 4, "text-anchor=\"end\"")
     }
-    rule(left, bottom, right, bottom, "#888888")
-    rule(left, head, left, bottom, "#888888")
+    rule(left, bottom, right, bottom, Palette.frame.light)
+    rule(left, head, left, bottom, Palette.frame.light)
     if !chart.x.label.isEmpty {
       text(chart.x.label, (left + right) / 2, bottom + 36, "text-anchor=\"middle\"")
     }
@@ -118,11 +123,11 @@ private struct Page {
 
     // Lines, cut at the frame.
     add(
-      "<clipPath id=\"frame\(number)\"><rect x=\"\(n(left))\" y=\"\(n(head - 2))\" "
+      "<clipPath id=\"\(names)frame\(number)\"><rect x=\"\(n(left))\" y=\"\(n(head - 2))\" "
         + "width=\"\(n(right - left))\" height=\"\(n(bottom - head + 4))\"/></clipPath>")
-    add("<g clip-path=\"url(#frame\(number))\" fill=\"none\" stroke-linejoin=\"round\">")
+    add("<g clip-path=\"url(#\(names)frame\(number))\" fill=\"none\" stroke-linejoin=\"round\">")
     for (index, series) in chart.series.enumerated() {
-      let color = seriesColors[index % seriesColors.count]
+      let color = Palette.series[index % Palette.series.count].light
       let style =
         series.isFaint ? "stroke-width=\"1\" stroke-opacity=\"0.35\"" : "stroke-width=\"2\""
       for run in runs(series.points, chart, px, py) {
@@ -149,16 +154,16 @@ private struct Page {
     for band in chart.bands {
       let (a, b) = (max(left, px(band.range.lowerBound)), min(right, px(band.range.upperBound)))
       if a < b, let place = label(band.label, (a + b) / 2) {
-        text(band.label, place, head - 7, small + " fill=\"#3b6a8c\"")
+        text(band.label, place, head - 7, small + " fill=\"\(Palette.band.light)\"")
       }
     }
     for mark in chart.marks {
       switch mark.place {
       case .x(let x) where xRange.contains(x) && chart.x.shows(x):
-        rule(px(x), head, px(x), bottom, "#666666", "stroke-dasharray=\"4 3\"")
+        rule(px(x), head, px(x), bottom, Palette.detail.light, "stroke-dasharray=\"4 3\"")
         if let place = label(mark.label, px(x)) { text(mark.label, place, head - 7, small) }
       case .y(let y) where yRange.contains(y) && chart.y.shows(y):
-        rule(left, py(y), right, py(y), "#666666", "stroke-dasharray=\"4 3\"")
+        rule(left, py(y), right, py(y), Palette.detail.light, "stroke-dasharray=\"4 3\"")
         text(mark.label, right - 4, py(y) - 5, "text-anchor=\"end\" font-size=\"11\"")
       default: break
       }
@@ -168,7 +173,7 @@ private struct Page {
   private mutating func legend(_ chart: LineChart, _ left: Double, _ y: Double) {
     var x = left
     for (index, series) in chart.series.enumerated() {
-      let color = seriesColors[index % seriesColors.count]
+      let color = Palette.series[index % Palette.series.count].light
       rule(x, y - 4, x + 20, y - 4, color, "stroke-width=\"\(series.isFaint ? 1 : 3)\"")
       text(series.name, x + 26, y, "")
       x += 26 + textWidth(series.name) + 20
@@ -218,7 +223,7 @@ private struct Page {
 
   private mutating func text(_ text: String, _ x: Double, _ y: Double, _ style: String) {
     add(
-      "<text x=\"\(n(x))\" y=\"\(n(y))\"\(style.isEmpty ? "" : " \(style)")>\(escaped(text))</text>"
+      "<text x=\"\(n(x))\" y=\"\(n(y))\"\(style.isEmpty ? "" : " \(style)")>\(text.escaped)</text>"
     )
   }
 
@@ -234,9 +239,5 @@ private struct Page {
   private func n(_ x: Double) -> String {
     let tenths = (x * 10).rounded() / 10
     return tenths == tenths.rounded() ? "\(Int(tenths))" : "\(tenths)"
-  }
-
-  private func escaped(_ text: String) -> String {
-    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
   }
 }

@@ -14,7 +14,7 @@ extension Figure {
   }
 }
 
-/// The terminal's colours in the order of ``seriesColors``.
+/// The terminal's colours in the order of ``Palette/series``.
 private let terminalColors = [34, 31, 32, 35, 33, 36, 39]
 /// What marks the lines where there are no colours.
 private let letters: [Character] = ["•", "+", "x", "o", "*", "#", "~"]

@@ -72,9 +72,13 @@ public struct LineChart: Sendable {
 public struct Figure: Sendable {
   /// The charts from top to bottom.
   public var charts: [LineChart]
+  /// Stands below it in a document; may be empty.
+  public var caption: String
 
   /// A figure of `charts`.
-  public init(_ charts: [LineChart]) { self.charts = charts }
+  public init(_ charts: [LineChart], caption: String = "") {
+    (self.charts, self.caption) = (charts, caption)
+  }
 }
 
 /// An axis.

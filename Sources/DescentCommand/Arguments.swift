@@ -1,0 +1,48 @@
+import ArgumentParser
+import DescentTraining
+import Foundation
+
+/// A recipe and what changes in it.
+struct RecipeArguments: ParsableArguments {
+  @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
+  var recipe: String
+
+  @OptionGroup var changes: RecipeChanges
+
+  /// The recipe, changed and checked, with the name that its run gets.
+  func load() throws -> (name: String, recipe: Recipe) {
+    let (name, yaml) = try findRecipe(recipe)
+    return (name, try Recipe(yaml: yaml, overrides: changes.assignments))
+  }
+}
+
+/// Changes of a recipe's keys.
+struct RecipeChanges: ParsableArguments {
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("Change a key of the recipe.", valueName: "key=value"))
+  var assignments: [String] = []
+}
+
+/// A built-in recipe, or a file.
+func findRecipe(_ recipe: String) throws -> (name: String, yaml: String) {
+  if let yaml = BuiltInRecipes.yaml(recipe) { return (recipe, yaml) }
+  let file = URL(fileURLWithPath: recipe)
+  if FileManager.default.fileExists(atPath: recipe) {
+    let text = try String(contentsOf: file, encoding: .utf8)
+    return (file.deletingPathExtension().lastPathComponent, text)
+  }
+  let names = BuiltInRecipes.list.map(\.name).joined(separator: ", ")
+  throw DataError.missingFile(
+    path: recipe, advice: "it is not a built-in recipe either; those are \(names)")
+}
+
+/// The parts of `key=value`, given to `option`.
+func splitAssignment(
+  _ text: String, of option: String = "--set"
+) throws(RecipeError) -> (name: String, text: String) {
+  guard let equals = text.firstIndex(of: "=") else {
+    throw RecipeError(problems: ["\(option) \(text) must have the form key=value"])
+  }
+  return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import DescentLab
+import DescentTraining
+import Foundation
+
+/// Which curve `descent schedule` shows, and how.
+struct CurveOptions: ParsableArguments {
+  @Option(
+    help: "A built-in recipe or a YAML file: show its curves, in the steps of its run.",
+    completion: .file(extensions: ["yaml"]))
+  var recipe: String?
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp(
+      "Set lr or a parameter of the schedule; with --recipe, a key of the recipe.",
+      valueName: "key=value"))
+  var assignments: [String] = []
+
+  @Option(
+    help: """
+      T, the number of steps of the run (default: what the schedule or the recipe says, else 1000).
+      """)
+  var total: Int?
+
+  @Option(help: ArgumentHelp("The steps to show.", valueName: "0,1,2"))
+  var at: String?
+
+  @Option(help: "With --recipe: the parameter group to show.")
+  var group: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "What a schedule that follows a metric sees, one value per step.", valueName: "1,0.9,0.9"))
+  var metric: String?
+
+  @Option(
+    help: ArgumentHelp("Draw the curves into a file.", valueName: "file.svg"),
+    completion: .file(extensions: ["svg"]))
+  var plot: String?
+
+  /// Whether nothing but the name of a schedule is given.
+  var areUnset: Bool {
+    [recipe, at, metric, plot].allSatisfy { $0 == nil } && total == nil && assignments.isEmpty
+  }
+
+  /// Throws for options that do not go together or cannot be read.
+  func check(_ name: String?) throws {
+    let given = [
+      ("--set", !assignments.isEmpty), ("--total", total != nil), ("--at", at != nil),
+      ("--metric", metric != nil), ("--plot", plot != nil),
+    ].first { $0.1 }?.0
+    if name == nil, recipe == nil, let given {
+      throw ValidationError("\(given) needs the name of a schedule")
+    }
+    if name != nil, recipe != nil { throw ValidationError("give a schedule or --recipe, not both") }
+    if recipe == nil, group != nil { throw ValidationError("--group goes with --recipe") }
+    if recipe != nil, metric != nil { throw ValidationError("--metric does not go with --recipe") }
+    if let total, !(1...ScheduleCurve.longest).contains(total) {
+      throw ValidationError(
+        "--total \(total) is out of range: a run has at least 1 step and at most 1e15")
+    }
+    if let plot, !plot.hasSuffix(".svg") {
+      throw ValidationError("--plot \(plot) must name a file that ends in .svg")
+    }
+  }
+
+  /// The curve of the schedule called `name`, or of the recipe.
+  func curve(_ name: String?) throws -> ScheduleCurve {
+    if let recipe {
+      let (name, yaml) = try findRecipe(recipe)
+      return try ScheduleCurve(
+        Recipe(yaml: yaml, overrides: assignments), called: name, total: total, group: group)
+    }
+    let metric = try self.metric.map { list in
+      try list.split(separator: ",").map { text in
+        guard let value = Double(text.filter { $0 != " " }) else {
+          throw RecipeError(problems: ["--metric \(text) is not a number"])
+        }
+        return value
+      }
+    }
+    return try ScheduleCurve(
+      schedule: name ?? "", assignments.map { try splitAssignment($0) }, total: total,
+      metric: metric)
+  }
+
+  /// The steps that `--at` asks for.
+  func steps() throws -> [Int]? {
+    try at.map { list in
+      try list.split(separator: ",").map { item in
+        guard let step = Int(item.filter { $0 != " " }),
+          (0...ScheduleCurve.longest).contains(step)
+        else { throw RecipeError(problems: ["--at \(list) must be steps such as 0,1,1000"]) }
+        return step
+      }
+    }
+  }
+
+  /// Draws the curve where `--plot` asks for it.
+  func draw(_ curve: ScheduleCurve) throws {
+    guard let plot else { return }
+    do {
+      try curve.titledFigure.svg().write(toFile: plot, atomically: true, encoding: .utf8)
+    } catch { throw RunError.cannotWrite(plot, error.localizedDescription) }
+  }
+}

@@ -1,0 +1,141 @@
+extension Document {
+  /// The document as one HTML page that needs nothing else: no network, no scripts. It follows the
+  /// reader's choice of light or dark, fits a phone, and prints in black on white.
+  public func html() -> String {
+    """
+    <!doctype html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>\(title.escaped)</title>
+    <style>
+    \(PageStyle.css)</style>
+    </head>
+    <body>
+    <main>
+    \(htmlFragment())</main>
+    </body>
+    </html>
+
+    """
+  }
+
+  /// What stands between the `main` tags of ``html()``, for a page with a style of its own.
+  public func htmlFragment() -> String {
+    var writer = HTMLWriter()
+    if !title.isEmpty { writer.add("<h1>\(title.escaped)</h1>") }
+    writer.addContents(blocks)
+    writer.add(blocks, level: 2)
+    return writer.lines.map { $0 + "\n" }.joined()
+  }
+}
+
+private struct HTMLWriter {
+  var lines: [String] = []
+  /// How many figures there are so far: names of their parts must differ.
+  private var figures = 0
+
+  mutating func add(_ line: String) { lines.append(line) }
+
+  /// Links to the sections of a page that has several.
+  mutating func addContents(_ blocks: [Document.Block]) {
+    let sections = blocks.flatMap { block -> [Section] in
+      switch block {
+      case .section(let section, _): [section]
+      case .sections(let sections, _): sections
+      default: []
+      }
+    }.filter { !$0.isEmpty }
+    guard sections.count > 2 else { return }
+    add("<nav aria-label=\"Contents\"><ul>")
+    for section in sections {
+      add("<li><a href=\"#\(section.id.escaped)\">\(section.title.escaped)</a></li>")
+    }
+    add("</ul></nav>")
+  }
+
+  mutating func add(_ blocks: [Document.Block], level: Int) {
+    for block in blocks { add(block, level: level) }
+  }
+
+  private mutating func add(_ block: Document.Block, level: Int) {
+    if block.isEmpty { return }
+    switch block {
+    case .paragraph(let text, _):
+      add("<p>\(text.escaped.replacing("\n", with: "<br>\n"))</p>")
+    case .preformatted(let text, _): add("<pre>\(text.escaped)</pre>")
+    case .list(let items, let style, _):
+      add("<ul class=\"\(style)\">")
+      for item in items { add("<li>\(item.escaped)</li>") }
+      add("</ul>")
+    case .facts(let facts):
+      add("<dl>")
+      for fact in facts {
+        add("<dt>\(fact.label.escaped)</dt><dd>\(link(fact.value, fact.text))</dd>")
+      }
+      add("</dl>")
+    case .table(let table): add(table)
+    case .figures(let all, _):
+      add("<div class=\"figures\">")
+      for figure in all {
+        figures += 1
+        add("<figure><div class=\"wide\">")
+        add(figure.svg(width: 640, height: 300, names: "figure\(figures)-"))
+        add("</div>")
+        if !figure.caption.isEmpty { add("<figcaption>\(figure.caption.escaped)</figcaption>") }
+        add("</figure>")
+      }
+      add("</div>")
+    case .section(let section, _): add(section, level)
+    case .sections(let sections, _): for section in sections { add(section, level) }
+    case .data: break
+    }
+  }
+
+  private mutating func add(_ section: Section, _ level: Int) {
+    if section.isEmpty { return }
+    let heading = "h\(min(level, 6))"
+    add("<section id=\"\(section.id.escaped)\">")
+    add("<\(heading)>\(section.title.escaped)</\(heading)>")
+    add(section.blocks, level: level + 1)
+    add("</section>")
+  }
+
+  private mutating func add(_ table: Table) {
+    guard !table.rows.isEmpty else { return add("<p>\(table.empty.escaped)</p>") }
+    let (columns, rows) = table.visible
+    let sides = columns.map { $0.alignment == .right ? " class=\"right\"" : "" }
+    add("<div class=\"wide\"><table>")
+    if !table.caption.isEmpty { add("<caption>\(table.caption.escaped)</caption>") }
+    if columns.contains(where: { !$0.heading.isEmpty }) {
+      let cells = zip(columns, sides).map {
+        "<th scope=\"col\"\($1)>\($0.heading.escaped)</th>"
+      }
+      add("<thead><tr>\(cells.joined())</tr></thead>")
+    }
+    add("<tbody>")
+    for row in rows {
+      let cells = zip(zip(row, columns), sides).map { cell, side in
+        "<td\(side)>\(link(cell.0, cell.0.text(cell.1.style)))</td>"
+      }
+      add("<tr>\(cells.joined())</tr>")
+    }
+    add("</tbody></table></div>")
+  }
+
+  /// The text of a cell, with a link where it is one.
+  private func link(_ cell: Table.Cell, _ text: String) -> String {
+    guard case .link(_, let id) = cell else { return text.escaped }
+    return "<a href=\"#\(id.escaped)\">\(text.escaped)</a>"
+  }
+}
+
+extension String {
+  /// The text as it stands in HTML and SVG, between tags or quotes.
+  var escaped: String {
+    replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+      .replacing("\"", with: "&quot;").replacing("'", with: "&#39;")
+  }
+}

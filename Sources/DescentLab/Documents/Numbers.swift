@@ -1,0 +1,88 @@
+import Foundation
+
+/// How a number is written.
+public struct NumberStyle: Sendable, Equatable {
+  private enum Digits { case significant, decimals }
+  private var digits: Digits
+  private var count: Int
+  private var isPercentage = false
+  private var isSigned = false
+
+  private init(_ digits: Digits, _ count: Int) { (self.digits, self.count) = (digits, count) }
+
+  /// So many significant digits, none of them trailing zeros: `0.001`, `2.5e-05`.
+  public static func significant(_ count: Int) -> NumberStyle { .init(.significant, count) }
+
+  /// So many decimals: `0.1000`.
+  public static func fixed(_ decimals: Int) -> NumberStyle { .init(.decimals, decimals) }
+
+  /// A share as a percentage with so many decimals: 0.125 is `12.5 %`.
+  public static func percent(_ decimals: Int) -> NumberStyle {
+    var style = fixed(decimals)
+    style.isPercentage = true
+    return style
+  }
+
+  /// The same with a plus sign before positive numbers.
+  public var signed: NumberStyle {
+    var style = self
+    style.isSigned = true
+    return style
+  }
+
+  /// `x` in this style; `NaN`, `inf` or `-inf` where it is not finite.
+  public func text(_ x: Double) -> String {
+    guard x.isFinite else { return x.isNaN ? "NaN" : x > 0 ? "inf" : "-inf" }
+    let format = "%\(isSigned ? "+" : "").\(count)\(digits == .significant ? "g" : "f")"
+    return String(format: format, isPercentage ? 100 * x : x) + (isPercentage ? " %" : "")
+  }
+}
+
+/// A number with so many decimals.
+package func fixed(_ x: Double, _ decimals: Int) -> String { NumberStyle.fixed(decimals).text(x) }
+
+/// A number in three significant digits.
+package func short(_ x: Double) -> String { NumberStyle.significant(3).text(x) }
+
+/// A share as a percentage.
+package func percent(_ share: Double, _ decimals: Int) -> String {
+  NumberStyle.percent(decimals).text(share)
+}
+
+/// A whole number with its thousands apart: `804,096`.
+package func grouped(_ n: Int) -> String {
+  let digits = String(n.magnitude)
+  let parts = digits.enumerated().map { index, digit in
+    index > 0 && (digits.count - index) % 3 == 0 ? ",\(digit)" : "\(digit)"
+  }
+  return (n < 0 ? "-" : "") + parts.joined()
+}
+
+/// A count with its noun in the right number: `1 tensor`, `1,200 tensors`, `2 entries`.
+package func counted(_ n: Int, _ singular: String, _ plural: String? = nil) -> String {
+  "\(grouped(n)) \(n == 1 ? singular : plural ?? singular + "s")"
+}
+
+/// A size in the decimal unit that suits it: `1 byte`, `4.61 KB`.
+package func bytes(_ n: Int) -> String {
+  var (x, unit) = (Double(n), 0)
+  let units = ["KB", "MB", "GB", "TB"]
+  // 999.6 KB is written as 1 MB.
+  while abs(x) >= (unit == 0 ? 1000 : 999.5), unit < units.count {
+    (x, unit) = (x / 1000, unit + 1)
+  }
+  return unit == 0 ? counted(n, "byte") : "\(short(x)) \(units[unit - 1])"
+}
+
+/// A duration: `42s`, `3m05s`, `2h00m`.
+package func clock(_ seconds: Double) -> String {
+  guard seconds.isFinite, abs(seconds) < 1e9 else { return "?" }
+  let total = Int(seconds.rounded())
+  func pair(_ large: Int, _ a: String, _ small: Int, _ b: String) -> String {
+    "\(large)\(a)\(small < 10 ? "0" : "")\(small)\(b)"
+  }
+  return total < 60
+    ? "\(total)s"
+    : total < 3600
+      ? pair(total / 60, "m", total % 60, "s") : pair(total / 3600, "h", total % 3600 / 60, "m")
+}

@@ -1,0 +1,110 @@
+public import Descent
+
+/// What the optimizers are.
+public enum OptimizerPage {
+  /// A line for each optimizer.
+  public static func list() -> Document {
+    var table = Table(
+      [
+        .init("name", "optimizer"), .init("bytes", "bytes", style: .significant(3)),
+        .init("needs"), .init("summary", "what it is"),
+      ], key: "optimizers")
+    for rule in Rules.all {
+      let facts = RuleFacts(rule)
+      table.append(
+        .text(rule.name), .number(facts.stateBytes), .text(facts.needs), .text(rule.about.summary))
+    }
+    return Document(
+      "Optimizers",
+      [
+        .table(table),
+        .paragraph(
+          "bytes: float32 state per weight of a \(RuleFacts.example), with the default settings"),
+        .paragraph(
+          """
+          needs, besides an element's own gradient: sums over tensors (sums), whole tensors \
+          (tensors), what layers saw (layers), estimates of the Hessian's diagonal (hessian), \
+          evaluations of the loss (losses)
+          """),
+      ])
+  }
+
+  /// All that an optimizer declares.
+  public static func about(_ rule: any Rule.Type) -> Document {
+    let (about, facts) = (rule.about, RuleFacts(rule))
+    let state = Table(
+      [.init("name", ""), .init("shape", "")], key: "state",
+      empty: about.outsideState.isEmpty ? "none" : "",
+      rows: facts.slots.map { slot in
+        [.text(slot.name), .text(slot.shape.map { "\($0)" } ?? "the parameter's")]
+      })
+    let stateTitle = "state: \(short(facts.stateBytes)) bytes per weight of a \(RuleFacts.example)"
+    return Document(
+      rule.name,
+      [
+        .data([
+          ("name", .text(rule.name)), ("needs", .text(facts.needs)),
+          ("stateBytesPerParameter", .number(facts.stateBytes)),
+        ]),
+        .paragraph(about.summary, key: "summary"),
+        .preformatted(about.formula, key: "formula"),
+        .section(
+          Section("hyperparameters", [.table(settings(of: rule, key: "hyperparameters"))])),
+        .section(
+          Section(stateTitle, [.table(state), .paragraph(about.outsideState, key: "outsideState")])),
+      ] + words(of: about))
+  }
+
+  /// The declared settings of a rule or a schedule.
+  static func settings<C: Configurable>(of _: C.Type, key: String) -> Table {
+    let defaults = C()
+    return Table(
+      [.init("name"), .init("default"), .init("meaning"), .init("takes"), .init("source")],
+      key: key, empty: "",
+      rows: C.settings.map { setting in
+        let value = setting.value(defaults).description
+        return [
+          .text(setting.name), .text(value.isEmpty ? "none" : value), .text(setting.meaning),
+          .text(setting.kind), .text(setting.source),
+        ]
+      })
+  }
+
+  /// The sections that the pages of rules and of schedules end with.
+  static func words(of about: About) -> [Document.Block] {
+    [
+      ("differences", about.differences), ("guidance", about.guidance),
+      ("reference", about.reference),
+    ].map { title, text in .section(Section(title, [.paragraph(text, key: title)])) }
+  }
+}
+
+/// What follows from a rule with its default settings.
+private struct RuleFacts {
+  /// What state is counted for.
+  static let example = "512 × 256 matrix"
+
+  let slots: [Slot]
+  /// Bytes of float32 state per weight of the example.
+  let stateBytes: Double
+  /// What the rule needs besides the gradient of an element, in a word.
+  let needs: String
+
+  init(_ rule: any Rule.Type) { self.init(of: rule.init()) }
+
+  private init<R: Rule>(of rule: R) {
+    let matrix = ParameterInfo("matrix", shape: [512, 256], role: .matrix)
+    slots = rule.slots(for: matrix)
+    let bytes = slots.reduce(rule.outsideBytes(for: matrix)) {
+      $0 + 4 * ($1.shape ?? matrix.shape).reduce(1, *)
+    }
+    stateBytes = Double(bytes) / Double(matrix.count)
+    needs =
+      switch rule {
+      case is any ClosureRule: "losses"
+      case is any LayerRule: "layers"
+      case is any CurvatureRule: "hessian"
+      default: R.granularity == .tensors ? "tensors" : rule.sums == .none ? "-" : "sums"
+      }
+  }
+}

@@ -1,0 +1,76 @@
+import Descent
+import DescentNN
+public import DescentTraining
+
+/// What a run is about to do, and what it did.
+public enum RunPage {
+  /// Sizes, formats of state and groups, in a few lines: what stands before the first step.
+  public static func start(_ facts: RunFacts) -> Document {
+    let title =
+      "\(counted(facts.parameters, "weight")), \(bytes(facts.stateBytes)) of optimizer state, "
+      + counted(facts.steps, "step")
+      + (facts.done > 0 ? ", \(grouped(facts.done)) of them done" : "")
+    let isPlain = facts.state.allSatisfy { $0.format == .float32 }
+    let formats = (isPlain ? [] : facts.state).map { use in
+      let reason = use.exemption.map { " (\($0))" } ?? ""
+      return "state in \(use.format)\(reason): \(counted(use.slots, "slot")), \(bytes(use.bytes))"
+    }
+    return Document(
+      title,
+      [
+        .paragraph(formats.joined(separator: "\n")),
+        .sections(facts.groups.filter { !$0.parameters.isEmpty }.map(section), key: "groups"),
+        .list(facts.overlaps, .notes, key: "overlaps"),
+      ])
+  }
+
+  private static func section(_ group: RunFacts.Group) -> Section {
+    let settings = group.isFrozen ? [] : [group.settings]
+    let members = treatments(of: group).map { treatment, names in
+      let shown = names.prefix(6).joined(separator: " ")
+      let more = names.count > 6 ? " and \(grouped(names.count - 6)) more" : ""
+      return (treatment.map { "\($0): " } ?? "") + shown + more
+    }
+    return Section(group.headline, [.paragraph((settings + members).joined(separator: "\n"))])
+  }
+
+  /// The names of the parameters that the rule treats alike.
+  private static func treatments(
+    of group: RunFacts.Group
+  ) -> [(treatment: String?, names: [String])] {
+    var all: [(treatment: String?, names: [String])] = []
+    for member in group.parameters {
+      if let index = all.firstIndex(where: { $0.treatment == member.treatment }) {
+        all[index].names.append(member.name)
+      } else {
+        all.append((member.treatment, [member.name]))
+      }
+    }
+    return all
+  }
+
+  /// How a run ended, in two lines.
+  public static func end(_ result: TrainingResult) -> Document {
+    var parts = ["\(counted(result.steps, "step")) in \(fixed(result.trainingSeconds, 1)) s"]
+    if let evaluation = result.evaluation {
+      if let accuracy = evaluation.accuracy {
+        parts.append("\(percent(accuracy, 2)) of the held-out examples are right")
+      }
+      parts.append("validation loss \(fixed(evaluation.loss, 4))")
+    }
+    if result.skipped > 0 {
+      parts.append(
+        "\(counted(result.skipped, "step")) \(result.skipped == 1 ? "was" : "were") skipped")
+    }
+    if let lost = result.lostUpdates, lost.lost > 0 {
+      parts.append("\(short(100 * lost.share)) % of the updates of weights were rounded away")
+    }
+    var memory = "\(bytes(result.activationBytes)) of activations at the peak"
+    if let plan = result.recomputation, plan.choice != .none {
+      memory += " with \(plan.recomputed) of \(counted(plan.layers, "layer")) recomputed"
+    }
+    parts.append(memory)
+    return Document(
+      "", [.paragraph(parts.joined(separator: ", ") + "\nweights: \(result.checkpoint)")])
+  }
+}

@@ -1,0 +1,171 @@
+import Descent
+import DescentLab
+import DescentTraining
+import Foundation
+import Testing
+
+@Suite("Pages") struct PageTests {
+  private func object(_ json: JSONValue) throws -> [String: Any] {
+    try #require(JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
+  }
+
+  @Test("the page of an optimizer says all that it declares", arguments: Rules.all.map { $0.name })
+  func optimizer(_ name: String) throws {
+    func check<R: Rule>(_ rule: R.Type) throws {
+      let page = OptimizerPage.about(rule)
+      let fields = try object(page.json)
+      #expect(fields["name"] as? String == name && fields["formula"] as? String == R.about.formula)
+      #expect((fields["hyperparameters"] as? [Any])?.count == R.settings.count)
+      #expect(fields["stateBytesPerParameter"] is Double && fields["needs"] is String)
+      for text in [page.text(), page.htmlFragment()] {
+        for setting in R.settings { #expect(text.contains(setting.name)) }
+      }
+      #expect(page.text().contains(R.about.guidance))
+    }
+    try check(Rules.named(name))
+    #expect(
+      OptimizerPage.list().text().split(separator: "\n").contains { $0.hasPrefix(name + " ") })
+  }
+
+  @Test(
+    "the page of a schedule says all that it declares, and draws it",
+    arguments: Schedules.names + ScheduleAlias.all.map(\.name))
+  func schedule(_ name: String) throws {
+    let schedule = try #require(
+      Schedules.all.first { $0.name == name }
+        ?? ScheduleAlias.all.first { $0.name == name }?.schedule)
+    let page = try SchedulePage.about(name)
+    #expect(try object(page.json)["formula"] as? String == schedule.about.formula)
+    let text = page.text()
+    #expect(text.contains("under another name") == (name != schedule.name))
+    let needsMore = ["sequence", "product", "plateau", "greedy"].contains(schedule.name)
+    #expect(text.contains("completed optimizer steps") == !needsMore)
+    func names<S: Schedule>(_: S.Type) -> [String] { S.settings.map(\.name) }
+    for setting in names(schedule) { #expect(text.contains("  \(setting) "), "\(setting)") }
+  }
+
+  @Test("a curve: values, sentences, figure and warnings") func curve() throws {
+    let settings = [("lr", "2e-4"), ("warmup", "20"), ("warmup_start", "zero")]
+    let curve = try ScheduleCurve(schedule: "cosine", settings, total: 1000)
+    #expect(curve.warnings.isEmpty && curve.awaitsMetric.isEmpty)
+    #expect(curve.json(at: 10).line == #"{"step":10,"lr":0.0001}"#)
+    let text = curve.page().text()
+    #expect(text.hasPrefix("cosine(warmup=20,warmup_start=zero,total=1000)\n"))
+    #expect(
+      text.contains(
+        "lr: the warmup ends at step 20, the peak is 0.0002 at step 20, the last value is "))
+    #expect(text.contains("the schedule ends with the run") && text.contains("warmup: 0 to 20"))
+    let rows = try #require(
+      try object(curve.page(at: [0, 999]).json)["values"] as? [[String: Any]])
+    #expect(rows.map { $0["step"] as? Int } == [0, 999] && rows[0]["lr"] as? Double == 0)
+    let charts = curve.titledFigure.charts
+    #expect(charts[0].title == "cosine" && charts[0].bands.map(\.label) == ["warmup"])
+    let nested = try ScheduleCurve(
+      schedule: "sequence", [("parts", "warmup(warmup=5),cosine"), ("milestones", "5")], total: 50)
+    #expect(nested.settings.hasPrefix("sequence(parts=[warmup(warmup=5),cosine"))
+  }
+
+  @Test("a schedule that follows a metric, with one and without") func metric() throws {
+    let settings = [("patience", "1")]
+    let unfed = try ScheduleCurve(schedule: "plateau", settings)
+    #expect(unfed.awaitsMetric == ["lr"] && unfed.total == 1000)
+    let fed = try ScheduleCurve(schedule: "plateau", settings, metric: [1, 1, 1, 1])
+    #expect(fed.awaitsMetric.isEmpty && fed.total == 5)
+    #expect(fed.json(at: 2).line == #"{"step":2,"lr":1.0}"#)
+    #expect(fed.json(at: 3).line == #"{"step":3,"lr":0.1}"#)
+    for (name, settings, part) in [
+      ("cosine", [("lr", "fast")], "lr=fast cannot be read"),
+      ("cosine", [("lr", "-1")], "lr=-1 is out of range"),
+      ("cosine", [("warmup", "2000")], "is longer than total=1000"),
+      ("cosine", [], "follows no metric"),
+    ] as [(String, [(String, String)], String)] {
+      let error = #expect(throws: SettingErrors.self) {
+        _ = try ScheduleCurve(schedule: name, settings, total: 1000, metric: [1])
+      }
+      #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
+    }
+  }
+
+  @Test("curves of a recipe's groups, with several numbers") func recipe() throws {
+    let yaml = try #require(BuiltInRecipes.yaml("gpt"))
+    let groups =
+      "[{name: fast, role: matrix, lr: 0.1, schedules: {\"betas[0]\": {name: linear, floor: 0.5}}}]"
+    let recipe = try Recipe(
+      yaml: yaml, overrides: ["optimizer.groups=\(groups)", "schedule.warmup=0"])
+    let curve = try ScheduleCurve(recipe, called: "gpt", total: 1, group: "fast")
+    #expect(curve.settings.hasPrefix("adamw with cosine(") && curve.settings.hasSuffix(", 1 step"))
+    let long = try ScheduleCurve(recipe, called: "gpt", total: 1000, group: "fast")
+    let page = long.page(at: [999])
+    let row = try #require((try object(page.json)["values"] as? [[String: Any]])?.first)
+    #expect(Set(row.keys) == ["step", "lr", "betas[0]", "betas[1]"])
+    // Of several numbers the figure shows those that move.
+    #expect(long.figure.charts.map { $0.series.map(\.name) } == [["lr"], ["betas[0]"]])
+    #expect(throws: RecipeError.self) {
+      _ = try ScheduleCurve(recipe, called: "gpt", total: 10, group: "none")
+    }
+  }
+
+  @Test("groups and facts of a run, counted in the right number") func groups() throws {
+    let yaml = try #require(BuiltInRecipes.yaml("gpt"))
+    let groups = """
+      [{name: hidden, role: matrix, optimizer: muon}, {name: table, match: wte*, frozen: true}, \
+      {name: late, match: "w*"}]
+      """
+    let facts = try Trainer(
+      Recipe(
+        yaml: yaml,
+        overrides: ["steps=1", "schedule.warmup=0", "optimizer.groups=\(groups)", "model.layers=1"])
+    ).facts
+    let page = GroupsPage.about(facts, recipe: "gpt")
+    let text = page.text()
+    for part in [
+      "group hidden (role matrix), muon: 4 tensors, 196,608 weights", "orthogonalized",
+      "group table (name wte*), frozen: 1 tensor, ", "0 bytes of state",
+      "note: wte.weight is in table; late asked for it too",
+    ] { #expect(text.contains(part), "\(part)") }
+    let fields = try object(page.json)
+    let all = try #require(fields["groups"] as? [[String: Any]])
+    #expect(all.map { $0["frozen"] as? Bool } == [false, true, false, false])
+    #expect(fields["weights"] as? Int == all.compactMap { $0["weights"] as? Int }.reduce(0, +))
+    #expect((all[0]["parameters"] as? [[String: Any]])?.count == 4)
+    let start = RunPage.start(facts).text(isSpaced: false)
+    #expect(start.contains("of optimizer state, 1 step\n") && start.contains("  orthogonalized"))
+  }
+
+  @Test("how a run ended") func end() {
+    func text(_ steps: Int, skipped: Int) -> String {
+      RunPage.end(
+        TrainingResult(
+          steps: steps, evaluation: Evaluation(loss: 0.5, accuracy: 0.9861), interrupted: false,
+          checkpoint: "runs/a/checkpoints/1.safetensors", trainingSeconds: 6.6,
+          activationBytes: 1_230_000, skipped: skipped,
+          lostUpdates: LostUpdates(lost: 1, updates: 8))
+      ).text()
+    }
+    #expect(
+      text(276, skipped: 1) == """
+        276 steps in 6.6 s, 98.61 % of the held-out examples are right, validation loss 0.5000, \
+        1 step was skipped, 12.5 % of the updates of weights were rounded away, 1.23 MB of \
+        activations at the peak
+        weights: runs/a/checkpoints/1.safetensors
+
+        """)
+    #expect(
+      text(1, skipped: 2).hasPrefix("1 step in ") && text(1, skipped: 2).contains("2 steps were"))
+  }
+
+  @Test("timings are rows under their headings") func timings() throws {
+    let timing = try OptimizerTiming.measure(SGD(), state: .float32, parameters: 4096, seconds: 0)
+    let (text, json) = TimingPage.row(timing, copyBandwidth: 20)
+    #expect(text.count == TimingPage.heading.count && text.hasSuffix(" %"))
+    let fields = try object(json)
+    #expect(fields["copyBandwidth"] as? Double == 20 && fields["parameters"] as? Int == 4096)
+    #expect(fields["nanoseconds"] as? Double == timing.nanoseconds)
+    for key in ["optimizer", "state", "bytes", "bandwidth", "share"] { #expect(fields[key] != nil) }
+  }
+
+  @Test("recipes have a line each") func recipes() throws {
+    let rows = try object(RecipePage.list().json)["recipes"] as? [[String: String]]
+    #expect(rows?.map { $0["name"] } == BuiltInRecipes.list.map(\.name))
+  }
+}
