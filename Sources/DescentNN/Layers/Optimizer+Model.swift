@@ -41,7 +41,7 @@ extension Optimizer<Float> {
     var gradients = parameters.map { Tensor.zeros($0.value.shape) }
     let memory = unsafe parameters.indices.map { i in
       unsafe ParameterMemory(
-        weights: unsafe parameters[i].withMemory { weights, _ in weights.baseAddress! },
+        weights: parameters[i].mutableElements().base,
         gradient: UnsafePointer(gradients[i].mutableElements().base))
     }
     return try unsafe memory.withUnsafeBufferPointer { memory in
@@ -75,11 +75,27 @@ extension [Parameter] {
   package func withMemory<Result>(
     _ body: (UnsafeBufferPointer<ParameterMemory<Float>>) throws -> Result
   ) rethrows -> Result {
-    let memory = unsafe map { parameter in
-      unsafe parameter.withMemory { weights, gradient in
-        unsafe ParameterMemory(
-          weights: weights.baseAddress!, gradient: UnsafePointer(gradient?.baseAddress))
-      }
+    let memory = unsafe map {
+      unsafe ParameterMemory(
+        weights: $0.mutableElements().base, gradient: $0.gradient?.elements.base)
+    }
+    return try unsafe memory.withUnsafeBufferPointer { unsafe try body($0) }
+  }
+
+  /// Calls `body` with where the weights and the gradient of one parameter lie, to update it in the
+  /// backward pass: the tape still holds the weights of others, which are there to be read and have no
+  /// gradient.
+  @unsafe
+  package func withMemory<Result>(
+    of index: Int, _ body: (UnsafeBufferPointer<ParameterMemory<Float>>) throws -> Result
+  ) rethrows -> Result {
+    let memory = unsafe indices.map { i in
+      let parameter = self[i]
+      return i == index
+        ? unsafe ParameterMemory(
+          weights: parameter.mutableElements().base, gradient: parameter.gradient?.elements.base)
+        : unsafe ParameterMemory(
+          weights: UnsafeMutablePointer(mutating: parameter.value.elements.base), gradient: nil)
     }
     return try unsafe memory.withUnsafeBufferPointer { unsafe try body($0) }
   }

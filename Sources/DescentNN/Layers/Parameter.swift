@@ -9,38 +9,38 @@ public final class Parameter {
   /// What the parameter is for.
   public let role: ParameterRole
 
-  /// The weights.
+  /// The weights, always of the same shape. Changes in place, as by `value.withMutableSpan`, copy
+  /// nothing unless another tensor shares the memory.
   public var value: Tensor {
-    didSet {
-      check(
-        value.shape == oldValue.shape,
-        "the parameter \(name) has shape \(oldValue.shape), not \(value.shape)")
-      value.node = nil
+    get { tensor }
+    // An observer that looked at the old value would keep it, and so force a copy.
+    _modify {
+      let shape = tensor.shape
+      defer {
+        check(
+          tensor.shape == shape,
+          "the parameter \(name) has the shape \(shape), not \(tensor.shape)")
+        tensor.node = nil
+      }
+      yield &tensor
     }
   }
+  private var tensor: Tensor
 
   /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter.
   public internal(set) var gradient: Tensor?
 
   /// A parameter with initial weights.
   public init(_ value: Tensor, role: ParameterRole) {
-    self.value = value.detached
+    tensor = value.detached
     self.role = role
   }
 
   /// Forgets the gradient.
   public func clearGradient() { gradient = nil }
 
-  /// Calls `body` with the memory of the weights, to be changed in place, and that of the gradient.
-  package func withMemory<Result>(
-    _ body: (UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Float>?) throws -> Result
-  ) rethrows -> Result {
-    let weights = value.mutableElements()
-    let slopes = gradient?.mutableElements()
-    return try unsafe body(
-      UnsafeMutableBufferPointer(start: weights.base, count: weights.count),
-      slopes.map { unsafe UnsafeMutableBufferPointer(start: $0.base, count: $0.count) })
-  }
+  /// The weights, to be changed in place: until the parameter's value is set, or shared and changed.
+  func mutableElements() -> MutableView<Float> { tensor.mutableElements() }
 }
 
 /// Numbers that a layer keeps and saves but that no gradient changes, such as running statistics.

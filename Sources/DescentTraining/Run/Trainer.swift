@@ -325,7 +325,7 @@ public final class Trainer {
       unsafe withoutActuallyEscaping(use) { use in
         gradients(step) { [self] parameter in
           let index = places[ObjectIdentifier(parameter)]!
-          unsafe withParameterMemory { unsafe use(index, $0) }
+          unsafe parameters.map(\.parameter).withMemory(of: index) { unsafe use(index, $0) }
           parameter.clearGradient()
         }
       }
@@ -383,13 +383,7 @@ public final class Trainer {
   private func withParameterMemory<Result>(
     _ body: (UnsafeBufferPointer<ParameterMemory<Float>>) throws -> Result
   ) rethrows -> Result {
-    let memory = unsafe parameters.map { _, parameter in
-      unsafe parameter.withMemory { weights, gradient in
-        unsafe ParameterMemory(
-          weights: weights.baseAddress!, gradient: UnsafePointer(gradient?.baseAddress))
-      }
-    }
-    return try unsafe memory.withUnsafeBufferPointer { unsafe try body($0) }
+    try unsafe parameters.map(\.parameter).withMemory(body)
   }
 
   // MARK: The guard
