@@ -5,7 +5,9 @@ extension Module {
   /// The parameters as an optimizer knows them.
   public var parameterInfos: [ParameterInfo] {
     namedParameters.map {
-      ParameterInfo($0.name, shape: $0.parameter.value.shape, role: $0.parameter.role)
+      ParameterInfo(
+        $0.name, shape: $0.parameter.value.shape, role: $0.parameter.role,
+        trainable: $0.parameter.isTrainable)
     }
   }
 }
@@ -38,20 +40,20 @@ extension Optimizer<Float> {
     _ parameters: [Parameter], evaluate: () throws -> Double
   ) rethrows -> StepReport {
     // The tape makes new gradients each time; these stay where they are.
-    var gradients = parameters.map { Tensor.zeros($0.value.shape) }
-    let memory = unsafe parameters.indices.map { i in
+    let gradients = parameters.map { $0.isTrainable ? Tensor.zeros($0.value.shape) : nil }
+    let memory = unsafe zip(parameters, gradients).map { parameter, gradient in
       unsafe ParameterMemory(
-        weights: parameters[i].mutableElements().base,
-        gradient: UnsafePointer(gradients[i].mutableElements().base))
+        weights: parameter.mutableElements().base, gradient: gradient?.elements.base)
     }
     return try unsafe memory.withUnsafeBufferPointer { memory in
       try unsafe step(memory) {
         let loss = try evaluate()
-        for i in parameters.indices {
-          if let gradient = parameters[i].gradient {
-            gradients[i].freshElements.copy(gradient.elements)
+        for (parameter, gradient) in zip(parameters, gradients) {
+          guard let target = gradient?.freshElements else { continue }
+          if let gradient = parameter.gradient {
+            target.copy(gradient.elements)
           } else {
-            gradients[i].freshElements.fill(0)
+            target.fill(0)
           }
         }
         return loss

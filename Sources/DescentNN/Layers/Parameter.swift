@@ -27,7 +27,15 @@ public final class Parameter {
   }
   private var tensor: Tensor
 
-  /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter.
+  /// Whether training changes the weights. A parameter that is frozen gets no gradient, and the
+  /// backward pass leaves out what only its gradient would need. Freezing also forgets the gradient.
+  /// To be set between passes; true at first.
+  public var isTrainable = true {
+    didSet { if !isTrainable { gradient = nil } }
+  }
+
+  /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter, or when
+  /// the parameter is frozen.
   public internal(set) var gradient: Tensor?
 
   /// A parameter with initial weights.

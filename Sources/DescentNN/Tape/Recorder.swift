@@ -33,6 +33,9 @@ final class Recorder {
   private var leaves: [TapeNode] = []
   private var parameters: [ObjectIdentifier: TapeNode] = [:]
 
+  /// The operations that wait for the backward pass.
+  var operations: Int { nodes.count }
+
   /// A node whose gradient is a result of the tape.
   func leaf(shape: [Int], parameter: Parameter?) -> TapeNode {
     let node = TapeNode(
@@ -117,6 +120,11 @@ extension Tensor {
       pullback(dy)
     }
   }
+}
+
+extension Tensor {
+  /// The numbers, for a derivative to keep if the gradient of `other` is wanted.
+  func kept(for other: Tensor) -> Tensor? { other.node == nil ? nil : detached }
 }
 
 /// The gradients of an operation's inputs, which its derivative adds to.

@@ -8,7 +8,7 @@ struct ActivationMeter {
   /// Starts at what is there, with room for the gradients that are not there yet.
   init(_ parameters: [(name: String, parameter: Parameter)]) {
     TensorPool.resetPeak()
-    let missing = parameters.filter { $0.parameter.gradient == nil }
+    let missing = parameters.filter { $0.parameter.isTrainable && $0.parameter.gradient == nil }
     before = missing.reduce(TensorPool.bytesInUse) {
       $0 + $1.parameter.value.count * MemoryLayout<Float>.stride
     }
