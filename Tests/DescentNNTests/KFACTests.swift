@@ -55,6 +55,31 @@ import Testing
     #expect(net.grouped.weight.value.scalars == (before - gradient).scalars)
   }
 
+  @Test("frozen weights are left alone, and a frozen bias does not count") func frozen() throws {
+    func preconditioned(_ freeze: (Net) -> Void) throws -> (net: Net, watched: KFACPreconditioner) {
+      let net = Net()
+      freeze(net)
+      let preconditioner = KFACPreconditioner(net)
+      let optimizer = try Optimizer(
+        KFAC(learningRate: 0.1), model: net, needs: .preconditioner(preconditioner))
+      let before = net.parameters.map(\.value.scalars)
+      backward(net, preconditioner)
+      let report = optimizer.step(net.parameters)
+      #expect(report.applied && report.preconditioner?.unseen == [])
+      for (parameter, before) in zip(net.parameters, before) {
+        #expect((parameter.value.scalars == before) != parameter.isTrainable)
+      }
+      return (net, preconditioner)
+    }
+    let (_, first) = try preconditioned { $0.conv.freeze() }
+    #expect(first.layers == ["plain", "head"])
+    let (_, second) = try preconditioned { $0.head.bias?.isTrainable = false }
+    #expect(second.layers == ["conv", "plain", "head"])
+    #expect(try #require(second.factors(of: "head")).inputs.rows == 5)
+    let (_, third) = try preconditioned { $0.head.weight.isTrainable = false }
+    #expect(third.layers == ["conv", "plain"])
+  }
+
   @Test("watching changes no gradient") func unseen() {
     let (watched, plain) = (Net(), Net())
     backward(watched, KFACPreconditioner(watched))

@@ -61,7 +61,8 @@ import Testing
       // The cosine is 25 steps long, and its first milestone has passed.
       let cosine = 0.5 * (1 + cos(.pi * 8 / 25))
       #expect(abs(again.plan.schedules[0].schedule.value(at: 13, base: 1) - 0.1 * cosine) < 1e-12)
-      #expect(abs(again.plan.schedules[2].schedule.value(at: 29, base: 1) - (0.1 + 0.9 / 28)) < 1e-12)
+      #expect(
+        abs(again.plan.schedules[2].schedule.value(at: 29, base: 1) - (0.1 + 0.9 / 28)) < 1e-12)
       let group = try #require(again.plan.groups?.first)
       #expect(group.schedules.map(\.setting).sorted() == ["betas", "lr"] && group.settings.isEmpty)
     }

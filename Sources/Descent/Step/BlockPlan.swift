@@ -36,4 +36,10 @@ struct BlockPlan {
     }
     (self.pieces, self.ranges) = (pieces, ranges)
   }
+
+  /// The pieces of some neighbouring parameters.
+  func pieces(of parameters: Range<Int>) -> Range<Int> {
+    guard let first = parameters.first, let last = parameters.last else { return 0..<0 }
+    return ranges[first].lowerBound..<ranges[last].upperBound
+  }
 }

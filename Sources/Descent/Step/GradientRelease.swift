@@ -15,6 +15,8 @@ public final class GradientRelease<S: Scalar> {
   private var culprit: StepReport.NonFinite?
   private var coefficient = 1.0
   private var released = 0
+  /// Where the weights are; only the parameter that is being released has a gradient.
+  private var memory: [ParameterMemory<S>] = []
 
   /// Releases the gradients of `optimizer`.
   ///
@@ -46,22 +48,25 @@ public final class GradientRelease<S: Scalar> {
 
   /// Begins the updates: takes the schedules' values, and the limit of the norm.
   ///
-  /// - Parameter memory: where the weights are.
+  /// - Parameter memory: where the weights are; gradients are not read.
   public func begin(_ memory: [ParameterMemory<S>]) {
     if needsMeasuring {
       coefficient = optimizer.pipeline.coefficient(optimizer.pipeline.measuredNorm)
     }
+    self.memory = memory.map { ParameterMemory(weights: $0.weights, gradient: nil) }
     optimizer.begin(memory)
   }
 
   /// Updates the parameter at `index`; does nothing once a gradient of the step was not finite.
   ///
-  /// - Parameter memory: as for ``Optimizer/step(_:unscale:)``; only this parameter has a gradient.
-  public func release(_ index: Int, _ memory: [ParameterMemory<S>]) {
-    guard culprit == nil, let gradient = memory[index].gradient else { return }
+  /// - Parameter memory: where its weights and its gradient are.
+  public func release(_ index: Int, _ memory: ParameterMemory<S>) {
+    guard culprit == nil, let gradient = memory.gradient else { return }
     if !needsMeasuring { measure(index, gradient) }
     guard culprit == nil else { return }
-    optimizer.update(memory, scale: coefficient)
+    self.memory[index] = memory
+    optimizer.update(self.memory, scale: coefficient, only: index)
+    self.memory[index].gradient = nil
     released += 1
   }
 

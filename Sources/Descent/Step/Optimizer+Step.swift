@@ -74,18 +74,20 @@ extension Optimizer {
     stored?.begin(memory, step: appliedSteps)
   }
 
-  /// Runs the rule on the parameters that have a gradient, on preconditioned gradients where the rule
-  /// needs them.
+  /// Runs the rule on the parameters that have a gradient, or on one of them, with preconditioned
+  /// gradients where the rule needs them.
   @discardableResult
-  func update(_ memory: [ParameterMemory<S>], scale: Double) -> PreconditionerReport? {
+  func update(
+    _ memory: [ParameterMemory<S>], scale: Double, only parameter: Int? = nil
+  ) -> PreconditionerReport? {
     guard let preconditioner = needs.preconditioner else {
-      runner.run(memory, scale: scale)
+      runner.run(memory, scale: scale, only: parameter)
       return nil
     }
     let (changed, report) = preconditioner.precondition(
       memory, of: parameters, for: runner.rule, scale: scale
     ) { runner.effectiveLearningRate(group: groupOf[$0]) }
-    runner.run(changed, scale: scale)
+    runner.run(changed, scale: scale, only: parameter)
     return report
   }
 

@@ -9,8 +9,9 @@ protocol AnyRuleRunner<S>: AnyObject, Savable {
   func observe(_ metric: Double, _ mode: MetricMode?)
   /// What those schedules remember: for each group, by setting.
   var scheduleStates: [[String: MetricState]] { get set }
-  /// Updates the parameters that have a gradient, which is multiplied by `scale`.
-  func run(_ memory: [ParameterMemory<S>], scale: Double)
+  /// Updates the parameters that have a gradient, which is multiplied by `scale`: all of them, or one
+  /// alone.
+  func run(_ memory: [ParameterMemory<S>], scale: Double, only parameter: Int?)
   /// Whether stored weights differ from the ones to evaluate.
   var evaluatesElsewhere: Bool { get }
   /// Turns stored weights, in place, into the weights to evaluate.
@@ -112,19 +113,20 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     set { for (group, states) in newValue.enumerated() { schedules[group].states = states } }
   }
 
-  func run(_ memory: [ParameterMemory<S>], scale: Double) {
-    for index in parameters.indices where parameters[index].trainable {
-      if memory[index].gradient != nil { updates[index] += 1 }
+  func run(_ memory: [ParameterMemory<S>], scale: Double, only parameter: Int?) {
+    let chosen = parameter.map { $0..<$0 + 1 } ?? 0..<parameters.count
+    for index in chosen where parameters[index].trainable && memory[index].gradient != nil {
+      updates[index] += 1
     }
     // By index: an iterator over rules of a generic type would be allocated.
     var gathers = false
     for group in scheduled.indices where scheduled[group].needs.includes(anyOf: .sums) {
       gathers = true
     }
-    if gathers, !gather(memory, scale) { return }
+    if gathers, !gather(memory, scale, chosen) { return }
     let (rules, variables, runs) = (scheduled, variables, runs)
     let access = R.stateInGather == .writes ? StateAccess.reads : .writes
-    forEachBlock(memory, scale, access) { piece, index, block in
+    forEachBlock(memory, scale, access, of: chosen) { piece, index, block in
       let group = groupOf[piece.parameter]
       guard runs[self.variables(of: group)] else { return }
       let (rule, shared) = (rules[group], variables[self.variables(of: group)])
@@ -141,11 +143,13 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   /// The first pass: leaves each parameter's sums, or everybody's, in `sums`. Returns whether the
   /// update runs at all.
-  private func gather(_ memory: [ParameterMemory<S>], _ scale: Double) -> Bool {
+  private func gather(
+    _ memory: [ParameterMemory<S>], _ scale: Double, _ chosen: Range<Int>
+  ) -> Bool {
     let (rules, variables) = (scheduled, variables)
     let (partials, sums) = (partials.view, sums.view)
-    partials.fill(.zero)
-    forEachBlock(memory, scale, R.stateInGather) { piece, index, block in
+    for parameter in chosen { partials[plan.ranges[parameter]].fill(.zero) }
+    forEachBlock(memory, scale, R.stateInGather, of: chosen) { piece, index, block in
       let group = groupOf[piece.parameter]
       let (rule, shared) = (rules[group], variables[self.variables(of: group)])
       let t = Step(t: updates[piece.parameter])
@@ -155,7 +159,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
         partials[index] = rule.gather($0, t, shared)
       }
     }
-    for parameter in parameters.indices {
+    for parameter in chosen {
       var sum = SIMD4<Double>.zero
       for index in plan.ranges[parameter] { sum += partials[index] }
       sums[parameter] = sum
@@ -227,15 +231,17 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   // MARK: Blocks
 
-  /// Calls `body`, whose access to state is known, on the block of each piece whose parameter has a
-  /// gradient (or on all of them).
+  /// Calls `body`, whose access to state is known, on the block of each piece whose parameter is among
+  /// the chosen ones (all, if none are named) and has a gradient, unless that does not matter.
   private func forEachBlock(
     _ memory: [ParameterMemory<S>], _ scale: Double, _ access: StateAccess,
-    all: Bool = false,
+    of chosen: Range<Int>? = nil, all: Bool = false,
     _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
   ) {
     let (pieces, scale) = (plan.pieces, S(scale))
-    func visit(_ index: Int) {
+    let range = plan.pieces(of: chosen ?? 0..<parameters.count)
+    func visit(_ i: Int) {
+      let index = range.lowerBound + i
       let piece = pieces[index]
       let (parameter, weights) = (parameters[piece.parameter], memory[piece.parameter].weights)
       let gradient = memory[piece.parameter].gradient
@@ -252,9 +258,9 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       }
     }
     if wholeTensors {
-      for index in pieces.indices { visit(index) }
+      for i in 0..<range.count { visit(i) }
     } else {
-      ThreadPool.shared.run(pieces.count, visit)
+      ThreadPool.shared.run(range.count, visit)
     }
   }
 }

@@ -34,8 +34,8 @@ final class SeveralRunners<S: Scalar>: AnyRuleRunner {
     }
   }
 
-  func run(_ memory: [ParameterMemory<S>], scale: Double) {
-    for member in members { member.runner.run(memory, scale: scale) }
+  func run(_ memory: [ParameterMemory<S>], scale: Double, only parameter: Int?) {
+    for member in members { member.runner.run(memory, scale: scale, only: parameter) }
   }
 
   var evaluatesElsewhere: Bool { members.contains { $0.runner.evaluatesElsewhere } }

@@ -53,7 +53,8 @@ struct ReplayCommand: ParsableCommand {
       ]
       if let clipNorm { sections["clip"] = [("norm", "\(clipNorm)")] }
       if let schedule {
-        sections["schedule"] = try [("name", schedule)]
+        sections["schedule"] =
+          try [("name", schedule)]
           + scheduleSettings.map { try splitAssignment($0, of: "--schedule-set") }
       }
       try Replay(input).run(OptimizerPlan(OptimizerPlan.Texts(sections)), to: output)

@@ -57,7 +57,8 @@ extension Module {
   /// are noisy.
   ///
   /// - Parameters:
-  ///   - v: a tensor for every parameter, in the order of ``parameters``.
+  ///   - v: a tensor for every parameter, in the order of ``parameters``; those of frozen parameters
+  ///     count as zeros.
   ///   - difference: ε.
   ///   - gradients: leaves the gradients of the loss at the parameters' values in them; must give the
   ///     same for the same values, dropout included.
@@ -69,10 +70,11 @@ extension Module {
     check(
       v.count == parameters.count && zip(v, parameters).allSatisfy { $0.shape == $1.value.shape },
       "a Hessian is multiplied by a tensor for every parameter, of its shape")
-    let weights = parameters.map { $0.value.copied() }
-    defer { for (parameter, w) in zip(parameters, weights) { parameter.value = w } }
+    let moving = zip(parameters, v).filter { $0.0.isTrainable }
+      .map { (parameter: $0, start: $0.value.copied(), v: $1) }
+    defer { for (parameter, start, _) in moving { parameter.value = start } }
     func slopes(at offset: Float) throws -> [Tensor?] {
-      for i in parameters.indices { parameters[i].value = weights[i] + v[i] * offset }
+      for (parameter, start, v) in moving { parameter.value = start + v * offset }
       try keepingBuffers(gradients)
       return parameters.map(\.gradient)
     }

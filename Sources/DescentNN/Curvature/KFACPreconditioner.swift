@@ -13,8 +13,8 @@ package import DescentCompute
 /// let report = optimizer.step(model.parameters)
 /// ```
 /// ``KFAC`` says the formulas. With another rule the hyperparameters are ``hyperparameters``.
-/// Convolutions with groups, and layers without a trainable weight, are left alone; a weight that is
-/// used outside its layer, such as a tied embedding, gets statistics from the layer only.
+/// Convolutions with groups, and layers whose weight is frozen, are left alone; a weight that is used
+/// outside its layer, such as a tied embedding, gets statistics from the layer only.
 public final class KFACPreconditioner: Preconditioner, LayerObserver {
   /// γ, ρ, κ and how often to do what: those of the rule when it is ``KFAC``.
   public var hyperparameters = KFAC()
@@ -53,18 +53,21 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     let positions: Int
   }
 
-  /// Watches the layers of `model`.
+  /// Watches the layers of `model` whose weights are trainable now. A frozen bias does not count as
+  /// one.
   public init(_ model: any Module) {
     let names = Dictionary(
       uniqueKeysWithValues: model.namedParameters.map { (ObjectIdentifier($0.parameter), $0.name) })
     for (name, module) in [("", model)] + model.namedModules {
-      let (weight, bias): (Parameter, Parameter?)
+      let weight: Parameter
+      var bias: Parameter?
       switch module {
       case let linear as Linear: (weight, bias) = (linear.weight, linear.bias)
       case let conv as Conv2d where conv.groups == 1: (weight, bias) = (conv.weight, conv.bias)
       default: continue
       }
-      guard let weightName = names[ObjectIdentifier(weight)] else { continue }
+      guard weight.isTrainable, let weightName = names[ObjectIdentifier(weight)] else { continue }
+      if bias?.isTrainable == false { bias = nil }
       let outputs = weight.value.shape[0]
       let inputs = outputs == 0 ? 0 : weight.value.count / outputs
       let width = inputs + (bias == nil ? 0 : 1)

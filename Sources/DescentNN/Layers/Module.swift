@@ -67,6 +67,12 @@ extension Module {
     for (name, buffer) in namedBuffers { buffer.name = name }
   }
 
+  /// Freezes parameters by their dotted paths, all unless told otherwise; those that do not match stay
+  /// as they are. See ``Parameter/isTrainable``.
+  public func freeze(_ matches: (_ name: String) -> Bool = { _ in true }) {
+    for (name, parameter) in namedParameters where matches(name) { parameter.isTrainable = false }
+  }
+
   /// Forgets all gradients.
   public func clearGradients() {
     for parameter in parameters { parameter.clearGradient() }

@@ -5,7 +5,9 @@ extension Module {
   /// The parameters as an optimizer knows them.
   public var parameterInfos: [ParameterInfo] {
     namedParameters.map {
-      ParameterInfo($0.name, shape: $0.parameter.value.shape, role: $0.parameter.role)
+      ParameterInfo(
+        $0.name, shape: $0.parameter.value.shape, role: $0.parameter.role,
+        trainable: $0.parameter.isTrainable)
     }
   }
 }
@@ -41,17 +43,18 @@ extension Optimizer<Float> {
     _ parameters: [Parameter], evaluate: () throws -> Double
   ) rethrows -> StepReport {
     // The tape makes new gradients each time; these stay where they are.
-    let gradients = parameters.map { Tensor.zeros($0.value.shape) }
+    let gradients = parameters.map { $0.isTrainable ? Tensor.zeros($0.value.shape) : nil }
     let memory = zip(parameters.memory, gradients).map {
-      ParameterMemory(weights: $0.weights, gradient: $1.elements)
+      ParameterMemory(weights: $0.weights, gradient: $1?.elements)
     }
     return try step(memory) {
       let loss = try evaluate()
-      for (parameter, room) in zip(parameters, gradients) {
+      for (parameter, gradient) in zip(parameters, gradients) {
+        guard let target = gradient?.freshElements else { continue }
         if let gradient = parameter.gradient {
-          room.freshElements.copy(gradient.elements)
+          target.copy(gradient.elements)
         } else {
-          room.freshElements.fill(0)
+          target.fill(0)
         }
       }
       return loss

@@ -9,31 +9,48 @@ public final class Parameter {
   /// What the parameter is for.
   public let role: ParameterRole
 
-  /// The weights.
+  /// The weights, always of the same shape. Changes in place, as by `value.withMutableSpan`, copy
+  /// nothing unless another tensor shares the memory.
   public var value: Tensor {
-    didSet {
-      check(
-        value.shape == oldValue.shape,
-        "the parameter \(name) has shape \(oldValue.shape), not \(value.shape)")
-      value.node = nil
+    get { tensor }
+    // An observer that looked at the old value would keep it, and so force a copy.
+    _modify {
+      let shape = tensor.shape
+      defer {
+        check(
+          tensor.shape == shape,
+          "the parameter \(name) has the shape \(shape), not \(tensor.shape)")
+        tensor.node = nil
+      }
+      yield &tensor
     }
   }
+  private var tensor: Tensor
 
-  /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter.
+  /// Whether training changes the weights. A parameter that is frozen gets no gradient, and the
+  /// backward pass leaves out what only its gradient would need. Freezing also forgets the gradient.
+  /// To be set between passes; true at first.
+  public var isTrainable = true {
+    didSet { if !isTrainable { gradient = nil } }
+  }
+
+  /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter, or when
+  /// the parameter is frozen.
   public internal(set) var gradient: Tensor?
 
   /// A parameter with initial weights.
   public init(_ value: Tensor, role: ParameterRole) {
-    self.value = value.detached
+    tensor = value.detached
     self.role = role
   }
 
   /// Forgets the gradient.
   public func clearGradient() { gradient = nil }
 
-  /// Where weights and gradient lie, until one of them is replaced; weights may be changed there.
+  /// Where weights and gradient lie: weights may be changed there, until the parameter's value is set,
+  /// or shared and changed.
   package var memory: ParameterMemory<Float> {
-    ParameterMemory(weights: value.mutableElements(), gradient: gradient?.elements)
+    ParameterMemory(weights: tensor.mutableElements(), gradient: gradient?.elements)
   }
 }
 

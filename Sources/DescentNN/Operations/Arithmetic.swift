@@ -46,20 +46,21 @@ extension Tensor {
   /// x·y, element by element.
   public static func * (x: Tensor, y: Tensor) -> Tensor {
     record(combine(x, y, Product.self), from: x, y, in: x.format.wider(y)) {
-      [x = x.detached, y = y.detached] dy, d in
-      d.add(to: 0, combine(dy, y, Product.self).summed(to: x.shape))
-      d.add(to: 1, combine(dy, x, Product.self).summed(to: y.shape))
+      [x = x.kept(for: y), y = y.kept(for: x), sx = x.shape, sy = y.shape] dy, d in
+      if let y { d.add(to: 0, combine(dy, y, Product.self).summed(to: sx)) }
+      if let x { d.add(to: 1, combine(dy, x, Product.self).summed(to: sy)) }
     }
   }
 
   /// x / y, element by element.
   public static func / (x: Tensor, y: Tensor) -> Tensor {
     let z = combine(x, y, Quotient.self)
-    return record(z, from: x, y, in: x.format.wider(y)) { [y = y.detached, sx = x.shape] dz, d in
+    return record(z, from: x, y, in: x.format.wider(y)) {
+      [y = y.detached, z = z.kept(for: y), sx = x.shape] dz, d in
       // ∂z/∂x = 1/y and ∂z/∂y = −z/y
       let dx = combine(dz, y, Quotient.self)
       d.add(to: 0, dx.summed(to: sx))
-      d.add(to: 1, -combine(dx, z, Product.self).summed(to: y.shape))
+      if let z { d.add(to: 1, -combine(dx, z, Product.self).summed(to: y.shape)) }
     }
   }
 }

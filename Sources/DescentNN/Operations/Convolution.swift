@@ -171,49 +171,53 @@ extension Tensor {
     }
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
     return recorded(y, from: operands, in: format) {
-      [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
-      let (xs, ws, dys) = (x.elements, w.elements, dy.elements)
-      d.write(to: 0) { dx, adds in
-        inParallel(s.batch) { n in
-          let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
-          for g in 0..<groups {
-            let dx = dx.row(n * groups + g, s.groupSize)
-            // The gradient of the patches is wᵀ·dy.
-            MatrixProduct.multiplySerial(
-              s.kernels(ws, g).transposed, s.results(dys, n, g),
-              beta: columns == nil && adds ? 1 : 0,
-              into: (columns?.freshElements ?? dx).matrix(s.patch, s.places))
-            if let columns {
-              if !adds { dx.fill(0) }
-              s.scatter(columns.elements, into: dx)
+      [x = kept(for: weight), w = weight.kept(for: self), hasBias = bias != nil] dy, d in
+      let dys = dy.elements
+      if let ws = w?.elements {
+        d.write(to: 0) { dx, adds in
+          inParallel(s.batch) { n in
+            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+            for g in 0..<groups {
+              let dx = dx.row(n * groups + g, s.groupSize)
+              // The gradient of the patches is wᵀ·dy.
+              MatrixProduct.multiplySerial(
+                s.kernels(ws, g).transposed, s.results(dys, n, g),
+                beta: columns == nil && adds ? 1 : 0,
+                into: (columns?.freshElements ?? dx).matrix(s.patch, s.places))
+              if let columns {
+                if !adds { dx.fill(0) }
+                s.scatter(columns.elements, into: dx)
+              }
             }
           }
         }
       }
-      d.write(to: 1) { dw, adds in
-        // Images in at most 16 blocks, each with a sum of its own.
-        let size = (s.batch + 15) / 16
-        let blocks = (s.batch + size - 1) / size
-        let sums = Tensor(uninitialized: [blocks, w.count])
-        let allSums = sums.freshElements
-        inParallel(blocks) { b in
-          let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
-          let images = b * size..<Swift.min(s.batch, (b + 1) * size)
-          for n in images {
-            for g in 0..<groups {
-              let image = xs.row(n * groups + g, s.groupSize)
-              if let columns { s.gather(image, into: columns.freshElements) }
-              // dw = dy·patchesᵀ
-              MatrixProduct.multiplySerial(
-                s.results(dys, n, g),
-                (columns?.elements ?? image).matrix(s.patch, s.places).transposed,
-                beta: n == images.lowerBound ? 0 : 1,
-                into: allSums.row(b * groups + g, s.groupOutputs * s.patch)
-                  .matrix(s.groupOutputs, s.patch))
+      if let xs = x?.elements {
+        d.write(to: 1) { dw, adds in
+          // Images in at most 16 blocks, each with a sum of its own.
+          let size = (s.batch + 15) / 16
+          let blocks = (s.batch + size - 1) / size
+          let sums = Tensor(uninitialized: [blocks, dw.count])
+          let allSums = sums.freshElements
+          inParallel(blocks) { b in
+            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+            let images = b * size..<Swift.min(s.batch, (b + 1) * size)
+            for n in images {
+              for g in 0..<groups {
+                let image = xs.row(n * groups + g, s.groupSize)
+                if let columns { s.gather(image, into: columns.freshElements) }
+                // dw = dy·patchesᵀ
+                MatrixProduct.multiplySerial(
+                  s.results(dys, n, g),
+                  (columns?.elements ?? image).matrix(s.patch, s.places).transposed,
+                  beta: n == images.lowerBound ? 0 : 1,
+                  into: allSums.row(b * groups + g, s.groupOutputs * s.patch)
+                    .matrix(s.groupOutputs, s.patch))
+              }
             }
           }
+          combineRows(allSums.reading, rows: blocks, columns: dw.count, into: dw, adds: adds)
         }
-        combineRows(allSums.reading, rows: blocks, columns: w.count, into: dw, adds: adds)
       }
       if hasBias {
         d.add(to: 2, dy.reduced(over: [0, 2, 3]))

@@ -44,24 +44,29 @@ extension Tensor {
     Tensor.multiplyAll(
       count, elements, m * k, transposed, other.elements, k * n, otherTransposed, m, n, k,
       into: y.freshElements, adds: false)
-    return record(y, from: self, other, in: format) { [a = detached, b = other.detached] dy, d in
-      let (ae, be, dye) = (a.elements, b.elements, dy.elements)
-      d.write(to: 0) { da, adds in
-        if transposed {  // daᵀ = dy·bᵀ, so da = b·dyᵀ
-          Tensor.multiplyAll(
-            count, be, k * n, otherTransposed, dye, m * n, true, k, m, n, into: da, adds: adds)
-        } else {
-          Tensor.multiplyAll(
-            count, dye, m * n, false, be, k * n, !otherTransposed, m, k, n, into: da, adds: adds)
+    return record(y, from: self, other, in: format) {
+      [a = kept(for: other), b = other.kept(for: self)] dy, d in
+      let dye = dy.elements
+      if let be = b?.elements {
+        d.write(to: 0) { da, adds in
+          if transposed {  // daᵀ = dy·bᵀ, so da = b·dyᵀ
+            Tensor.multiplyAll(
+              count, be, k * n, otherTransposed, dye, m * n, true, k, m, n, into: da, adds: adds)
+          } else {
+            Tensor.multiplyAll(
+              count, dye, m * n, false, be, k * n, !otherTransposed, m, k, n, into: da, adds: adds)
+          }
         }
       }
-      d.write(to: 1) { db, adds in
-        if otherTransposed {
-          Tensor.multiplyAll(
-            count, dye, m * n, true, ae, m * k, transposed, n, k, m, into: db, adds: adds)
-        } else {
-          Tensor.multiplyAll(
-            count, ae, m * k, !transposed, dye, m * n, false, k, n, m, into: db, adds: adds)
+      if let ae = a?.elements {
+        d.write(to: 1) { db, adds in
+          if otherTransposed {
+            Tensor.multiplyAll(
+              count, dye, m * n, true, ae, m * k, transposed, n, k, m, into: db, adds: adds)
+          } else {
+            Tensor.multiplyAll(
+              count, ae, m * k, !transposed, dye, m * n, false, k, n, m, into: db, adds: adds)
+          }
         }
       }
     }
@@ -128,17 +133,21 @@ extension Tensor {
       beta: bias == nil ? 0 : 1, into: ys.matrix(rows, outputs))
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
     return recorded(y, from: operands, in: format) {
-      [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
+      [x = kept(for: weight), w = weight.kept(for: self), hasBias = bias != nil] dy, d in
       let dys = dy.elements.matrix(rows, outputs)
-      d.write(to: 0) { dx, adds in  // dx = dy·W
-        MatrixProduct.multiply(
-          dys, w.elements.matrix(outputs, inputs), beta: adds ? 1 : 0,
-          into: dx.matrix(rows, inputs))
+      if let w {  // dx = dy·W
+        d.write(to: 0) { dx, adds in
+          MatrixProduct.multiply(
+            dys, w.elements.matrix(outputs, inputs), beta: adds ? 1 : 0,
+            into: dx.matrix(rows, inputs))
+        }
       }
-      d.write(to: 1) { dw, adds in  // dW = dyᵀ·x
-        MatrixProduct.multiply(
-          dys.transposed, x.elements.matrix(rows, inputs), beta: adds ? 1 : 0,
-          into: dw.matrix(outputs, inputs))
+      if let x {  // dW = dyᵀ·x
+        d.write(to: 1) { dw, adds in
+          MatrixProduct.multiply(
+            dys.transposed, x.elements.matrix(rows, inputs), beta: adds ? 1 : 0,
+            into: dw.matrix(outputs, inputs))
+        }
       }
       if hasBias {
         d.write(to: 2) { db, adds in

@@ -59,16 +59,19 @@ extension Tensor {
       let (xs, dys) = (x.elements, dy.elements)
       let (means, scales) = (mean.elements, scale.elements)
       let blocks = RowBlocks(rows)
-      let sums = Tensor.zeros([hasBias ? 2 : 1, Swift.max(1, blocks.count), n])
+      let (needsGain, needsBias) = (d.needs(1), hasBias && d.needs(2))
+      let sums = Tensor.zeros([needsBias ? 2 : 1, Swift.max(1, blocks.count), n])
       let allSums = sums.freshElements
       let dx = d.needs(0) ? Tensor(uninitialized: x.shape) : nil
       let dxs = dx?.freshElements
       inParallel(blocks.count) { b in
         let rows = blocks[b]
         let part = rows.lowerBound * n..<rows.upperBound * n
-        Kernels.normalizeGradients(
-          xs[part], dys[part], means: means[rows], scales: scales[rows], isCentered: centered,
-          dgain: allSums.row(b, n), dbias: hasBias ? allSums.row(blocks.count + b, n) : nil)
+        if needsGain || needsBias {
+          Kernels.normalizeGradients(
+            xs[part], dys[part], means: means[rows], scales: scales[rows], isCentered: centered,
+            dgain: allSums.row(b, n), dbias: needsBias ? allSums.row(blocks.count + b, n) : nil)
+        }
         guard let dxs else { return }
         for r in rows {
           Kernels.normalizeBackward(
@@ -81,7 +84,7 @@ extension Tensor {
           allSums.reading[0..<blocks.count * n], rows: blocks.count, columns: n, into: dw,
           adds: adds)
       }
-      if hasBias {
+      if needsBias {
         d.write(to: 2) { db, adds in
           combineRows(
             allSums.reading.from(blocks.count * n), rows: blocks.count, columns: n, into: db,

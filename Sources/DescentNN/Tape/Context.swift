@@ -18,6 +18,8 @@ public final class Context {
   private let observer: (any LayerObserver)?
   /// The streams of random numbers that were used so far.
   var streams: UInt64
+  /// Whether a trainable parameter was used.
+  private(set) var usesTrainable = false
 
   init(
     training: Bool, seed: UInt64, recorder: Recorder?, observer: (any LayerObserver)? = nil
@@ -44,12 +46,16 @@ public final class Context {
     Context(training: true, seed: seed, recorder: nil)
   }
 
-  /// The value of a parameter, on this context's tape, in the format of ``Autocast``.
+  /// The value of a parameter, in the format of ``Autocast``; on this context's tape if the parameter is
+  /// trainable.
   public func use(_ parameter: Parameter) -> Tensor {
     var x = parameter.value
-    // A pass that does not record still says which parameters it uses.
-    let leaf = recorder?.leaf(of: parameter)
-    x.node = records ? leaf : nil
+    if parameter.isTrainable {
+      usesTrainable = true
+      // A pass that does not record still says which parameters it uses.
+      let leaf = recorder?.leaf(of: parameter)
+      x.node = records ? leaf : nil
+    }
     return x.cast(to: Autocast.formats.weights)
   }
 

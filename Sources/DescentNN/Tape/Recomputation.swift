@@ -21,6 +21,8 @@ extension Context {
       partOf: self, recorder: recorder, records: false, isRepeated: isRepeated, streams: before)
     var y = part(x.detached, first)
     streams = first.streams
+    // Nobody wants a gradient from here.
+    guard x.node != nil || first.usesTrainable else { return y }
     // The second run goes to the end of the same tape, whose nodes are next in turn: gradients
     // arrive where, and in the order in which, they would have.
     y.node = recorder.append(shape: y.shape, format: y.format) { [formats = Autocast.formats] dy in
@@ -31,17 +33,23 @@ extension Context {
     return y
   }
 
-  /// What the tape keeps of a part of the model, in bytes, its output included.
-  func bytesKept(_ x: Tensor, _ part: (Tensor, Context) -> Tensor) -> (y: Tensor, bytes: Int) {
+  /// What the tape keeps of a part of the model, in bytes, its output included: none where the part is
+  /// not recorded.
+  ///
+  /// - Parameter isRecorded: whether the input is.
+  func bytesKept(
+    _ x: Tensor, isRecorded: Bool, _ part: (Tensor, Context) -> Tensor
+  ) -> (y: Tensor, isRecorded: Bool, bytes: Int) {
     let recorder = Recorder()
     defer { recorder.clear() }
     let context = Context(
       partOf: self, recorder: recorder, records: true, isRepeated: true, streams: streams)
     var input = x.detached
-    input.node = recorder.leaf(shape: x.shape, parameter: nil)
+    if isRecorded { input.node = recorder.leaf(shape: x.shape, parameter: nil) }
     let before = TensorPool.bytesInUse
     let y = part(input, context)
-    return (y.detached, TensorPool.bytesInUse - before)
+    let bytes = y.node == nil ? 0 : TensorPool.bytesInUse - before
+    return (y.detached, y.node != nil, bytes)
   }
 }
 
@@ -147,35 +155,41 @@ public protocol RecomputingModule: Module {
 final class LayerStack {
   var recomputation = Recomputation.none
   private(set) var plan: RecomputationPlan?
-  /// What the layers need for inputs of a shape, measured once.
-  private var measured: (shape: [Int], layers: [Recomputation.Layer])?
+  /// What the layers need for inputs of a shape, measured once, and whether they were recorded, which
+  /// frozen ones are not.
+  private var measured: (shape: [Int], layers: [Recomputation.Layer], areRecorded: [Bool])?
 
   func run(
     _ layers: [(Tensor, Context) -> Tensor], _ x: Tensor, _ context: Context
   ) -> Tensor {
     guard context.records else { return layers.reduce(x) { x, layer in layer(x, context) } }
     let count = recomputation.count({ sizes(layers, x, context) }, of: layers.count)
-    plan = RecomputationPlan(
-      choice: recomputation, recomputed: count, layers: layers.count,
-      expected: measured.map { Recomputation.peak($0.layers, recomputed: count) })
-    return layers.enumerated().reduce(x) { x, layer in
-      layer.offset < count
-        ? context.recomputing(x, layer.element) : layer.element(x, context)
+    var y = x
+    let areRecorded = layers.enumerated().map { index, layer in
+      y = index < count ? context.recomputing(y, layer) : layer(y, context)
+      return y.node != nil
     }
+    plan = RecomputationPlan(
+      choice: recomputation, recomputed: areRecorded[..<count].count { $0 }, layers: layers.count,
+      expected: measured.map { Recomputation.peak($0.layers, recomputed: count) })
+    if let measured, measured.areRecorded != areRecorded { self.measured = nil }
+    return y
   }
 
   private func sizes(
     _ layers: [(Tensor, Context) -> Tensor], _ x: Tensor, _ context: Context
   ) -> [Recomputation.Layer] {
     if let measured, measured.shape == x.shape { return measured.layers }
-    var input = x
+    var (input, isRecorded) = (x, x.node != nil)
+    var areRecorded: [Bool] = []
     let sizes = layers.map { layer in
-      let bytes = input.count * MemoryLayout<Float>.stride
-      let (y, kept) = context.bytesKept(input, layer)
-      input = y
-      return Recomputation.Layer(input: bytes, kept: kept)
+      let before = input.count * MemoryLayout<Float>.stride
+      let kept: Int
+      (input, isRecorded, kept) = context.bytesKept(input, isRecorded: isRecorded, layer)
+      areRecorded.append(isRecorded)
+      return Recomputation.Layer(input: isRecorded ? before : 0, kept: kept)
     }
-    measured = (x.shape, sizes)
+    measured = (x.shape, sizes, areRecorded)
     return sizes
   }
 }

@@ -33,6 +33,9 @@ final class Recorder {
   private var leaves: [TapeNode] = []
   private var parameters: [ObjectIdentifier: TapeNode] = [:]
 
+  /// The operations that wait for the backward pass.
+  var operations: Int { nodes.count }
+
   /// A node whose gradient is a result of the tape.
   func leaf(shape: [Int], parameter: Parameter?) -> TapeNode {
     let node = TapeNode(
@@ -71,7 +74,8 @@ final class Recorder {
     }
     last.gradient = seed
     // The order of the tape reversed: when a node's turn comes, all that depends on it is done.
-    // What a node saved is freed before the next one runs.
+    // What a node saved is freed before the next one runs, and before a gradient is called complete:
+    // then nothing on the tape holds the parameter's weights, so that they can be changed in place.
     var waiting = whenComplete == nil ? [] : leaves.filter { $0.parameter != nil }
     while let node = nodes.popLast() {
       if let dy = node.gradient.take() { node.pullback?(dy) }
@@ -79,8 +83,8 @@ final class Recorder {
       // The last to be used first are the first to be complete.
       while let leaf = waiting.last, nodes.count <= leaf.nodesBefore {
         waiting.removeLast()
-        guard let parameter = leaf.parameter, let gradient = leaf.gradient.take() else { continue }
-        parameter.gradient = gradient
+        guard let parameter = leaf.parameter, leaf.gradient != nil else { continue }
+        parameter.gradient = leaf.gradient.take()
         whenComplete?(parameter)
       }
     }
@@ -116,6 +120,11 @@ extension Tensor {
       pullback(dy)
     }
   }
+}
+
+extension Tensor {
+  /// The numbers, for a derivative to keep if the gradient of `other` is wanted.
+  func kept(for other: Tensor) -> Tensor? { other.node == nil ? nil : detached }
 }
 
 /// The gradients of an operation's inputs, which its derivative adds to.

@@ -18,6 +18,9 @@ public struct Tape: ~Copyable {
 
   deinit { recorder.clear() }
 
+  /// How many operations are on the tape.
+  package var operations: Int { recorder.operations }
+
   /// The same numbers as `x`, whose gradient is wanted.
   public func watch(_ x: Tensor) -> Tensor {
     var y = x.detached
@@ -34,7 +37,7 @@ public struct Tape: ~Copyable {
 
   /// The derivatives of `loss` with respect to everything watched, and frees what was recorded.
   ///
-  /// The gradient of every parameter that was used is left in `Parameter.gradient`.
+  /// The gradient of every trainable parameter that was used is left in `Parameter.gradient`.
   ///
   /// - Parameters:
   ///   - loss: A tensor with one element.
@@ -52,7 +55,8 @@ public struct Tape: ~Copyable {
       loss.count == 1, "gradients are those of a single number, not of the shape \(loss.shape)")
     check(
       loss.node?.recorder === recorder,
-      "gradients were asked of a loss that this tape did not record")
+      "this tape did not record the loss: it must follow from a watched tensor, or from a trainable "
+        + "parameter through the tape's context")
     return recorder.backward(
       from: loss.node!, seed: Tensor(repeating: scale, shape: loss.shape),
       accumulating: accumulating, whenComplete: whenComplete)

@@ -45,7 +45,9 @@ public struct Recipe: Sendable {
     reader.problems += problems.map(\.description)
     reader.rejectUnknownSections()
     // What the plan alone contradicts has been said.
-    let conflicts = plan.conflicts(with: Self.features(run, average)).filter { !problems.contains($0) }
+    let conflicts = plan.conflicts(with: Self.features(run, average)).filter {
+      !problems.contains($0)
+    }
     reader.problems += conflicts.map(\.description)
     if let model, let data { reader.problems += Self.objections(model, data) }
     guard reader.problems.isEmpty, let model, let data else {

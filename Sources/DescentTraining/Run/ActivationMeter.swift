@@ -8,7 +8,7 @@ struct ActivationMeter {
   /// Starts at what is there, with room for the gradients that are not there yet.
   init(_ parameters: [Parameter]) {
     TensorPool.resetPeak()
-    let missing = parameters.filter { $0.gradient == nil }
+    let missing = parameters.filter { $0.isTrainable && $0.gradient == nil }
     before = missing.reduce(TensorPool.bytesInUse) {
       $0 + $1.value.count * MemoryLayout<Float>.stride
     }

@@ -45,6 +45,9 @@ public final class Trainer {
     let preconditioner = recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters
+    for (parameter, info) in zip(parameters, optimizer.parameters) {
+      parameter.isTrainable = info.trainable
+    }
     optimizer.roundWeights(parameters.memory)
     let batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)

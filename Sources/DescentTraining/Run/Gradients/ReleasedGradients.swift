@@ -36,8 +36,7 @@ struct ReleasedGradients: GradientSource {
 
   /// A backward pass that moves the weights, where the loss is finite.
   private func update(_ attempt: Int, _ whenFinite: () -> Void) -> BatchLoss {
-    var memory = batches.parameters.memory
-    release.begin(memory)
+    release.begin(batches.parameters.memory)
     func permits(_ loss: Double) -> Bool {
       if loss.isFinite { whenFinite() }
       return loss.isFinite
@@ -45,9 +44,7 @@ struct ReleasedGradients: GradientSource {
     return batches.compute(attempt, permits: permits) { parameter in
       // Only this one is asked where its weights are: asking may copy what the tape still holds.
       let index = indices[ObjectIdentifier(parameter)]!
-      memory[index] = parameter.memory
-      release.release(index, memory)
-      memory[index].gradient = nil
+      release.release(index, parameter.memory)
       parameter.clearGradient()
     }
   }
