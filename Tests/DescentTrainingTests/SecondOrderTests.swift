@@ -88,7 +88,7 @@ extension TrainerTests {
       for step in try run.metrics().steps {
         let (last, rest) = (step.learningRates["the \"last\""], step.learningRates["default"])
         #expect(try #require(last) < #require(rest))
-        #expect(step.diagnostics.keys.sorted() == ["d.default", "d.the \"last\""])
+        #expect(Set(step.diagnostics.keys).isSuperset(of: ["d.default", "d.the \"last\""]))
       }
     }
   }
