@@ -31,12 +31,13 @@ final class Progress: TrainingObserver {
     for line in facts.summary { output("  \(line)") }
   }
 
-  func stepped(_ step: TrainingStep) {
-    let rate = Double(step.items) / step.seconds
+  func stepped(_ observed: TrainingStep) {
+    let step = observed.record
+    let rate = Double(observed.items) / step.seconds
     loss = loss.map { 0.95 * $0 + 0.05 * step.loss } ?? step.loss
     itemsPerSecond = itemsPerSecond.map { 0.9 * $0 + 0.1 * rate } ?? rate
     guard !isQuiet, let facts else { return }
-    for note in step.notes {
+    for note in observed.notes {
       if isTerminal { output("\r\u{1B}[K", terminator: "") }
       output("step \(step.step)  \(note)")
     }
@@ -64,8 +65,8 @@ final class Progress: TrainingObserver {
   func skipped(_ step: SkippedStep) {
     guard !isQuiet else { return }
     if isTerminal { output("\r\u{1B}[K", terminator: "") }
-    let scale = step.lossScale.map { "; the loss scale is now \(short(Double($0)))" } ?? ""
-    output("step \(step.step) skipped: \(step.cause)\(scale)")
+    let scale = step.nextLossScale.map { "; the loss scale is now \(short($0))" } ?? ""
+    output("step \(step.record.step) skipped: \(step.record.cause)\(scale)")
   }
 
   func evaluated(_ evaluation: Evaluation, after step: Int) {

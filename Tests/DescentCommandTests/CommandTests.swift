@@ -166,7 +166,7 @@ private func descent(
     #expect(log.components(separatedBy: "\"loss\"").count - 1 == done + 2)
 
     for (arguments, status, part) in [
-      (goOn + ["--set", "steps=\(done)"], 64, "has all its"),
+      (goOn + ["--set", "steps=\(done)"], 64, "has already done all its"),
       (goOn + ["--set", "model.width=64"], 64, "model.width=64 contradicts the run"),
       (goOn + ["--out", "x"], 64, "leave --out out"),
       (["train"], 64, "give a recipe to train, or --resume"),
@@ -182,7 +182,7 @@ private func descent(
       _ = try write("not a checkpoint", "run/checkpoints/\(name)")
     }
     let broken = try descent(goOn, in: folder)
-    #expect(broken.status == 65 && broken.error.contains("no checkpoint to go on from"))
+    #expect(broken.status == 65 && broken.error.contains("no checkpoint that can be resumed from"))
   }
 
   // MARK: replay

@@ -8,7 +8,7 @@ private final class Listener: TrainingObserver {
   var losses: [Double] = []
   var skips: [SkippedStep] = []
   func started(_ facts: RunFacts) {}
-  func stepped(_ step: TrainingStep) { losses.append(step.loss) }
+  func stepped(_ step: TrainingStep) { losses.append(step.record.loss) }
   func skipped(_ step: SkippedStep) { skips.append(step) }
   func evaluated(_ evaluation: Evaluation, after step: Int) {}
   var wantsToStop: Bool { false }
@@ -22,15 +22,16 @@ private final class Listener: TrainingObserver {
 
   private func train(
     _ changes: [String]
-  ) throws -> (result: TrainingResult, listener: Listener, metrics: [[String: Any]]) {
+  ) throws -> (
+    result: TrainingResult, listener: Listener, steps: [StepRecord], skips: [SkippedRecord]
+  ) {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: folder) }
     let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml("gpt")), overrides: changes)
     let (run, listener) = (try RunDirectory(new: folder.path, name: "test"), Listener())
     let result = try Trainer(recipe).run(in: run, observer: listener)
-    let metrics = try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
-      .map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
-    return (result, listener, metrics)
+    let (steps, skips, _) = try run.metrics()
+    return (result, listener, steps, skips)
   }
 
   @Test(
@@ -43,15 +44,15 @@ private final class Listener: TrainingObserver {
     ])
   func trains(_ changes: [String]) throws {
     let expected = try train(Self.gpt).listener.losses
-    let (result, listener, metrics) = try train(Self.gpt + changes)
+    let (result, listener, steps, _) = try train(Self.gpt + changes)
     #expect(listener.losses != expected)
     for (a, b) in zip(listener.losses, expected) { #expect(abs(a - b) < 0.01 * b) }
-    let counts = metrics.compactMap { $0["lost_updates"] as? Int }
+    let counts = steps.compactMap(\.lostUpdates)
     #expect(
       counts.count
         == (changes.contains { $0.hasSuffix("stochastic") || $0.hasSuffix("kahan") } ? 8 : 0))
     #expect((result.lostUpdates != nil) == !counts.isEmpty)
-    #expect((metrics[0]["loss_scale"] as? Double) == (changes == ["precision=fp16"] ? 65536 : nil))
+    #expect(steps[0].lossScale == (changes == ["precision=fp16"] ? 65536 : nil))
   }
 
   @Test("activation memory is measured, and recomputation changes no bit") func recomputes() throws
@@ -60,25 +61,23 @@ private final class Listener: TrainingObserver {
     let plain = try train(changes)
     let less = try train(changes + ["model.recompute=layers"])
     #expect(plain.listener.losses == less.listener.losses)
-    #expect(plain.metrics[0]["activation_bytes"] as? Int ?? 0 > 0)
+    #expect(plain.steps.allSatisfy { $0.activationBytes! > 0 })
     #expect(plain.result.activationBytes > 0)
   }
 
   @Test("an overflow of scaled gradients is skipped, reported, and advances nothing")
   func skips() throws {
-    let (result, listener, metrics) = try train(
+    let (result, listener, steps, skips) = try train(
       Self.gpt + ["precision=fp16", "loss_scale.init_scale=1e9"])
     #expect(result.steps == 8 && listener.losses.count == 8)
     #expect(!listener.skips.isEmpty && result.skipped == listener.skips.count)
     let first = listener.skips[0]
-    #expect(first.step == 1 && first.cause.contains("the gradient of") && first.lossScale == 5e8)
-    let skipped = metrics.filter { $0["applied"] as? Bool == false }
-    #expect(skipped.count == result.skipped)
-    #expect(skipped[0]["skipped"] as? String == first.cause)
+    #expect(first.record.step == 1 && first.record.cause.contains("the gradient of"))
+    #expect(first.record.lossScale == 1e9 && first.nextLossScale == 5e8)
+    #expect(skips == listener.skips.map(\.record))
     // The warmup starts with the first step that is applied.
-    let applied = metrics.filter { $0["applied"] as? Bool == true }
-    #expect(applied.map { $0["step"] as? Int } == Array(1...8))
-    #expect(applied[0]["lr"] as? Double == 5e-4)
+    #expect(steps.map(\.step) == Array(1...8) && steps.allSatisfy(\.applied))
+    #expect(steps[0].learningRate == 5e-4)
   }
 
   @Test(

@@ -5,7 +5,7 @@ import Foundation
 import Safetensors
 import Testing
 
-/// A run that stops and goes on is the run that never stopped.
+/// A run that is stopped and resumed is the run that never stopped.
 struct ResumeCase: CustomTestStringConvertible, Sendable {
   let recipe: String
   let changes: [String]
@@ -69,7 +69,7 @@ struct ResumeCase: CustomTestStringConvertible, Sendable {
 }
 
 extension TrainerTests {
-  private func goOn(
+  private func resume(
     _ folder: String, _ changes: [String] = [], stopAfter limit: Int = .max
   ) throws -> (result: TrainingResult, trainer: Trainer) {
     let run = try RunDirectory(existing: folder)
@@ -97,14 +97,14 @@ extension TrainerTests {
   }
 
   @Test("12 steps = 7, a stop, and 5 with other threads, to the bit", arguments: ResumeCase.all)
-  func resumed(_ resume: ResumeCase) throws {
+  func resumed(_ example: ResumeCase) throws {
     let before = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(before) }
     try withFolder { folder in
       let (whole, parts) = (folder + "/whole", folder + "/parts")
-      _ = try train(resume.recipe, resume.overrides + ["threads=2"], in: whole)
-      _ = try train(resume.recipe, resume.overrides + ["threads=1"], in: parts, stopAfter: 7)
-      let (result, trainer) = try goOn(parts, ["threads=3"])
+      _ = try train(example.recipe, example.overrides + ["threads=2"], in: whole)
+      _ = try train(example.recipe, example.overrides + ["threads=1"], in: parts, stopAfter: 7)
+      let (result, trainer) = try resume(parts, ["threads=3"])
       #expect(trainer.resumption?.step == 7 && result.steps == 12 && !result.interrupted)
       let (straight, split) = (
         try contents(checkpoint(whole, 12)), try contents(checkpoint(parts, 12))
@@ -133,14 +133,14 @@ extension TrainerTests {
           bytes: entry.name.hasPrefix("state/exp_avg") ? bytes.map { _ in 0 } : bytes)
       }
       try SafetensorsFile.write(tensors, metadata: file.metadata, to: path)
-      _ = try goOn(folder + "/a")
-      _ = try goOn(folder + "/b")
+      _ = try resume(folder + "/a")
+      _ = try resume(folder + "/b")
       #expect(
         try contents(checkpoint(folder + "/a", 12)).0 != contents(checkpoint(folder + "/b", 12)).0)
     }
   }
 
-  @Test("after a crash the metrics go on from the newest checkpoint; keep counts as ever")
+  @Test("after a crash the metrics continue from the newest checkpoint; keep counts as ever")
   func crashed() throws {
     try withFolder { folder in
       let changes = ResumeCase.gpt + ["checkpoint.every=3", "checkpoint.keep=2"]
@@ -152,7 +152,7 @@ extension TrainerTests {
       try (log + "{\"step\": 9, \"lo").write(
         toFile: parts + "/metrics.jsonl", atomically: true, encoding: .utf8)
       try Data(count: 100).write(to: URL(fileURLWithPath: checkpoint(parts, 8)))
-      let (_, trainer) = try goOn(parts)
+      let (_, trainer) = try resume(parts)
       let resumption = try #require(trainer.resumption)
       #expect(resumption.step == 6 && resumption.passedOver.count == 1)
       #expect(resumption.passedOver[0].reason.contains("step-00000008"))
@@ -187,7 +187,7 @@ extension TrainerTests {
       let result = try Trainer(Recipe(yaml: yaml, overrides: changes))
         .run(in: run, observer: SkipWatcher(stopAfter: 3))
       #expect(result.interrupted && result.steps == 0 && result.skipped == 3)
-      _ = try goOn(folder + "/parts")
+      _ = try resume(folder + "/parts")
       #expect(try metrics(folder + "/whole") == metrics(folder + "/parts"))
       #expect(
         try contents(checkpoint(folder + "/whole", 12)).0
@@ -195,12 +195,12 @@ extension TrainerTests {
     }
   }
 
-  @Test("a longer run goes on; what changed is listed") func longer() throws {
+  @Test("a run is resumed for longer; what changed is listed") func longer() throws {
     try withFolder { folder in
       let changes = ResumeCase.gpt + ["schedule.total=20"]
       _ = try train("gpt", changes + ["steps=20"], in: folder + "/whole")
       _ = try train("gpt", changes, in: folder + "/parts")
-      let (result, trainer) = try goOn(folder + "/parts", ["steps=20"])
+      let (result, trainer) = try resume(folder + "/parts", ["steps=20"])
       #expect(result.steps == 20 && trainer.resumption?.changes == ["steps: 12 → 20"])
       #expect(
         try contents(checkpoint(folder + "/whole", 20)).0
@@ -211,7 +211,8 @@ extension TrainerTests {
     }
   }
 
-  @Test("a run that the guard stopped goes on from the checkpoint that is named") func afterGuard()
+  @Test("a run that the guard stopped is resumed from the checkpoint that is named")
+  func afterGuard()
     throws
   {
     try withFolder { folder in
@@ -226,7 +227,7 @@ extension TrainerTests {
         try train("gpt", changes.filter { !$0.contains("warmup") }, in: run)
       }
       // From its last weights it stops again, whatever is changed; from earlier ones it does not.
-      #expect(throws: RunError.self) { try goOn(run, ["schedule.gamma=1"]) }
+      #expect(throws: RunError.self) { try resume(run, ["schedule.gamma=1"]) }
       let (directory, name) = try RunDirectory.find(checkpoint(run, 4))
       let trainer = try Trainer(
         resuming: directory, checkpoint: name, overrides: ["schedule.gamma=1"])
@@ -241,15 +242,16 @@ extension TrainerTests {
     }
   }
 
-  @Test("what cannot go on says why, in one sentence") func refused() throws {
+  @Test("what cannot be resumed says why, in one sentence") func refused() throws {
     try withFolder { folder in
       let run = folder + "/run"
       _ = try train("gpt", ResumeCase.gpt, in: run, stopAfter: 5)
       let file = checkpoint(run, 5)
       let good = try Data(contentsOf: URL(fileURLWithPath: file))
-      func error(_ changes: [String] = []) -> String {
+      func error(_ changes: [String] = [], checkpoint: String? = nil) -> String {
         do {
-          _ = try Trainer(resuming: RunDirectory(existing: run), overrides: changes)
+          _ = try Trainer(
+            resuming: RunDirectory(existing: run), checkpoint: checkpoint, overrides: changes)
           return ""
         } catch { return "\(error)" }
       }
@@ -261,14 +263,14 @@ extension TrainerTests {
         ("average.name=ema", "average.name=ema contradicts the run, which has average.name=none"),
         ("optimizer.amsgrad=true", "state/max_exp_avg_sq/wte.weight is not in the saved state"),
         ("data.validation_fraction=0.3", "other training data"),
-        ("optimizer.lr=x", "optimizer.lr=x"), ("steps=5", "has all its 5 steps"),
+        ("optimizer.lr=x", "optimizer.lr=x"), ("steps=5", "has already done all its 5 steps"),
       ] {
         let sentence = error([change])
         #expect(sentence.contains(part), "\(sentence)")
       }
       func write(_ data: Data) throws { try data.write(to: URL(fileURLWithPath: file)) }
       try write(good.prefix(good.count - 1))
-      #expect(error().contains("no checkpoint to go on from, of 1; the newest: "))
+      #expect(error().contains("no checkpoint that can be resumed from. "))
       try SafetensorsFile.write([SafetensorsTensor("w", shape: [1], floats: [1])], to: file)
       #expect(error().contains("it is not a checkpoint of a run"))
       try SafetensorsFile.write([], metadata: ["format": "99"], to: file)
@@ -277,8 +279,14 @@ extension TrainerTests {
       #expect(error().contains("weights alone"))
       try SafetensorsFile.write([], metadata: ["format": "1", "rule": "adamw"], to: file)
       #expect(error().contains("metadata are incomplete"))
+      // What is wrong with the checkpoint that was asked for, not that there is a newer one.
+      try write(good.prefix(100))
+      try good.write(to: URL(fileURLWithPath: checkpoint(run, 6)))
+      let sentence = error(checkpoint: "step-00000005.safetensors")
+      #expect(sentence.contains("step-00000005") && !sentence.contains("newer"), "\(sentence)")
+      try FileManager.default.removeItem(atPath: checkpoint(run, 6))
       try FileManager.default.removeItem(atPath: file)
-      #expect(error().contains("no checkpoint to go on from yet"))
+      #expect(error().contains("no checkpoint yet, so there is nothing to resume from"))
       try write(good)
       #expect(error() == "")
     }
@@ -298,20 +306,13 @@ extension TrainerTests {
       #expect(try file.floats(of: name) == file.floats(of: "average/" + name))
       #expect(try file.floats(of: "training/" + name) == plain.floats(of: name))
       #expect(try file.floats(of: name) != plain.floats(of: name))
-      struct Line: Decodable {
-        let val_loss: Double?
-        let val_loss_raw: Double?
-        let average: String?
+      func evaluations(_ run: String) throws -> [EvaluationRecord] {
+        try RunDirectory(existing: folder + run).metrics().evaluations
       }
-      func evaluations(_ run: String) throws -> [Line] {
-        try String(contentsOfFile: folder + run + "/metrics.jsonl", encoding: .utf8)
-          .split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
-          .filter { $0.val_loss != nil }
-      }
-      let (lines, others) = (try evaluations("/a"), try evaluations("/plain"))
-      #expect(lines.map(\.val_loss_raw) == others.map(\.val_loss))
-      #expect(lines.last!.val_loss != lines.last!.val_loss_raw)
-      #expect(lines.allSatisfy { $0.average == "ema" } && others.allSatisfy { $0.average == nil })
+      let (found, others) = (try evaluations("/a"), try evaluations("/plain"))
+      #expect(found.map(\.lossWithoutAverage) == others.map(\.loss))
+      #expect(found.last!.loss != found.last!.lossWithoutAverage)
+      #expect(found.allSatisfy { $0.average == "ema" } && others.allSatisfy { $0.average == nil })
       let text = try LanguageModel(RunDirectory(existing: folder + "/a"))
         .sample(tokens: 30, temperature: 1)
       let other = try LanguageModel(RunDirectory(existing: folder + "/plain"))

@@ -8,11 +8,6 @@ import Testing
 /// Runs of the methods that need more than the gradient; among the other runs, since the number of
 /// threads is shared by all.
 extension TrainerTests {
-  private func metrics(_ run: RunDirectory) throws -> [[String: Any]] {
-    try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
-      .map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
-  }
-
   private static let full = ["batch=2000", "epochs=none", "schedule.name=constant"]
 
   @Test(
@@ -59,29 +54,25 @@ extension TrainerTests {
   @Test("the metrics say what the methods did") func details() throws {
     try withFolder { folder in
       let short = ["epochs=none", "steps=4", "batch=64"]
-      func lines(_ name: String, _ changes: [String]) throws -> [[String: Any]] {
-        let run = try train(
+      func steps(_ name: String, _ changes: [String]) throws -> [StepRecord] {
+        try train(
           "digits-mlp", short + ["optimizer.name=\(name)"] + changes, in: "\(folder)/\(name)"
-        ).run
-        return try metrics(run).filter { $0["loss"] != nil }
+        ).run.metrics().steps
       }
-      for line in try lines("kfac", []) {
-        let scale = try #require(line["kl_scale"] as? Double)
-        #expect(scale > 0 && scale <= 1 && line["kfac_failures"] as? Int == 0)
+      for step in try steps("kfac", []) {
+        let scale = try #require(step.preconditionerScale)
+        #expect(scale > 0 && scale <= 1 && step.preconditionerFailures == 0)
       }
       #expect(
-        try lines("sophia-g", ["optimizer.hess_interval=2"]).map {
-          $0["curvature_folded"] as? Bool
-        } == [nil, true, nil, true])
+        try steps("sophia-g", ["optimizer.hess_interval=2"]).map(\.curvatureFolded)
+          == [nil, true, nil, true])
       #expect(
-        try lines("sophia-h", ["optimizer.update_interval=2"]).map {
-          $0["curvature_folded"] as? Bool
-        } == [true, nil, true, nil])
-      for line in try lines("lbfgs", ["optimizer.max_iter=2", "optimizer.max_eval=30"]) {
-        let (entry, last) = (line["loss"] as? Double, line["final_loss"] as? Double)
-        #expect(try #require(last) < #require(entry))
-        #expect(line["exit"] as? String == "iterations" && line["iterations"] as? Int == 2)
-        #expect(try #require(line["evaluations"] as? Int) >= 3)
+        try steps("sophia-h", ["optimizer.update_interval=2"]).map(\.curvatureFolded)
+          == [true, nil, true, nil])
+      for step in try steps("lbfgs", ["optimizer.max_iter=2", "optimizer.max_eval=30"]) {
+        #expect(try #require(step.finalLoss) < step.loss)
+        #expect(step.exit == .iterations && step.iterations == 2)
+        #expect(try #require(step.evaluations) >= 3)
       }
     }
   }
@@ -94,10 +85,10 @@ extension TrainerTests {
         ["epochs=none", "steps=3", "optimizer.name=prodigy", "optimizer.per_group=true", groups],
         in: folder + "/run"
       ).run
-      for line in try metrics(run) where line["loss"] != nil {
-        let last = try #require(line["lr.the \"last\""] as? Double)
-        let rest = try #require(line["lr.default"] as? Double)
-        #expect(last < rest && line["d.default"] != nil && line["d.the \"last\""] != nil)
+      for step in try run.metrics().steps {
+        let (last, rest) = (step.learningRates["the \"last\""], step.learningRates["default"])
+        #expect(try #require(last) < #require(rest))
+        #expect(Set(step.diagnostics.keys).isSuperset(of: ["d.default", "d.the \"last\""]))
       }
     }
   }
@@ -136,7 +127,7 @@ extension TrainerTests {
       ]
       func scale(_ name: String, _ changes: [String]) throws -> Double {
         let run = try train("digits-mlp", common + changes, in: "\(folder)/\(name)").run
-        return try #require(try metrics(run)[0]["kl_scale"] as? Double)
+        return try #require(try run.metrics().steps[0].preconditionerScale)
       }
       let whole = try scale("a", ["batch=1437"])
       let parts = try scale("b", ["batch=479", "accumulate=3"])
@@ -154,9 +145,8 @@ extension TrainerTests {
         ], in: folder + "/run"
       ).run
       // On a noisy objective the line search would fail and losses would go up.
-      for line in try metrics(run) where line["loss"] != nil {
-        let (entry, last) = (line["loss"] as? Double, line["final_loss"] as? Double)
-        #expect(try #require(last) < 0.5 * #require(entry))
+      for step in try run.metrics().steps {
+        #expect(try #require(step.finalLoss) < 0.5 * step.loss)
       }
     }
   }

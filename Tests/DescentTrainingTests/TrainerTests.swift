@@ -12,13 +12,10 @@ final class Watcher: TrainingObserver {
   let limit: Int
   init(stopAfter limit: Int = .max) { self.limit = limit }
   func started(_ facts: RunFacts) { self.facts = facts }
-  func stepped(_ step: TrainingStep) { losses.append(step.loss) }
+  func stepped(_ step: TrainingStep) { losses.append(step.record.loss) }
   func evaluated(_ evaluation: Evaluation, after step: Int) {}
   var wantsToStop: Bool { losses.count >= limit }
 }
-
-/// The loss in a line of metrics.
-private struct LoggedLoss: Decodable { let loss: Double? }
 
 /// A folder that goes when the test ends.
 func withFolder<R>(_ body: (String) throws -> R) throws -> R {
@@ -58,21 +55,14 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
       #expect(result.steps == 6 && !result.interrupted)
       let recipe = try Recipe(yaml: String(contentsOf: run.recipe, encoding: .utf8))
       #expect(recipe.run.steps == 6)
-      let metrics = try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
-      let lines =
-        try metrics
-        .map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
-      let steps = lines.filter { $0["loss"] != nil }
+      let (lines, metrics) = (try run.lines(), try run.metrics())
+      let steps = lines.filter { $0.contains("\"loss\"") }
       #expect(steps.count == 6)
       for key in ["step", "loss", "lr", "grad_norm", "clipped", "applied", "seconds"] {
-        #expect(steps.allSatisfy { $0[key] != nil }, "\(key)")
+        #expect(steps.allSatisfy { $0.contains("\"\(key)\": ") }, "\(key)")
       }
-      // JSONSerialization may be off in the last bit; JSONDecoder is not.
-      let losses =
-        try metrics
-        .compactMap { try JSONDecoder().decode(LoggedLoss.self, from: Data($0.utf8)).loss }
-      #expect(losses == watcher.losses)
-      #expect(lines.filter { $0["val_loss"] != nil }.map { $0["step"] as? Int } == [3, 6])
+      #expect(metrics.steps.map(\.loss) == watcher.losses)
+      #expect(metrics.evaluations.map(\.step) == [3, 6])
       #expect(
         run.checkpointFiles.map(\.lastPathComponent)
           == ["step-00000004.safetensors", "step-00000006.safetensors"])
@@ -127,10 +117,8 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
           "schedule.patience=1", "schedule.factor=0.5", "schedule.threshold_mode=abs",
           "schedule.threshold=1000", "optimizer.lr=0.01",
         ], in: folder + "/run")
-      let lines = try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n")
-        .map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
       #expect(
-        lines.compactMap { $0["lr"] as? Double }
+        try run.metrics().steps.map(\.learningRate)
           == [0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.005, 0.005])
       let json = try #require(SafetensorsFile(path: result.checkpoint).metadata["schedules"])
       let states = try JSONDecoder().decode([[String: MetricState]].self, from: Data(json.utf8))
@@ -165,6 +153,61 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
       let text = try LanguageModel(RunDirectory(existing: folder + "/run"))
         .sample(tokens: 5, temperature: 0)
       #expect(text.unicodeScalars.count == 5)
+    }
+  }
+
+  @Test(
+    "the weights that the guard keeps, and the running statistics, are those of a whole checkpoint",
+    arguments: [
+      (["schedule.gamma=1e38"], 10, "the loss is"),
+      // A loss that is finite speaks for the weights, whatever their gradient is.
+      (["schedule.gamma=1e19"], 12, "the gradient of"),
+      (["schedule.gamma=1e38", "release_gradients=true"], 10, "the loss is"),
+      (["schedule.gamma=1e38", "nonfinite=skip", "skip_limit=2"], 10, "3 steps in a row"),
+    ])
+  func lastGood(_ changes: [String], _ step: Int, _ part: String) throws {
+    try withFolder { folder in
+      // The twelfth step spoils the weights; they were last copied after the tenth.
+      let common = [
+        "epochs=none", "optimizer.name=sgd", "schedule.name=multistep", "schedule.milestones=11",
+        "evaluate.batches=1", "clip.norm=none",
+      ]
+      let error = #expect(throws: RunError.self) {
+        try train("digits-cnn", common + ["steps=20"] + changes, in: folder + "/a")
+      }
+      guard case .nonFinite(_, let cause, let file) = try #require(error) else {
+        Issue.record("\(error!)")
+        return
+      }
+      #expect(cause.contains(part), "\(cause)")
+      let whole = try train(
+        "digits-cnn", common + ["steps=20"] + changes, in: folder + "/b", stopAfter: step
+      ).result
+      let (kept, expected) = (
+        try SafetensorsFile(path: file), try SafetensorsFile(path: whole.checkpoint)
+      )
+      #expect(file.hasSuffix("step-000000\(step).safetensors"))
+      #expect(kept.names.contains { $0.hasSuffix("running_var") })
+      for name in kept.names {
+        #expect(try kept.bytes(of: name) == expected.bytes(of: name), "\(name)")
+      }
+    }
+  }
+
+  @Test(
+    "a file that cannot be written is named",
+    arguments: ["recipe.yaml", "metrics.jsonl", "tokenizer.json"])
+  func unwritable(_ name: String) throws {
+    try withFolder { folder in
+      let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml("gpt")), overrides: tinyGPT)
+      let run = try RunDirectory(new: folder + "/run", name: "test")
+      // A folder stands where the file should be.
+      try FileManager.default.createDirectory(
+        atPath: "\(run.path)/\(name)/x", withIntermediateDirectories: true)
+      let error = #expect(throws: RunError.self) {
+        try Trainer(recipe).run(in: run, observer: Watcher())
+      }
+      #expect("\(error!)".contains("/run/\(name) cannot be written: "), "\(error!)")
     }
   }
 

@@ -196,7 +196,7 @@ private final class Recorder: TrainingObserver {
   var wantsToStop: Bool { other.wantsToStop }
   func started(_ facts: RunFacts) { other.started(facts) }
   func stepped(_ step: TrainingStep) {
-    losses.append(step.loss)
+    losses.append(step.record.loss)
     other.stepped(step)
   }
   func skipped(_ step: SkippedStep) { other.skipped(step) }

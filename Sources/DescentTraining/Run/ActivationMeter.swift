@@ -6,11 +6,11 @@ struct ActivationMeter {
   private let before: Int
 
   /// Starts at what is there, with room for the gradients that are not there yet.
-  init(_ parameters: [(name: String, parameter: Parameter)]) {
+  init(_ parameters: [Parameter]) {
     TensorPool.resetPeak()
-    let missing = parameters.filter { $0.parameter.gradient == nil }
+    let missing = parameters.filter { $0.gradient == nil }
     before = missing.reduce(TensorPool.bytesInUse) {
-      $0 + $1.parameter.value.count * MemoryLayout<Float>.stride
+      $0 + $1.value.count * MemoryLayout<Float>.stride
     }
   }
 

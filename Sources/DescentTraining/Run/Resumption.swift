@@ -1,11 +1,11 @@
 import Descent
 import Foundation
 
-/// How a run goes on.
+/// How a run was resumed.
 public struct Resumption: Sendable {
-  /// The checkpoint it goes on from.
+  /// The checkpoint that it was resumed from.
   public let checkpoint: String
-  /// The steps done.
+  /// The steps done by then.
   public let step: Int
   /// Newer checkpoints that cannot be used; they go when the next one is written.
   public let passedOver: [PassedOver]
@@ -22,30 +22,31 @@ public struct Resumption: Sendable {
 }
 
 extension Checkpoint {
-  /// The newest checkpoint of a run that can be gone on from, or the one called `name`.
+  /// The newest checkpoint of a run that can be resumed from, or the one called `name`.
   ///
   /// - Throws: ``RunError/cannotResume(_:_:)`` when there is none.
   static func newest(
     of run: RunDirectory, upTo name: String?
   ) throws(RunError) -> (file: URL, state: TrainingState, passedOver: [Resumption.PassedOver]) {
-    var passedOver: [Resumption.PassedOver] = []
+    var (passedOver, failures): ([Resumption.PassedOver], [String]) = ([], [])
     for file in run.checkpointFiles.reversed() {
-      if let name, file.lastPathComponent != name {
-        guard file.lastPathComponent > name else { break }
-        let reason = "\(file.relativePath) is newer than the checkpoint to go on from"
-        passedOver.append(.init(file: file, reason: reason))
-        continue
+      let isNewer = name.map { file.lastPathComponent > $0 } ?? false
+      var reason = "\(file.relativePath) is newer than the checkpoint to resume from"
+      if !isNewer {
+        guard name == nil || file.lastPathComponent == name else { break }
+        do {
+          return (file, try state(file), passedOver)
+        } catch { reason = "\(error)" }
+        failures.append(reason)
       }
-      do {
-        return (file, try state(file), passedOver)
-      } catch { passedOver.append(.init(file: file, reason: "\(error)")) }
+      passedOver.append(.init(file: file, reason: reason))
     }
-    throw .cannotResume(run.path, passedOver.map(\.reason))
+    throw .cannotResume(run.path, failures)
   }
 }
 
 extension Recipe {
-  /// The recipe of a run that goes on.
+  /// The recipe of a run that is resumed.
   ///
   /// - Parameters:
   ///   - yaml: the recipe as it was.

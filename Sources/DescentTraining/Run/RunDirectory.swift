@@ -6,7 +6,7 @@ import Foundation
 /// recipe.yaml      the recipe, fully resolved
 /// metrics.jsonl    one JSON object a step, and one an evaluation
 /// tokenizer.json   how text becomes tokens, for language models
-/// checkpoints/     weights and all that is needed to go on, one safetensors file each
+/// checkpoints/     weights and all that is needed to resume, one safetensors file each
 /// ```
 public struct RunDirectory: Sendable {
   /// The folder.
@@ -72,64 +72,17 @@ public struct RunDirectory: Sendable {
     return "runs/\(name)-\((last ?? 0) + 1)"
   }
 
+  /// Writes a file of the run whole, or leaves what was there.
+  func write(_ text: String, to file: URL) throws(RunError) {
+    do {
+      try text.write(to: file, atomically: true, encoding: .utf8)
+    } catch { throw .cannotWrite(file.relativePath, error.localizedDescription) }
+  }
+
   /// The checkpoints, oldest first.
   public var checkpointFiles: [URL] {
     let all = try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)
     return (all ?? []).filter { $0.hasSuffix(".safetensors") }.sorted()
       .map { checkpoints.appendingPathComponent($0) }
-  }
-}
-
-/// Why a run cannot be made, read or finished.
-public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// The folder is no run directory.
-  case notARun(String)
-  /// The folder for a new run is not empty.
-  case occupied(String)
-  /// A file or folder of the run cannot be written.
-  case cannotWrite(String, String)
-  /// A checkpoint lacks a tensor of the model or holds one of another shape.
-  case checkpointMismatch(String)
-  /// A file among the checkpoints cannot be gone on from.
-  case unusableCheckpoint(String, String)
-  /// No checkpoint of a run can be gone on from; why, a sentence for each, the newest first.
-  case cannotResume(String, [String])
-  /// A run that was to go on has all its steps.
-  case finished(String, steps: Int)
-  /// Only language models can be sampled.
-  case notALanguageModel(String)
-  /// The non-finite guard stopped the training.
-  case nonFinite(step: Int, cause: String, checkpoint: String)
-  /// Numbers became larger than float16 has them.
-  case float16Overflow(step: Int, cause: String, checkpoint: String)
-
-  /// One plain sentence.
-  public var description: String {
-    switch self {
-    case .notARun(let path):
-      "\(path) is not a run: it has no recipe.yaml"
-    case .occupied(let path):
-      "\(path) is not empty; name another folder with --out"
-    case .cannotWrite(let path, let reason):
-      "\(path) cannot be written: \(reason)"
-    case .checkpointMismatch(let sentence):
-      sentence
-    case .unusableCheckpoint(let file, let reason):
-      "\(file) cannot be gone on from: \(reason)"
-    case .cannotResume(let path, let reasons):
-      "\(path) has no checkpoint to go on from"
-        + (reasons.first.map { ", of \(reasons.count); the newest: \($0)" } ?? " yet")
-    case .finished(let path, let steps):
-      "\(path) has all its \(steps) steps; give it more with --set steps=\(2 * steps)"
-    case .notALanguageModel(let path):
-      "\(path) holds a classifier; only a language model can be sampled"
-    case .nonFinite(let step, let cause, let checkpoint):
-      "training stopped at step \(step): \(cause); the last good weights are in \(checkpoint). "
-        + "Lower the learning rate, warm it up, or clip the gradients"
-    case .float16Overflow(let step, let cause, let checkpoint):
-      "training stopped at step \(step): \(cause); the numbers of fp16 end at 65504. The last "
-        + "good weights are in \(checkpoint). Set precision=bf16, whose numbers reach as far as those "
-        + "of float32, or lower loss_scale.init_scale where only gradients are too large"
-    }
   }
 }

@@ -1,0 +1,56 @@
+import Descent
+import DescentNN
+
+/// Gradients that are used in the backward pass, one parameter after another, and freed at once; two
+/// passes where the norm must be known first.
+struct ReleasedGradients: GradientSource {
+  private let batches: BatchGradients
+  private let release: GradientRelease<Float>
+  private let indices: [ObjectIdentifier: Int]
+
+  init(_ batches: BatchGradients, _ release: GradientRelease<Float>) {
+    (self.batches, self.release) = (batches, release)
+    indices = Dictionary(
+      uniqueKeysWithValues: batches.parameters.enumerated().map { (ObjectIdentifier($1), $0) })
+  }
+
+  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) -> BatchLoss {
+    release.start()
+    guard release.needsMeasuring else { return update(attempt, whenFinite) }
+    let measured = measure(attempt)
+    guard measured.isFinite else { return measured }
+    whenFinite()
+    return batches.task.model.keepingBuffers { update(attempt) {} }
+  }
+
+  func update(_ attempt: Int, loss: BatchLoss, unscale: Double) -> StepReport { release.end() }
+
+  /// A backward pass that takes the norm.
+  private func measure(_ attempt: Int) -> BatchLoss {
+    batches.compute(attempt, permits: \.isFinite) { parameter in
+      let index = indices[ObjectIdentifier(parameter)]!
+      parameter.gradient?.withSpan { gradient in
+        unsafe gradient.withUnsafeBufferPointer { unsafe release.measure(index, $0.baseAddress!) }
+      }
+      parameter.clearGradient()
+    }
+  }
+
+  /// A backward pass that moves the weights, where the loss is finite.
+  private func update(_ attempt: Int, _ whenFinite: () -> Void) -> BatchLoss {
+    var memory = unsafe batches.parameters.withMemory { unsafe Array($0) }
+    unsafe memory.withUnsafeBufferPointer { unsafe release.begin($0) }
+    func permits(_ loss: Double) -> Bool {
+      if loss.isFinite { whenFinite() }
+      return loss.isFinite
+    }
+    return batches.compute(attempt, permits: permits) { parameter in
+      // Only this one is asked where its weights are: asking may copy what the tape still holds.
+      let index = indices[ObjectIdentifier(parameter)]!
+      unsafe memory[index] = [parameter].withMemory { unsafe $0[0] }
+      unsafe memory.withUnsafeBufferPointer { unsafe release.release(index, $0) }
+      unsafe memory[index].gradient = nil
+      parameter.clearGradient()
+    }
+  }
+}

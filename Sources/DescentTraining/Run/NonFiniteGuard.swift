@@ -1,0 +1,112 @@
+import Descent
+import DescentNN
+import Foundation
+
+/// Keeps what is NaN or infinite out of a run: skips a step that was not finite, or stops the run
+/// with the last good weights on disk.
+///
+/// Weights are good once a loss that was computed with them is finite: an update may leave weights
+/// that are finite and yet useless, which only the next loss shows. Every tenth step they are copied,
+/// so those that are kept are at most ten steps old.
+final class NonFiniteGuard {
+  /// Steps that were skipped, whose batches are not tried again.
+  private(set) var skipped = 0
+  /// Those of them since the last step that was not skipped.
+  private(set) var skippedInARow = 0
+  /// The loss scale, for fp16.
+  private(set) var scaler: LossScaler?
+
+  private let policy: NonFinitePolicy
+  private let limit: Int
+  private let model: any Module
+  private let parameters: [Parameter]
+  private let buffers: [Buffer]
+  /// The steps done, and the buffers before the attempt that is being made.
+  private var before: (step: Int, buffers: [Tensor]) = (0, [])
+  /// Good weights, the buffers that belong to them, and the steps after which they stood.
+  private var kept: (step: Int, weights: [Tensor], buffers: [Tensor]) = (0, [], [])
+
+  init(_ recipe: Recipe, _ model: any Module) {
+    (policy, limit) = (recipe.run.nonFinite, recipe.run.skipLimit)
+    scaler = recipe.run.precision == .fp16 ? recipe.lossScale : nil
+    (self.model, parameters, buffers) = (model, model.parameters, model.buffers)
+  }
+
+  /// Goes on counting from a checkpoint.
+  func restore(skipped: Int, inARow: Int, lossScale: Float, successes: Int) {
+    (self.skipped, skippedInARow) = (skipped, inARow)
+    scaler?.restore(scale: lossScale, successes: successes)
+  }
+
+  // MARK: A step
+
+  /// Begins a run after `step` steps, with weights that are taken to be good.
+  func begin(after step: Int) {
+    kept = (step, parameters.map { $0.value.copied() }, buffers.values)
+  }
+
+  /// Before an attempt at the step that follows `step`.
+  func prepare(after step: Int) { before = (step, buffers.values) }
+
+  /// The loss of the attempt is finite, and no weight has moved yet.
+  func accept() {
+    if before.step % 10 == 0 { keepWeights() }
+  }
+
+  /// The step has been taken.
+  func passed() {
+    scaler?.update(overflowed: false)
+    skippedInARow = 0
+  }
+
+  /// Counts an attempt that changed no weight because something was not finite.
+  ///
+  /// An overflow of scaled gradients is what the loss scale is there for; everything else is skipped
+  /// only when the recipe says so.
+  ///
+  /// - Parameters:
+  ///   - loss: its loss.
+  ///   - culprit: the first element of a gradient that was not finite, where there is one.
+  /// - Returns: what to write down, and why the run must end, where it must.
+  func refuse(
+    loss: Double, _ culprit: StepReport.NonFinite?
+  ) -> (record: SkippedRecord, reasonToStop: String?) {
+    let causes = (loss.isFinite ? [] : ["the loss is \(loss)"]) + (culprit.map { ["\($0)"] } ?? [])
+    let cause = causes.joined(separator: " and ")
+    let record = SkippedRecord(
+      step: before.step + 1, loss: loss, cause: cause, lossScale: scaler.map { Double($0.scale) })
+    if loss.isFinite {
+      keepWeights()
+    } else {
+      // A forward pass that overflowed has spoilt the running statistics.
+      buffers.restore(before.buffers)
+    }
+    scaler?.update(overflowed: true)
+    skipped += 1
+    skippedInARow += 1
+    guard policy == .skip || scaler != nil && loss.isFinite else { return (record, cause) }
+    guard skippedInARow > limit else { return (record, nil) }
+    let scales = scaler.map { ", although the loss scale fell to \($0.scale)" } ?? ""
+    return (record, "\(skippedInARow) steps in a row were not finite\(scales); \(cause)")
+  }
+
+  /// Writes the last good weights.
+  ///
+  /// - Returns: why the run ends.
+  func stop(_ cause: String, in directory: RunDirectory) throws -> RunError {
+    for (parameter, weights) in zip(parameters, kept.weights) { parameter.value = weights }
+    buffers.restore(kept.buffers)
+    let file = try Checkpoint.saveWeights(of: model, step: kept.step, to: directory).relativePath
+    let step = before.step + 1
+    return scaler == nil
+      ? .nonFinite(step: step, cause: cause, checkpoint: file)
+      : .float16Overflow(step: step, cause: cause, checkpoint: file)
+  }
+
+  private func keepWeights() {
+    guard kept.step != before.step else { return }
+    // One by one, so that no second copy of all is needed.
+    for i in parameters.indices { kept.weights[i] = parameters[i].value.copied() }
+    (kept.step, kept.buffers) = before
+  }
+}

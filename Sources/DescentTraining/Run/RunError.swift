@@ -1,0 +1,58 @@
+/// Why a run cannot be made, read, resumed or finished.
+public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The folder is no run directory.
+  case notARun(String)
+  /// The folder for a new run is not empty.
+  case occupied(String)
+  /// A file or folder of the run cannot be written.
+  case cannotWrite(String, String)
+  /// A checkpoint lacks a tensor of the model or holds one of another shape.
+  case checkpointMismatch(String)
+  /// A file among the checkpoints cannot be resumed from.
+  case unusableCheckpoint(String, String)
+  /// No checkpoint of a run can be resumed from; why, a sentence for each, the newest first.
+  case cannotResume(String, [String])
+  /// A run that was to be resumed has done all its steps.
+  case finished(String, steps: Int)
+  /// Only language models can be sampled.
+  case notALanguageModel(String)
+  /// The non-finite guard stopped the training.
+  case nonFinite(step: Int, cause: String, checkpoint: String)
+  /// Numbers became larger than float16 can hold.
+  case float16Overflow(step: Int, cause: String, checkpoint: String)
+
+  /// One plain sentence first.
+  public var description: String {
+    switch self {
+    case .notARun(let path):
+      "\(path) is not a run: it has no recipe.yaml"
+    case .occupied(let path):
+      "\(path) is not empty; choose another folder with --out"
+    case .cannotWrite(let path, let reason):
+      "\(path) cannot be written: \(reason)"
+    case .checkpointMismatch(let sentence):
+      sentence
+    case .unusableCheckpoint(let file, let reason):
+      "\(file) cannot be resumed from: \(reason)"
+    case .cannotResume(let path, let reasons):
+      if let newest = reasons.first {
+        "\(path) has no checkpoint that can be resumed from. "
+          + (reasons.count == 1 ? newest : "The newest of \(reasons.count): \(newest)")
+      } else {
+        "\(path) has no checkpoint yet, so there is nothing to resume from"
+      }
+    case .finished(let path, let steps):
+      "\(path) has already done all its \(steps) steps; to train it longer, add "
+        + "--set steps=\(2 * steps)"
+    case .notALanguageModel(let path):
+      "\(path) holds a classifier; only language models can be sampled"
+    case .nonFinite(let step, let cause, let checkpoint):
+      "training stopped at step \(step): \(cause); the last good weights are in \(checkpoint). "
+        + "Lower the learning rate, warm it up, or clip the gradients"
+    case .float16Overflow(let step, let cause, let checkpoint):
+      "training stopped at step \(step): \(cause); fp16 has no numbers beyond 65504. The last good "
+        + "weights are in \(checkpoint). Set precision=bf16, which has the range of float32, or "
+        + "lower loss_scale.init_scale if only gradients overflow"
+    }
+  }
+}

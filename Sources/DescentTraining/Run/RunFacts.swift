@@ -1,0 +1,123 @@
+public import Descent
+import DescentNN
+
+/// What is known before the first step.
+public struct RunFacts: Sendable {
+  /// The number of weights.
+  public let parameters: Int
+  /// Optimizer steps of the run.
+  public let steps: Int
+  /// Those done before the run was resumed; 0 for a new run.
+  public let done: Int
+  /// What a batch is counted in.
+  public let unit: String
+  /// Bytes of optimizer state.
+  public let stateBytes: Int
+  /// The formats of optimizer state in use, and why.
+  public let state: [StateUse]
+  /// Each parameter group's name, condition, hyperparameters and members.
+  public let groups: [Group]
+  /// Which parameters more than one group asked for, in words.
+  public let overlaps: [String]
+
+  /// A format of optimizer state and the slots that are kept in it for one reason.
+  public struct StateUse: Sendable, Equatable {
+    /// The format.
+    public let format: StateStorage.Format
+    /// Why it is not the one asked for; nil when it is.
+    public let exemption: String?
+    /// How many slots there are, over all parameters.
+    public let slots: Int
+    /// Their bytes.
+    public let bytes: Int
+
+    /// What `slots` use, in the order of their first mention.
+    static func all(_ slots: [StateSlot]) -> [StateUse] {
+      var uses: [StateUse] = []
+      for slot in slots {
+        let index = uses.firstIndex { ($0.format, $0.exemption) == (slot.format, slot.exemption) }
+        let use = index.map { uses[$0] }
+        let sum = StateUse(
+          format: slot.format, exemption: slot.exemption, slots: (use?.slots ?? 0) + 1,
+          bytes: (use?.bytes ?? 0) + slot.bytes)
+        if let index { uses[index] = sum } else { uses.append(sum) }
+      }
+      return uses
+    }
+  }
+
+  /// A parameter group.
+  public struct Group: Sendable {
+    /// Its name.
+    public let name: String
+    /// Which parameters it asked for.
+    public let match: String
+    /// The name of the rule that updates it.
+    public let rule: String
+    /// Whether it is left as it is.
+    public let isFrozen: Bool
+    /// Its hyperparameters.
+    public let settings: String
+    /// Its parameters.
+    public let parameters: [Member]
+    /// Bytes of optimizer state.
+    public let stateBytes: Int
+    /// The number of weights.
+    public var count: Int { parameters.reduce(0) { $0 + $1.count } }
+  }
+
+  /// A parameter of a group.
+  public struct Member: Sendable {
+    /// Its name.
+    public let name: String
+    /// Its shape.
+    public let shape: [Int]
+    /// What it is for.
+    public let role: ParameterRole
+    /// How the rule treats it, where it does not treat all alike.
+    public let treatment: String?
+    /// The number of weights.
+    public var count: Int { shape.reduce(1, *) }
+
+    init(_ parameter: ParameterInfo, treatment: String?) {
+      (name, shape, role) = (parameter.name, parameter.shape, parameter.role)
+      self.treatment = treatment
+    }
+  }
+}
+
+extension RunFacts {
+  /// The facts of a run of `steps` steps, of which `done` are done.
+  init(
+    _ optimizer: Optimizer<Float>, _ rule: any Rule, _ task: any TrainingTask, steps: Int, done: Int
+  ) {
+    (self.steps, self.done) = (steps, done)
+    (parameters, unit) = (task.model.parameterCount, task.unit)
+    // A method that evaluates the loss has no state until its history fills.
+    let history = optimizer.parameters.reduce(0) { $0 + rule.outsideBytes(for: $1) }
+    stateBytes = max(optimizer.stateBytes, rule is any ClosureRule ? history : 0)
+    state = StateUse.all(optimizer.stateSlots)
+    groups = optimizer.groups.indices.map { Group(optimizer, $0) }
+    overlaps = optimizer.overlaps.map {
+      "\($0.parameter) is in \($0.group); \($0.also.joined(separator: ", ")) asked for it too"
+    }
+  }
+}
+
+extension RunFacts.Group {
+  fileprivate init(_ optimizer: Optimizer<Float>, _ index: Int) {
+    let group = optimizer.groups[index]
+    (name, match, isFrozen) = (group.name, group.match.description, group.isFrozen)
+    rule = optimizer.ruleName(ofGroup: index)
+    settings = optimizer.settings(ofGroup: index).map { "\($0.name)=\($0.value)" }
+      .joined(separator: " ")
+    let members = optimizer.parameters.indices.filter { optimizer.groupOf[$0] == index }
+    parameters = members.map {
+      .init(optimizer.parameters[$0], treatment: optimizer.treatment(of: $0))
+    }
+    let names = Set(parameters.map(\.name))
+    stateBytes = optimizer.stateSlots.reduce(0) {
+      $0 + (names.contains($1.parameter) ? $1.bytes : 0)
+    }
+  }
+}
