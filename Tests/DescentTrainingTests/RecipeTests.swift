@@ -103,7 +103,7 @@ import Testing
     var late = try Recipe(
       yaml: Self.small, overrides: ["steps=30", "average.name=lawa", "average.every=31"])
     let error = #expect(throws: RecipeError.self) { try late.fit(steps: 30) }
-    #expect(error?.problems.first?.hasPrefix("average: lawa takes nothing in") == true)
+    #expect(error?.problems.first?.hasPrefix("average: lawa averages nothing in") == true)
   }
 
   @Test("--set changes any key; another kind drops the keys of the old one") func overrides() throws

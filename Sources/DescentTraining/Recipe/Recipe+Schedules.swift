@@ -32,8 +32,8 @@ extension Recipe {
         let name = type(of: schedule).name
         if evaluate.every == 0 || evaluate.every > steps {
           problems.append(
-            "\(section): \(name) follows the validation, and the run has none on its way; "
-              + "set evaluate.every to at most its \(steps) steps")
+            "\(section): \(name) follows the validation, and the run is not evaluated before its "
+              + "end; set evaluate.every to at most \(steps), its number of steps")
         }
         if follower.mode == .max, !type(of: model).reportsAccuracy {
           problems.append(
@@ -45,8 +45,8 @@ extension Recipe {
     average?.fit(totalSteps: steps)
     if let average, !(1...steps).contains(where: { average.change(after: $0, taken: 0) != nil }) {
       problems.append(
-        "average: \(type(of: average).name) takes nothing in during the \(steps) steps of the run; "
-          + "let it begin earlier or more often")
+        "average: \(type(of: average).name) averages nothing in the \(steps) steps of the run; let it "
+          + "start earlier or act more often")
     }
     fit(&schedule, "schedule")
     for index in schedules.indices {

@@ -98,7 +98,5 @@ enum RandomPurpose {
   static let weights: UInt64 = 1
   static let order: UInt64 = 2
   static let batches: UInt64 = 3
-  static let split: UInt64 = 4
-  static let dropout: UInt64 = 5
   static let labels = CurvatureStream.labels
 }
