@@ -1,4 +1,5 @@
 import ArgumentParser
+import Descent
 import DescentTraining
 import Foundation
 
@@ -11,8 +12,7 @@ struct RecipeArguments: ParsableArguments {
 
   /// The recipe, changed and checked, with the name that its run gets.
   func load() throws -> (name: String, recipe: Recipe) {
-    let (name, yaml) = try findRecipe(recipe)
-    return (name, try Recipe(yaml: yaml, overrides: changes.assignments))
+    try loadRecipe(recipe, changes.assignments)
   }
 }
 
@@ -36,6 +36,17 @@ func findRecipe(_ recipe: String) throws -> (name: String, yaml: String) {
   throw DataError.missingFile(
     path: recipe, advice: "it is not a built-in recipe either; those are \(names)")
 }
+
+/// A built-in recipe or a file, changed and checked, with the name that its run gets.
+func loadRecipe(
+  _ recipe: String, _ assignments: [String]
+) throws -> (name: String, recipe: Recipe) {
+  let (name, yaml) = try findRecipe(recipe)
+  return (name, try Recipe(yaml: yaml, overrides: assignments))
+}
+
+/// The formats of optimizer state, for help.
+let stateFormats = StateStorage.Format.allCases.map(\.rawValue).joined(separator: ", ")
 
 /// The parts of `key=value`, given to `option`.
 func splitAssignment(

@@ -57,10 +57,6 @@ struct CurveOptions: ParsableArguments {
     if name != nil, recipe != nil { throw ValidationError("give a schedule or --recipe, not both") }
     if recipe == nil, group != nil { throw ValidationError("--group goes with --recipe") }
     if recipe != nil, metric != nil { throw ValidationError("--metric does not go with --recipe") }
-    if let total, !(1...ScheduleCurve.longest).contains(total) {
-      throw ValidationError(
-        "--total \(total) is out of range: a run has at least 1 step and at most 1e15")
-    }
     if let plot, !plot.hasSuffix(".svg") {
       throw ValidationError("--plot \(plot) must name a file that ends in .svg")
     }
@@ -69,9 +65,8 @@ struct CurveOptions: ParsableArguments {
   /// The curve of the schedule called `name`, or of the recipe.
   func curve(_ name: String?) throws -> ScheduleCurve {
     if let recipe {
-      let (name, yaml) = try findRecipe(recipe)
-      return try ScheduleCurve(
-        Recipe(yaml: yaml, overrides: assignments), called: name, total: total, group: group)
+      let (name, recipe) = try loadRecipe(recipe, assignments)
+      return try ScheduleCurve(recipe, called: name, total: total, group: group)
     }
     let metric = try self.metric.map { list in
       try list.split(separator: ",").map { text in

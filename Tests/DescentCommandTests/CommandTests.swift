@@ -86,10 +86,14 @@ private func descent(
         ], 65, "cut.idx"
       ),
       (["sample", "nowhere"], 66, "nowhere is not a run"),
+      (["recipes", "gpt", "--json"], 64, "--json is for the list"),
       (["recipes", "gtp"], 64, "did you mean 'gpt'?"),
       (["schedule", "cosin"], 64, "did you mean 'cosine'?"),
-      (["schedule", "cosine", "--total", "0"], 64, "a run has at least 1 step"),
-      (["schedule", "cosine", "--total", "9000000000000000000"], 64, "at most 1e15"),
+      (["schedule", "cosine", "--total", "0"], 64, "total=0 is out of range"),
+      (
+        ["schedule", "cosine", "--total", "9000000000000000000"], 64,
+        "must be from 1 step to 1e15 steps"
+      ),
       (["schedule", "cosine", "--total", "10000000", "--json"], 64, "give --at"),
       (["schedule", "wsd", "--set", "warmup=9000000000000000000"], 64, "at most 15 digits"),
       (
@@ -109,6 +113,7 @@ private func descent(
       (["schedule", "cosine", "--recipe", "gpt"], 64, "not both"),
       (["schedule", "cosine", "--metric", "1"], 64, "follows no metric"),
       (["schedule", "--recipe", "gpt", "--group", "x"], 64, "there is no group 'x'"),
+      (["schedule", "--recipe", "gpt", "--total", "0"], 64, "total=0 is out of range"),
       (["schedule", "--recipe", "gtp"], 66, "those are digits-cnn, digits-mlp, gpt"),
       (["schedule", "--total", "5"], 64, "--total needs the name of a schedule"),
       (["schedule", "cosine", "--group", "x"], 64, "--group goes with --recipe"),

@@ -64,6 +64,17 @@ import FoundationXML
         宽 c     NaN        -   12000  1 byte  no
         """)
     #expect(parts[8] == "none")
+    // Names do not break while there are sentences that can.
+    let long = Table(
+      [.init("a", ""), .init("b", "")],
+      rows: [["decoupled_weight_decay", "shrinks the weights by a share of the rate"]])
+    #expect(
+      Document("", [.table(long)]).text(width: 44) == """
+        decoupled_weight_decay  shrinks the weights
+                                by a share of the
+                                rate
+
+        """)
     // A column without anything is not printed.
     let hollow = Table([.init("a"), .init("b")], rows: [[.shape([2, 3]), .nothing], ["x", ""]])
     #expect(Document("", [.table(hollow)]).text() == "a\n2×3\nx\n")

@@ -65,6 +65,11 @@ import Testing
     #expect(nested.settings.hasPrefix("sequence(parts=[warmup(warmup=5),cosine"))
   }
 
+  @Test("a schedule that has nothing to do has a curve too") func settled() throws {
+    let curve = try ScheduleCurve(schedule: "warmup", [("warmup", "0")])
+    #expect(curve.total >= 1 && curve.page().text().contains("the peak is 1 at step 0"))
+  }
+
   @Test("a schedule that follows a metric, with one and without") func metric() throws {
     let settings = [("patience", "1")]
     let unfed = try ScheduleCurve(schedule: "plateau", settings)
@@ -144,8 +149,8 @@ import Testing
     }
     #expect(
       text(276, skipped: 1) == """
-        276 steps in 6.6 s, 98.61 % of the held-out examples are right, validation loss 0.5000, \
-        1 step was skipped, 12.5 % of the updates of weights were rounded away, 1.23 MB of \
+        276 steps in 6.6 s, 98.61 % of held-out examples classified correctly, validation loss \
+        0.5000, 1 step was skipped, 12.5 % of weight updates were lost to rounding, 1.23 MB of \
         activations at the peak
         weights: runs/a/checkpoints/1.safetensors
 

@@ -20,7 +20,7 @@ struct Benchmark: ParsableCommand {
   @Option(help: "The number of weights.")
   var parameters = 1 << 24
 
-  @Option(help: "The format of their state: float32, bfloat16 or int8 (default: each).")
+  @Option(help: "The format of their state, one of \(stateFormats) (default: each).")
   var state: String?
 
   @Flag(help: "Print one JSON object per line.")

@@ -14,6 +14,10 @@ struct Recipes: ParsableCommand {
   @Flag(help: "Print the list as JSON.")
   var json = false
 
+  func validate() throws {
+    if json, name != nil { throw ValidationError("--json is for the list: a recipe is YAML") }
+  }
+
   func run() throws {
     try reportingErrors {
       guard let name else { return output(RecipePage.list(), json: json) }

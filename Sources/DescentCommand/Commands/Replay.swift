@@ -23,8 +23,8 @@ struct ReplayCommand: ParsableCommand {
 
   @Option(
     help: """
-      The format of the state: float32, bfloat16 or int8. The last is for tensors of at least 4096 \
-      elements; --set state_minimum=1 lowers that.
+      The format of the state, one of \(stateFormats). Tensors of fewer than 4096 elements stay in \
+      float32; --set state_minimum=1 lowers that.
       """)
   var state = "float32"
 

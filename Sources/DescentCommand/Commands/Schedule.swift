@@ -45,7 +45,7 @@ struct ScheduleCommand: ParsableCommand {
       for warning in curve.warnings { writeError("Warning: \(warning)") }
       for setting in curve.awaitsMetric {
         writeError(
-          "Warning: \(setting) follows a metric and is drawn as it is before the first one")
+          "Warning: \(setting) follows a metric, so the curve shows only its initial value")
       }
       try options.draw(curve)
       if json {

@@ -71,8 +71,8 @@ struct Train: ParsableCommand {
   }
 
   private func started(_ recipe: String) throws -> (Trainer, RunDirectory) {
-    let (name, yaml) = try findRecipe(recipe)
-    let trainer = try Trainer(Recipe(yaml: yaml, overrides: changes.assignments))
+    let (name, recipe) = try loadRecipe(recipe, changes.assignments)
+    let trainer = try Trainer(recipe)
     let directory = try RunDirectory(new: folder, name: name)
     if !quiet { output("training \(name) in \(directory.path)") }
     return (trainer, directory)
@@ -85,8 +85,7 @@ struct Train: ParsableCommand {
       resuming: directory, checkpoint: checkpoint, overrides: changes.assignments)
     guard let resumption = trainer.resumption else { return (trainer, directory) }
     for file in resumption.passedOver { writeError("Warning: \(file.reason)") }
-    if !quiet { output("continuing \(directory.path) after step \(resumption.step)") }
-    for change in resumption.changes where !quiet { output("  \(change)") }
+    if !quiet { output(RunPage.resumed(resumption, in: directory.path), isSpaced: false) }
     return (trainer, directory)
   }
 }

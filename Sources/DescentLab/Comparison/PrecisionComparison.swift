@@ -118,7 +118,7 @@ public struct PrecisionComparison: Sendable {
         .number("step"), .number("reference", reference.name, loss),
         .number("other", other.name, loss), .number("difference", "difference", loss.signed),
         .number("change", "", NumberStyle.percent(2).signed),
-      ], key: "losses", empty: "no step was made by both")
+      ], key: "losses", empty: "no step was completed by both runs")
     func append(_ step: Table.Cell, _ a: Double, _ b: Double) {
       table.append(step, .number(a), .number(b), .number(b - a), .number(b / a - 1))
     }

@@ -82,7 +82,7 @@ private struct HTMLWriter {
       for figure in all {
         figures += 1
         add("<figure><div class=\"wide\">")
-        add(figure.svg(width: 640, height: 300, names: "figure\(figures)-"))
+        add(figure.svg(width: 560, height: 280, names: "figure\(figures)-"))
         add("</div>")
         if !figure.caption.isEmpty { add("<figcaption>\(figure.caption.escaped)</figcaption>") }
         add("</figure>")

@@ -30,8 +30,9 @@ enum PageStyle {
       text-align: left; vertical-align: top; }
     th { white-space: nowrap; } .right { text-align: right; }
     .figures { display: flex; flex-wrap: wrap; gap: 1rem; }
-    figure { flex: 1 1 26rem; min-width: 0; max-width: 48rem; margin: 0; }
+    figure { flex: 1 1 26rem; min-width: 0; max-width: 40rem; margin: 0; }
     figure svg { display: block; width: 100%; min-width: 26rem; height: auto; }
+    @media (max-width: 40rem) { table { font-size: .85rem; } td { min-width: 4rem; } }
     @media print { main { max-width: none; padding: 0; } nav { display: none; }
       figure, tr, li { break-inside: avoid; } h1, h2, h3 { break-after: avoid; }
       figure svg { min-width: 0; } pre { white-space: pre-wrap; } }

@@ -63,15 +63,18 @@ struct TextColumns {
   let alignments: [Table.Column.Alignment]
   let widths: [Int]
 
-  /// Columns as wide as their cells; where that is more than `width`, columns of words are narrowed,
-  /// the widest first.
+  /// Columns as wide as their cells; where that is more than `width`, columns of words are narrowed
+  /// as far as no word of up to 24 columns breaks, the widest first.
   init(_ alignments: [Table.Column.Alignment], fitting rows: [[String]], width: Int) {
     var widths = alignments.indices.map { column in
       rows.map { $0[column].split(separator: "\n").map(\.columns).max() ?? 0 }.max() ?? 0
     }
-    let narrowest = 12
+    let narrowest = alignments.indices.map { column in
+      let words = rows.flatMap { $0[column].split { $0 == " " || $0 == "\n" } }
+      return max(12, min(24, words.map(\.columns).max() ?? 0))
+    }
     while widths.reduce(2 * (widths.count - 1), +) > width,
-      let column = widths.indices.filter({ alignments[$0] == .left && widths[$0] > narrowest })
+      let column = widths.indices.filter({ alignments[$0] == .left && widths[$0] > narrowest[$0] })
         .max(by: { widths[$0] < widths[$1] })
     { widths[column] -= 1 }
     (self.alignments, self.widths) = (alignments, widths)

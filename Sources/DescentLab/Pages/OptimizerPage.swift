@@ -6,7 +6,7 @@ public enum OptimizerPage {
   public static func list() -> Document {
     var table = Table(
       [
-        .init("name", "optimizer"), .init("bytes", "bytes", style: .significant(3)),
+        .init("name", "optimizer"), .init("bytes"),
         .init("needs"), .init("summary", "what it is"),
       ], key: "optimizers")
     for rule in Rules.all {
@@ -49,25 +49,33 @@ public enum OptimizerPage {
         .paragraph(about.summary, key: "summary"),
         .preformatted(about.formula, key: "formula"),
         .section(
-          Section("hyperparameters", [.table(settings(of: rule, key: "hyperparameters"))])),
+          Section("hyperparameters", settings(of: rule, key: "hyperparameters"))),
         .section(
           Section(stateTitle, [.table(state), .paragraph(about.outsideState, key: "outsideState")])),
       ] + words(of: about))
   }
 
-  /// The declared settings of a rule or a schedule.
-  static func settings<C: Configurable>(of _: C.Type, key: String) -> Table {
+  /// The declared settings of a rule or a schedule: a table, and the field `key` of the JSON.
+  static func settings<C: Configurable>(of _: C.Type, key: String) -> [Document.Block] {
     let defaults = C()
-    return Table(
-      [.init("name"), .init("default"), .init("meaning"), .init("takes"), .init("source")],
-      key: key, empty: "",
-      rows: C.settings.map { setting in
-        let value = setting.value(defaults).description
+    let all = C.settings.map { ($0, default: $0.value(defaults).description) }
+    let table = Table(
+      [.init("name"), .init("default"), .init("meaning", "meaning, and what it takes [source]")],
+      empty: "",
+      rows: all.map { setting, value in
+        let source = setting.source.isEmpty ? "" : " [\(setting.source)]"
         return [
-          .text(setting.name), .text(value.isEmpty ? "none" : value), .text(setting.meaning),
-          .text(setting.kind), .text(setting.source),
+          .text(setting.name), .text(value.isEmpty ? "none" : value),
+          .text("\(setting.meaning); \(setting.kind)\(source)"),
         ]
       })
+    let fields = all.map { setting, value -> JSONValue in
+      [
+        "name": .text(setting.name), "default": .text(value), "takes": .text(setting.kind),
+        "meaning": .text(setting.meaning), "source": .text(setting.source),
+      ]
+    }
+    return [.table(table), .data([(key, .array(fields))])]
   }
 
   /// The sections that the pages of rules and of schedules end with.

@@ -49,12 +49,19 @@ public enum RunPage {
     return all
   }
 
+  /// That a run goes on, after which step and with what changed.
+  public static func resumed(_ resumption: Resumption, in folder: String) -> Document {
+    Document(
+      "continuing \(folder) after step \(resumption.step)",
+      [.list(resumption.changes, key: "changes")])
+  }
+
   /// How a run ended, in two lines.
   public static func end(_ result: TrainingResult) -> Document {
     var parts = ["\(counted(result.steps, "step")) in \(fixed(result.trainingSeconds, 1)) s"]
     if let evaluation = result.evaluation {
       if let accuracy = evaluation.accuracy {
-        parts.append("\(percent(accuracy, 2)) of the held-out examples are right")
+        parts.append("\(percent(accuracy, 2)) of held-out examples classified correctly")
       }
       parts.append("validation loss \(fixed(evaluation.loss, 4))")
     }
@@ -63,7 +70,7 @@ public enum RunPage {
         "\(counted(result.skipped, "step")) \(result.skipped == 1 ? "was" : "were") skipped")
     }
     if let lost = result.lostUpdates, lost.lost > 0 {
-      parts.append("\(short(100 * lost.share)) % of the updates of weights were rounded away")
+      parts.append("\(short(100 * lost.share)) % of weight updates were lost to rounding")
     }
     var memory = "\(bytes(result.activationBytes)) of activations at the peak"
     if let plan = result.recomputation, plan.choice != .none {

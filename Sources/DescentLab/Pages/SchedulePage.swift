@@ -62,13 +62,13 @@ public enum SchedulePage {
         .section(
           Section(
             "parameters",
-            [.table(OptimizerPage.settings(of: schedule, key: "parameters"))])),
+            OptimizerPage.settings(of: schedule, key: "parameters"))),
         .section(Section("elsewhere", [.facts(aliases)])),
       ] + OptimizerPage.words(of: about) + [
         .figures(isFed ? curve.map { [$0.figure] } ?? [] : []),
         .paragraph(
           isFed
-            ? "" : "descent schedule \(name) --metric 1,0.9,0.9 draws what it does with a metric"),
+            ? "" : "descent schedule \(name) --metric 1,0.9,0.9 shows how it follows a metric"),
       ])
   }
 }

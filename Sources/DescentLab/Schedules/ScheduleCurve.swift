@@ -11,7 +11,7 @@ public struct ScheduleCurve: Sendable {
   public let total: Int
   /// What does not go together with a run of so many steps.
   public let warnings: [String]
-  /// Names of the hyperparameters, with a schedule that follows a metric, which were given none.
+  /// Hyperparameters whose schedule follows a metric that was not given.
   public let awaitsMetric: [String]
   /// The schedules by hyperparameter.
   private let schedules: [String: any Schedule]
@@ -34,8 +34,8 @@ public struct ScheduleCurve: Sendable {
   ) throws(SettingErrors) {
     let base = try Base(settings.filter { $0.name == "lr" }).value
     var schedule = try Schedules.make(name, settings.filter { $0.name != "lr" })
-    let total = total ?? schedule.end ?? metric.map { $0.count + 1 } ?? 1000
-    precondition((1...Self.longest).contains(total), "a run has at least one step")
+    let end = schedule.end.map { min(max(1, $0), Self.longest) }
+    let total = try total.map(Self.checked) ?? end ?? metric.map { $0.count + 1 } ?? 1000
     schedule.fit(totalSteps: total)
     do throws(SettingError) {
       try schedule.validate()
@@ -57,6 +57,15 @@ public struct ScheduleCurve: Sendable {
           + (momentum.map { [("momentum", .number($0))] } ?? [])
       }
     }
+  }
+
+  private static func checked(_ total: Int) throws(SettingErrors) -> Int {
+    guard (1...longest).contains(total) else {
+      throw SettingErrors([
+        .outOfRange(name: "total", given: "\(total)", allowed: "from 1 step to 1e15 steps")
+      ])
+    }
+    return total
   }
 
   /// The rates of a schedule that sees the given metrics, one after each step.
@@ -83,7 +92,7 @@ public struct ScheduleCurve: Sendable {
   public init(_ recipe: Recipe, called name: String, total: Int? = nil, group: String? = nil) throws
   {
     var recipe = recipe
-    let total = try total ?? recipe.plannedSteps()
+    let total = try total.map(Self.checked) ?? recipe.plannedSteps()
     try recipe.fit(steps: total)
     let groups = recipe.optimizer.groups ?? []
     var chosen = ParameterGroup("default", ParameterMatch())
