@@ -253,7 +253,7 @@ private func descent(
       ("good", ["--clip-norm=-1"], 64, "clip.norm=-1"),
       (
         "good", ["--optimizer", "rmsprop", "--set", "centered=true", "--state", "int8"], 64,
-        "rmsprop cannot keep its state in int8"
+        "rmsprop cannot be combined with state=int8"
       ),
       (
         "good", ["--optimizer", "adafactor", "--set", "lr=1e-3"], 64, "relative_step"

@@ -49,7 +49,7 @@ import Testing
     "what cannot be right is refused by name",
     arguments: [
       (["accumulate=2"], "accumulate=1"), (["precision=fp16"], "precision=fp16"),
-      (["optimizer.name=prodigy"], "prodigy, which needs the gradients of all parameters"),
+      (["optimizer.name=prodigy"], "it needs the gradients of all parameters at once"),
       (["optimizer.name=kfac"], "kfac"), (["clip.value=1"], "clip.value=1"),
       (["gradient.centralize=true"], "gradient.centralize=true"), (["nonfinite=skip"], "nonfinite"),
     ])

@@ -155,18 +155,21 @@ import Testing
       (["average.name=ema", "average.decay=1"], "average.decay=1 is out of range"),
       (
         ["average.name=lookahead", "optimizer.name=schedule-free-sgd"],
-        "average.name=lookahead moves the weights, which schedule-free-sgd keeps elsewhere"
+        "schedule-free-sgd cannot be combined with average.name=lookahead: it keeps the weights"
       ),
       (
         ["average.name=lookahead", "optimizer.name=lbfgs"],
-        "average.name=lookahead moves the weights that lbfgs goes on from"
+        "lbfgs cannot be combined with average.name=lookahead: it continues from the weights"
       ),
       (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
       (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),
       (["optimizer.state=int3"], "optimizer.state=int3 cannot be read: "),
       (["optimizer.nesterov=true"], "optimizer: nesterov=true needs momentum above 0"),
       (["lr"], "--set lr must have the form key=value"),
-      (["optimizer.groups=[{rank: x}]"], "optimizer.groups: rank=x must look like 1, 0-1 or 2+"),
+      (
+        ["optimizer.groups=[{rank: 1-2-3}]"],
+        "parameter group 'group 1': rank=1-2-3 cannot be read: rank takes a number of axes"
+      ),
     ])
   func mistakes(_ assignments: [String], _ sentence: String) {
     let error = #expect(throws: RecipeError.self) {

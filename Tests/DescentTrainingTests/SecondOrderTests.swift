@@ -173,7 +173,7 @@ extension TrainerTests {
       try recordOneStep(to: file)
       let plan = try OptimizerPlan(OptimizerPlan.Texts(["optimizer": [("name", name)]]))
       let error = #expect(throws: DataError.self) {
-        try Replay(file).run(plan, to: folder + "/out.safetensors")
+        try Replay(plan, recording: file).run(to: folder + "/out.safetensors")
       }
       #expect("\(error!)".hasPrefix("\(name) cannot be combined with a recording"))
       #expect(!FileManager.default.fileExists(atPath: folder + "/out.safetensors"))

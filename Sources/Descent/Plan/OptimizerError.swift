@@ -42,7 +42,18 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
     if case .several(let errors) = self { errors } else { [self] }
   }
 
-  /// One plain sentence.
+  /// One plain sentence for each mistake.
+  public var sentences: [String] {
+    switch self {
+    case .group(_, let errors) where errors.errors.count > 1,
+      .settings(_, let errors) where errors.errors.count > 1:
+      return description.split(separator: "\n").map(String.init)
+    case .several(let errors): return errors.flatMap(\.sentences)
+    default: return [description]
+    }
+  }
+
+  /// One plain sentence, or a line for each.
   public var description: String {
     switch self {
     case .unknownRule(let name, let nearest, let valid):

@@ -57,7 +57,8 @@ struct ReplayCommand: ParsableCommand {
           try [("name", schedule)]
           + scheduleSettings.map { try splitAssignment($0, of: "--schedule-set") }
       }
-      try Replay(input).run(OptimizerPlan(OptimizerPlan.Texts(sections)), to: output)
+      let plan = try OptimizerPlan(OptimizerPlan.Texts(sections))
+      try Replay(plan, recording: input).run(to: output)
     }
   }
 }

@@ -42,7 +42,7 @@ public struct Recipe: Sendable {
     let (plan, problems) = OptimizerPlan.read(document.plan)
     self.plan = plan
     self.plan.weights.seed = UInt64(run.seed)
-    reader.problems += problems.map(\.description)
+    reader.problems += problems.flatMap(\.sentences)
     reader.rejectUnknownSections()
     // What the plan alone contradicts has been said.
     let conflicts = plan.conflicts(with: Self.features(run, average)).filter {

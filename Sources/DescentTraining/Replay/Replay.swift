@@ -8,6 +8,7 @@ import Safetensors
 /// in a curvature estimate after step t. The result holds `param/<t>/<name>` for every t and, as
 /// they are after the last step, `state/<slot>/<name>`.
 public struct Replay {
+  private let plan: OptimizerPlan
   private let input: SafetensorsFile
   private let parameters: [ParameterInfo]
   /// T
@@ -15,9 +16,21 @@ public struct Replay {
 
   /// Opens a recording and checks that it is one.
   ///
-  /// - Throws: `SafetensorsError`; ``DataError`` when tensors are missing, misnamed or of another
-  ///   shape than their parameter.
-  public init(_ path: String) throws {
+  /// - Parameter plan: its schedules become as long as the recording; its groups stay out, as in the
+  ///   references.
+  /// - Throws: ``DataError`` for a plan that needs more than a recording holds, and when tensors are
+  ///   missing, misnamed or of another shape than their parameter; `SafetensorsError`.
+  public init(_ plan: OptimizerPlan, recording path: String) throws {
+    self.plan = plan
+    if let conflict = plan.conflicts(with: [FeatureUse(.recording, "a recording")]).first {
+      throw DataError.unsuitable(conflict.description)
+    }
+    if let follower = plan.schedules.first(where: { $0.schedule is any MetricSchedule }) {
+      throw RecipeError(problems: [
+        "schedule \(type(of: follower.schedule).name) follows a metric, which a recording does not "
+          + "hold; choose another"
+      ])
+    }
     input = try SafetensorsFile(path: path)
     var parameters: [ParameterInfo] = []
     for entry in input.entries where entry.name.hasPrefix("param/") {
@@ -60,23 +73,12 @@ public struct Replay {
 
   /// Runs the recording through an optimizer and writes the result; nothing is written on an error.
   ///
-  /// - Parameter plan: its schedules become as long as the recording; its groups stay out, as in the
-  ///   references.
   /// - Throws: `OptimizerError` for a plan that cannot be; ``DataError`` when a gradient is not
   ///   finite; `SafetensorsError` when the result cannot be written.
-  public func run(_ plan: OptimizerPlan, to path: String) throws {
+  public func run(to path: String) throws {
     var plan = plan
     plan.groups = []
     plan.fitSchedules(totalSteps: steps)
-    if let conflict = plan.conflicts(with: [FeatureUse(.recording, "a recording")]).first {
-      throw DataError.unsuitable(conflict.description)
-    }
-    if let follower = plan.schedules.first(where: { $0.schedule is any MetricSchedule }) {
-      throw RecipeError(problems: [
-        "schedule \(type(of: follower.schedule).name) follows a metric, which a recording does not "
-          + "hold; choose another"
-      ])
-    }
     let optimizer = try Optimizer<Float>(plan, parameters: parameters, needs: .byCaller)
     var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
     var results: [SafetensorsTensor] = []

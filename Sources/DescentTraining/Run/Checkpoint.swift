@@ -50,6 +50,10 @@ struct Checkpoint {
       throw RunError.unusableCheckpoint(
         file.relativePath, "it holds weights alone, kept when training had to stop")
     }
+    let needed = ["step", "data", "recipe", "schedules", "applied_steps", "state_version"]
+    if needed.contains(where: { stored.metadata[$0] == nil }) {
+      throw RunError.unusableCheckpoint(file.relativePath, "its metadata are incomplete")
+    }
   }
 
   /// Where the checkpoint after `step` lies.

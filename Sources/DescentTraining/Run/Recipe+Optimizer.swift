@@ -11,7 +11,7 @@ extension Recipe {
     do throws(OptimizerError) {
       return try Optimizer<Float>(
         plan, model: model, needs: preconditioner.map { .preconditioner($0) } ?? .byCaller)
-    } catch { throw RecipeError(problems: error.all.map(\.description)) }
+    } catch { throw RecipeError(problems: error.sentences) }
   }
 
   /// Fills in what a rule leaves open and follows from the batches of a step.

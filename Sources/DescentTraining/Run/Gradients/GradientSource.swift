@@ -29,7 +29,7 @@ extension Recipe {
     if run.releasesGradients {
       do throws(OptimizerError) {
         return ReleasedGradients(batches, try GradientRelease(optimizer))
-      } catch { throw RecipeError(problems: error.all.map(\.description)) }
+      } catch { throw RecipeError(problems: error.sentences) }
     }
     return plan.rule.needs.contains(.evaluations)
       ? EvaluatedGradients(batches: batches, optimizer: optimizer)
