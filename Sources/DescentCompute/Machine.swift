@@ -1,7 +1,7 @@
 internal import CDescentKernels
 internal import Foundation
 
-/// What the package computes on, and how fast it is.
+/// The machine that the package computes on, and how fast it is.
 public enum Machine {
   /// The processor's name.
   public static var processor: String {
@@ -19,13 +19,13 @@ public enum Machine {
     #endif
   }
 
-  /// The threads that share the work.
+  /// How many threads share the work.
   public static var threads: Int { ThreadPool.shared.threads }
 
-  /// Sets the threads that share the work, 1 to 256. No result depends on it.
+  /// Sets how many threads share the work, 1 to 256. No result depends on it.
   public static func setThreads(_ count: Int) { ThreadPool.shared.setThreads(count) }
 
-  /// The instruction set that the hottest loops were chosen for.
+  /// The instruction set for which the hottest loops in use were compiled.
   public static var instructionSet: String { Kernels.instructionSet }
 
   /// The BLAS in use, or why there is none.
@@ -40,7 +40,7 @@ public enum Machine {
       : "built-in products, faster here than \(name) (\(path)), which DESCENT_BLAS=auto uses"
   }
 
-  /// What decomposes matrices.
+  /// What matrices are decomposed by.
   public static var lapack: String {
     descent_lapack_found() ? "dsyevd of that library" : "built-in decompositions"
   }
@@ -50,7 +50,7 @@ public enum Machine {
     descent_blas_failed() ? unsafe String(cString: descent_blas_problem()) : nil
   }
 
-  /// The speed of copying large arrays with all threads, in 10⁹ bytes read and written a second.
+  /// The speed of copying large arrays with all threads, in 10⁹ bytes per second, read and written.
   public static func measureCopyBandwidth(seconds: Double = 0.5) -> Double {
     let count = 1 << 24
     let source = [Float](repeating: 1, count: count)
@@ -65,8 +65,7 @@ public enum Machine {
     return passes * 2 * 4 * Double(count) / 1e9
   }
 
-  /// The speed of a product of two matrices of the given size with all threads, in 10⁹ operations
-  /// a second.
+  /// The speed of the product of two square matrices with all threads, in 10⁹ operations per second.
   public static func measureMultiply(size n: Int = 768, seconds: Double = 0.5) -> Double {
     let a = [Float](repeating: 1, count: n * n)
     var c = a

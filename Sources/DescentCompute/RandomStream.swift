@@ -11,7 +11,7 @@ public struct RandomStream: RandomNumberGenerator, Sendable, Equatable, Codable 
   public let seed: UInt64
   /// Which of the seed's independent sequences this is.
   public let stream: UInt64
-  /// The number of 32-bit words that were taken so far; may be set to go anywhere.
+  /// The number of 32-bit words taken so far; may be set, to go anywhere in the stream.
   public var position: UInt64
 
   /// The stream `stream` of `seed`, from the word at `position` on.

@@ -1,11 +1,15 @@
-/// A row-major matrix in memory, as a product reads it: possibly stored transposed, with `stride`
-/// elements from the start of one stored row to the next. That it lies within its view is checked when
-/// it is made.
+/// A row-major matrix in memory, possibly stored transposed. That it lies within its view is checked
+/// when it is made.
 package struct MatrixView<Element: BitwiseCopyable> {
+  /// Where the matrix lies: from the first element on.
   package let elements: View<Element>
+  /// The rows, as the product reads the matrix.
   package let rows: Int
+  /// The columns, as the product reads the matrix.
   package let columns: Int
+  /// The elements from the start of one stored row to that of the next.
   package let stride: Int
+  /// Whether stored rows are columns.
   package let isTransposed: Bool
 
   private init(
@@ -30,7 +34,7 @@ package struct MatrixView<Element: BitwiseCopyable> {
   package func transposed(if condition: Bool) -> MatrixView { condition ? transposed : self }
 }
 
-/// A row-major matrix in memory, to be written.
+/// A row-major matrix in memory to be written; see ``MatrixView``.
 package struct MutableMatrixView<Element: BitwiseCopyable> {
   package let elements: MutableView<Element>
   package let rows: Int

@@ -1,8 +1,8 @@
 public import Descent
 public import DescentCompute
 
-// Estimates of the Hessian's diagonal for Sophia. Each leaves its result where gradients lie, in
-// `Parameter.gradient`, and the model's buffers, such as running statistics, as they were.
+// Estimates of the Hessian's diagonal for Sophia. Each leaves its result in the place of gradients,
+// `Parameter.gradient`; the model's buffers, such as running statistics, stay as they were.
 
 extension Tensor {
   /// One class for every row of logits, drawn from softmax(row): row i takes word i of `random`.
@@ -60,8 +60,8 @@ extension Module {
   ///   - v: a tensor for every parameter, in the order of ``parameters``; those of frozen parameters
   ///     count as zeros.
   ///   - difference: ε.
-  ///   - gradients: leaves the gradients of the loss at the parameters' values in them; must give the
-  ///     same for the same values, dropout included.
+  ///   - gradients: leaves the gradients of the loss in the parameters, at their current values; must
+  ///     give the same for the same values, dropout included.
   /// - Returns: H·v; nil for parameters without a gradient.
   public func hessianProduct(
     _ v: [Tensor], difference: Float = 0x1p-13, gradients: () throws -> Void
@@ -93,7 +93,7 @@ extension Module {
   ///   - seed: with `step`, decides z.
   ///   - step: the number of the step.
   ///   - difference: ε of the product.
-  ///   - gradients: as for the product.
+  ///   - gradients: as for ``hessianProduct(_:difference:gradients:)``.
   public func hutchinsonDiagonal(
     seed: UInt64, step: Int, difference: Float = 0x1p-13,
     gradients: () throws -> Void
@@ -130,7 +130,7 @@ extension ProvidedNeeds<Float> {
   /// Gauss-Newton-Bartlett estimates for ``SophiaG``, from a model whose parameters an optimizer
   /// moves in place; see ``Module/sampledGradients(seed:step:logits:)``.
   ///
-  /// - Parameter logits: the logits of a batch, best of another one each step.
+  /// - Parameter logits: the logits of a batch, preferably another one at each step.
   public static func gaussNewtonBartlett(
     of model: any Module, seed: UInt64 = 0, logits: @escaping (_ step: Int, Context) -> Tensor
   ) -> ProvidedNeeds {
@@ -143,7 +143,7 @@ extension ProvidedNeeds<Float> {
   /// Hutchinson's estimates for ``SophiaH``, from a model whose parameters an optimizer moves in
   /// place; see ``Module/hutchinsonDiagonal(seed:step:difference:gradients:)``.
   ///
-  /// - Parameter loss: the loss of a batch, best of another one each step.
+  /// - Parameter loss: the loss of a batch, preferably another one at each step.
   public static func hutchinson(
     of model: any Module, seed: UInt64 = 0, loss: @escaping (_ step: Int, Context) -> Tensor
   ) -> ProvidedNeeds {

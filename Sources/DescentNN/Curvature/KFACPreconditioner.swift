@@ -12,13 +12,13 @@ package import DescentCompute
 /// tape.gradients(of: loss)
 /// let report = optimizer.step(model.parameters)
 /// ```
-/// ``KFAC`` says the formulas. With another rule the hyperparameters are ``hyperparameters``.
+/// The formulas are those of ``KFAC``. With another rule, ``hyperparameters`` says what to use.
 /// Convolutions with groups, and layers whose weight is frozen, are left alone; a weight that is used
 /// outside its layer, such as a tied embedding, gets statistics from the layer only.
 public final class KFACPreconditioner: Preconditioner, LayerObserver {
-  /// γ, ρ, κ and how often to do what: those of the rule when it is ``KFAC``.
+  /// γ, ρ, κ, and how often factors and inverses are updated; taken from the rule if it is ``KFAC``.
   public var hyperparameters = KFAC()
-  /// How many steps it has preconditioned.
+  /// How many steps have been preconditioned.
   public private(set) var steps = 0
 
   /// The layers, by their names in the model.
@@ -125,7 +125,7 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     for i in watched.indices { watched[i].seen = nil }
   }
 
-  /// The bytes of all factors and decompositions.
+  /// How many bytes all factors and decompositions take.
   public var stateBytes: Int {
     watched.reduce(0) { $0 + 16 * ($1.width * $1.width + $1.outputs * $1.outputs) }
   }

@@ -13,7 +13,7 @@ public enum Member {
   /// A part with members of its own.
   case module(String, any Module)
 
-  /// Weights that a module may lack.
+  /// Weights that a module may do without.
   static func optional(_ name: String, _ parameter: Parameter?) -> [Member] {
     parameter.map { [.parameter(name, $0)] } ?? []
   }

@@ -107,9 +107,10 @@ public final class BatchNorm: Module {
 }
 
 extension Module {
-  /// Takes the running statistics of batch normalization anew, for weights that no training has seen
-  /// (averages of others): as the mean over the batches that `passes` runs through the model in
-  /// training, all of which count alike. Other models are left alone, and `passes` is not called.
+  /// Computes the running statistics of batch normalization anew, for weights that were never trained
+  /// with, such as averages: the mean over the batches that `passes` runs through the model as in
+  /// training, all of which count alike. Without batch normalization nothing happens, and `passes` is
+  /// not called.
   public func refreshStatistics(_ passes: () throws -> Void) rethrows {
     let layers = namedModules.compactMap { $0.module as? BatchNorm }
     guard !layers.isEmpty else { return }

@@ -1,7 +1,7 @@
 internal import Descent
 public import DescentCompute
 
-/// What lies between the layers of a perceptron.
+/// The function between the layers of a perceptron.
 public enum Activation: String, Sendable, CaseIterable {
   /// max(x, 0).
   case relu
@@ -27,7 +27,7 @@ public enum Activation: String, Sendable, CaseIterable {
 public final class MLPClassifier: Module {
   /// The layers; the last gives the logits.
   public let layers: [Linear]
-  /// What lies between them.
+  /// The function between them.
   public let activation: Activation
   private let dropout: Dropout
 
@@ -116,12 +116,12 @@ public final class ConvClassifier: RecomputingModule {
   public let stages: [Stage]
   /// The map to the logits.
   public let head: Linear
-  /// Which stages keep only their input while training; does not change any result.
+  /// Which stages keep only their input during training; no result depends on it.
   public var recomputation: Recomputation {
     get { stack.recomputation }
     set { stack.recomputation = newValue }
   }
-  /// What that came to in the last pass with a tape.
+  /// What that led to in the last pass with a tape; nil before the first.
   public var recomputationPlan: RecomputationPlan? { stack.plan }
   private let stack = LayerStack()
   private let dropout: Dropout
@@ -167,8 +167,8 @@ public final class ConvClassifier: RecomputingModule {
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
     check(
       x.rank == 4,
-      "a convolutional network takes images of shape [batch, channels, height, "
-        + "width], not \(x.shape)")
+      "a convolutional network takes images of shape [batch, channels, height, width], "
+        + "not \(x.shape)")
     let y = stack.run(stages.map { $0.callAsFunction }, x, context)
     return head(dropout(y.mean(over: [2, 3]), context), context)
   }

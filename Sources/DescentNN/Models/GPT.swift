@@ -24,7 +24,7 @@ public final class GPT: RecomputingModule {
     /// Whether linear maps and normalizations have biases.
     public var bias: Bool
 
-    /// A description of a model; nothing is checked before the model is made.
+    /// The sizes of a model; they are checked when the model is made.
     public init(
       layers: Int, heads: Int, width: Int, context: Int, vocabulary: Int, dropout: Float = 0,
       bias: Bool = false
@@ -49,12 +49,12 @@ public final class GPT: RecomputingModule {
   public let blocks: [TransformerBlock]
   /// The normalization before the output.
   public let norm: LayerNorm
-  /// Which blocks keep only their input while training; does not change any result.
+  /// Which blocks keep only their input during training; no result depends on it.
   public var recomputation: Recomputation {
     get { stack.recomputation }
     set { stack.recomputation = newValue }
   }
-  /// What that came to in the last pass with a tape.
+  /// What that led to in the last pass with a tape; nil before the first.
   public var recomputationPlan: RecomputationPlan? { stack.plan }
   private let stack = LayerStack()
   private let dropout: Dropout

@@ -4,7 +4,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case notPositive(name: String, value: Int)
   /// A probability outside 0 ..< 1.
   case notProbability(Float)
-  /// A width that the number of heads does not divide.
+  /// A width that is not a multiple of the number of heads.
   case indivisible(width: Int, heads: Int)
   /// Nothing to continue.
   case emptyPrompt
@@ -29,7 +29,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
       "The token \(token) is outside the model's vocabulary of \(vocabulary) tokens."
     case .imageTooSmall(let height, let width, let poolings):
       "An image of \(height) × \(width) is too small for \(poolings) poolings by two; "
-        + "give fewer channels."
+        + "choose fewer stages (the list of channels)."
     }
   }
 

@@ -115,7 +115,8 @@ struct Broadcast {
     let y1 = Array(repeating: 1, count: rank - y.count) + y
     check(
       zip(x1, y1).allSatisfy { $0 == $1 || $0 == 1 || $1 == 1 },
-      "tensors of shapes \(x) and \(y) do not match, not even with repeated dimensions of size 1")
+      "tensors of shapes \(x) and \(y) cannot be combined: from the last on, dimensions must be equal "
+        + "or 1")
     shape = zip(x1, y1).map { $0 == 1 ? $1 : $0 }
     // Neighbouring dimensions that both tensors walk through alike are one.
     var dims: [(size: Int, x: Int, y: Int)] = []

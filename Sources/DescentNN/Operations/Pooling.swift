@@ -15,7 +15,7 @@ private struct PoolingShape {
     check(
       x.rank == 4 && size > 0 && (stride ?? size) > 0 && padding >= 0 && 2 * padding <= size
         && x.shape[2] + 2 * padding >= size && x.shape[3] + 2 * padding >= size,
-      "a pooling of size \(size) with padding \(padding) cannot apply to images of shape "
+      "a pooling of size \(size) with padding \(padding) cannot be applied to images of shape "
         + "\(x.shape)")
     images = x.shape[0] * x.shape[1]
     (height, width) = (x.shape[2], x.shape[3])

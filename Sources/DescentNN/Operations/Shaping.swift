@@ -21,7 +21,7 @@ extension Tensor {
   public func permuted(_ order: [Int]) -> Tensor {
     check(
       order.sorted() == Array(0..<rank),
-      "\(order) is not an order of the dimensions of the shape \(shape)")
+      "\(order) is not a permutation of the dimensions of the shape \(shape)")
     return record(permutedDetached(order), from: self, in: format) { dy, d in
       d.add(to: 0, dy.permutedDetached(inverse(order)))
     }

@@ -1,7 +1,7 @@
 public import DescentCompute
 
-/// Mixed precision: the format in which products are computed, with the results of a machine that
-/// has it.
+/// Mixed precision: products are computed in a 16-bit format, with the results of a machine that has
+/// it.
 ///
 /// | operations | compute in | give |
 /// |---|---|---|
@@ -11,11 +11,11 @@ public import DescentCompute
 ///
 /// Within attention, scores and softmax are float32 and the weights are rounded before they meet the
 /// values. A gradient has the format of the tensor that it belongs to, so a parameter in float32 has
-/// a float32 gradient, rounded once on its way through the product. All this is PyTorch's autocast,
-/// but for the operations of the last row, which some of its devices leave in 16 bits.
+/// a float32 gradient, rounded once on its way through the product. All of this follows PyTorch's
+/// autocast, except for the operations of the last row, which on some devices it leaves in 16 bits.
 ///
-/// Numbers are rounded to the format's grid and kept as floats: results are those of 16 bits, memory
-/// and time are not.
+/// Numbers are rounded to the format's grid but kept as floats: the results are those of 16 bits, the
+/// memory and the time are not.
 public enum Autocast {
   /// The formats in use.
   struct Formats {
@@ -25,7 +25,7 @@ public enum Autocast {
 
   @TaskLocal static var formats = Formats()
 
-  /// Runs `body` with products in a format; derivatives follow what was recorded.
+  /// Runs `body` with products in a format; derivatives are computed as their operations were.
   ///
   /// - Parameters:
   ///   - format: the format of products.

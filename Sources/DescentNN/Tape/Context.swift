@@ -1,18 +1,19 @@
 internal import DescentCompute
 
-/// How layers run: for training or not, on a tape or not, and with which random numbers.
+/// How layers run: as in training or at inference, on a tape or without one, and with which random
+/// numbers.
 ///
-/// A context is passed through the layers explicitly and used for one forward pass.
+/// A context is passed through the layers explicitly and serves one forward pass.
 public final class Context {
-  /// Whether layers such as dropout and batch normalization behave as in training.
+  /// Whether layers such as dropout and batch normalization behave as they do in training.
   public let training: Bool
 
-  /// Whether this pass repeats one that has been made: what must happen once, such as the update of
-  /// running statistics, has happened.
+  /// Whether this pass repeats an earlier one, so that what must happen only once, such as the update
+  /// of running statistics, is left out.
   public let isRepeated: Bool
 
-  let recorder: Recorder?
-  /// Whether operations go onto the tape of ``recorder``.
+  let tape: TapeNodes?
+  /// Whether operations go onto the tape of ``tape``.
   let records: Bool
   private let seed: UInt64
   private let observer: (any LayerObserver)?
@@ -22,28 +23,28 @@ public final class Context {
   private(set) var usesTrainable = false
 
   init(
-    training: Bool, seed: UInt64, recorder: Recorder?, observer: (any LayerObserver)? = nil
+    training: Bool, seed: UInt64, tape: TapeNodes?, observer: (any LayerObserver)? = nil
   ) {
     (self.training, self.seed) = (training, seed)
-    (self.recorder, self.observer) = (recorder, observer)
-    (records, isRepeated, streams) = (recorder != nil, false, 0)
+    (self.tape, self.observer) = (tape, observer)
+    (records, isRepeated, streams) = (tape != nil, false, 0)
   }
 
   /// A context for a part of a pass that has used `streams` streams of random numbers.
   init(
-    partOf other: Context, recorder: Recorder?, records: Bool, isRepeated: Bool, streams: UInt64
+    partOf other: Context, tape: TapeNodes?, records: Bool, isRepeated: Bool, streams: UInt64
   ) {
     (training, seed, observer) = (other.training, other.seed, other.observer)
-    (self.recorder, self.records) = (recorder, records)
+    (self.tape, self.records) = (tape, records)
     (self.isRepeated, self.streams) = (isRepeated, streams)
   }
 
-  /// A context without a tape: layers run and nothing is recorded.
-  public static var inference: Context { Context(training: false, seed: 0, recorder: nil) }
+  /// A context without a tape, in which layers run as at inference.
+  public static var inference: Context { Context(training: false, seed: 0, tape: nil) }
 
-  /// A context without a tape in which layers run as in training.
+  /// A context without a tape, in which layers run as in training.
   public static func training(seed: UInt64) -> Context {
-    Context(training: true, seed: seed, recorder: nil)
+    Context(training: true, seed: seed, tape: nil)
   }
 
   /// The value of a parameter, in the format of ``Autocast``; on this context's tape if the parameter is
@@ -53,7 +54,7 @@ public final class Context {
     if parameter.isTrainable {
       usesTrainable = true
       // A pass that does not record still says which parameters it uses.
-      let leaf = recorder?.leaf(of: parameter)
+      let leaf = tape?.leaf(of: parameter)
       x.node = records ? leaf : nil
     }
     return x.cast(to: Autocast.formats.weights)
@@ -67,7 +68,7 @@ public final class Context {
     return y
   }
 
-  /// The random numbers of the next use of dropout; nil when nothing is to be dropped.
+  /// The random numbers for the next use of dropout; nil when nothing is to be dropped.
   public func dropoutMask(_ probability: Float) -> DropoutMask? {
     guard training && probability > 0 else { return nil }
     streams += 1
@@ -76,10 +77,9 @@ public final class Context {
   }
 }
 
-/// Someone who wants to see what fully connected layers and convolutions are given, and the
-/// gradients of what they give.
+/// Watches the inputs of fully connected layers and convolutions, and the gradients of their outputs.
 public protocol LayerObserver: AnyObject {
-  /// Whether this layer is of interest now.
+  /// Whether this layer is to be watched in the current pass.
   func observes(_ layer: any Module) -> Bool
   /// Called during the backward pass, once for each use of a layer.
   func observe(_ layer: any Module, input: Tensor, gradient: Tensor)

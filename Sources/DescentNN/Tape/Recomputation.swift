@@ -15,19 +15,19 @@ extension Context {
   public func recomputing(
     _ x: Tensor, _ part: @escaping (_ x: Tensor, _ context: Context) -> Tensor
   ) -> Tensor {
-    guard let recorder, records else { return part(x, self) }
+    guard let tape, records else { return part(x, self) }
     let before = streams
     let first = Context(
-      partOf: self, recorder: recorder, records: false, isRepeated: isRepeated, streams: before)
+      partOf: self, tape: tape, records: false, isRepeated: isRepeated, streams: before)
     var y = part(x.detached, first)
     streams = first.streams
     // Nobody wants a gradient from here.
     guard x.node != nil || first.usesTrainable else { return y }
     // The second run goes to the end of the same tape, whose nodes are next in turn: gradients
     // arrive where, and in the order in which, they would have.
-    y.node = recorder.append(shape: y.shape, format: y.format) { [formats = Autocast.formats] dy in
+    y.node = tape.append(shape: y.shape, format: y.format) { [formats = Autocast.formats] dy in
       let second = Context(
-        partOf: self, recorder: recorder, records: true, isRepeated: true, streams: before)
+        partOf: self, tape: tape, records: true, isRepeated: true, streams: before)
       Adjoints(of: [Autocast.run(in: formats) { part(x, second) }]).add(to: 0, dy)
     }
     return y
@@ -40,12 +40,12 @@ extension Context {
   func bytesKept(
     _ x: Tensor, isRecorded: Bool, _ part: (Tensor, Context) -> Tensor
   ) -> (y: Tensor, isRecorded: Bool, bytes: Int) {
-    let recorder = Recorder()
-    defer { recorder.clear() }
+    let tape = TapeNodes()
+    defer { tape.clear() }
     let context = Context(
-      partOf: self, recorder: recorder, records: true, isRepeated: true, streams: streams)
+      partOf: self, tape: tape, records: true, isRepeated: true, streams: streams)
     var input = x.detached
-    if isRecorded { input.node = recorder.leaf(shape: x.shape, parameter: nil) }
+    if isRecorded { input.node = tape.leaf(shape: x.shape, parameter: nil) }
     let before = TensorPool.bytesInUse
     let y = part(input, context)
     let bytes = y.node == nil ? 0 : TensorPool.bytesInUse - before
@@ -59,8 +59,8 @@ public enum Recomputation: Sendable, Equatable {
   case none
   /// All but the last, whose activations the backward pass asks for at once.
   case layers
-  /// As few as keep the activations of the stack within a number of bytes; all but the last where
-  /// nothing does.
+  /// As few as keep the activations of the stack within a number of bytes; all but the last if no
+  /// number does.
   case budget(bytes: Int)
 
   /// What one layer needs.
@@ -123,31 +123,32 @@ extension Recomputation: LosslessStringConvertible {
   }
 }
 
-/// What a choice came to.
+/// What a choice of ``Recomputation`` led to.
 public struct RecomputationPlan: Sendable, Equatable {
   /// The choice.
   public let choice: Recomputation
-  /// Layers that are recomputed, the first ones.
+  /// How many layers are recomputed: the first ones that are recorded at all.
   public let recomputed: Int
-  /// All layers of the stack.
+  /// How many layers the stack has.
   public let layers: Int
-  /// The bytes that the activations of the stack are expected to take, where a budget asked.
+  /// The bytes that the activations of the stack are expected to take; nil unless there is a budget.
   public let expected: Int?
 
-  /// A sentence where the activations take more than they were allowed to.
+  /// A sentence for the user if the activations take more than the budget; else nil.
   public var warning: String? {
     guard case .budget(let bytes) = choice, let expected, expected > bytes else { return nil }
     return
-      "the activations of the layers do not fit into \(Double(bytes) / 1e6) MB: with all but the "
-      + "last recomputed they take \(Double(expected / 100_000) / 10) MB; make batch or context smaller"
+      "the activations of the layers do not fit into \(Double(bytes) / 1e6) MB: even with all layers "
+      + "but the last recomputed, they take \(Double(expected / 100_000) / 10) MB; make the batch or "
+      + "the context smaller"
   }
 }
 
-/// A model whose layers may keep only their input while training.
+/// A model whose layers may keep only their input during training.
 public protocol RecomputingModule: Module {
-  /// Which layers do; changes no result.
+  /// Which layers do so; no result depends on it.
   var recomputation: Recomputation { get set }
-  /// What that came to in the last pass with a tape; nil before.
+  /// What that led to in the last pass with a tape; nil before the first.
   var recomputationPlan: RecomputationPlan? { get }
 }
 

@@ -9,22 +9,22 @@
 /// ```
 ///
 /// Operations record themselves when one of their inputs is watched, or came from one that is.
-/// All work on one tape happens on one thread; operations use many inside.
+/// A tape belongs to one thread; its operations use all threads inside.
 public struct Tape: ~Copyable {
-  let recorder = Recorder()
+  let nodes = TapeNodes()
 
   /// An empty tape.
   public init() {}
 
-  deinit { recorder.clear() }
+  deinit { nodes.clear() }
 
   /// How many operations are on the tape.
-  package var operations: Int { recorder.operations }
+  package var operations: Int { nodes.operations }
 
-  /// The same numbers as `x`, whose gradient is wanted.
+  /// The same numbers as `x`, as a tensor whose gradient is wanted.
   public func watch(_ x: Tensor) -> Tensor {
     var y = x.detached
-    y.node = recorder.leaf(shape: x.shape, parameter: nil)
+    y.node = nodes.leaf(shape: x.shape, parameter: nil)
     return y
   }
 
@@ -32,10 +32,11 @@ public struct Tape: ~Copyable {
   public func context(
     training: Bool = true, seed: UInt64 = 0, observer: (any LayerObserver)? = nil
   ) -> Context {
-    Context(training: training, seed: seed, recorder: recorder, observer: observer)
+    Context(training: training, seed: seed, tape: nodes, observer: observer)
   }
 
-  /// The derivatives of `loss` with respect to everything watched, and frees what was recorded.
+  /// Computes the derivatives of `loss` with respect to everything watched, and frees what was
+  /// recorded.
   ///
   /// The gradient of every trainable parameter that was used is left in `Parameter.gradient`.
   ///
@@ -54,10 +55,10 @@ public struct Tape: ~Copyable {
     check(
       loss.count == 1, "gradients are those of a single number, not of the shape \(loss.shape)")
     check(
-      loss.node?.recorder === recorder,
+      loss.node?.tape === nodes,
       "this tape did not record the loss: it must follow from a watched tensor, or from a trainable "
         + "parameter through the tape's context")
-    return recorder.backward(
+    return nodes.backward(
       from: loss.node!, seed: Tensor(repeating: scale, shape: loss.shape),
       accumulating: accumulating, whenComplete: whenComplete)
   }

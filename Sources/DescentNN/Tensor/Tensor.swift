@@ -3,8 +3,8 @@ public import DescentCompute
 /// An array of 32-bit floating-point numbers with a shape, in row-major order.
 ///
 /// A tensor is a value: changing one never changes another, although they may share memory until
-/// then. One that an operation of a `Tape` produced also knows how it was computed; everything else
-/// is plain data.
+/// then. The result of an operation on a `Tape` also knows how it was computed; every other tensor is
+/// plain data.
 public struct Tensor: Sendable {
   /// The size of every dimension; empty for a single number.
   public private(set) var shape: [Int]

@@ -3,7 +3,7 @@ internal import DescentCompute
 /// A tensor on a tape: the gradient that arrived at it so far, and how to pass it on.
 final class TapeNode: @unchecked Sendable {
   // Touched only by the thread that records and runs the tape.
-  let recorder: Recorder
+  let tape: TapeNodes
   let shape: [Int]
   /// The format of the tensor, and so of its gradient.
   let format: NumberFormat
@@ -15,10 +15,10 @@ final class TapeNode: @unchecked Sendable {
   var pullback: ((Tensor) -> Void)?
 
   init(
-    recorder: Recorder, shape: [Int], format: NumberFormat = .float32, parameter: Parameter? = nil,
+    tape: TapeNodes, shape: [Int], format: NumberFormat = .float32, parameter: Parameter? = nil,
     nodesBefore: Int = 0
   ) {
-    self.recorder = recorder
+    self.tape = tape
     self.shape = shape
     self.format = format
     self.parameter = parameter
@@ -26,8 +26,8 @@ final class TapeNode: @unchecked Sendable {
   }
 }
 
-/// The nodes of a tape in the order of their computation.
-final class Recorder {
+/// What a ``Tape`` owns: its nodes, in the order of their computation, and the backward pass over them.
+final class TapeNodes {
   private(set) var isOpen = true
   private var nodes: [TapeNode] = []
   private var leaves: [TapeNode] = []
@@ -39,7 +39,7 @@ final class Recorder {
   /// A node whose gradient is a result of the tape.
   func leaf(shape: [Int], parameter: Parameter?) -> TapeNode {
     let node = TapeNode(
-      recorder: self, shape: shape, parameter: parameter, nodesBefore: nodes.count)
+      tape: self, shape: shape, parameter: parameter, nodesBefore: nodes.count)
     leaves.append(node)
     return node
   }
@@ -56,7 +56,7 @@ final class Recorder {
   func append(
     shape: [Int], format: NumberFormat, _ pullback: @escaping (Tensor) -> Void
   ) -> TapeNode {
-    let node = TapeNode(recorder: self, shape: shape, format: format)
+    let node = TapeNode(tape: self, shape: shape, format: format)
     node.pullback = pullback
     nodes.append(node)
     return node
@@ -101,7 +101,7 @@ final class Recorder {
     return gradients
   }
 
-  /// Breaks the references between nodes and recorder; nothing is recorded from now on.
+  /// Breaks the references between nodes and tape; nothing is recorded from now on.
   func clear() {
     isOpen = false
     for node in nodes { node.pullback = nil }
@@ -120,94 +120,4 @@ extension Tensor {
       pullback(dy)
     }
   }
-}
-
-extension Tensor {
-  /// The numbers, for a derivative to keep if the gradient of `other` is wanted.
-  func kept(for other: Tensor) -> Tensor? { other.node == nil ? nil : detached }
-}
-
-/// The gradients of an operation's inputs, which its derivative adds to.
-struct Adjoints {
-  private let nodes: [TapeNode?]
-
-  /// The gradients of these tensors.
-  init(of inputs: [Tensor]) { nodes = inputs.map(\.node) }
-
-  /// Whether anyone wants the gradient of input `i`.
-  func needs(_ i: Int) -> Bool { nodes[i] != nil }
-
-  /// Adds a tensor, computed only when wanted, to the gradient of input `i`.
-  func add(to i: Int, _ term: @autoclosure () -> Tensor) {
-    guard let node = nodes[i] else { return }
-    var term = term()
-    term.round(to: node.format)
-    check(
-      term.shape == node.shape,
-      "a gradient of shape \(term.shape) reached a tensor of shape \(node.shape)")
-    guard var sum = node.gradient.take() else {
-      node.gradient = term
-      return
-    }
-    sum.add(term)
-    sum.format = .float32
-    sum.round(to: node.format)
-    node.gradient = sum
-  }
-
-  /// Lets `body` write the gradient of input `i`, when wanted, where it belongs.
-  ///
-  /// `body` receives the elements and whether to add to them (true), or to overwrite what is
-  /// undefined (false).
-  func write(to i: Int, _ body: (_ dx: MutableView<Float>, _ adds: Bool) -> Void) {
-    guard let node = nodes[i] else { return }
-    if node.format != .float32 {
-      // What is added has been rounded.
-      let term = Tensor(uninitialized: node.shape)
-      body(term.freshElements, false)
-      add(to: i, term)
-    } else if var sum = node.gradient.take() {
-      body(sum.mutableElements(), true)
-      node.gradient = sum
-    } else {
-      let gradient = Tensor(uninitialized: node.shape)
-      body(gradient.freshElements, false)
-      node.gradient = gradient
-    }
-  }
-}
-
-/// Puts an operation's result on the tape of its inputs; without one, nothing is kept.
-///
-/// - Parameters:
-///   - y: The result.
-///   - inputs: The tensors whose gradients the derivative gives, in the order of their indices.
-///   - format: The format of the result, to which it is rounded unless it has it already.
-///   - pullback: The derivative: turns dy into the gradients of the inputs.
-func record(
-  _ y: Tensor, from inputs: Tensor..., in format: NumberFormat = .float32,
-  pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
-) -> Tensor {
-  recorded(y, from: inputs, in: format, pullback: pullback)
-}
-
-/// `record` for operations with any number of inputs.
-func recorded(
-  _ y: Tensor, from inputs: [Tensor], in format: NumberFormat = .float32,
-  pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
-) -> Tensor {
-  // In place, so that a derivative which keeps y has it rounded.
-  y.roundFresh(to: format)
-  var result = y
-  result.format = format
-  let nodes = inputs.map(\.node)
-  guard let recorder = nodes.lazy.compactMap({ $0?.recorder }).first, recorder.isOpen else {
-    return result
-  }
-  check(
-    nodes.allSatisfy { $0 == nil || $0!.recorder === recorder },
-    "an operation cannot combine tensors of two tapes")
-  let adjoints = Adjoints(of: inputs)
-  result.node = recorder.append(shape: y.shape, format: format) { dy in pullback(dy, adjoints) }
-  return result
 }

@@ -1,0 +1,91 @@
+internal import DescentCompute
+
+extension Tensor {
+  /// The numbers, for a derivative to keep if the gradient of `other` is wanted.
+  func kept(for other: Tensor) -> Tensor? { other.node == nil ? nil : detached }
+}
+
+/// The gradients of an operation's inputs, which its derivative adds to.
+struct Adjoints {
+  private let nodes: [TapeNode?]
+
+  /// The gradients of these tensors.
+  init(of inputs: [Tensor]) { nodes = inputs.map(\.node) }
+
+  /// Whether anyone wants the gradient of input `i`.
+  func needs(_ i: Int) -> Bool { nodes[i] != nil }
+
+  /// Adds a tensor, computed only when wanted, to the gradient of input `i`.
+  func add(to i: Int, _ term: @autoclosure () -> Tensor) {
+    guard let node = nodes[i] else { return }
+    var term = term()
+    term.round(to: node.format)
+    check(
+      term.shape == node.shape,
+      "a gradient of shape \(term.shape) reached a tensor of shape \(node.shape)")
+    guard var sum = node.gradient.take() else {
+      node.gradient = term
+      return
+    }
+    sum.add(term)
+    sum.format = .float32
+    sum.round(to: node.format)
+    node.gradient = sum
+  }
+
+  /// Lets `body` write the gradient of input `i`, when wanted, where it belongs.
+  ///
+  /// `body` receives the elements and whether to add to them (true), or to overwrite what is
+  /// undefined (false).
+  func write(to i: Int, _ body: (_ dx: MutableView<Float>, _ adds: Bool) -> Void) {
+    guard let node = nodes[i] else { return }
+    if node.format != .float32 {
+      // What is added has been rounded.
+      let term = Tensor(uninitialized: node.shape)
+      body(term.freshElements, false)
+      add(to: i, term)
+    } else if var sum = node.gradient.take() {
+      body(sum.mutableElements(), true)
+      node.gradient = sum
+    } else {
+      let gradient = Tensor(uninitialized: node.shape)
+      body(gradient.freshElements, false)
+      node.gradient = gradient
+    }
+  }
+}
+
+/// Puts an operation's result on the tape of its inputs; without one, nothing is kept.
+///
+/// - Parameters:
+///   - y: The result.
+///   - inputs: The tensors whose gradients the derivative gives, in the order of their indices.
+///   - format: The format of the result, to which it is rounded unless it has it already.
+///   - pullback: The derivative: turns dy into the gradients of the inputs.
+func record(
+  _ y: Tensor, from inputs: Tensor..., in format: NumberFormat = .float32,
+  pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
+) -> Tensor {
+  recorded(y, from: inputs, in: format, pullback: pullback)
+}
+
+/// `record` for operations with any number of inputs.
+func recorded(
+  _ y: Tensor, from inputs: [Tensor], in format: NumberFormat = .float32,
+  pullback: @escaping (_ dy: Tensor, _ inputs: Adjoints) -> Void
+) -> Tensor {
+  // In place, so that a derivative which keeps y has it rounded.
+  y.roundFresh(to: format)
+  var result = y
+  result.format = format
+  let nodes = inputs.map(\.node)
+  guard let tape = nodes.lazy.compactMap({ $0?.tape }).first, tape.isOpen else {
+    return result
+  }
+  check(
+    nodes.allSatisfy { $0 == nil || $0!.tape === tape },
+    "an operation cannot combine tensors of two tapes")
+  let adjoints = Adjoints(of: inputs)
+  result.node = tape.append(shape: y.shape, format: format) { dy in pullback(dy, adjoints) }
+  return result
+}
