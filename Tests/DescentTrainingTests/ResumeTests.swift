@@ -261,7 +261,10 @@ extension TrainerTests {
         ("optimizer.name=lion", "optimizer.name=lion contradicts"),
         ("optimizer.state=int8", "optimizer.state=int8 contradicts"),
         ("average.name=ema", "average.name=ema contradicts the run, which has average.name=none"),
-        ("optimizer.amsgrad=true", "state/max_exp_avg_sq/wte.weight is missing from the saved state"),
+        (
+          "optimizer.amsgrad=true",
+          "state/max_exp_avg_sq/wte.weight is missing from the saved state"
+        ),
         ("data.validation_fraction=0.3", "the training data are not those"),
         ("optimizer.lr=x", "optimizer.lr=x"), ("steps=5", "has already done all its 5 steps"),
       ] {

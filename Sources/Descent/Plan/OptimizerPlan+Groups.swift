@@ -63,6 +63,14 @@ extension OptimizerPlan {
     return (resolved, groupOf)
   }
 
+  /// Whether each of some parameters is trained, rather than in a frozen group.
+  ///
+  /// - Throws: as an ``Optimizer`` for them.
+  public func trained(_ parameters: [ParameterInfo]) throws(OptimizerError) -> [Bool] {
+    let (groups, groupOf) = try resolved(for: parameters)
+    return zip(parameters, groupOf).map { $0.trainable && !groups[$1].group.isFrozen }
+  }
+
   /// The values that schedules give the hyperparameters of a group, as an ``Optimizer`` sets them at
   /// each step.
   ///

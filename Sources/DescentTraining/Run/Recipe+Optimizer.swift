@@ -14,6 +14,15 @@ extension Recipe {
     } catch { throw RecipeError(problems: error.sentences) }
   }
 
+  /// Takes the parameters of frozen groups off the tape.
+  func freeze(_ model: any Module) throws(RecipeError) {
+    do throws(OptimizerError) {
+      for (parameter, isTrained) in zip(model.parameters, try plan.trained(model.parameterInfos)) {
+        parameter.isTrainable = isTrained
+      }
+    } catch { throw RecipeError(problems: error.sentences) }
+  }
+
   /// Fills in what a rule leaves open and follows from the batches of a step.
   mutating func fit(batchesOf task: any TrainingTask) {
     guard plan.rule.needs.includes(anyOf: .curvature) else { return }

@@ -5,8 +5,8 @@ import Foundation
 
 /// Trains a recipe into a run directory.
 ///
-/// A step is: loss and gradients of each micro-batch, the guard, clipping, the schedule, the update.
-/// Batches and dropout are pure functions of the seed and the step.
+/// A step is: loss and gradients of each micro-batch, the guard, clipping, the schedule, the
+/// update. Batches and dropout are pure functions of the seed and the step.
 public final class Trainer {
   /// The recipe, its open ends filled in from the data.
   public let recipe: Recipe
@@ -42,17 +42,15 @@ public final class Trainer {
     recipe.fit(batchesOf: task)
     self.recipe = recipe
     let model = task.model
+    try recipe.freeze(model)
     let preconditioner = recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters
-    for (parameter, info) in zip(parameters, optimizer.parameters) {
-      parameter.isTrainable = info.trainable
-    }
     optimizer.roundWeights(parameters.memory)
     let batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)
     curvature = CurvatureGradients(batches, optimizer)
-    nonFinite = NonFiniteGuard(recipe, model)
+    nonFinite = NonFiniteGuard(recipe, model, optimizer)
     result = ResultWeights(recipe.average, batches, optimizer)
   }
 

@@ -107,7 +107,10 @@ public final class Classification: TrainingTask {
       let classes = logits.shape[1]
       for (row, label) in labels.scalars.enumerated() {
         let scores = scores[row * classes..<(row + 1) * classes]
-        if scores.firstIndex(of: scores.max()!)! - row * classes == Int(label) { right += 1 }
+        // Scores that are not numbers have no largest one.
+        if let best = scores.firstIndex(of: scores.max()!), best - row * classes == Int(label) {
+          right += 1
+        }
       }
     }
     return Evaluation(loss: loss / Double(count), accuracy: Double(right) / Double(count))

@@ -24,7 +24,7 @@ struct BatchGradients {
   ///   - scale: what the loss is multiplied by for the backward pass.
   ///   - observer: who sees the layers.
   ///   - sampled: whether answers are drawn from the model's own predictions.
-  ///   - permits: asked with the mean of the losses so far before each backward pass; false ends it.
+  ///   - permits: asked with the mean loss so far before each backward pass; false ends it.
   ///   - whenComplete: as for `Tape.gradients`.
   func compute(
     _ attempt: Int, scale: Float = 1, observer: (any LayerObserver)? = nil,

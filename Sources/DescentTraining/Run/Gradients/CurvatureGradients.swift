@@ -1,8 +1,8 @@
 import Descent
 import DescentNN
 
-/// Estimates of the curvature for rules that fold them in after some steps, made with the batches of
-/// the attempt to come.
+/// Estimates of the curvature for rules that fold them in after some steps, made with the batches
+/// of the attempt to come.
 struct CurvatureGradients {
   private let batches: BatchGradients
   private let optimizer: Optimizer<Float>
