@@ -46,6 +46,33 @@ import Testing
   }
 
   @Test(
+    "a step needs its activations and a few gradients: no second copy of the weights",
+    arguments: ["none", "1"])
+  func memory(_ limit: String) throws {
+    // Weights of 6.5 MB and activations of a tenth of that.
+    let changes = [
+      "steps=4", "schedule.warmup=2", "model.width=256", "model.layers=2", "batch=1",
+      "model.context=16", "clip.norm=\(limit)", "evaluate.batches=1",
+    ]
+    // In processes of their own: what is measured is the memory of all tensors.
+    func bytes(_ changes: [String]) throws -> Int {
+      try withFolder { folder in
+        let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        let descent = tests.deletingLastPathComponent().appendingPathComponent("descent")
+        let arguments = changes.flatMap { ["--set", $0] } + ["--quiet", "--out", folder + "/run"]
+        let process = try Process.run(descent, arguments: ["train", "gpt"] + arguments)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        let steps = try RunDirectory(existing: folder + "/run").metrics().steps
+        return try #require(steps.compactMap(\.activationBytes).max())
+      }
+    }
+    let plain = try bytes(changes)
+    let released = try bytes(changes + ["release_gradients=true"])
+    #expect(plain > 0 && released > plain && released < plain + 3_000_000, "\(released), \(plain)")
+  }
+
+  @Test(
     "what cannot be right is refused by name",
     arguments: [
       (["accumulate=2"], "accumulate=1"), (["precision=fp16"], "precision=fp16"),

@@ -1,11 +1,11 @@
 import DescentNN
 
 /// Measures the memory that activations take at the peak of a step: tensors made since the start,
-/// gradients of parameters not counted.
+/// but for the gradients that stay.
 struct ActivationMeter {
   private let before: Int
 
-  /// Starts at what is there, with room for the gradients that are not there yet.
+  /// Starts at what is there, with room for gradients of `parameters` that are not there yet.
   init(_ parameters: [Parameter]) {
     TensorPool.resetPeak()
     let missing = parameters.filter { $0.gradient == nil }

@@ -6,8 +6,8 @@ import Foundation
 /// with the last good weights on disk.
 ///
 /// Weights are good once a loss that was computed with them is finite: an update may leave weights
-/// that are finite and yet useless, which only the next loss shows. Every tenth step they are copied,
-/// so those that are kept are at most ten steps old.
+/// that are finite and yet useless, which only the next loss shows. They are copied every tenth step,
+/// so that those that are kept are at most ten steps old.
 final class NonFiniteGuard {
   /// Steps that were skipped, whose batches are not tried again.
   private(set) var skipped = 0
@@ -19,6 +19,7 @@ final class NonFiniteGuard {
   private let policy: NonFinitePolicy
   private let limit: Int
   private let model: any Module
+  /// What training moves.
   private let parameters: [Parameter]
   private let buffers: [Buffer]
   /// The steps done, and the buffers before the attempt that is being made.
@@ -26,10 +27,11 @@ final class NonFiniteGuard {
   /// Good weights, the buffers that belong to them, and the steps after which they stood.
   private var kept: (step: Int, weights: [Tensor], buffers: [Tensor]) = (0, [], [])
 
-  init(_ recipe: Recipe, _ model: any Module) {
+  init(_ recipe: Recipe, _ model: any Module, _ optimizer: Optimizer<Float>) {
     (policy, limit) = (recipe.run.nonFinite, recipe.run.skipLimit)
     scaler = recipe.run.precision == .fp16 ? recipe.lossScale : nil
-    (self.model, parameters, buffers) = (model, model.parameters, model.buffers)
+    (self.model, buffers) = (model, model.buffers)
+    parameters = zip(model.parameters, optimizer.parameters).filter(\.1.trainable).map(\.0)
   }
 
   /// Goes on counting from a checkpoint.
@@ -61,8 +63,8 @@ final class NonFiniteGuard {
 
   /// Counts an attempt that changed no weight because something was not finite.
   ///
-  /// An overflow of scaled gradients is what the loss scale is there for; everything else is skipped
-  /// only when the recipe says so.
+  /// An overflow of scaled gradients is what the loss scale is there for; all else is skipped only
+  /// when the recipe says so.
   ///
   /// - Parameters:
   ///   - loss: its loss.
@@ -105,8 +107,13 @@ final class NonFiniteGuard {
 
   private func keepWeights() {
     guard kept.step != before.step else { return }
-    // One by one, so that no second copy of all is needed.
-    for i in parameters.indices { kept.weights[i] = parameters[i].value.copied() }
+    for (index, parameter) in parameters.enumerated() {
+      kept.weights[index].withMutableSpan { copy in
+        parameter.value.withSpan { weights in
+          for i in weights.indices { copy[i] = weights[i] }
+        }
+      }
+    }
     (kept.step, kept.buffers) = before
   }
 }

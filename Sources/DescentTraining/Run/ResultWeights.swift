@@ -1,8 +1,8 @@
 import Descent
 import DescentNN
 
-/// The weights to evaluate and keep: where the optimizer means them to be, averaged where the recipe
-/// says so, with the running statistics that belong to them.
+/// The weights to evaluate and keep: where the optimizer means them to be, averaged where the
+/// recipe says so, with the running statistics that belong to them.
 final class ResultWeights {
   private let batches: BatchGradients
   private let optimizer: Optimizer<Float>

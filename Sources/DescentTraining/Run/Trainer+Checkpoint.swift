@@ -5,15 +5,15 @@ import Foundation
 // What the parts of a trainer give to a checkpoint, and take back.
 
 extension Trainer {
-  /// Resumes the run in a folder after its newest checkpoint that can be used, or the one asked for;
-  /// to the bit as if it had never stopped. What the run did later is dropped.
+  /// Resumes the run in a folder after its newest checkpoint that can be used, or the one asked
+  /// for; to the bit as if it had never stopped. What the run did later is dropped.
   ///
   /// - Parameters:
   ///   - directory: the run.
   ///   - checkpoint: the file name of one of its checkpoints; nil for the newest.
   ///   - overrides: changes of the recipe, of the form `steps=2000`.
-  /// - Throws: ``RecipeError`` for changes that contradict what was saved, ``RunError`` when there is
-  ///   nothing to resume from or nothing left to do, and what ``init(_:)`` throws.
+  /// - Throws: ``RecipeError`` for changes that contradict what was saved, ``RunError`` when there
+  ///   is nothing to resume from or nothing left to do, and what ``init(_:)`` throws.
   public convenience init(
     resuming directory: RunDirectory, checkpoint: String? = nil, overrides: [String] = []
   ) throws {

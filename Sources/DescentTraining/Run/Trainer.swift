@@ -5,8 +5,8 @@ import Foundation
 
 /// Trains a recipe into a run directory.
 ///
-/// A step is: loss and gradients of each micro-batch, the guard, clipping, the schedule, the update.
-/// Batches and dropout are pure functions of the seed and the step.
+/// A step is: loss and gradients of each micro-batch, the guard, clipping, the schedule, the
+/// update. Batches and dropout are pure functions of the seed and the step.
 public final class Trainer {
   /// The recipe, its open ends filled in from the data.
   public let recipe: Recipe
@@ -49,7 +49,7 @@ public final class Trainer {
     let batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)
     curvature = CurvatureGradients(batches, optimizer, for: recipe.optimizer.rule)
-    nonFinite = NonFiniteGuard(recipe, model)
+    nonFinite = NonFiniteGuard(recipe, model, optimizer)
     result = ResultWeights(recipe.average, batches, optimizer)
   }
 

@@ -52,10 +52,11 @@ struct TrainingLoop {
   private mutating func takeStep() throws -> Bool {
     let (source, nonFinite, optimizer) = (trainer.source, trainer.nonFinite, trainer.optimizer)
     let start = ContinuousClock.now
-    let meter = ActivationMeter(trainer.parameters)
     // The batches of a step that was skipped are not tried again.
     let attempt = step + nonFinite.skipped + 1
     nonFinite.prepare(after: step)
+    // Gradients that are released never exist all at once.
+    let meter = ActivationMeter(recipe.run.releasesGradients ? [] : trainer.parameters)
     let loss = source.compute(
       attempt, scale: nonFinite.scaler?.scale ?? 1, whenFinite: nonFinite.accept)
     let activations = meter.bytes

@@ -97,7 +97,10 @@ final class Classification: TrainingTask {
       let classes = logits.shape[1]
       for (row, label) in batch.targets.scalars.enumerated() {
         let scores = scores[row * classes..<(row + 1) * classes]
-        if scores.firstIndex(of: scores.max()!)! - row * classes == Int(label) { right += 1 }
+        // Scores that are not numbers have no largest one.
+        if let best = scores.firstIndex(of: scores.max()!), best - row * classes == Int(label) {
+          right += 1
+        }
       }
     }
     return Evaluation(loss: loss / Double(count), accuracy: Double(right) / Double(count))

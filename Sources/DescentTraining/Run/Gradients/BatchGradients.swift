@@ -25,7 +25,7 @@ struct BatchGradients {
   ///   - observer: who sees the layers.
   ///   - loss: the mean loss of a micro-batch, with the seed of its random numbers; the task's own
   ///     by default.
-  ///   - permits: asked with the mean of the losses so far before each backward pass; false ends it.
+  ///   - permits: asked with the mean loss so far before each backward pass; false ends it.
   ///   - whenComplete: as for `Tape.gradients`.
   func compute(
     _ attempt: Int, scale: Float = 1, observer: (any LayerObserver)? = nil,

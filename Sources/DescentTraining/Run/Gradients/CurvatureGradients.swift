@@ -2,8 +2,8 @@ import Descent
 import DescentCompute
 import DescentNN
 
-/// Estimates of the curvature for rules that fold them in after some steps, made with the batches of
-/// the attempt to come.
+/// Estimates of the curvature for rules that fold them in after some steps, made with the batches
+/// of the attempt to come.
 struct CurvatureGradients {
   private let batches: BatchGradients
   private let optimizer: Optimizer<Float>

@@ -3,8 +3,8 @@ import DescentNN
 
 /// Where the gradients of a step come from, and how they move the weights.
 ///
-/// Each attempt at a step, successful or skipped, has a number from 1, which with the seed decides its
-/// batches and what dropout drops.
+/// Each attempt at a step, successful or skipped, has a number from 1, which with the seed decides
+/// its batches and what dropout drops.
 protocol GradientSource {
   /// Computes the loss of an attempt's batches, and its gradients.
   ///

@@ -1,8 +1,8 @@
 import Descent
 import DescentNN
 
-/// Gradients that are used in the backward pass, one parameter after another, and freed at once; two
-/// passes where the norm must be known first.
+/// Gradients that are used in the backward pass, one parameter after another, and freed at once;
+/// two passes where the norm must be known first.
 struct ReleasedGradients: GradientSource {
   private let batches: BatchGradients
   private let release: GradientRelease<Float>

@@ -77,8 +77,8 @@ final class Journal {
 }
 
 extension RunDirectory {
-  /// What `metrics.jsonl` says so far, line by line. A last line that is still being written is left
-  /// out.
+  /// What `metrics.jsonl` says so far, line by line, without a last line that is still being
+  /// written.
   ///
   /// - Throws: ``DataError`` for a file that cannot be read, and the first line that is not one of
   ///   metrics.

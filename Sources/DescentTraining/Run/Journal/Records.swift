@@ -9,7 +9,7 @@ public struct StepRecord: Sendable, Equatable {
   public var step = 0
   /// `loss`: the mean loss over the step's examples before the update, in nats.
   public var loss = Double.nan
-  /// `lr`: the learning rate that acted on the first parameter's group: d·η for Prodigy, η elsewhere.
+  /// `lr`: the learning rate that acted on the first parameter's group: d·η for Prodigy, else η.
   public var learningRate = Double.nan
   /// `grad_norm`: the norm over all gradients before clipping: L2, or the type that is limited.
   public var gradientNorm = Double.nan
@@ -22,7 +22,7 @@ public struct StepRecord: Sendable, Equatable {
   /// `activation_bytes`: the memory of activations at the peak of the step.
   public var activationBytes: Int?
 
-  /// `loss_scale`: what the loss was multiplied by before the backward pass, with `precision: fp16`.
+  /// `loss_scale`: what the loss was multiplied by for the backward pass, with `precision: fp16`.
   public var lossScale: Double?
   /// `lost_updates`: how many updates rounding took, for weights in 16 bits.
   public var lostUpdates: Int?
@@ -46,8 +46,8 @@ public struct StepRecord: Sendable, Equatable {
 
   /// `lr.<group>`: the learning rate of each group, by its name, where they differ.
   public var learningRates: [String: Double] = [:]
-  /// All other numbers of a line, by their keys: the rule's diagnostics, such as `d`, or `d.<group>`
-  /// where each group has its own.
+  /// All other numbers of a line, by their keys: the rule's diagnostics, such as `d`, or
+  /// `d.<group>` where each group has its own.
   public var diagnostics: [String: Double] = [:]
 
   init() {}
