@@ -178,10 +178,22 @@ import Testing
     #expect(advance(try make(), middle) != end)
     let pairs = try #require(state.tensors.first { $0.name == "state/old_dirs" })
     #expect(pairs.shape[0] > 0 && pairs.shape[1] == 5)
-    // A pair of another length.
-    var broken = state
-    broken.tensors.removeAll { $0.name == "state/d" }
-    #expect(throws: StateMismatch.missing("state/d")) { try broken.restore(restored) }
+    // What is damaged changes nothing: the pairs are one history.
+    let before = SavedState(of: restored)
+    for name in ["state/d", "state/old_stps", "state/ro"] {
+      var (missing, short) = (state, state)
+      missing.tensors.removeAll { $0.name == name }
+      #expect(throws: StateMismatch.missing(name)) { try missing.restore(restored) }
+      let i = try #require(state.tensors.firstIndex { $0.name == name })
+      let whole = state.tensors[i]
+      let shape = [whole.shape[0] - 1] + whole.shape.dropFirst()
+      let bytes = whole.bytes.prefix(whole.bytes.count / whole.shape[0] * shape[0])
+      short.tensors[i] = StoredTensor(name, whole.element, shape: shape, bytes: Array(bytes))
+      #expect(throws: StateMismatch.shape(name, saved: shape, present: whole.shape)) {
+        try short.restore(restored)
+      }
+      #expect(SavedState(of: restored) == before)
+    }
   }
 
   @Test("groups with rules of their own, and weights in 16 bits with what Kahan's sum keeps")

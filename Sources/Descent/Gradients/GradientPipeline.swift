@@ -19,6 +19,12 @@ final class GradientPipeline<S: Scalar> {
     let clipped: Bool
   }
 
+  /// What became of the gradients of a step.
+  enum Outcome {
+    case refused(StepReport.NonFinite, norm: Double)
+    case ready(Result)
+  }
+
   /// Some units of a parameter, rows of its first axis: what one task changes. A vector or a scalar is
   /// one unit.
   private struct Units {
@@ -76,18 +82,21 @@ final class GradientPipeline<S: Scalar> {
     }
   }
 
-  /// Takes the gradients of the step after `step` applied ones; nil when one is not finite.
+  /// Takes the gradients of the step after `step` applied ones, or refuses them when one is not finite.
   ///
   /// - Parameter unscale: what they are multiplied by before anything else.
   func prepare(
     _ memory: [ParameterMemory<S>], step: Int, unscale: Double
-  ) -> Result? {
-    let given = norm(memory) * unscale
-    if !given.isFinite, firstNonFinite(memory) != nil { return nil }
+  ) -> Outcome {
+    let measured = norm(memory)
+    let given = measured * unscale
+    if !given.isFinite, let culprit = firstNonFinite(memory) {
+      return .refused(culprit, norm: measured)
+    }
     guard copies else {
       let c = coefficient(given)
-      return Result(
-        memory: memory, scale: c * unscale, coefficient: c, norm: given, clipped: c < 1)
+      return .ready(
+        Result(memory: memory, scale: c * unscale, coefficient: c, norm: given, clipped: c < 1))
     }
     var someLimited = change(memory, unscale)
     // In place: the same array serves every step.
@@ -101,9 +110,10 @@ final class GradientPipeline<S: Scalar> {
     if let η = tools.noise {
       addNoise((η / pow(1 + Double(step), tools.noiseDecay)).squareRoot() / scale, step)
     }
-    return Result(
-      memory: changed, scale: scale, coefficient: scale, norm: given,
-      clipped: someLimited || scale < 1)
+    return .ready(
+      Result(
+        memory: changed, scale: scale, coefficient: scale, norm: given,
+        clipped: someLimited || scale < 1))
   }
 
   /// PyTorch's coefficient, its 1e-6 included.
@@ -132,13 +142,14 @@ final class GradientPipeline<S: Scalar> {
   /// Forgets all parts of the norm.
   func startMeasuring() { parts.view.fill(0) }
 
-  /// Takes the parts of one parameter.
-  func measure(_ parameter: Int, _ gradient: View<S>) {
+  /// Takes the parts of one parameter. Returns whether all of them are finite.
+  func measure(_ parameter: Int, _ gradient: View<S>) -> Bool {
     let (parts, range) = (parts.view, plan.ranges[parameter])
     ThreadPool.shared.run(range.count) { i in
       let index = range.lowerBound + i
       parts[index] = measured(index, gradient)
     }
+    return range.allSatisfy { parts[$0].isFinite }
   }
 
   /// The norm, from the parts that were taken.

@@ -124,11 +124,11 @@ public final class StateArchive {
     }
   }
 
-  /// Rows of one width, however many were saved, as a tensor of two axes.
+  /// Rows of one width, as a tensor of two axes.
   public func rows<T: BitwiseCopyable>(
-    _ name: String, width: Int, _ rows: inout [[T]]
+    _ name: String, shape: (count: Int, width: Int), _ rows: inout [[T]]
   ) throws(StateMismatch) {
-    let count = source == nil ? rows.count : savedShape(of: name)?.first ?? 0
+    let (count, width) = shape
     guard try find(name, .init(T.self), [count, width]) else { return }
     switch direction {
     case .saving:

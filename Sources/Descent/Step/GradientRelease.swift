@@ -40,8 +40,7 @@ public final class GradientRelease<S: Scalar> {
 
   /// Takes the gradient of the parameter at `index` into the norm.
   public func measure(_ index: Int, _ gradient: View<S>) {
-    optimizer.pipeline.measure(index, gradient)
-    if culprit == nil, !optimizer.pipeline.measuredNorm.isFinite {
+    if !optimizer.pipeline.measure(index, gradient), culprit == nil {
       culprit = optimizer.pipeline.firstNonFinite(index, gradient)
     }
   }

@@ -5,19 +5,23 @@ extension Optimizer {
   ///   - memory: one entry for each of ``parameters``, in their order, with as many elements as the
   ///     parameter's shape says.
   ///   - unscale: what gradients are multiplied by before anything else: ``LossScaler/inverse``.
+  ///
+  /// For rules that need no evaluations: with ``LBFGS`` call ``step(_:evaluate:)``.
   public func step(_ memory: [ParameterMemory<S>], unscale: Double = 1) -> StepReport {
+    precondition(closure == nil, "\(ruleName) evaluates the loss: call step(_:evaluate:)")
     parameters.check(memory)
-    guard let gradients = pipeline.prepare(memory, step: appliedSteps, unscale: unscale) else {
+    let gradients: GradientPipeline<S>.Result
+    switch pipeline.prepare(memory, step: appliedSteps, unscale: unscale) {
+    case .refused(let culprit, let norm):
       needs.preconditioner?.discard()
-      let culprit = pipeline.firstNonFinite(memory)!
-      return end(.refused(culprit), gradientNorm: pipeline.norm(memory))
+      return end(.refused(culprit), gradientNorm: norm)
+    case .ready(let result): gradients = result
     }
     begin(memory)
     let preconditioned = update(gradients.memory, scale: gradients.scale)
     var report = end(
       .applied, gradientNorm: gradients.norm, coefficient: gradients.coefficient,
-      clipped: gradients.clipped)
-    report.preconditioner = preconditioned
+      clipped: gradients.clipped, preconditioner: preconditioned)
     if case .curvature(let estimate) = needs, curvatureIsDue {
       report.curvature = fold(estimate(appliedSteps, memory.map(\.weights.reading.array)))
     }
@@ -54,18 +58,17 @@ extension Optimizer {
       if norm == nil { norm = pipeline.norm(memory) }
       return loss
     }
-    var result = end(
+    return end(
       report.moved ? .applied : .unmoved(report.exit), gradientNorm: norm ?? .nan,
-      counts: report.exit != .nonFiniteStart)
-    result.closure = report
-    return result
+      counts: report.exit != .nonFiniteStart, closure: report)
   }
 
   // MARK: The transaction
 
   // Every kind of step goes through these three: the plain one, that of released gradients, and that
   // of methods that evaluate the loss. Before `begin`, a step may still be refused with nothing
-  // touched; `end` alone makes the report.
+  // touched; `end` alone makes the report, to which an estimate of the curvature that follows the
+  // step adds what became of it.
 
   /// Begins the updates of a step: hyperparameters and rules' variables take their values for it.
   func begin(_ memory: [ParameterMemory<S>]) {
@@ -94,13 +97,16 @@ extension Optimizer {
   /// Ends a step: counts it where it counts, and says what it did.
   func end(
     _ outcome: StepReport.Outcome, gradientNorm: Double, coefficient: Double = 1,
-    clipped: Bool = false, counts: Bool? = nil
+    clipped: Bool = false, counts: Bool? = nil, preconditioner: PreconditionerReport? = nil,
+    closure: ClosureReport? = nil
   ) -> StepReport {
     if counts ?? (outcome == .applied) { appliedSteps += 1 }
     var report = StepReport(
       outcome: outcome, step: appliedSteps, gradientNorm: gradientNorm,
       clipCoefficient: coefficient, clipped: clipped,
       effectiveLearningRate: runner.effectiveLearningRate(group: groupOf.first ?? 0))
+    report.preconditioner = preconditioner
+    report.closure = closure
     if case .refused = outcome { return report }
     report.lostUpdates = stored?.report
     return report

@@ -235,12 +235,10 @@ public final class LBFGSOptimizer<S: Scalar>: ClosureMethod {
   /// All that is remembered, by torch's names: the pairs as `old_dirs` and `old_stps`.
   public func archive(_ archive: StateArchive) throws(StateMismatch) {
     var (y, s, curvatures) = (pairs.map(\.y), pairs.map(\.s), pairs.map(\.ρ))
-    try archive.rows("state/old_dirs", width: count, &y)
-    try archive.rows("state/old_stps", width: count, &s)
-    if let saved = archive.savedShape(of: "state/ro"), saved != [y.count], archive.isRestoring {
-      throw .shape("state/ro", saved: saved, present: [y.count])
-    }
-    try archive.array("state/ro", &curvatures)
+    let n = archive.savedShape(of: "state/old_dirs")?.first ?? pairs.count
+    try archive.rows("state/old_dirs", shape: (n, count), &y)
+    try archive.rows("state/old_stps", shape: (n, count), &s)
+    try archive.array("state/ro", shape: [n], &curvatures)
     var last = retreat ?? []
     try vector("state/d", &direction, archive)
     try vector("state/prev_flat_grad", &previousGradient, archive)
