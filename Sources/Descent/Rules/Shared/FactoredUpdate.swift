@@ -101,8 +101,10 @@ struct FactoredUpdate {
     _ tensor: Block<S>, _ height: Int, _ width: Int, _ matrices: Int, _ means: MutableView<Double>
   ) {
     let (g, r, c) = (tensor.g, tensor[slots.row], tensor[slots.column])
+    // A mean beyond the type's range would stay infinite, and the ratio of two of them is NaN.
+    let most = Double(S.greatestFiniteMagnitude)
     func averaged(_ old: S, _ mean: Double) -> S {
-      S(decay * Double(old) + (1 - decay) * (mean + added))
+      S(min(decay * Double(old) + (1 - decay) * (mean + added), most))
     }
     // At most 64 pieces a matrix, since each has its own sums over columns.
     let size = max(1, Self.pieceSize / width, (height + 63) / 64)
