@@ -3,7 +3,7 @@
 A case has a fully connected layer or a convolution, with a bias. Keys, for each update t: <case>/a/<t>
 (inputs or patches, the column of ones included), <case>/g/<t> (gradient of the outputs),
 <case>/grad/<t> ([out, in], the bias last), <case>/eigen/<t>, <case>/inverse/<t> (preconditioned
-gradients) and <case>/clip/<t> (nu of each: eigen, inverse). `places` is the number of a
+gradients) and <case>/clip/<t> (nu of each: eigen, inverse). `positions` is the number of a
 convolution's output positions.
 """
 
@@ -22,14 +22,14 @@ def average(factor, x, divisor):
 def main():
   target = File("kfac")
   generator = np.random.default_rng(5)
-  for case, inputs, outputs, batch, places in [("linear", 6, 4, 10, 1), ("convolution", 9, 3, 4, 12)]:
+  for case, inputs, outputs, batch, positions in [("linear", 6, 4, 10, 1), ("convolution", 9, 3, 4, 12)]:
     a_factor, g_factor, out = np.eye(inputs), np.eye(outputs), {}
     for t in range(1, 5):
-      a = generator.normal(size=(batch * places, inputs))
+      a = generator.normal(size=(batch * positions, inputs))
       a[:, -1] = 1
-      g = generator.normal(size=(batch * places, outputs))
+      g = generator.normal(size=(batch * positions, outputs))
       gradient = g.T @ a / batch
-      a_factor, g_factor = average(a_factor, a, places), average(g_factor, g, places)
+      a_factor, g_factor = average(a_factor, a, positions), average(g_factor, g, positions)
       d_a, q_a = np.linalg.eigh(a_factor)
       d_g, q_g = np.linalg.eigh(g_factor)
       eigen = q_g.T @ gradient @ q_a / (np.outer(np.maximum(d_g, 0), np.maximum(d_a, 0)) + DAMPING)
@@ -41,7 +41,7 @@ def main():
       values = dict(a=a, g=g, grad=gradient, eigen=eigen, inverse=inverse, clip=np.array(clip))
       out |= {f"{k}/{t}": v for k, v in values.items()}
     target.add(
-      case, out, optimizer="kfac", dtype="F64", steps=4, places=places, rtol=1e-10,
+      case, out, optimizer="kfac", dtype="F64", steps=4, positions=positions, rtol=1e-10,
       set=dict(factor_decay=DECAY, damping=DAMPING, kl_clip=CLIP, lr=LR),
       reference="formula (gpauloski/kfac-pytorch 869cf11)")
   target.save()

@@ -3,7 +3,8 @@
 Tensor `<case>/lr` holds the rate after t = 0...T calls of scheduler.step() (t is the number of completed
 steps: element t is what step t + 1 uses); `<case>/momentum` likewise where the schedule cycles it. For
 ReduceLROnPlateau `<case>/metric` [T] is what call t = 1...T was given. The metadata key `cases` is JSON:
-case -> name, library, base (lr), total (T), set (parameters in the reference's names), reference, rtol.
+case -> name, library, base (lr), total (T), set (parameters in the reference's names), reference, rtol;
+`stays`, the t from which our curve stays what it is while the reference's moves again.
 """
 
 import json
@@ -31,7 +32,7 @@ def optimizer(base, kind=torch.optim.SGD):
 
 
 def record(case, make, name, settings, library="torch", base=0.1, total=TOTAL, metric=None,
-           momentum=False, kind=torch.optim.SGD):
+           momentum=False, kind=torch.optim.SGD, stays=None):
   o = optimizer(base, kind)
   scheduler = make(o)
   read = lambda: o.param_groups[0]["lr"]
@@ -52,6 +53,8 @@ def record(case, make, name, settings, library="torch", base=0.1, total=TOTAL, m
   cases[case] = dict(
     name=name, library=library, base=base, total=total, set=settings, rtol=1e-11,
     reference=f"{package} {version(package).split('+')[0]}")
+  if stays is not None:
+    cases[case]["stays"] = stays
 
 
 def torch_case(case, scheduler, settings, **options):
@@ -104,7 +107,8 @@ def cycles():
     momentum=True)
   torch_case("onecycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=1000), total=999, momentum=True)
   # One call too many is accepted, and rebounds.
-  torch_case("onecycle-rebound", S.OneCycleLR, dict(max_lr=0.1, total_steps=1000), momentum=True)
+  torch_case(
+    "onecycle-rebound", S.OneCycleLR, dict(max_lr=0.1, total_steps=1000), momentum=True, stays=999)
   torch_case(
     "onecycle-linear", S.OneCycleLR,
     dict(max_lr=0.2, total_steps=1000, pct_start=0.25, anneal_strategy="linear", div_factor=10,
@@ -184,7 +188,7 @@ def hugging_face_cases():
   # Beyond the end, and a warm-up that is the whole run.
   hugging_face("linear-beyond", "linear", 50, 500)
   hugging_face("linear-all-warmup", "linear", 1000)
-  hugging_face("cosine-beyond", "cosine", 50, 500)
+  hugging_face("cosine-beyond", "cosine", 50, 500, stays=500)
   hugging_face("cosine-cycles", "cosine", 100, settings=dict(num_cycles=2.0))
   hugging_face("cosine_with_restarts", "cosine_with_restarts", 100)
   hugging_face("cosine_with_restarts-4", "cosine_with_restarts", 100, settings=dict(num_cycles=4))
@@ -197,7 +201,8 @@ def hugging_face_cases():
   hugging_face("inverse_sqrt-timescale", "inverse_sqrt", 100, settings=dict(timescale=25))
   hugging_face("cosine_with_min_lr", "cosine_with_min_lr", 100, settings=dict(min_lr=0.01))
   hugging_face("cosine_with_min_lr-rate", "cosine_with_min_lr", 0, settings=dict(min_lr_rate=0.05))
-  hugging_face("cosine_with_min_lr-beyond", "cosine_with_min_lr", 50, 600, dict(min_lr_rate=0.1))
+  hugging_face(
+    "cosine_with_min_lr-beyond", "cosine_with_min_lr", 50, 600, dict(min_lr_rate=0.1), stays=600)
   for case, warmup, settings in [
     ("", 100, dict(min_lr=0.01)),
     ("-rate", 100, dict(min_lr_rate=0.1)),

@@ -17,9 +17,11 @@ A file holds, for each case,
   <case>/hessian/<t>/<name>   curvature estimates (Sophia), folded in after the update of step t
   <case>/eval/<name>          Schedule-Free: x at the end (param is y)
 
-The metadata key `cases` is JSON: case -> optimizer; set (what differs from the defaults, in the
-reference's names); dtype; steps; reference; rtol, meant as |x - y| <= rtol * (1 + |y|); `lrs` where the
-learning rate is changed before each step; variant, form where several exist.
+The metadata key `cases` is JSON: case -> optimizer; set (what differs from the defaults, as `--set` takes
+it: the reference's names, and ours for the choice between several written forms); dtype; steps;
+reference; rtol, meant as |x - y| <= rtol * (1 + |y|); `lrs` where the learning rate is changed before
+each step; `signs`, slot -> -1 where the reference keeps the opposite of ours; `omits`, keys of the case
+whose tensors cannot be compared.
 """
 
 import json
@@ -216,11 +218,13 @@ class File:
 
   def run(
     self, case, make, settings, reference, problem=None, lrs=None, rtol=None, dtypes=("F64", "F32"),
-    estimate_at=lambda t: False, **more,
+    estimate_at=lambda t: False, ours=None, **more,
   ):
     """Records `make(problem, dtype)` in both element types. float32 may differ from the record by
-    four times what the reference itself differs from float64 on the same gradients."""
-    problem = problem or Problem()
+    four times what the reference itself differs from float64 on the same gradients; `rtol` sets the
+    bound of an element type. `ours` are settings that only we have; None drops one that we have not."""
+    problem, ours, rtol = problem or Problem(), ours or {}, rtol or {}
+    described = {k: v for k, v in (settings | ours).items() if k not in ours or v is not None}
     for dtype in dtypes:
       record = follow(make(problem, dtype), problem, dtype, lrs, None, estimate_at)
       tolerance = 1e-10
@@ -228,14 +232,14 @@ class File:
         exact = follow(
           make(problem, "F64"), problem, "F64", lrs, record, estimate_at, STEPS["F32"])
         tolerance = max(2e-6, 4 * distance(record, exact))
-      tolerance = float(f"{rtol[dtype] if rtol else tolerance:.1e}")
+      tolerance = float(f"{rtol.get(dtype, tolerance):.1e}")
       description = dict(
-        optimizer=self.optimizer, set=settings, dtype=dtype, steps=STEPS[dtype], reference=reference,
+        optimizer=self.optimizer, set=described, dtype=dtype, steps=STEPS[dtype], reference=reference,
         rtol=tolerance, **more)
       if lrs:
         description["lrs"] = lrs[:STEPS[dtype]]
       self.add(f"{case}-{dtype.lower()}", record, **description)
-      if tolerance > 2e-5 and not rtol:
+      if tolerance > 2e-5 and dtype not in rtol:
         print(f"  {self.name}/{case}: float32 is only good to {tolerance:.1e}")
 
   def save(self):

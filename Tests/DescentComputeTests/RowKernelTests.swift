@@ -96,7 +96,7 @@ import Testing
       let hat = xs.map { ($0 - mu) * r }
       let g = gain?.map { Double($0) } ?? [Double](repeating: 1, count: n)
       let b = bias?.map { Double($0) } ?? [Double](repeating: 0, count: n)
-      // For one element the row is its own mean: x̂ is 0 but for the rounding of the mean times r.
+      // One element is its own mean: nothing is left but the rounding of the mean times r.
       let tolerance = n == 1 ? 1e-3 : 2e-5
 
       let norm = Kernels.Normalization(

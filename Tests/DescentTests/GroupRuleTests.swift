@@ -1,5 +1,5 @@
 import Descent
-import DescentCompute
+import Foundation
 import Testing
 
 @Suite("Groups with rules of their own") struct GroupRuleTests {
@@ -143,5 +143,57 @@ import Testing
         .contains("betas"))
     #expect(
       error(ParameterGroup("g", ParameterMatch(names: ["z*"]))).contains("matches no parameter"))
+  }
+
+  // MARK: A d for each group
+
+  @Test(
+    "with per_group, groups train as if each were alone", arguments: ["prodigy", "dadapt-adam"])
+  func perGroup(_ name: String) throws {
+    let parameters = [
+      ParameterInfo("a", shape: [5]), ParameterInfo("b", shape: [3]),
+      ParameterInfo("c", shape: [2]),
+    ]
+    // b is a group of its own, and has no gradient but zeros at first.
+    let group = ParameterGroup("second", ParameterMatch(names: ["b"]), settings: [("lr", "0.5")])
+    func gradients(_ weights: [[Double]], _ t: Int) -> [[Double]] {
+      weights.enumerated().map { p, w in
+        w.enumerated().map { i, w in
+          let wave: Double = sin(Double(t * (i + 1) + p))
+          return p == 1 && t < 3 ? 0 : Double(p + 1) * w + wave
+        }
+      }
+    }
+    func check<R: Rule>(_: R.Type) throws {
+      func make(_ indices: [Int], _ groups: [ParameterGroup], _ text: String) throws
+        -> Optimizer<Double>
+      {
+        try Optimizer(
+          OptimizerPlan(R([("per_group", text), ("d0", "1e-3")]), groups: groups),
+          parameters: indices.map { parameters[$0] })
+      }
+      let optimizer = try make([0, 1, 2], [group], "true")
+      let (second, first) = (try make([1], [group], "false"), try make([0, 2], [], "false"))
+      var weights = [[1.0, -1, 0.5, 2, -2], [0.3, -0.4, 0.5], [1, 1]]
+      var (w2, w1) = ([weights[1]], [weights[0], weights[2]])
+      for t in 1...12 {
+        let g = gradients(weights, t)
+        _ = optimizer.step(&weights, gradients: g)
+        _ = second.step(&w2, gradients: [g[1]])
+        _ = first.step(&w1, gradients: [g[0], g[2]])
+        #expect(weights == [w1[0], w2[0], w1[1]], "step \(t)")
+      }
+      let d = Dictionary(uniqueKeysWithValues: optimizer.diagnostics.map { ($0.name, $0.value) })
+      #expect(d["d.second"] == second.diagnostics.first { $0.name == "d" }?.value)
+      #expect(d["d.default"] == first.diagnostics.first { $0.name == "d" }?.value)
+      #expect(d["d.second"] != d["d.default"] && d["d"] == nil)
+      let rates = optimizer.effectiveLearningRates
+      #expect(rates.map(\.group) == ["second", "default"])
+      #expect(rates[0].value == 0.5 * d["d.second"]! && rates[1].value == d["d.default"]!)
+      // Together they are one problem with one d.
+      let together = try make([0, 1, 2], [group], "false")
+      #expect(together.diagnostics.map(\.name).contains("d"))
+    }
+    try check(Rules.named(name))
   }
 }

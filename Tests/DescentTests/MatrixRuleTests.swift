@@ -101,7 +101,8 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     let muon = try Optimizer<Double>(OptimizerPlan(rule, groups: []), parameters: [parameter])
     let adamW = try Optimizer<Double>(
       OptimizerPlan(
-        AdamW(learningRate: 0.01, betas: (0.9, 0.95), epsilon: 1e-10, weightDecay: 0.1), groups: []),
+        AdamW(learningRate: 0.01, betas: (0.9, 0.95), epsilon: 1e-10, weightDecay: 0.1),
+        groups: []),
       parameters: [parameter])
     var weights = [noise(parameter.count, seed: 3).map(Double.init)]
     var same = weights
@@ -154,37 +155,29 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     }
   }
 
-  // MARK: All of them
+  // MARK: Adafactor
 
-  static let rules: [(String, [(name: String, text: String)])] = [
-    ("muon", []), ("shampoo", []), ("soap", [("precondition_frequency", "2")]),
-    ("shampoo-distributed", [("max_preconditioner_dim", "48"), ("grafting", "adam")]),
-  ]
-
-  @Test("the same bits for any number of threads", arguments: 0..<4) func threads(_ index: Int)
-    throws
-  {
-    let (name, settings) = Self.rules[index]
-    let parameters = [
-      ParameterInfo("a", shape: [96, 70]), ParameterInfo("b", shape: [50]),
-      ParameterInfo("c", shape: [8, 5, 3, 3]),
-    ]
-    let threads = Machine.threads
-    defer { Machine.setThreads(threads) }
-    var results: [[[Float]]] = []
-    for count in [1, 2, 5] {
-      Machine.setThreads(count)
-      let optimizer: Optimizer<Float> = try makeOptimizer(name, settings, parameters)
-      var weights = parameters.map { noise($0.count, seed: 1) }
-      for t in 1...3 {
-        let gradients = parameters.map { noise($0.count, seed: UInt64(t * 7)) }
-        _ = optimizer.step(&weights, gradients: gradients)
-      }
-      results.append(weights)
+  @Test("batches of matrices are so many matrices", arguments: [3, 700])
+  func adafactorBatches(_ width: Int) throws {
+    // The RMS is the whole tensor's, so equal matrices must move alike, and as one alone.
+    let count = 40 * width
+    let one = (0..<count).map { 1 + 0.5 * cos(Double($0)) }
+    func path(_ shape: [Int], _ start: [Double]) throws -> [[Double]] {
+      try OptimizerPlan(AdafactorTorch(), groups: []).path(
+        [ParameterInfo("w", shape: shape)], from: [start], steps: 3
+      ) { t, _, i, w in w + sin(Double(t * (i % count + 1))) }.weights.map { $0[0] }
     }
-    #expect(results[1] == results[0] && results[2] == results[0])
-    #expect(results[0].joined().allSatisfy { $0.isFinite })
+    let (alone, both) = (try path([40, width], one), try path([2, 40, width], one + one))
+    for (x, y) in zip(both.joined(), alone.flatMap { $0 + $0 }) { #expect(abs(x - y) < 1e-12) }
   }
+
+  @Test("the state of a matrix is its rows and columns") func adafactorState() throws {
+    let optimizer = try Optimizer<Float>(
+      Adafactor(), parameters: [ParameterInfo("w", shape: [512, 256])])
+    #expect(optimizer.stateBytes == 4 * (512 + 256))
+  }
+
+  // MARK: Decompositions
 
   @Test(
     "a failed decomposition keeps the last factor and is counted",
@@ -233,28 +226,36 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
 
   // MARK: K-FAC
 
+  /// A case of `References/kfac.py`.
+  private struct Layer: Decodable {
+    let steps: Int
+    let positions: Int
+    let rtol: Double
+    static let all: [String: Layer] = {
+      let json = try! Trajectory.open("kfac").metadata["cases"]!
+      return try! JSONDecoder().decode([String: Layer].self, from: Data(json.utf8))
+    }()
+  }
+
   @Test(
-    "K-FAC follows the formula", arguments: ["linear", "convolution"], KFAC.Inversion.allCases)
+    "K-FAC follows the formula", arguments: Layer.all.keys.sorted(), KFAC.Inversion.allCases)
   func kfac(_ name: String, _ inversion: KFAC.Inversion) throws {
-    let file = try Trajectory.open("kfac")
+    let (file, recorded) = (try Trajectory.open("kfac"), try #require(Layer.all[name]))
     func matrix(_ key: String) throws -> Matrix {
       let shape = try file.entry("\(name)/\(key)").shape
       return Matrix(shape[0], shape[1], try file.doubles(of: "\(name)/\(key)"))
     }
     let first = try matrix("grad/1")
     var layer = KFACLayer(inputs: first.columns, outputs: first.rows, inversion: inversion)
-    for t in 1...4 {
-      let (a, g) = (try matrix("a/\(t)"), try matrix("g/\(t)"))
-      if name == "linear" {
-        layer.accumulate(activations: a, gradients: g)
-      } else {
-        layer.accumulate(patches: a, gradients: g, positions: 12)
-      }
+    for t in 1...recorded.steps {
+      layer.accumulate(
+        patches: try matrix("a/\(t)"), gradients: try matrix("g/\(t)"),
+        positions: recorded.positions)
       layer.decompose()
       let gradient = try matrix("grad/\(t)")
       let given = layer.preconditioned(gradient)
       for (x, y) in zip(given.elements, try matrix("\(inversion.rawValue)/\(t)").elements) {
-        #expect(abs(x - y) <= 1e-10 * (1 + abs(y)))
+        #expect(abs(x - y) <= recorded.rtol * (1 + abs(y)))
       }
       let clip = KFACLayer.clipCoefficient([(given, gradient)], learningRate: 0.1)
       let expected = try file.doubles(of: "\(name)/clip/\(t)")[inversion == .eigen ? 0 : 1]

@@ -1,12 +1,5 @@
 import Descent
-import DescentCompute
 import Testing
-
-/// Some numbers without pattern, the same in each run.
-func noise(_ count: Int, seed: UInt64) -> [Float] {
-  var random = RandomStream(seed: seed)
-  return (0..<count).map { _ in random.normal() }
-}
 
 @Suite("Optimizer") struct OptimizerTests {
   private let two = [ParameterInfo("a", shape: [3]), ParameterInfo("b", shape: [2])]
@@ -85,40 +78,6 @@ func noise(_ count: Int, seed: UInt64) -> [Float] {
     #expect(report.gradientNorm == 5 && report.clipCoefficient == 1 / (5 + 1e-6))
     let coefficient = 1 / (5 + 1e-6)
     #expect(weights == [[-3 * coefficient, 0, 0], [0, -4 * coefficient]])
-  }
-
-  // MARK: Determinism
-
-  @Test(
-    "the same bits for any number of threads",
-    arguments: [SGD(learningRate: 0.1, momentum: 0.9) as any Rule, AdamW(), Prodigy()])
-  func threads(_ rule: any Rule) throws {
-    // Long enough for several blocks, of a length that no block size divides.
-    let parameters = [
-      ParameterInfo("matrix", shape: [211, 197]), ParameterInfo("vector", shape: [1003]),
-    ]
-    func train(_ threads: Int) throws -> [[UInt32]] {
-      ThreadPool.shared.setThreads(threads)
-      let optimizer = try make(rule, parameters)
-      var weights = parameters.enumerated().map { noise($1.count, seed: UInt64($0)) }
-      for step in 0..<5 {
-        let gradients = parameters.enumerated().map { index, parameter in
-          noise(parameter.count, seed: UInt64(100 * step + index))
-        }
-        #expect(optimizer.step(&weights, gradients: gradients).applied)
-      }
-      return weights.map { $0.map(\.bitPattern) }
-    }
-    defer { ThreadPool.shared.setThreads(2) }
-    let one = try train(1)
-    for threads in [2, 3, 8] { #expect(try train(threads) == one, "\(threads) threads") }
-  }
-
-  private func make(_ rule: any Rule, _ parameters: [ParameterInfo]) throws -> Optimizer<Float> {
-    func open(_ rule: some Rule) throws -> Optimizer<Float> {
-      try Optimizer(OptimizerPlan(rule, clip: Clipping(norm: 1)), parameters: parameters)
-    }
-    return try open(rule)
   }
 
   // MARK: Schedules

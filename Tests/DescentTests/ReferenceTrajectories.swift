@@ -16,10 +16,10 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
     let rtol: Double
     /// The learning rate of each step, where a schedule drives it.
     let lrs: [Double]?
-    /// Which written form of momentum, where the reference is a formula.
-    let form: String?
-    /// Which of several implementations of one name, for rules that have a setting for it.
-    let variant: String?
+    /// The slots of which the reference keeps a multiple of ours, the negative for example.
+    let signs: [String: Double]?
+    /// Keys of the case that cannot be compared.
+    let omits: [String]?
   }
 
   /// A hyperparameter as JSON has it, as text.
@@ -72,9 +72,15 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
 }
 
 @Suite("Reference trajectories") struct ReferenceTrajectoryTests {
-  @Test("every registered rule has vectors") func complete() {
+  @Test("every registered rule has vectors, and every file of vectors is read") func complete()
+    throws
+  {
     #expect(Set(Trajectory.all.map(\.file)) == Set(Trajectory.rules))
-    for name in Rules.names { #expect(throws: Never.self) { try Trajectory.open(name) } }
+    let folder = Bundle.module.resourceURL!.appendingPathComponent("Vectors")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .map { $0.replacing(".safetensors", with: "") }
+    let others = ["averages", "eight-bit", "grad-scaler", "schedules"]
+    #expect(Set(files) == Set(Rules.names + others))
   }
 
   @Test(arguments: Trajectory.all) func follows(_ trajectory: Trajectory) throws {
@@ -86,94 +92,88 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
   }
 
   private func compare<S: Scalar>(_ trajectory: Trajectory, _: S.Type) throws {
-    let file = Trajectory.files[trajectory.file]!
-    let prefix = trajectory.name + "/"
-    // lion-pytorch makes the factor of a masked decay in float32, whatever the weights' type.
-    let inFloat32 = trajectory.testDescription == "lion/cautious-decay-f64"
-    let rtol = inFloat32 ? 2e-6 : trajectory.description.rtol
-    func values(_ key: String) throws -> [S] { try file.doubles(of: prefix + key).map { S($0) } }
-    let keys = file.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-    let names = keys.filter {
-      $0.hasPrefix("param/") && $0.split(separator: "/").count == 2
-    }.map { String($0.dropFirst("param/".count)) }.sorted()
-    let present = Set(keys)
-    let parameters = try names.map {
-      ParameterInfo($0, shape: try file.entry(prefix + "param/" + $0).shape)
+    let (file, description) = (Trajectory.files[trajectory.file]!, trajectory.description)
+    let (prefix, rtol) = (trajectory.name + "/", description.rtol)
+    let present = Set(
+      file.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
+    var read = Set<String>()
+    /// The tensor of the case with this key, where there is one that can be compared.
+    func values(_ key: String, omits: [String] = []) throws -> [S]? {
+      guard present.contains(key) else { return nil }
+      read.insert(key)
+      return omits.contains(key) ? nil : try file.doubles(of: prefix + key).map { S($0) }
     }
-
-    var changes = trajectory.description.set.map { (name: $0.key, text: $0.value.text) }
-    if let form = trajectory.description.form {
-      changes.removeAll { $0.name == "nesterov" }
-      changes.append(("momentum_form", form))
-    }
-    if ["lamb", "lars"].contains(trajectory.file), let variant = trajectory.description.variant {
-      // Clipping is the optimizer's, not the rule's, and is off in these cases.
-      changes.removeAll { $0.name == "max_grad_norm" && $0.text == "0.0" }
-      changes.append(("variant", variant))
-    }
-    let rule = try Rules.named(trajectory.description.optimizer)
-    let optimizer: Optimizer<S> = try makeOptimizer(
-      rule, changes, parameters, lrs: trajectory.description.lrs)
-    var weights = try names.map { try values("param/" + $0) }
-    var step = 1
-    while names.contains(where: { present.contains("grad/\(step)/\($0)") }) {
-      let gradients = try names.map { name in
-        present.contains("grad/\(step)/\(name)") ? try values("grad/\(step)/\(name)") : nil
+    let parameters = try present.filter { $0.hasPrefix("param/") && $0.count { $0 == "/" } == 1 }
+      .sorted().map {
+        ParameterInfo(
+          String($0.dropFirst("param/".count)), shape: try file.entry(prefix + $0).shape)
       }
-      let report = optimizer.step(&weights, gradients: gradients)
-      #expect(report.applied)
+    let optimizer: Optimizer<S> = try makeOptimizer(description, parameters)
+    var weights = try parameters.map { try #require(try values("param/\($0.name)")) }
+    // Where a file has weights to evaluate, at the end, its others are those of the gradient.
+    let stored = present.contains { $0.hasPrefix("eval/") }
+    for step in 1...description.steps {
+      let gradients = try parameters.map { try values("grad/\(step)/\($0.name)") }
+      try #require(gradients.contains { $0 != nil }, "step \(step) has no gradient")
+      #expect(optimizer.step(&weights, gradients: gradients).applied)
       // Curvature estimates are folded in after the step.
-      let estimates = try names.map { name in
-        present.contains("hessian/\(step)/\(name)") ? try values("hessian/\(step)/\(name)") : nil
-      }
+      let estimates = try parameters.map { try values("hessian/\(step)/\($0.name)") }
       if estimates.contains(where: { $0 != nil }) {
         #expect(try optimizer.foldCurvature(estimates) == .applied)
       }
-      // Where a file has weights to evaluate, at the end, its others are those of the gradient.
-      let stored = present.contains { $0.hasPrefix("eval/") }
       let results = stored ? weights : optimizer.evaluationWeights(of: weights)
-      for (name, result) in zip(names, results) where present.contains("param/\(step)/\(name)") {
-        let expected = try values("param/\(step)/\(name)")
-        expectClose(result, expected, rtol, "\(name) after step \(step)")
+      for (index, name) in parameters.map(\.name).enumerated() {
+        expectClose(
+          results[index], try values("param/\(step)/\(name)"), rtol, "\(name) after step \(step)")
+        expectClose(
+          weights[index], try values("look-ahead/\(step)/\(name)"), rtol,
+          "where the gradient of \(name) is taken after step \(step)")
       }
-      step += 1
+      for (name, value) in optimizer.diagnostics where S.self == Double.self {
+        expectClose(
+          [S(value)], try values("group/\(step)/\(name)"), rtol, "\(name) after step \(step)")
+      }
     }
-    for (name, result) in zip(names, optimizer.evaluationWeights(of: weights))
-    where present.contains("eval/\(name)") {
-      expectClose(result, try values("eval/\(name)"), rtol, "\(name) to evaluate")
+    #expect(
+      parameters.allSatisfy { read.contains("param/\(description.steps)/\($0.name)") },
+      "the last weights are not recorded")
+    for (parameter, result) in zip(parameters, optimizer.evaluationWeights(of: weights)) {
+      expectClose(
+        result, try values("eval/\(parameter.name)"), rtol, "\(parameter.name) to evaluate")
     }
-    // In float64 alone: the files' float32 tolerances are those of the weights. optax's buffer has
-    // the opposite sign, since it adds.
-    let comparesState = S.self == Double.self && trajectory.description.variant != "optax"
-    for (slot, name, _, result) in optimizer.state where comparesState {
-      guard present.contains("state/\(slot)/\(name)") else { continue }
-      let expected = try values("state/\(slot)/\(name)")
-      // prodigyopt keeps one zero for the p0 of a tensor of zeros.
-      if slot == "p0", expected == [0] { continue }
-      expectClose(result, expected, rtol, "\(slot) of \(name)")
+    // In float64 alone: the files' float32 tolerances are those of the weights.
+    for (slot, name, _, result) in optimizer.state where S.self == Double.self {
+      let sign = S(description.signs?[slot] ?? 1)
+      expectClose(
+        result.map { sign * $0 },
+        try values("state/\(slot)/\(name)", omits: description.omits ?? []), rtol,
+        "\(slot) of \(name)")
     }
-    #expect(step - 1 == trajectory.description.steps)
+    let unread = present.subtracting(read).filter {
+      !["state", "group"].contains($0.prefix { $0 != "/" })
+    }
+    #expect(unread.isEmpty, "\(unread.sorted())")
   }
 
   private func makeOptimizer<S: Scalar>(
-    _ rule: any Rule.Type, _ changes: [(name: String, text: String)],
-    _ parameters: [ParameterInfo], lrs: [Double]?
+    _ description: Trajectory.Description, _ parameters: [ParameterInfo]
   ) throws -> Optimizer<S> {
     func make<R: Rule>(_: R.Type) throws -> Optimizer<S> {
       try Optimizer<S>(
         OptimizerPlan(
-          R(changes), groups: [],
-          schedules: lrs.map { lrs in [("lr", Lambda { t, _ in lrs[t] })] } ?? []),
+          R(description.set.map { ($0.key, $0.value.text) }), groups: [],
+          schedules: description.lrs.map { lrs in [("lr", Lambda { t, _ in lrs[t] })] } ?? []),
         parameters: parameters, needs: .byCaller)
     }
-    return try make(rule)
+    return try make(try Rules.named(description.optimizer))
   }
 
-  /// |Δ| ≤ rtol·(1 + |expected|).
+  /// |Δ| ≤ rtol·(1 + |expected|), where something is expected.
   private func expectClose<S: Scalar>(
-    _ given: [S], _ expected: [S], _ rtol: Double, _ what: String
+    _ given: [S], _ expected: [S]?, _ rtol: Double, _ what: String
   ) {
-    #expect(given.count == expected.count)
+    guard let expected else { return }
+    #expect(given.count == expected.count, "\(what)")
     for (i, (a, b)) in zip(given, expected).enumerated() {
       let (a, b) = (Double(a), Double(b))
       if !(abs(a - b) <= rtol * (1 + abs(b))) {

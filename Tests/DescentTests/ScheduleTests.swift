@@ -174,19 +174,19 @@ import Testing
     Refusal("onecycle", [("pct_start", "0.6"), ("three_phase", "true")], "must be at most 0.5"),
     Refusal("CosineAnnealingLR", [("T_max", "0")], "T_max=0 is out of range"),
     Refusal("LinearLR", [("start_factor", "2")], "start_factor=2 is out of range"),
-    Refusal("multistep", [("milestones", "5,3")], "milestones must ascend: 3 stands after 5"),
+    Refusal("multistep", [("milestones", "5,3")], "milestones must ascend: 3 comes after 5"),
     Refusal("wsd", [("warmup", "6"), ("decay", "6"), ("total", "10")], "are more than total=10"),
     Refusal("ReduceLROnPlateau", [("factor", "1")], "factor=1 is out of range"),
     Refusal("sequence", [], "parts is empty: give schedules, such as"),
     Refusal("sequence", [("parts", "warmup,cosine")], "2 parts need 1 milestones"),
     Refusal(
       "sequence", [("parts", "warmup,cosine,step"), ("milestones", "5,5")],
-      "milestones must ascend: 5 stands after 5"),
+      "milestones must ascend: 5 comes after 5"),
     Refusal("sequence", [("parts", "warmup(")], "parts=warmup( cannot be read"),
     Refusal(
       "product", [("parts", "warmup,cosine(flor=1)")],
       "part 2 of parts, cosine: cosine has no setting"),
-    Refusal("product", [("parts", "plateau")], "plateau remembers metrics and cannot be a part"),
+    Refusal("product", [("parts", "plateau")], "plateau follows a metric, so it cannot be part of"),
   ]
 
   @Test("a schedule that cannot be is refused with what to change", arguments: refusals)
@@ -244,7 +244,7 @@ import Testing
       settings(again, "betas", steps: 2) == [.numbers([0.9, 0.999]), .numbers([0.9, 0.4995])])
   }
 
-  @Test("a group's own schedule goes before, with the group's own value as its base")
+  @Test("a group's own schedule takes precedence, with the group's own value as its base")
   func groups() throws {
     let group = ParameterGroup(
       "a", ParameterMatch(names: ["a"]), settings: [("lr", "8")],

@@ -12,6 +12,8 @@ struct RecordedSchedule: CustomTestStringConvertible, Sendable {
     let base: Double
     let total: Int
     let set: [String: Value]
+    /// The t from which our curve stays what it is, while the reference's moves again.
+    let stays: Int?
   }
 
   /// A parameter as JSON has it, as text; a list of schedules in the form of `--set`.
@@ -61,16 +63,8 @@ struct RecordedSchedule: CustomTestStringConvertible, Sendable {
     }
   }
 
-  /// The last t at which our curve is the reference's. Hugging Face's cosines and torch's OneCycle
-  /// rise again past their end; ours stay.
-  var last: Int {
-    switch name {
-    case "huggingface/cosine-beyond": 500
-    case "huggingface/cosine_with_min_lr-beyond": 600
-    case "torch/onecycle-rebound": 999
-    default: description.total
-    }
-  }
+  /// The last t at which our curve is the reference's.
+  var last: Int { description.stays ?? description.total }
 }
 
 @Suite("Schedules of torch and Hugging Face") struct ScheduleVectorTests {

@@ -148,7 +148,7 @@ import Testing
       (["schedules.momentum.gamma=0.5"], "schedules.momentum.name is missing: give one of"),
       (
         ["optimizer.groups=[{rank: 1, schedule: {name: linear, warmup: -1}}]"],
-        "optimizer.groups: the schedule of lr.warmup=-1 is out of range"
+        "parameter group 'group 1': schedule.warmup=-1 is out of range"
       ),
       (["average.name=emma"], "average.name=emma does not exist; did you mean 'ema'?"),
       (["average.decay=0.9"], "average.name is missing: give one of ema, swa, lawa, lookahead"),

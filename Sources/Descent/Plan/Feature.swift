@@ -1,10 +1,10 @@
-/// Something that a training run uses and that not everything else goes with.
+/// Something that a training run uses and that cannot be combined with everything else.
 public enum Feature: String, Sendable, CaseIterable {
   // What a rule needs or does.
 
   /// The rule evaluates the loss itself.
   case evaluations = "rules that evaluate the loss"
-  /// The rule needs gradients multiplied by what layers saw.
+  /// The rule needs gradients multiplied by what the layers saw.
   case layers = "rules that watch the layers"
   /// The rule needs estimates of the curvature.
   case curvature = "rules that estimate the curvature"
@@ -14,19 +14,19 @@ public enum Feature: String, Sendable, CaseIterable {
   case evaluatesElsewhere = "rules that train beside their result"
   /// The rule's state must not be rounded.
   case exactState = "rules whose state must be exact"
-  /// The rule is a group's own.
-  case ruleOfGroup = "a rule of a group's own"
+  /// The rule belongs to a group, and others have another.
+  case ruleOfGroup = "a group with a rule of its own"
 
   // What a plan asks for.
 
-  /// A group has hyperparameters of its own.
-  case groupSettings = "hyperparameters of groups"
+  /// A group has hyperparameters, schedules or a rule of its own.
+  case groupSettings = "groups with settings of their own"
   /// Any limit of the gradients.
   case clipping = "clipping"
   /// A limit other than that of the norm over all gradients.
   case otherClipping = "clipping other than clip.norm"
   /// Centralized or noisy gradients.
-  case gradientTools = "changes of gradients"
+  case gradientTools = "centralized or noisy gradients"
   /// State in 16 or 8 bits.
   case compressedState = "state in 16 or 8 bits"
   /// Weights in 16 bits, with a float32 master copy or without.
@@ -42,15 +42,15 @@ public enum Feature: String, Sendable, CaseIterable {
   case lossScale = "fp16 with its loss scale"
   /// Arithmetic that is not bfloat16's.
   case otherPrecision = "arithmetic other than bf16"
-  /// Steps that are not finite are left out.
+  /// Steps with gradients that are not finite are skipped.
   case skipping = "skipped steps"
-  /// An average that changes the weights that training goes on from.
+  /// An average that changes the weights that training continues from.
   case movingAverage = "averages that move the weights"
   /// Recorded gradients in place of a model.
   case recording = "recorded gradients"
 }
 
-/// Two features that do not go together. This table is the only place that knows.
+/// Two features that cannot be combined. This table is the only place that knows.
 public struct Incompatibility: Sendable {
   /// One of them.
   public let first: Feature
@@ -69,36 +69,36 @@ public struct Incompatibility: Sendable {
   public static let all: [Incompatibility] = [
     .init(
       .evaluations, .ruleOfGroup, "it moves all parameters as one vector",
-      "make it the optimizer's own rule, or choose another for the group"),
+      "use it for all of them, or choose another rule for the group"),
     .init(
-      .evaluations, .groupSettings, "it moves all parameters as one vector", "leave the groups out"),
+      .evaluations, .groupSettings, "it moves all parameters as one vector",
+      "leave them out, or choose another optimizer"),
     .init(
       .evaluations, .clipping, "its line search needs the gradients as they are", "leave it out"),
     .init(
       .evaluations, .gradientTools, "its line search needs the gradients as they are",
       "leave it out"),
     .init(
-      .evaluations, .compressedState, "its pairs need full precision",
-      "set optimizer.state=float32"),
+      .evaluations, .compressedState, "its history needs full precision", "set state=float32"),
     .init(
-      .evaluations, .weights16, "its pairs need full precision", "set weights.format=float32"),
+      .evaluations, .weights16, "its history needs full precision", "set weights.format=float32"),
     .init(
-      .evaluations, .lossScale, "the loss scale would enter its statistics",
+      .evaluations, .lossScale, "its statistics would contain the loss scale",
       "set precision=bf16 or float32"),
     .init(
       .evaluations, .gradientRelease, "it needs the gradients of all parameters at once",
       "choose another optimizer, or set release_gradients=false"),
     .init(
-      .evaluations, .movingAverage, "it continues from the weights that the average moves",
+      .evaluations, .movingAverage, "its history belongs to the weights that the average moves",
       "choose another average, or another optimizer"),
     .init(
       .evaluations, .recording, "it needs evaluations of the loss, which a recording does not hold",
       "choose another optimizer"),
     .init(
-      .layers, .ruleOfGroup, "its preconditioner sees all layers of the model",
-      "make it the optimizer's own rule, or choose another for the group"),
+      .layers, .ruleOfGroup, "its preconditioner works on all layers of the model",
+      "use it for all of them, or choose another rule for the group"),
     .init(
-      .layers, .lossScale, "the loss scale would enter its statistics",
+      .layers, .lossScale, "its statistics would contain the loss scale",
       "set precision=bf16 or float32"),
     .init(
       .layers, .gradientRelease, "it needs the gradients of all parameters at once",
@@ -107,22 +107,21 @@ public struct Incompatibility: Sendable {
       .layers, .recording, "it needs what the model's layers saw, which a recording does not hold",
       "choose another optimizer"),
     .init(
-      .curvature, .lossScale, "the loss scale would enter its statistics",
+      .curvature, .lossScale, "its statistics would contain the loss scale",
       "set precision=bf16 or float32"),
     .init(
       .globalSums, .gradientRelease, "it needs the gradients of all parameters at once",
       "choose another optimizer, or set release_gradients=false"),
     .init(
       .evaluatesElsewhere, .movingAverage,
-      "it keeps the weights that the average would move "
-        + "elsewhere",
+      "the average would move its result, from which it does not continue",
       "choose another average, or another optimizer"),
     .init(.exactState, .compressedState, "its state must be exact", "set state=float32"),
     .init(
       .weights16, .movingAverage, "an average that moves the weights needs them in float32",
       "choose another average, or set weights.format=float32"),
     .init(
-      .weights16, .otherPrecision, "weights in 16 bits belong to a model that computes in bf16",
+      .weights16, .otherPrecision, "weights in 16 bits need a model that computes in bf16",
       "set precision=bf16"),
     .init(
       .gradientRelease, .otherClipping, "only the norm can be taken before the updates",
@@ -134,14 +133,15 @@ public struct Incompatibility: Sendable {
       .gradientRelease, .accumulation, "a released gradient cannot be added to",
       "set accumulate=1, or release_gradients=false"),
     .init(
-      .gradientRelease, .lossScale, "an overflow would be found after other updates",
+      .gradientRelease, .lossScale,
+      "an overflow would be found only after other parameters were updated",
       "set precision=bf16, or release_gradients=false"),
     .init(
       .gradientRelease, .skipping, "updates that were made cannot be taken back",
       "set nonfinite=stop, or release_gradients=false"),
   ]
 
-  /// What does not go with `feature`.
+  /// What cannot be combined with `feature`.
   public static func with(_ feature: Feature) -> [(other: Feature, row: Incompatibility)] {
     all.compactMap { row in
       row.first == feature
@@ -150,13 +150,14 @@ public struct Incompatibility: Sendable {
   }
 }
 
-/// A feature in use: what it is called there, `clip.norm=1`, and a reason more precise than the table's.
+/// A feature in use: what the user wrote, such as `clip.norm=1`, and perhaps a reason more precise
+/// than the table's.
 public struct FeatureUse: Sendable {
-  /// What is used.
+  /// The feature.
   public let feature: Feature
   /// What the user wrote or chose.
   public let words: String
-  /// Why it does not go with others, where this use knows better than the table.
+  /// Why it cannot be combined, where this use knows better than the table.
   public let reason: String?
 
   /// A use of a feature.
@@ -166,7 +167,7 @@ public struct FeatureUse: Sendable {
 }
 
 extension [FeatureUse] {
-  /// The pairs of uses that do not go together, in the order of the table.
+  /// The pairs of uses that cannot be combined, in the order of the table.
   public var conflicts: [OptimizerError] {
     Incompatibility.all.flatMap { row in
       filter { $0.feature == row.first }.flatMap { first in
@@ -181,7 +182,7 @@ extension [FeatureUse] {
 }
 
 extension Rule {
-  /// What of the rule not everything goes with, for the options that are set.
+  /// What the rule does that cannot be combined with everything, for the options that are set.
   public var features: [Feature] {
     let all: [(Feature, Bool)] = [
       (.evaluations, needs.contains(.evaluations)), (.layers, needs.contains(.layers)),

@@ -2,6 +2,8 @@
 public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible {
   /// No rule has this name.
   case unknownRule(name: String, nearest: String?, valid: [String])
+  /// No section of a plan's texts has this name.
+  case unknownSection(String, nearest: String?, valid: [String])
   /// Two parameters have the same name.
   case duplicateParameter(String)
   /// A group's hyperparameters were refused.
@@ -10,7 +12,7 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case emptyGroup(name: String, match: String)
   /// A schedule was given for something that is not a number of the rule.
   case notSchedulable(setting: String, rule: String, valid: [String])
-  /// A schedule was given for a number that a group's settings leave at `none`.
+  /// A schedule was given for a number that is `none`.
   case scheduleOfNone(setting: String, rule: String)
   /// A schedule of the learning rate cycles the momentum, and the rule has none.
   case noMomentum(rule: String, schedule: String)
@@ -24,7 +26,7 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case lacksPreconditioner(rule: String)
   /// A rule evaluates the loss itself, which the caller has not said to give.
   case lacksEvaluation(rule: String)
-  /// Two things were asked for that do not go together: a row of ``Incompatibility/all``.
+  /// Two things were asked for that cannot be combined: a row of ``Incompatibility/all``.
   case conflict(String, String, reason: String, advice: String)
   /// The settings of a section (empty for the rule's own) were refused.
   case settings(of: String, SettingErrors)
@@ -60,12 +62,16 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
       let hint =
         nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
       return "there is no optimizer '\(name)'; \(hint)"
+    case .unknownSection(let name, let nearest, let valid):
+      let hint =
+        nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
+      return "there is no section '\(name)'; \(hint)"
     case .duplicateParameter(let name):
       return "two parameters are called '\(name)'; names must be unique"
     case .group(let name, let errors):
       return errors.errors.map { "parameter group '\(name)': \($0)" }.joined(separator: "\n")
     case .emptyGroup(let name, let match):
-      return "parameter group '\(name)' (\(match)) matches no parameter that an earlier group left"
+      return "parameter group '\(name)' (\(match)) matches no parameter that earlier groups leave"
     case .notSchedulable(let setting, let rule, let valid):
       return
         "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
@@ -83,14 +89,16 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
     case .lacksCurvature(let rule, let need):
       let estimate =
         need == .sampledGradients
-        ? "the gradient for labels sampled from the model's predictions"
+        ? "gradients for labels sampled from the model's predictions"
         : "a random vector times the Hessian's product with it"
-      return "\(rule) needs estimates of the curvature (\(estimate)): provide a closure for them"
+      return "\(rule) needs estimates of the curvature (\(estimate)): provide a closure that makes "
+        + "them"
     case .lacksPreconditioner(let rule):
       return "\(rule) needs a preconditioner that sees the model's layers: provide one"
     case .lacksEvaluation(let rule):
-      return "\(rule) evaluates the loss itself: provide needs .byCaller, and give each step an "
-        + "evaluation"
+      return
+        "\(rule) evaluates the loss itself: make the optimizer with needs: .byCaller, and give "
+        + "each step an evaluation"
     case .conflict(let first, let second, let reason, let advice):
       return "\(first) cannot be combined with \(second): \(reason); \(advice)"
     case .settings(let section, let errors):

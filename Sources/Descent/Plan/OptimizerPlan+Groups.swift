@@ -8,8 +8,8 @@ struct ResolvedGroup: Sendable {
 }
 
 extension OptimizerPlan {
-  /// The groups with the one that takes the rest. The customary one is left out where it would change
-  /// nothing.
+  /// The groups with the one that takes the rest. The customary one is left out where it would
+  /// change nothing.
   var groupsInUse: [ParameterGroup] {
     let customary: [ParameterGroup] = rule.decaysWeights ? [.vectorsWithoutDecay] : []
     return (groups ?? customary) + [.rest]
@@ -17,20 +17,54 @@ extension OptimizerPlan {
 
   /// A group with its rule, its storage and its schedules.
   func resolved(_ group: ParameterGroup) throws(OptimizerError) -> ResolvedGroup {
-    let rules = [rule] + (groups ?? []).compactMap(\.rule)
     func make<R: Rule>(_ own: R) throws(OptimizerError) -> ResolvedGroup {
-      let changed = try group.applied(to: own)
-      // What follows a schedule elsewhere, this group's rule may lack.
-      let common = schedules.filter { item in
-        R.has(item.setting) || !rules.contains { type(of: $0).has(item.setting) }
-      }
-      let schedules = group.overriding(common)
-      _ = try ScheduledSettings(schedules, of: changed)
-      return ResolvedGroup(
-        group: group, rule: changed, storage: try group.applied(to: state), schedules: schedules)
+      ResolvedGroup(
+        group: group, rule: try group.applied(to: own), storage: try group.applied(to: state),
+        schedules: schedules(of: group, R.self))
     }
-    if let own = group.rule { return try make(own) }
-    return try make(rule)
+    let own = group.rule ?? rule
+    return try make(own)
+  }
+
+  /// The schedules of a group: its own, and the plan's for what it has none for.
+  private func schedules<R: Rule>(
+    of group: ParameterGroup, _: R.Type
+  ) -> [(setting: String, schedule: any Schedule)] {
+    let rules = [rule] + (groups ?? []).compactMap(\.rule)
+    let own = Set(group.schedules.map(\.setting))
+    // What follows a schedule elsewhere, this group's rule may lack.
+    return schedules.filter { item in
+      !own.contains(item.setting)
+        && (R.has(item.setting) || !rules.contains { type(of: $0).has(item.setting) })
+    } + group.schedules
+  }
+
+  /// What is wrong with the groups in use: with their hyperparameters, their storage and their
+  /// schedules. What is wrong with the plan's own rule is not repeated for each.
+  ///
+  /// - Parameter ruleIsKnown: false where ``rule`` stands for one that could not be found, which
+  ///   says nothing of groups without a rule of their own.
+  func groupProblems(ruleIsKnown: Bool = true) -> [OptimizerError] {
+    var problems: [OptimizerError] = []
+    func add<R: Rule>(_ own: R, _ group: ParameterGroup) {
+      let inherited = group.rule == nil ? own.mistakes : []
+      let (rule, ruleErrors) = group.reading(own)
+      let storageErrors = group.reading(StateStorage.split(group.settings).own, into: state).errors
+      let errors = ruleErrors.filter { !inherited.contains($0) } + storageErrors
+      var found: [OptimizerError] =
+        errors.isEmpty ? [] : [.group(name: group.name, SettingErrors(errors))]
+      for schedule in schedules(of: group, R.self) {
+        do throws(OptimizerError) {
+          _ = try ScheduledSettings([schedule], of: rule)
+        } catch { found.append(error) }
+      }
+      problems += found.filter { !problems.contains($0) }
+    }
+    for group in groupsInUse where ruleIsKnown || group.rule != nil {
+      let own = group.rule ?? rule
+      add(own, group)
+    }
+    return problems
   }
 
   /// The groups for some parameters, and each parameter's group by its index.
@@ -54,8 +88,11 @@ extension OptimizerPlan {
       all.firstIndex { $0.match.matches(parameter) } ?? all.count - 1
     }
     if groups != nil {
-      for (index, group) in all.dropLast().enumerated() where !groupOf.contains(index) {
-        throw .emptyGroup(name: group.name, match: group.match.description)
+      let empty = all.indices.dropLast().filter { !groupOf.contains($0) }.map { all[$0] }
+      if let error = OptimizerError(
+        empty.map { .emptyGroup(name: $0.name, match: $0.match.description) })
+      {
+        throw error
       }
     }
     var resolved: [ResolvedGroup] = []
@@ -71,8 +108,8 @@ extension OptimizerPlan {
     return zip(parameters, groupOf).map { $0.trainable && !groups[$1].group.isFrozen }
   }
 
-  /// The values that schedules give the hyperparameters of a group, as an ``Optimizer`` sets them at
-  /// each step.
+  /// The values that schedules give the hyperparameters of a group, as an ``Optimizer`` sets them
+  /// at each step.
   ///
   /// - Throws: ``OptimizerError`` for what cannot be set or scheduled.
   public func scheduledValues(
@@ -119,28 +156,48 @@ extension ParameterGroup {
 
   /// `rule` with this group's hyperparameters.
   func applied<R: Rule>(to rule: R) throws(OptimizerError) -> R {
-    var changed = rule.rememberingDeclaredSettings()
-    do throws(SettingErrors) {
-      try changed.apply(StateStorage.split(settings).others)
-      try changed.check()
-    } catch { throw .group(name: name, error) }
-    return changed
+    try refusing(reading(rule))
   }
 
   /// `storage` with this group's settings.
   func applied(to storage: StateStorage) throws(OptimizerError) -> StateStorage {
-    var changed = storage
-    do throws(SettingErrors) {
-      try changed.apply(StateStorage.split(settings).own)
-    } catch { throw .group(name: name, error) }
-    return changed
+    try refusing(reading(StateStorage.split(settings).own, into: storage))
   }
 
-  /// The optimizer's schedules with this group's own in their places.
-  fileprivate func overriding(
-    _ common: [(setting: String, schedule: any Schedule)]
-  ) -> [(setting: String, schedule: any Schedule)] {
-    let own = Set(schedules.map(\.setting))
-    return common.filter { !own.contains($0.setting) } + schedules
+  /// `rule` with this group's hyperparameters as far as they can be read, and what is wrong.
+  func reading<R: Rule>(_ rule: R) -> (value: R, errors: [SettingError]) {
+    // The plan's rule was declared by the plan; a rule of the group's own is declared here.
+    let isOwn = self.rule != nil
+    var (changed, errors) = reading(
+      StateStorage.split(settings).others, into: isOwn ? rule : rule.rememberingDeclaredSettings())
+    if errors.isEmpty { errors = changed.mistakes }
+    return (isOwn ? changed.rememberingDeclaredSettings() : changed, errors)
+  }
+
+  fileprivate func reading<T: Configurable>(
+    _ texts: [SettingText], into value: T
+  ) -> (value: T, errors: [SettingError]) {
+    var changed = value
+    do throws(SettingErrors) {
+      try changed.apply(texts)
+      return (changed, [])
+    } catch { return (changed, error.errors) }
+  }
+
+  private func refusing<T>(
+    _ read: (value: T, errors: [SettingError])
+  ) throws(OptimizerError) -> T {
+    guard read.errors.isEmpty else { throw .group(name: name, SettingErrors(read.errors)) }
+    return read.value
+  }
+}
+
+extension Configurable {
+  /// What ``check()`` throws.
+  fileprivate var mistakes: [SettingError] {
+    do throws(SettingErrors) {
+      try check()
+      return []
+    } catch { return error.errors }
   }
 }

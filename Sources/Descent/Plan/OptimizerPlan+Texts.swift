@@ -6,7 +6,7 @@ extension OptimizerPlan {
   /// | `optimizer` | `name`, the rule's, those of ``StateStorage`` and ``LayerwiseDecay`` |
   /// | `schedule` | `name` and that schedule's: the learning rate's |
   /// | `schedules.<setting>` | the same for another hyperparameter |
-  /// | `clip`, `gradient`, `weights` | those of ``Clipping``, ``GradientTools``, ``WeightStorage`` |
+  /// | `clip`, `gradient`, `weights` | of ``Clipping``, ``GradientTools``, ``WeightStorage`` |
   public struct Texts: Sendable {
     /// The sections, by name.
     public var sections: [String: [SettingText]]
@@ -30,8 +30,37 @@ extension OptimizerPlan {
   /// - Throws: everything that is wrong, at once.
   public init(_ texts: Texts) throws(OptimizerError) {
     let (plan, problems) = Self.read(texts)
-    if let error = OptimizerError(problems) { throw error }
+    let unknown = texts.sections.keys.sorted().filter {
+      !Self.sections.contains($0) && !$0.hasPrefix("schedules.")
+    }
+    let error = OptimizerError(
+      problems
+        + unknown.map {
+          .unknownSection(
+            $0, nearest: nearestName(to: $0, among: Self.sections), valid: Self.sections)
+        })
+    if let error { throw error }
     self = plan
+  }
+
+  /// The plan as texts, every value written out, from which it can be made again; only a ``Lambda``
+  /// cannot be read back, and the seed of ``WeightStorage`` is not among them.
+  public var texts: Texts {
+    var sections = [
+      "optimizer": [("name", ruleName)] + rule.texts + state.texts + layers.texts,
+      Clipping.name: clip.texts, GradientTools.name: gradient.texts,
+      WeightStorage.name: weights.texts,
+    ]
+    for (setting, schedule) in schedules {
+      sections[Self.section(ofSchedule: setting)] =
+        [("name", type(of: schedule).name)] + schedule.texts
+    }
+    return Texts(sections, groups: groups?.map(\.texts))
+  }
+
+  /// The name of the section of a hyperparameter's schedule.
+  static func section(ofSchedule setting: String) -> String {
+    setting == "lr" ? "schedule" : "schedules.\(setting)"
   }
 
   /// The plan as far as it could be read, and everything that is wrong with it.
@@ -58,9 +87,11 @@ extension OptimizerPlan {
       }
     }
     plan.groups = texts.groups?.enumerated().map { reader.group($1, number: $0 + 1) }
-    // What could not be read has been refused; groups and schedules are checked against a rule that
-    // could be.
-    let rest = (rule == nil || !reader.ruleIsSound ? [] : plan.groupProblems) + plan.conflicts()
+    let ofGroups = plan.groupProblems(ruleIsKnown: rule != nil).filter { problem in
+      // A number that could not be read is not one that was left out.
+      if case .scheduleOfNone = problem { reader.ruleIsSound } else { true }
+    }
+    let rest = ofGroups + plan.conflicts()
     return (plan, reader.problems + rest.filter { !reader.problems.contains($0) })
   }
 }
@@ -100,14 +131,8 @@ private struct PlanReader {
           of: section, SettingErrors([.missing(name: "name", valid: Schedules.names)])))
       return nil
     }
-    return schedule(name, texts.filter { $0.name != "name" }, section)
-  }
-
-  private mutating func schedule(
-    _ name: String, _ settings: [SettingText], _ section: String
-  ) -> (any Schedule)? {
     do throws(SettingErrors) {
-      return try Schedules.make(name, settings)
+      return try Schedules.make(name, texts.filter { $0.name != "name" })
     } catch {
       problems.append(.settings(of: section, error))
       return nil
@@ -121,10 +146,8 @@ private struct PlanReader {
     let given = texts.first { $0.name == "name" }?.text
     if let given, names.contains(given) { return given }
     let error: SettingError =
-      given.map {
-        .noSuch(
-          name: "name", given: $0, nearest: nearestName(to: $0, among: names), valid: names)
-      } ?? .missing(name: "name", valid: names)
+      given.map { .noSuch(name: "name", given: $0, among: names) }
+      ?? .missing(name: "name", valid: names)
     problems.append(.settings(of: section, SettingErrors([error])))
     return nil
   }
@@ -133,6 +156,7 @@ private struct PlanReader {
     let name = texts.first { $0.name == "name" }?.text ?? "group \(number)"
     var group = ParameterGroup(name, ParameterMatch())
     var errors: [SettingError] = []
+    var ruleIsKnown = true
     for (key, text) in texts {
       let items = text.split(separator: ",").map { $0.filter { $0 != " " } }
       func refuse(_ expected: String) {
@@ -150,15 +174,17 @@ private struct PlanReader {
       case "role":
         let roles = items.map { ParameterRole(rawValue: $0) }
         if roles.contains(nil) {
-          refuse(
-            "some of " + ParameterRole.allCases.map(\.rawValue).joined(separator: ", "))
+          refuse("some of " + ParameterRole.allCases.map(\.rawValue).joined(separator: ", "))
         }
         group.match.roles = roles.compactMap(\.self)
       case "optimizer":
-        do throws(OptimizerError) {
+        if let type = Rules.all.first(where: { $0.name == text }) {
           func make<R: Rule>(_: R.Type) -> any Rule { R() }
-          group.rule = make(try Rules.named(text))
-        } catch { problems.append(error) }
+          group.rule = make(type)
+        } else {
+          ruleIsKnown = false
+          errors.append(.noSuch(name: key, given: text, among: Rules.names))
+        }
       case "frozen":
         if let isFrozen = Bool(text) { group.isFrozen = isFrozen } else { refuse("true or false") }
       case _ where key == "schedule" || key.hasPrefix("schedules."):
@@ -167,15 +193,45 @@ private struct PlanReader {
           refuse("a schedule such as {name: cosine, warmup: 100}")
           continue
         }
-        if let schedule = schedule(
-          parts[0].name, parts[0].texts, "optimizer.groups: the schedule of \(setting)")
-        {
-          group.schedules.append((setting, schedule))
-        }
+        do throws(SettingErrors) {
+          group.schedules.append((setting, try Schedules.make(parts[0].name, parts[0].texts)))
+        } catch { errors += error.errors.map { $0.inside(key) } }
       default: group.settings.append((key, text))
       }
     }
     if !errors.isEmpty { problems.append(.group(name: name, SettingErrors(errors))) }
+    // What was meant for a rule that is not known says nothing of another.
+    if !ruleIsKnown { (group.settings, group.schedules) = ([], []) }
     return group
   }
+}
+
+extension ParameterGroup {
+  /// The group as texts; the hyperparameters of a rule of its own among them.
+  var texts: [SettingText] {
+    var texts: [SettingText] = [("name", name)]
+    if !match.names.isEmpty { texts.append(("match", match.names.joined(separator: ","))) }
+    if let ranks = match.ranks {
+      let (low, high) = (ranks.lowerBound, ranks.upperBound)
+      texts.append(("rank", high == .max ? "\(low)+" : low == high ? "\(low)" : "\(low)-\(high)"))
+    }
+    if !match.roles.isEmpty {
+      texts.append(("role", match.roles.map(\.rawValue).joined(separator: ",")))
+    }
+    if isFrozen { texts.append(("frozen", "true")) }
+    if let rule {
+      texts.append(("optimizer", type(of: rule).name))
+      let changed = rule.changes.map { (name: $0.name, text: $0.value.description) }
+      texts += changed.filter { item in !settings.contains { $0.name == item.name } }
+    }
+    return texts + settings
+      + schedules.map {
+        (OptimizerPlan.section(ofSchedule: $0.setting), SettingSection($0.schedule).description)
+      }
+  }
+}
+
+extension Configurable {
+  /// Every setting with its present value as text.
+  fileprivate var texts: [SettingText] { resolved.map { ($0.name, $0.value.description) } }
 }

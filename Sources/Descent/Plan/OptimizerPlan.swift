@@ -2,8 +2,8 @@
 /// groups, the storage of state and weights, the schedules, and what happens to gradients.
 ///
 /// A plan is a value. It comes from Swift, or from names and texts alone (``init(_:)-(Texts)``), is
-/// checked without any parameter, and is what an ``Optimizer`` and everything that reasons about one
-/// take.
+/// checked before there are parameters, prints itself, and is what an ``Optimizer`` and everything
+/// that reasons about one take.
 ///
 /// ```swift
 /// let plan = OptimizerPlan(
@@ -14,8 +14,9 @@
 public struct OptimizerPlan: Sendable {
   /// The rule with its hyperparameters.
   public var rule: any Rule
-  /// The parameter groups, tried in order, first match wins; what none takes has the rule's own
-  /// hyperparameters. nil is the customary split: no weight decay on vectors (norms, biases).
+  /// The parameter groups: the first that matches takes a parameter, and what none takes has the
+  /// rule's own hyperparameters. nil is the customary split: no weight decay on vectors (norms,
+  /// biases).
   public var groups: [ParameterGroup]?
   /// How learning rates fall from layer to layer.
   public var layers = LayerwiseDecay()
@@ -53,10 +54,7 @@ public struct OptimizerPlan: Sendable {
   }
 
   /// Everything that is wrong.
-  public var problems: [OptimizerError] {
-    let ofSettings = settingProblems
-    return ofSettings + (ofSettings.isEmpty ? groupProblems : []) + conflicts()
-  }
+  public var problems: [OptimizerError] { settingProblems + groupProblems() + conflicts() }
 
   /// Values that their own settings would refuse.
   private var settingProblems: [OptimizerError] {
@@ -72,55 +70,53 @@ public struct OptimizerPlan: Sendable {
     ].compactMap(\.self)
   }
 
-  /// What groups and schedules ask for in vain.
-  var groupProblems: [OptimizerError] {
-    var problems: [OptimizerError] = []
-    for group in groupsInUse {
-      do throws(OptimizerError) {
-        _ = try resolved(group)
-      } catch { problems += error.all.filter { !problems.contains($0) } }
-    }
-    return problems
-  }
-
-  /// The pairs of features that do not go together: of the plan alone, or also with what a run uses.
+  /// The pairs of features that cannot be combined: of the plan alone, or also with what a run
+  /// uses.
   public func conflicts(with run: [FeatureUse] = []) -> [OptimizerError] {
     var conflicts: [OptimizerError] = []
-    for (rule, isOfGroup) in [(rule, false)]
-      + (groups ?? []).compactMap({ group in
-        group.rule.map { ($0, true) }
-      })
-    {
-      let name = type(of: rule).name
+    func add<R: Rule>(_ own: R, _ group: ParameterGroup) {
+      let rule = group.reading(own).value
       var uses = rule.features.map {
-        FeatureUse($0, name, reason: $0 == .exactState ? rule.exactStateReason : nil)
+        FeatureUse($0, R.name, reason: $0 == .exactState ? rule.exactStateReason : nil)
       }
-      if isOfGroup { uses.append(FeatureUse(.ruleOfGroup, "parameters that have another rule")) }
+      if let format = try? group.applied(to: state).format, format != .float32 {
+        uses.append(FeatureUse(.compressedState, "state=\(format.rawValue)"))
+      }
+      if group.rule != nil {
+        uses.append(FeatureUse(.ruleOfGroup, "parameters that have another rule"))
+      } else {
+        uses += (groups ?? []).filter { $0.rule != nil }.map {
+          FeatureUse(.groupSettings, "a rule of the group '\($0.name)'")
+        }
+      }
       conflicts += (uses + features + run).conflicts.filter { !conflicts.contains($0) }
+    }
+    for group in groupsInUse {
+      let own = group.rule ?? rule
+      add(own, group)
     }
     return conflicts
   }
 
-  /// What the plan uses, besides its rules.
+  /// What the plan uses, besides its rules and the formats of their state.
   private var features: [FeatureUse] {
     func written<T: Configurable>(_ settings: T) -> [(name: String, words: String)] {
       settings.changes.map { ($0.name, "\(T.name).\($0.name)=\($0.value)") }
     }
     var uses: [FeatureUse] = []
-    for group in groups ?? [] where !group.settings.isEmpty {
-      uses.append(.init(.groupSettings, "hyperparameters of the group '\(group.name)'"))
+    for group in groups ?? [] {
+      for (isEmpty, what) in [
+        (group.settings.isEmpty, "hyperparameters"), (group.schedules.isEmpty, "schedules"),
+      ] where !isEmpty {
+        uses.append(.init(.groupSettings, "\(what) of the group '\(group.name)'"))
+      }
     }
+    uses += written(layers).map { .init(.groupSettings, $0.words) }
     for (name, words) in written(clip) {
       uses.append(.init(.clipping, words))
       if !["norm", "norm_type"].contains(name) { uses.append(.init(.otherClipping, words)) }
     }
     uses += written(gradient).map { .init(.gradientTools, $0.words) }
-    let formats =
-      [state.format] + (groups ?? []).compactMap { (try? $0.applied(to: state))?.format }
-    for format in StateStorage.Format.allCases where format != .float32 && formats.contains(format)
-    {
-      uses.append(.init(.compressedState, "state=\(format.rawValue)"))
-    }
     if weights.format != .float32 {
       uses.append(.init(.weights16, "weights.format=\(weights.format.rawValue)"))
     }
@@ -135,8 +131,8 @@ public struct OptimizerPlan: Sendable {
     for index in (groups ?? []).indices { groups?[index].rule?.fit(labels: labels) }
   }
 
-  /// Fills in what schedules left open and what follows from the length of the run; `check` looks at
-  /// each fitted schedule, called by its section.
+  /// Fills in what schedules left open and what follows from the length of the run; `check` looks
+  /// at each fitted schedule, called by its section.
   public mutating func fitSchedules(
     totalSteps: Int, _ check: (any Schedule, _ section: String) -> Void = { _, _ in }
   ) {
@@ -145,39 +141,30 @@ public struct OptimizerPlan: Sendable {
       check(schedule, section)
     }
     for index in schedules.indices {
-      let setting = schedules[index].setting
-      fit(&schedules[index].schedule, setting == "lr" ? "schedule" : "schedules.\(setting)")
+      fit(&schedules[index].schedule, Self.section(ofSchedule: schedules[index].setting))
     }
     for group in (groups ?? []).indices {
+      let name = groups![group].name
       for index in groups![group].schedules.indices {
-        fit(
-          &groups![group].schedules[index].schedule,
-          "optimizer.groups: the schedule of \(groups![group].schedules[index].setting)")
+        let section = Self.section(ofSchedule: groups![group].schedules[index].setting)
+        fit(&groups![group].schedules[index].schedule, "parameter group '\(name)': \(section)")
       }
     }
   }
 }
 
 extension OptimizerPlan: CustomStringConvertible {
-  /// The plan in lines: the rule and every section with all their values, then the groups.
+  /// The plan in lines, every value written out: the sections of ``texts``, then the groups.
   public var description: String {
-    func line(_ name: String, _ values: [(name: String, value: SettingValue)]) -> String {
-      ([name + ":"] + values.map { "\($0.name)=\($0.value)" }).joined(separator: " ")
+    func line(_ name: String, _ texts: [SettingText]) -> String {
+      "\(name): " + texts.map { "\($0.name)=\($0.text)" }.joined(separator: " ")
     }
-    var lines = [
-      line(ruleName, rule.resolved + state.resolved + layers.resolved),
-      line("clip", clip.resolved), line("gradient", gradient.resolved),
-      line("weights", weights.resolved),
-    ]
-    lines += schedules.map { "\($0.setting) follows \(SettingSection($0.schedule))" }
-    for group in groupsInUse {
-      var words = ["group \(group.name) (\(group.match))"]
-      if let rule = group.rule { words.append("optimizer=\(type(of: rule).name)") }
-      if group.isFrozen { words.append("frozen") }
-      words += group.settings.map { "\($0.name)=\($0.text)" }
-      words += group.schedules.map { "\($0.setting) follows \(SettingSection($0.schedule))" }
-      lines.append(words.joined(separator: " "))
+    let sections = texts.sections
+    let names = Self.sections.flatMap { name in
+      name == "schedules" ? sections.keys.filter { $0.hasPrefix("schedules.") }.sorted() : [name]
     }
-    return lines.joined(separator: "\n")
+    return
+      (names.compactMap { name in sections[name].map { line(name, $0) } }
+      + groupsInUse.dropLast().map { line("group", $0.texts) }).joined(separator: "\n")
   }
 }

@@ -1,33 +1,36 @@
 import Foundation
 
-/// Averaged stochastic gradient descent: decaying steps, and the average of the weights beside.
+/// Averaged stochastic gradient descent: decaying steps, and beside the weights their average.
 ///
 /// ```
 /// g ← ∇f(w) + λ·w
-/// w ← w·(1 − λ₀·η) − η·g                          λ₀ is lambd
-/// x ← w for μ = 1, else x + μ·(w − x)             x is ax
-/// η ← lr/(1 + λ₀·lr·t)^α,  μ ← 1/max(1, t − t₀)   for the next step
+/// w ← w·(1 − λ₀·η) − η·g
+/// x ← x + μ·(w − x)               x is ax
+/// η ← lr/(1 + λ₀·lr·t)^α          for the next step; lr for the first
+/// μ ← 1/max(1, t − t₀)            for the next step; 1 for the first
 /// ```
 /// State: 4 bytes a parameter in float32, and η and μ, two numbers a tensor.
 public struct ASGD: SummingRule {
-  /// lr, from which η follows
+  /// lr, from which η follows.
   public var learningRate = 1e-2
-  /// λ₀, decay of the weights and of η
+  /// λ₀: the decay of the weights and of η.
   public var lambda = 1e-4
-  /// α, the power of η's decay
+  /// α: the power of η's decay.
   public var alpha = 0.75
-  /// t₀, the step after which the average begins
+  /// t₀: the step after which averaging begins.
   public var averagingStart = 1e6
-  /// λ, added to the gradient
+  /// λ: λ·w is added to the gradient.
   public var weightDecay = 0.0
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// ASGD with the given hyperparameters.
   public init(
-    learningRate: Double, lambda: Double = 1e-4, alpha: Double = 0.75,
-    averagingStart: Double = 1e6, weightDecay: Double = 0, maximize: Bool = false
+    learningRate: Double, lambda: Double = Self.defaults.lambda,
+    alpha: Double = Self.defaults.alpha, averagingStart: Double = Self.defaults.averagingStart,
+    weightDecay: Double = Self.defaults.weightDecay, maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.lambda, self.alpha) = (learningRate, lambda, alpha)
     (self.averagingStart, self.weightDecay) = (averagingStart, weightDecay)
@@ -41,26 +44,27 @@ public struct ASGD: SummingRule {
     .number("lambd", \.lambda, .atLeast(0), "λ₀: decay of the weights and of η", source: "torch"),
     .number("alpha", \.alpha, .atLeast(0), "α: power of η's decay", source: "torch"),
     .number(
-      "t0", \.averagingStart, .atLeast(0), "t₀: the step after which x is an average",
+      "t0", \.averagingStart, .atLeast(0), "t₀: the step after which averaging begins",
       source: "torch"),
     .coupledDecay(\.weightDecay),
     .maximize(\.maximize),
   ]
 
   public static let about = About(
-    summary: "Gradient descent with decaying steps, and the average of the weights beside.",
+    summary: "Gradient descent with decaying steps, which also averages the weights.",
     formula: """
       g ← ∇f(w) + λ·w
       w ← w·(1 − λ₀·η) − η·g
-      x ← w for μ = 1, else x + μ·(w − x)
-      η ← lr/(1 + λ₀·lr·t)^α;  μ ← 1/max(1, t − t₀), for the next step
+      x ← x + μ·(w − x)               x is ax
+      η ← lr/(1 + λ₀·lr·t)^α          for the next step; lr for the first
+      μ ← 1/max(1, t − t₀)            for the next step; 1 for the first
       """,
     differences: """
       PyTorch's: a change of lr acts one step late, since η is computed at the end of a step. The \
-      average is the state `ax`; the weights themselves are not averaged.
+      average is kept in the slot `ax`; the weights themselves are not averaged.
       """,
     guidance: """
-      For convex problems and the end of a run: set t0 to the step where averaging shall begin \
+      For convex problems and the end of a run: set t0 to the step after which averaging begins, \
       and evaluate `ax`. schedule-free-sgd evaluates its average by itself.
       """,
     reference: """

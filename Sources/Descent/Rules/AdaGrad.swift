@@ -2,27 +2,32 @@
 ///
 /// ```
 /// g ← ∇f(w) + λ·w
-/// s ← s + g²
+/// s ← s + g²                                      from initial_accumulator_value
 /// w ← w − η/(1 + (t−1)·lr_decay) · g/(√s + ε)
 /// ```
 /// State: 4 bytes a parameter.
 public struct AdaGrad: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-2
+  /// What η is divided by grows by this much every step: 1 + (t−1)·lr_decay.
   public var learningRateDecay = 0.0
-  /// λ, added to the gradient
+  /// λ: λ·w is added to the gradient.
   public var weightDecay = 0.0
+  /// s before the first step.
   public var initialAccumulatorValue = 0.0
-  /// ε, outside the root
+  /// ε, outside the root.
   public var epsilon = 1e-10
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// AdaGrad with the given hyperparameters.
   public init(
-    learningRate: Double, learningRateDecay: Double = 0, weightDecay: Double = 0,
-    initialAccumulatorValue: Double = 0, epsilon: Double = 1e-10, maximize: Bool = false
+    learningRate: Double, learningRateDecay: Double = Self.defaults.learningRateDecay,
+    weightDecay: Double = Self.defaults.weightDecay,
+    initialAccumulatorValue: Double = Self.defaults.initialAccumulatorValue,
+    epsilon: Double = Self.defaults.epsilon, maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.learningRateDecay) = (learningRate, learningRateDecay)
     (self.weightDecay, self.epsilon) = (weightDecay, epsilon)
@@ -38,7 +43,8 @@ public struct AdaGrad: ElementwiseRule {
       source: "torch"),
     .coupledDecay(\.weightDecay),
     .number(
-      "initial_accumulator_value", \.initialAccumulatorValue, .atLeast(0), "s before step 1",
+      "initial_accumulator_value", \.initialAccumulatorValue, .atLeast(0),
+      "s before the first step",
       source: "torch"),
     .epsilon(\.epsilon),
     .maximize(\.maximize),
@@ -48,11 +54,11 @@ public struct AdaGrad: ElementwiseRule {
     summary: "Divides each element's rate by the root of its summed squared gradients.",
     formula: """
       g ← ∇f(w) + λ·w
-      s ← s + g²
+      s ← s + g²                                      from initial_accumulator_value
       w ← w − η/(1 + (t−1)·lr_decay) · g/(√s + ε)
       """,
-    differences: "PyTorch's: ε outside the root; the first step is undecayed.",
-    guidance: "For sparse features and convex problems; its rate only ever falls.",
+    differences: "PyTorch's: ε stands outside the root, and the first step is not decayed.",
+    guidance: "For sparse features and convex problems; its learning rate only ever falls.",
     reference: """
       Duchi, Hazan, Singer: Adaptive Subgradient Methods for Online Learning and Stochastic \
       Optimization, 2011

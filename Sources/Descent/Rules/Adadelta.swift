@@ -9,22 +9,23 @@
 /// ```
 /// State: 8 bytes a parameter in float32.
 public struct Adadelta: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1.0
-  /// ρ
+  /// ρ: the decay of both averages.
   public var rho = 0.9
-  /// ε, inside both roots
+  /// ε, inside both roots.
   public var epsilon = 1e-6
-  /// λ, added to the gradient
+  /// λ: λ·w is added to the gradient.
   public var weightDecay = 0.0
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// Adadelta with the given hyperparameters.
   public init(
-    learningRate: Double, rho: Double = 0.9, epsilon: Double = 1e-6, weightDecay: Double = 0,
-    maximize: Bool = false
+    learningRate: Double, rho: Double = Self.defaults.rho, epsilon: Double = Self.defaults.epsilon,
+    weightDecay: Double = Self.defaults.weightDecay, maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.rho, self.epsilon) = (learningRate, rho, epsilon)
     (self.weightDecay, self.maximize) = (weightDecay, maximize)
@@ -45,11 +46,11 @@ public struct Adadelta: ElementwiseRule {
     formula: """
       g ← ∇f(w) + λ·w
       v ← ρ·v + (1−ρ)·g²
-      Δ = √((a + ε)/(v + ε))·g
+      Δ = √((a + ε)/(v + ε)) · g
       a ← ρ·a + (1−ρ)·Δ²
       w ← w − η·Δ
       """,
-    differences: "PyTorch's. The paper has no η; a averages Δ before η multiplies it.",
+    differences: "PyTorch's. The paper has no η; a averages Δ before it is multiplied by η.",
     guidance: """
       Of historical interest: it starts slowly, since ε alone sets the first steps. Raise eps to \
       start faster; leave lr at 1.

@@ -3,49 +3,53 @@ import Foundation
 /// Adafactor as transformers has it: the second moment of a matrix kept as row and column averages.
 ///
 /// ```
-/// ρ = lr, or min(10⁻², 1/√t) with relative_step, min(10⁻⁶·t, 1/√t) with warmup_init
-/// α = ρ·max(ε₂, RMS(w)) with scale_parameter, else ρ
+/// ρ = lr;    with relative_step    ρ = min(10⁻², 1/√t), with warmup_init min(10⁻⁶·t, 1/√t)
+/// α = ρ;     with scale_parameter  α = ρ·max(ε₂, RMS(w))
 /// β = 1 − t^decay_rate
 /// r ← β·r + (1−β)·mean(g² + ε₁) over a row
 /// c ← β·c + (1−β)·mean(g² + ε₁) over a column
-/// û = g/√(r·c/mean(r))               vectors: s ← β·s + (1−β)·(g² + ε₁), û = g/√s
-/// û ← α·û/max(1, RMS(û)/clip_threshold)
-/// m ← β₁·m + (1−β₁)·û, û ← m         with beta1
-/// w ← w − λ·α·w − û
+/// u = g/√(r·c/mean(r));      vectors:  s ← β·s + (1−β)·(g² + ε₁);  u = g/√s
+/// u ← α·u/max(1, RMS(u)/clip_threshold)
+/// beta1:  m ← β₁·m + (1−β₁)·u;  u ← m
+/// w ← w − λ·α·w − u
 /// ```
 /// The last two axes are factored and those before them are separate matrices; RMS runs over the
 /// whole tensor. State of n × m weights: 4·(n + m) bytes in float32, and 4·n·m with beta1; of
 /// vectors 4 bytes a parameter.
-public struct Adafactor: TensorRule {
-  /// lr; nil leaves the step to `relativeStep`.
+public struct Adafactor: AdafactorRule {
+  /// lr; nil leaves the length of steps to ``relativeStep``.
   public var externalLearningRate: Double?
-  /// ε₁, added to g²
+  /// ε₁, added to g².
   public var epsilon1 = 1e-30
-  /// ε₂, the least RMS of the weights that counts
+  /// ε₂: the least RMS of the weights that counts.
   public var epsilon2 = 1e-3
+  /// The largest RMS of a step before it is scaled by α.
   public var clipThreshold = 1.0
-  /// The power of t that β approaches 1 with; negative.
+  /// The exponent of t in 1 − β; negative.
   public var decayRate = -0.8
-  /// β₁; nil keeps no momentum.
+  /// β₁: the decay of the momentum; nil keeps none.
   public var beta1: Double?
-  /// λ, applied to the weights, scaled by α
+  /// λ: shrinks the weights by α·λ a step.
   public var weightDecay = 0.0
+  /// Whether steps are scaled by the RMS of the weights.
   public var scaleParameter = true
+  /// Whether steps of 1/√t take the place of lr.
   public var relativeStep = true
+  /// Whether relative steps start from 10⁻⁶·t.
   public var warmupInit = false
 
   public init() {}
 
-  /// Adafactor with a learning rate from outside.
+  /// Adafactor with a learning rate in place of relative steps, as it is used for fine-tuning.
   public init(
-    learningRate: Double, weightDecay: Double = 0, scaleParameter: Bool = false,
-    beta1: Double? = nil
+    learningRate: Double, weightDecay: Double = Self.defaults.weightDecay,
+    scaleParameter: Bool = false, beta1: Double? = Self.defaults.beta1
   ) {
     (externalLearningRate, relativeStep) = (learningRate, false)
     (self.weightDecay, self.scaleParameter, self.beta1) = (weightDecay, scaleParameter, beta1)
   }
 
-  /// lr as a plain number, for schedules.
+  /// lr as a plain number, for schedules; 0 where there is none.
   public var learningRate: Double {
     get { externalLearningRate ?? 0 }
     set { externalLearningRate = newValue }
@@ -55,7 +59,7 @@ public struct Adafactor: TensorRule {
 
   public static let settings: [Setting<Adafactor>] = [
     .optionalNumber(
-      "lr", \.externalLearningRate, .atLeast(0), "learning rate; none with relative_step",
+      "lr", \.externalLearningRate, .atLeast(0), "learning rate; none leaves it to relative_step",
       source: "transformers", scheduled: [\.learningRate]),
     .numbers(
       "eps", [\.epsilon1, \.epsilon2], .atLeast(0),
@@ -64,7 +68,8 @@ public struct Adafactor: TensorRule {
       "clip_threshold", \.clipThreshold, .above(0), "the largest RMS of a step before scaling",
       source: "transformers"),
     .number(
-      "decay_rate", \.decayRate, .closed(-1, 0), "power of t that the average lengthens with",
+      "decay_rate", \.decayRate, .closed(-1, 0),
+      "exponent of t in 1 − β: how fast the averages lengthen",
       source: "transformers"),
     .optionalNumber(
       "beta1", \.beta1, .halfOpen(0, 1), "β₁: decay of the momentum; none: no momentum",
@@ -76,34 +81,34 @@ public struct Adafactor: TensorRule {
       "scale_parameter", \.scaleParameter, "scale steps by the RMS of the weights",
       source: "transformers"),
     .flag(
-      "relative_step", \.relativeStep, "steps of 1/√t in place of lr", source: "transformers"),
+      "relative_step", \.relativeStep, "take steps of 1/√t in place of lr", source: "transformers"),
     .flag(
       "warmup_init", \.warmupInit, "start relative steps from 1e-6·t", source: "transformers"),
   ]
 
   public static let about = About(
-    summary: "Adam's step from row and column averages: nearly no state.",
+    summary: "Adam's step from averages over rows and columns: hardly any state.",
     formula: """
-      ρ = lr, or min(10⁻², 1/√t) with relative_step, min(10⁻⁶·t, 1/√t) with warmup_init
-      α = ρ·max(ε₂, RMS(w)) with scale_parameter, else ρ;  β = 1 − t^decay_rate
-      r ← β·r + (1−β)·mean(g² + ε₁) over a row;  c: the same over a column
-      û = g/√(r·c/mean(r));  vectors: s ← β·s + (1−β)·(g² + ε₁), û = g/√s
-      û ← α·û/max(1, RMS(û)/clip_threshold)
-      with beta1:  m ← β₁·m + (1−β₁)·û;  û ← m
-      w ← w − λ·α·w − û
+      ρ = lr;    with relative_step    ρ = min(10⁻², 1/√t), with warmup_init min(10⁻⁶·t, 1/√t)
+      α = ρ;     with scale_parameter  α = ρ·max(ε₂, RMS(w))
+      β = 1 − t^decay_rate
+      r ← β·r + (1−β)·mean(g² + ε₁) over a row
+      c ← β·c + (1−β)·mean(g² + ε₁) over a column
+      u = g/√(r·c/mean(r));      vectors:  s ← β·s + (1−β)·(g² + ε₁);  u = g/√s
+      u ← α·u/max(1, RMS(u)/clip_threshold)
+      beta1:  m ← β₁·m + (1−β₁)·u;  u ← m
+      w ← w − λ·α·w − u
       """,
     differences: """
-      transformers'. The paper has no external lr. λ is scaled by α, parameter scale included. \
-      The scalars `step` and `RMS` of its state are not kept: they follow from the rest.
+      transformers'. The paper has no lr of its own. λ is scaled by α, which includes the scale of \
+      the weights. The scalars `step` and `RMS` of its state are not kept: they follow from the \
+      rest.
       """,
     guidance: """
       When AdamW's state does not fit. Fine-tuning: lr=1e-3, relative_step=false, \
-      scale_parameter=false; from scratch: leave lr out. clip.norm is not needed.
+      scale_parameter=false; from scratch: leave lr out. It needs no clip.norm.
       """,
-    reference: """
-      Shazeer, Stern: Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, 2018, \
-      arXiv:1804.04235
-      """)
+    reference: paper)
 
   public func validate() throws(SettingError) {
     if let externalLearningRate, relativeStep {
@@ -121,22 +126,7 @@ public struct Adafactor: TensorRule {
     }
   }
 
-  public typealias Variables = AdafactorVariables
-
-  public func updateVariables(_ variables: inout AdafactorVariables, from sums: SIMD4<Double>)
-    -> Bool
-  {
-    variables.steps += 1
-    return true
-  }
-
-  /// ρ; α differs from tensor to tensor.
-  public func effectiveLearningRate(_ variables: AdafactorVariables) -> Double {
-    relativeRate(max(variables.steps, 1))
-  }
-
-  /// ρ
-  private func relativeRate(_ t: Double) -> Double {
+  func relativeRate(_ t: Double) -> Double {
     relativeStep ? min(warmupInit ? 1e-6 * t : 1e-2, 1 / t.squareRoot()) : learningRate
   }
 
@@ -160,18 +150,11 @@ public struct Adafactor: TensorRule {
     let t = Double(step.t)
     let ρ = relativeRate(t)
     let α = scaleParameter ? ρ * max(epsilon2, rootMeanSquare(tensor)) : ρ
+    // Where a row and a column without gradients cross, r·c vanishes, and 0/0 must be 0.
     FactoredUpdate(
-      slots: Self.slots, decay: 1 - pow(t, decayRate), added: epsilon1, leastMean: 0, least: 0,
+      slots: Self.slots, decay: 1 - pow(t, decayRate), added: epsilon1,
+      leastMean: .leastNormalMagnitude, least: Double(S.leastNormalMagnitude),
       clipThreshold: clipThreshold, rate: α, shrink: 1 - weightDecay * α, beta1: beta1
     ).run(tensor)
   }
-}
-
-/// How many steps an Adafactor has taken, for its reported learning rate.
-public struct AdafactorVariables: RunVariables {
-  public var steps = 0.0
-  public init() {}
-  public static let fields: [(name: String, path: SettingPath<AdafactorVariables, Double>)] = [
-    ("step", \.steps)
-  ]
 }

@@ -3,34 +3,39 @@ import Foundation
 /// Adam: steps scaled by running averages of the gradient and of its square.
 ///
 /// ```
-/// g ← ∇f(w) + λ·w
+/// coupled:    g ← ∇f(w) + λ·w
+/// decoupled:  w ← w·(1 − η·λ)
 /// m ← β₁·m + (1−β₁)·g
-/// v ← β₂·v + (1−β₂)·g²          (amsgrad: x ← max(x, v), used for v below)
+/// v ← β₂·v + (1−β₂)·g²
+/// amsgrad:    x ← max(x, v), used for v below
 /// w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
 /// ```
 /// State: 8 bytes a parameter in float32, 12 with amsgrad.
 public struct Adam: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// ε, outside the root and after bias correction
+  /// ε, added to the root after bias correction.
   public var epsilon = 1e-8
-  /// λ, added to the gradient unless decoupled
+  /// λ: λ·w is added to the gradient, unless decoupled.
   public var weightDecay = 0.0
-  /// Whether λ shrinks the weights instead, which makes this AdamW.
+  /// Whether λ shrinks the weights instead, by η·λ a step, which makes this AdamW.
   public var decoupledWeightDecay = false
+  /// Whether to divide by the largest v so far.
   public var amsgrad = false
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// Adam with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
-    weightDecay: Double = 0, amsgrad: Bool = false, maximize: Bool = false
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    amsgrad: Bool = Self.defaults.amsgrad, maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -43,26 +48,25 @@ public struct Adam: ElementwiseRule {
     .learningRate(\.learningRate),
     .betas(\.beta1, \.beta2),
     .epsilon(\.epsilon),
-    .coupledDecay(\.weightDecay),
-    .flag(
-      "decoupled_weight_decay", \.decoupledWeightDecay, "shrink the weights instead: AdamW",
-      source: "torch"),
-    .flag("amsgrad", \.amsgrad, "divide by the largest v so far", source: "torch"),
+    .decay(\.weightDecay),
+    .decoupled(\.decoupledWeightDecay),
+    .amsgrad(\.amsgrad),
     .maximize(\.maximize),
   ]
 
   public static let about = About(
     summary: "Adaptive moments: the step is scaled by averages of the gradient and its square.",
     formula: """
-      g ← ∇f(w) + λ·w
+      coupled:    g ← ∇f(w) + λ·w
+      decoupled:  w ← w·(1 − η·λ)
       m ← β₁·m + (1−β₁)·g
       v ← β₂·v + (1−β₂)·g²
-      amsgrad:  x ← max(x, v), used for v below
+      amsgrad:    x ← max(x, v), used for v below
       w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
       """,
     differences:
-      "PyTorch's. The paper's is the same; amsgrad keeps the maximum of the uncorrected v.",
-    guidance: "Prefer adamw when there is weight decay. lr 1e-3 is a good first try.",
+      "PyTorch's, which is the paper's; amsgrad keeps the maximum of v before its correction.",
+    guidance: "Prefer adamw for weight decay. lr 1e-3 is a good first try.",
     reference: """
       Kingma, Ba: Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980; \
       Reddi, Kale, Kumar: On the Convergence of Adam and Beyond, 2018 (amsgrad)
@@ -83,30 +87,34 @@ public struct Adam: ElementwiseRule {
 /// ```
 /// w ← w·(1 − η·λ)
 /// m ← β₁·m + (1−β₁)·g
-/// v ← β₂·v + (1−β₂)·g²          (amsgrad: x ← max(x, v), used for v below)
+/// v ← β₂·v + (1−β₂)·g²
+/// amsgrad:  x ← max(x, v), used for v below
 /// w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
 /// ```
 /// State: 8 bytes a parameter in float32, 12 with amsgrad.
 public struct AdamW: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// ε, outside the root and after bias correction
+  /// ε, added to the root after bias correction.
   public var epsilon = 1e-8
-  /// λ, applied to the weights, scaled by η
+  /// λ: shrinks the weights by η·λ a step.
   public var weightDecay = 1e-2
+  /// Whether to divide by the largest v so far.
   public var amsgrad = false
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// AdamW with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
-    weightDecay: Double = 1e-2, amsgrad: Bool = false, maximize: Bool = false
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    amsgrad: Bool = Self.defaults.amsgrad, maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -120,7 +128,7 @@ public struct AdamW: ElementwiseRule {
     .betas(\.beta1, \.beta2),
     .epsilon(\.epsilon),
     .decoupledDecay(\.weightDecay),
-    .flag("amsgrad", \.amsgrad, "divide by the largest v so far", source: "torch"),
+    .amsgrad(\.amsgrad),
     .maximize(\.maximize),
   ]
 
@@ -134,8 +142,8 @@ public struct AdamW: ElementwiseRule {
       w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
       """,
     differences: """
-      PyTorch's: the decay comes first, acts on the weights before the step and is scaled by the \
-      scheduled η; the paper scales it by the schedule alone.
+      PyTorch's: the decay acts on the weights before the step and is scaled by the scheduled η; \
+      the paper scales it by the schedule alone.
       """,
     guidance: """
       The first choice for transformers: lr 1e-4 to 1e-3 with warmup and cosine, betas 0.9,0.95 \

@@ -10,24 +10,26 @@ import Foundation
 /// ```
 /// State: 8 bytes a parameter in float32.
 public struct Adamax: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 2e-3
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the largest |g|.
   public var beta2 = 0.999
-  /// ε, added to |g|
+  /// ε, added to |g|.
   public var epsilon = 1e-8
-  /// λ, added to the gradient
+  /// λ: λ·w is added to the gradient.
   public var weightDecay = 0.0
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// Adamax with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
-    weightDecay: Double = 0, maximize: Bool = false
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -50,7 +52,7 @@ public struct Adamax: ElementwiseRule {
       g ← ∇f(w) + λ·w
       m ← β₁·m + (1−β₁)·g
       u ← max(β₂·u, |g| + ε)
-      w ← w − η/(1−β₁ᵗ)·m/u
+      w ← w − η/(1−β₁ᵗ) · m/u
       """,
     differences: "PyTorch's: ε is added to |g| inside the maximum; the paper has no ε.",
     guidance: "For sparse or heavy-tailed gradients, such as those of embeddings.",

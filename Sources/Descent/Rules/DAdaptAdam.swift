@@ -3,36 +3,38 @@ import Foundation
 /// D-Adaptation of Adam: estimates its own learning rate, d, from the gradients' agreement.
 ///
 /// ```
-/// δ = d·γ·c                        c = √(1−β₂ᵏ⁺¹)/(1−β₁ᵏ⁺¹) with bias correction, else 1
-/// N = Σ r·δ·⟨g, s/(√v + ε)⟩        with s and v before this step, over all tensors
-/// m ← β₁·m + r·δ·(1−β₁)·g          r is layer_scale
+/// δ = d·γ·c                  c = √(1−β₂ᵏ⁺¹)/(1−β₁ᵏ⁺¹) with use_bias_correction, otherwise 1
+/// coupled:   g ← ∇f(w) + λ·w
+/// N = Σ r·δ·⟨g, s/(√v + ε)⟩  over all tensors, before s and v change;  r is layer_scale
+/// m ← β₁·m + r·δ·(1−β₁)·g
 /// v ← β₂·v + (1−β₂)·g²
-/// s ← b·s + δ·(1−b)·g              b = √β₂
+/// s ← b·s + δ·(1−b)·g        b = √β₂
 /// q ← b·q + (1−b)·N
-/// d̂ = q / ((1−b)·Σ r·‖s‖₁)
-/// d ← max(d, min(d̂, d·growth_rate))
-/// w ← w − λ·δ·w                    decoupled
+/// e = q/((1−b)·Σ r·‖s‖₁);  d ← max(d, min(e, d·growth_rate))
+/// decouple:  w ← w − λ·δ·w
 /// w ← w − m/(√v + ε)
 /// ```
 /// State: 12 bytes a parameter in float32.
 public struct DAdaptAdam: SummingRule {
-  /// γ, a multiplier of d
+  /// γ, which multiplies d.
   public var learningRate = 1.0
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// ε, outside the root
+  /// ε, added to the root.
   public var epsilon = 1e-8
-  /// λ
+  /// λ: weight decay.
   public var weightDecay = 0.0
   /// Whether λ acts on the weights instead of the gradient.
   public var decouple = false
+  /// Whether steps have Adam's bias correction.
   public var useBiasCorrection = false
-  /// d₀, the first estimate
+  /// d₀: the first estimate.
   public var initialD = 1e-6
+  /// The most that d grows by in a step, as a factor.
   public var growthRate = Double.infinity
-  /// r, a factor of a group's steps
+  /// r: a factor of the steps, for a group.
   public var layerScale = 1.0
   /// Whether each parameter group has a d of its own.
   public var separatesGroups = false
@@ -41,7 +43,8 @@ public struct DAdaptAdam: SummingRule {
 
   /// D-Adaptation with the given hyperparameters.
   public init(
-    learningRate: Double, weightDecay: Double = 0, decouple: Bool = false, initialD: Double = 1e-6
+    learningRate: Double, weightDecay: Double = Self.defaults.weightDecay,
+    decouple: Bool = Self.defaults.decouple, initialD: Double = Self.defaults.initialD
   ) {
     (self.learningRate, self.weightDecay) = (learningRate, weightDecay)
     (self.decouple, self.initialD) = (decouple, initialD)
@@ -56,16 +59,18 @@ public struct DAdaptAdam: SummingRule {
     .betas(\.beta1, \.beta2, source: "dadaptation"),
     .epsilon(\.epsilon, source: "dadaptation"),
     .decay(\.weightDecay, source: "dadaptation"),
-    .flag("decouple", \.decouple, "AdamW's decay instead of L2", source: "dadaptation"),
+    .decoupled(\.decouple, name: "decouple", source: "dadaptation"),
     .flag(
-      "use_bias_correction", \.useBiasCorrection, "Adam's bias correction",
+      "use_bias_correction", \.useBiasCorrection,
+      "correct the averages' start from zero, as Adam does",
       source: "dadaptation"),
     .number("d0", \.initialD, .above(0), "d₀: the first estimate", source: "dadaptation"),
     .number(
-      "growth_rate", \.growthRate, .aboveOrInfinite(1), "d grows at most by this factor a step",
+      "growth_rate", \.growthRate, .aboveOrInfinite(1),
+      "the most that d grows by in a step, as a factor",
       source: "dadaptation"),
     .number(
-      "layer_scale", \.layerScale, .above(0), "r: a factor of a group's steps",
+      "layer_scale", \.layerScale, .above(0), "r: a factor of the steps, for a group",
       source: "dadaptation"),
     .flag("per_group", \.separatesGroups, "one d for each parameter group", source: "ours"),
   ]
@@ -73,17 +78,20 @@ public struct DAdaptAdam: SummingRule {
   public static let about = About(
     summary: "Adam that estimates its own learning rate; Prodigy's forerunner.",
     formula: """
-      δ = d·γ·c;  b = √β₂;  r is layer_scale
-      N = Σ r·δ·⟨g, s/(√v + ε)⟩, with s and v before this step
+      δ = d·γ·c                  c = √(1−β₂ᵏ⁺¹)/(1−β₁ᵏ⁺¹) with use_bias_correction, otherwise 1
+      coupled:   g ← ∇f(w) + λ·w
+      N = Σ r·δ·⟨g, s/(√v + ε)⟩  over all tensors, before s and v change;  r is layer_scale
       m ← β₁·m + r·δ·(1−β₁)·g
       v ← β₂·v + (1−β₂)·g²
-      s ← b·s + δ·(1−b)·g
-      q ← b·q + (1−b)·N;  d̂ = q/((1−b)·Σ r·‖s‖₁);  d ← max(d, min(d̂, d·growth_rate))
-      w ← w − λ·δ·w;  w ← w − m/(√v + ε)
+      s ← b·s + δ·(1−b)·g        b = √β₂
+      q ← b·q + (1−b)·N
+      e = q/((1−b)·Σ r·‖s‖₁);  d ← max(d, min(e, d·growth_rate))
+      decouple:  w ← w − λ·δ·w
+      w ← w − m/(√v + ε)
       """,
     differences: """
-      facebookresearch/dadaptation's. δ is inside m, so that a lower γ acts with the delay of the \
-      momentum. One d for all tensors, or with per_group, which is ours, for each group.
+      facebookresearch/dadaptation's. δ is inside m, so a lower γ acts with the delay of the \
+      momentum. One d serves all tensors; per_group, which is ours, keeps one for each group.
       """,
     guidance: "Prefer prodigy, which finds d sooner. Leave lr at 1 and pair it with a schedule.",
     reference: """
@@ -92,17 +100,18 @@ public struct DAdaptAdam: SummingRule {
 
   /// The estimate and what it is made from.
   public struct Variables: RunVariables {
-    /// d, the present estimate
+    /// d: the present estimate.
     public var d = 0.0
     /// The estimate that the running step multiplies by.
     public var previousD = 0.0
     /// q
     public var numerator = 0.0
-    /// k, the steps that counted
+    /// k: the steps that counted.
     public var k = 0.0
 
     public init() {}
 
+    /// The numbers, by the names that checkpoints and metrics have.
     public static let fields: [(name: String, path: SettingPath<Variables, Double>)] = [
       ("d", \.d), ("numerator_weighted", \.numerator), ("k", \.k),
     ]

@@ -2,13 +2,14 @@
 /// Kronecker-factored Fisher matrix, then SGD with momentum.
 ///
 /// ```
-/// A ← ρ·A + (1−ρ)·aᵀa/N,  G ← ρ·G + (1−ρ)·gᵀg/N      both from I
-/// V = (G ⊗ A + γ·I)⁻¹·∇W                             eigen; inverse damps each factor
-/// ν = min(1, √(κ/|Σ η²·V⊙∇W|))                       over all layers
-/// b ← μ·b + (1−τ)·(ν·V + λ·w);  w ← w − η·b          other parameters: ∇w for ν·V
+/// A ← ρ·A + (1−ρ)·aᵀa/N;  G ← ρ·G + (1−ρ)·gᵀg/N        both from I
+/// eigen:    V = Q_G·[(Q_Gᵀ·∇W·Q_A)/(ℓ_G·ℓ_Aᵀ + γ)]·Q_Aᵀ
+/// inverse:  V = (G + γ·I)⁻¹·∇W·(A + γ·I)⁻¹
+/// ν = min(1, √(κ/|Σ η²·V⊙∇W|))                         over all layers
+/// b ← μ·b + (1−τ)·(ν·V + λ·w);  w ← w − η·b            other parameters: ∇w for ν·V
 /// ```
 /// a are a layer's inputs with a column of ones for the bias, or a convolution's patches divided by
-/// its number of places S; g are the loss's gradients for its outputs, divided by S likewise.
+/// its number of positions S; g are the loss's gradients for its outputs, divided by S likewise.
 ///
 /// An optimizer has only gradients, so the rule needs a ``Preconditioner`` that sees the layers:
 /// DescentNN's `KFACPreconditioner`.
@@ -23,27 +24,31 @@ public struct KFAC: ElementwiseRule {
     case inverse
   }
 
-  /// η, μ, τ, λ: what moves the weights along the preconditioned gradients.
+  /// η, μ, τ and λ: what moves the weights along the preconditioned gradients.
   public var sgd = SGD(learningRate: 0.1, momentum: 0.9)
-  /// γ
+  /// The damping γ.
   public var damping = 0.001
-  /// ρ
+  /// ρ: the decay of the factors.
   public var factorDecay = 0.95
-  /// κ; nil never clips.
+  /// κ: bounds the change of the predictions; nil never clips.
   public var klClip: Double? = 0.001
   /// Steps from one update of the factors to the next.
   public var factorUpdateSteps = 1
   /// Steps from one decomposition to the next.
   public var inverseUpdateSteps = 1
+  /// How the damped inverse is taken.
   public var computeMethod = Inversion.eigen
 
   public init() {}
 
   /// K-FAC with the given hyperparameters.
   public init(
-    learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0, damping: Double = 0.001,
-    klClip: Double? = 0.001, factorUpdateSteps: Int = 1, inverseUpdateSteps: Int = 1,
-    computeMethod: Inversion = .eigen
+    learningRate: Double, momentum: Double = Self.defaults.sgd.momentum,
+    weightDecay: Double = Self.defaults.sgd.weightDecay, damping: Double = Self.defaults.damping,
+    klClip: Double? = Self.defaults.klClip,
+    factorUpdateSteps: Int = Self.defaults.factorUpdateSteps,
+    inverseUpdateSteps: Int = Self.defaults.inverseUpdateSteps,
+    computeMethod: Inversion = Self.defaults.computeMethod
   ) {
     sgd = SGD(learningRate: learningRate, momentum: momentum, weightDecay: weightDecay)
     (self.damping, self.klClip, self.computeMethod) = (damping, klClip, computeMethod)
@@ -54,7 +59,7 @@ public struct KFAC: ElementwiseRule {
 
   public static let settings: [Setting<KFAC>] = [
     .learningRate(\.sgd.learningRate, source: "kfac-pytorch"),
-    .number("momentum", \.sgd.momentum, .halfOpen(0, 1), "momentum μ", source: "ours"),
+    .momentum(\.sgd.momentum, source: "ours"),
     .number(
       "dampening", \.sgd.dampening, .closed(0, 1), "τ: a step enters the buffer times 1−τ",
       source: "torch"),
@@ -82,21 +87,21 @@ public struct KFAC: ElementwiseRule {
   public static let about = About(
     summary: "SGD along gradients preconditioned with each layer's Kronecker-factored curvature.",
     formula: """
-      A ← ρ·A + (1−ρ)·aᵀa/N,  G ← ρ·G + (1−ρ)·gᵀg/N, both from I
+      A ← ρ·A + (1−ρ)·aᵀa/N;  G ← ρ·G + (1−ρ)·gᵀg/N        both from I
       eigen:    V = Q_G·[(Q_Gᵀ·∇W·Q_A)/(ℓ_G·ℓ_Aᵀ + γ)]·Q_Aᵀ
       inverse:  V = (G + γ·I)⁻¹·∇W·(A + γ·I)⁻¹
-      ν = min(1, √(κ/|Σ η²·V⊙∇W|)) over all layers
-      b ← μ·b + (1−τ)·(ν·V + λ·w);  w ← w − η·b;  other parameters: ∇w for ν·V
+      ν = min(1, √(κ/|Σ η²·V⊙∇W|))                         over all layers
+      b ← μ·b + (1−τ)·(ν·V + λ·w);  w ← w − η·b            other parameters: ∇w for ν·V
       """,
     differences: """
-      gpauloski/kfac-pytorch, with the empirical Fisher of the training labels. Micro-batches add \
-      up as one large batch would. Convolutions with groups get plain gradients; dilation counts. \
-      η of the clip follows the schedule. momentum 0.9 is ours: the package leaves SGD to the user. \
-      A decomposition that fails leaves the last one in use and is reported.
+      gpauloski/kfac-pytorch's, with the empirical Fisher of the training labels. Micro-batches \
+      add up as one large batch would. Dilated convolutions are covered; those with groups get \
+      plain gradients. The η of the clip follows the schedule. momentum 0.9 is ours: the package \
+      leaves SGD to the user. A decomposition that fails leaves the last one in use and is reported.
       """,
     guidance: """
-      For networks of linear layers and convolutions: lr 0.03 and damping 0.03 to 0.1 in small \
-      batches, where 0.001 overfits within an epoch or two; inv_update_steps of 10 to 100, since a \
+      For networks of linear layers and convolutions: lr 0.03, and for small batches damping 0.03 \
+      to 0.1, where 0.001 overfits within an epoch or two; inv_update_steps of 10 to 100, since a \
       decomposition costs the cube of a layer's width.
       """,
     reference: """

@@ -8,6 +8,11 @@ import Foundation
 /// r = m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε) + λ·w
 /// ψ = ‖w‖/‖r‖, 1 where either is 0
 /// w ← w − η·ψ·r
+/// pytorch_optimizer:  w ← w·(1−η·λ);  r = m/(√v + ε);  ψ = min(‖w‖, 10)/(‖r‖ + ε)
+///                     w ← w − η/(1−β₁ᵗ)·ψ·r
+/// apex:               ψ = 1 where λ = 0, unless use_nvlamb
+/// deepspeed:          r = m/(√v + ε) + λ·w;  ψ = min(max(‖w‖/‖r‖, min_coeff), max_coeff)
+///                     w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·ψ·r
 /// ```
 /// State: 8 bytes a parameter in float32.
 public struct LAMB: SummingRule {
@@ -25,16 +30,17 @@ public struct LAMB: SummingRule {
     case deepspeed
   }
 
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// ε, outside the root
+  /// ε, added to the root.
   public var epsilon = 1e-6
-  /// λ, part of r
+  /// λ: λ·w is part of r.
   public var weightDecay = 0.0
+  /// How the rule is written.
   public var variant = Variant.paper
   /// Whether apex and DeepSpeed correct m and v for their start at zero.
   public var biasCorrection = true
@@ -55,8 +61,9 @@ public struct LAMB: SummingRule {
 
   /// LAMB with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-6,
-    weightDecay: Double = 0, variant: Variant = .paper
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    variant: Variant = Self.defaults.variant
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -102,8 +109,8 @@ public struct LAMB: SummingRule {
     for option in options where option.isChanged && !option.variants.contains(variant) {
       let names = option.variants.map(\.rawValue).joined(separator: " or ")
       throw .contradiction(
-        "\(option.name) has no meaning for variant=\(variant.rawValue): leave it out or set variant "
-          + "to \(names)")
+        "\(option.name) has no meaning for variant=\(variant.rawValue): leave it out or set "
+          + "variant to \(names)")
     }
     if leastRatio > largestRatio {
       throw .contradiction("min_coeff=\(leastRatio) is above max_coeff=\(largestRatio)")
@@ -118,17 +125,17 @@ public struct LAMB: SummingRule {
       r = m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε) + λ·w
       ψ = ‖w‖/‖r‖, 1 where either is 0
       w ← w − η·ψ·r
-      pytorch_optimizer:  w ← w·(1−η·λ);  r = m/(√v + ε);  ψ = min(‖w‖, 10)/(‖r‖ + ε);
+      pytorch_optimizer:  w ← w·(1−η·λ);  r = m/(√v + ε);  ψ = min(‖w‖, 10)/(‖r‖ + ε)
                           w ← w − η/(1−β₁ᵗ)·ψ·r
       apex:               ψ = 1 where λ = 0, unless use_nvlamb
-      deepspeed:          r = m/(√v + ε) + λ·w;  ψ = min(max(‖w‖/‖r‖, min_coeff), max_coeff);
+      deepspeed:          r = m/(√v + ε) + λ·w;  ψ = min(max(‖w‖/‖r‖, min_coeff), max_coeff)
                           w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·ψ·r
       """,
     differences: """
-      The paper's (version 5) and optax's, without limits on ψ. variant gives the formulas of three \
-      packages; their other defaults stay yours to set: apex has weight_decay=0.01 and clips the \
-      global gradient norm to 1 first (clip.norm=1 here), DeepSpeed has eps=1e-8. Relative to the \
-      paper's, pytorch_optimizer's first step is 1/(1−β₁) times as long and DeepSpeed's \
+      The paper's (version 5) and optax's, without limits on ψ. variant gives the formulas of \
+      three packages; their other defaults are left to you: apex has weight_decay=0.01 and clips \
+      the global gradient norm to 1 first (clip.norm=1 here), DeepSpeed has eps=1e-8. Next to the \
+      paper's, pytorch_optimizer's first step is 1/(1−β₁) times as long, DeepSpeed's \
       √(1−β₂)/(1−β₁) times.
       """,
     guidance: """

@@ -1,9 +1,13 @@
-/// LARS: momentum whose steps are scaled for each tensor to a share of the length of its weights.
+/// LARS: momentum whose steps are scaled, for each tensor, to a share of the length of its weights.
 ///
 /// ```
 /// ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where ‖w‖ or ‖g‖ is 0
 /// b ← μ·b + η·ψ·(g + λ·w)
 /// w ← w − b
+/// optax:              ψ = τ·‖w‖/‖g + λ·w‖
+/// pytorch_optimizer:  b ← μ·b + ψ·(g + λ·w);  w ← w − η·b
+///   nesterov:         w ← w − η·(ψ·(g + λ·w) + μ·b)
+///   vectors, scalars: ψ = 1, λ = 0
 /// ```
 /// State: 4 bytes a parameter in float32.
 public struct LARS: SummingRule {
@@ -18,23 +22,27 @@ public struct LARS: SummingRule {
     case pytorchOptimizer = "pytorch_optimizer"
   }
 
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// μ
+  /// The momentum μ.
   public var momentum = 0.9
-  /// λ
+  /// λ: λ·w is added to the gradient.
   public var weightDecay = 0.0
-  /// τ
+  /// τ: a step's length as a share of the weights'.
   public var trustCoefficient = 1e-3
+  /// Whether momentum is Nesterov's; only with pytorch_optimizer's variant.
   public var nesterov = false
+  /// How the rule is written.
   public var variant = Variant.paper
 
   public init() {}
 
   /// LARS with the given hyperparameters.
   public init(
-    learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0,
-    trustCoefficient: Double = 1e-3, nesterov: Bool = false, variant: Variant = .paper
+    learningRate: Double, momentum: Double = Self.defaults.momentum,
+    weightDecay: Double = Self.defaults.weightDecay,
+    trustCoefficient: Double = Self.defaults.trustCoefficient,
+    nesterov: Bool = Self.defaults.nesterov, variant: Variant = Self.defaults.variant
   ) {
     (self.learningRate, self.momentum, self.weightDecay) = (learningRate, momentum, weightDecay)
     (self.trustCoefficient, self.nesterov, self.variant) = (trustCoefficient, nesterov, variant)
@@ -44,7 +52,7 @@ public struct LARS: SummingRule {
 
   public static let settings: [Setting<LARS>] = [
     .learningRate(\.learningRate, source: "pytorch_optimizer"),
-    .number("momentum", \.momentum, .halfOpen(0, 1), "momentum μ", source: "paper"),
+    .momentum(\.momentum, source: "paper"),
     .number(
       "weight_decay", \.weightDecay, .atLeast(0), "λ: λ·w is added to the gradient",
       source: "optax"),
@@ -52,19 +60,22 @@ public struct LARS: SummingRule {
       "trust_coefficient", \.trustCoefficient, .above(0),
       "τ: a step's length as a share of the weights'", source: "paper"),
     .flag(
-      "nesterov", \.nesterov, "Nesterov momentum; pytorch_optimizer's form only",
+      "nesterov", \.nesterov, "Nesterov momentum; needs variant=pytorch_optimizer",
       source: "pytorch_optimizer"),
     .choice("variant", \.variant, "how the rule is written", source: "ours"),
   ]
 
   public static let about = About(
-    summary: "Momentum with steps scaled for each tensor to a share of the length of its weights.",
+    summary:
+      "Momentum with steps scaled, for each tensor, to a share of the length of its weights.",
     formula: """
       ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where ‖w‖ or ‖g‖ is 0
-      b ← μ·b + η·ψ·(g + λ·w);  w ← w − b
+      b ← μ·b + η·ψ·(g + λ·w)
+      w ← w − b
       optax:              ψ = τ·‖w‖/‖g + λ·w‖
-      pytorch_optimizer:  b ← μ·b + ψ·(g + λ·w);  w ← w − η·b, or w − η·(ψ·(g + λ·w) + μ·b) with \
-      nesterov
+      pytorch_optimizer:  b ← μ·b + ψ·(g + λ·w);  w ← w − η·b
+        nesterov:         w ← w − η·(ψ·(g + λ·w) + μ·b)
+        vectors, scalars: ψ = 1, λ = 0
       """,
     differences: """
       The paper's: η is inside the buffer, so a drop of η acts with the delay of the momentum. \
@@ -72,8 +83,8 @@ public struct LARS: SummingRule {
       vectors alone.
       """,
     guidance: """
-      For convolutional networks at batches of thousands: lr of 1 to 30, since τ makes the steps \
-      a thousandth of the weights, with warmup.
+      For convolutional networks at batches of thousands, with warmup: lr of 1 to 30, since τ \
+      makes steps a thousandth of the weights.
       """,
     reference: """
       You, Gitman, Ginsburg: Large Batch Training of Convolutional Networks, 2017, \

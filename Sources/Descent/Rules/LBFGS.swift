@@ -1,9 +1,10 @@
 /// L-BFGS: quasi-Newton steps from the last gradients, for objectives without noise.
 ///
 /// ```
-/// y = g − g_prev,  s = t·d;   yᵀs > 1e-10: keep the pair, H = yᵀs/yᵀy
-/// d = −(two-loop recursion over the pairs)·g,  from H·I
-/// w ← w + t·d        t = η, first min(1, 1/‖g‖₁)·η; or from a line search (strong Wolfe)
+/// y = g − g₋;  s = t·d              g₋, d: the gradient and the direction of the move before
+/// yᵀs > 10⁻¹⁰:  the pair is kept;  H = yᵀs/yᵀy
+/// d = −(two-loop recursion over the pairs)·g, from H·I
+/// w ← w + t·d                       t = η, at first min(1, 1/‖g‖₁)·η;  or from a line search
 /// ```
 /// It evaluates the objective several times a step: ``LBFGSOptimizer`` runs it, alone or inside an
 /// ``Optimizer``.
@@ -12,13 +13,13 @@
 public struct LBFGS: ClosureRule {
   /// How far a step goes along d.
   public enum LineSearch: String, CaseIterable, Sendable {
-    /// η, without a look.
+    /// η, without trying.
     case none
     /// To a point that satisfies the strong Wolfe conditions with c₁ = 1e-4, c₂ = 0.9.
     case strongWolfe = "strong_wolfe"
   }
 
-  /// η
+  /// The learning rate η.
   public var learningRate = 1.0
   /// Iterations in a step.
   public var largestIterations = 20
@@ -28,17 +29,19 @@ public struct LBFGS: ClosureRule {
   public var gradientTolerance = 1e-7
   /// The change of the loss or of a weight that counts as none.
   public var changeTolerance = 1e-9
-  /// h, how many pairs are kept.
+  /// h: how many pairs are kept.
   public var historySize = 100
+  /// How far a step goes along d.
   public var lineSearch = LineSearch.strongWolfe
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// L-BFGS with the given hyperparameters.
   public init(
-    learningRate: Double, iterations: Int = 20, historySize: Int = 100,
-    lineSearch: LineSearch = .strongWolfe
+    learningRate: Double, iterations: Int = Self.defaults.largestIterations,
+    historySize: Int = Self.defaults.historySize, lineSearch: LineSearch = Self.defaults.lineSearch
   ) {
     (self.learningRate, self.historySize) = (learningRate, historySize)
     (self.largestIterations, self.lineSearch) = (iterations, lineSearch)
@@ -59,28 +62,26 @@ public struct LBFGS: ClosureRule {
       "tolerance_change", \.changeTolerance, .atLeast(0),
       "the change of the loss or of a weight that counts as none", source: "torch"),
     .integer("history_size", \.historySize, .atLeast(1), "pairs kept", source: "torch"),
-    .choice("line_search_fn", \.lineSearch, "how far a step goes", source: "ours"),
+    .choice("line_search_fn", \.lineSearch, "how the length of a step is chosen", source: "ours"),
     .maximize(\.maximize),
   ]
 
-  /// What the method is, in words and formulas.
   public static let about = About(
     summary: "Quasi-Newton steps from the last gradients, for objectives without noise.",
     formula: """
-      y = g − g_prev,  s = t·d;  yᵀs > 1e-10: keep the pair, H = yᵀs/yᵀy
+      y = g − g₋;  s = t·d              g₋, d: the gradient and the direction of the move before
+      yᵀs > 10⁻¹⁰:  the pair is kept;  H = yᵀs/yᵀy
       d = −(two-loop recursion over the pairs)·g, from H·I
-      w ← w + t·d;  t = η, first min(1, 1/‖g‖₁)·η; or from a line search
+      w ← w + t·d                       t = η, at first min(1, 1/‖g‖₁)·η;  or from a line search
       """,
     differences: """
-      PyTorch's, its exit conditions and counts included; the line search is on by default, which \
-      it is not there. Evaluations that are not finite are \
-      rejected: a line search shortens the step, without one the weights go back to the last \
-      good point and the history is forgotten.
+      PyTorch's, exit conditions and counts included, but with the line search on by default. \
+      Evaluations that are not finite are rejected: a line search shortens the step; without one \
+      the weights go back to the last good point and the history is forgotten.
       """,
     guidance: """
       For small problems and whole data sets (a batch as large as the training part); never for \
-      mini-batches, whose noise the pairs would take for curvature. Takes neither groups nor \
-      clipping.
+      mini-batches, whose noise would pass for curvature. Works with neither groups nor clipping.
       """,
     reference: """
       Liu, Nocedal: On the limited memory BFGS method for large scale optimization, 1989; Nocedal, \

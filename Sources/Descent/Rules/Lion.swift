@@ -1,40 +1,43 @@
-/// Lion: steps of one length, in the direction of the sign of an interpolated momentum.
+/// Lion: steps of equal size in every element, by the sign of an interpolated momentum.
 ///
 /// ```
-/// w ← w·(1 − η·λ̄)                   λ̄ = λ, or λ/η₀ with decoupled_weight_decay
+/// w ← w·(1 − η·λ')         λ' = λ, with decoupled_weight_decay λ/η₀;  η₀: the first η
 /// c = β₁·m + (1−β₁)·g
-/// w ← w − η·sign(c)
+/// w ← w − η·u              u = sign(c)
 /// m ← β₂·m + (1−β₂)·g
+/// cautious_factor f:  u = sign(c)·s/max(mean(s), 10⁻⁵);  s = 1 where c·g > 0, otherwise f
+/// cautious_wd:        w shrinks only where u·w > 0
 /// ```
-/// Cautious (`cautious_factor` below 1): sign(c) is multiplied by s/mean(s), where s is 1 where
-/// c and g agree in sign and `cautious_factor` elsewhere; the mean is the tensor's.
+/// A `cautious_factor` below 1 makes it the cautious Lion; mean(s) is the tensor's.
 ///
 /// State: 4 bytes a parameter in float32.
 public struct Lion: SummingRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-4
-  /// β₁, of the interpolation
+  /// β₁: the weight of m in the interpolation.
   public var beta1 = 0.9
-  /// β₂, of the momentum
+  /// β₂: the decay of the momentum.
   public var beta2 = 0.99
-  /// λ
+  /// λ: shrinks the weights by η·λ a step.
   public var weightDecay = 0.0
-  /// Whether λ is divided by η₀, the η that the optimizer was made with.
+  /// Whether λ is divided by η₀, the learning rate that the optimizer was made with.
   public var decoupledWeightDecay = false
-  /// What a step against the gradient's sign is multiplied by; 1 is plain Lion.
+  /// f: what a step against the gradient's sign is multiplied by; 1 is plain Lion.
   public var cautiousFactor = 1.0
   /// Whether λ acts only where the step shrinks the weight.
   public var cautiousWeightDecay = false
-  /// η₀, kept at the start, before schedules
+  /// η₀, kept at the start, before schedules.
   private var initialLearningRate: Double?
 
   public init() {}
 
   /// Lion with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.99), weightDecay: Double = 0,
-    decoupledWeightDecay: Bool = false, cautiousFactor: Double = 1,
-    cautiousWeightDecay: Bool = false
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    weightDecay: Double = Self.defaults.weightDecay,
+    decoupledWeightDecay: Bool = Self.defaults.decoupledWeightDecay,
+    cautiousFactor: Double = Self.defaults.cautiousFactor,
+    cautiousWeightDecay: Bool = Self.defaults.cautiousWeightDecay
   ) {
     (self.learningRate, self.weightDecay) = (learningRate, weightDecay)
     (beta1, beta2) = betas
@@ -54,28 +57,29 @@ public struct Lion: SummingRule {
       "divide λ by the first η: decay no longer grows with lr", source: "lion-pytorch"),
     .number(
       "cautious_factor", \.cautiousFactor, .closed(0, 1),
-      "multiplies steps against the gradient's sign; 1: plain Lion", source: "lion-pytorch"),
+      "f: multiplies steps against the gradient's sign; 1: plain Lion", source: "lion-pytorch"),
     .flag(
       "cautious_wd", \.cautiousWeightDecay, "decay only where the step shrinks the weight",
       source: "lion-pytorch"),
   ]
 
   public static let about = About(
-    summary: "Steps of one length, in the direction of the sign of an interpolated momentum.",
+    summary: "Steps of equal size in every element, by the sign of an interpolated momentum.",
     formula: """
-      w ← w·(1 − η·λ̄);  λ̄ = λ, or λ/η₀ with decoupled_weight_decay
+      w ← w·(1 − η·λ')         λ' = λ, with decoupled_weight_decay λ/η₀;  η₀: the first η
       c = β₁·m + (1−β₁)·g
-      w ← w − η·sign(c)
+      w ← w − η·u              u = sign(c)
       m ← β₂·m + (1−β₂)·g
-      cautious:  sign(c)·s/max(mean(s), 1e-5) for sign(c);  s = 1 where c·g > 0, else the factor
+      cautious_factor f:  u = sign(c)·s/max(mean(s), 10⁻⁵);  s = 1 where c·g > 0, otherwise f
+      cautious_wd:        w shrinks only where u·w > 0
       """,
     differences: """
-      lion-pytorch's; the paper is the same. The sign is taken of an interpolation that is never \
+      lion-pytorch's, which is the paper's. The sign is that of an interpolation that is never \
       stored, not of m. cautious_factor=0 is the default of lion-pytorch's cautious Lion.
       """,
     guidance: """
-      Half the state of AdamW. Start from AdamW's lr divided by 3 to 10 and its weight_decay \
-      multiplied by as much; batches of 256 and more.
+      Half the state of AdamW. Divide AdamW's lr by 3 to 10, multiply its weight_decay by as \
+      much, and use batches of 256 or more.
       """,
     reference: """
       Chen et al.: Symbolic Discovery of Optimization Algorithms, 2023, arXiv:2302.06675; \

@@ -1,11 +1,13 @@
 /// Muon: momentum whose matrices are made nearly orthogonal, and AdamW for everything else.
 ///
 /// ```
-/// b ← b + (1−μ)·(g − b)
-/// u = g + μ·(b − g)             nesterov; else u = b
-/// X ← u/max(‖u‖, ε)             transposed if it has more rows than columns
-/// ns_steps times:  A = X·Xᵀ,  X ← a·X + (b·A + c·A²)·X
-/// w ← w·(1 − η·λ) − η·s·X
+/// m ← m + (1−μ)·(g − m)
+/// u = m;  nesterov:  u = g + μ·(m − g)
+/// X = u/max(‖u‖, ε)         transposed where it has more rows than columns
+/// ns_steps times:  A = X·Xᵀ;  X ← a·X + (b·A + c·A²)·X
+/// w ← w·(1 − η·λ) − η·s·X   s for p rows and q columns:
+///     original √max(1, p/q);  match_rms_adamw 0.2·√max(p, q);  spectral_unclamped √(p/q)
+///     keller_jordan √max(1, p/q) of the last two axes
 /// ```
 /// A parameter with two axes or more is the matrix `[first axis, the rest]`. What is not a hidden
 /// matrix (a vector, a scalar, an embedding, the output head, a norm, a bias) is updated by AdamW
@@ -13,17 +15,18 @@
 ///
 /// State: 4 bytes a parameter in float32; 8 for the parameters of AdamW.
 public struct Muon: TensorRule {
-  /// s, the factor that makes a learning rate fit matrices of all shapes; r rows, c columns.
+  /// s, the factor that makes a learning rate fit matrices of all shapes; p rows, q columns.
   public enum LearningRateAdjustment: String, CaseIterable, Sendable {
-    /// √max(1, r/c)
+    /// √max(1, p/q)
     case original
-    /// 0.2·√max(r, c): steps as large as AdamW's, whose learning rates then fit.
+    /// 0.2·√max(p, q): steps as large as AdamW's, whose learning rates then fit.
     case matchRMSAdamW = "match_rms_adamw"
-    /// √(r/c)
+    /// √(p/q)
     case spectralUnclamped = "spectral_unclamped"
-    /// √max(1, r/c) with r and c the last two axes of the parameter, as in the first code.
+    /// √max(1, p/q) with p and q the last two axes of the parameter, as in the first code.
     case kellerJordan = "keller_jordan"
 
+    /// s for a parameter of this shape.
     func factor(_ shape: [Int]) -> Double {
       let rows = Double(shape[0])
       let columns = Double(shape.dropFirst().reduce(1, *))
@@ -32,48 +35,51 @@ public struct Muon: TensorRule {
       case .matchRMSAdamW: return 0.2 * max(rows, columns).squareRoot()
       case .spectralUnclamped: return (rows / columns).squareRoot()
       case .kellerJordan:
-        let (r, c) = (Double(shape[shape.count - 2]), Double(shape[shape.count - 1]))
-        return max(1, r / c).squareRoot()
+        let (p, q) = (Double(shape[shape.count - 2]), Double(shape[shape.count - 1]))
+        return max(1, p / q).squareRoot()
       }
     }
   }
 
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// λ
+  /// λ: shrinks the weights by η·λ a step.
   public var weightDecay = 0.1
-  /// μ
+  /// μ: the decay of the average of g.
   public var momentum = 0.95
+  /// Whether momentum is Nesterov's.
   public var nesterov = true
-  /// a, the coefficient of X in the iteration
+  /// a: the coefficient of X in the iteration.
   public var coefficientA = 3.4445
-  /// b, of X·Xᵀ·X
+  /// b: that of X·Xᵀ·X.
   public var coefficientB = -4.7750
-  /// c, of (X·Xᵀ)²·X
+  /// c: that of (X·Xᵀ)²·X.
   public var coefficientC = 2.0315
-  /// ε
+  /// ε: the least ‖u‖ that is divided by.
   public var epsilon = 1e-7
-  /// The steps of the iteration.
+  /// Steps of the iteration.
   public var iterations = 5
+  /// How the step grows with the shape.
   public var adjustment = LearningRateAdjustment.original
-  /// η of AdamW
+  /// η of AdamW.
   public var adamWLearningRate = 3e-4
-  /// β₁ of AdamW
+  /// β₁ of AdamW.
   public var adamWBeta1 = 0.9
-  /// β₂ of AdamW
+  /// β₂ of AdamW.
   public var adamWBeta2 = 0.95
-  /// ε of AdamW
+  /// ε of AdamW.
   public var adamWEpsilon = 1e-10
-  /// λ of AdamW
+  /// λ of AdamW.
   public var adamWWeightDecay = 0.0
 
   public init() {}
 
   /// Muon with the given hyperparameters.
   public init(
-    learningRate: Double, weightDecay: Double = 0.1, momentum: Double = 0.95,
-    nesterov: Bool = true, adjustment: LearningRateAdjustment = .original,
-    adamWLearningRate: Double = 3e-4
+    learningRate: Double, weightDecay: Double = Self.defaults.weightDecay,
+    momentum: Double = Self.defaults.momentum, nesterov: Bool = Self.defaults.nesterov,
+    adjustment: LearningRateAdjustment = Self.defaults.adjustment,
+    adamWLearningRate: Double = Self.defaults.adamWLearningRate
   ) {
     (self.learningRate, self.weightDecay, self.momentum) = (learningRate, weightDecay, momentum)
     (self.nesterov, self.adjustment) = (nesterov, adjustment)
@@ -85,12 +91,14 @@ public struct Muon: TensorRule {
   public static let settings: [Setting<Muon>] = [
     .learningRate(\.learningRate),
     .decoupledDecay(\.weightDecay),
-    .number("momentum", \.momentum, .halfOpen(0, 1), "momentum μ, an average", source: "torch"),
+    .number(
+      "momentum", \.momentum, .halfOpen(0, 1), "momentum μ: decay of the average of g",
+      source: "torch"),
     .flag("nesterov", \.nesterov, "Nesterov momentum", source: "torch"),
     .numbers(
       "ns_coefficients", [\.coefficientA, \.coefficientB, \.coefficientC], .any,
       "a, b, c of the Newton–Schulz iteration", source: "torch"),
-    .epsilon(\.epsilon),
+    .number("eps", \.epsilon, .atLeast(0), "ε: the least ‖u‖", source: "torch"),
     .integer("ns_steps", \.iterations, .closed(1, 99), "Newton–Schulz steps", source: "torch"),
     .choice(
       "adjust_lr_fn", \.adjustment, "how the step grows with the matrix's shape", source: "torch"),
@@ -111,24 +119,24 @@ public struct Muon: TensorRule {
   public static let about = About(
     summary: "Momentum with nearly orthogonal steps for hidden matrices; AdamW for the rest.",
     formula: """
-      b ← b + (1−μ)·(g − b)
-      u = g + μ·(b − g)  (nesterov; else u = b)
-      X ← u/max(‖u‖, ε), transposed if it has more rows than columns
+      m ← m + (1−μ)·(g − m)
+      u = m;  nesterov:  u = g + μ·(m − g)
+      X = u/max(‖u‖, ε)         transposed where it has more rows than columns
       ns_steps times:  A = X·Xᵀ;  X ← a·X + (b·A + c·A²)·X
-      w ← w·(1 − η·λ) − η·s·X
-      s:  original √max(1, r/c);  match_rms_adamw 0.2·√max(r, c);  spectral_unclamped √(r/c)
+      w ← w·(1 − η·λ) − η·s·X   s for p rows and q columns:
+          original √max(1, p/q);  match_rms_adamw 0.2·√max(p, q);  spectral_unclamped √(p/q)
+          keller_jordan √max(1, p/q) of the last two axes
       """,
     differences: """
-      PyTorch's, with the iteration in the element type of the weights where PyTorch and Keller \
-      Jordan round it to bfloat16: weights agree to about 0.1·η a step. PyTorch refuses \
-      parameters that are not matrices; here tensors of more axes are viewed as [first axis, the \
-      rest], and vectors, scalars, embeddings, the head, norms and biases go to AdamW. \
-      keller_jordan takes s from the last two axes, as the first code does.
+      PyTorch's, with the iteration in the weights' own type, where PyTorch and Keller Jordan \
+      round it to bfloat16: weights agree to about 0.1·η a step. PyTorch refuses parameters that \
+      are not matrices; here tensors of more axes are viewed as [first axis, the rest], and \
+      vectors, scalars, embeddings, the head, norms and biases go to AdamW.
       """,
     guidance: """
       For the hidden matrices of transformers: lr 0.02 with original, or AdamW's learning rate \
-      with match_rms_adamw. A schedule of lr does not move adamw_lr: schedule both. The iteration \
-      does not end at 1: singular values come to lie between about 0.7 and 1.2.
+      with match_rms_adamw. A schedule of lr does not drive adamw_lr: schedule both. The iteration \
+      does not converge to 1: singular values end up between about 0.7 and 1.2.
       """,
     reference: """
       Jordan et al.: Muon: An optimizer for hidden layers in neural networks, 2024, \
@@ -152,30 +160,30 @@ public struct Muon: TensorRule {
     Self.orthogonalizes(parameter) ? "orthogonalized" : "AdamW"
   }
 
-  private static let b = Slot("momentum_buffer")
+  private static let m = Slot("momentum_buffer")
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    Self.orthogonalizes(parameter) ? [Self.b] : Moments.slots
+    Self.orthogonalizes(parameter) ? [Self.m] : Moments.slots
   }
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     guard Self.isHiddenMatrix(tensor.shape, tensor.role) else { return updateByAdamW(tensor, step) }
-    let (w, g, b) = (tensor.w, tensor.g, tensor[Self.b])
+    let (w, g, m) = (tensor.w, tensor.g, tensor[Self.m])
     let (μ, α) = (S(momentum), S(1 - momentum))
     let shrink = S(1 - learningRate * weightDecay)
     let η = S(learningRate * adjustment.factor(tensor.shape))
     let rows = tensor.shape[0]
     withScratch(S.self, tensor.count) { u in
       for i in tensor.indices {
-        b[i] += α * (g[i] - b[i])
-        u[i] = nesterov ? g[i] + μ * (b[i] - g[i]) : b[i]
+        m[i] += α * (g[i] - m[i])
+        u[i] = nesterov ? g[i] + μ * (m[i] - g[i]) : m[i]
       }
       orthogonalize(u, rows: rows, columns: tensor.count / rows)
       for i in tensor.indices { w[i] = w[i] * shrink - η * u[i] }
     }
   }
 
-  /// Moves the singular values of a matrix towards 1, by the quintic Newton–Schulz iteration.
+  /// Moves the singular values of a matrix toward 1, by the quintic Newton–Schulz iteration.
   private func orthogonalize<S: Scalar>(_ u: MutableView<S>, rows: Int, columns: Int) {
     let count = rows * columns
     // X·Xᵀ is the smaller of the two products.

@@ -3,7 +3,9 @@ import Foundation
 /// NAdam: Adam with Nesterov's look-ahead and a momentum that warms up.
 ///
 /// ```
-/// μₜ = β₁·(1 − ½·0.96^(t·ψ))        P ← P·μₜ
+/// coupled:    g ← ∇f(w) + λ·w
+/// decoupled:  w ← w·(1 − η·λ)
+/// μₜ = β₁·(1 − ½·0.96^(t·ψ));  P ← P·μₜ, from 1
 /// m ← β₁·m + (1−β₁)·g
 /// v ← β₂·v + (1−β₂)·g²
 /// s = √v/√(1−β₂ᵗ) + ε
@@ -11,29 +13,32 @@ import Foundation
 /// ```
 /// State: 8 bytes a parameter in float32, and P, one number a tensor.
 public struct NAdam: SummingRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 2e-3
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// ε, outside the root and after bias correction
+  /// ε, added to the root after bias correction.
   public var epsilon = 1e-8
-  /// λ, added to the gradient unless decoupled
+  /// λ: λ·w is added to the gradient, unless decoupled.
   public var weightDecay = 0.0
-  /// ψ: how slowly the momentum warms up
+  /// ψ: how fast the momentum warms up.
   public var momentumDecay = 4e-3
-  /// Whether λ shrinks the weights instead.
+  /// Whether λ shrinks the weights instead, by η·λ a step.
   public var decoupledWeightDecay = false
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// NAdam with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
-    weightDecay: Double = 0, momentumDecay: Double = 4e-3, decoupledWeightDecay: Bool = false,
-    maximize: Bool = false
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    momentumDecay: Double = Self.defaults.momentumDecay,
+    decoupledWeightDecay: Bool = Self.defaults.decoupledWeightDecay,
+    maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -49,7 +54,7 @@ public struct NAdam: SummingRule {
     .epsilon(\.epsilon),
     .decay(\.weightDecay),
     .number(
-      "momentum_decay", \.momentumDecay, .atLeast(0), "ψ: decay of the momentum's warmup",
+      "momentum_decay", \.momentumDecay, .atLeast(0), "ψ: how fast the momentum warms up",
       source: "torch"),
     .decoupled(\.decoupledWeightDecay),
     .maximize(\.maximize),
@@ -58,19 +63,20 @@ public struct NAdam: SummingRule {
   public static let about = About(
     summary: "Adam with Nesterov's look-ahead and a momentum that warms up.",
     formula: """
-      coupled:  g ← ∇f(w) + λ·w;  decoupled:  w ← w·(1 − η·λ)
-      μₜ = β₁·(1 − ½·0.96^(t·ψ));  P ← P·μₜ
+      coupled:    g ← ∇f(w) + λ·w
+      decoupled:  w ← w·(1 − η·λ)
+      μₜ = β₁·(1 − ½·0.96^(t·ψ));  P ← P·μₜ, from 1
       m ← β₁·m + (1−β₁)·g
       v ← β₂·v + (1−β₂)·g²
       s = √v/√(1−β₂ᵗ) + ε
-      w ← w − η·(1−μₜ)/(1−P)·g/s − η·μₜ₊₁/(1−P·μₜ₊₁)·m/s
+      w ← w − η·(1−μₜ)/(1−P) · g/s − η·μₜ₊₁/(1−P·μₜ₊₁) · m/s
       """,
     differences: """
       PyTorch's. m is averaged with β₁, not with μₜ; P is the product of the momentums that were \
-      used, also when β₁ follows a schedule, and rounds to the weights' type as PyTorch's does. \
+      used, even when β₁ follows a schedule, and is rounded to the weights' type as in PyTorch. \
       optax's nadam is another formula, without ψ.
       """,
-    guidance: "Where Adam works and a little more speed early on is wanted; lr as for Adam.",
+    guidance: "Where Adam works and should be a little faster at the start; lr as for Adam.",
     reference: "Dozat: Incorporating Nesterov Momentum into Adam, ICLR Workshop 2016")
 
   public var needs: Needs { .tensorSums }

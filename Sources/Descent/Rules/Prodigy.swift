@@ -3,41 +3,46 @@ import Foundation
 /// Prodigy: Adam that estimates its own learning rate, d.
 ///
 /// ```
-/// δ = d·γ·c                              c = √(1−β₂ᵏ⁺¹)/(1−β₁ᵏ⁺¹) with bias correction, else 1
-/// r ← β₃·r + Σ (d/d₀)·δ·⟨g, p₀ − w⟩      over all tensors
+/// δ = d·γ·c                  c = √(1−β₂ᵏ⁺¹)/(1−β₁ᵏ⁺¹) with use_bias_correction, otherwise 1
+/// coupled:   g ← ∇f(w) + λ·w
+/// r ← β₃·r + Σ (d/d₀)·δ·⟨g, p₀ − w⟩       over all tensors;  p₀: the first weights
 /// m ← β₁·m + d·(1−β₁)·g
 /// v ← β₂·v + d²·(1−β₂)·g²
-/// s ← β₃·s + (d/d₀)·δ·g
-/// d̂ = d_coef·r / Σ‖s‖₁
-/// d' = min(max(d, d̂), d·growth_rate, d_max)
-/// w ← w − λ·δ·w                          decoupled
-/// w ← w − δ·m / (√v + d'·ε)
+/// s ← β₃·s + (d/d₀)·δ·g      d in place of δ with safeguard_warmup
+/// e = d_coef·r/Σ‖s‖₁         E: the largest e so far, at least d₀
+/// d' = min(E, d·growth_rate, d_max)       while d = d₀, max(d, e) for d
+/// decouple:  w ← w − λ·δ·w
+/// w ← w − δ·m/(√v + d'·ε)   d'·g for m where β₁ = 0
 /// ```
 /// State: 16 bytes a parameter; 12 for β₁ = 0; s and p₀ keep every `slice_p`-th element.
 public struct Prodigy: SummingRule {
-  /// γ, a multiplier of d
+  /// γ, which multiplies d.
   public var learningRate = 1.0
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// β₃, the decay of r and s; nil is √β₂
+  /// β₃: the decay of r and s; nil is √β₂.
   public var beta3: Double?
-  /// ε, multiplied by d
+  /// ε, multiplied by d.
   public var epsilon = 1e-8
-  /// λ
+  /// λ: weight decay.
   public var weightDecay = 0.0
   /// Whether λ acts on the weights instead of the gradient.
   public var decouple = true
+  /// Whether steps have Adam's bias correction.
   public var useBiasCorrection = false
   /// Whether γ stays out of s, which warmup would otherwise shrink.
   public var safeguardWarmup = false
-  /// d₀, the first estimate
+  /// d₀: the first estimate.
   public var initialD = 1e-6
+  /// What each estimate is multiplied by.
   public var dCoefficient = 1.0
+  /// The most that d grows by in a step, as a factor.
   public var growthRate = Double.infinity
   /// The largest d.
   public var largestD = Double.infinity
+  /// The estimate is made from every so many elements.
   public var slice = 1
   /// Whether each parameter group has a d of its own.
   public var separatesGroups = false
@@ -46,8 +51,8 @@ public struct Prodigy: SummingRule {
 
   /// Prodigy with the given hyperparameters.
   public init(
-    learningRate: Double, weightDecay: Double = 0, initialD: Double = 1e-6,
-    dCoefficient: Double = 1
+    learningRate: Double, weightDecay: Double = Self.defaults.weightDecay,
+    initialD: Double = Self.defaults.initialD, dCoefficient: Double = Self.defaults.dCoefficient
   ) {
     (self.learningRate, self.weightDecay) = (learningRate, weightDecay)
     (self.initialD, self.dCoefficient) = (initialD, dCoefficient)
@@ -63,24 +68,25 @@ public struct Prodigy: SummingRule {
     .optionalNumber(
       "beta3", \.beta3, .halfOpen(0, 1), "β₃: decay of r and s; none: √β₂", source: "prodigyopt"),
     .number("eps", \.epsilon, .atLeast(0), "ε, multiplied by d", source: "prodigyopt"),
-    .number(
-      "weight_decay", \.weightDecay, .atLeast(0), "λ, on the weights if decouple",
-      source: "prodigyopt"),
-    .flag("decouple", \.decouple, "AdamW's decay instead of L2", source: "prodigyopt"),
+    .decay(\.weightDecay, source: "prodigyopt"),
+    .decoupled(\.decouple, name: "decouple", source: "prodigyopt"),
     .flag(
-      "use_bias_correction", \.useBiasCorrection, "Adam's bias correction",
+      "use_bias_correction", \.useBiasCorrection,
+      "correct the averages' start from zero, as Adam does",
       source: "prodigyopt"),
     .flag(
       "safeguard_warmup", \.safeguardWarmup, "keep γ out of the estimate's denominator",
       source: "prodigyopt"),
     .number("d0", \.initialD, .above(0), "d₀: the first estimate", source: "prodigyopt"),
-    .number("d_coef", \.dCoefficient, .above(0), "multiplies d̂", source: "prodigyopt"),
     .number(
-      "growth_rate", \.growthRate, .aboveOrInfinite(1), "d grows at most by this factor a step",
+      "d_coef", \.dCoefficient, .above(0), "multiplies each estimate of d", source: "prodigyopt"),
+    .number(
+      "growth_rate", \.growthRate, .aboveOrInfinite(1),
+      "the most that d grows by in a step, as a factor",
       source: "prodigyopt"),
     .number("d_max", \.largestD, .aboveOrInfinite(0), "the largest d", source: "ours"),
     .integer(
-      "slice_p", \.slice, .atLeast(1), "estimate from every slice_p-th element",
+      "slice_p", \.slice, .atLeast(1), "estimate d from every slice_p-th element",
       source: "prodigyopt"),
     .flag("per_group", \.separatesGroups, "one d for each parameter group", source: "ours"),
   ]
@@ -88,22 +94,25 @@ public struct Prodigy: SummingRule {
   public static let about = About(
     summary: "Adam that estimates its own learning rate.",
     formula: """
-      δ = d·γ·c
-      r ← β₃·r + Σ (d/d₀)·δ·⟨g, p₀ − w⟩
+      δ = d·γ·c                  c = √(1−β₂ᵏ⁺¹)/(1−β₁ᵏ⁺¹) with use_bias_correction, otherwise 1
+      coupled:   g ← ∇f(w) + λ·w
+      r ← β₃·r + Σ (d/d₀)·δ·⟨g, p₀ − w⟩       over all tensors;  p₀: the first weights
       m ← β₁·m + d·(1−β₁)·g
       v ← β₂·v + d²·(1−β₂)·g²
-      s ← β₃·s + (d/d₀)·δ·g
-      d̂ = d_coef·r / Σ‖s‖₁;  d' = min(max(d, d̂), d·growth_rate, d_max)
-      w ← w − λ·δ·w;  w ← w − δ·m / (√v + d'·ε)
+      s ← β₃·s + (d/d₀)·δ·g      d in place of δ with safeguard_warmup
+      e = d_coef·r/Σ‖s‖₁         E: the largest e so far, at least d₀
+      d' = min(E, d·growth_rate, d_max)       while d = d₀, max(d, e) for d
+      decouple:  w ← w − λ·δ·w
+      w ← w − δ·m/(√v + d'·ε)   d'·g for m where β₁ = 0
       """,
     differences: """
-      prodigyopt 1.1.2: the step uses the old d in δ and the new d with ε; the paper has the old \
-      d in both. d_max (there a state, here a cap) and per_group are ours.
+      prodigyopt 1.1.2's: the step has the old d in δ and the new d' with ε; the paper has the old \
+      d in both. per_group and the cap d_max are ours (there d_max is a state).
       """,
     guidance: """
-      Leave lr at 1 and pair it with cosine. When d stays at d0, raise d0 to 1e-5 or 1e-4, or set \
-      safeguard_warmup with a warmup; when d runs away, set growth_rate=1.02 or d_max; \
-      when groups train at different speeds (LoRA beside a head), set per_group.
+      Leave lr at 1 and pair it with cosine. Where d stays at d0, raise d0 to 1e-5 or 1e-4, and \
+      with a warmup set safeguard_warmup; where d runs away, set growth_rate=1.02 or d_max; \
+      where groups train at different speeds (LoRA beside a head), set per_group.
       """,
     reference: """
       Mishchenko, Defazio: Prodigy: An Expeditiously Adaptive Parameter-Free Learner, 2023, \
@@ -112,21 +121,22 @@ public struct Prodigy: SummingRule {
 
   /// The estimate and what it is made from.
   public struct Variables: RunVariables {
-    /// d, the present estimate
+    /// d: the present estimate.
     public var d = 0.0
     /// The estimate that the running step multiplies by.
     public var previousD = 0.0
-    /// The largest d̂ so far.
+    /// E: the largest e so far.
     public var largestEstimate = 0.0
-    /// r
+    /// r, over all tensors.
     public var numerator = 0.0
     /// Σ‖s‖₁
     public var denominator = 0.0
-    /// k, the steps that counted
+    /// k: the steps that counted.
     public var k = 0.0
 
     public init() {}
 
+    /// The numbers, by the names that checkpoints and metrics have.
     public static let fields: [(name: String, path: SettingPath<Variables, Double>)] = [
       ("d", \.d), ("d_hat_max", \.largestEstimate), ("d_numerator", \.numerator),
       ("d_denom", \.denominator), ("k", \.k),
@@ -162,7 +172,7 @@ public struct Prodigy: SummingRule {
     _ block: Block<S>, _ step: Step, _ variables: Variables
   ) -> SIMD4<Double> {
     let (w, g, v) = (block.w, block.g, block[Moments.v])
-    // A slice holds the elements whose place in the parameter is a multiple of its width.
+    // A slice holds the elements whose position in the parameter is a multiple of its width.
     let start = (slice - block.offset % slice) % slice
     let first = slice == 1 ? 0 : (block.offset + start) / slice
     let count = max(0, (block.count - start + slice - 1) / slice)
@@ -178,7 +188,7 @@ public struct Prodigy: SummingRule {
     let λ = S(decouple ? 0 : weightDecay)
     let β3 = S(beta3 ?? beta2.squareRoot())
     let taken = S(d / initialD * (safeguardWarmup ? d : δ))
-    /// Σ g·(p₀ − w), Σ |s|, after s ← β₃·s + …·g.
+    /// Σ g·(p₀ − w) and Σ |s|, after s ← β₃·s + …·g.
     @inline(__always)
     func estimate(_ slice: Int) -> (product: Double, norm: Double) {
       let product = sum(over: count) { j in

@@ -3,35 +3,40 @@ import Foundation
 /// RAdam: Adam that takes plain momentum steps until its second moment can be trusted.
 ///
 /// ```
-/// m ← β₁·m + (1−β₁)·g             m̂ = m/(1−β₁ᵗ)
+/// coupled:    g ← ∇f(w) + λ·w
+/// decoupled:  w ← w·(1 − η·λ)
+/// m ← β₁·m + (1−β₁)·g;  m' = m/(1−β₁ᵗ)
 /// v ← β₂·v + (1−β₂)·g²
-/// ρ∞ = 2/(1−β₂) − 1               ρ = ρ∞ − 2·t·β₂ᵗ/(1−β₂ᵗ)
-/// ρ > 5    r = √((ρ−4)·(ρ−2)·ρ∞ / ((ρ∞−4)·(ρ∞−2)·ρ))
-///          w ← w − η·r·m̂·√(1−β₂ᵗ)/(√v + ε)
-/// else     w ← w − η·m̂
+/// ρ∞ = 2/(1−β₂) − 1;  ρ = ρ∞ − 2·t·β₂ᵗ/(1−β₂ᵗ)
+/// ρ > 5:      w ← w − η·r·m'·√(1−β₂ᵗ)/(√v + ε)
+///             r = √((ρ−4)·(ρ−2)·ρ∞ / ((ρ∞−4)·(ρ∞−2)·ρ))
+/// otherwise:  w ← w − η·m'
 /// ```
 /// State: 8 bytes a parameter in float32.
 public struct RAdam: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// ε, outside the root and before bias correction
+  /// ε, added to the root before bias correction.
   public var epsilon = 1e-8
-  /// λ, added to the gradient unless decoupled
+  /// λ: λ·w is added to the gradient, unless decoupled.
   public var weightDecay = 0.0
-  /// Whether λ shrinks the weights instead.
+  /// Whether λ shrinks the weights instead, by η·λ a step.
   public var decoupledWeightDecay = false
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// RAdam with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
-    weightDecay: Double = 0, decoupledWeightDecay: Bool = false, maximize: Bool = false
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    decoupledWeightDecay: Bool = Self.defaults.decoupledWeightDecay,
+    maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -52,19 +57,21 @@ public struct RAdam: ElementwiseRule {
   public static let about = About(
     summary: "Adam that takes plain momentum steps until its second moment can be trusted.",
     formula: """
-      coupled:  g ← ∇f(w) + λ·w;  decoupled:  w ← w·(1 − η·λ)
-      m ← β₁·m + (1−β₁)·g;  m̂ = m/(1−β₁ᵗ)
+      coupled:    g ← ∇f(w) + λ·w
+      decoupled:  w ← w·(1 − η·λ)
+      m ← β₁·m + (1−β₁)·g;  m' = m/(1−β₁ᵗ)
       v ← β₂·v + (1−β₂)·g²
       ρ∞ = 2/(1−β₂) − 1;  ρ = ρ∞ − 2·t·β₂ᵗ/(1−β₂ᵗ)
-      ρ > 5:  r = √((ρ−4)·(ρ−2)·ρ∞ / ((ρ∞−4)·(ρ∞−2)·ρ));  w ← w − η·r·m̂·√(1−β₂ᵗ)/(√v + ε)
-      else:   w ← w − η·m̂
+      ρ > 5:      w ← w − η·r·m'·√(1−β₂ᵗ)/(√v + ε)
+                  r = √((ρ−4)·(ρ−2)·ρ∞ / ((ρ∞−4)·(ρ∞−2)·ρ))
+      otherwise:  w ← w − η·m'
       """,
     differences: """
       PyTorch's: the threshold is 5, the paper's is 4 (with β₂ = 0.999 the first adaptive step is \
       the 6th, not the 5th); ε is added before bias correction, unlike Adam's.
       """,
     guidance: """
-      In place of a warmup. The first steps are not adaptive and as long as η·m̂: clip when \
+      To do without a warmup. The first steps are plain momentum, as long as η·m': clip where \
       gradients are large at the start.
       """,
     reference: """

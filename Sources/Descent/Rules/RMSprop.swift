@@ -3,30 +3,36 @@
 /// ```
 /// g ← ∇f(w) + λ·w
 /// v ← α·v + (1−α)·g²
-/// centered   a ← α·a + (1−α)·g,  s = √max(v − a², 0);  otherwise s = √v
-/// momentum   b ← μ·b + g/(s + ε),  w ← w − η·b;        otherwise w ← w − η·g/(s + ε)
+/// centered:   a ← α·a + (1−α)·g;  s = √max(v − a², 0)
+/// otherwise:  s = √v
+/// momentum:   b ← μ·b + g/(s + ε);  w ← w − η·b
+/// otherwise:  w ← w − η·g/(s + ε)
 /// ```
 /// State: 4 bytes a parameter, 4 more with momentum, 4 more when centered.
 public struct RMSprop: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-2
-  /// α
+  /// α: the decay of the averages.
   public var alpha = 0.99
-  /// ε, outside the root
+  /// ε, outside the root.
   public var epsilon = 1e-8
-  /// λ, added to the gradient
+  /// λ: λ·w is added to the gradient.
   public var weightDecay = 0.0
-  /// μ
+  /// The momentum μ; 0 keeps no buffer.
   public var momentum = 0.0
+  /// Whether to divide by the standard deviation instead of the RMS.
   public var centered = false
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// RMSprop with the given hyperparameters.
   public init(
-    learningRate: Double, alpha: Double = 0.99, epsilon: Double = 1e-8, weightDecay: Double = 0,
-    momentum: Double = 0, centered: Bool = false, maximize: Bool = false
+    learningRate: Double, alpha: Double = Self.defaults.alpha,
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    momentum: Double = Self.defaults.momentum, centered: Bool = Self.defaults.centered,
+    maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.alpha, self.epsilon) = (learningRate, alpha, epsilon)
     (self.weightDecay, self.momentum) = (weightDecay, momentum)
@@ -40,8 +46,8 @@ public struct RMSprop: ElementwiseRule {
     .number("alpha", \.alpha, .halfOpen(0, 1), "α: decay of the average", source: "torch"),
     .epsilon(\.epsilon),
     .coupledDecay(\.weightDecay),
-    .number("momentum", \.momentum, .halfOpen(0, 1), "momentum μ", source: "torch"),
-    .flag("centered", \.centered, "divide by the deviation, not the RMS", source: "torch"),
+    .momentum(\.momentum),
+    .flag("centered", \.centered, "divide by the standard deviation, not the RMS", source: "torch"),
     .maximize(\.maximize),
   ]
 
@@ -50,18 +56,20 @@ public struct RMSprop: ElementwiseRule {
     formula: """
       g ← ∇f(w) + λ·w
       v ← α·v + (1−α)·g²
-      centered:  a ← α·a + (1−α)·g;  s = √max(v − a², 0);  otherwise s = √v
-      momentum:  b ← μ·b + g/(s + ε);  w ← w − η·b;  otherwise w ← w − η·g/(s + ε)
+      centered:   a ← α·a + (1−α)·g;  s = √max(v − a², 0)
+      otherwise:  s = √v
+      momentum:   b ← μ·b + g/(s + ε);  w ← w − η·b
+      otherwise:  w ← w − η·g/(s + ε)
       """,
     differences: """
-      PyTorch's, except that a variance which rounds below zero counts as zero: there PyTorch \
-      gives NaN. No bias correction: the first step is η/√(1−α) long.
+      PyTorch's, except that a variance that rounds below zero counts as zero, where PyTorch gives \
+      NaN. No bias correction: the first step is η/√(1−α) long.
       """,
     guidance: "For recurrent networks and reinforcement learning; adam usually does as well.",
     reference: "Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012")
 
   public var exactStateReason: String? {
-    centered ? "centered=true takes √(v − ḡ²), which rounding can make negative" : nil
+    centered ? "centered=true takes √(v − a²), and rounding can make v − a² negative" : nil
   }
 
   private static let v = Slot("square_avg", .nonnegative)

@@ -1,8 +1,8 @@
 /// Rprop: each weight has its own step length, which grows while its gradient keeps its sign.
 ///
 /// ```
-/// σ = sign(g·g₋)                       g₋: the gradient before
-/// δ ← min(max(δ·f, δ₋), δ₊)            f = η₊ for σ > 0, η₋ for σ < 0, else 1
+/// σ = sign(g·g₋)                  g₋: the gradient of the step before, at first 0
+/// δ ← min(max(δ·f, δ₋), δ₊)       f = η₊ for σ > 0, η₋ for σ < 0, otherwise 1;  δ from lr
 /// g ← 0 where σ < 0
 /// w ← w − sign(g)·δ
 /// g₋ ← g
@@ -11,22 +11,24 @@
 public struct Rprop: ElementwiseRule {
   /// The first step length.
   public var learningRate = 1e-2
-  /// η₋, what a step length is multiplied by when the sign changes
+  /// η₋: what a step length is multiplied by when the sign changes.
   public var shrink = 0.5
-  /// η₊, what it is multiplied by when the sign stays
+  /// η₊: what it is multiplied by when the sign stays.
   public var growth = 1.2
-  /// δ₋, the shortest step
+  /// δ₋: the shortest step.
   public var shortest = 1e-6
-  /// δ₊, the longest step
+  /// δ₊: the longest step.
   public var longest = 50.0
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// Rprop with the given hyperparameters.
   public init(
-    learningRate: Double, etas: (Double, Double) = (0.5, 1.2),
-    stepSizes: (Double, Double) = (1e-6, 50), maximize: Bool = false
+    learningRate: Double, etas: (Double, Double) = (Self.defaults.shrink, Self.defaults.growth),
+    stepSizes: (Double, Double) = (Self.defaults.shortest, Self.defaults.longest),
+    maximize: Bool = Self.defaults.maximize
   ) {
     self.learningRate = learningRate
     (shrink, growth) = etas
@@ -49,15 +51,15 @@ public struct Rprop: ElementwiseRule {
   public static let about = About(
     summary: "Each weight has its own step length, which grows while its gradient keeps its sign.",
     formula: """
-      σ = sign(g·g₋)
-      δ ← min(max(δ·f, δ₋), δ₊);  f = η₊ for σ > 0, η₋ for σ < 0, else 1
+      σ = sign(g·g₋)                  g₋: the gradient of the step before, at first 0
+      δ ← min(max(δ·f, δ₋), δ₊)       f = η₊ for σ > 0, η₋ for σ < 0, otherwise 1;  δ from lr
       g ← 0 where σ < 0
       w ← w − sign(g)·δ
       g₋ ← g
       """,
     differences: """
       PyTorch's: after a change of sign the weight rests for one step instead of going back \
-      (iRprop−). lr is the first step length and nothing else: a schedule acts on the first step.
+      (iRprop−). lr is only the first step length, so a schedule of it acts on the first step alone.
       """,
     guidance: "For full batches only: the noise of mini-batches changes signs at random.",
     reference: """
@@ -70,7 +72,7 @@ public struct Rprop: ElementwiseRule {
       throw .contradiction("etas must be one factor below 1 and one above it, such as 0.5,1.2")
     }
     if shortest > longest {
-      throw .contradiction("step_sizes must not begin with the larger: the shortest comes first")
+      throw .contradiction("step_sizes must begin with the shorter one, such as 1e-6,50")
     }
   }
 

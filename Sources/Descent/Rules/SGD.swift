@@ -2,10 +2,11 @@
 ///
 /// ```
 /// g ← ∇f(w) + λ·w
-/// heavy-ball   b ← μ·b + (1−τ)·g   (b ← g on the first step)     w ← w − η·b
-///   nesterov   w ← w − η·(g + μ·b)
-/// average      b ← μ·b + (1−μ)·g                                 w ← w − η·b
-/// look-ahead   v ← μ·v − η·g, with g taken at w + μ·v            w ← w + v
+/// no momentum:  w ← w − η·g
+/// heavy-ball:   b ← μ·b + (1−τ)·g, at t = 1 b ← g;  w ← w − η·b
+///   nesterov:   w ← w − η·(g + μ·b)
+/// average:      b ← μ·b + (1−μ)·g;                  w ← w − η·b
+/// look-ahead:   v ← μ·v − η·g, g at w + μ·v;        w ← w + v
 /// ```
 /// State: none for μ = 0, else 4 bytes a parameter.
 public struct SGD: ElementwiseRule {
@@ -20,24 +21,29 @@ public struct SGD: ElementwiseRule {
     case lookAhead = "look-ahead"
   }
 
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// μ
+  /// The momentum μ; 0 keeps no buffer.
   public var momentum = 0.0
-  /// τ
+  /// τ: the gradient enters the buffer times 1−τ.
   public var dampening = 0.0
-  /// λ, added to the gradient
+  /// λ: λ·w is added to the gradient.
   public var weightDecay = 0.0
+  /// Whether momentum is Nesterov's, in PyTorch's form.
   public var nesterov = false
+  /// How momentum is written.
   public var momentumForm = MomentumForm.heavyBall
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// SGD with the given hyperparameters.
   public init(
-    learningRate: Double, momentum: Double = 0, dampening: Double = 0, weightDecay: Double = 0,
-    nesterov: Bool = false, momentumForm: MomentumForm = .heavyBall, maximize: Bool = false
+    learningRate: Double, momentum: Double = Self.defaults.momentum,
+    dampening: Double = Self.defaults.dampening, weightDecay: Double = Self.defaults.weightDecay,
+    nesterov: Bool = Self.defaults.nesterov,
+    momentumForm: MomentumForm = Self.defaults.momentumForm, maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.momentum, self.dampening) = (learningRate, momentum, dampening)
     (self.weightDecay, self.nesterov) = (weightDecay, nesterov)
@@ -48,7 +54,7 @@ public struct SGD: ElementwiseRule {
 
   public static let settings: [Setting<SGD>] = [
     .learningRate(\.learningRate),
-    .number("momentum", \.momentum, .halfOpen(0, 1), "momentum μ", source: "torch"),
+    .momentum(\.momentum),
     .number(
       "dampening", \.dampening, .closed(0, 1), "τ: the gradient enters the buffer times 1−τ",
       source: "torch"),
@@ -64,19 +70,20 @@ public struct SGD: ElementwiseRule {
     summary: "Stochastic gradient descent with momentum or Nesterov momentum.",
     formula: """
       g ← ∇f(w) + λ·w
-      heavy-ball:  b ← μ·b + (1−τ)·g  (b ← g on the first step);  w ← w − η·b
-        nesterov:  w ← w − η·(g + μ·b)
-      average:     b ← μ·b + (1−μ)·g;  w ← w − η·b
-      look-ahead:  v ← μ·v − η·g, g taken at w + μ·v;  w ← w + v
+      no momentum:  w ← w − η·g
+      heavy-ball:   b ← μ·b + (1−τ)·g, at t = 1 b ← g;  w ← w − η·b
+        nesterov:   w ← w − η·(g + μ·b)
+      average:      b ← μ·b + (1−μ)·g;                  w ← w − η·b
+      look-ahead:   v ← μ·v − η·g, g at w + μ·v;        w ← w + v
       """,
     differences: """
-      heavy-ball is PyTorch's rule with its undamped first step. average equals heavy-ball from a \
-      zero buffer with η divided by 1−μ. With look-ahead the stored weights are w + μ·v, where the \
-      gradient must be taken; for constant η they follow PyTorch's nesterov sequence.
+      heavy-ball is PyTorch's, with its undamped first step. average takes the steps of heavy-ball \
+      with η·(1−μ). With look-ahead the stored weights are w + μ·v, where the gradient must be \
+      taken; for constant η they follow PyTorch's nesterov.
       """,
     guidance: """
       The baseline for convolutional networks: momentum 0.9, nesterov, lr 0.1 at batch 128 with \
-      a schedule. A learning rate tuned for average must be multiplied by 1−μ for heavy-ball.
+      a schedule. A learning rate tuned for average is multiplied by 1−μ for heavy-ball.
       """,
     reference: """
       Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum in deep \

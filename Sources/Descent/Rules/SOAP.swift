@@ -4,30 +4,32 @@ import Foundation
 ///
 /// ```
 /// m ← β₁·m + (1−β₁)·g
-/// v ← β₂·v + (1−β₂)·g̃²                      g̃ = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
-/// n = (m̃ / (√v + ε)) ×₁ Q₁ … ×ₖ Qₖ          m̃ = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
-/// w ← w − η·c·n                             c = √(1−β₂ᵗ)/(1−β₁ᵗ)
+/// v ← β₂·v + (1−β₂)·g'²                       g' = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+/// n = (m'/(√v + ε)) ×₁ Q₁ … ×ₖ Qₖ             m' = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+/// normalize_grads:  n ← n/RMS(n)
+/// w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·n
 /// w ← w − η·λ·w
-/// Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ             every f steps:  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted
+/// Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ
+/// every f steps:  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted by their eigenvalues
 /// ```
-/// The first gradient only makes the bases: it moves no weight and t stays 0. Vectors and scalars,
-/// and axes longer than the limit, are not rotated.
+/// g' and m' are g and m in the eigenbasis. The first gradient only makes the bases: it moves no
+/// weight, and t stays 0. Vectors, scalars and axes longer than the limit are not rotated.
 ///
 /// State: 8 bytes a parameter and 8·Σ dᵢ² in float32, over the rotated axes.
 public struct SOAP: TensorRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 3e-3
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.95
-  /// β₂
+  /// β₂: the decay of the average of g'².
   public var beta2 = 0.95
-  /// β₃, the decay of Hᵢ; below 0 stands for β₂
+  /// β₃: the decay of Hᵢ; below 0 stands for β₂.
   public var shampooBeta = -1.0
-  /// ε, before bias correction
+  /// ε, added to the root before bias correction.
   public var epsilon = 1e-8
-  /// λ, on the weights after the step
+  /// λ: shrinks the weights by η·λ after the step.
   public var weightDecay = 0.01
-  /// f
+  /// f: steps from one renewal of the bases to the next.
   public var basisInterval = 10
   /// The longest axis that is rotated.
   public var longestAxis = 10000
@@ -35,15 +37,16 @@ public struct SOAP: TensorRule {
   public var rotatesVectors = false
   /// Whether n is divided by its root mean square.
   public var normalizes = false
-  /// Whether c acts.
+  /// Whether steps have Adam's bias correction.
   public var correctsBias = true
 
   public init() {}
 
   /// SOAP with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.95, 0.95), epsilon: Double = 1e-8,
-    weightDecay: Double = 0.01, basisInterval: Int = 10
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    basisInterval: Int = Self.defaults.basisInterval
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -71,28 +74,31 @@ public struct SOAP: TensorRule {
     .flag(
       "normalize_grads", \.normalizes, "divide the step by its root mean square",
       source: "nikhilvyas/SOAP"),
-    .flag("correct_bias", \.correctsBias, "Adam's bias correction", source: "nikhilvyas/SOAP"),
+    .flag("correct_bias", \.correctsBias, "correct averages from zero", source: "nikhilvyas/SOAP"),
   ]
 
   public static let about = About(
     summary: "Adam in the eigenbasis of Shampoo's preconditioner.",
     formula: """
       m ← β₁·m + (1−β₁)·g
-      v ← β₂·v + (1−β₂)·g̃²                  g̃ = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
-      n = (m̃ / (√v + ε)) ×₁ Q₁ … ×ₖ Qₖ      m̃ = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
-      w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·n;  w ← w − η·λ·w
-      Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ;  every f steps  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted
+      v ← β₂·v + (1−β₂)·g'²                       g' = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+      n = (m'/(√v + ε)) ×₁ Q₁ … ×ₖ Qₖ             m' = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+      normalize_grads:  n ← n/RMS(n)
+      w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·n
+      w ← w − η·λ·w
+      Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ
+      every f steps:  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted by their eigenvalues
       """,
     differences: """
-      The authors' code, with m kept unrotated as in the paper: the same in exact arithmetic, \
+      The authors' code, but with m kept unrotated as in the paper: the same in exact arithmetic, \
       without the rounding of turning m from one basis to the next. The first gradient makes the \
       bases and moves nothing. The authors' merge_dims is not offered. A decomposition that fails \
-      keeps the last basis and is counted in the state decomposition_failures.
+      keeps the last basis and is counted in the slot `decomposition_failures`.
       """,
     guidance: """
-      lr 3e-3 with warmup for transformers; weight decay as for AdamW. Raise \
-      precondition_frequency when a step takes too long; lower max_precond_dim to leave the \
-      vocabulary's axis of embeddings alone.
+      For transformers lr 3e-3 with warmup, and weight decay as for AdamW. Raise \
+      precondition_frequency where steps take too long; lower max_precond_dim so that the \
+      vocabulary axis of embeddings is left alone.
       """,
     reference: """
       Vyas et al.: SOAP: Improving and Stabilizing Shampoo using Adam, 2024, arXiv:2409.11321

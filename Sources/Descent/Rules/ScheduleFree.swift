@@ -4,7 +4,7 @@ import Foundation
 ///
 /// ```
 /// η = lr·min(1, k/W)                 k counts steps from 1
-/// c = kʳ·η₊ᵖ / Σ (the same so far)   η₊: the largest η so far
+/// c = kʳ·η₊ᵖ / Σ kʳ·η₊ᵖ              over the steps so far;  η₊: the largest η so far
 /// v ← β₂·v + (1−β₂)·g²
 /// u = g/(√v/√(1−β₂ᵏ) + ε) + λ·y
 /// y ← (1−c)·y + c·z + η·(β₁·(1−c) − 1)·u
@@ -14,29 +14,30 @@ import Foundation
 /// The stored weights are y, where the gradient must be taken; evaluate and save x, with
 /// ``Optimizer/withEvaluationWeights(_:_:)``. State: 8 bytes a parameter in float32.
 public struct ScheduleFreeAdamW: ScheduleFreeRule {
-  /// lr, the peak of η
+  /// lr: the peak of η.
   public var learningRate = 0.0025
-  /// β₁, between z and x
+  /// β₁: y lies between z (0) and x (1).
   public var beta1 = 0.9
-  /// β₂
+  /// β₂: the decay of the average of g².
   public var beta2 = 0.999
-  /// ε, outside the root and after bias correction
+  /// ε, added to the root after bias correction.
   public var epsilon = 1e-8
-  /// λ, acts at y, scaled by η
+  /// λ: weight decay at y, scaled by η.
   public var weightDecay = 0.0
-  /// W
+  /// W: steps until η reaches lr.
   public var warmupSteps = 0
-  /// r, the power of k in the average
+  /// r: the power of k in the average.
   public var stepPower = 0.0
-  /// p, the power of η in the average
+  /// p: the power of η in the average.
   public var ratePower = 2.0
 
   public init() {}
 
   /// Schedule-Free AdamW with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
-    weightDecay: Double = 0, warmupSteps: Int = 0
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    warmupSteps: Int = Self.defaults.warmupSteps
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -49,33 +50,32 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
     [
       .learningRate(\.learningRate, source: "schedulefree"),
       .betas(
-        \.beta1, \.beta2, "β₁ between z and x, β₂ of the average of g²", source: "schedulefree"),
+        \.beta1, \.beta2, "β₁: y lies between z (0) and x (1); β₂: decay of the average of g²",
+        source: "schedulefree"),
       .epsilon(\.epsilon, source: "schedulefree"),
     ] + averagingSettings
 
   public static let about = About(
     summary: "AdamW that averages its iterates instead of following a schedule.",
     formula: """
-      η = lr·min(1, k/W);  c = kʳ·η₊ᵖ / Σ (the same so far);  η₊: the largest η so far
+      η = lr·min(1, k/W)                 k counts steps from 1
+      c = kʳ·η₊ᵖ / Σ kʳ·η₊ᵖ              over the steps so far;  η₊: the largest η so far
       v ← β₂·v + (1−β₂)·g²
       u = g/(√v/√(1−β₂ᵏ) + ε) + λ·y
       y ← (1−c)·y + c·z + η·(β₁·(1−c) − 1)·u
       z ← z − η·u
-      evaluate x = y + (1 − 1/β₁)·(z − y)
+      x = y + (1 − 1/β₁)·(z − y)         to evaluate and keep
       """,
     differences: """
-      schedulefree 1.4.1's. The stored weights are always y; x is made for evaluation and put \
-      back to the bit, where train() and eval() there lose bits. k and η₊ are shared by all \
-      groups: those of the first.
+      schedulefree 1.4.1's. The stored weights are always y: x is computed for evaluation, and y \
+      comes back to the bit, where train() and eval() there lose bits. All groups share k and η₊, \
+      those of the first.
       """,
     guidance: """
-      Without a schedule, with warmup_steps: lr 1 to 10 times AdamW's. Evaluate and save x. A \
-      schedule on top does not lower the weight of late steps in the average.
+      Leave the schedule out and set warmup_steps; lr 1 to 10 times AdamW's. Evaluate and save x. \
+      A schedule on top would not lower the weight of late steps in the average.
       """,
-    reference: """
-      Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky: The Road Less Scheduled, 2024, \
-      arXiv:2405.15682
-      """)
+    reference: paper)
 
   public func validate() throws(SettingError) {
     if beta1 == 0 { throw .contradiction("betas must begin above 0: x is y + (1 − 1/β₁)·(z − y)") }
@@ -101,7 +101,7 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
 ///
 /// ```
 /// η = lr·min(1, k/W)                 k counts steps from 1
-/// c = kʳ·η₊ᵖ / Σ (the same so far)   η₊: the largest η so far
+/// c = kʳ·η₊ᵖ / Σ kʳ·η₊ᵖ              over the steps so far;  η₊: the largest η so far
 /// u = g + λ·y
 /// y ← (1−c)·y + c·z + η·(β·(1−c) − 1)·u
 /// z ← z − η·u
@@ -110,24 +110,25 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
 /// The stored weights are y, where the gradient must be taken; evaluate and save x, with
 /// ``Optimizer/withEvaluationWeights(_:_:)``. State: 4 bytes a parameter in float32.
 public struct ScheduleFreeSGD: ScheduleFreeRule {
-  /// lr, the peak of η
+  /// lr: the peak of η.
   public var learningRate = 1.0
-  /// β, between z and x
+  /// β: y lies between z (0) and x (1).
   public var momentum = 0.9
-  /// λ, acts at y, scaled by η
+  /// λ: weight decay at y, scaled by η.
   public var weightDecay = 0.0
-  /// W
+  /// W: steps until η reaches lr.
   public var warmupSteps = 0
-  /// r, the power of k in the average
+  /// r: the power of k in the average.
   public var stepPower = 0.0
-  /// p, the power of η in the average
+  /// p: the power of η in the average.
   public var ratePower = 2.0
 
   public init() {}
 
   /// Schedule-Free SGD with the given hyperparameters.
   public init(
-    learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0, warmupSteps: Int = 0
+    learningRate: Double, momentum: Double = Self.defaults.momentum,
+    weightDecay: Double = Self.defaults.weightDecay, warmupSteps: Int = Self.defaults.warmupSteps
   ) {
     (self.learningRate, self.momentum) = (learningRate, momentum)
     (self.weightDecay, self.warmupSteps) = (weightDecay, warmupSteps)
@@ -146,21 +147,20 @@ public struct ScheduleFreeSGD: ScheduleFreeRule {
   public static let about = About(
     summary: "Gradient descent that averages its iterates instead of following a schedule.",
     formula: """
-      η = lr·min(1, k/W);  c = kʳ·η₊ᵖ / Σ (the same so far);  η₊: the largest η so far
+      η = lr·min(1, k/W)                 k counts steps from 1
+      c = kʳ·η₊ᵖ / Σ kʳ·η₊ᵖ              over the steps so far;  η₊: the largest η so far
       u = g + λ·y
       y ← (1−c)·y + c·z + η·(β·(1−c) − 1)·u
       z ← z − η·u
-      evaluate x = y + (1 − 1/β)·(z − y)
+      x = y + (1 − 1/β)·(z − y)          to evaluate and keep
       """,
     differences: """
-      schedulefree 1.4.1's, without inner momentum. The stored weights are always y; x is made \
-      for evaluation. k and η₊ are shared by all groups: those of the first.
+      schedulefree 1.4.1's, without inner momentum. The stored weights are always y; x is computed \
+      for evaluation. All groups share k and η₊, those of the first.
       """,
-    guidance: "Without a schedule, with warmup_steps: lr 10 to 50 times SGD with momentum's.",
-    reference: """
-      Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky: The Road Less Scheduled, 2024, \
-      arXiv:2405.15682
-      """)
+    guidance:
+      "Leave the schedule out and set warmup_steps; lr 10 to 50 times that of SGD with momentum.",
+    reference: paper)
 
   var interpolation: Double { momentum }
 
@@ -175,15 +175,17 @@ public struct ScheduleFreeSGD: ScheduleFreeRule {
 
 /// How far the average of a Schedule-Free run has come.
 public struct ScheduleFreeVariables: RunVariables {
-  /// k, the steps so far
+  /// k: the steps so far.
   public var k = 0.0
   /// The sum of the steps' weights in the average.
   public var weightSum = 0.0
-  /// η₊
+  /// η₊: the largest η so far.
   public var largestRate = -1.0
 
+  /// Before the first step.
   public init() {}
 
+  /// `k`, `weight_sum` and `lr_max`.
   public static let fields: [(name: String, path: SettingPath<ScheduleFreeVariables, Double>)] = [
     ("k", \.k), ("weight_sum", \.weightSum), ("lr_max", \.largestRate),
   ]
@@ -204,16 +206,23 @@ extension ScheduleFreeRule {
   static var averagingSettings: [Setting<Self>] {
     [
       .number(
-        "weight_decay", \.weightDecay, .atLeast(0), "λ, acts at y, scaled by η",
+        "weight_decay", \.weightDecay, .atLeast(0), "λ: weight decay at y, scaled by η",
         source: "schedulefree"),
       .integer(
         "warmup_steps", \.warmupSteps, .atLeast(0), "W: steps until η reaches lr",
         source: "schedulefree"),
-      .number("r", \.stepPower, .any, "power of k in the average", source: "schedulefree"),
+      .number("r", \.stepPower, .any, "r: power of k in the average", source: "schedulefree"),
       .number(
-        "weight_lr_power", \.ratePower, .atLeast(0), "power of the largest η in the average",
+        "weight_lr_power", \.ratePower, .atLeast(0), "p: power of the largest η in the average",
         source: "schedulefree"),
     ]
+  }
+
+  static var paper: String {
+    """
+    Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky: The Road Less Scheduled, 2024, \
+    arXiv:2405.15682
+    """
   }
 
   static var z: Slot { Slot("z", .exact) }

@@ -4,7 +4,7 @@ import Foundation
 /// sum of its gradients' second moments.
 ///
 /// ```
-/// Hᵢ ← Hᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ                   for each of the k axes, from Hᵢ = ε·I
+/// Hᵢ ← Hᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ       for each of the k axes, from ε·I
 /// w ← w − η · G ×₁ H₁^(−1/2k) … ×ₖ Hₖ^(−1/2k)
 /// ```
 /// G₍ᵢ₎ is the gradient unfolded along axis i; for a matrix the exponents are −1/4, for a vector
@@ -12,17 +12,20 @@ import Foundation
 ///
 /// State: 8·Σ dᵢ² bytes for a parameter of shape d₁ × … × dₖ in float32.
 public struct Shampoo: TensorRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-3
-  /// ε
+  /// ε: Hᵢ starts from ε·I.
   public var epsilon = 1e-6
-  /// How many steps an inverse root serves.
+  /// Steps from one computation of the inverse roots to the next.
   public var rootInterval = 1
 
   public init() {}
 
   /// Shampoo with the given hyperparameters.
-  public init(learningRate: Double, epsilon: Double = 1e-6, rootInterval: Int = 1) {
+  public init(
+    learningRate: Double, epsilon: Double = Self.defaults.epsilon,
+    rootInterval: Int = Self.defaults.rootInterval
+  ) {
     (self.learningRate, self.epsilon, self.rootInterval) = (learningRate, epsilon, rootInterval)
   }
 
@@ -40,18 +43,18 @@ public struct Shampoo: TensorRule {
   public static let about = About(
     summary: "A preconditioner for each axis of a tensor, in the original form.",
     formula: """
-      Hᵢ ← Hᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ for each of the k axes, from Hᵢ = ε·I
+      Hᵢ ← Hᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ       for each of the k axes, from ε·I
       w ← w − η · G ×₁ H₁^(−1/2k) … ×ₖ Hₖ^(−1/2k)
       """,
     differences: """
       The paper's, and pytorch_optimizer's with its defaults. As there, the roots start at zero: \
       with preconditioning_compute_steps=n the first n−1 updates are zero. Roots are taken in \
-      double precision. A decomposition that fails keeps the last root and is counted in the \
-      state decomposition_failures.
+      double precision. A decomposition that fails keeps the last root and is counted in the slot \
+      `decomposition_failures`.
       """,
     guidance: """
-      To study the method. The sums only grow, so the step shrinks like AdaGrad's; to train large \
-      models take shampoo-distributed or soap.
+      To study the method. The sums only grow, so steps shrink as AdaGrad's do; for large models \
+      take shampoo-distributed or soap.
       """,
     reference: """
       Gupta, Koren, Singer: Shampoo: Preconditioned Stochastic Tensor Optimization, 2018, \

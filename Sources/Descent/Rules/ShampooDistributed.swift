@@ -1,31 +1,39 @@
 import Foundation
 
 /// Shampoo as it is used at scale: tensors cut into blocks, averaged statistics, inverse roots
-/// every few steps, and steps as long as a simpler rule's (grafting).
+/// every few steps, and steps as long as those of a simpler rule (grafting).
 ///
 /// ```
-/// l2:  G ← G + λ·W
-/// Lᵢ ← β₂·Lᵢ + (1−β₂)·G₍ᵢ₎·G₍ᵢ₎ᵀ            from zero; β₂ = 1: Lᵢ ← Lᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ
-/// Xᵢ ← (Lᵢ/(1−β₂ᵗ))^(−1/2k)                at step s, then every f steps; ε as in inverse roots
-/// Ḡ = (β₃·M + (1−β₃)·G) / (1−β₃·β₁ᵗ⁻¹);    M ← M + (1−β₁)·(G − M)
-/// P = Ḡ ×₁ X₁ … ×ₖ Xₖ                      grafting: P ← P·‖graft(Ḡ)‖/‖P‖; before step s graft(Ḡ)
+/// l2:         G ← G + λ·W
+/// Lᵢ ← β₂·Lᵢ + (1−β₂)·G₍ᵢ₎·G₍ᵢ₎ᵀ            from 0;  β₂ = 1:  Lᵢ ← Lᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ
+/// Xᵢ = (Lᵢ/(1−β₂ᵗ) + ε·I)^(−1/2k)           at step s, then every f steps;  before it I
+/// F = (β₃·M + (1−β₃)·G)/(1−β₃·β₁ᵗ⁻¹);  M ← β₁·M + (1−β₁)·G
+/// P = F ×₁ X₁ … ×ₖ Xₖ
+/// grafting:   P ← P·‖D‖/(‖P‖ + 10⁻¹⁶), before step s  P = D
+///             sgd: D = F;  others: D = F/(√V + ε), V an average or a sum of G²
 /// decoupled:  P ← P + λ·W
-/// momentum:   B ← μ·B + (1−τ)·P;  P ← B    nesterov: P ← (1−τ)·P + μ·B
+/// momentum:   B ← μ·B + (1−τ)·P;  P ← B, with nesterov (1−τ)·P + μ·B
 /// W ← W − η·P
 /// ```
 /// A tensor's axes are merged, from the last, while their product stays within
-/// `max_preconditioner_dim`, and axes longer than that are cut; each block stands for itself, with
-/// k its number of axes. Small matrices become vectors, whose exponent is −1/2.
+/// `max_preconditioner_dim`, and longer axes are cut; each block stands for itself, and k is its
+/// number of axes. Small matrices become vectors, whose exponent is −1/2. Without bias correction
+/// the divisors 1−β₂ᵗ and 1−β₃·β₁ᵗ⁻¹ are 1.
 ///
 /// State in float32: 8·Σ dᵢ² bytes a block, and 4 bytes a parameter for each of M (β₁ above 0),
 /// grafting (but sgd's) and momentum.
 public struct ShampooDistributed: TensorRule {
-  /// Whose step length is taken: Ḡ divided by the root of its own second moment of G.
+  /// The rule whose step length is taken.
   public enum Grafting: String, CaseIterable, Sendable {
+    /// That of P itself.
     case none
+    /// V is not used.
     case sgd
+    /// V is the sum of G².
     case adagrad
+    /// V is an average of G².
     case rmsprop
+    /// V is an average of G², corrected for its start at zero.
     case adam
   }
 
@@ -37,45 +45,51 @@ public struct ShampooDistributed: TensorRule {
     case l2
   }
 
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-2
-  /// β₁
+  /// β₁: the decay of the average of G.
   public var beta1 = 0.9
-  /// β₂; 1 sums without decay
+  /// β₂: the decay of the statistics; 1 sums them.
   public var beta2 = 1.0
-  /// β₃; below 0 stands for β₁
+  /// β₃: the weight of M in F; below 0 stands for β₁.
   public var beta3 = -1.0
-  /// ε of the inverse roots
+  /// ε of the inverse roots.
   public var epsilon = 1e-12
-  /// λ
+  /// λ: weight decay.
   public var weightDecay = 0.0
+  /// Where λ acts.
   public var decayKind = DecayKind.decoupled
   /// The longest axis of a block.
   public var longestAxis = 1024
-  /// f
+  /// f: steps from one computation of the inverse roots to the next.
   public var rootInterval = 1
-  /// s; −1 stands for f
+  /// s: the step of the first inverse roots; −1 stands for f.
   public var rootStart = -1
+  /// Whether averages are corrected for their start at zero.
   public var correctsBias = true
-  /// Replaces 1/2k.
+  /// The exponent of the inverse roots; nil is 1/2k.
   public var exponent: Double?
+  /// The rule whose step length is taken.
   public var grafting = Grafting.none
-  /// The decay of grafting's second moment; nil is 0.99 for rmsprop and 0.999 for adam.
+  /// The decay of V; nil is 0.99 for rmsprop and 0.999 for adam.
   public var graftingBeta2: Double?
+  /// ε of grafting.
   public var graftingEpsilon = 1e-10
-  /// μ
+  /// μ: the momentum of the step; 0 keeps no buffer.
   public var momentum = 0.0
-  /// τ
+  /// τ: the step enters the buffer times 1−τ.
   public var dampening = 0.0
+  /// Whether that momentum is Nesterov's.
   public var nesterov = false
 
   public init() {}
 
   /// Distributed Shampoo with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.9, 1), epsilon: Double = 1e-12,
-    weightDecay: Double = 0, longestAxis: Int = 1024, rootInterval: Int = 1,
-    grafting: Grafting = .none
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    longestAxis: Int = Self.defaults.longestAxis, rootInterval: Int = Self.defaults.rootInterval,
+    grafting: Grafting = Self.defaults.grafting
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -93,10 +107,10 @@ public struct ShampooDistributed: TensorRule {
       "betas", [\.beta1, \.beta2], .closed(0, 1),
       "β₁ of the gradient's average, β₂ of the statistics; β₂ = 1 sums", source: source),
     .number(
-      "beta3", \.beta3, .halfOpen(-1, 1), "β₃: the weight of M in Ḡ; below 0: β₁",
+      "beta3", \.beta3, .halfOpen(-1, 1), "β₃: the weight of M in F; below 0: β₁",
       source: source),
     .number("epsilon", \.epsilon, .above(0), "ε of the inverse roots, absolute", source: source),
-    .number("weight_decay", \.weightDecay, .atLeast(0), "λ", source: source),
+    .number("weight_decay", \.weightDecay, .atLeast(0), "λ: weight decay", source: source),
     .choice("weight_decay_type", \.decayKind, "where λ acts", source: source),
     .integer(
       "max_preconditioner_dim", \.longestAxis, .atLeast(1), "the longest axis of a block",
@@ -109,46 +123,48 @@ public struct ShampooDistributed: TensorRule {
       "s, the step of the first inverse roots, at least f; -1: f", source: source),
     .flag("use_bias_correction", \.correctsBias, "correct averages from zero", source: source),
     .optionalNumber(
-      "inverse_exponent_override", \.exponent, .above(0), "replaces the exponent 1/2k",
+      "inverse_exponent_override", \.exponent, .above(0),
+      "exponent of the inverse roots; none: 1/2k",
       source: source),
     .choice("grafting", \.grafting, "the rule whose step length is taken", source: source),
     .optionalNumber(
       "grafting_beta2", \.graftingBeta2, .open(0, 1),
-      "decay of grafting's second moment; none: 0.99 for rmsprop, 0.999 for adam",
+      "decay of grafting's V; none: 0.99 for rmsprop, 0.999 for adam",
       source: source),
     .number(
       "grafting_epsilon", \.graftingEpsilon, .atLeast(0), "ε of grafting", source: source),
-    .number("momentum", \.momentum, .halfOpen(0, 1), "μ, of the step", source: source),
+    .number("momentum", \.momentum, .halfOpen(0, 1), "μ: momentum of the step", source: source),
     .number(
       "dampening", \.dampening, .halfOpen(0, 1), "τ: the step enters the buffer times 1−τ",
       source: source),
-    .flag("nesterov", \.nesterov, "Nesterov form of momentum", source: source),
+    .flag("nesterov", \.nesterov, "Nesterov momentum", source: source),
   ]
 
   public static let about = About(
     summary: "Shampoo in blocks, with averaged statistics and grafting: the form used at scale.",
     formula: """
-      l2:  G ← G + λ·W
-      Lᵢ ← β₂·Lᵢ + (1−β₂)·G₍ᵢ₎·G₍ᵢ₎ᵀ  (β₂ = 1: Lᵢ ← Lᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ)
-      at step s, then every f steps:  Xᵢ ← (Lᵢ/(1−β₂ᵗ))^(−1/2k)
-      Ḡ = (β₃·M + (1−β₃)·G) / (1−β₃·β₁ᵗ⁻¹);  M ← M + (1−β₁)·(G − M)
-      P = Ḡ ×₁ X₁ … ×ₖ Xₖ
-      grafting:   P ← P·‖graft(Ḡ)‖/(‖P‖ + 1e-16);  before step s  P = graft(Ḡ)
+      l2:         G ← G + λ·W
+      Lᵢ ← β₂·Lᵢ + (1−β₂)·G₍ᵢ₎·G₍ᵢ₎ᵀ            from 0;  β₂ = 1:  Lᵢ ← Lᵢ + G₍ᵢ₎·G₍ᵢ₎ᵀ
+      Xᵢ = (Lᵢ/(1−β₂ᵗ) + ε·I)^(−1/2k)           at step s, then every f steps;  before it I
+      F = (β₃·M + (1−β₃)·G)/(1−β₃·β₁ᵗ⁻¹);  M ← β₁·M + (1−β₁)·G
+      P = F ×₁ X₁ … ×ₖ Xₖ
+      grafting:   P ← P·‖D‖/(‖P‖ + 10⁻¹⁶), before step s  P = D
+                  sgd: D = F;  others: D = F/(√V + ε), V an average or a sum of G²
       decoupled:  P ← P + λ·W
-      momentum:   B ← μ·B + (1−τ)·P;  P ← B  (nesterov: P ← (1−τ)·P + μ·B)
+      momentum:   B ← μ·B + (1−τ)·P;  P ← B, with nesterov (1−τ)·P + μ·B
       W ← W − η·P
       """,
     differences: """
       facebookresearch/optimizers, with its merging and cutting of axes: a matrix of at most \
       max_preconditioner_dim elements is treated as a vector. Roots are taken in double \
       precision; a decomposition that fails keeps the last root and is counted, block by block, \
-      in the state decomposition_failures. The decay kinds corrected and independent and iterate \
-      averaging are not offered.
+      in the slot `decomposition_failures`. The decay kinds corrected and independent are not \
+      offered, nor is the averaging of iterates.
       """,
     guidance: """
-      Take grafting=adam with the learning rate, betas and decay of a tuned AdamW, betas 0.9,0.99, \
-      precondition_frequency 10 to 100 and max_preconditioner_dim up to what a decomposition may \
-      cost. epsilon is absolute: with a small gradient 1e-12 may be large.
+      Take grafting=adam with the learning rate and decay of a tuned AdamW, betas 0.9,0.99, \
+      precondition_frequency 10 to 100, and max_preconditioner_dim as large as the decompositions \
+      can be afforded. epsilon is absolute: where gradients are small, 1e-12 may be large.
       """,
     reference: """
       Shi et al.: A Distributed Data-Parallel PyTorch Implementation of the Distributed Shampoo \
@@ -214,7 +230,7 @@ public struct ShampooDistributed: TensorRule {
     let start = rootStart < 0 ? rootInterval : rootStart
     let λ = S(weightDecay)
     withScratch(S.self, 4 * count) { scratch in
-      // G and Ḡ share their variables, one after the other.
+      // G and F share a row, one after the other.
       let (g, graft) = (scratch.row(0, count), scratch.row(1, count))
       var (p, spare) = (scratch.row(2, count), scratch.row(3, count))
       let l2 = decayKind == .l2 ? λ : 0
@@ -284,7 +300,7 @@ public struct ShampooDistributed: TensorRule {
     return true
   }
 
-  /// Turns G into Ḡ, and updates M.
+  /// Turns G into F, and updates M.
   private func filter<S: Scalar>(
     _ cut: TensorCut, _ block: TensorCut.Piece, _ g: MutableView<S>, _ m: MutableView<S>, _ t: Int
   ) {

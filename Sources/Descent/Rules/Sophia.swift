@@ -1,42 +1,43 @@
 import Foundation
 
-/// Sophia-G: momentum over an average of the Gauss-Newton diagonal, clipped to steps of one length.
+/// Sophia-G: momentum over an average of the Gauss-Newton diagonal, clipped elementwise.
 ///
 /// ```
 /// w ← w·(1 − η·λ)
 /// m ← β₁·m + (1−β₁)·g
 /// w ← w − η·sign(m)·min(1, |m|/(ρ·B·h + 10⁻¹⁵))
-/// h ← β₂·h + (1−β₂)·ĝ²              when an estimate is folded in
+/// after steps k, 2k, …:  h ← β₂·h + (1−β₂)·ĝ²     ĝ: the gradient for sampled labels
 /// ```
 /// ĝ is the gradient of the mean loss for labels sampled from the model's own predictions; it is
-/// squared here. B is the number of examples (tokens) behind that mean. An estimate follows every
-/// `hess_interval`-th step.
+/// squared here. B is the number of examples (tokens) behind that mean, k is `hess_interval`.
 ///
 /// State: 8 bytes a parameter in float32.
 public struct SophiaG: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-4
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.965
-  /// β₂
+  /// β₂: the decay of the average of ĝ².
   public var beta2 = 0.99
-  /// ρ
+  /// ρ: the larger, the fewer elements are clipped.
   public var rho = 0.04
-  /// λ, applied to the weights
+  /// λ: shrinks the weights by η·λ a step.
   public var weightDecay = 0.1
-  /// B; nil is that of the run's estimates, and 5120 where it is not known.
+  /// B; nil is that of the run's estimates, and 5120 where that is not known.
   public var batchSize: Int?
-  /// k, the steps from one estimate to the next.
+  /// k: steps from one estimate to the next.
   public var hessianInterval = 10
+  /// Whether to ascend instead of descend.
   public var maximize = false
 
   public init() {}
 
   /// Sophia-G with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.965, 0.99), rho: Double = 0.04,
-    weightDecay: Double = 0.1, batchSize: Int? = nil, hessianInterval: Int = 10,
-    maximize: Bool = false
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    rho: Double = Self.defaults.rho, weightDecay: Double = Self.defaults.weightDecay,
+    batchSize: Int? = Self.defaults.batchSize, hessianInterval: Int = Self.defaults.hessianInterval,
+    maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.rho, self.weightDecay) = (learningRate, rho, weightDecay)
     (beta1, beta2) = betas
@@ -49,7 +50,8 @@ public struct SophiaG: ElementwiseRule {
   public static let settings: [Setting<SophiaG>] = [
     .learningRate(\.learningRate, source: "Sophia"),
     .betas(\.beta1, \.beta2, "β₁, β₂: decay of the averages of g and ĝ²", source: "Sophia"),
-    .number("rho", \.rho, .above(0), "ρ: how soon a step is clipped", source: "Sophia"),
+    .number(
+      "rho", \.rho, .above(0), "ρ: the larger, the fewer elements are clipped", source: "Sophia"),
     .decoupledDecay(\.weightDecay, source: "Sophia"),
     .optionalInteger(
       "bs", \.batchSize, .atLeast(1),
@@ -67,21 +69,18 @@ public struct SophiaG: ElementwiseRule {
       w ← w·(1 − η·λ)
       m ← β₁·m + (1−β₁)·g
       w ← w − η·sign(m)·min(1, |m|/(ρ·B·h + 10⁻¹⁵))
-      every k steps:  h ← β₂·h + (1−β₂)·ĝ², ĝ the gradient for sampled labels
+      after steps k, 2k, …:  h ← β₂·h + (1−β₂)·ĝ²     ĝ: the gradient for sampled labels
       """,
     differences: """
       Liuhong99/Sophia's, in its parameters ρ and B; the paper writes clip(m/max(γ·h, ε), 1). \
-      No bias correction. Until the first estimate every step is η·sign(m). An estimate adds to a \
-      step and is not clipped; the published script spends the step on it and clips it.
+      No bias correction. Until the first estimate every step is η·sign(m). Here an estimate comes \
+      after a step and is not clipped; in the published script it takes a step's place and is.
       """,
     guidance: """
       For language models: lr a little below AdamW's, rho 0.03 to 0.05, clip.norm=1. ĝ must come \
       from labels sampled from the model, never from the training gradient.
       """,
-    reference: """
-      Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
-      Model Pre-training, 2023, arXiv:2305.14342
-      """)
+    reference: SophiaMoments.paper)
 
   public var needs: Needs { .sampledGradients }
 
@@ -114,37 +113,38 @@ public struct SophiaG: ElementwiseRule {
 /// m ← β₁·m + (1−β₁)·g
 /// u = clip(m/(1−β₁ᵗ) / max(γ·h, ε), ±c)
 /// w ← w − η·(u + λ·w)
-/// h ← β₂·h + (1−β₂)·ĥ               when an estimate is folded in
+/// after steps 1, 1 + k, …:  h ← β₂·h + (1−β₂)·ĥ     ĥ = z ⊙ (∇²f·z), z random
 /// ```
-/// ĥ = z ⊙ (∇²f·z) for a random z of independent elements with mean 0 and variance 1; it keeps its
-/// sign. Estimates follow the steps 1, 1 + k, 1 + 2k, … with k = `update_interval`.
+/// The elements of z are independent, with mean 0 and variance 1; ĥ keeps its sign. k is
+/// `update_interval`.
 ///
 /// State: 8 bytes a parameter in float32.
 public struct SophiaH: ElementwiseRule {
-  /// η
+  /// The learning rate η.
   public var learningRate = 1e-4
-  /// β₁
+  /// β₁: the decay of the average of g.
   public var beta1 = 0.965
-  /// β₂
+  /// β₂: the decay of the average of ĥ.
   public var beta2 = 0.99
-  /// ε, the least denominator
+  /// ε: the least denominator.
   public var epsilon = 1e-8
-  /// λ, applied to the weights
+  /// λ: shrinks the weights by η·λ a step.
   public var weightDecay = 1e-4
-  /// γ
+  /// γ: the factor of h.
   public var gamma = 0.01
-  /// c
+  /// c: the largest |u|.
   public var clipThreshold = 1.0
-  /// k, the steps from one estimate to the next.
+  /// k: steps from one estimate to the next.
   public var updateInterval = 10
 
   public init() {}
 
   /// Sophia-H with the given hyperparameters.
   public init(
-    learningRate: Double, betas: (Double, Double) = (0.965, 0.99), epsilon: Double = 1e-8,
-    weightDecay: Double = 1e-4, gamma: Double = 0.01, clipThreshold: Double = 1,
-    updateInterval: Int = 10
+    learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
+    epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
+    gamma: Double = Self.defaults.gamma, clipThreshold: Double = Self.defaults.clipThreshold,
+    updateInterval: Int = Self.defaults.updateInterval
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
@@ -157,7 +157,7 @@ public struct SophiaH: ElementwiseRule {
   public static let settings: [Setting<SophiaH>] = [
     .learningRate(\.learningRate, source: "Sophia"),
     .betas(\.beta1, \.beta2, "β₁, β₂: decay of the averages of g and ĥ", source: "optax"),
-    .number("eps", \.epsilon, .above(0), "ε, the least denominator", source: "optax"),
+    .number("eps", \.epsilon, .above(0), "ε: the least denominator", source: "optax"),
     .decoupledDecay(\.weightDecay, source: "optax"),
     .number("gamma", \.gamma, .above(0), "γ: factor of h", source: "optax"),
     .number(
@@ -171,24 +171,21 @@ public struct SophiaH: ElementwiseRule {
     summary: "Sophia with Hutchinson's estimate of the Hessian's diagonal.",
     formula: """
       m ← β₁·m + (1−β₁)·g
-      u = clip(m/(1−β₁ᵗ)/max(γ·h, ε), ±c)
+      u = clip(m/(1−β₁ᵗ) / max(γ·h, ε), ±c)
       w ← w − η·(u + λ·w)
-      after steps 1, 1 + k, …:  h ← β₂·h + (1−β₂)·ĥ, ĥ = z ⊙ (∇²f·z), z random
+      after steps 1, 1 + k, …:  h ← β₂·h + (1−β₂)·ĥ     ĥ = z ⊙ (∇²f·z), z random
       """,
     differences: """
       optax's, with bias correction; an estimate acts from the next step on. A negative h counts \
       as ε, which makes a clipped step.
       """,
     guidance: """
-      For losses that are no likelihoods, where sophia-g's labels cannot be sampled; else prefer \
-      sophia-g, whose h is never negative. z is ±1 as in optax, Gaussian in the paper. Recipes take \
-      ∇²f·z from a central difference of two gradients, which suits smooth activations; ReLU's bends \
-      make it noisy.
+      For losses that are not likelihoods, where sophia-g's labels cannot be sampled; otherwise \
+      prefer sophia-g, whose h is never negative. z is ±1 as in optax, Gaussian in the paper. \
+      Recipes take ∇²f·z from a central difference of two gradients, which suits smooth \
+      activations; the kinks of ReLU make it noisy.
       """,
-    reference: """
-      Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
-      Model Pre-training, 2023, arXiv:2305.14342
-      """)
+    reference: SophiaMoments.paper)
 
   public var needs: Needs { .hessianDiagonal }
 
@@ -219,6 +216,11 @@ public struct SophiaH: ElementwiseRule {
 private enum SophiaMoments {
   static let m = Slot("exp_avg")
   static let h = Slot("hessian")
+
+  static let paper = """
+    Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
+    Model Pre-training, 2023, arXiv:2305.14342
+    """
 
   static func slots(_ hessian: Slot.Range) -> [Slot] { [m, Slot(h.name, hessian)] }
 

@@ -1,21 +1,26 @@
-/// One schedule after another: each begins anew at its milestone.
+/// One schedule after another, each from its beginning.
+///
+/// ```
+/// η(t) = partᵢ(t − mᵢ) while mᵢ ≤ t < mᵢ₊₁,  m₀ = 0
+/// ```
 public struct ScheduleSequence: Schedule {
-  /// The schedules in the order of their turns.
+  /// The schedules, in order.
   public var parts: [any Schedule] = []
   /// The step at which each part but the first begins.
   public var milestones: [Int] = []
 
   public static let name = "sequence"
   public static let settings: [Setting<ScheduleSequence>] = [
-    .schedules("parts", \.parts, "the schedules, in the order of their turns"),
-    .integers("milestones", \.milestones, .atLeast(1), "when each but the first begins"),
+    .schedules("parts", \.parts, "the schedules, in order"),
+    .integers(
+      "milestones", \.milestones, .atLeast(1), "the steps at which all but the first begin"),
   ]
   public static let about = About(
-    summary: "one schedule after another, each begun anew at its milestone",
+    summary: "one schedule after another, each from its beginning",
     formula: "η(t) = partᵢ(t − mᵢ) while mᵢ ≤ t < mᵢ₊₁,  m₀ = 0",
     differences: """
-      A part that is as long as the run (total: none) becomes as long as its turn. Each part has the \
-      same base; none goes on from the value before it. As torch's SequentialLR.
+      As torch's SequentialLR. A part that is as long as the run (total: none) becomes as long as \
+      its turn. All parts have the same base: none continues from the value before it.
       """,
     reference: "torch: SequentialLR; optax: join_schedules")
 
@@ -30,8 +35,8 @@ public struct ScheduleSequence: Schedule {
     try checkParts(parts)
     guard milestones.count == parts.count - 1 else {
       throw .contradiction(
-        "\(parts.count) parts need \(parts.count - 1) milestones, one for the beginning of each but "
-          + "the first; there are \(milestones.count)")
+        "\(parts.count) parts need \(parts.count - 1) milestones, the steps at which all but the "
+          + "first begin; there are \(milestones.count)")
     }
     try checkAscending(milestones, strictly: true)
   }
@@ -61,6 +66,10 @@ public struct ScheduleSequence: Schedule {
 }
 
 /// Several schedules at once: each takes the value of the one before it as its base.
+///
+/// ```
+/// η(t) = partₙ(t, … part₂(t, part₁(t, η)))
+/// ```
 public struct ScheduleProduct: Schedule {
   /// The factors.
   public var parts: [any Schedule] = []
@@ -73,8 +82,8 @@ public struct ScheduleProduct: Schedule {
     summary: "several schedules at once, multiplied",
     formula: "η(t) = partₙ(t, … part₂(t, part₁(t, η)))",
     differences: """
-      As torch's ChainedScheduler. A part with values of its own (onecycle with max_lr) puts them in \
-      the place of what came before.
+      As torch's ChainedScheduler. A part with values of its own (onecycle with max_lr) replaces \
+      what came before it.
       """,
     reference: "torch: ChainedScheduler")
 
@@ -98,13 +107,14 @@ public struct ScheduleProduct: Schedule {
   }
 }
 
-/// Throws when there are no parts, or some that remember.
+/// Throws when there are no parts, or some that follow a metric.
 private func checkParts(_ parts: [any Schedule]) throws(SettingError) {
   if parts.isEmpty {
     throw .contradiction("parts is empty: give schedules, such as warmup(warmup=100),cosine")
   }
   if let part = parts.first(where: { $0 is any MetricSchedule }) {
-    throw .contradiction("\(type(of: part).name) remembers metrics and cannot be a part of another")
+    throw .contradiction(
+      "\(type(of: part).name) follows a metric, so it cannot be part of another schedule")
   }
 }
 

@@ -1,6 +1,12 @@
 import Foundation
 
 /// Up to a peak, down, and far down: one cycle for the whole run, the momentum the other way round.
+///
+/// ```
+/// two phases:    first → peak until t = pN−1, peak → last until t = N−1
+/// three phases:  first → peak until pN−1, peak → first until 2pN−2, first → last until N−1
+/// a → b, q the share of the phase:  cos  b + (a − b)/2·(1 + cos πq);  linear  a + (b − a)·q
+/// ```
 public struct OneCycle: Schedule {
   /// The peak; nil is the base.
   public var maxLearningRate: Double?
@@ -8,7 +14,7 @@ public struct OneCycle: Schedule {
   public var totalSteps: Int?
   /// p: the share of the run that rises.
   public var risingShare = 0.3
-  /// How one value goes over into the next.
+  /// The shape of the way from one value to the next.
   public var anneal = Anneal.cos
   /// Whether the momentum goes down and up as the learning rate goes up and down.
   public var cycleMomentum = true
@@ -20,10 +26,10 @@ public struct OneCycle: Schedule {
   public var startDivisor = 25.0
   /// The last value is the first / `endDivisor`.
   public var endDivisor = 1e4
-  /// Whether it comes down to the first value as it rose, before it goes on to the last.
+  /// Whether it comes down to the first value, as it rose, before it goes on to the last.
   public var threePhase = false
 
-  /// How one value goes over into the next.
+  /// The shape of the way from one value to the next.
   public enum Anneal: String, CaseIterable, Sendable { case cos, linear }
 
   public static let name = "onecycle"
@@ -31,12 +37,16 @@ public struct OneCycle: Schedule {
     .optionalNumber("max_lr", \.maxLearningRate, .atLeast(0), "the peak; none: η"),
     .optionalInteger("total_steps", \.totalSteps, .atLeast(1), "N: steps; none: the run"),
     .number("pct_start", \.risingShare, .closed(0, 1), "p: the share that rises", source: "torch"),
-    .choice("anneal_strategy", \.anneal, "how values go over into each other", source: "torch"),
+    .choice("anneal_strategy", \.anneal, "the shape of the way between values", source: "torch"),
     .flag("cycle_momentum", \.cycleMomentum, "momentum goes the other way", source: "torch"),
     .number("base_momentum", \.baseMomentum, .halfOpen(0, 1), "at the peak", source: "torch"),
     .number("max_momentum", \.maxMomentum, .halfOpen(0, 1), "at both ends", source: "torch"),
-    .number("div_factor", \.startDivisor, .above(0), "first value = peak / it", source: "torch"),
-    .number("final_div_factor", \.endDivisor, .above(0), "last = first / it", source: "torch"),
+    .number(
+      "div_factor", \.startDivisor, .above(0), "the first value is the peak divided by this",
+      source: "torch"),
+    .number(
+      "final_div_factor", \.endDivisor, .above(0), "the last value is the first divided by this",
+      source: "torch"),
     .flag("three_phase", \.threePhase, "down as it rose, then on to the last", source: "torch"),
   ]
   public static let about = About(
@@ -44,16 +54,17 @@ public struct OneCycle: Schedule {
     formula: """
       two phases:    first → peak until t = pN−1, peak → last until t = N−1
       three phases:  first → peak until pN−1, peak → first until 2pN−2, first → last until N−1
-      cos:  b + (a − b)/2·(1 + cos πq);   linear:  a + (b − a)·q;   q: the share of the phase a → b
+      a → b, q the share of the phase:  cos  b + (a − b)/2·(1 + cos πq);  linear  a + (b − a)·q
       """,
-    differences: "After t = N−1 the value stays; torch's rises again for one step and then raises.",
+    differences:
+      "After t = N−1 the value stays; torch's rises again for a step, then throws an error.",
     guidance: "For short, fast training. max_lr comes from a range test.",
     reference: "Smith, Topin: Super-convergence, 2018, arXiv:1708.07120; torch: OneCycleLR")
 
   public init() {}
 
   /// A cycle of `totalSteps` steps with the peak `maxLearningRate`; nil is the run and the base.
-  public init(maxLearningRate: Double?, totalSteps: Int? = nil) {
+  public init(maxLearningRate: Double?, totalSteps: Int? = Self.defaults.totalSteps) {
     (self.maxLearningRate, self.totalSteps) = (maxLearningRate, totalSteps)
   }
 
@@ -105,6 +116,13 @@ public struct OneCycle: Schedule {
 }
 
 /// Up and down between two values, again and again, the momentum the other way round.
+///
+/// ```
+/// N = up + down;  ρ = up/N;  c = ⌊1 + t/N⌋;  x = 1 + t/N − c
+/// h = x/ρ where x ≤ ρ, otherwise (x−1)/(ρ−1)
+/// s = 1, for triangular2 ½^(c−1), for exp_range γ^t
+/// η(t) = low + (high − low)·h·s
+/// ```
 public struct Cyclic: Schedule {
   /// The low value; nil is a quarter of the high one.
   public var baseLearningRate: Double?
@@ -114,7 +132,7 @@ public struct Cyclic: Schedule {
   public var stepsUp = 2000
   /// Steps of a fall; nil is those of a rise.
   public var stepsDown: Int?
-  /// What becomes of the height from cycle to cycle.
+  /// How the height changes from cycle to cycle.
   public var mode = Mode.triangular
   /// γ of `exp_range`.
   public var gamma = 1.0
@@ -125,13 +143,13 @@ public struct Cyclic: Schedule {
   /// The momentum at the low value.
   public var maxMomentum = 0.9
 
-  /// What becomes of the height from cycle to cycle.
+  /// How the height changes from cycle to cycle.
   public enum Mode: String, CaseIterable, Sendable {
-    /// Stays.
+    /// It stays.
     case triangular
-    /// Is halved every cycle.
+    /// It is halved every cycle.
     case triangular2
-    /// Is multiplied by γ every step.
+    /// It is multiplied by γ every step.
     case exponential = "exp_range"
   }
 
@@ -140,8 +158,9 @@ public struct Cyclic: Schedule {
     .optionalNumber("base_lr", \.baseLearningRate, .atLeast(0), "low value; none: max_lr/4"),
     .optionalNumber("max_lr", \.maxLearningRate, .atLeast(0), "high value; none: η"),
     .integer("step_size_up", \.stepsUp, .atLeast(1), "steps of a rise", source: "torch"),
-    .optionalInteger("step_size_down", \.stepsDown, .atLeast(1), "of a fall; none: as a rise"),
-    .choice("mode", \.mode, "what becomes of the height", source: "torch"),
+    .optionalInteger(
+      "step_size_down", \.stepsDown, .atLeast(1), "steps of a fall; none: those of a rise"),
+    .choice("mode", \.mode, "how the height changes", source: "torch"),
     .number("gamma", \.gamma, .above(0), "γ of exp_range, every step", source: "torch"),
     .flag("cycle_momentum", \.cycleMomentum, "momentum goes the other way", source: "torch"),
     .number("base_momentum", \.baseMomentum, .halfOpen(0, 1), "at the high value", source: "torch"),
@@ -150,8 +169,9 @@ public struct Cyclic: Schedule {
   public static let about = About(
     summary: "up and down between two values, again and again",
     formula: """
-      N = up + down, ρ = up/N, c = ⌊1 + t/N⌋, x = 1 + t/N − c
-      h = x/ρ up to ρ, then (x−1)/(ρ−1);  s = 1, or ½^(c−1) (triangular2), or γ^t (exp_range)
+      N = up + down;  ρ = up/N;  c = ⌊1 + t/N⌋;  x = 1 + t/N − c
+      h = x/ρ where x ≤ ρ, otherwise (x−1)/(ρ−1)
+      s = 1, for triangular2 ½^(c−1), for exp_range γ^t
       η(t) = low + (high − low)·h·s
       """,
     differences: "torch requires base_lr and max_lr; here they follow from lr when left out.",

@@ -32,8 +32,9 @@ public protocol DecaySchedule: Schedule {
 extension DecaySchedule {
   /// A decay over `total` steps, `warmup` of them rising; nil is the length of the run.
   public init(
-    warmup: Int = 0, total: Int? = nil, floor: Double? = nil, floorRatio: Double = 0,
-    warmupStart: WarmupStart = .one
+    warmup: Int = Self.defaults.span.warmup, total: Int? = Self.defaults.span.total,
+    floor: Double? = Self.defaults.span.floor, floorRatio: Double = Self.defaults.span.floorRatio,
+    warmupStart: WarmupStart = Self.defaults.span.warmupStart
   ) {
     self.init()
     span = DecaySpan(
@@ -43,10 +44,10 @@ extension DecaySchedule {
   /// The settings of the span.
   static var spanSettings: [Setting<Self>] {
     [
-      .integer("warmup", \.span.warmup, .atLeast(0), "W: steps to the whole value"),
+      .integer("warmup", \.span.warmup, .atLeast(0), "W: steps to the full value"),
       .choice("warmup_start", \.span.warmupStart, "step 1 uses 1/W of the value (one) or 0 (zero)"),
       .optionalInteger(
-        "total", \.span.total, .atLeast(1), "T: steps to the floor, warmup included; none: the run"),
+        "total", \.span.total, .atLeast(1), "T: steps to the floor, warmup included; none: run"),
       .optionalNumber("floor", \.span.floor, .atLeast(0), "the value at the end"),
       .number("floor_ratio", \.span.floorRatio, .closed(0, 1), "the floor as a share of η"),
     ]
@@ -90,7 +91,13 @@ extension DecaySchedule {
   }
 }
 
-/// Warms up linearly, then falls linearly to the floor: curve(u) = 1 − u.
+/// Warms up linearly, then falls linearly to the floor.
+///
+/// ```
+/// t < W:  η(t) = η·(t+1)/W, or η·t/W from zero
+/// t ≥ W:  η(t) = floor + (η − floor)·f(u),  u = (t−W)/(T−W), 1 past T
+///         f(u) = 1 − u
+/// ```
 public struct LinearDecay: DecaySchedule {
   public var span = DecaySpan()
 
@@ -98,7 +105,7 @@ public struct LinearDecay: DecaySchedule {
   public static let settings: [Setting<LinearDecay>] = spanSettings
   public static let about = About(
     summary: "warmup, then a straight line to the floor", formula: formula("1 − u"),
-    guidance: "The schedule of BERT; near the best of all for language models when it falls to 0.",
+    guidance: "The schedule of BERT; hard to beat for language models when it falls to 0.",
     reference: "Defazio et al.: Optimal linear decay, 2023, arXiv:2310.07831")
 
   public init() {}
@@ -106,7 +113,13 @@ public struct LinearDecay: DecaySchedule {
   public func curve(_ u: Double) -> Double { 1 - u }
 }
 
-/// Warms up linearly, then falls along a cosine to the floor: curve(u) = ½(1 + cos 2πcu).
+/// Warms up linearly, then falls along a cosine to the floor.
+///
+/// ```
+/// t < W:  η(t) = η·(t+1)/W, or η·t/W from zero
+/// t ≥ W:  η(t) = floor + (η − floor)·f(u),  u = (t−W)/(T−W), 1 past T
+///         f(u) = ½(1 + cos 2πcu)
+/// ```
 public struct Cosine: DecaySchedule {
   public var span = DecaySpan()
   /// c: waves of the cosine; a half falls once.
@@ -120,8 +133,8 @@ public struct Cosine: DecaySchedule {
   public static let about = About(
     summary: "warmup, then half a cosine to the floor", formula: formula("½(1 + cos 2πcu)"),
     differences: """
-      The floor is reached at t = T, so the last step of the run, t = T−1, is a hair above it. Hugging \
-      Face's cosine rises again past T; this one stays.
+      The floor is reached at t = T, so the last step of the run, t = T−1, lies just above it. \
+      Hugging Face's cosine rises again past T; this one stays.
       """,
     guidance: "The usual choice for transformers: warmup 1-5 % of the run, floor_ratio 0.1 or 0.",
     reference: "Loshchilov, Hutter: SGDR, 2017, arXiv:1608.03983")
@@ -132,6 +145,12 @@ public struct Cosine: DecaySchedule {
 }
 
 /// Warms up once, then falls along half a cosine again and again.
+///
+/// ```
+/// t < W:  η(t) = η·(t+1)/W, or η·t/W from zero
+/// t ≥ W:  η(t) = floor + (η − floor)·f(u),  u = (t−W)/(T−W), 1 past T
+///         f(u) = ½(1 + cos π(n·u mod 1)), 0 at u = 1
+/// ```
 public struct CosineRestarts: DecaySchedule {
   public var span = DecaySpan()
   /// n: how many times it falls.
@@ -141,9 +160,9 @@ public struct CosineRestarts: DecaySchedule {
   public static let settings: [Setting<CosineRestarts>] =
     spanSettings + [.number("cycles", \.cycles, .above(0), "n: how many times it falls")]
   public static let about = About(
-    summary: "warmup, then several cosines of equal length, each from the whole value",
+    summary: "warmup, then several cosines of equal length, each from the full value",
     formula: formula("½(1 + cos π(n·u mod 1)), 0 at u = 1"),
-    guidance: "For cycles that grow longer, CosineAnnealingWarmRestarts.",
+    guidance: "For cycles that grow longer take CosineAnnealingWarmRestarts.",
     reference: "Loshchilov, Hutter: SGDR, 2017, arXiv:1608.03983")
 
   public init() {}
@@ -153,7 +172,13 @@ public struct CosineRestarts: DecaySchedule {
   }
 }
 
-/// Warms up linearly, then falls as a power to the floor: curve(u) = (1 − u)^p.
+/// Warms up linearly, then falls as a power of the remaining time to the floor.
+///
+/// ```
+/// t < W:  η(t) = η·(t+1)/W, or η·t/W from zero
+/// t ≥ W:  η(t) = floor + (η − floor)·f(u),  u = (t−W)/(T−W), 1 past T
+///         f(u) = (1 − u)^p
+/// ```
 public struct PolynomialDecay: DecaySchedule {
   public var span = DecaySpan()
   /// p
@@ -173,6 +198,16 @@ public struct PolynomialDecay: DecaySchedule {
 }
 
 /// Warms up, holds, and falls only in the last part of the run.
+///
+/// ```
+/// t < W:      η(t) = floor + (η − floor)·r(x),  x = (t+1)/W, or t/W from zero
+/// t < W+S:    η(t) = η
+/// t < W+S+D:  η(t) = floor + (η − floor)·f(u),  u = (t−W−S)/D
+/// after:      η(t) = floor
+/// linear:     r(x) = x;                f(u) = 1 − u
+/// cosine:     r(x) = ½(1 − cos πx);    f(u) = ½(1 + cos 2πcu)
+/// 1-sqrt:     r(x) = 1 − √(1−x);       f(u) = 1 − √u
+/// ```
 public struct WarmupStableDecay: DecaySchedule {
   public var span = DecaySpan()
   /// D: steps of the fall; nil is a fifth of the run.
@@ -201,29 +236,30 @@ public struct WarmupStableDecay: DecaySchedule {
     spanSettings + [
       .optionalInteger("decay", \.decay, .atLeast(1), "D: steps of the fall; none: T/5"),
       .optionalInteger(
-        "stable", \.stable, .atLeast(0), "S: steps of the whole value; none: T−W−D"),
+        "stable", \.stable, .atLeast(0), "S: steps at the full value; none: T−W−D"),
       .choice("warmup_shape", \.warmupShape, "how it rises", source: "transformers"),
       .choice("decay_shape", \.decayShape, "how it falls", source: "transformers"),
       .number("cycles", \.cycles, .above(0), "c: waves of a falling cosine; 0.5 falls once"),
     ]
   public static let about = About(
-    summary: "warmup, the whole value for most of the run, a fall at its end",
+    summary: "warmup, the full value for most of the run, a fall at its end",
     formula: """
       t < W:      η(t) = floor + (η − floor)·r(x),  x = (t+1)/W, or t/W from zero
       t < W+S:    η(t) = η
       t < W+S+D:  η(t) = floor + (η − floor)·f(u),  u = (t−W−S)/D
       after:      η(t) = floor
-      linear r(x) = x, f(u) = 1−u;  cosine r(x) = ½(1 − cos πx), f(u) = ½(1 + cos 2πcu);
-      1-sqrt r(x) = 1 − √(1−x), f(u) = 1 − √u
+      linear:     r(x) = x;                f(u) = 1 − u
+      cosine:     r(x) = ½(1 − cos πx);    f(u) = ½(1 + cos 2πcu)
+      1-sqrt:     r(x) = 1 − √(1−x);       f(u) = 1 − √u
       """,
-    differences: "As in Hugging Face's warmup_stable_decay the warmup, too, starts from the floor.",
+    differences: "As in Hugging Face's warmup_stable_decay, the warmup starts from the floor too.",
     guidance: """
-      A run can be lengthened without starting over: only the fall is repeated. 1-sqrt over the last \
-      10-20 % of the steps matches a cosine of the same length.
+      A run can be lengthened without starting over: only the fall is repeated. 1-sqrt over the \
+      last 10-20 % of the steps matches a cosine of the same length.
       """,
     reference: """
-      Hu et al.: MiniCPM, 2024, arXiv:2404.06395; Hägele et al.: Scaling laws beyond fixed training \
-      durations, 2024, arXiv:2405.18392
+      Hu et al.: MiniCPM, 2024, arXiv:2404.06395; Hägele et al.: Scaling laws beyond fixed \
+      training durations, 2024, arXiv:2405.18392
       """)
 
   public init() {}
@@ -240,8 +276,8 @@ public struct WarmupStableDecay: DecaySchedule {
     try validateSpan()
     if let total = span.total, let decay, span.warmup + (stable ?? 0) + decay > total {
       throw .contradiction(
-        "warmup=\(span.warmup), stable=\(stable ?? 0) and decay=\(decay) are more than total="
-          + "\(total) together; shorten one of them or lengthen the run")
+        "warmup=\(span.warmup), stable=\(stable ?? 0) and decay=\(decay) together are more than "
+          + "total=\(total); shorten one of them or lengthen the run")
     }
   }
 

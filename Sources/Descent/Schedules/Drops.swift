@@ -1,6 +1,10 @@
 import Foundation
 
 /// Multiplies the value by γ every so many steps.
+///
+/// ```
+/// η(t) = η·γ^⌊t/N⌋
+/// ```
 public struct StepDecay: Schedule {
   /// N: steps between drops; nil is a third of the run.
   public var stepSize: Int?
@@ -10,7 +14,7 @@ public struct StepDecay: Schedule {
   public static let name = "step"
   public static let settings: [Setting<StepDecay>] = [
     .optionalInteger("step_size", \.stepSize, .atLeast(1), "N: steps between drops; none: T/3"),
-    .number("gamma", \.gamma, .above(0), "γ: what a drop leaves", source: "torch"),
+    .number("gamma", \.gamma, .above(0), "γ: the factor of a drop", source: "torch"),
   ]
   public static let about = About(
     summary: "drops by a factor every N steps", formula: "η(t) = η·γ^⌊t/N⌋",
@@ -20,7 +24,7 @@ public struct StepDecay: Schedule {
   public init() {}
 
   /// Drops by `gamma` every `stepSize` steps.
-  public init(stepSize: Int?, gamma: Double = 0.1) {
+  public init(stepSize: Int?, gamma: Double = Self.defaults.gamma) {
     (self.stepSize, self.gamma) = (stepSize, gamma)
   }
 
@@ -33,9 +37,13 @@ public struct StepDecay: Schedule {
 }
 
 /// Multiplies the value by γ at given steps.
+///
+/// ```
+/// η(t) = η·γ^#{milestones ≤ t}
+/// ```
 public struct MultiStepDecay: Schedule {
-  /// The steps at which it drops, ascending; one that stands twice drops twice. Empty is a half and
-  /// three quarters of the run.
+  /// The steps at which it drops, ascending; one that is listed twice drops twice. Empty is a half
+  /// and three quarters of the run.
   public var milestones: [Int] = []
   /// γ
   public var gamma = 0.1
@@ -43,7 +51,7 @@ public struct MultiStepDecay: Schedule {
   public static let name = "multistep"
   public static let settings: [Setting<MultiStepDecay>] = [
     .integers("milestones", \.milestones, .atLeast(0), "when it drops; none: at T/2 and 3T/4"),
-    .number("gamma", \.gamma, .above(0), "γ: what a drop leaves", source: "torch"),
+    .number("gamma", \.gamma, .above(0), "γ: the factor of a drop", source: "torch"),
   ]
   public static let about = About(
     summary: "drops by a factor at milestones", formula: "η(t) = η·γ^#{milestones ≤ t}",
@@ -52,7 +60,7 @@ public struct MultiStepDecay: Schedule {
   public init() {}
 
   /// Drops by `gamma` at each milestone.
-  public init(milestones: [Int], gamma: Double = 0.1) {
+  public init(milestones: [Int], gamma: Double = Self.defaults.gamma) {
     (self.milestones, self.gamma) = (milestones, gamma)
   }
 
@@ -68,13 +76,17 @@ public struct MultiStepDecay: Schedule {
 }
 
 /// Multiplies the value by γ every step.
+///
+/// ```
+/// η(t) = η·γ^t
+/// ```
 public struct ExponentialDecay: Schedule {
   /// γ; nil falls to a hundredth over the run.
   public var gamma: Double?
 
   public static let name = "exponential"
   public static let settings: [Setting<ExponentialDecay>] = [
-    .optionalNumber("gamma", \.gamma, .above(0), "γ: what a step leaves; none: 0.01^(1/T)")
+    .optionalNumber("gamma", \.gamma, .above(0), "γ: the factor of a step; none: 0.01^(1/T)")
   ]
   public static let about = About(
     summary: "falls by a factor every step", formula: "η(t) = η·γ^t",
@@ -91,6 +103,11 @@ public struct ExponentialDecay: Schedule {
 }
 
 /// Warms up, then falls as the inverse square root of the step.
+///
+/// ```
+/// t < W:  η(t) = η·(t+1)/W, or η·t/W from zero
+/// t ≥ W:  η(t) = η·√(τ/(t − W + τ))
+/// ```
 public struct InverseSquareRoot: Schedule {
   /// W, in optimizer steps.
   public var warmup = 0
@@ -101,7 +118,7 @@ public struct InverseSquareRoot: Schedule {
 
   public static let name = "inverse_sqrt"
   public static let settings: [Setting<InverseSquareRoot>] = [
-    .integer("warmup", \.warmup, .atLeast(0), "W: steps to the whole value"),
+    .integer("warmup", \.warmup, .atLeast(0), "W: steps to the full value"),
     .choice("warmup_start", \.warmupStart, "step 1 uses 1/W of the value (one) or 0 (zero)"),
     .optionalInteger(
       "timescale", \.timescale, .atLeast(1), "τ; none: W, or 10000 without a warmup",
@@ -119,7 +136,10 @@ public struct InverseSquareRoot: Schedule {
   public init() {}
 
   /// A warmup over `warmup` steps, then the fall.
-  public init(warmup: Int, timescale: Int? = nil, warmupStart: WarmupStart = .one) {
+  public init(
+    warmup: Int, timescale: Int? = Self.defaults.timescale,
+    warmupStart: WarmupStart = Self.defaults.warmupStart
+  ) {
     (self.warmup, self.timescale, self.warmupStart) = (warmup, timescale, warmupStart)
   }
 
@@ -133,6 +153,10 @@ public struct InverseSquareRoot: Schedule {
 }
 
 /// The schedule of the first transformer, which sets the scale as well: its base is 1.
+///
+/// ```
+/// η(t) = η·d^(−1/2)·min((t+1)^(−1/2), (t+1)·W^(−3/2))
+/// ```
 public struct Noam: Schedule {
   /// d: the width of the model.
   public var modelSize = 512
@@ -146,8 +170,8 @@ public struct Noam: Schedule {
   ]
   public static let about = About(
     summary: "the first transformer's: rises, then falls as the inverse square root",
-    formula: "η(t) = η·d^−½·min((t+1)^−½, (t+1)·W^−1½)",
-    guidance: "Set lr=1 (or the factor of other implementations): the peak is η·(d·W)^−½.",
+    formula: "η(t) = η·d^(−1/2)·min((t+1)^(−1/2), (t+1)·W^(−3/2))",
+    guidance: "Set lr=1 (or the factor of other implementations): the peak is η/√(d·W).",
     reference: "Vaswani et al.: Attention is all you need, 2017, arXiv:1706.03762")
 
   public init() {}
@@ -166,6 +190,6 @@ public struct Noam: Schedule {
 /// Throws when milestones do not ascend.
 func checkAscending(_ milestones: [Int], strictly: Bool) throws(SettingError) {
   for (a, b) in zip(milestones, milestones.dropFirst()) where strictly ? b <= a : b < a {
-    throw .contradiction("milestones must ascend: \(b) stands after \(a)")
+    throw .contradiction("milestones must ascend: \(b) comes after \(a)")
   }
 }

@@ -1,8 +1,13 @@
 import Foundation
 
-/// Hugging Face's cosine_warmup_with_min_lr: neither end of the run is lost.
+/// Hugging Face's cosine_warmup_with_min_lr: neither the first nor the last step is lost.
+///
+/// ```
+/// t < W:  η(t) = η·(t+1)/W, or η·(ω + (1−ω)·t/(W−1))
+/// t ≥ W:  η(t) = floor + (η − floor)·½(1 + cos 2πcu),  u = (t−W+1)/(T−W)
+/// ```
 public struct CosineWarmupWithMinimum: Schedule {
-  /// W
+  /// W, in optimizer steps.
   public var warmup = 0
   /// T; nil is the length of the run.
   public var total: Int?
@@ -17,15 +22,17 @@ public struct CosineWarmupWithMinimum: Schedule {
 
   public static let name = "cosine_warmup_with_min_lr"
   public static let settings: [Setting<CosineWarmupWithMinimum>] = [
-    .integer("num_warmup_steps", \.warmup, .atLeast(0), "W: steps to the whole value"),
+    .integer("num_warmup_steps", \.warmup, .atLeast(0), "W: steps to the full value"),
     .optionalInteger("num_training_steps", \.total, .atLeast(1), "T: steps; none: the run"),
     .number("num_cycles", \.cycles, .above(0), "c: waves of the cosine", source: "transformers"),
     .optionalNumber("min_lr", \.floor, .atLeast(0), "the floor"),
     .optionalNumber("min_lr_rate", \.floorRatio, .closed(0, 1), "the floor as a share of η"),
-    .optionalNumber("warmup_lr_rate", \.startRatio, .closed(0, 1), "ω: where it starts; none: 1/W"),
+    .optionalNumber(
+      "warmup_lr_rate", \.startRatio, .closed(0, 1),
+      "ω: where the warmup starts, as a share of η; none: 1/W"),
   ]
   public static let about = About(
-    summary: "warmup and cosine without a step at 0, the floor reached by the last step",
+    summary: "warmup and cosine without a step at 0; the last step reaches the floor",
     formula: """
       t < W:  η(t) = η·(t+1)/W, or η·(ω + (1−ω)·t/(W−1))
       t ≥ W:  η(t) = floor + (η − floor)·½(1 + cos 2πcu),  u = (t−W+1)/(T−W)

@@ -7,7 +7,7 @@ public protocol MetricSchedule: Schedule {
   var mode: MetricMode { get }
   /// All that it remembers.
   var state: MetricState { get set }
-  /// Takes the next metric. NaN counts as bad.
+  /// Takes the next metric; NaN counts as bad.
   mutating func observe(_ metric: Double)
 }
 
@@ -27,7 +27,7 @@ public struct MetricState: Codable, Sendable, Equatable {
   public var bad = 0
   /// Good metrics in a row.
   public var good = 0
-  /// Metrics still to be let pass.
+  /// Metrics still to be ignored.
   public var waiting = 0
   /// The changes of the value, in order: −3 is three reductions, 2 two raises.
   public var changes: [Int] = []
@@ -52,7 +52,7 @@ public enum ThresholdMode: String, CaseIterable, Sendable {
   case absolute = "abs"
 }
 
-/// Whether `metric` is better than `best`; the first always is, but for NaN.
+/// Whether `metric` is better than `best`; the first always is, unless it is NaN.
 private func isBetter(
   _ metric: Double, than best: Double?, _ mode: MetricMode, _ threshold: Double,
   _ thresholdMode: ThresholdMode
@@ -68,43 +68,51 @@ private func isBetter(
 }
 
 /// Reduces the value when a metric has stopped improving.
+///
+/// ```
+/// better:  m < best·(1 − θ), or m < best − θ;  mode=max:  m > best·(1 + θ), or m > best + θ
+/// after more than patience bad metrics in a row:  η ← max(f·η, min_lr)
+/// ```
 public struct ReduceOnPlateau: MetricSchedule {
   public var mode = MetricMode.min
   /// f
   public var factor = 0.1
-  /// Bad metrics to let pass.
+  /// Bad metrics in a row that change nothing.
   public var patience = 10
   /// θ
   public var threshold = 1e-4
   public var thresholdMode = ThresholdMode.relative
-  /// Metrics to let pass after a reduction.
+  /// Metrics to ignore after a reduction.
   public var cooldown = 0
   /// The smallest value.
   public var minimum = 0.0
-  /// Reductions by no more than this are not made.
+  /// Smaller reductions are not made.
   public var epsilon = 1e-8
   public var state = MetricState()
 
   public static let name = "plateau"
   public static let settings: [Setting<ReduceOnPlateau>] = [
     .choice("mode", \.mode, "small metrics are good (min), or large ones (max)", source: "torch"),
-    .number("factor", \.factor, .open(0, 1), "f: what a reduction leaves", source: "torch"),
-    .integer("patience", \.patience, .atLeast(0), "bad metrics let pass", source: "torch"),
+    .number("factor", \.factor, .open(0, 1), "f: the factor of a reduction", source: "torch"),
+    .integer(
+      "patience", \.patience, .atLeast(0), "bad metrics in a row that change nothing",
+      source: "torch"),
     .number("threshold", \.threshold, .atLeast(0), "θ: what counts as better", source: "torch"),
     .choice("threshold_mode", \.thresholdMode, "θ is a share or an amount", source: "torch"),
-    .integer("cooldown", \.cooldown, .atLeast(0), "metrics let pass afterwards", source: "torch"),
+    .integer(
+      "cooldown", \.cooldown, .atLeast(0), "metrics ignored after a reduction", source: "torch"),
     .number("min_lr", \.minimum, .atLeast(0), "the smallest value", source: "torch"),
     .number("eps", \.epsilon, .atLeast(0), "smaller reductions are not made", source: "torch"),
   ]
   public static let about = About(
     summary: "falls when a metric has stopped improving; needs evaluations",
     formula: """
-      better:  m < best·(1 − θ), or m < best − θ;  with mode=max  m > best·(1 + θ), or m > best + θ
+      better:  m < best·(1 − θ), or m < best − θ;  mode=max:  m > best·(1 + θ), or m > best + θ
       after more than patience bad metrics in a row:  η ← max(f·η, min_lr)
       """,
     guidance: """
-      mode=min follows the validation loss, mode=max the validation accuracy. A relative threshold \
-      means nothing for negative metrics: use threshold_mode=abs.
+      mode=min follows the validation loss, mode=max the validation accuracy. For negative metrics \
+      a relative threshold means nothing: set threshold_mode=abs.
       """,
     reference: "torch: ReduceLROnPlateau")
 
@@ -135,36 +143,47 @@ public struct ReduceOnPlateau: MetricSchedule {
 }
 
 /// Raises the value while a metric improves, and reduces it when it has stopped.
+///
+/// ```
+/// better:  as in plateau
+/// after more than patience good metrics in a row:  η ← min(η/f, max_lr)
+/// after more than patience bad metrics in a row:   η ← max(f·η, min_lr)
+/// ```
 public struct GreedySchedule: MetricSchedule {
   public var mode = MetricMode.min
   /// f
   public var factor = 0.95
-  /// Good or bad metrics to let pass.
+  /// Good or bad metrics in a row that change nothing.
   public var patience = 10
   /// θ
   public var threshold = 1e-6
   public var thresholdMode = ThresholdMode.absolute
-  /// Metrics to let pass after a reduction.
+  /// Metrics to ignore after a reduction.
   public var cooldown = 0
-  /// Metrics to let pass after a raise.
+  /// Metrics to ignore after a raise.
   public var warmup = 0
   /// The smallest value.
   public var minimum = 1e-3
   /// The largest value.
   public var maximum = 1.0
-  /// Changes by no more than this are not made.
+  /// Smaller changes are not made.
   public var epsilon = 1e-8
   public var state = MetricState()
 
   public static let name = "greedy"
   public static let settings: [Setting<GreedySchedule>] = [
-    .choice("mode", \.mode, "small metrics are good, or large", source: "transformers"),
-    .number("factor", \.factor, .open(0, 1), "f: what a reduction leaves", source: "transformers"),
-    .integer("patience", \.patience, .atLeast(0), "metrics let pass", source: "transformers"),
-    .number("threshold", \.threshold, .atLeast(0), "θ: what is better", source: "transformers"),
+    .choice(
+      "mode", \.mode, "small metrics are good (min), or large ones (max)", source: "transformers"),
+    .number(
+      "factor", \.factor, .open(0, 1), "f: the factor of a reduction", source: "transformers"),
+    .integer(
+      "patience", \.patience, .atLeast(0), "metrics in a row that change nothing",
+      source: "transformers"),
+    .number(
+      "threshold", \.threshold, .atLeast(0), "θ: what counts as better", source: "transformers"),
     .choice("threshold_mode", \.thresholdMode, "θ is a share or an amount", source: "transformers"),
-    .integer("cooldown", \.cooldown, .atLeast(0), "metrics let pass after a reduction"),
-    .integer("warmup", \.warmup, .atLeast(0), "metrics let pass after a raise"),
+    .integer("cooldown", \.cooldown, .atLeast(0), "metrics ignored after a reduction"),
+    .integer("warmup", \.warmup, .atLeast(0), "metrics ignored after a raise"),
     .number("min_lr", \.minimum, .atLeast(0), "the smallest value", source: "transformers"),
     .number("max_lr", \.maximum, .above(0), "the largest value", source: "transformers"),
     .number("eps", \.epsilon, .atLeast(0), "smaller changes are not made", source: "transformers"),
@@ -172,11 +191,11 @@ public struct GreedySchedule: MetricSchedule {
   public static let about = About(
     summary: "rises while a metric improves, falls when it has stopped; needs evaluations",
     formula: """
-      better: as in plateau
+      better:  as in plateau
       after more than patience good metrics in a row:  η ← min(η/f, max_lr)
       after more than patience bad metrics in a row:   η ← max(f·η, min_lr)
       """,
-    differences: "Without Hugging Face's smoothing, and without its start anew at min_lr.",
+    differences: "Without Hugging Face's smoothing and without its restart at min_lr.",
     reference: "arXiv:2512.14527; Hugging Face: greedy")
 
   public init() {}

@@ -29,13 +29,13 @@ extension Schedule {
   /// Leaves the momentum alone.
   public var momentum: (any Schedule)? { nil }
 
-  /// What does not go together with a run of `steps` steps: one sentence each, with what to change.
+  /// What does not fit a run of `steps` steps: one sentence each, with what to change.
   public func warnings(steps: Int) -> [String] {
     var found: [String] = []
     if warmupEnd > steps {
       found.append(
-        "the warmup takes \(warmupEnd) steps and the run \(steps): the whole value "
-          + "is never reached; shorten the warmup or lengthen the run")
+        "the warmup takes \(warmupEnd) steps and the run \(steps): the full value is "
+          + "never reached; shorten the warmup or lengthen the run")
     }
     if let end, end < steps {
       found.append(
@@ -50,7 +50,7 @@ extension Schedule {
   }
 }
 
-/// A schedule made of a function, for what no other schedule draws.
+/// A schedule made of a function, for curves that no other schedule has.
 ///
 /// ```swift
 /// let halves = Lambda { t, base in base * pow(0.5, Double(t / 1000)) }

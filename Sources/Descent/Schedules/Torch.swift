@@ -2,20 +2,24 @@ import Foundation
 
 // Closed forms that only torch has, under torch's names and with torch's defaults.
 
-/// torch's ConstantLR: a fraction of the value for some steps, then all of it.
+/// torch's ConstantLR: a fraction of the value for some steps, then the full value.
+///
+/// ```
+/// η(t) = η·f while t < n, then η
+/// ```
 public struct TorchConstant: Schedule {
-  /// f
+  /// f: the fraction.
   public var factor = 1.0 / 3
-  /// n
+  /// n: steps of it.
   public var totalIterations = 5
 
   public static let name = "ConstantLR"
   public static let settings: [Setting<TorchConstant>] = [
-    .number("factor", \.factor, .closed(0, 1), "f", source: "torch"),
-    .integer("total_iters", \.totalIterations, .atLeast(0), "n: steps of it", source: "torch"),
+    .number("factor", \.factor, .closed(0, 1), "f: the fraction", source: "torch"),
+    .integer("total_iters", \.totalIterations, .atLeast(0), "n: steps at it", source: "torch"),
   ]
   public static let about = About(
-    summary: "a fraction of the value for some steps, then all of it",
+    summary: "a fraction of the value for some steps, then the full value",
     formula: "η(t) = η·f while t < n, then η", reference: "torch: ConstantLR")
 
   public init() {}
@@ -28,19 +32,24 @@ public struct TorchConstant: Schedule {
 }
 
 /// torch's LinearLR: from one fraction of the value to another.
+///
+/// ```
+/// η(t) = η·(a + (b − a)·min(t, n)/n)
+/// ```
 public struct TorchLinear: Schedule {
-  /// a
+  /// a: the first fraction.
   public var start = 1.0 / 3
-  /// b
+  /// b: the last fraction.
   public var finish = 1.0
-  /// n
+  /// n: steps of it.
   public var totalIterations = 5
 
   public static let name = "LinearLR"
   public static let settings: [Setting<TorchLinear>] = [
     .number("start_factor", \.start, .closed(0, 1), "a: the first fraction", source: "torch"),
     .number("end_factor", \.finish, .closed(0, 1), "b: the last fraction", source: "torch"),
-    .integer("total_iters", \.totalIterations, .atLeast(1), "n: steps of the way", source: "torch"),
+    .integer(
+      "total_iters", \.totalIterations, .atLeast(1), "n: steps from a to b", source: "torch"),
   ]
   public static let about = About(
     summary: "from one fraction of the value to another",
@@ -55,7 +64,11 @@ public struct TorchLinear: Schedule {
   }
 }
 
-/// torch's CosineAnnealingLR: a cosine that goes on.
+/// torch's CosineAnnealingLR: a cosine that never ends.
+///
+/// ```
+/// η(t) = low + (η − low)·½(1 + cos πt/T)
+/// ```
 public struct CosineAnnealing: Schedule {
   /// T: half a wave; nil is the length of the run.
   public var halfWave: Int?
@@ -70,7 +83,7 @@ public struct CosineAnnealing: Schedule {
   public static let about = About(
     summary: "a cosine between the value and a low one, wave after wave",
     formula: "η(t) = low + (η − low)·½(1 + cos πt/T)",
-    differences: "As in torch it rises again after T_max; cosine is the one that stays down.",
+    differences: "As in torch, it rises again after T_max; the schedule that stays down is cosine.",
     reference: "torch: CosineAnnealingLR")
 
   public init() {}
@@ -85,10 +98,14 @@ public struct CosineAnnealing: Schedule {
 }
 
 /// torch's CosineAnnealingWarmRestarts: falls along half a cosine, each time more slowly.
+///
+/// ```
+/// η(t) = low + (η − low)·½(1 + cos πτ/Tᵢ),  τ: steps since the last restart,  Tᵢ = T₀·mⁱ
+/// ```
 public struct WarmRestarts: Schedule {
   /// T₀: steps of the first fall; nil is the length of the run.
   public var first: Int?
-  /// m: how much longer each fall is than the one before.
+  /// m: how much longer each fall is than the last.
   public var growth = 1
   /// The low value.
   public var low = 0.0
@@ -97,11 +114,12 @@ public struct WarmRestarts: Schedule {
   public static let settings: [Setting<WarmRestarts>] = [
     .optionalInteger("T_0", \.first, .atLeast(1), "T₀: steps of the first fall; none: the run"),
     .integer(
-      "T_mult", \.growth, .atLeast(1), "m: each fall's length over the last's", source: "torch"),
+      "T_mult", \.growth, .atLeast(1), "m: how much longer each fall is than the last",
+      source: "torch"),
     .number("eta_min", \.low, .atLeast(0), "the low value", source: "torch"),
   ]
   public static let about = About(
-    summary: "half cosines from the whole value, each as long or m times as long as the last",
+    summary: "half cosines from the full value, each m times as long as the last",
     formula: """
       η(t) = low + (η − low)·½(1 + cos πτ/Tᵢ),  τ: steps since the last restart,  Tᵢ = T₀·mⁱ
       """,
@@ -125,24 +143,31 @@ public struct WarmRestarts: Schedule {
   }
 }
 
-/// torch's SWALR: goes over to the constant rate of weight averaging.
+/// torch's SWALR: moves to the constant rate of stochastic weight averaging.
+///
+/// ```
+/// η(t) = η + (rate − η)·a(min(1, t/n)),  a(x) = ½(1 − cos πx) or x
+/// ```
 public struct SWA: Schedule {
   /// The rate at the end.
   public var rate = 0.05
-  /// n
+  /// n: steps of the way there.
   public var annealSteps = 10
-  /// How it goes over.
+  /// The shape of the way there.
   public var anneal = OneCycle.Anneal.cos
 
   public static let name = "SWALR"
   public static let settings: [Setting<SWA>] = [
     .number("swa_lr", \.rate, .atLeast(0), "the rate at the end"),
-    .integer("anneal_epochs", \.annealSteps, .atLeast(0), "n: steps of the way", source: "torch"),
-    .choice("anneal_strategy", \.anneal, "how it goes over", source: "torch"),
+    .integer(
+      "anneal_epochs", \.annealSteps, .atLeast(0), "n: steps of the way there", source: "torch"),
+    .choice("anneal_strategy", \.anneal, "the shape of the way there", source: "torch"),
   ]
   public static let about = About(
-    summary: "goes over to the constant rate of stochastic weight averaging",
-    formula: "η(t) = η + (rate − η)·a(min(1, t/n)),  a(x) = ½(1 − cos πx) or x",
+    summary: "moves to the constant rate of stochastic weight averaging",
+    formula: """
+      η(t) = η + (rate − η)·a(min(1, t/n)),  a(x) = ½(1 − cos πx) or x
+      """,
     reference: "Izmailov et al.: Averaging weights leads to wider optima, 2018, arXiv:1803.05407")
 
   public init() {}

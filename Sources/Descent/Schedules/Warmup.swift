@@ -1,8 +1,8 @@
 /// Where a linear warmup begins.
 public enum WarmupStart: String, CaseIterable, Sendable {
-  /// (t+1)/W: the first step already moves; the whole value is reached by step W.
+  /// (t+1)/W: the first step already moves, and step W has the full value.
   case one
-  /// t/W: Hugging Face's; the first step has the value 0 and moves nothing.
+  /// t/W, as at Hugging Face: the first step has the value 0 and moves nothing.
   case zero
 }
 
@@ -13,6 +13,10 @@ func warmupFactor(_ step: Int, _ warmup: Int, _ start: WarmupStart) -> Double {
 }
 
 /// Holds the value.
+///
+/// ```
+/// η(t) = η
+/// ```
 public struct Constant: Schedule {
   public static let name = "constant"
   public static let settings: [Setting<Constant>] = []
@@ -27,6 +31,11 @@ public struct Constant: Schedule {
 }
 
 /// Rises linearly to the value, then holds it.
+///
+/// ```
+/// one:   η(t) = η·min(1, (t+1)/W)
+/// zero:  η(t) = η·min(1, t/W)
+/// ```
 public struct LinearWarmup: Schedule {
   /// W, in optimizer steps; nil is the length of the run.
   public var warmup: Int?
@@ -35,7 +44,7 @@ public struct LinearWarmup: Schedule {
 
   public static let name = "warmup"
   public static let settings: [Setting<LinearWarmup>] = [
-    .optionalInteger("warmup", \.warmup, .atLeast(0), "W: steps to the whole value; none: the run"),
+    .optionalInteger("warmup", \.warmup, .atLeast(0), "W: steps to the full value; none: the run"),
     .choice("warmup_start", \.warmupStart, "step 1 uses 1/W of the value (one) or 0 (zero)"),
   ]
   public static let about = About(
@@ -45,13 +54,13 @@ public struct LinearWarmup: Schedule {
       zero:  η(t) = η·min(1, t/W)
       """,
     differences:
-      "Hugging Face's constant_with_warmup is warmup_start=zero: its first step is lost.",
+      "Hugging Face's constant_with_warmup has warmup_start=zero: its first step is lost.",
     reference: "Goyal et al.: Accurate, large minibatch SGD, 2017, arXiv:1706.02677")
 
   public init() {}
 
   /// A warmup over `warmup` steps; nil is the whole run.
-  public init(warmup: Int?, warmupStart: WarmupStart = .one) {
+  public init(warmup: Int?, warmupStart: WarmupStart = Self.defaults.warmupStart) {
     (self.warmup, self.warmupStart) = (warmup, warmupStart)
   }
 

@@ -23,6 +23,18 @@ extension Setting {
     .number("eps", path, .atLeast(0), "ε, added to the root", source: source)
   }
 
+  /// `amsgrad`.
+  static func amsgrad(_ path: SettingPath<Root, Bool>) -> Setting {
+    .flag("amsgrad", path, "divide by the largest v so far", source: "torch")
+  }
+
+  /// `momentum`: μ in [0, 1).
+  static func momentum(
+    _ path: SettingPath<Root, Double>, source: String = "torch"
+  ) -> Setting {
+    .number("momentum", path, .halfOpen(0, 1), "momentum μ", source: source)
+  }
+
   /// `weight_decay`, added to the gradient.
   static func coupledDecay(
     _ path: SettingPath<Root, Double>, source: String = "torch"
@@ -39,6 +51,21 @@ extension Setting {
     .number(
       "weight_decay", path, .atLeast(0), "λ, decoupled: shrinks the weights by η·λ a step",
       source: source)
+  }
+
+  /// `weight_decay` of either kind, which ``decoupled(_:name:source:)`` chooses.
+  static func decay(_ path: SettingPath<Root, Double>, source: String = "torch") -> Setting {
+    .number(
+      "weight_decay", path, .atLeast(0),
+      "λ: weight decay, added to the gradient unless it is decoupled", source: source)
+  }
+
+  /// The kind of that decay.
+  static func decoupled(
+    _ path: SettingPath<Root, Bool>, name: String = "decoupled_weight_decay",
+    source: String = "torch"
+  ) -> Setting {
+    .flag(name, path, "λ shrinks the weights instead of joining the gradient", source: source)
   }
 
   /// `maximize`.

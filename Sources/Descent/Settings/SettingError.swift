@@ -19,27 +19,50 @@ extension SettingError: CustomStringConvertible {
   public var description: String { sentence() }
 
   /// The description, with the setting's name as it stands in a section of a recipe.
-  public func sentence(in section: String = "") -> String {
-    let path = section.isEmpty ? "" : section + "."
+  public func sentence(in section: String = "") -> String { inside(section).sentence }
+
+  /// The same error of a setting inside a section.
+  func inside(_ section: String) -> SettingError {
+    if section.isEmpty { return self }
+    func path(_ name: String) -> String { "\(section).\(name)" }
+    return switch self {
+    case .unknown(let name, let owner, let nearest, let valid):
+      .unknown(name: path(name), owner: owner, nearest: nearest.map(path), valid: valid)
+    case .unreadable(let name, let given, let expected):
+      .unreadable(name: path(name), given: given, expected: expected)
+    case .outOfRange(let name, let given, let allowed):
+      .outOfRange(name: path(name), given: given, allowed: allowed)
+    case .missing(let name, let valid): .missing(name: path(name), valid: valid)
+    case .noSuch(let name, let given, let nearest, let valid):
+      .noSuch(name: path(name), given: given, nearest: nearest, valid: valid)
+    case .contradiction(let sentence): .contradiction("\(section): \(sentence)")
+    }
+  }
+
+  private var sentence: String {
     switch self {
     case .unknown(let name, let owner, let nearest, let valid):
       let hint =
-        nearest.map { "did you mean '\(path)\($0)'?" }
+        nearest.map { "did you mean '\($0)'?" }
         ?? (valid.isEmpty ? "it takes none" : "it takes: \(valid.joined(separator: ", "))")
-      return "\(owner) has no setting '\(path)\(name)'; \(hint)"
+      return "\(owner) has no setting '\(name)'; \(hint)"
     case .unreadable(let name, let given, let expected):
-      return "\(path)\(name)=\(given) cannot be read: \(path)\(name) takes \(expected)"
+      return "\(name)=\(given) cannot be read: \(name) takes \(expected)"
     case .outOfRange(let name, let given, let allowed):
-      return "\(path)\(name)=\(given) is out of range: \(path)\(name) must be \(allowed)"
+      return "\(name)=\(given) is out of range: \(name) must be \(allowed)"
     case .missing(let name, let valid):
-      return "\(path)\(name) is missing: give one of \(valid.joined(separator: ", "))"
+      return "\(name) is missing: give one of \(valid.joined(separator: ", "))"
     case .noSuch(let name, let given, let nearest, let valid):
       let hint =
         nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
-      return "\(path)\(name)=\(given) does not exist; \(hint)"
-    case .contradiction(let sentence):
-      return section.isEmpty ? sentence : "\(section): \(sentence)"
+      return "\(name)=\(given) does not exist; \(hint)"
+    case .contradiction(let sentence): return sentence
     }
+  }
+
+  /// The error that `given` is none of `names`.
+  static func noSuch(name: String, given: String, among names: [String]) -> SettingError {
+    .noSuch(name: name, given: given, nearest: nearestName(to: given, among: names), valid: names)
   }
 }
 
@@ -73,6 +96,6 @@ public func nearestName(to name: String, among candidates: [String]) -> String? 
     return row[target.count]
   }
   let best = candidates.map { ($0, distance($0)) }.min { $0.1 < $1.1 }
-  guard let best, best.1 <= max(2, typed.count / 3) else { return nil }
+  guard let best, best.1 <= max(2, typed.count / 3), best.1 < typed.count else { return nil }
   return best.0
 }

@@ -83,11 +83,10 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     if S.self != Float.self, groups.contains(where: { $0.storage.format != .float32 }) {
       throw .compressedDouble
     }
-    let working = schedules.map(\.atWork)
     state = StateStore(parameters) {
       groups[groupOf[$0]].storage
     } slots: {
-      working[groupOf[$0]].slots(for: parameters[$0])
+      schedules[groupOf[$0]].slots(for: parameters[$0])
     }
   }
 

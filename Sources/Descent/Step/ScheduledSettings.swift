@@ -55,14 +55,18 @@ struct ScheduledSettings<R: Rule>: Sendable {
     }
   }
 
-  /// The rule with every scheduled number switched on: what state it needs, whatever its schedules
-  /// do on their way.
-  var atWork: R {
-    var rule = declared
-    for path in entries.flatMap(\.paths) where rule[keyPath: path] == 0 {
-      rule[keyPath: path] = .leastNormalMagnitude
+  /// The state kept for a parameter, whatever the schedules do on their way: that of the rule with
+  /// every scheduled number switched on.
+  func slots(for parameter: ParameterInfo) -> [Slot] {
+    var working = declared
+    for path in entries.flatMap(\.paths) where working[keyPath: path] == 0 {
+      working[keyPath: path] = .leastNormalMagnitude
     }
-    return rule
+    // What the declared rule has too begins as declared.
+    let declaredSlots = declared.slots(for: parameter)
+    return working.slots(for: parameter).map { slot in
+      declaredSlots.first { $0.name == slot.name } ?? slot
+    }
   }
 
   /// The values of the scheduled settings for that step.

@@ -44,8 +44,12 @@ final class SeveralRunners<S: Scalar>: AnyRuleRunner {
     for member in members { member.runner.evaluationWeights(memory) }
   }
 
-  /// The one that takes curvature estimates, if there is one: it has needs that others have not.
-  var rule: any Rule { (members.first { $0.runner.takesCurvature } ?? members[0]).runner.rule }
+  /// The one that takes curvature estimates, if there is one; otherwise the plan's, which has the
+  /// last group.
+  var rule: any Rule {
+    (members.first { $0.runner.takesCurvature } ?? members[positions[positions.count - 1].member])
+      .runner.rule
+  }
 
   var takesCurvature: Bool { members.contains { $0.runner.takesCurvature } }
 

@@ -18,11 +18,12 @@ public final class AveragedWeights<S: Scalar> {
   public let parameters: [ParameterInfo]
   /// What kind of average it is.
   public let kind: any WeightAverage
-  /// How many weights have been taken in; before the first, the average is the weights themselves.
+  /// How many times weights were averaged in; before the first, the average is the weights
+  /// themselves.
   public private(set) var taken = 0
 
   private let plan: BlockPlan
-  /// Each trainable parameter's copies, one behind the other; empty for frozen ones.
+  /// Each trainable parameter's copies, one after the other; empty for frozen ones.
   private let copies: [StateMemory<S>]
 
   /// An average of `parameters`. Frozen ones are their own average.
@@ -47,7 +48,7 @@ public final class AveragedWeights<S: Scalar> {
     taken = 1
   }
 
-  /// Takes in the weights after `step` applied steps, when they are due; may change them.
+  /// Averages in the weights after `step` applied steps, when they are due; may change them.
   public func update(_ memory: [ParameterMemory<S>], after step: Int) {
     precondition(
       taken > 0 || !type(of: kind).takesFirstWeights, "the average has not seen the first weights")
@@ -75,7 +76,7 @@ public final class AveragedWeights<S: Scalar> {
 
   // MARK: The average
 
-  /// Runs `body` with the average in the place of the weights, and puts those back, to the bit.
+  /// Runs `body` with the average in place of the weights, and puts those back, to the bit.
   public func withAverage<Result>(
     _ memory: [ParameterMemory<S>], _ body: () throws -> Result
   ) rethrows -> Result {
@@ -108,12 +109,12 @@ public final class AveragedWeights<S: Scalar> {
     parameters.withMemory(&weights) { begin($0) }
   }
 
-  /// Takes in the weights after `step` applied steps, when they are due; may change them.
+  /// Averages in the weights after `step` applied steps, when they are due; may change them.
   public func update(_ weights: inout [[S]], after step: Int) {
     parameters.withMemory(&weights) { update($0, after: step) }
   }
 
-  /// The average, or the weights where nothing was taken in.
+  /// The average; before the first update, the weights.
   public func average(of weights: [[S]]) -> [[S]] {
     var result = weights
     parameters.withMemory(&result) { memory in if taken > 0 { write(to: memory) } }

@@ -1,30 +1,38 @@
-/// EMA: a mean that forgets, with one weight for each step.
+/// EMA: the exponential moving average of the weights.
+///
+/// ```
+/// e ← w                        at the first step
+/// e ← e + (1 − β)·(w − e)      afterwards;  warmed: min(β, (1+n)/(10+n)) for β after n steps
+/// ```
 public struct ExponentialAverage: WeightAverage {
-  /// β
+  /// β: the share of the average that a step keeps.
   public var decay = 0.999
-  /// Whether β grows to its value.
+  /// Whether β grows to its value at the start.
   public var warmed = false
 
   public init() {}
 
   /// An exponential average with decay β.
-  public init(decay: Double, warmed: Bool = false) { (self.decay, self.warmed) = (decay, warmed) }
+  public init(decay: Double, warmed: Bool = Self.defaults.warmed) {
+    (self.decay, self.warmed) = (decay, warmed)
+  }
 
   public static let name = "ema"
   public static let settings: [Setting<ExponentialAverage>] = [
     .number(
-      "decay", \.decay, .halfOpen(0, 1), "β: what a step leaves of the mean", source: "torch"),
-    .flag("warmed", \.warmed, "β grows to its value: min(β, (1+n)/(10+n))", source: "ours"),
+      "decay", \.decay, .halfOpen(0, 1), "β: the share of the average that a step keeps",
+      source: "torch"),
+    .flag("warmed", \.warmed, "let β grow to its value: min(β, (1+n)/(10+n))", source: "ours"),
   ]
   public static let about = About(
-    summary: "a mean of the weights that forgets, moved at each step",
+    summary: "an exponential moving average of the weights",
     formula: """
       e ← w                        at the first step
-      e ← e + (1 − β)·(w − e)      afterwards;  warmed: β is min(β, (1+n)/(10+n)) after n steps
+      e ← e + (1 − β)·(w − e)      afterwards;  warmed: min(β, (1+n)/(10+n)) for β after n steps
       """,
     guidance: """
-      It looks back some 1/(1−β) steps: a tenth of the run or less. Warmed, it forgets the first \
-      weights sooner.
+      It looks back about 1/(1−β) steps: let that be a tenth of the run or less. Warmed, it \
+      forgets the first weights sooner.
       """,
     reference: """
       torch: AveragedModel with get_ema_multi_avg_fn; warmed as in TensorFlow. Polyak, Juditsky: \

@@ -1,8 +1,12 @@
-/// LAWA: the mean of the latest few weights, taken at even distances.
+/// LAWA: the mean of the latest few weights, taken at equal distances.
+///
+/// ```
+/// e = (w₁ + … + w_k)/k      over the latest k weights, taken every so many steps
+/// ```
 public struct LatestWeightAverage: WeightAverage {
-  /// k
+  /// k: how many weights are kept and averaged.
   public var window = 6
-  /// Steps between weights that are taken in.
+  /// Steps between the weights that are averaged.
   public var every = 100
 
   public init() {}
@@ -15,16 +19,20 @@ public struct LatestWeightAverage: WeightAverage {
     .integer(
       "window", \.window, .closed(1, 100), "k: how many weights are kept and averaged",
       source: "ours"),
-    .integer("every", \.every, .atLeast(1), "steps between weights taken in", source: "ours"),
+    .integer(
+      "every", \.every, .atLeast(1), "steps between the weights that are averaged", source: "ours"),
   ]
   public static let about = About(
     summary: "the mean of the latest few weights",
-    formula: "e = (w₁ + ... + w_k)/k      of the latest k weights, every so many steps",
-    differences: """
-      The paper averages the ends of epochs. Running statistics of batch normalization are taken \
-      anew, over one pass of the training data, whenever the average is evaluated or kept.
+    formula: """
+      e = (w₁ + … + w_k)/k      over the latest k weights, taken every so many steps
       """,
-    guidance: "Keeps k copies of the weights. Shows early what a lower learning rate would reach.",
+    differences: """
+      The paper averages the weights at the ends of epochs. Running statistics of batch \
+      normalization are recomputed, over one pass of the training data, whenever the average is \
+      evaluated or kept.
+      """,
+    guidance: "It keeps k copies of the weights, and shows early what a lower lr would reach.",
     reference: """
       Kaddour: Stop Wasting My Time! Saving Days of ImageNet and BERT Training with Latest Weight \
       Averaging, 2022, arXiv:2209.14981

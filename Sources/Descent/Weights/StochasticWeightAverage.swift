@@ -1,33 +1,41 @@
 /// SWA: the plain mean of weights from the end of a run.
+///
+/// ```
+/// e ← e + (w − e)/(n + 1)      after n weights
+/// ```
 public struct StochasticWeightAverage: WeightAverage {
-  /// The first step whose weights are taken in; nil is three quarters of the run.
+  /// The first step whose weights are averaged; nil is three quarters of the run.
   public var start: Int?
-  /// Steps between weights that are taken in.
+  /// Steps between the weights that are averaged.
   public var every = 1
 
   public init() {}
 
   /// The mean of the weights of every `every` steps from `start` on.
-  public init(start: Int?, every: Int = 1) { (self.start, self.every) = (start, every) }
+  public init(start: Int?, every: Int = Self.defaults.every) {
+    (self.start, self.every) = (start, every)
+  }
 
   public static let name = "swa"
   public static let settings: [Setting<StochasticWeightAverage>] = [
     .optionalInteger(
-      "start", \.start, .atLeast(1), "the first step taken in; none: three quarters of the run",
+      "start", \.start, .atLeast(1),
+      "the first step that is averaged; none: three quarters of the run",
       source: "paper"),
-    .integer("every", \.every, .atLeast(1), "steps between weights taken in", source: "ours"),
+    .integer(
+      "every", \.every, .atLeast(1), "steps between the weights that are averaged", source: "ours"),
   ]
   public static let about = About(
-    summary: "the mean of the weights from a step on",
+    summary: "the mean of the weights from some step on",
     formula: "e ← e + (w − e)/(n + 1)      after n weights",
     differences: """
-      Running statistics of batch normalization are taken anew, over one pass of the training data, \
-      whenever the average is evaluated or kept.
+      Running statistics of batch normalization are recomputed, over one pass of the training \
+      data, whenever the average is evaluated or kept.
       """,
-    guidance: "Keep the learning rate high and constant while it averages (the schedule swa).",
+    guidance: "Keep the learning rate high and constant while it averages (the schedule SWALR).",
     reference: """
-      torch: AveragedModel. Izmailov, Podoprikhin, Garipov, Vetrov, Wilson: Averaging Weights Leads \
-      to Wider Optima and Better Generalization, 2018, arXiv:1803.05407
+      torch: AveragedModel. Izmailov, Podoprikhin, Garipov, Vetrov, Wilson: Averaging Weights \
+      Leads to Wider Optima and Better Generalization, 2018, arXiv:1803.05407
       """)
   public static let needsFreshStatistics = true
 

@@ -10,17 +10,17 @@
 public protocol WeightAverage: Configurable {
   /// What the average is, in words and formulas.
   static var about: About { get }
-  /// Whether the weights before the first step are taken in.
+  /// Whether the weights before the first step count.
   static var takesFirstWeights: Bool { get }
   /// Whether the average may be far from all weights that training has seen, so that running
-  /// statistics (of batch normalization) must be taken anew for it.
+  /// statistics (of batch normalization) must be recomputed for it.
   static var needsFreshStatistics: Bool { get }
   /// Whether it changes the weights that training goes on from.
   static var movesWeights: Bool { get }
   /// How many copies of the weights it keeps.
   var copies: Int { get }
-  /// What happens to the copies after `step` applied steps, when `taken` weights have been taken in;
-  /// nil is nothing.
+  /// What happens to the copies after `step` applied steps, when weights have been averaged in
+  /// `taken` times before; nil is nothing.
   func change(after step: Int, taken: Int) -> AverageChange?
   /// Fills in what was left open and follows from the length of the run.
   mutating func fit(totalSteps: Int)

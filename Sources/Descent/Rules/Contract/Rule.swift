@@ -36,15 +36,15 @@ public protocol Rule: Configurable {
   /// The factor of the update that users call the learning rate: η, or d·η for Prodigy.
   func effectiveLearningRate(_ variables: Variables) -> Double
 
-  /// The rule with what it must remember of its hyperparameters as they were declared, before groups
-  /// and schedules change them (Lion's first η).
+  /// The rule with what it must remember of its hyperparameters as they were declared, before
+  /// groups and schedules change them (Lion's first η).
   func rememberingDeclaredSettings() -> Self
 
   /// Whether sums over all tensors, and the variables that they feed, are kept for each parameter
   /// group apart: one d for each group.
   var separatesGroups: Bool { get }
-  /// First pass, for rules that need sums: may change state (see ``stateInGather``), must not change
-  /// weights. Returns the block's part of up to four sums.
+  /// First pass, for rules that need sums: may change state (see ``stateInGather``), must not
+  /// change weights. Returns the block's part of up to four sums.
   func gather(_ block: Block<Float>, _ step: Step, _ variables: Variables) -> SIMD4<Double>
   func gather(_ block: Block<Double>, _ step: Step, _ variables: Variables) -> SIMD4<Double>
   /// Between the passes, once a step: updates the variables from the sums over all tensors. Returns
@@ -66,12 +66,12 @@ public protocol Rule: Configurable {
   func evaluationWeights(_ block: Block<Float>, _ variables: Variables)
   func evaluationWeights(_ block: Block<Double>, _ variables: Variables)
 
-  /// For rules that need estimates of the curvature: whether one is taken in after the update of
+  /// For rules that need estimates of the curvature: whether one is folded in after the update of
   /// step `step`, counted from 1.
   func takesEstimate(after step: Int) -> Bool
   /// Fills in what depends on how many labels an estimate's batch has, where it was left open.
   mutating func fit(labels: Int)
-  /// Takes the estimate, which stands in the place of the block's gradient, into the state.
+  /// Folds the estimate, which stands in place of the block's gradient, into the state.
   func fold(_ estimate: Block<Float>, _ step: Step)
   func fold(_ estimate: Block<Double>, _ step: Step)
 
@@ -186,8 +186,11 @@ extension ClosureRule {
 
 /// What a pass over the blocks does with state.
 public enum StateAccess: Sendable {
+  /// Neither reads nor writes it.
   case none
+  /// Reads it.
   case reads
+  /// Reads and writes it.
   case writes
 }
 

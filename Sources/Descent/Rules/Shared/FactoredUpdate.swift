@@ -2,10 +2,11 @@
 ///
 /// ```
 /// r ← β·r + (1−β)·mean(g² + ε)       over a row; c the same over a column
-/// û = g/√max(r·c/max(mean(r), least mean), least)
-/// w ← shrink·w − rate/max(1, RMS(û)/threshold)·û,  through m where there is momentum
+/// u = g/√max(r·c/max(mean(r), least mean), least)
+/// w ← shrink·w − rate/max(1, RMS(u)/threshold)·u,  through m where there is momentum
 /// ```
-/// Tensors of rank below 2 keep the whole average in the place of r·c. Sums are in double, over pieces that follow from the shape.
+/// Tensors of rank below 2 keep the whole average in the place of r·c. Sums are in double, over
+/// pieces that follow from the shape.
 struct FactoredUpdate {
   /// Where the averages are.
   struct Slots {
@@ -100,8 +101,10 @@ struct FactoredUpdate {
     _ tensor: Block<S>, _ height: Int, _ width: Int, _ matrices: Int, _ means: MutableView<Double>
   ) {
     let (g, r, c) = (tensor.g, tensor[slots.row], tensor[slots.column])
+    // A mean beyond the type's range would stay infinite, and the ratio of two of them is NaN.
+    let most = Double(S.greatestFiniteMagnitude)
     func averaged(_ old: S, _ mean: Double) -> S {
-      S(decay * Double(old) + (1 - decay) * (mean + added))
+      S(min(decay * Double(old) + (1 - decay) * (mean + added), most))
     }
     // At most 64 pieces a matrix, since each has its own sums over columns.
     let size = max(1, Self.pieceSize / width, (height + 63) / 64)
@@ -146,7 +149,7 @@ struct FactoredUpdate {
     beta1 == nil ? nil : tensor[Self.m]
   }
 
-  /// rate/max(1, RMS(û)/threshold)
+  /// rate/max(1, RMS(u)/threshold)
   private func factor(_ squares: Double, _ count: Int) -> Double {
     rate / max(1, (squares / Double(count)).squareRoot() / clipThreshold)
   }
@@ -154,19 +157,58 @@ struct FactoredUpdate {
   @inline(__always)
   private func move<S: Scalar>(
     _ tensor: Block<S>, _ range: Range<Int>, momentum m: MutableView<S>?, _ factor: Double,
-    _ û: (Int) -> S
+    _ u: (Int) -> S
   ) {
     let (w, factor, shrink) = (tensor.w, S(factor), S(shrink))
     if let beta1, let m {
       let (β1, taken) = (S(beta1), S(1 - beta1))
       for i in range {
-        m[i] = β1 * m[i] + taken * (factor * û(i))
+        m[i] = β1 * m[i] + taken * (factor * u(i))
         w[i] = w[i] * shrink - m[i]
       }
     } else {
-      for i in range { w[i] = w[i] * shrink - factor * û(i) }
+      for i in range { w[i] = w[i] * shrink - factor * u(i) }
     }
   }
+}
+
+/// What both forms of Adafactor share around that step.
+protocol AdafactorRule: TensorRule where Variables == AdafactorVariables {
+  /// ρ at step t; α differs from tensor to tensor.
+  func relativeRate(_ t: Double) -> Double
+}
+
+extension AdafactorRule {
+  static var paper: String {
+    """
+    Shazeer, Stern: Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, 2018, \
+    arXiv:1804.04235
+    """
+  }
+
+  public func updateVariables(
+    _ variables: inout AdafactorVariables, from sums: SIMD4<Double>
+  ) -> Bool {
+    variables.steps += 1
+    return true
+  }
+
+  /// ρ
+  public func effectiveLearningRate(_ variables: AdafactorVariables) -> Double {
+    relativeRate(max(variables.steps, 1))
+  }
+}
+
+/// How many steps an Adafactor has taken, for its reported learning rate.
+public struct AdafactorVariables: RunVariables {
+  /// The steps so far.
+  public var steps = 0.0
+  /// None yet.
+  public init() {}
+  /// `step`.
+  public static let fields: [(name: String, path: SettingPath<AdafactorVariables, Double>)] = [
+    ("step", \.steps)
+  ]
 }
 
 /// RMS(w) = ‖w‖/√count

@@ -1,24 +1,20 @@
 /// K-FAC's curvature of one layer: the Kronecker factors of its Fisher matrix, and the gradient
 /// multiplied by the inverse of their product.
 ///
-/// ```
-/// A_new = aᵀ·a/N          a: the layer's inputs [N, in], with a column of ones if it has a bias
-/// G_new = gᵀ·g/N          g: the loss's gradient for the layer's outputs [N, out]
-/// A ← ρ·A + (1−ρ)·A_new,  G ← ρ·G + (1−ρ)·G_new,  both from I
-/// eigen:    V = Q_G·[(Q_Gᵀ·∇W·Q_A) / (ℓ_G·ℓ_Aᵀ + γ)]·Q_Aᵀ
-/// inverse:  V = (G + γ·I)⁻¹·∇W·(A + γ·I)⁻¹
-/// ```
-/// ∇W is the layer's gradient [out, in], the bias's as its last column. With a mean-reduced loss, g
-/// holds 1/N already. Memory: 16·(a² + g²) bytes for the factors and their decompositions.
+/// ``KFAC`` has the formulas. a are the layer's inputs [N, in], with a column of ones if it has a
+/// bias; g is the loss's gradient for its outputs [N, out], which holds 1/N already where the loss
+/// is a mean; ∇W is the layer's gradient [out, in], the bias's as its last column. Memory:
+/// 16·(a² + g²) bytes for the factors and their decompositions.
 package struct KFACLayer: Sendable {
-  /// ρ
+  /// ρ: the decay of the factors.
   package var decay = 0.95
-  /// γ
+  /// The damping γ.
   package var damping = 0.001
+  /// How the damped inverse is taken.
   package var inversion: KFAC.Inversion
-  /// A
+  /// A.
   package private(set) var inputs: Matrix
-  /// G
+  /// G.
   package private(set) var outputs: Matrix
   /// How many statistics were not finite and how many decompositions failed; the last good ones
   /// stay in use.
@@ -51,7 +47,7 @@ package struct KFACLayer: Sendable {
   /// Takes a batch of a convolution into the averages.
   ///
   /// - Parameters:
-  ///   - patches: the inputs of each position [N·S, in·kh·kw], the column of ones included; S positions.
+  ///   - patches: the inputs of each of S positions [N·S, in·kh·kw], the column of ones included.
   ///   - gradients: ∂loss/∂output [N·S, out].
   package mutating func accumulate(patches: Matrix, gradients: Matrix, positions: Int) {
     accumulate(

@@ -8,9 +8,9 @@
 struct Moments {
   var beta1: Double
   var beta2: Double
-  /// λ, added to the gradient
+  /// λ: λ·w is added to the gradient.
   var coupledDecay = 0.0
-  /// 1 − η·λ, what the weights are multiplied by
+  /// 1 − η·λ: what the weights are multiplied by.
   var shrink = 1.0
 
   /// Whether (1−β₂)·g² is ((1−β₂)·g)·g, as torch and bitsandbytes have it for Adam, and not
@@ -69,19 +69,5 @@ struct Moments {
       m[i] = β1 * m[i] + gi
       v[i] = β2 * v[i] + α2 * (gi * gi)
     }
-  }
-}
-
-extension Setting {
-  /// `weight_decay` of either kind.
-  static func decay(_ path: SettingPath<Root, Double>, source: String = "torch") -> Setting {
-    .number("weight_decay", path, .atLeast(0), "λ, weight decay", source: source)
-  }
-
-  /// `decoupled_weight_decay`.
-  static func decoupled(_ path: SettingPath<Root, Bool>, source: String = "torch") -> Setting {
-    .flag(
-      "decoupled_weight_decay", path, "λ shrinks the weights instead of joining the gradient",
-      source: source)
   }
 }
