@@ -60,7 +60,7 @@ import FoundationXML
       parts[7] == """
         Two <runs>
         run     loss   change   steps    size  done
-        a & b  1.250  -50.0 %  12,000  1.5 MB  yes
+        a & b  1.250  −50.0 %  12,000  1.5 MB  yes
         宽 c     NaN        -   12000  1 byte  no
         """)
     #expect(parts[8] == "none")
