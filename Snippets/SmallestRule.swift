@@ -1,12 +1,17 @@
 // The architecture page's example: a whole rule, and it at work.
 import Descent
 
+/// SignSGD: steps of one length.
+///
+/// ```
+/// w ← w − η·sign(g)
+/// ```
 public struct SignSGD: ElementwiseRule {
   public var learningRate = 1e-3
   public init() {}
   public static let name = "sign-sgd"
   public static let settings: [Setting<SignSGD>] = [
-    .number("lr", \.learningRate, .atLeast(0), "learning rate η")
+    .number("lr", \.learningRate, .atLeast(0), "learning rate η", source: "paper")
   ]
   public static let about = About(
     summary: "Steps of one length.", formula: "w ← w − η·sign(g)",
