@@ -24,7 +24,9 @@ enum Vectors {
     var lanes = SIMD8<Double>.zero
     var i = 0
     while i + 8 <= x.count {
-      lanes += x.lanes(i, as: SIMD8.self) * y.lanes(i, as: SIMD8.self)
+      let a = unsafe UnsafeRawPointer(x.base + i).loadUnaligned(as: SIMD8<Double>.self)
+      let b = unsafe UnsafeRawPointer(y.base + i).loadUnaligned(as: SIMD8<Double>.self)
+      lanes += a * b
       i += 8
     }
     var sum = lanes.sum()
