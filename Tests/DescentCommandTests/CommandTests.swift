@@ -409,7 +409,7 @@ private func descent(
     #expect(digits.output.contains("276 steps") && digits.output.contains("ends with the run"))
     let short = try descent(["schedule", "--recipe", "gpt", "--set", "schedule.total=500"])
     #expect(short.status == 0)
-    #expect(short.error.contains("ends at step 500 and training at step 2000"))
+    #expect(short.error.contains("ends at step 500, but training runs to step 2000"))
   }
 
   @Test(

@@ -86,7 +86,7 @@ import Testing
       Mistakes(
         ["optimizer": "name=rmsprop centered=true state=int8", "clip": "norm=-1"],
         groups: ["name=g momentum=2"], "clip.norm=-1 is out of range: ",
-        "parameter group 'g': momentum=2 is out of range: momentum must be from 0 and below 1",
+        "parameter group 'g': momentum=2 is out of range: momentum must be at least 0 and below 1",
         "rmsprop cannot be combined with state=int8: centered=true takes √(v − a²),"),
     ]
   }

@@ -158,7 +158,7 @@ import Testing
       ("lr", "inf", "lr=inf is out of range: lr must be at least 0"),
       ("lr", "nan", "lr=nan cannot be read: lr takes a number, at least 0"),
       ("lr", "fast", "lr=fast cannot be read: lr takes a number, at least 0"),
-      ("betas", "0.9,1", "betas=1 is out of range: betas must be from 0 and below 1"),
+      ("betas", "0.9,1", "betas=1 is out of range: betas must be at least 0 and below 1"),
       ("betas", "0.9", "betas=0.9 cannot be read: betas takes 2 numbers"),
       ("amsgrad", "maybe", "amsgrad=maybe cannot be read: amsgrad takes true or false"),
       ("weigth_decay", "0", "adamw has no setting 'weigth_decay'; did you mean 'weight_decay'?"),

@@ -26,7 +26,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("heads", "4", "8", [("0", "must be at least 1"), ("3", "does not divide width=128")]),
         ("width", "128", "64", [("-1", "must be at least 1"), ("wide", "takes a whole number")]),
         ("context", "64", "8", [("0", "must be at least 1")]),
-        ("dropout", "0", "0.1", [("1", "must be from 0 and below 1"), ("-0.1", "from 0")]),
+        ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1"), ("-0.1", "at least 0")]),
         ("bias", "false", "true", [("maybe", "takes true or false")]),
         ("recompute", "none", "layers", [("some", "takes none, layers, or the megabytes")]),
       ]),
@@ -35,13 +35,13 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       keys: [
         ("hidden", "128,64", "8", [("8,0", "must be at least 1"), ("a", "takes a whole number")]),
         ("activation", "relu", "tanh", [("tan", "did you mean 'tanh'?"), ("max", "one of relu")]),
-        ("dropout", "0", "0.1", [("1", "must be from 0 and below 1")]),
+        ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
       ]),
     Kind(
       section: "model", name: "cnn", partner: "digits", given: [],
       keys: [
         ("channels", "32,64", "4", [("0", "must be at least 1"), ("4,b", "takes a whole number")]),
-        ("dropout", "0", "0.1", [("1", "must be from 0 and below 1")]),
+        ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
         ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
       ]),
     Kind(

@@ -171,7 +171,7 @@ extension TrainerTests {
       let file = folder + "/in.safetensors"
       try recordOneStep(to: file)
       let plan = try OptimizerPlan(OptimizerPlan.Texts(["optimizer": [("name", name)]]))
-      let error = #expect(throws: DataError.self) {
+      let error = #expect(throws: RecipeError.self) {
         try Replay(plan, recording: file).run(to: folder + "/out.safetensors")
       }
       #expect("\(error!)".hasPrefix("\(name) cannot be combined with a recording"))

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Up to a peak, down, and far down: one cycle for the whole run, the momentum the other way round.
+/// Up to a peak, down, then far below the start: one cycle for the whole run, in which the momentum
+/// moves the other way.
 ///
 /// ```
 /// two phases:    first → peak until t = pN−1, peak → last until t = N−1
@@ -26,7 +27,7 @@ public struct OneCycle: Schedule {
   public var startDivisor = 25.0
   /// The last value is the first / `endDivisor`.
   public var endDivisor = 1e4
-  /// Whether it comes down to the first value, as it rose, before it goes on to the last.
+  /// Whether it comes down to the first value, as it rose, before it falls to the last.
   public var threePhase = false
 
   /// The shape of the way from one value to the next.
@@ -50,7 +51,7 @@ public struct OneCycle: Schedule {
     .flag("three_phase", \.threePhase, "down as it rose, then on to the last", source: "torch"),
   ]
   public static let about = About(
-    summary: "one cycle: up, down and far down; the momentum the other way round",
+    summary: "one cycle: up, down, then far below the start; the momentum moves the other way",
     formula: """
       two phases:    first → peak until t = pN−1, peak → last until t = N−1
       three phases:  first → peak until pN−1, peak → first until 2pN−2, first → last until N−1

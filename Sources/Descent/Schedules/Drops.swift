@@ -152,7 +152,7 @@ public struct InverseSquareRoot: Schedule {
   }
 }
 
-/// The schedule of the first transformer, which sets the scale as well: its base is 1.
+/// The schedule of the original Transformer, which sets the scale as well: its base is 1.
 ///
 /// ```
 /// η(t) = η·d^(−1/2)·min((t+1)^(−1/2), (t+1)·W^(−3/2))
@@ -169,7 +169,7 @@ public struct Noam: Schedule {
     .integer("warmup", \.warmup, .atLeast(1), "W: steps of the rise", source: "paper"),
   ]
   public static let about = About(
-    summary: "the first transformer's: rises, then falls as the inverse square root",
+    summary: "the original Transformer's: rises, then falls as the inverse square root",
     formula: "η(t) = η·d^(−1/2)·min((t+1)^(−1/2), (t+1)·W^(−3/2))",
     guidance: "Set lr=1 (or the factor of other implementations): the peak is η/√(d·W).",
     reference: "Vaswani et al.: Attention is all you need, 2017, arXiv:1706.03762")

@@ -39,12 +39,12 @@ extension Schedule {
     }
     if let end, end < steps {
       found.append(
-        "\(Self.name) ends at step \(end) and training at step \(steps): the last \(steps - end) "
-          + "steps use one value; make the schedule \(steps) steps long to avoid it")
+        "\(Self.name) ends at step \(end), but training runs to step \(steps): the last "
+          + "\(steps - end) steps use its final value; make it \(steps) steps long to avoid that")
     } else if let end, end > steps, warmupEnd <= steps {
       found.append(
         "training ends at step \(steps), before \(Self.name) does at step \(end): the curve is cut "
-          + "off; make the schedule \(steps) steps long to avoid it")
+          + "off; make it \(steps) steps long to avoid that")
     }
     return found
   }

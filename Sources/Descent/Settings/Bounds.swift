@@ -42,7 +42,7 @@ public struct Bounds: Sendable, Equatable, CustomStringConvertible {
     (includesLower ? x >= lower : x > lower) && (includesUpper ? x <= upper : x < upper)
   }
 
-  /// The range in words: `at least 0`, `from 0 up to but not 1`.
+  /// The range in words: `at least 0`, `at least 0 and below 1`.
   public var description: String {
     let (low, high) = (SettingValue.text(of: lower), SettingValue.text(of: upper))
     switch (lower.isFinite, upper.isFinite) {
@@ -52,8 +52,12 @@ public struct Bounds: Sendable, Equatable, CustomStringConvertible {
         + (includesUpper ? " (infinity allowed)" : "")
     case (false, true): return includesUpper ? "at most \(high)" : "below \(high)"
     case (true, true):
-      let start = includesLower ? "from \(low)" : "above \(low)"
-      return start + (includesUpper ? " to \(high)" : " and below \(high)")
+      switch (includesLower, includesUpper) {
+      case (true, true): return "from \(low) to \(high)"
+      case (true, false): return "at least \(low) and below \(high)"
+      case (false, true): return "above \(low) and at most \(high)"
+      case (false, false): return "above \(low) and below \(high)"
+      }
     }
   }
 }

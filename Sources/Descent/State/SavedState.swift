@@ -2,7 +2,7 @@
 ///
 /// ```swift
 /// let state = SavedState(of: optimizer)
-/// try state.restore(other)          // goes on, to the bit, as `optimizer` would have
+/// try state.restore(other)          // continues, to the bit, as `optimizer` would have
 /// ```
 /// A run writes the same tensors to a file, without the copy. Hyperparameters are not part of them:
 /// they belong to whoever makes the optimizer.

@@ -15,7 +15,7 @@ public protocol WeightAverage: Configurable {
   /// Whether the average may be far from all weights that training has seen, so that running
   /// statistics (of batch normalization) must be recomputed for it.
   static var needsFreshStatistics: Bool { get }
-  /// Whether it changes the weights that training goes on from.
+  /// Whether it changes the weights that training continues from.
   static var movesWeights: Bool { get }
   /// How many copies of the weights it keeps.
   var copies: Int { get }

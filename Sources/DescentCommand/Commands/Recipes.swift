@@ -23,9 +23,7 @@ struct Recipes: ParsableCommand {
       guard let name else { return output(RecipePage.list(), json: json) }
       guard let yaml = BuiltInRecipes.yaml(name) else {
         let names = BuiltInRecipes.list.map(\.name)
-        let hint =
-          nearestName(to: name, among: names).map { "did you mean '\($0)'?" }
-          ?? "there are: \(names.joined(separator: ", "))"
+        let hint = hint(for: name, among: names)
         throw RecipeError(problems: ["there is no recipe '\(name)'; \(hint)"])
       }
       output(yaml, terminator: "")

@@ -37,6 +37,7 @@ struct Sample: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let model = try LanguageModel(RunDirectory(existing: folder))
+      for reason in model.passedOver { writeError("Warning: \(reason)") }
       output(prompt, terminator: "")
       try model.sample(prompt: prompt, tokens: tokens, temperature: temperature, seed: seed) {
         output($0, terminator: "")

@@ -14,6 +14,11 @@ public struct Ticks: Sendable, Equatable {
     switch scale {
     case .linear:
       let step = Self.step(range.upperBound - range.lowerBound, count)
+      // Between subnormal numbers there are no round ones.
+      guard step.isNormal else {
+        (values, labels, minor) = ([], [], [])
+        return
+      }
       let first = Int((range.lowerBound / step - 1e-9).rounded(.up))
       let last = Int((range.upperBound / step + 1e-9).rounded(.down))
       values = first <= last ? (first...last).map { Double($0) * step } : []

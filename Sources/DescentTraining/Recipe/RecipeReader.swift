@@ -61,10 +61,7 @@ struct RecipeReader {
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {
       let names = known + RunSettings.settings.map(\.name)
-      let hint =
-        nearestName(to: section, among: names).map { "did you mean '\($0)'?" }
-        ?? "there are: \(names.joined(separator: ", "))"
-      problems.append("there is no section '\(section)'; \(hint)")
+      problems.append("there is no section '\(section)'; \(hint(for: section, among: names))")
     }
   }
 }

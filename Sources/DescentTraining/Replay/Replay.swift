@@ -18,19 +18,18 @@ public struct Replay {
   ///
   /// - Parameter plan: its schedules become as long as the recording; its groups stay out, as in the
   ///   references.
-  /// - Throws: ``DataError`` for a plan that needs more than a recording holds, and when tensors are
-  ///   missing, misnamed or of another shape than their parameter; `SafetensorsError`.
+  /// - Throws: ``RecipeError`` for a plan that needs more than a recording holds; ``DataError`` when
+  ///   tensors are missing, misnamed or of another shape than their parameter; `SafetensorsError`.
   public init(_ plan: OptimizerPlan, recording path: String) throws {
     self.plan = plan
-    if let conflict = plan.conflicts(with: [FeatureUse(.recording, "a recording")]).first {
-      throw DataError.unsuitable(conflict.description)
-    }
-    if let follower = plan.schedules.first(where: { $0.schedule is any MetricSchedule }) {
-      throw RecipeError(problems: [
-        "schedule \(type(of: follower.schedule).name) follows a metric, which a recording does not "
-          + "hold; choose another"
-      ])
-    }
+    let followers = plan.schedules.filter { $0.schedule is any MetricSchedule }
+    let problems =
+      plan.conflicts(with: [FeatureUse(.recording, "a recording")]).map(\.description)
+      + followers.map {
+        "schedule \(type(of: $0.schedule).name) follows a metric, which a recording does not hold; "
+          + "choose another"
+      }
+    if !problems.isEmpty { throw RecipeError(problems: problems) }
     input = try SafetensorsFile(path: path)
     var parameters: [ParameterInfo] = []
     for entry in input.entries where entry.name.hasPrefix("param/") {
@@ -73,14 +72,19 @@ public struct Replay {
 
   /// Runs the recording through an optimizer and writes the result; nothing is written on an error.
   ///
-  /// - Throws: `OptimizerError` for a plan that cannot be; ``DataError`` when a gradient is not
-  ///   finite; `SafetensorsError` when the result cannot be written.
+  /// - Throws: `OptimizerError` for a plan that cannot be; ``DataError`` when a weight or a gradient
+  ///   is not finite; `SafetensorsError` when the result cannot be written.
   public func run(to path: String) throws {
     var plan = plan
     plan.groups = []
     plan.fitSchedules(totalSteps: steps)
     let optimizer = try Optimizer<Float>(plan, parameters: parameters, needs: .byCaller)
     var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
+    for (parameter, values) in zip(parameters, weights) {
+      if let i = values.firstIndex(where: { !$0.isFinite }) {
+        throw notFinite("param/\(parameter.name)", i, Double(values[i]))
+      }
+    }
     var results: [SafetensorsTensor] = []
     for step in 1...steps {
       let report = optimizer.step(&weights, gradients: try tensors("grad", step))
@@ -107,9 +111,12 @@ public struct Replay {
     _ outcome: StepReport.Outcome, _ kind: String, _ step: Int
   ) throws(DataError) {
     guard case .refused(let culprit) = outcome else { return }
-    throw .unsuitable(
-      "\(input.path): \(kind)/\(step)/\(culprit.parameter) is \(culprit.value) at element "
-        + "\(culprit.element); a recording must be finite")
+    throw notFinite("\(kind)/\(step)/\(culprit.parameter)", culprit.element, culprit.value)
+  }
+
+  private func notFinite(_ tensor: String, _ element: Int, _ value: Double) -> DataError {
+    .unsuitable(
+      "\(input.path): \(tensor) is \(value) at element \(element); a recording must be finite")
   }
 
   private func tensors(_ kind: String, _ step: Int) throws -> [[Float]?] {

@@ -38,9 +38,11 @@ extension Checkpoint {
   /// The newest checkpoint of a run that can be read, be it of weights alone.
   ///
   /// - Throws: what is wrong with the newest when none can be read; ``DataError`` when there is none.
-  static func newestWeights(of run: RunDirectory) throws -> Checkpoint {
+  static func newestWeights(
+    of run: RunDirectory
+  ) throws -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
     let found = newest(of: run, upTo: nil) { try Checkpoint($0) }
-    if let checkpoint = found.checkpoint { return checkpoint }
+    if let checkpoint = found.checkpoint { return (checkpoint, found.passedOver) }
     throw found.failures.first
       ?? DataError.missingFile(
         path: "\(run.checkpoints.relativePath)/*.safetensors",

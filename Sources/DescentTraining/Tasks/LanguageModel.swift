@@ -5,10 +5,14 @@ import Foundation
 public struct LanguageModel {
   private let model: any CausalLanguageModel
   private let tokenizer: Tokenizer
+  /// Why newer checkpoints of its run were passed over: one sentence each.
+  public let passedOver: [String]
 
   /// A model and the tokenizer of the text that it has learned.
-  public init(_ model: any CausalLanguageModel, _ tokenizer: Tokenizer) {
-    (self.model, self.tokenizer) = (model, tokenizer)
+  public init(
+    _ model: any CausalLanguageModel, _ tokenizer: Tokenizer, passedOver: [String] = []
+  ) {
+    (self.model, self.tokenizer, self.passedOver) = (model, tokenizer, passedOver)
   }
 
   /// The newest checkpoint of a run that can be read: its averaged weights, where the run averages.

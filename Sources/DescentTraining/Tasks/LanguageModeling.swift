@@ -46,11 +46,11 @@ extension LanguageModelKind {
   /// The model with the run's newest weights that can be read, and its tokenizer.
   public func languageModel(in run: RunDirectory) throws -> LanguageModel? {
     let tokenizer = try JSONDecoder().decode(Tokenizer.self, from: Data(contentsOf: run.tokenizer))
-    let checkpoint = try Checkpoint.newestWeights(of: run)
+    let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
     var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
     let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
     try checkpoint.loadWeights(into: model)
-    return LanguageModel(model, tokenizer)
+    return LanguageModel(model, tokenizer, passedOver: passedOver.map(\.reason))
   }
 }
 
