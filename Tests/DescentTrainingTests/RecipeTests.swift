@@ -155,11 +155,11 @@ import Testing
       (["average.name=ema", "average.decay=1"], "average.decay=1 is out of range"),
       (
         ["average.name=lookahead", "optimizer.name=schedule-free-sgd"],
-        "schedule-free-sgd cannot be combined with average.name=lookahead: it keeps the weights"
+        "schedule-free-sgd cannot be combined with average.name=lookahead: training does not"
       ),
       (
         ["average.name=lookahead", "optimizer.name=lbfgs"],
-        "lbfgs cannot be combined with average.name=lookahead: it continues from the weights"
+        "lbfgs cannot be combined with average.name=lookahead: its history belongs to the"
       ),
       (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
       (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),
