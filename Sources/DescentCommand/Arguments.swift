@@ -33,8 +33,17 @@ func findRecipe(_ recipe: String) throws -> (name: String, yaml: String) {
     return (file.deletingPathExtension().lastPathComponent, text)
   }
   let names = BuiltInRecipes.list.map(\.name).joined(separator: ", ")
-  throw DataError.missingFile(
-    path: recipe, advice: "it is not a built-in recipe either; those are \(names)")
+  throw MissingRecipe(name: recipe, builtIn: names)
+}
+
+/// There is neither a file nor a built-in recipe of that name.
+struct MissingRecipe: Error, CustomStringConvertible {
+  let name: String
+  let builtIn: String
+
+  var description: String {
+    "no file and no built-in recipe is called '\(name)'; built in: \(builtIn)"
+  }
 }
 
 /// A built-in recipe or a file, changed and checked, with the name that its run gets.

@@ -18,12 +18,13 @@ struct CurveOptions: ParsableArguments {
   var assignments: [String] = []
 
   @Option(
-    help: """
+    help: ArgumentHelp(
+      """
       T, the number of steps of the run (default: what the schedule or the recipe says, else 1000).
-      """)
+      """, valueName: "steps"))
   var total: Int?
 
-  @Option(help: ArgumentHelp("The steps to show.", valueName: "0,1,2"))
+  @Option(help: ArgumentHelp("The steps to show, as in 0,1,2.", valueName: "steps"))
   var at: String?
 
   @Option(help: "With --recipe: the parameter group to show.")
@@ -32,11 +33,12 @@ struct CurveOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What a schedule that follows a metric sees, one value per step.", valueName: "1,0.9,0.9"))
+      "What a schedule that follows a metric sees, one value per step, as in 1,0.9,0.9.",
+      valueName: "values"))
   var metric: String?
 
   @Option(
-    help: ArgumentHelp("Draw the curves into a file.", valueName: "file.svg"),
+    help: ArgumentHelp("Write the curves to a file, as SVG.", valueName: "file.svg"),
     completion: .file(extensions: ["svg"]))
   var plot: String?
 
@@ -56,7 +58,9 @@ struct CurveOptions: ParsableArguments {
     }
     if name != nil, recipe != nil { throw ValidationError("give a schedule or --recipe, not both") }
     if recipe == nil, group != nil { throw ValidationError("--group goes with --recipe") }
-    if recipe != nil, metric != nil { throw ValidationError("--metric does not go with --recipe") }
+    if recipe != nil, metric != nil {
+      throw ValidationError("--metric cannot be combined with --recipe")
+    }
     if let plot, !plot.hasSuffix(".svg") {
       throw ValidationError("--plot \(plot) must name a file that ends in .svg")
     }

@@ -18,6 +18,7 @@ enum ExitStatus {
   static func of(_ error: any Error) -> Int32 {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is ModelError: usage
+    case is MissingRecipe: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData
     case let error as SafetensorsError: error.isMissingFile ? missingFile : badData
     case let error as RunError:

@@ -29,25 +29,22 @@ final class Progress: TrainingObserver {
     let rate = itemsPerSecond.map { 0.9 * $0 + 0.1 * newRate } ?? newRate
     (self.loss, itemsPerSecond) = (loss, rate)
     guard !isQuiet, let facts else { return }
-    for note in observed.notes { show("step \(step.step)  \(note)") }
+    for note in ProgressPage.notes(observed) { show("step \(step.step): \(note)") }
     let interval: Duration = Terminal.isPresent ? .milliseconds(100) : .seconds(5)
     let isLast = step.step == facts.steps
     if let lastDrawn, lastDrawn.duration(to: .now) < interval, !isLast { return }
     lastDrawn = .now
     let elapsed = started.duration(to: .now) / .seconds(1)
     let left = elapsed / Double(step.step - facts.done) * Double(facts.steps - step.step)
-    let line =
-      "step \(step.step)/\(facts.steps)  loss \(fixed(loss, 4))  lr \(short(step.learningRate))"
-      + "  |g| \(short(step.gradientNorm))\(step.clipped ? " clipped" : "")"
-      + "  \(rate.isFinite ? grouped(Int(rate)) : "?") \(facts.unit)/s  \(clock(left)) left"
+    let line = ProgressPage.Line(
+      step: step.step, steps: facts.steps, loss: loss, learningRate: step.learningRate,
+      gradientNorm: step.gradientNorm, isClipped: step.clipped, rate: rate, unit: facts.unit,
+      secondsLeft: left)
     if Terminal.isPresent {
-      let width = 20
-      let filled = width * step.step / facts.steps
-      let bar =
-        String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-      output("\r\u{1B}[K\(bar) \(line)", terminator: isLast ? "\n" : "")
+      let text = line.text(width: Terminal.width ?? 80)
+      output("\r\u{1B}[K\(text)", terminator: isLast ? "\n" : "")
     } else {
-      output(line)
+      output(line.text)
     }
   }
 

@@ -3,7 +3,7 @@ internal import Foundation
 /// A counter-based generator of random numbers (Philox 4x32-10).
 ///
 /// Number n of a stream is a pure function of (seed, stream, n): a stream can be entered at any
-/// place, saved as three numbers, and shared by threads that each compute their own part.
+/// position, saved as three numbers, and shared by threads that each compute their own part.
 ///
 /// Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (2011).
 public struct RandomStream: RandomNumberGenerator, Sendable, Equatable, Codable {
@@ -97,7 +97,7 @@ public struct RandomStream: RandomNumberGenerator, Sendable, Equatable, Codable 
     return (Float(radius * cos(angle)), Float(radius * sin(angle)))
   }
 
-  /// The four words at place `index`.
+  /// The four words of block `index`.
   package func block(_ index: UInt64) -> SIMD4<UInt32> {
     Self.philox(
       counter: SIMD4(

@@ -7,10 +7,12 @@ import Testing
     arguments: [
       (.significant(3), 0.00012345, "0.000123"), (.significant(3), 1e-8, "1e-08"),
       (.significant(6), 0.0001001, "0.0001001"), (.significant(3), 0, "0"),
-      (.fixed(2), 1.005, "1.00"), (.fixed(0), 2.5e9, "2500000000"), (.fixed(1), -0.25, "-0.2"),
+      (.fixed(2), 1.005, "1.00"), (.fixed(0), 2.5e9, "2500000000"), (.fixed(1), -0.25, "−0.2"),
       (.percent(1), 0.125, "12.5 %"), (.percent(2).signed, 0.0044, "+0.44 %"),
-      (.fixed(1).signed, -3, "-3.0"), (.fixed(2), .nan, "NaN"), (.percent(0), .infinity, "inf"),
-      (.significant(3).signed, -.infinity, "-inf"),
+      (.fixed(1).signed, -3, "−3.0"), (.fixed(4), -0.00001, "0.0000"),
+      (.fixed(4).signed, -0.00001, "0.0000"), (.percent(2).signed, -0.0161, "−1.61 %"),
+      (.fixed(2), .nan, "NaN"), (.percent(0), .infinity, "inf"),
+      (.significant(3).signed, -.infinity, "−inf"),
     ] as [(NumberStyle, Double, String)])
   func styles(_ style: NumberStyle, _ x: Double, _ text: String) {
     #expect(style.text(x) == text)
@@ -19,8 +21,8 @@ import Testing
   @Test(
     "thousands",
     arguments: [
-      (0, "0"), (999, "999"), (1000, "1,000"), (-123, "-123"),
-      (-1234, "-1,234"), (804_096, "804,096"), (Int.min, "-9,223,372,036,854,775,808"),
+      (0, "0"), (999, "999"), (1000, "1,000"), (-123, "−123"),
+      (-1234, "−1,234"), (804_096, "804,096"), (Int.min, "−9,223,372,036,854,775,808"),
     ])
   func thousands(_ n: Int, _ text: String) { #expect(grouped(n) == text) }
 

@@ -53,8 +53,9 @@ import Testing
     #expect(text.hasPrefix("cosine(warmup=20,warmup_start=zero,total=1000)\n"))
     #expect(
       text.contains(
-        "lr: the warmup ends at step 20, the peak is 0.0002 at step 20, the last value is "))
-    #expect(text.contains("the schedule ends with the run") && text.contains("warmup: 0 to 20"))
+        "\nlr  warmup: steps 0 to 19; peak: 0.0002 at step 20; last: "))
+    #expect(text.contains(" at step 999; the schedule ends with the run\n"))
+    #expect(text.contains("\n━ warmup\n"))
     let rows = try #require(
       try object(curve.page(at: [0, 999]).json)["values"] as? [[String: Any]])
     #expect(rows.map { $0["step"] as? Int } == [0, 999] && rows[0]["lr"] as? Double == 0)
@@ -67,7 +68,7 @@ import Testing
 
   @Test("a schedule that has nothing to do has a curve too") func settled() throws {
     let curve = try ScheduleCurve(schedule: "warmup", [("warmup", "0")])
-    #expect(curve.total >= 1 && curve.page().text().contains("the peak is 1 at step 0"))
+    #expect(curve.total >= 1 && curve.page().text().contains("peak: 1 at step 0"))
   }
 
   @Test("a schedule that follows a metric, with one and without") func metric() throws {
@@ -126,11 +127,12 @@ import Testing
     for part in [
       "group hidden (role matrix), muon: 4 tensors, 196,608 weights", "orthogonalized",
       "group table (name wte*), frozen: 1 tensor, ", "0 bytes of state",
-      "note: wte.weight is in table; late asked for it too",
+      "note: wte.weight is in table; late asked for it too", "group default (the rest), ",
     ] { #expect(text.contains(part), "\(part)") }
     let fields = try object(page.json)
     let all = try #require(fields["groups"] as? [[String: Any]])
     #expect(all.map { $0["frozen"] as? Bool } == [false, true, false, false])
+    #expect(all.last?["match"] as? String == "everything")
     #expect(fields["weights"] as? Int == all.compactMap { $0["weights"] as? Int }.reduce(0, +))
     #expect((all[0]["parameters"] as? [[String: Any]])?.count == 4)
     let start = RunPage.start(facts).text(isSpaced: false)
@@ -157,6 +159,61 @@ import Testing
         """)
     #expect(
       text(1, skipped: 2).hasPrefix("1 step in ") && text(1, skipped: 2).contains("2 steps were"))
+  }
+
+  @Test("after a resumption the steps since then are counted") func resumedEnd() {
+    let result = TrainingResult(
+      steps: 400, evaluation: nil, interrupted: false, checkpoint: "c", trainingSeconds: 2.5,
+      activationBytes: 1, skipped: 0, lostUpdates: nil)
+    #expect(
+      RunPage.end(result, after: 300).text().hasPrefix("100 steps in 2.5 s (400 in all), "))
+  }
+
+  @Test("a group that is alone has everything, and its numbers are short") func numbers() throws {
+    let yaml = try #require(BuiltInRecipes.yaml("digits-mlp"))
+    let facts = try Trainer(
+      Recipe(yaml: yaml, overrides: ["optimizer.lr=0.00010005551538325273", "optimizer.groups=[]"])
+    ).facts
+    let page = GroupsPage.about(facts, recipe: "digits-mlp")
+    #expect(page.text().contains("group default (everything), "))
+    #expect(page.text().contains("lr=0.000100056 "))
+    #expect(page.json.line.contains("lr=0.00010005551538325273 "))
+    #expect(RunPage.start(facts).text().contains("lr=0.000100056 "))
+  }
+
+  @Test("a line of progress fits into the terminal") func progress() {
+    let line = ProgressPage.Line(
+      step: 1200, steps: 2000, loss: 1.23456, learningRate: 1e-3, gradientNorm: 0.5234,
+      isClipped: true, rate: 123_456.7, unit: "tokens", secondsLeft: 185)
+    let all =
+      "step 1200/2000  loss 1.2346  lr 0.001  |g| 0.523 clipped  123,456 tokens/s  3m05s left"
+    #expect(line.text == all)
+    #expect(line.text(width: 120) == "████████████░░░░░░░░ " + all)
+    for width in 1...120 { #expect(line.text(width: width).count < max(2, width)) }
+    #expect(line.text(width: 97).hasSuffix(" " + all))
+    #expect(line.text(width: 80).contains("░ step 1200/2000  loss 1.2346  lr 0.001  123,456"))
+    #expect(line.text(width: 66).contains("░ step 1200/2000  loss 1.2346  123,456 tokens/s"))
+    #expect(line.text(width: 40).hasPrefix("step 1200/2000  loss 1.2346"))
+  }
+
+  @Test("what L-BFGS did, counted and short") func closure() {
+    var record = StepRecord(step: 89, loss: 0.4724860191345215)
+    #expect(ProgressPage.closure(record) == nil)
+    (record.finalLoss, record.iterations, record.evaluations) = (0, 1, 4)
+    record.exit = .gradientTolerance
+    #expect(
+      ProgressPage.closure(record)
+        == "1 iteration, 4 evaluations, loss 0.472 → 0; the gradient is below tolerance_grad: "
+        + "this is a stationary point")
+  }
+
+  @Test("what an optimizer cannot be combined with is a table") func excludes() throws {
+    let page = OptimizerPage.about(try Rules.named("lbfgs"))
+    #expect(page.text().contains("cannot be combined with\n  what "))
+    let state = try #require(
+      try object(OptimizerPage.about(AdamW.self).json)["state"] as? [[String: String]])
+    #expect(state.first == ["name": "exp_avg", "shape": "the parameter's"])
+    #expect(OptimizerPage.about(AdamW.self).text().contains("same shape as the parameter"))
   }
 
   @Test("timings are rows under their headings") func timings() throws {

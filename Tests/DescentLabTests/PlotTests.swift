@@ -25,7 +25,7 @@ import FoundationXML
     TickCase(0...2e7, .linear, 4, ["0", "5M", "10M", "15M", "20M"]),
     TickCase(0...999, .linear, 4, ["0", "500"]),
     TickCase(0...2e-4, .linear, 4, ["0", "5e-5", "1e-4", "1.5e-4", "2e-4"]),
-    TickCase(-0.3...0.3, .linear, 6, ["-0.3", "-0.2", "-0.1", "0.0", "0.1", "0.2", "0.3"]),
+    TickCase(-0.3...0.3, .linear, 6, ["−0.3", "−0.2", "−0.1", "0.0", "0.1", "0.2", "0.3"]),
     TickCase(0.851...0.949, .linear, 5, ["0.86", "0.88", "0.90", "0.92", "0.94"]),
     TickCase(1e-5...1, .logarithmic, 6, ["1e-5", "1e-4", "0.001", "0.01", "0.1", "1"]),
     TickCase(1...10, .logarithmic, 4, ["1", "2", "5", "10"]),
@@ -37,7 +37,9 @@ import FoundationXML
     let ticks = Ticks(example.range, example.scale, count: example.count)
     #expect(ticks.labels == example.labels)
     for (value, label) in zip(ticks.values, ticks.labels) {
-      let number = Double(label.replacing("k", with: "e3").replacing("M", with: "e6"))!
+      let number = Double(
+        label.replacing("k", with: "e3").replacing("M", with: "e6")
+          .replacing("−", with: "-"))!
       #expect(abs(number - value) <= 1e-9 * abs(value) + 1e-15)
     }
   }
@@ -73,7 +75,7 @@ import FoundationXML
     LineChart(
       title: "a < b & c", x: Axis("step"), y: Axis("loss", .logarithmic),
       series: [
-        Series("raw", (0..<100).map { Point(Double($0), 10 / Double($0 + 1)) }, isFaint: true),
+        Series("raw", (0..<100).map { Point(Double($0), 10 / Double($0 + 1)) }, .faint),
         Series("smooth", [Point(0, 1), Point(50, .nan), Point(60, 0), Point(99, 0.1)]),
       ],
       bands: [Band("warmup", 0...10)], marks: [Mark("end", .x(90)), Mark("goal", .y(1))])
@@ -148,6 +150,28 @@ import FoundationXML
     #expect(plain.contains("• a   + b") && plain.contains("++++") && plain.contains("••••"))
     let colored = chart.text(columns: 40, rows: 4, colored: true)
     #expect(colored.contains("\u{1B}[34m") && colored.contains("\u{1B}[31m"))
+  }
+
+  @Test("a line that another covers shows too: wide and pale, or in turn") func covered() throws {
+    let points = (0...10).map { Point(Double($0), 1) }
+    let chart = LineChart(
+      series: [Series("a", points, .broad), Series("b", points)], bands: [Band("warmup", 0...5)],
+      marks: [Mark("", .y(0))])
+    let lines = try parse(chart.svg()).all.filter { $0.name == "polyline" }
+    #expect(lines.map(\.attributes["stroke-width"]) == ["7", "2"])
+    #expect(lines.map(\.attributes["stroke-opacity"]) == ["0.45", nil])
+    let plain = chart.text(columns: 40, rows: 4)
+    #expect(plain.contains("••++••++") && plain.contains("└┯━━") && plain.contains("\n━ warmup\n"))
+    #expect(!plain.contains(": 0"))
+  }
+
+  @Test("a run of characters gets its colour once") func colorRuns() {
+    let chart = LineChart(series: [Series("a", [Point(0, 1), Point(1, 1)])])
+    let colored = chart.text(columns: 40, rows: 4, colored: true)
+    #expect(colored.components(separatedBy: "\u{1B}[0m").count == 2)
+    #expect(
+      colored.replacing("\u{1B}[34m", with: "").replacing("\u{1B}[0m", with: "")
+        == chart.text(columns: 40, rows: 4))
   }
 
   @Test("charts of a figure stand one above the other") func figure() throws {

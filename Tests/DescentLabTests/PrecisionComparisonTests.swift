@@ -24,7 +24,9 @@ private final class Nobody: TrainingObserver {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: folder) }
     let yaml = try #require(BuiltInRecipes.yaml("gpt"))
-    let comparison = try PrecisionComparison(yaml: yaml, overrides: gpt + changes, in: folder) {
+    let comparison = try PrecisionComparison(
+      yaml: yaml, called: "gpt", overrides: gpt + changes, in: folder
+    ) {
       _ in Nobody()
     }
     return try body(comparison, folder)
@@ -38,9 +40,10 @@ private final class Nobody: TrainingObserver {
       #expect(zip(a, b).allSatisfy { abs($0 - $1) < 0.01 * $0 })
       let change = try #require(comparison.validationChange)
       #expect(abs(change) < 0.01)
-      #expect(comparison.verdict.hasPrefix("bf16 agrees with float32"))
+      #expect(comparison.verdict.contains(change > 0 ? "within 1 % of" : "no worse than"))
+      #expect(comparison.figure.charts[0].title == "gpt: training loss")
       let page = comparison.page.text()
-      #expect(page.contains("validation") && page.contains("means of 1 step\n"))
+      #expect(page.hasPrefix("gpt in float32 and bf16\n") && page.contains("validation"))
       #expect(page.hasSuffix(comparison.verdict + "\n"))
       try comparison.write(to: folder)
       let lines = try String(
@@ -80,20 +83,24 @@ private final class Nobody: TrainingObserver {
   @Test(
     "the verdict follows the validation loss, and says what to change",
     arguments: [
-      (1.0, "agrees"), (1.0099, "agrees"), (1.02, "weights.rounding to stochastic or kahan"),
-      (0.9, "agrees"),
+      (1.0, "is no worse than float32: validation loss 2.0000 against 2.0000 (0.00 %), "),
+      (1.0099, "is within 1 % of float32: validation loss 2.0198 against 2.0000 (+0.99 %)"),
+      (1.02, "weights.rounding to stochastic or kahan"),
+      (0.9, "(−10.00 %), accuracy 96.94 % against 97.21 %"),
     ])
   func verdicts(_ ratio: Double, _ part: String) throws {
-    func run(_ name: String, _ loss: Double, _ lost: LostUpdates?) -> PrecisionComparison.Run {
+    func run(
+      _ name: String, _ loss: Double, _ accuracy: Double, _ lost: LostUpdates?
+    ) -> PrecisionComparison.Run {
       PrecisionComparison.Run(
         name: name, losses: [3, 2],
         result: TrainingResult(
-          steps: 2, evaluation: Evaluation(loss: loss, accuracy: nil), interrupted: false,
+          steps: 2, evaluation: Evaluation(loss: loss, accuracy: accuracy), interrupted: false,
           checkpoint: "", trainingSeconds: 1, activationBytes: 1, skipped: 0, lostUpdates: lost))
     }
     let comparison = PrecisionComparison(
-      reference: run("float32", 2, nil),
-      other: run("bf16 weights nearest", 2 * ratio, LostUpdates(lost: 97, updates: 100)))
+      reference: run("float32", 2, 0.9721, nil),
+      other: run("bf16 weights nearest", 2 * ratio, 0.9694, LostUpdates(lost: 97, updates: 100)))
     #expect(comparison.verdict.contains(part), "\(comparison.verdict)")
   }
 }

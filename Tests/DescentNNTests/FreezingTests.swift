@@ -1,5 +1,4 @@
 import Descent
-import DescentCompute
 import DescentNN
 import Testing
 

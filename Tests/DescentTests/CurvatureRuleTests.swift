@@ -80,7 +80,7 @@ import Testing
       ),
       ("sophia-h", .lacksCurvature(rule: "sophia-h", need: .hessianDiagonal), "random vector"),
       ("kfac", .lacksPreconditioner(rule: "kfac"), "sees the model's layers"),
-      ("lbfgs", .lacksEvaluation(rule: "lbfgs"), "give each step an evaluation"),
+      ("lbfgs", .lacksEvaluation(rule: "lbfgs"), "call step(_:evaluate:)"),
     ])
   func needs(_ name: String, _ expected: OptimizerError, _ part: String) throws {
     let error = #expect(throws: expected) { try open(name, needs: .none) }

@@ -143,6 +143,20 @@ import Testing
         .contains("betas"))
     #expect(
       error(ParameterGroup("g", ParameterMatch(names: ["z*"]))).contains("matches no parameter"))
+    var frozen = ParameterGroup("g", ParameterMatch())
+    frozen.isFrozen = true
+    #expect(
+      error(frozen) == "every parameter is frozen: leave at least one group to be trained")
+    #expect(
+      error(ParameterGroup("default", all)).hasPrefix("two parameter groups are called 'default'"))
+  }
+
+  @Test("layer-wise decay suits rules without weight decay", arguments: ["rprop", "shampoo"])
+  func layerwiseWithoutWeightDecay(_ name: String) throws {
+    var plan = OptimizerPlan(try #require(Rules.all.first { $0.name == name }).init())
+    plan.layers.decay = 0.5
+    let optimizer = try Optimizer<Float>(plan, parameters: Self.parameters)
+    #expect(optimizer.groups.contains { $0.settings.contains { $0.name == "lr" } })
   }
 
   // MARK: A d for each group

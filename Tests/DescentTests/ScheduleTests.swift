@@ -293,6 +293,10 @@ import Testing
     }
     whole.observe(metric: 9, mode: .max)
     #expect(whole.scheduleStates == second.scheduleStates)
+    // The best that there can be is not a number that JSON has.
+    whole.observe(metric: -.infinity)
+    try SavedState(of: whole).restore(second)
+    #expect(second.scheduleStates[0]["lr"]?.best == -.infinity)
   }
 
   @Test("the values of a run are those that the optimizer uses") func valuesOfARun() throws {

@@ -258,7 +258,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       try PackageResource.path("digits/digits.csv", in: ["/nowhere", "/else"])
     }
     #expect(
-      error.map { "\($0)" } == "There is no file /nowhere/digits/digits.csv; "
+      error.map { "\($0)" } == "there is no file /nowhere/digits/digits.csv; "
         + "copy the package's resource folder to where the program is.")
   }
 }

@@ -159,7 +159,7 @@ import Testing
       ),
       (
         ["average.name=lookahead", "optimizer.name=lbfgs"],
-        "lbfgs cannot be combined with average.name=lookahead: its history belongs to the"
+        "lbfgs cannot be combined with average.name=lookahead: its history belongs to"
       ),
       (["clip.norm=0"], "clip.norm=0 is out of range: clip.norm must be above 0"),
       (["precision=fp8"], "precision=fp8 cannot be read: precision takes one of float32"),

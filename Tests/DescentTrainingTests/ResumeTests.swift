@@ -1,5 +1,4 @@
 import Descent
-import DescentCompute
 import DescentTraining
 import Foundation
 import Safetensors
@@ -292,6 +291,62 @@ extension TrainerTests {
       #expect(error().contains("no checkpoint yet, so there is nothing to resume from"))
       try write(good)
       #expect(error() == "")
+    }
+  }
+
+  @Test("counters in a checkpoint that no run reaches are refused, not added up") func counters()
+    throws
+  {
+    try withFolder { folder in
+      _ = try train("gpt", ResumeCase.gpt, in: folder + "/run", stopAfter: 2)
+      let run = try RunDirectory(existing: folder + "/run")
+      let path = checkpoint(run.path, 2)
+      let file = try SafetensorsFile(path: path)
+      let tensors = try file.entries.map {
+        SafetensorsTensor(
+          $0.name, dtype: $0.dtype, shape: $0.shape, bytes: try file.bytes(of: $0.name))
+      }
+      for name in ["step", "logged", "skipped", "skipped_in_a_row", "applied_steps"] {
+        #expect(file.metadata[name] != nil, "\(name)")
+        for value in ["-1", "9223372036854775807", "2.5", ""] {
+          let metadata = file.metadata.merging([name: value]) { $1 }
+          try SafetensorsFile.write(tensors, metadata: metadata, to: path)
+          let error = #expect(throws: RunError.self) { try Trainer(resuming: run) }
+          #expect("\(error!)".hasSuffix("cannot be used: its metadata have \(name)=\(value)"))
+        }
+      }
+    }
+  }
+
+  @Test("a sample takes the newest checkpoint that can be read, and does not speak of resuming")
+  func sampledCheckpoint() throws {
+    try withFolder { folder in
+      let (_, _, run) = try train(
+        "gpt", ResumeCase.gpt + ["checkpoint.every=3"], in: folder + "/run", stopAfter: 6)
+      func text() throws -> String { try LanguageModel(run).sample(tokens: 20, temperature: 0) }
+      func error() -> String {
+        do { return try text() } catch { return "\(error)" }
+      }
+      let (older, newer) = (checkpoint(run.path, 3), checkpoint(run.path, 6))
+      let good = try Data(contentsOf: URL(fileURLWithPath: newer))
+      try FileManager.default.removeItem(atPath: newer)
+      let expected = try text()
+      try good.prefix(good.count - 1).write(to: URL(fileURLWithPath: newer))
+      #expect(try text() == expected)
+      try SafetensorsFile.write([SafetensorsTensor("w", shape: [1], floats: [1])], to: newer)
+      #expect(try text() == expected)
+      try FileManager.default.removeItem(atPath: older)
+      #expect(error() == "\(newer) cannot be used: it is not a checkpoint of a run")
+      try FileManager.default.removeItem(atPath: newer)
+      #expect(throws: DataError.self) { try text() }
+      #expect(error().contains("the run has no checkpoint yet"))
+    }
+  }
+
+  @Test("every type of saved elements is one of the file format, of the same size")
+  func elementTypes() {
+    for element in StoredTensor.Element.allCases {
+      #expect(SafetensorsDType(rawValue: element.rawValue)?.byteCount == element.size)
     }
   }
 

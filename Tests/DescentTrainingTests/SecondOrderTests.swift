@@ -1,5 +1,4 @@
 import Descent
-import DescentCompute
 import DescentTraining
 import Foundation
 import Safetensors

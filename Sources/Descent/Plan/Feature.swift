@@ -11,7 +11,7 @@ public enum Feature: String, Sendable, CaseIterable {
   /// The rule needs sums over all parameters.
   case globalSums = "rules that sum over all parameters"
   /// The rule trains at another point than its result.
-  case evaluatesElsewhere = "rules that train beside their result"
+  case evaluatesElsewhere = "rules whose training weights are not their result"
   /// The rule's state must not be rounded.
   case exactState = "rules whose state must be exact"
   /// The rule belongs to a group, and others have another.
@@ -74,10 +74,11 @@ public struct Incompatibility: Sendable {
       .evaluations, .groupSettings, "it moves all parameters as one vector",
       "leave them out, or choose another optimizer"),
     .init(
-      .evaluations, .clipping, "its line search needs the gradients as they are", "leave it out"),
+      .evaluations, .clipping, "its line search needs the gradients as they are",
+      "leave the limit out"),
     .init(
       .evaluations, .gradientTools, "its line search needs the gradients as they are",
-      "leave it out"),
+      "leave the change out"),
     .init(
       .evaluations, .compressedState, "its history needs full precision", "set state=float32"),
     .init(
@@ -125,10 +126,10 @@ public struct Incompatibility: Sendable {
       "set precision=bf16"),
     .init(
       .gradientRelease, .otherClipping, "only the norm can be taken before the updates",
-      "leave it out, or set release_gradients=false"),
+      "leave the limit out, or set release_gradients=false"),
     .init(
       .gradientRelease, .gradientTools, "only the norm can be taken before the updates",
-      "leave it out, or set release_gradients=false"),
+      "leave the change out, or set release_gradients=false"),
     .init(
       .gradientRelease, .accumulation, "a released gradient cannot be added to",
       "set accumulate=1, or release_gradients=false"),

@@ -6,6 +6,10 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case unknownSection(String, nearest: String?, valid: [String])
   /// Two parameters have the same name.
   case duplicateParameter(String)
+  /// Two groups have the same name.
+  case duplicateGroup(String)
+  /// Every parameter is in a frozen group.
+  case everythingFrozen
   /// A group's hyperparameters were refused.
   case group(name: String, SettingErrors)
   /// A group takes no parameter, which is nearly always a misspelt pattern.
@@ -20,9 +24,9 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case takesNoCurvature(rule: String)
   /// Compressed state was asked for weights in double precision.
   case compressedDouble
-  /// A rule needs curvature estimates and nothing was supplied to make them.
+  /// A rule needs curvature estimates and nothing was provided to make them.
   case lacksCurvature(rule: String, need: Needs)
-  /// A rule needs preconditioned gradients and no preconditioner was supplied.
+  /// A rule needs preconditioned gradients and no preconditioner was provided.
   case lacksPreconditioner(rule: String)
   /// A rule evaluates the loss itself, which the caller has not said to give.
   case lacksEvaluation(rule: String)
@@ -59,19 +63,21 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .unknownRule(let name, let nearest, let valid):
-      let hint =
-        nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
-      return "there is no optimizer '\(name)'; \(hint)"
+      return "there is no optimizer '\(name)'; \(hint(nearest, valid))"
     case .unknownSection(let name, let nearest, let valid):
-      let hint =
-        nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
-      return "there is no section '\(name)'; \(hint)"
+      return "there is no section '\(name)'; \(hint(nearest, valid))"
     case .duplicateParameter(let name):
       return "two parameters are called '\(name)'; names must be unique"
+    case .duplicateGroup(let name):
+      return "two parameter groups are called '\(name)'; names must be unique"
+    case .everythingFrozen:
+      return "every parameter is frozen: leave at least one group to be trained"
     case .group(let name, let errors):
       return errors.errors.map { "parameter group '\(name)': \($0)" }.joined(separator: "\n")
     case .emptyGroup(let name, let match):
-      return "parameter group '\(name)' (\(match)) matches no parameter that earlier groups leave"
+      return
+        "parameter group '\(name)' (\(match)) matches no parameter that earlier groups leave; "
+        + "names are matched whole, with * for any characters and ? for one"
     case .notSchedulable(let setting, let rule, let valid):
       return
         "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
@@ -97,8 +103,8 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
       return "\(rule) needs a preconditioner that sees the model's layers: provide one"
     case .lacksEvaluation(let rule):
       return
-        "\(rule) evaluates the loss itself: make the optimizer with needs: .byCaller, and give "
-        + "each step an evaluation"
+        "\(rule) evaluates the loss itself: make the optimizer with needs: .byCaller, and call "
+        + "step(_:evaluate:)"
     case .conflict(let first, let second, let reason, let advice):
       return "\(first) cannot be combined with \(second): \(reason); \(advice)"
     case .settings(let section, let errors):

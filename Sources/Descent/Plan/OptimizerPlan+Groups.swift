@@ -45,7 +45,10 @@ extension OptimizerPlan {
   /// - Parameter ruleIsKnown: false where ``rule`` stands for one that could not be found, which
   ///   says nothing of groups without a rule of their own.
   func groupProblems(ruleIsKnown: Bool = true) -> [OptimizerError] {
-    var problems: [OptimizerError] = []
+    let names = groupsInUse.map(\.name)
+    var problems: [OptimizerError] = names.indices.compactMap { i in
+      names[..<i].contains(names[i]) ? .duplicateGroup(names[i]) : nil
+    }
     func add<R: Rule>(_ own: R, _ group: ParameterGroup) {
       let inherited = group.rule == nil ? own.mistakes : []
       let (rule, ruleErrors) = group.reading(own)
@@ -81,8 +84,7 @@ extension OptimizerPlan {
     if let error = OptimizerError(problems) { throw error }
     let all =
       if let decay = layers.decay {
-        try ParameterGroup.layerwise(decay, groups ?? [.vectorsWithoutDecay], parameters, rule)
-          + [.rest]
+        try ParameterGroup.layerwise(decay, groupsInUse.dropLast(), parameters, rule) + [.rest]
       } else { groupsInUse }
     let groupOf = parameters.map { parameter in
       all.firstIndex { $0.match.matches(parameter) } ?? all.count - 1
@@ -94,6 +96,10 @@ extension OptimizerPlan {
       {
         throw error
       }
+    }
+    let trainable = parameters.indices.filter { parameters[$0].trainable }
+    if !trainable.isEmpty, trainable.allSatisfy({ all[groupOf[$0]].isFrozen }) {
+      throw .everythingFrozen
     }
     var resolved: [ResolvedGroup] = []
     for group in all { resolved.append(try self.resolved(group)) }

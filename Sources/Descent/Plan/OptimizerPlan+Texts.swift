@@ -114,14 +114,11 @@ private struct PlanReader {
     guard let name = name(in: texts, "optimizer", among: Rules.names),
       let type = Rules.all.first(where: { $0.name == name })
     else { return nil }
-    func make<R: Rule>(_: R.Type) -> any Rule {
-      var rule = R()
-      let before = problems.count
-      read(&rule, texts.filter { $0.name != "name" }, "optimizer")
-      ruleIsSound = problems.count == before
-      return rule
-    }
-    return make(type)
+    var rule: any Rule = type.init()
+    let before = problems.count
+    read(&rule, texts.filter { $0.name != "name" }, "optimizer")
+    ruleIsSound = problems.count == before
+    return rule
   }
 
   mutating func schedule(_ texts: [SettingText], _ section: String) -> (any Schedule)? {
@@ -179,8 +176,7 @@ private struct PlanReader {
         group.match.roles = roles.compactMap(\.self)
       case "optimizer":
         if let type = Rules.all.first(where: { $0.name == text }) {
-          func make<R: Rule>(_: R.Type) -> any Rule { R() }
-          group.rule = make(type)
+          group.rule = type.init()
         } else {
           ruleIsKnown = false
           errors.append(.noSuch(name: key, given: text, among: Rules.names))

@@ -78,7 +78,7 @@ public struct ASGD: SummingRule {
   private static let mu = Slot("mu", shape: [], initial: 1)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Self.x, Self.eta.starting(at: learningRate), Self.mu]
+    [Self.x, Self.eta.with(initial: learningRate), Self.mu]
   }
 
   /// This step's η and μ, by the tensor's first block, which leaves the next step's in the state.

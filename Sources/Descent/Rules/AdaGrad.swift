@@ -67,7 +67,7 @@ public struct AdaGrad: ElementwiseRule {
   private static let s = Slot("sum", .nonnegative)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Self.s.starting(at: initialAccumulatorValue)]
+    [Self.s.with(initial: initialAccumulatorValue)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {

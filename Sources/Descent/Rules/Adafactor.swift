@@ -140,8 +140,8 @@ public struct Adafactor: AdafactorRule {
       shape.count < 2
       ? [Self.slots.whole]
       : [
-        Self.slots.row.shaped(shape.dropLast()),
-        Self.slots.column.shaped(shape.dropLast(2) + shape.suffix(1)),
+        Self.slots.row.with(shape: shape.dropLast()),
+        Self.slots.column.with(shape: shape.dropLast(2) + shape.suffix(1)),
       ]
     return averages + (beta1 == nil ? [] : [FactoredUpdate.m])
   }

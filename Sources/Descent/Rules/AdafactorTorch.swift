@@ -99,8 +99,8 @@ public struct AdafactorTorch: AdafactorRule {
     let shape = parameter.shape
     if shape.count < 2 { return [Self.slots.whole] }
     return [
-      Self.slots.row.shaped(shape.dropLast() + [1]),
-      Self.slots.column.shaped(shape.dropLast(2) + [1] + shape.suffix(1)),
+      Self.slots.row.with(shape: shape.dropLast() + [1]),
+      Self.slots.column.with(shape: shape.dropLast(2) + [1] + shape.suffix(1)),
     ]
   }
 

@@ -159,7 +159,7 @@ public struct Prodigy: SummingRule {
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let sliced = slice == 1 ? nil : [(parameter.count + slice - 1) / slice]
-    return [Self.s.shaped(sliced), Self.p0.shaped(sliced), Moments.v]
+    return [Self.s.with(shape: sliced), Self.p0.with(shape: sliced), Moments.v]
       + (beta1 > 0 ? [Moments.m] : [])
   }
 

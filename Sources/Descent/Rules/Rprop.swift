@@ -80,7 +80,7 @@ public struct Rprop: ElementwiseRule {
   private static let δ = Slot("step_size", .exact)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    [Self.previous, Self.δ.starting(at: learningRate)]
+    [Self.previous, Self.δ.with(initial: learningRate)]
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {

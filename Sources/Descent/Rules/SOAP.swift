@@ -114,7 +114,7 @@ public struct SOAP: TensorRule {
     Moments.slots + [Self.failures]
       + rotatedAxes(parameter.shape).flatMap { axis in
         [Self.h(axis), Self.q(axis)].map {
-          $0.shaped([parameter.shape[axis], parameter.shape[axis]])
+          $0.with(shape: [parameter.shape[axis], parameter.shape[axis]])
         }
       }
   }

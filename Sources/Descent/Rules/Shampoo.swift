@@ -71,7 +71,7 @@ public struct Shampoo: TensorRule {
     let shape = Self.axes(parameter.shape)
     return [Self.failures]
       + shape.indices.flatMap { axis in
-        [Self.h(axis), Self.root(axis)].map { $0.shaped([shape[axis], shape[axis]]) }
+        [Self.h(axis), Self.root(axis)].map { $0.with(shape: [shape[axis], shape[axis]]) }
       }
   }
 

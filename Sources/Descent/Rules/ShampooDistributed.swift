@@ -205,10 +205,12 @@ public struct ShampooDistributed: TensorRule {
     var slots: [Slot] = beta1 > 0 ? [Self.m] : []
     if graftsBySecondMoment { slots.append(Self.graft) }
     if momentum > 0 { slots.append(Self.b) }
-    slots.append(Self.failures.shaped([cut.blocks.count]))
+    slots.append(Self.failures.with(shape: [cut.blocks.count]))
     for (number, block) in cut.blocks.enumerated() {
       for (axis, d) in block.lengths.enumerated() {
-        slots += [Self.factor(number, axis), Self.root(number, axis)].map { $0.shaped([d, d]) }
+        slots += [Self.factor(number, axis), Self.root(number, axis)].map {
+          $0.with(shape: [d, d])
+        }
       }
     }
     return slots

@@ -39,9 +39,7 @@ public enum Schedules {
       ])
     }
     let known = names + ScheduleAlias.all.map(\.name)
-    let hint =
-      nearestName(to: name, among: known).map { "did you mean '\($0)'?" }
-      ?? "there are: \(names.joined(separator: ", "))"
+    let hint = hint(nearestName(to: name, among: known), names)
     throw SettingErrors([.contradiction("there is no schedule '\(name)'; \(hint)")])
   }
 

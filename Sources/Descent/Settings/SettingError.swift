@@ -53,9 +53,7 @@ extension SettingError: CustomStringConvertible {
     case .missing(let name, let valid):
       return "\(name) is missing: give one of \(valid.joined(separator: ", "))"
     case .noSuch(let name, let given, let nearest, let valid):
-      let hint =
-        nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
-      return "\(name)=\(given) does not exist; \(hint)"
+      return "\(name)=\(given) does not exist; \(hint(nearest, valid))"
     case .contradiction(let sentence): return sentence
     }
   }
@@ -76,6 +74,16 @@ public struct SettingErrors: Error, Sendable, Equatable, CustomStringConvertible
 
   /// The errors, one a line.
   public var description: String { errors.map(\.description).joined(separator: "\n") }
+}
+
+/// What to try in place of a name that does not exist: the nearest of `names`, or all of them.
+public func hint(for name: String, among names: [String]) -> String {
+  hint(nearestName(to: name, among: names), names)
+}
+
+/// The same for the nearest name, where one is near enough.
+func hint(_ nearest: String?, _ valid: [String]) -> String {
+  nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
 }
 
 /// The candidate nearest to `name` by edit distance, when it is near enough to be a misspelling.

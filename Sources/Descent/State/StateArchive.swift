@@ -106,13 +106,13 @@ public final class StateArchive {
   public func savedShape(of name: String) -> [Int]? { source?.tensor(prefix + name)?.shape }
 
   /// A tensor in memory that stays where it is.
-  public func tensor<T: Storable>(
+  public func tensor<T: BitwiseCopyable>(
     _ name: String, shape: [Int], _ memory: MutableView<T>
   ) throws(StateMismatch) {
-    guard try find(name, T.element, shape) else { return }
+    guard try find(name, .init(T.self), shape) else { return }
     switch direction {
     case .saving:
-      save(name, T.element, shape) { write in
+      save(name, .init(T.self), shape) { write in
         try unsafe write(
           UnsafeRawBufferPointer(
             start: memory.base, count: memory.count * MemoryLayout<T>.stride
@@ -125,15 +125,15 @@ public final class StateArchive {
   }
 
   /// Rows of one width, as a tensor of two axes.
-  public func rows<T: Storable>(
+  public func rows<T: BitwiseCopyable>(
     _ name: String, shape: (count: Int, width: Int), _ rows: inout [[T]]
   ) throws(StateMismatch) {
     let (count, width) = shape
-    guard try find(name, T.element, [count, width]) else { return }
+    guard try find(name, .init(T.self), [count, width]) else { return }
     switch direction {
     case .saving:
       let copy = rows
-      save(name, T.element, [count, width]) { write in
+      save(name, .init(T.self), [count, width]) { write in
         for row in copy { try unsafe write(row.span.bytes) }
       }
     case .checking: break
@@ -149,14 +149,14 @@ public final class StateArchive {
   }
 
   /// An array; a shape of nil takes whatever number of elements was saved.
-  public func array<T: Storable>(
+  public func array<T: BitwiseCopyable>(
     _ name: String, shape: [Int]? = nil, _ values: inout [T]
   ) throws(StateMismatch) {
-    guard try find(name, T.element, shape) else { return }
+    guard try find(name, .init(T.self), shape) else { return }
     switch direction {
     case .saving:
       let copy = values
-      save(name, T.element, shape ?? [copy.count]) { write in
+      save(name, .init(T.self), shape ?? [copy.count]) { write in
         try unsafe write(copy.span.bytes)
       }
     case .checking: break
@@ -170,7 +170,7 @@ public final class StateArchive {
   }
 
   /// A number.
-  public func value<T: Storable>(
+  public func value<T: BitwiseCopyable>(
     _ name: String, _ value: inout T
   ) throws(StateMismatch) {
     var values = [value]
@@ -223,7 +223,7 @@ public final class StateArchive {
 
   /// Fills memory, initialized or not, with elements that were saved.
   @unsafe
-  private static func read<T: Storable>(
+  private static func read<T: BitwiseCopyable>(
     _ source: any StateSource, _ name: String, at offset: Int = 0,
     into base: UnsafeMutablePointer<T>?, _ count: Int
   ) {

@@ -47,17 +47,19 @@ public struct StoredTensor: Sendable, Equatable {
   }
 }
 
-/// A type of plain numbers that has a stored form.
-public protocol Storable: BitwiseCopyable {
-  /// The element type under which it is stored.
-  static var element: StoredTensor.Element { get }
+extension StoredTensor.Element {
+  /// The element type of plain numbers.
+  init<T>(_ type: T.Type) {
+    switch type {
+    case is Float.Type: self = .float32
+    case is Double.Type: self = .float64
+    case is UInt16.Type: self = .bfloat16
+    case is UInt8.Type: self = .uint8
+    case is Int.Type: self = .int64
+    default: preconditionFailure("\(type) has no stored form")
+    }
+  }
 }
-
-extension Float: Storable { public static var element: StoredTensor.Element { .float32 } }
-extension Double: Storable { public static var element: StoredTensor.Element { .float64 } }
-extension UInt16: Storable { public static var element: StoredTensor.Element { .bfloat16 } }
-extension UInt8: Storable { public static var element: StoredTensor.Element { .uint8 } }
-extension Int: Storable { public static var element: StoredTensor.Element { .int64 } }
 
 /// Why saved state does not fit what is to be restored from it. Nothing was changed.
 public enum StateMismatch: Error, Sendable, Equatable, CustomStringConvertible {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Descent
-import DescentCompute
 import DescentLab
 
 /// `descent benchmark`
@@ -11,20 +10,32 @@ struct Benchmark: ParsableCommand {
       "bytes" is the least that a step must read and write per weight, and GB/s is the speed at which \
       it does so. The last column compares this with the speed of a plain copy, which is measured \
       again before each timing. Optimizers that need whole tensors are timed on at most 2^20 weights, \
-      in tensors of 256 x 256.
+      in tensors of 256 × 256.
       """)
 
   @Argument(help: "The optimizers to time (default: all).")
   var names: [String] = []
 
-  @Option(help: "The number of weights.")
+  @Option(help: ArgumentHelp("The number of weights.", valueName: "count"))
   var parameters = 1 << 24
 
-  @Option(help: "The format of their state, one of \(stateFormats) (default: each).")
+  @Option(
+    help: ArgumentHelp(
+      "The format of their state, one of \(stateFormats) (default: each).", valueName: "format"))
   var state: String?
 
   @Flag(help: "Print one JSON object per line.")
   var json = false
+
+  func validate() throws {
+    if parameters < 1 { throw ValidationError("--parameters must be at least 1") }
+    for name in names {
+      guard let rule = try? Rules.named(name), rule.init().needs.contains(.evaluations) else {
+        continue
+      }
+      throw ValidationError("\(name) cannot be measured this way: its step evaluates a loss")
+    }
+  }
 
   func run() throws {
     try reportingErrors {
@@ -45,6 +56,7 @@ struct Benchmark: ParsableCommand {
           }
         }
       }
+      if !json { output(TimingPage.legend) }
     }
   }
 

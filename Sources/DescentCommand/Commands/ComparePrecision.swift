@@ -14,15 +14,17 @@ struct ComparePrecision: ParsableCommand {
 
       Both runs are kept in one folder, with comparison.svg and comparison.jsonl beside them.
 
-      Example: descent compare-precision gpt --set precision=bf16 --set weights.format=bf16 \
-      --set weights.rounding=nearest
+      For example:
+
+        descent compare-precision gpt --set weights.format=bf16
       """)
 
   @OptionGroup var recipe: RecipeArguments
 
   @Option(
     name: .customLong("out"),
-    help: "The folder for both runs (default: runs/<recipe>-precision-<n>).")
+    help: ArgumentHelp(
+      "The folder for both runs (default: runs/<recipe>-precision-<n>).", valueName: "folder"))
   var folder: String?
 
   @Flag(help: "Print nothing but errors and the result.")
@@ -34,7 +36,7 @@ struct ComparePrecision: ParsableCommand {
       let (name, yaml) = try findRecipe(recipe.recipe)
       let url = URL(fileURLWithPath: folder ?? RunDirectory.freePath("\(name)-precision"))
       let comparison = try PrecisionComparison(
-        yaml: yaml, overrides: recipe.changes.assignments, in: url
+        yaml: yaml, called: name, overrides: recipe.changes.assignments, in: url
       ) { name in
         if !quiet { output("training in \(name)") }
         return Progress(quiet: quiet)

@@ -5,7 +5,9 @@ import DescentLab
 /// `descent doctor`
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show the machine, the BLAS in use, and how fast both are.")
+    abstract: """
+      Show the processor and the BLAS in use, and measure memory and matrix speed.
+      """)
 
   @Flag(help: "Print JSON.")
   var json = false

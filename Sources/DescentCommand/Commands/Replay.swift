@@ -13,7 +13,9 @@ struct ReplayCommand: ParsableCommand {
       param/<t>/<name> for every t, and state/<slot>/<name> after the last step.
       """)
 
-  @Option(help: "The optimizer: a name that `descent optimizers` lists.")
+  @Option(
+    help: ArgumentHelp(
+      "The optimizer: a name that `descent optimizers` lists.", valueName: "name"))
   var optimizer: String
 
   @Option(
@@ -22,16 +24,20 @@ struct ReplayCommand: ParsableCommand {
   var settings: [String] = []
 
   @Option(
-    help: """
+    help: ArgumentHelp(
+      """
       The format of the state, one of \(stateFormats). Tensors of fewer than 4096 elements stay in \
       float32; --set state_minimum=1 lowers that.
-      """)
+      """, valueName: "format"))
   var state = "float32"
 
-  @Option(help: "The largest norm of all gradients together.")
+  @Option(help: ArgumentHelp("The largest norm of all gradients together.", valueName: "norm"))
   var clipNorm: Double?
 
-  @Option(help: "The schedule of the learning rate: a name that `descent schedule` lists.")
+  @Option(
+    help: ArgumentHelp(
+      "The schedule of the learning rate: a name that `descent schedule` lists.",
+      valueName: "name"))
   var schedule: String?
 
   @Option(
@@ -39,10 +45,14 @@ struct ReplayCommand: ParsableCommand {
     help: ArgumentHelp("Set a parameter of the schedule.", valueName: "key=value"))
   var scheduleSettings: [String] = []
 
-  @Option(help: "The recording.", completion: .file(extensions: ["safetensors"]))
+  @Option(
+    help: ArgumentHelp("The recording.", valueName: "file"),
+    completion: .file(extensions: ["safetensors"]))
   var input: String
 
-  @Option(help: "The file to write.", completion: .file(extensions: ["safetensors"]))
+  @Option(
+    help: ArgumentHelp("The file to write.", valueName: "file"),
+    completion: .file(extensions: ["safetensors"]))
   var output: String
 
   func run() throws {

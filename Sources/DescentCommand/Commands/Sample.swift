@@ -10,20 +10,21 @@ struct Sample: ParsableCommand {
     help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .directory)
   var folder: String
 
-  @Option(help: "The beginning of the text.")
+  @Option(help: ArgumentHelp("The beginning of the text.", valueName: "text"))
   var prompt = ""
 
-  @Option(help: "The number of tokens to write.")
+  @Option(help: ArgumentHelp("The number of tokens to write.", valueName: "count"))
   var tokens = 500
 
   @Option(
-    help: """
+    help: ArgumentHelp(
+      """
       How freely to choose: 0 always takes the likeliest token, 1 follows the probabilities of the \
       model.
-      """)
+      """, valueName: "number"))
   var temperature = 0.8
 
-  @Option(help: "The seed: the same seed gives the same text.")
+  @Option(help: ArgumentHelp("The seed: the same seed gives the same text.", valueName: "number"))
   var seed: UInt64 = 0
 
   func validate() throws {

@@ -10,13 +10,14 @@ struct ScheduleCommand: ParsableCommand {
     abstract: "List the schedules, explain one, or show its values.",
     discussion: """
       A step is the number of completed optimizer steps: the value at 0 is what the first step uses, \
-      and a run of T steps uses the values at 0 to T-1. Schedules of torch and Hugging Face are known \
-      by the names and parameters that they have there. lr is the base, 1 unless it is set.
+      and a run of T steps uses the values at 0 to T−1. Schedules of torch and Hugging Face are known \
+      by the names and parameters that they have there. lr is the base, 1 unless it is set. --plot \
+      writes the curves as SVG.
 
-      descent schedule cosine --set lr=2e-4 --set warmup=2000 --set floor=2e-5 --total 100000
-      descent schedule OneCycleLR --set max_lr=0.1 --total 1000 --at 0,299,999 --json
-      descent schedule sequence --set 'parts=warmup,cosine' --set milestones=100 --total 1000
-      descent schedule --recipe gpt --set schedule.warmup=50 --plot curve.svg
+        descent schedule cosine --set lr=2e-4 --set warmup=2000 --total 100000
+        descent schedule OneCycleLR --set max_lr=0.1 --total 1000 --json
+        descent schedule wsd --set warmup=100 --total 1000 --at 0,99,999
+        descent schedule --recipe gpt --set schedule.warmup=50 --plot curve.svg
       """)
 
   @Argument(help: "The schedule: a name that `descent schedule` lists.")
@@ -52,6 +53,7 @@ struct ScheduleCommand: ParsableCommand {
         for step in steps ?? Array(0..<curve.total) { output(curve.json(at: step).line) }
       } else {
         output(curve.page(at: steps))
+        if let file = options.plot { output("curve written to \(file)") }
       }
     }
   }

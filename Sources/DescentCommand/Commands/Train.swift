@@ -9,15 +9,19 @@ struct Train: ParsableCommand {
     abstract: "Train a recipe.",
     discussion: """
       A recipe is a name that `descent recipes` lists, or a YAML file. Any of its keys can be \
-      changed: descent train gpt --set data.path=book.txt --set optimizer.lr=3e-4
+      changed:
+
+        descent train gpt --set data.path=book.txt --set optimizer.lr=3e-4
 
       The run is kept in a folder: the resolved recipe, a line of metrics for each step, checkpoints. \
       Ctrl-C ends the run after the current step, with a checkpoint.
 
-      --resume continues a run that has stopped, with the same bits as if it had not: \
-      descent train --resume runs/gpt-1, or for longer with --set steps=4000. The data, the model \
-      and the optimizer stay what they were. Given one of its checkpoints, the run continues from \
-      there, and what it did later is dropped.
+      --resume continues a run that has stopped, with the same bits as if it had not, or for \
+      longer. The data, the model and the optimizer stay what they were. Given one of its \
+      checkpoints, the run continues from there, and what it did later is dropped.
+
+        descent train --resume runs/gpt-1
+        descent train --resume runs/gpt-1 --set steps=4000
       """)
 
   @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
@@ -32,7 +36,9 @@ struct Train: ParsableCommand {
 
   @OptionGroup var changes: RecipeChanges
 
-  @Option(name: .customLong("out"), help: "The run's folder (default: runs/<recipe>-<n>).")
+  @Option(
+    name: .customLong("out"),
+    help: ArgumentHelp("The run's folder (default: runs/<recipe>-<n>).", valueName: "folder"))
   var folder: String?
 
   @Flag(help: "Print nothing but errors and the result.")
@@ -55,7 +61,7 @@ struct Train: ParsableCommand {
         writeError("Warning: \(warning)")
       }
       let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
-      output(RunPage.end(result))
+      output(RunPage.end(result, after: trainer.resumption?.step ?? 0))
       if let warning = result.recomputation?.warning { writeError("Warning: \(warning)") }
       if result.interrupted {
         writeError("interrupted after step \(result.steps); weights are in \(result.checkpoint)")

@@ -18,9 +18,9 @@ package struct Cholesky: Sendable {
         let row = l.row(i, n)
         for j in 0..<i {
           let other = l.row(j, n)
-          row[j] = (a[i, j] - Rows.dot(row[0..<j].reading, other[0..<j].reading)) / other[j]
+          row[j] = (a[i, j] - Vectors.dot(row[0..<j].reading, other[0..<j].reading)) / other[j]
         }
-        let pivot = a[i, i] - Rows.dot(row[0..<i].reading, row[0..<i].reading)
+        let pivot = a[i, i] - Vectors.dot(row[0..<i].reading, row[0..<i].reading)
         guard pivot > 0 else {
           badPivot = i
           return
@@ -41,13 +41,13 @@ package struct Cholesky: Sendable {
     x.elements.withMutableView { x in
       for i in 0..<n {
         let row = x.row(i, width)
-        for j in 0..<i { Rows.axpy(-l[i, j], x.row(j, width).reading, row) }
+        for j in 0..<i { Vectors.axpy(-l[i, j], x.row(j, width).reading, row) }
         for c in 0..<width { row[c] /= l[i, i] }
       }
       for i in stride(from: n - 1, through: 0, by: -1) {
         let row = x.row(i, width)
         for c in 0..<width { row[c] /= l[i, i] }
-        for j in 0..<i { Rows.axpy(-l[i, j], row.reading, x.row(j, width)) }
+        for j in 0..<i { Vectors.axpy(-l[i, j], row.reading, x.row(j, width)) }
       }
     }
     return x

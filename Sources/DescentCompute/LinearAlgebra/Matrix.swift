@@ -60,11 +60,11 @@ package struct Matrix: Sendable, Equatable {
             for k in stride(from: 0, to: depth & ~3, by: 4) {
               for i in rows {
                 let x = a.row(i, depth).from(k)
-                Rows.axpy4(SIMD4(x[0], x[1], x[2], x[3]), b.from(k * n), c.row(i, n))
+                Vectors.axpy4(SIMD4(x[0], x[1], x[2], x[3]), b.from(k * n), c.row(i, n))
               }
             }
             for k in depth & ~3..<depth {
-              for i in rows { Rows.axpy(a[i * depth + k], b.row(k, n), c.row(i, n)) }
+              for i in rows { Vectors.axpy(a[i * depth + k], b.row(k, n), c.row(i, n)) }
             }
           }
         }

@@ -23,12 +23,12 @@ package struct QRDecomposition: Sendable {
       q.elements.withMutableView { q in
         for k in 0..<n {
           let v = columns.row(k, m).from(k)
-          let (factor, α) = Rows.reflect(v)
+          let (factor, α) = Vectors.reflect(v)
           β[k] = factor
           Self.strips(of: n - k - 1, work: (n - k) * (m - k)) { others in
             for j in others {
               let x = columns.row(k + 1 + j, m).from(k)
-              Rows.axpy(-factor * Rows.dot(v.reading, x.reading), v.reading, x)
+              Vectors.axpy(-factor * Vectors.dot(v.reading, x.reading), v.reading, x)
             }
           }
           r[k, k] = α * scale
@@ -42,7 +42,7 @@ package struct QRDecomposition: Sendable {
             q[j * m + j] = 1
             for k in stride(from: j, through: 0, by: -1) {
               let (v, x) = (columns.row(k, m).from(k).reading, q.row(j, m).from(k))
-              Rows.axpy(-β[k] * Rows.dot(v, x.reading), v, x)
+              Vectors.axpy(-β[k] * Vectors.dot(v, x.reading), v, x)
             }
           }
         }

@@ -25,16 +25,16 @@ struct Tridiagonal {
             let first = k + 1
             let v = vectors.row(k, n).from(first)
             v.copy(a.row(k, n).from(first).reading)
-            (β[k], below[first]) = Rows.reflect(v)
+            (β[k], below[first]) = Vectors.reflect(v)
             guard β[k] != 0 else { continue }
             let w = w[0..<v.count]
             Self.strips(of: v.count) { rows in
               for i in rows {
-                w[i] = β[k] * Rows.dot(a.row(first + i, n).from(first).reading, v.reading)
+                w[i] = β[k] * Vectors.dot(a.row(first + i, n).from(first).reading, v.reading)
               }
             }
             // w ← β·A·v − (β/2)(wᵀv)·v;  A ← A − v·wᵀ − w·vᵀ
-            Rows.axpy(-β[k] / 2 * Rows.dot(w.reading, v.reading), v.reading, w)
+            Vectors.axpy(-β[k] / 2 * Vectors.dot(w.reading, v.reading), v.reading, w)
             Self.strips(of: v.count) { rows in
               for i in rows {
                 let row = a.row(first + i, n).from(first)
@@ -63,7 +63,7 @@ struct Tridiagonal {
       strips(of: v.count) { rows in
         for i in rows {
           let row = q.row(first + i, n).from(first)
-          Rows.axpy(-β[k] * Rows.dot(row.reading, v), v, row)
+          Vectors.axpy(-β[k] * Vectors.dot(row.reading, v), v, row)
         }
       }
     }
@@ -137,7 +137,7 @@ struct Tridiagonal {
       strips(of: n, work: rotations.count * n) { columns in
         var row = last
         for (c, s) in rotations {
-          Rows.rotate(c, s, q.row(row, n)[columns], q.row(row + 1, n)[columns])
+          Vectors.rotate(c, s, q.row(row, n)[columns], q.row(row + 1, n)[columns])
           row -= 1
         }
       }

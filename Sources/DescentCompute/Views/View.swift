@@ -40,6 +40,16 @@ public struct View<Element: BitwiseCopyable>: @unchecked Sendable {
     return unsafe base[i]
   }
 
+  /// The elements from position `i` on that fill a vector, which is checked in debug builds.
+  @inlinable @inline(__always)
+  package func lanes<V: SIMD & BitwiseCopyable>(_ i: Int, as: V.Type) -> V
+  where V.Scalar == Element {
+    assert(
+      i >= 0 && i + V.scalarCount <= count,
+      "\(V.scalarCount) elements at position \(i) are outside a view of \(count)")
+    return unsafe UnsafeRawPointer(base + i).loadUnaligned(as: V.self)
+  }
+
   /// The elements of a range, which is checked.
   @inlinable @inline(__always)
   public subscript(range: Range<Int>) -> View {

@@ -22,25 +22,30 @@ public struct PrecisionComparison: Sendable {
     }
   }
 
+  /// The name of the recipe; empty where it has none.
+  public let recipe: String
   /// The run in float32.
   public let reference: Run
   /// The run in 16 bits.
   public let other: Run
 
   /// Puts two runs beside each other.
-  public init(reference: Run, other: Run) { (self.reference, self.other) = (reference, other) }
+  public init(recipe: String = "", reference: Run, other: Run) {
+    (self.recipe, self.reference, self.other) = (recipe, reference, other)
+  }
 
   /// Trains a recipe twice, in the folders `float32` and `bf16` (or `fp16`) of `folder`.
   ///
   /// - Parameters:
   ///   - yaml: the recipe; where its precision is float32, the second run has bf16.
+  ///   - title: its name, which stands above the curves; may be empty.
   ///   - overrides: changes of the form `key=value`.
   ///   - folder: where both runs go.
   ///   - watch: who watches each run, by its name.
   /// - Throws: errors of the recipe, its data and of writing. A second run that the non-finite guard
   ///   stops is a result; a first one is an error.
   public init(
-    yaml: String, overrides: [String], in folder: URL,
+    yaml: String, called title: String = "", overrides: [String], in folder: URL,
     watch: (_ name: String) -> any TrainingObserver
   ) throws {
     var recipe = try Recipe(yaml: yaml, overrides: overrides)
@@ -57,14 +62,15 @@ public struct PrecisionComparison: Sendable {
       let trainer = try Trainer(recipe)
       let directory = try RunDirectory(
         new: folder.appendingPathComponent(subfolder).relativePath, name: name)
-      let recorder = LossLog(watch(name))
+      let log = LossLog(watch(name))
       do {
-        let result = try trainer.run(in: directory, observer: recorder)
-        return Run(name: name, losses: recorder.losses, result: result)
+        let result = try trainer.run(in: directory, observer: log)
+        return Run(name: name, losses: log.losses, result: result)
       } catch let error as RunError where name != "float32" && error.isOverflow {
-        return Run(name: name, losses: recorder.losses, result: nil, failure: error)
+        return Run(name: name, losses: log.losses, result: nil, failure: error)
       }
     }
+    self.recipe = title
     reference = try train(plain, "float32", in: "float32")
     other = try train(recipe, precision + rounding, in: precision)
   }
@@ -88,17 +94,28 @@ public struct PrecisionComparison: Sendable {
     return b / a - 1
   }
 
-  /// One sentence: agreement means at most 1 % more loss.
+  /// One sentence: at most 1 % more validation loss is good enough.
   public var verdict: String {
     if let failure = other.failure { return "\(other.name) does not work here: \(failure)" }
     guard let change = validationChange else {
       return "a run was interrupted, so nothing is decided"
     }
-    let percent = NumberStyle.percent(2).signed.text(change)
-    return change <= 0.01
-      ? "\(other.name) agrees with float32: its validation loss differs by \(percent)"
-      : "\(other.name) is worse than float32: its validation loss differs by \(percent); "
-        + Self.advice(other)
+    let judgement =
+      change <= 0
+      ? "is no worse than float32"
+      : change <= 0.01 ? "is within 1 % of float32" : "is worse than float32"
+    return "\(other.name) \(judgement): \(measured(change))"
+      + (change <= 0.01 ? "" : "; \(Self.advice(other))")
+  }
+
+  /// The validation losses of both runs, and the accuracies of classifiers.
+  private func measured(_ change: Double) -> String {
+    guard let a = reference.result?.evaluation, let b = other.result?.evaluation else { return "" }
+    let losses =
+      "validation loss \(fixed(b.loss, 4)) against \(fixed(a.loss, 4)) "
+      + "(\(NumberStyle.percent(2).signed.text(change)))"
+    guard let before = a.accuracy, let after = b.accuracy else { return losses }
+    return losses + ", accuracy \(percent(after, 2)) against \(percent(before, 2))"
   }
 
   private static func advice(_ run: Run) -> String {
@@ -129,24 +146,26 @@ public struct PrecisionComparison: Sendable {
       append("validation", a, b)
     }
     return Document(
-      "\(reference.name) and \(other.name)",
+      (recipe.isEmpty ? "" : "\(recipe) in ") + "\(reference.name) and \(other.name)",
       [.table(table), .figures([figure]), .paragraph(verdict, key: "verdict")])
   }
 
   /// Both losses above their difference.
   public var figure: Figure {
     let (a, b) = smoothed
-    func series(_ name: String, _ y: [Double], faint: Bool = false) -> Series {
-      Series(name, y.enumerated().map { Point(Double($0.offset + 1), $0.element) }, isFaint: faint)
+    func series(_ name: String, _ y: [Double], _ stroke: Series.Stroke = .plain) -> Series {
+      Series(name, y.enumerated().map { Point(Double($0.offset + 1), $0.element) }, stroke)
     }
     let window = max(1, steps / 50)
     return Figure([
       LineChart(
-        title: "training loss", subtitle: "means of \(counted(window, "step"))", x: Axis("step"),
-        y: Axis("loss"), series: [series(reference.name, a), series(other.name, b)]),
+        title: (recipe.isEmpty ? "" : "\(recipe): ") + "training loss",
+        subtitle: window == 1 ? "" : "running mean over \(counted(window, "step"))",
+        x: Axis("step"), y: Axis("loss"),
+        series: [series(reference.name, a, .broad), series(other.name, b)]),
       LineChart(
         title: "\(other.name) − \(reference.name)", x: Axis("step"), y: Axis("difference"),
-        series: [series("difference", zip(a, b).map { $1 - $0 })], marks: [Mark("0", .y(0))]),
+        series: [series("difference", zip(a, b).map { $1 - $0 })], marks: [Mark("", .y(0))]),
     ])
   }
 

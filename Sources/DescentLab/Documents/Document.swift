@@ -43,7 +43,7 @@ public struct Document: Sendable {
     /// what it stands in.
     case section(Section, key: String? = nil)
     /// Parts of one kind, findings or groups: an array of objects in JSON.
-    case sections([Section], key: String)
+    case sections([Section], key: String? = nil)
     /// Fields that are for programs only.
     case data([(key: String, value: JSONValue)])
   }

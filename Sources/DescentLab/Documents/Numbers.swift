@@ -30,11 +30,34 @@ public struct NumberStyle: Sendable, Equatable {
     return style
   }
 
-  /// `x` in this style; `NaN`, `inf` or `-inf` where it is not finite.
+  /// `x` in this style, with the sign − (U+2212) where it is negative and none where it rounds to
+  /// zero; `NaN`, `inf` or `−inf` where it is not finite.
   public func text(_ x: Double) -> String {
-    guard x.isFinite else { return x.isNaN ? "NaN" : x > 0 ? "inf" : "-inf" }
+    guard x.isFinite else { return x.isNaN ? "NaN" : x > 0 ? "inf" : "−inf" }
     let format = "%\(isSigned ? "+" : "").\(count)\(digits == .significant ? "g" : "f")"
-    return String(format: format, isPercentage ? 100 * x : x) + (isPercentage ? " %" : "")
+    let text = String(format: format, isPercentage ? 100 * x : x).withSignForPeople
+    return text + (isPercentage ? " %" : "")
+  }
+}
+
+extension String {
+  /// The text of a number with − (U+2212) for a leading hyphen, and without a sign where it is zero.
+  var withSignForPeople: String {
+    guard hasPrefix("-") || hasPrefix("+") else { return self }
+    if Double(self) == 0 { return String(dropFirst()) }
+    return hasPrefix("-") ? "−" + dropFirst() : self
+  }
+
+  /// The text with its decimal numbers in at most six significant digits: `lr=0.000100056` for
+  /// `lr=0.00010005551538325273`.
+  var withShortNumbers: String {
+    replacing(/\d+\.\d+(?:e[-+]?\d+)?/) { match in
+      let digits = match.output.prefix { $0 != "e" }.drop { $0 == "0" || $0 == "." }
+      guard digits.count(where: \.isNumber) > 6, let x = Double(match.output) else {
+        return String(match.output)
+      }
+      return NumberStyle.significant(6).text(x)
+    }
   }
 }
 
@@ -55,7 +78,7 @@ package func grouped(_ n: Int) -> String {
   let parts = digits.enumerated().map { index, digit in
     index > 0 && (digits.count - index) % 3 == 0 ? ",\(digit)" : "\(digit)"
   }
-  return (n < 0 ? "-" : "") + parts.joined()
+  return (n < 0 ? "−" : "") + parts.joined()
 }
 
 /// A count with its noun in the right number: `1 tensor`, `1,200 tensors`, `2 entries`.

@@ -19,7 +19,7 @@ extension ScheduleCurve {
     }
     return Document(
       settings.hasPrefix(title) ? settings : "\(title): \(settings)",
-      [.table(table), .paragraph(summaries.joined(separator: "\n")), .figures([figure])])
+      [.table(table), .facts(summaries), .figures([figure])])
   }
 
   /// The values that step `step` + 1 uses, as one JSON object.
@@ -35,20 +35,24 @@ extension ScheduleCurve {
   }
 
   /// Warmup, peak and end of each hyperparameter that has one number.
-  private var summaries: [String] {
+  private var summaries: [Fact] {
     let steps = samples(200_000)
     let values = steps.map { numbers(at: $0) }
     return numbers(at: 0).enumerated().compactMap { row, entry in
       let curve = zip(steps, values.map { $0[row].numbers[0] })
       guard entry.numbers.count == 1, let peak = curve.max(by: { $0.1 < $1.1 }) else { return nil }
       let (warmupEnd, isOwn) = (schedule(of: entry.name).warmupEnd, hasSchedule(entry.name))
-      let warmup = isOwn && warmupEnd > 0 ? "the warmup ends at step \(warmupEnd), " : ""
+      let warmup =
+        !isOwn || warmupEnd < 1
+        ? "" : "warmup: \(warmupEnd == 1 ? "step 0" : "steps 0 to \(warmupEnd - 1)"); "
       let end =
         isOwn && schedule(of: entry.name).end == total ? "; the schedule ends with the run" : ""
       let last = values[values.count - 1][row].numbers[0]
-      return
-        "\(entry.name): \(warmup)the peak is \(short(peak.1)) at step \(peak.0), the last value "
-        + "is \(short(last)) at step \(total - 1)\(end)"
+      return Fact(
+        entry.name,
+        .text(
+          "\(warmup)peak: \(short(peak.1)) at step \(peak.0); "
+            + "last: \(short(last)) at step \(total - 1)\(end)"))
     }
   }
 

@@ -8,7 +8,7 @@ public enum GroupsPage {
     Document(
       "Parameter groups of \(recipe)",
       [
-        .sections(facts.groups.filter { !$0.parameters.isEmpty }.map(section), key: "groups"),
+        .sections(facts.filledGroups.map { section($0, of: facts) }, key: "groups"),
         .list(facts.overlaps, .notes, key: "overlaps"),
         .paragraph(
           "\(counted(facts.parameters, "weight")), \(bytes(4 * facts.parameters)); "
@@ -20,7 +20,7 @@ public enum GroupsPage {
       ])
   }
 
-  private static func section(_ group: RunFacts.Group) -> Section {
+  private static func section(_ group: RunFacts.Group, of facts: RunFacts) -> Section {
     let members = Table(
       [
         .init("name", "parameter"), .init("shape"), .init("role"), .number("weights"),
@@ -35,7 +35,7 @@ public enum GroupsPage {
       })
     let sizes = "\(bytes(4 * group.count)) of weights, \(bytes(group.stateBytes)) of state"
     return Section(
-      group.headline,
+      facts.headline(of: group),
       [
         .data([
           ("name", .text(group.name)), ("match", .text(group.match)), ("rule", .text(group.rule)),
@@ -43,16 +43,21 @@ public enum GroupsPage {
           ("weights", .integer(group.count)), ("weightBytes", .integer(4 * group.count)),
           ("stateBytes", .integer(group.stateBytes)),
         ]),
-        .paragraph(group.isFrozen ? sizes : sizes + "\n" + group.settings),
+        .paragraph(group.isFrozen ? sizes : sizes + "\n" + group.settings.withShortNumbers),
         .table(members),
       ])
   }
 }
 
-extension RunFacts.Group {
-  /// `group default (everything else), adamw: 18 tensors, 804,096 weights`
-  var headline: String {
-    "group \(name) (\(match)), \(isFrozen ? "frozen" : rule): "
-      + "\(counted(parameters.count, "tensor")), \(counted(count, "weight"))"
+extension RunFacts {
+  /// The groups that took a parameter.
+  var filledGroups: [Group] { groups.filter { !$0.parameters.isEmpty } }
+
+  /// `group default (the rest), adamw: 18 tensors, 804,096 weights`
+  func headline(of group: Group) -> String {
+    let isRest = group.match == ParameterGroup.rest.match.description && filledGroups.count > 1
+    return "group \(group.name) (\(isRest ? "the rest" : group.match)), "
+      + "\(group.isFrozen ? "frozen" : group.rule): "
+      + "\(counted(group.parameters.count, "tensor")), \(counted(group.count, "weight"))"
   }
 }

@@ -33,11 +33,18 @@ public enum OptimizerPage {
   public static func about(_ rule: any Rule.Type) -> Document {
     let (about, facts) = (rule.about, RuleFacts(rule))
     let state = Table(
-      [.init("name", ""), .init("shape", "")], key: "state",
-      empty: about.outsideState.isEmpty ? "none" : "",
+      [.init("name", ""), .init("shape", "")], empty: about.outsideState.isEmpty ? "none" : "",
       rows: facts.slots.map { slot in
-        [.text(slot.name), .text(slot.shape.map { "\($0)" } ?? "the parameter's")]
+        [.text(slot.name), .text(slot.shape.map { "\($0)" } ?? "same shape as the parameter")]
       })
+    let slots = facts.slots.map { slot -> JSONValue in
+      [
+        "name": .text(slot.name), "shape": .text(slot.shape.map { "\($0)" } ?? "the parameter's"),
+      ]
+    }
+    let excludes = Table(
+      [.init("what"), .init("why")], empty: "",
+      rows: facts.excludes.map { [.text($0.what), .text($0.why)] })
     let stateTitle = "state: \(short(facts.stateBytes)) bytes per weight of a \(RuleFacts.example)"
     return Document(
       rule.name,
@@ -51,8 +58,13 @@ public enum OptimizerPage {
         .section(
           Section("hyperparameters", settings(of: rule, key: "hyperparameters"))),
         .section(
-          Section(stateTitle, [.table(state), .paragraph(about.outsideState, key: "outsideState")])),
-        .section(Section("does not go with", facts.excludes.map { .paragraph($0) })),
+          Section(
+            stateTitle,
+            [
+              .table(state), .data([("state", .array(slots))]),
+              .paragraph(about.outsideState, key: "outsideState"),
+            ])),
+        .section(Section("cannot be combined with", [.table(excludes)])),
       ] + words(of: about))
   }
 
@@ -60,8 +72,10 @@ public enum OptimizerPage {
   static func settings<C: Configurable>(of _: C.Type, key: String) -> [Document.Block] {
     let defaults = C()
     let all = C.settings.map { ($0, default: $0.value(defaults).description) }
+    let hasSource = all.contains { !$0.0.source.isEmpty }
+    let heading = "meaning, and what it takes" + (hasSource ? " [source]" : "")
     let table = Table(
-      [.init("name"), .init("default"), .init("meaning", "meaning, and what it takes [source]")],
+      [.init("name"), .init("default"), .init("meaning", heading)],
       empty: "",
       rows: all.map { setting, value in
         let source = setting.source.isEmpty ? "" : " [\(setting.source)]"
@@ -98,12 +112,11 @@ private struct RuleFacts {
   let stateBytes: Double
   /// What the rule needs besides the gradient of an element, in a word.
   let needs: String
-  /// What the rule does not go with, and why.
-  let excludes: [String]
+  /// What the rule cannot be combined with, and why.
+  let excludes: [(what: String, why: String)]
 
-  init(_ rule: any Rule.Type) { self.init(of: rule.init()) }
-
-  private init<R: Rule>(of rule: R) {
+  init(_ type: any Rule.Type) {
+    let rule = type.init()
     let matrix = ParameterInfo("matrix", shape: [512, 256], role: .matrix)
     slots = rule.slots(for: matrix)
     let bytes = slots.reduce(rule.outsideBytes(for: matrix)) {
@@ -112,6 +125,6 @@ private struct RuleFacts {
     stateBytes = Double(bytes) / Double(matrix.count)
     needs = rule.needs.description
     excludes = rule.features.flatMap { Incompatibility.with($0) }
-      .map { "\($0.other.rawValue): \($0.row.reason)" }
+      .map { ($0.other.rawValue, $0.row.reason) }
   }
 }

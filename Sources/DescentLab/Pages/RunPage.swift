@@ -19,19 +19,20 @@ public enum RunPage {
       title,
       [
         .paragraph(formats.joined(separator: "\n")),
-        .sections(facts.groups.filter { !$0.parameters.isEmpty }.map(section), key: "groups"),
-        .list(facts.overlaps, .notes, key: "overlaps"),
+        .sections(facts.filledGroups.map { section($0, of: facts) }),
+        .list(facts.overlaps, .notes),
       ])
   }
 
-  private static func section(_ group: RunFacts.Group) -> Section {
-    let settings = group.isFrozen ? [] : [group.settings]
+  private static func section(_ group: RunFacts.Group, of facts: RunFacts) -> Section {
+    let settings = group.isFrozen ? [] : [group.settings.withShortNumbers]
     let members = updates(of: group).map { update, names in
       let shown = names.prefix(6).joined(separator: " ")
       let more = names.count > 6 ? " and \(grouped(names.count - 6)) more" : ""
       return (update.map { "\($0): " } ?? "") + shown + more
     }
-    return Section(group.headline, [.paragraph((settings + members).joined(separator: "\n"))])
+    return Section(
+      facts.headline(of: group), [.paragraph((settings + members).joined(separator: "\n"))])
   }
 
   /// The names of the parameters that the rule treats alike.
@@ -49,7 +50,7 @@ public enum RunPage {
     return all
   }
 
-  /// That a run goes on, after which step and with what changed.
+  /// That a run continues, after which step and with what changed.
   public static func resumed(_ resumption: Resumption, in folder: String) -> Document {
     Document(
       "continuing \(folder) after step \(resumption.step)",
@@ -57,8 +58,15 @@ public enum RunPage {
   }
 
   /// How a run ended, in two lines.
-  public static func end(_ result: TrainingResult) -> Document {
-    var parts = ["\(counted(result.steps, "step")) in \(fixed(result.trainingSeconds, 1)) s"]
+  ///
+  /// - Parameters:
+  ///   - result: what was found.
+  ///   - done: the steps that were done before the run was resumed.
+  public static func end(_ result: TrainingResult, after done: Int = 0) -> Document {
+    let inAll = done > 0 ? " (\(grouped(result.steps)) in all)" : ""
+    var parts = [
+      "\(counted(result.steps - done, "step")) in \(fixed(result.trainingSeconds, 1)) s\(inAll)"
+    ]
     if let evaluation = result.evaluation {
       if let accuracy = evaluation.accuracy {
         parts.append("\(percent(accuracy, 2)) of held-out examples classified correctly")

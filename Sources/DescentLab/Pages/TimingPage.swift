@@ -16,6 +16,10 @@ public enum TimingPage {
     columns.lines(table.columns.map(\.heading)).joined(separator: "\n")
   }
 
+  /// What the last column means.
+  public static let legend =
+    "share: of the speed of a plain copy measured just before; above 100 % is noise"
+
   /// A timing beside the speed of a plain copy at that time, in 10⁹ bytes a second: a line of text
   /// and a JSON object.
   public static func row(

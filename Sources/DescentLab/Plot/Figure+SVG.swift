@@ -128,8 +128,7 @@ private struct Page {
     add("<g clip-path=\"url(#\(names)frame\(number))\" fill=\"none\" stroke-linejoin=\"round\">")
     for (index, series) in chart.series.enumerated() {
       let color = Palette.series[index % Palette.series.count].light
-      let style =
-        series.isFaint ? "stroke-width=\"1\" stroke-opacity=\"0.35\"" : "stroke-width=\"2\""
+      let style = strokeStyle(series.stroke, width: series.stroke.width)
       for run in runs(series.points, chart, px, py) {
         if run.count == 1 {
           add("<circle cx=\"\(n(run[0].x))\" cy=\"\(n(run[0].y))\" r=\"2.5\" fill=\"\(color)\"/>")
@@ -161,10 +160,14 @@ private struct Page {
       switch mark.place {
       case .x(let x) where xRange.contains(x) && chart.x.shows(x):
         rule(px(x), head, px(x), bottom, Palette.detail.light, "stroke-dasharray=\"4 3\"")
-        if let place = label(mark.label, px(x)) { text(mark.label, place, head - 7, small) }
+        if !mark.label.isEmpty, let place = label(mark.label, px(x)) {
+          text(mark.label, place, head - 7, small)
+        }
       case .y(let y) where yRange.contains(y) && chart.y.shows(y):
         rule(left, py(y), right, py(y), Palette.detail.light, "stroke-dasharray=\"4 3\"")
-        text(mark.label, right - 4, py(y) - 5, "text-anchor=\"end\" font-size=\"11\"")
+        if !mark.label.isEmpty {
+          text(mark.label, right - 4, py(y) - 5, "text-anchor=\"end\" font-size=\"11\"")
+        }
       default: break
       }
     }
@@ -174,10 +177,16 @@ private struct Page {
     var x = left
     for (index, series) in chart.series.enumerated() {
       let color = Palette.series[index % Palette.series.count].light
-      rule(x, y - 4, x + 20, y - 4, color, "stroke-width=\"\(series.isFaint ? 1 : 3)\"")
+      let width = series.stroke == .plain ? 3 : series.stroke.width
+      rule(x, y - 4, x + 20, y - 4, color, strokeStyle(series.stroke, width: width))
       text(series.name, x + 26, y, "")
       x += 26 + textWidth(series.name) + 20
     }
+  }
+
+  private func strokeStyle(_ stroke: Series.Stroke, width: Double) -> String {
+    "stroke-width=\"\(n(width))\""
+      + (stroke.opacity < 1 ? " stroke-opacity=\"\(stroke.opacity)\"" : "")
   }
 
   /// The parts of a line between gaps, in pixels. Of the points that fall on one column of pixels

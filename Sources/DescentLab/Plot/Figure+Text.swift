@@ -71,23 +71,30 @@ extension LineChart {
       let label = labels[row] ?? ""
       var line = String(repeating: " ", count: gutter - label.count) + label
       line += label.isEmpty ? "│" : "┤"
-      for column in 0..<width {
-        guard let (dots, owner) = canvas[column, row] else {
-          line += level.contains(row) ? "┈" : upright.contains(column) ? "┊" : " "
-          continue
-        }
-        let drawn = colored || series.count == 1 ? dots : letters[owner % letters.count]
-        line += Self.paint(String(drawn), owner, colored)
+      // Characters of one line that stand side by side get their colour once.
+      var (run, painter) = ("", Int?.none)
+      func finish() {
+        line += painter.map { Self.paint(run, $0, colored) } ?? run
+        run = ""
       }
+      for column in 0..<width {
+        let cell = canvas[column, row]
+        if cell?.owner != painter {
+          finish()
+          painter = cell?.owner
+        }
+        if let (dots, owner) = cell {
+          run.append(colored || series.count == 1 ? dots : letters[owner % letters.count])
+        } else {
+          run.append(level.contains(row) ? "┈" : upright.contains(column) ? "┊" : " ")
+        }
+      }
+      finish()
       result.append(Self.trimmed(line))
     }
     result += horizontal(xRange, xAt, canvas, gutter)
-    for band in bands {
-      result.append(
-        "\(band.label): \(Ticks.short(band.range.lowerBound)) to "
-          + Ticks.short(band.range.upperBound))
-    }
-    for mark in marks {
+    for band in bands { result.append("━ \(band.label)") }
+    for mark in marks where !mark.label.isEmpty {
       switch mark.place {
       case .x(let at): result.append("┊ \(mark.label): \(Ticks.short(at))")
       case .y(let at): result.append("┈ \(mark.label): \(Ticks.short(at))")
@@ -103,10 +110,15 @@ extension LineChart {
     let ticks = Ticks(range, x.scale, count: max(2, canvas.columns / 12))
     var axis = Array(repeating: Character("─"), count: canvas.columns)
     var below = Array(repeating: Character(" "), count: gutter + canvas.columns + 2)
+    for band in bands {
+      let (a, b) = (at(band.range.lowerBound), at(band.range.upperBound))
+      guard b >= 0, a <= 1, a < b else { continue }
+      for column in canvas.cell(a)...canvas.cell(b) { axis[column] = "━" }
+    }
     var free = 0
     for (value, label) in zip(ticks.values, ticks.labels) {
       let column = canvas.cell(at(value))
-      axis[column] = "┬"
+      axis[column] = axis[column] == "━" ? "┯" : "┬"
       let start = min(max(0, gutter + 1 + column - label.count / 2), below.count - label.count)
       guard start >= free else { continue }
       for (offset, character) in label.enumerated() { below[start + offset] = character }
@@ -136,7 +148,8 @@ private struct Canvas {
   let columns: Int
   let rows: Int
   private var dots: [UInt8]
-  private var owners: [Int]
+  /// The lines that pass through each character, a bit each.
+  private var owners: [UInt64]
 
   init(columns: Int, rows: Int) {
     (self.columns, self.rows) = (columns, rows)
@@ -157,12 +170,14 @@ private struct Canvas {
   /// The row of characters from the bottom.
   func row(_ y: Double) -> Int { rows - 1 - min(max(dot(0, y).y / 4, 0), rows - 1) }
 
-  subscript(column: Int, row: Int) -> (Character, owner: Int)? {
+  /// The dots of a character and the line that it is drawn for: where several pass, each in turn.
+  subscript(column: Int, row: Int) -> (dots: Character, owner: Int)? {
     let index = row * columns + column
     guard dots[index] != 0, let scalar = Unicode.Scalar(0x2800 + UInt32(dots[index])) else {
       return nil
     }
-    return (Character(scalar), owners[index])
+    let all = (0..<UInt64.bitWidth).filter { owners[index] >> $0 & 1 == 1 }
+    return (Character(scalar), all[column / 2 % all.count])
   }
 
   /// Sets the dots between two dots.
@@ -182,6 +197,6 @@ private struct Canvas {
     let bits: [[UInt8]] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]]
     let index = y / 4 * columns + x / 2
     dots[index] |= bits[y % 4][x % 2]
-    owners[index] = series
+    owners[index] |= 1 << UInt64(series % UInt64.bitWidth)
   }
 }

@@ -122,12 +122,30 @@ public struct Series: Sendable {
   public var name: String
   /// In the order in which they are joined.
   public var points: [Point]
-  /// Whether the line is thin and pale: raw values behind their smoothed line.
-  public var isFaint: Bool
+  /// How the line is drawn.
+  public var stroke: Stroke
+
+  /// How a line is drawn.
+  public enum Stroke: Sendable {
+    case plain
+    /// Thin and pale: raw values behind their smoothed line.
+    case faint
+    /// Wide and pale: what the lines above it are compared with.
+    case broad
+
+    var width: Double {
+      switch self {
+      case .plain: 2
+      case .faint: 1
+      case .broad: 7
+      }
+    }
+    var opacity: Double { self == .plain ? 1 : self == .faint ? 0.35 : 0.45 }
+  }
 
   /// A line.
-  public init(_ name: String, _ points: [Point], isFaint: Bool = false) {
-    (self.name, self.points, self.isFaint) = (name, points, isFaint)
+  public init(_ name: String, _ points: [Point], _ stroke: Stroke = .plain) {
+    (self.name, self.points, self.stroke) = (name, points, stroke)
   }
 }
 
@@ -143,7 +161,7 @@ public struct Band: Sendable {
   }
 }
 
-/// A dashed line across the chart, with a label at its end.
+/// A dashed line across the chart, with a label at its end unless that is empty.
 public struct Mark: Sendable {
   /// Where the line runs.
   public enum Place: Sendable {

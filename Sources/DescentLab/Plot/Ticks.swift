@@ -60,22 +60,23 @@ public struct Ticks: Sendable, Equatable {
 
   private static func plain(_ value: Double, _ step: Double) -> String {
     let decimals = max(0, Int((-log10(step) - 1e-9).rounded(.up)))
-    let text = String(format: "%.\(decimals)f", value)
-    return text.hasPrefix("-") && Double(text) == 0 ? String(text.dropFirst()) : text
+    return String(format: "%.\(decimals)f", value).withSignForPeople
   }
 
   /// A value in few digits: `0.02`, `2e-5`, `1.5e6`.
   static func short(_ value: Double) -> String {
     if value == 0 { return "0" }
     let size = abs(value)
-    if size >= 1e-3, size < 1e5 { return String(format: "%.6g", value) }
+    if size >= 1e-3, size < 1e5 {
+      return String(format: "%.6g", value).withSignForPeople
+    }
     var text = String(format: "%.5e", value)
     guard let e = text.firstIndex(of: "e"), let exponent = Int(text[text.index(after: e)...])
     else { return text }
     text = String(text[..<e])
     while text.hasSuffix("0") { text.removeLast() }
     if text.hasSuffix(".") { text.removeLast() }
-    return "\(text)e\(exponent)"
+    return "\(text)e\(exponent)".withSignForPeople
   }
 }
 

@@ -1,5 +1,4 @@
 public import Descent
-public import DescentCompute
 
 // Estimates of the Hessian's diagonal for Sophia. Each leaves its result in the place of gradients,
 // `Parameter.gradient`; the model's buffers, such as running statistics, stay as they were.
@@ -110,13 +109,6 @@ extension Module {
     for (i, parameter) in parameters.enumerated() {
       parameter.gradient = products[i].map { $0 * z[i] }
     }
-  }
-
-  /// Runs `body` and puts the buffers back.
-  package func keepingBuffers<Result>(_ body: () throws -> Result) rethrows -> Result {
-    let buffers = namedBuffers.map { ($0.buffer, $0.buffer.value) }
-    defer { for (buffer, value) in buffers { buffer.value = value } }
-    return try body()
   }
 }
 

@@ -1,5 +1,4 @@
 public import Descent
-package import DescentCompute
 
 /// K-FAC's curvature of a model: it watches fully connected layers and convolutions, and multiplies
 /// their gradients by the inverse of their factors before the rule sees them.

@@ -1,5 +1,4 @@
 public import Descent
-public import DescentCompute
 
 /// An affine map of the last dimension: y = x·Wᵀ + b.
 public final class Linear: Module {

@@ -89,3 +89,26 @@ extension Module {
     }
   }
 }
+
+extension Module {
+  /// All buffers.
+  package var buffers: [Buffer] { namedBuffers.map(\.buffer) }
+
+  /// Runs `body` and puts the buffers back.
+  package func keepingBuffers<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let buffers = buffers
+    let values = buffers.values
+    defer { buffers.restore(values) }
+    return try body()
+  }
+}
+
+extension [Buffer] {
+  /// Their numbers; training makes new ones, so these are not copied.
+  package var values: [Tensor] { map(\.value) }
+
+  /// Puts numbers back.
+  package func restore(_ values: [Tensor]) {
+    for (buffer, value) in zip(self, values) { buffer.value = value }
+  }
+}

@@ -1,5 +1,4 @@
 internal import Descent
-internal import DescentCompute
 
 /// Layer normalization over the last dimension; see `Tensor.layerNorm`.
 public final class LayerNorm: Module {

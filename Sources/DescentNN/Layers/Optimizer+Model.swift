@@ -1,5 +1,4 @@
 public import Descent
-public import DescentCompute
 
 extension Module {
   /// The parameters as an optimizer knows them.

@@ -1,5 +1,4 @@
 public import Descent
-internal import DescentCompute
 
 /// Weights that training changes.
 public final class Parameter {

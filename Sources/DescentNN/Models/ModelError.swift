@@ -17,18 +17,18 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notPositive(let name, let value):
-      "The model's \(name) is \(value); it must be at least 1."
+      "the model's \(name) is \(value); it must be at least 1."
     case .notProbability(let value):
-      "The model's dropout is \(value); it must be at least 0 and below 1."
+      "the model's dropout is \(value); it must be at least 0 and below 1."
     case .indivisible(let width, let heads):
-      "The model's width \(width) cannot be divided among \(heads) heads; "
+      "the model's width \(width) cannot be divided among \(heads) heads; "
         + "choose a multiple of \(heads)."
     case .emptyPrompt:
-      "There is nothing to continue: the prompt must hold at least one token."
+      "there is nothing to continue: the prompt must hold at least one token."
     case .tokenOutside(let token, let vocabulary):
-      "The token \(token) is outside the model's vocabulary of \(vocabulary) tokens."
+      "the token \(token) is outside the model's vocabulary of \(vocabulary) tokens."
     case .imageTooSmall(let height, let width, let poolings):
-      "An image of \(height) × \(width) is too small for \(poolings) poolings by two; "
+      "an image of \(height) × \(width) is too small for \(poolings) poolings by two; "
         + "choose fewer stages (the list of channels)."
     }
   }

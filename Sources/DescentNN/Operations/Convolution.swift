@@ -39,12 +39,12 @@ private struct ConvolutionShape {
   }
 
   /// The pixels of a result.
-  var places: Int { outHeight * outWidth }
+  var positions: Int { outHeight * outWidth }
   /// The elements that make one pixel of a result.
   var patch: Int { channels / groups * kernelHeight * kernelWidth }
   var imageSize: Int { channels * height * width }
   var groupSize: Int { imageSize / groups }
-  var resultSize: Int { outputs * places }
+  var resultSize: Int { outputs * positions }
   var groupOutputs: Int { outputs / groups }
 
   /// Whether the patches are the pixels themselves.
@@ -57,7 +57,7 @@ private struct ConvolutionShape {
 
   /// What a group gives for image `n`, one output channel a row.
   func results(_ y: View<Float>, _ n: Int, _ group: Int) -> MatrixView<Float> {
-    y.row(n * groups + group, groupOutputs * places).matrix(groupOutputs, places)
+    y.row(n * groups + group, groupOutputs * positions).matrix(groupOutputs, positions)
   }
 
   /// The outputs whose kernel element at `offset` lies within a line of `size` pixels.
@@ -69,26 +69,26 @@ private struct ConvolutionShape {
     return min(first, outputs)..<max(min(first, outputs), min(end, outputs))
   }
 
-  /// The patches of an image's group as columns: [patch, places].
+  /// The patches of an image's group as columns: [patch, positions].
   func gather(_ image: View<Float>, into columns: MutableView<Float>) {
     forEachRow { c, ky, kx, row in
-      let (rows, places) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
+      let (ys, xs) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
       for oy in 0..<outHeight {
         let to = columns.from((row * outHeight + oy) * outWidth)[0..<outWidth]
-        if !rows.contains(oy) {
+        if !ys.contains(oy) {
           to.fill(0)
           continue
         }
         let from = image.row(
           c * height + oy * stride + ky * dilation - padding, width)
         let shift = kx * dilation - padding
-        for ox in 0..<places.lowerBound { to[ox] = 0 }
+        for ox in 0..<xs.lowerBound { to[ox] = 0 }
         if stride == 1 {
-          for ox in places { to[ox] = from[ox + shift] }
+          for ox in xs { to[ox] = from[ox + shift] }
         } else {
-          for ox in places { to[ox] = from[ox * stride + shift] }
+          for ox in xs { to[ox] = from[ox * stride + shift] }
         }
-        for ox in places.upperBound..<outWidth { to[ox] = 0 }
+        for ox in xs.upperBound..<outWidth { to[ox] = 0 }
       }
     }
   }
@@ -96,15 +96,15 @@ private struct ConvolutionShape {
   /// Adds the columns to the pixels that they came from.
   func scatter(_ columns: View<Float>, into image: MutableView<Float>) {
     forEachRow { c, ky, kx, row in
-      let (rows, places) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
-      for oy in rows {
+      let (ys, xs) = (inside(ky, height, outHeight), inside(kx, width, outWidth))
+      for oy in ys {
         let from = columns.from((row * outHeight + oy) * outWidth)[0..<outWidth]
         let to = image.row(c * height + oy * stride + ky * dilation - padding, width)
         let shift = kx * dilation - padding
         if stride == 1 {
-          for ox in places { to[ox + shift] += from[ox] }
+          for ox in xs { to[ox + shift] += from[ox] }
         } else {
-          for ox in places { to[ox * stride + shift] += from[ox] }
+          for ox in xs { to[ox * stride + shift] += from[ox] }
         }
       }
     }
@@ -155,18 +155,18 @@ extension Tensor {
     let y = Tensor(uninitialized: [s.batch, s.outputs, s.outHeight, s.outWidth])
     let (xs, ws, bs, ys) = (elements, weight.elements, bias?.elements, y.freshElements)
     inParallel(s.batch) { n in
-      let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+      let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.positions])
       let y = ys.row(n, s.resultSize)
       if let bs {
-        for o in 0..<s.outputs { y.row(o, s.places).fill(bs[o]) }
+        for o in 0..<s.outputs { y.row(o, s.positions).fill(bs[o]) }
       }
       for g in 0..<groups {
         let image = xs.row(n * groups + g, s.groupSize)
         if let columns { s.gather(image, into: columns.freshElements) }
         MatrixProduct.multiplySerial(
-          s.kernels(ws, g), (columns?.elements ?? image).matrix(s.patch, s.places),
+          s.kernels(ws, g), (columns?.elements ?? image).matrix(s.patch, s.positions),
           beta: bs == nil ? 0 : 1,
-          into: y.row(g, s.groupOutputs * s.places).matrix(s.groupOutputs, s.places))
+          into: y.row(g, s.groupOutputs * s.positions).matrix(s.groupOutputs, s.positions))
       }
     }
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
@@ -176,14 +176,14 @@ extension Tensor {
       if let ws = w?.elements {
         d.write(to: 0) { dx, adds in
           inParallel(s.batch) { n in
-            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.positions])
             for g in 0..<groups {
               let dx = dx.row(n * groups + g, s.groupSize)
               // The gradient of the patches is wᵀ·dy.
               MatrixProduct.multiplySerial(
                 s.kernels(ws, g).transposed, s.results(dys, n, g),
                 beta: columns == nil && adds ? 1 : 0,
-                into: (columns?.freshElements ?? dx).matrix(s.patch, s.places))
+                into: (columns?.freshElements ?? dx).matrix(s.patch, s.positions))
               if let columns {
                 if !adds { dx.fill(0) }
                 s.scatter(columns.elements, into: dx)
@@ -200,7 +200,7 @@ extension Tensor {
           let sums = Tensor(uninitialized: [blocks, dw.count])
           let allSums = sums.freshElements
           inParallel(blocks) { b in
-            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.places])
+            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.positions])
             let images = b * size..<Swift.min(s.batch, (b + 1) * size)
             for n in images {
               for g in 0..<groups {
@@ -209,7 +209,7 @@ extension Tensor {
                 // dw = dy·patchesᵀ
                 MatrixProduct.multiplySerial(
                   s.results(dys, n, g),
-                  (columns?.elements ?? image).matrix(s.patch, s.places).transposed,
+                  (columns?.elements ?? image).matrix(s.patch, s.positions).transposed,
                   beta: n == images.lowerBound ? 0 : 1,
                   into: allSums.row(b * groups + g, s.groupOutputs * s.patch)
                     .matrix(s.groupOutputs, s.patch))
@@ -228,27 +228,27 @@ extension Tensor {
 
 /// What a convolution sees and sends back, as sums of outer products: K-FAC's statistics.
 extension Tensor {
-  /// Σ p·pᵀ over all places of all images, p the patch of a place, with a 1 as its last element
+  /// Σ p·pᵀ over all positions of all images, p the patch of a position, with a 1 as its last element
   /// where asked; the images have shape [batch, channels, height, width]. One group only.
   func patchProducts(
     _ weight: Tensor, stride: Int, padding: Int, dilation: Int, withOne: Bool
-  ) -> (products: Tensor, places: Int) {
+  ) -> (products: Tensor, positions: Int) {
     let s = ConvolutionShape(
       self, weight, nil, stride: stride, padding: padding, dilation: dilation, groups: 1)
     let (images, size) = (elements, s.patch + (withOne ? 1 : 0))
-    let products = Tensor.sumOfProducts(s.batch, size, s.places) { n, columns in
-      s.gather(images.row(n, s.imageSize), into: columns[0..<s.patch * s.places])
-      if withOne { columns.row(s.patch, s.places).fill(1) }
+    let products = Tensor.sumOfProducts(s.batch, size, s.positions) { n, columns in
+      s.gather(images.row(n, s.imageSize), into: columns[0..<s.patch * s.positions])
+      if withOne { columns.row(s.patch, s.positions).fill(1) }
     }
-    return (products, s.places)
+    return (products, s.positions)
   }
 
-  /// Σ d·dᵀ over all places of all images, d the channels of a place.
+  /// Σ d·dᵀ over all positions of all images, d the channels of a position.
   func channelProducts() -> Tensor {
-    let (channels, places) = (shape[1], shape[2] * shape[3])
+    let (channels, positions) = (shape[1], shape[2] * shape[3])
     let images = elements
-    return Tensor.sumOfProducts(shape[0], channels, places) { n, columns in
-      columns.copy(images.row(n, channels * places))
+    return Tensor.sumOfProducts(shape[0], channels, positions) { n, columns in
+      columns.copy(images.row(n, channels * positions))
     }
   }
 

@@ -28,9 +28,9 @@ public struct DropoutMask: Sendable {
     let scale = 1 / (1 - probability)
     var i = 0
     while i < x.count {
-      let place = start + i
-      let words = random.block(UInt64(place / 4))
-      for lane in place % 4..<min(4, place % 4 + x.count - i) {
+      let position = start + i
+      let words = random.block(UInt64(position / 4))
+      for lane in position % 4..<min(4, position % 4 + x.count - i) {
         x[i] = words[lane] < threshold ? 0 : x[i] * scale
         i += 1
       }

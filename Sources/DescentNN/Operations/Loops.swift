@@ -91,18 +91,13 @@ func combineRows(_ x: View<Float>, rows: Int, columns: Int, into y: MutableView<
 
 // Sums in 16 lanes, always in this order.
 extension View<Float> {
-  @inline(__always)
-  private func lanes(_ i: Int) -> SIMD16<Float> {
-    unsafe UnsafeRawPointer(base + i).loadUnaligned(as: SIMD16<Float>.self)
-  }
-
   /// Σ xᵢ.
   func sum() -> Float {
     var lanes = SIMD16<Float>.zero
     let whole = count & ~15
     var i = 0
     while i < whole {
-      lanes += self.lanes(i)
+      lanes += self.lanes(i, as: SIMD16.self)
       i += 16
     }
     var total = lanes.sum()
@@ -120,7 +115,7 @@ extension View<Float> {
     let whole = count & ~15
     var i = 0
     while i < whole {
-      lanes += self.lanes(i) * y.lanes(i)
+      lanes += self.lanes(i, as: SIMD16.self) * y.lanes(i, as: SIMD16.self)
       i += 16
     }
     var total = lanes.sum()

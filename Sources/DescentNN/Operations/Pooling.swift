@@ -27,10 +27,10 @@ private struct PoolingShape {
   var imageSize: Int { height * width }
   var resultSize: Int { outHeight * outWidth }
 
-  /// Calls `body` with every place of a result and the rows and columns of its window that lie
-  /// within the image.
+  /// Calls `body` with the index of every pixel of a result and the rows and columns of its window
+  /// that lie within the image.
   @inline(__always)
-  func forEachWindow(_ body: (_ place: Int, _ rows: Range<Int>, _ columns: Range<Int>) -> Void) {
+  func forEachWindow(_ body: (_ index: Int, _ rows: Range<Int>, _ columns: Range<Int>) -> Void) {
     for oy in 0..<outHeight {
       let top = oy * stride - padding
       for ox in 0..<outWidth {
@@ -71,7 +71,7 @@ extension Tensor {
     inRows(of: s.images, s.imageSize) { range in
       for n in range {
         let (x, y) = (xs.row(n, s.imageSize), ys.row(n, s.resultSize))
-        s.forEachWindow { place, rows, columns in y[place] = x[s.largest(x, rows, columns)] }
+        s.forEachWindow { index, rows, columns in y[index] = x[s.largest(x, rows, columns)] }
       }
     }
     return record(y, from: self, in: format) { [x = detached] dy, d in
@@ -82,8 +82,8 @@ extension Tensor {
             let (x, dx) = (xs.row(n, s.imageSize), dx.row(n, s.imageSize))
             let dy = dys.row(n, s.resultSize)
             if !adds { dx.fill(0) }
-            s.forEachWindow { place, rows, columns in
-              dx[s.largest(x, rows, columns)] += dy[place]
+            s.forEachWindow { index, rows, columns in
+              dx[s.largest(x, rows, columns)] += dy[index]
             }
           }
         }
@@ -106,12 +106,12 @@ extension Tensor {
     inRows(of: s.images, s.imageSize) { range in
       for n in range {
         let (x, y) = (xs.row(n, s.imageSize), ys.row(n, s.resultSize))
-        s.forEachWindow { place, rows, columns in
+        s.forEachWindow { index, rows, columns in
           var sum: Float = 0
           for row in rows {
             for column in columns { sum += x[row * s.width + column] }
           }
-          y[place] = sum * share
+          y[index] = sum * share
         }
       }
     }
@@ -122,9 +122,9 @@ extension Tensor {
           for n in range {
             let (dx, dy) = (dx.row(n, s.imageSize), dys.row(n, s.resultSize))
             if !adds { dx.fill(0) }
-            s.forEachWindow { place, rows, columns in
+            s.forEachWindow { index, rows, columns in
               for row in rows {
-                for column in columns { dx[row * s.width + column] += dy[place] * share }
+                for column in columns { dx[row * s.width + column] += dy[index] * share }
               }
             }
           }

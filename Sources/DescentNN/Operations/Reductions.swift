@@ -39,7 +39,7 @@ extension Tensor {
     let n = axes.reduce(1) { $0 * shape[$1] }
     check(n > 0, "the maximum of no elements is not defined (shape \(shape))")
     let y = Tensor(uninitialized: shapeReduced(axes, keepDimensions))
-    var places = [Int32](repeating: 0, count: y.count)
+    var positions = [Int32](repeating: 0, count: y.count)
     let xs = rows.elements
     let ys = y.freshElements
     for r in 0..<y.count {
@@ -47,24 +47,24 @@ extension Tensor {
       var best = 0
       for i in 1..<Swift.max(n, 1) where row[i] > row[best] { best = i }
       ys[r] = row[best]
-      places[r] = Int32(best)
+      positions[r] = Int32(best)
     }
-    return record(y, from: self) { [places, shape = rows.shape] dy, d in
+    return record(y, from: self) { [positions, shape = rows.shape] dy, d in
       d.add(
         to: 0,
-        Tensor.placed(dy, at: places, rowLength: n, shape: shape)
+        Tensor.scattered(dy, at: positions, rowLength: n, shape: shape)
           .permutedDetached(inverse(order)))
     }
   }
 
-  /// Zeros, but for element `places[r]` of row r, which is dy[r].
-  private static func placed(
-    _ dy: Tensor, at places: [Int32], rowLength n: Int, shape: [Int]
+  /// Zeros, but for element `positions[r]` of row r, which is dy[r].
+  private static func scattered(
+    _ dy: Tensor, at positions: [Int32], rowLength n: Int, shape: [Int]
   ) -> Tensor {
     let dx = Tensor.zeros(shape)
     let dxs = dx.freshElements
     let dys = dy.elements
-    for r in places.indices { dxs[r * n + Int(places[r])] = dys[r] }
+    for r in positions.indices { dxs[r * n + Int(positions[r])] = dys[r] }
     return dx
   }
 

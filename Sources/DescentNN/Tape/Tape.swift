@@ -46,7 +46,7 @@ public struct Tape: ~Copyable {
   ///     over k accumulated batches, or a loss scale.
   ///   - accumulating: Whether the gradients are added to those that the parameters have already.
   ///   - whenComplete: Called with each parameter as soon as its gradient is complete, while the
-  ///     backward pass goes on: the parameter may be changed, and its gradient cleared.
+  ///     backward pass continues: the parameter may be changed, and its gradient cleared.
   @discardableResult
   public consuming func gradients(
     of loss: Tensor, scale: Float = 1, accumulating: Bool = false,

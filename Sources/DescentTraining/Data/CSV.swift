@@ -44,7 +44,7 @@ public enum CSV {
     let width = row.count
     if width < 2 {
       throw DataError.malformed(
-        path: path, place: .init(line: reader.line),
+        path: path, location: .init(line: reader.line),
         expected: "at least two columns separated by commas", found: "one")
     }
     let header = row.map { reader.text($0) }
@@ -67,7 +67,7 @@ public enum CSV {
     while hasRow {
       if row.count != width {
         throw DataError.malformed(
-          path: path, place: .init(line: reader.line),
+          path: path, location: .init(line: reader.line),
           expected: "\(width) cells, as in the first row", found: "\(row.count)")
       }
       for column in 0..<width {
@@ -77,7 +77,7 @@ public enum CSV {
           features.append(number)
         } else {
           throw DataError.malformed(
-            path: path, place: .init(line: reader.line, column: column + 1),
+            path: path, location: .init(line: reader.line, column: column + 1),
             expected: "a finite number" + (isHeader ? " for “\(header[column])”" : ""),
             found: reader.quoted(row[column]))
         }
@@ -98,14 +98,14 @@ public enum CSV {
       let position = index < 0 ? index + header.count : index
       if header.indices.contains(position) { return position }
       throw DataError.malformed(
-        path: path, place: .init(line: line), expected: "a label column \(index)",
+        path: path, location: .init(line: line), expected: "a label column \(index)",
         found: "only \(header.count) columns")
     case .named(let name):
       let matches = header.indices.filter { header[$0] == name }
       if matches.count == 1 { return matches[0] }
       let known = header.prefix(20).map { "“\($0)”" }.joined(separator: ", ")
       throw DataError.malformed(
-        path: path, place: .init(line: line), expected: "one label column “\(name)”",
+        path: path, location: .init(line: line), expected: "one label column “\(name)”",
         found: matches.isEmpty
           ? "the columns \(known)\(header.count > 20 ? ", …" : "")" : "\(matches.count) of them")
     }
@@ -134,7 +134,7 @@ private struct ClassNames {
     }
     if isFixed || name.isEmpty {
       throw DataError.malformed(
-        path: reader.path, place: .init(line: reader.line, column: column + 1),
+        path: reader.path, location: .init(line: reader.line, column: column + 1),
         expected: isFixed
           ? "one of the classes \(names.map { "“\($0)”" }.joined(separator: ", "))" : "a class",
         found: reader.quoted(cell))

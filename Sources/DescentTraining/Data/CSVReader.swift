@@ -76,7 +76,7 @@ struct CSVReader {
     while end > start, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
     if quotedEnd > start, end > quotedEnd {
       throw DataError.malformed(
-        path: path, place: .init(line: nextLine, column: column),
+        path: path, location: .init(line: nextLine, column: column),
         expected: "a comma after the closing quote",
         found: "“\(String(decoding: bytes[quotedEnd..<min(end, quotedEnd + 20)], as: UTF8.self))”")
     }
@@ -96,7 +96,7 @@ struct CSVReader {
       }
     }
     throw DataError.malformed(
-      path: path, place: .init(line: start, column: column), expected: "a closing quote",
+      path: path, location: .init(line: start, column: column), expected: "a closing quote",
       found: "the end of the file")
   }
 

@@ -33,7 +33,7 @@ public struct ClassificationDataset: Sendable, Equatable {
     }
     if let wrong = labels.firstIndex(where: { $0 < 0 || Int($0) >= classes }) {
       throw DataError.unsuitable(
-        "Example \(wrong) has the label \(labels[wrong]), but there are \(classes) classes, "
+        "example \(wrong) has the label \(labels[wrong]), but there are \(classes) classes, "
           + "counted from 0")
     }
     if let classNames, classNames.count != classes {
@@ -88,7 +88,7 @@ extension ClassificationDataset {
   public func split(validationFraction: Double, seed: UInt64) throws(DataError) -> Split {
     if !(0..<1).contains(validationFraction) {
       throw DataError.unsuitable(
-        "The validation fraction is \(validationFraction); it must be at least 0 and below 1")
+        "the validation fraction is \(validationFraction); it must be at least 0 and below 1")
     }
     var random = RandomStream(seed: seed, stream: Self.splitStream)
     let order = random.permutation(of: count)

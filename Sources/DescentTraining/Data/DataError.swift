@@ -7,12 +7,12 @@ public enum DataError: Error, Equatable, Sendable {
   /// The system refused to read the file, or a helper program could not unpack it.
   case unreadable(path: String, reason: String)
   /// The content of a file is not what its format asks for.
-  case malformed(path: String, place: Place? = nil, expected: String, found: String)
+  case malformed(path: String, location: Location? = nil, expected: String, found: String)
   /// The data are well formed, but do not suit what is asked of them.
   case unsuitable(String)
 
   /// Where in a text file, counted from 1.
-  public struct Place: Equatable, Sendable {
+  public struct Location: Equatable, Sendable {
     /// The line.
     public let line: Int
     /// The column: the number of the cell in its row.
@@ -36,18 +36,18 @@ extension DataError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .missingFile(let path, let advice):
-      "There is no file \(path)\(advice.isEmpty ? "" : "; \(advice)")."
+      "there is no file \(path)\(advice.isEmpty ? "" : "; \(advice)")."
     case .unreadable(let path, let reason):
-      "The file \(path) cannot be read: \(reason)."
-    case .malformed(let path, let place, let expected, let found):
-      "\(path)\(place.map { ", \($0)" } ?? ""): expected \(expected), found \(found)."
+      "the file \(path) cannot be read: \(reason)."
+    case .malformed(let path, let location, let expected, let found):
+      "\(path)\(location.map { ", \($0)" } ?? ""): expected \(expected), found \(found)."
     case .unsuitable(let problem):
       "\(problem)."
     }
   }
 }
 
-extension DataError.Place: CustomStringConvertible {
+extension DataError.Location: CustomStringConvertible {
   /// For example “line 3, column 2”.
   public var description: String {
     "line \(line)" + (column.map { ", column \($0)" } ?? "")

@@ -21,10 +21,10 @@ public struct TextDataset: Sendable {
   public init(tokens: [Int32], tokenizer: Tokenizer, validationFraction: Double = 0.1)
     throws(DataError)
   {
-    if tokens.isEmpty { throw DataError.unsuitable("The text is empty") }
+    if tokens.isEmpty { throw DataError.unsuitable("the text is empty") }
     if !(0..<1).contains(validationFraction) {
       throw DataError.unsuitable(
-        "The validation fraction is \(validationFraction); it must be at least 0 and below 1")
+        "the validation fraction is \(validationFraction); it must be at least 0 and below 1")
     }
     // As in the reference: the training part is n · (1 - fraction), rounded down, where the small
     // excess keeps products such as 10 · 0.9 from falling below the whole number that is meant.
@@ -68,7 +68,7 @@ public struct TextDataset: Sendable {
     case .character:
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw DataError.malformed(
-          path: path, place: .init(line: lineOfInvalidUTF8(in: bytes)), expected: "UTF-8 text",
+          path: path, location: .init(line: lineOfInvalidUTF8(in: bytes)), expected: "UTF-8 text",
           found: "other bytes; data.tokenizer=byte takes any")
       }
       return try TextDataset(
@@ -96,10 +96,10 @@ public struct TextDataset: Sendable {
   /// Throws `.unsuitable`.
   public func check(context: Int, part: Part) throws(DataError) {
     let count = tokens(of: part).count
-    if context < 1 { throw DataError.unsuitable("A context of \(context) tokens is too short") }
+    if context < 1 { throw DataError.unsuitable("a context of \(context) tokens is too short") }
     if count <= context {
       throw DataError.unsuitable(
-        "A context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1) "
+        "a context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1) "
           + "tokens, but there are \(count); shorten the context, give a longer text, or change the "
           + "validation fraction")
     }

@@ -47,7 +47,7 @@ public enum Tokenizer: Sendable, Equatable {
   public func decode(_ tokens: [Int32]) throws(DataError) -> String {
     if let wrong = tokens.first(where: { $0 < 0 || $0 >= vocabularySize }) {
       throw DataError.unsuitable(
-        "The token \(wrong) is not in the vocabulary of \(vocabularySize) tokens")
+        "the token \(wrong) is not in the vocabulary of \(vocabularySize) tokens")
     }
     switch self {
     case .byte: return String(decoding: tokens.map { UInt8($0) }, as: UTF8.self)
@@ -80,7 +80,7 @@ public struct CharacterVocabulary: Sendable, Equatable {
       let token = scalar.isASCII ? ascii[Int(scalar.value)] : tokens[scalar] ?? -1
       if token < 0 {
         throw DataError.unsuitable(
-          "The character \(Self.name(of: scalar)) is not in the vocabulary of "
+          "the character \(Self.name(of: scalar)) is not in the vocabulary of "
             + "\(scalars.count) characters")
       }
       result.append(token)

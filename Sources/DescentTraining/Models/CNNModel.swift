@@ -1,5 +1,4 @@
 import Descent
-import DescentCompute
 import DescentNN
 
 /// `model.kind: cnn`: a small convolutional network that classifies images.

@@ -10,7 +10,7 @@ extension Recipe {
   /// Optimizer steps of the run on the data of `task`.
   func steps(of task: any TrainingTask) -> Int {
     let perEpoch = task.batchesPerEpoch(run.batch * run.accumulate) ?? 1
-    return run.steps ?? max(1, Int((run.epochs ?? 1) * Double(perEpoch)))
+    return run.steps ?? max(1, Int(min((run.epochs ?? 1) * Double(perEpoch), 0x1p53)))
   }
 
   /// Fills in what schedules and averages left open and follows from the length of the run.

@@ -32,8 +32,8 @@ public struct Recipe: Sendable {
     var document = RecipeDocument(yaml: yaml)
     for assignment in overrides { document.override(assignment) }
     var reader = RecipeReader(document)
-    let model = reader.kind("model", among: ModelKinds.all)
-    let data = reader.kind("data", among: DataKinds.all)
+    let model = reader.kind("model", among: ModelKinds.all) as? any ModelKind
+    let data = reader.kind("data", among: DataKinds.all) as? any DataKind
     reader.read(&run, "", from: document.top)
     reader.read(&lossScale, LossScaler.name)
     reader.read(&evaluate, EvaluateSettings.name)

@@ -25,7 +25,7 @@ struct RecipeReader {
   mutating func kind(
     _ section: String, among kinds: [any Configurable.Type]
   ) -> (any Configurable)? {
-    let selector = RecipeDocument.selector(of: section)!
+    let selector = RecipeDocument.selector(of: section) ?? "name"
     let names = kinds.map { $0.name }
     let entries = document.sections[section] ?? []
     let name = entries.first { $0.name == selector }?.text
@@ -46,25 +46,12 @@ struct RecipeReader {
     return make(type)
   }
 
-  mutating func kind(
-    _ section: String, among kinds: [any ModelKind.Type]
-  ) -> (any ModelKind)? {
-    kind(section, among: kinds as [any Configurable.Type]) as? any ModelKind
-  }
-
-  mutating func kind(
-    _ section: String, among kinds: [any DataKind.Type]
-  ) -> (any DataKind)? {
-    kind(section, among: kinds as [any Configurable.Type]) as? any DataKind
-  }
-
   /// The section `average`, which may be missing or have the name none.
   mutating func average() -> (any WeightAverage)? {
     guard let entries = document.sections["average"] else { return nil }
     let name = entries.first { $0.name == "name" }?.text
     if let name, ["none", "null"].contains(name), entries.count == 1 { return nil }
-    let kinds = WeightAverages.all as [any Configurable.Type]
-    return kind("average", among: kinds) as? any WeightAverage
+    return kind("average", among: WeightAverages.all) as? any WeightAverage
   }
 
   mutating func rejectUnknownSections() {

@@ -54,6 +54,14 @@ struct Checkpoint {
     if needed.contains(where: { stored.metadata[$0] == nil }) {
       throw RunError.unusableCheckpoint(file.relativePath, "its metadata are incomplete")
     }
+    // Counters that no run reaches would end the program where they are added up.
+    let counters = ["step", "logged", "skipped", "skipped_in_a_row", "applied_steps"]
+    for name in counters {
+      guard let text = stored.metadata[name] else { continue }
+      guard let number = Int(text), (0..<1 << 40).contains(number) else {
+        throw RunError.unusableCheckpoint(file.relativePath, "its metadata have \(name)=\(text)")
+      }
+    }
   }
 
   /// Where the checkpoint after `step` lies.

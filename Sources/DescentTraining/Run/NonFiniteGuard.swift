@@ -2,6 +2,14 @@ import Descent
 import DescentNN
 import Foundation
 
+/// `nonfinite`: what happens to a step whose loss or gradient is NaN or infinite.
+public enum NonFinitePolicy: String, CaseIterable, Sendable {
+  /// The run stops, and the last good weights are written.
+  case stop
+  /// The step is skipped; the run stops after too many in a row.
+  case skip
+}
+
 /// Keeps what is NaN or infinite out of a run: skips a step that was not finite, or stops the run
 /// with the last good weights on disk.
 ///

@@ -28,20 +28,46 @@ extension Checkpoint {
   static func newest(
     of run: RunDirectory, upTo name: String?
   ) throws(RunError) -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
-    var (passedOver, failures): ([Resumption.PassedOver], [String]) = ([], [])
+    let found = newest(of: run, upTo: name) { try Checkpoint(resuming: $0) }
+    guard let checkpoint = found.checkpoint else {
+      throw .cannotResume(run.path, found.failures.map { "\($0)" })
+    }
+    return (checkpoint, found.passedOver)
+  }
+
+  /// The newest checkpoint of a run that can be read, be it of weights alone.
+  ///
+  /// - Throws: what is wrong with the newest when none can be read; ``DataError`` when there is none.
+  static func newestWeights(of run: RunDirectory) throws -> Checkpoint {
+    let found = newest(of: run, upTo: nil) { try Checkpoint($0) }
+    if let checkpoint = found.checkpoint { return checkpoint }
+    throw found.failures.first
+      ?? DataError.missingFile(
+        path: "\(run.checkpoints.relativePath)/*.safetensors",
+        advice: "the run has no checkpoint yet")
+  }
+
+  /// The newest checkpoint of a run that `open` can open, or the one called `name`; the newer ones
+  /// that were passed over, and what `open` threw, the newest first.
+  private static func newest(
+    of run: RunDirectory, upTo name: String?, _ open: (URL) throws -> Checkpoint
+  ) -> (checkpoint: Checkpoint?, passedOver: [Resumption.PassedOver], failures: [any Error]) {
+    var (passedOver, failures): ([Resumption.PassedOver], [any Error]) = ([], [])
     for file in run.checkpointFiles.reversed() {
       let isNewer = name.map { file.lastPathComponent > $0 } ?? false
       var reason = "\(file.relativePath) is newer than the checkpoint to resume from"
       if !isNewer {
         guard name == nil || file.lastPathComponent == name else { break }
         do {
-          return (try Checkpoint(resuming: file), passedOver)
-        } catch { reason = "\(error)" }
-        failures.append(reason)
+          return (try open(file), passedOver, failures)
+        } catch {
+          failures.append(error)
+          reason = "\(error)"
+        }
       }
       passedOver.append(.init(file: file, reason: reason))
     }
-    throw .cannotResume(run.path, failures)
+    return (nil, passedOver, failures)
   }
 }
 

@@ -79,9 +79,10 @@ public struct RunDirectory: Sendable {
     } catch { throw .cannotWrite(file.relativePath, error.localizedDescription) }
   }
 
-  /// Removes checkpoints that cannot be used, and all but the newest `count`.
-  func removeCheckpoints(_ unusable: [URL], keeping count: Int, after file: URL) throws {
-    for old in unusable where old != file { try? FileManager.default.removeItem(at: old) }
+  /// Removes checkpoints that were passed over, and all but the newest `count`; `file`, just written,
+  /// stays.
+  func removeCheckpoints(_ passedOver: [URL], keeping count: Int, after file: URL) throws {
+    for old in passedOver where old != file { try? FileManager.default.removeItem(at: old) }
     for old in checkpointFiles.dropLast(count) { try FileManager.default.removeItem(at: old) }
   }
 

@@ -8,7 +8,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case cannotWrite(String, String)
   /// A checkpoint lacks a tensor of the model or holds one of another shape.
   case checkpointMismatch(String)
-  /// A file among the checkpoints cannot be resumed from.
+  /// A file among the checkpoints cannot be used; why.
   case unusableCheckpoint(String, String)
   /// No checkpoint of a run can be resumed from; why, a sentence for each, the newest first.
   case cannotResume(String, [String])
@@ -33,7 +33,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .checkpointMismatch(let sentence):
       sentence
     case .unusableCheckpoint(let file, let reason):
-      "\(file) cannot be resumed from: \(reason)"
+      "\(file) cannot be used: \(reason)"
     case .cannotResume(let path, let reasons):
       if let newest = reasons.first {
         "\(path) has no checkpoint that can be resumed from. "

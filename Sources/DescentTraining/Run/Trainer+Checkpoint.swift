@@ -27,7 +27,7 @@ extension Trainer {
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
       changes: changes)
-    unusable = passedOver.map(\.file)
+    self.passedOver = passedOver.map(\.file)
   }
 
   /// Writes a checkpoint after `step` steps, when the metrics have `lines` lines.
@@ -42,8 +42,8 @@ extension Trainer {
     let file = try Checkpoint.save(
       StateArchive.saving(archive), step: step, recipe: recipe.yaml, to: directory,
       result: result.differ ? (task.model, { try result.use($0) }) : nil)
-    try directory.removeCheckpoints(unusable, keeping: recipe.checkpoint.keep, after: file)
-    unusable = []
+    try directory.removeCheckpoints(passedOver, keeping: recipe.checkpoint.keep, after: file)
+    passedOver = []
     return file
   }
 

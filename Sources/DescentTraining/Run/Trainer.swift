@@ -1,5 +1,4 @@
 import Descent
-import DescentCompute
 import DescentNN
 import Foundation
 
@@ -25,8 +24,8 @@ public final class Trainer {
   let result: ResultWeights
   /// Steps done, and the lines of the metrics about them.
   var done = (steps: 0, lines: 0)
-  /// Checkpoints that the next one replaces.
-  var unusable: [URL] = []
+  /// Checkpoints that were passed over; they go when the next one is written.
+  var passedOver: [URL] = []
   /// What tells the data apart from others.
   private(set) lazy var fingerprint = task.fingerprint
 

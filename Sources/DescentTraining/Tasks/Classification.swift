@@ -75,12 +75,12 @@ public final class Classification: TrainingTask {
   }
 
   public func batch(_ number: Int, size: Int) -> Batch {
-    let (epoch, place) = number.quotientAndRemainder(dividingBy: epochLength(size))
+    let (epoch, batch) = number.quotientAndRemainder(dividingBy: epochLength(size))
     if order.epoch != epoch {
       var random = RandomStream(seed: seed ^ UInt64(epoch) << 20, stream: RandomPurpose.order)
       order = (epoch, random.permutation(of: training.count))
     }
-    let range = place * size..<min((place + 1) * size, training.count)
+    let range = batch * size..<min((batch + 1) * size, training.count)
     let (x, labels) = tensors(of: training, order.indices[range])
     return Batch(classes: labels) { [network] context in network(x, context) }
   }
@@ -108,7 +108,9 @@ public final class Classification: TrainingTask {
       for (row, label) in labels.scalars.enumerated() {
         let scores = scores[row * classes..<(row + 1) * classes]
         // Scores that are not numbers have no largest one.
-        if let best = scores.firstIndex(of: scores.max()!), best - row * classes == Int(label) {
+        if let largest = scores.max(), let best = scores.firstIndex(of: largest),
+          best - row * classes == Int(label)
+        {
           right += 1
         }
       }

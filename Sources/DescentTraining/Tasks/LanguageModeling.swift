@@ -43,20 +43,18 @@ extension LanguageModelKind {
     }
   }
 
-  /// The model with the run's newest weights and its tokenizer.
+  /// The model with the run's newest weights that can be read, and its tokenizer.
   public func languageModel(in run: RunDirectory) throws -> LanguageModel? {
     let tokenizer = try JSONDecoder().decode(Tokenizer.self, from: Data(contentsOf: run.tokenizer))
-    guard let checkpoint = run.checkpointFiles.last else {
-      throw RunError.checkpointMismatch("\(run.path) has no checkpoint yet")
-    }
+    let checkpoint = try Checkpoint.newestWeights(of: run)
     var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
     let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
-    try Checkpoint(checkpoint).loadWeights(into: model)
+    try checkpoint.loadWeights(into: model)
     return LanguageModel(model, tokenizer)
   }
 }
 
-/// A text and a model that learns to continue it, on windows at random places.
+/// A text and a model that learns to continue it, on windows at random positions.
 public final class LanguageModeling: TrainingTask {
   private let network: any CausalLanguageModel
   private let text: TextDataset
@@ -68,7 +66,7 @@ public final class LanguageModeling: TrainingTask {
   /// - Parameters:
   ///   - text: the text.
   ///   - context: the tokens of a window.
-  ///   - seed: what the weights and the places of the windows follow.
+  ///   - seed: what the weights and the positions of the windows follow.
   ///   - makeModel: makes the model, once it is clear that the text is long enough.
   /// - Throws: ``DataError`` for a text shorter than a window, and what `makeModel` throws.
   public init(

@@ -78,8 +78,8 @@ import Testing
   @Test(
     arguments: [
       ([1, 2, 3], [0, 1], nil, "have 4 features, but 3 are given"),
-      ([1, 2, 3, 4], [0, 2], nil, "Example 1 has the label 2, but there are 2 classes"),
-      ([1, 2, 3, 4], [-1, 0], nil, "Example 0 has the label -1"),
+      ([1, 2, 3, 4], [0, 2], nil, "example 1 has the label 2, but there are 2 classes"),
+      ([1, 2, 3, 4], [-1, 0], nil, "example 0 has the label -1"),
       ([1, 2, 3, 4], [0, 1], ["a"], "2 classes need as many names, but the number given is 1"),
     ] as [([Float], [Int32], [String]?, String)])
   func `parts that do not fit are refused`(

@@ -30,13 +30,13 @@ import Testing
     let tokenizer = Tokenizer.character(CharacterVocabulary(of: "abc"))
     let error = #expect(throws: DataError.self) { try tokenizer.encode("ab" + text) }
     #expect(
-      error == .unsuitable("The character \(name) is not in the vocabulary of 3 characters"))
+      error == .unsuitable("the character \(name) is not in the vocabulary of 3 characters"))
   }
 
   @Test(arguments: [-1, 3] as [Int32]) func `an unknown token is named`(_ token: Int32) throws {
     let tokenizer = Tokenizer.character(CharacterVocabulary(of: "abc"))
     let error = #expect(throws: DataError.self) { try tokenizer.decode([0, token]) }
-    #expect(error == .unsuitable("The token \(token) is not in the vocabulary of 3 tokens"))
+    #expect(error == .unsuitable("the token \(token) is not in the vocabulary of 3 tokens"))
   }
 
   @Test(arguments: [
@@ -91,7 +91,7 @@ import Testing
       let message = "\(try #require(error))"
       #expect(
         message.hasPrefix(
-          "A context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1) "
+          "a context of \(context) tokens needs a \(part.rawValue) text of at least \(context + 1) "
             + "tokens, but there are \(count);"))
     }
     #expect(throws: DataError.self) { try dataset.check(context: 0, part: .training) }
@@ -121,11 +121,11 @@ import Testing
     }
     #expect(
       throws: DataError.malformed(
-        path: broken, place: .init(line: 3), expected: "UTF-8 text",
+        path: broken, location: .init(line: 3), expected: "UTF-8 text",
         found: "other bytes; data.tokenizer=byte takes any")
     ) { try load(broken, .character) }
     #expect(throws: Never.self) { try load(broken, .byte) }
-    #expect(throws: DataError.unsuitable("The text is empty")) {
+    #expect(throws: DataError.unsuitable("the text is empty")) {
       try TextDataset(text: "", tokenizer: .character)
     }
     for fraction in [-0.1, 1, .nan] {

@@ -124,16 +124,14 @@ extension Rule {
   ) -> (any ClosureMethod<S>)? { nil }
 }
 
-/// A rule in which each element is updated from its own weight, gradient and state.
-public protocol ElementwiseRule: Rule {
+/// A rule whose update needs its block and the step alone.
+public protocol BlockRule: Rule {
   /// Updates the weights and the state of one block.
   func update(_ block: Block<Float>, _ step: Step)
   func update(_ block: Block<Double>, _ step: Step)
 }
 
-extension ElementwiseRule {
-  /// Nothing.
-  public var needs: Needs { [] }
+extension BlockRule {
   /// The update alone.
   public func update(
     _ block: Block<Float>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
@@ -142,6 +140,14 @@ extension ElementwiseRule {
   public func update(
     _ block: Block<Double>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) { update(block, step) }
+}
+
+/// A rule in which each element is updated from its own weight, gradient and state.
+public protocol ElementwiseRule: BlockRule {}
+
+extension ElementwiseRule {
+  /// Nothing.
+  public var needs: Needs { [] }
 }
 
 /// A rule that needs sums before it can update: it declares them in ``Rule/needs`` and writes
@@ -150,23 +156,11 @@ public protocol SummingRule: Rule {}
 
 /// A rule that sees a whole tensor: factored, matrix and orthogonalizing rules. It may use the
 /// thread pool, in pieces fixed by the shape.
-public protocol TensorRule: Rule {
-  /// Updates the weights and the state of one tensor.
-  func update(_ tensor: Block<Float>, _ step: Step)
-  func update(_ tensor: Block<Double>, _ step: Step)
-}
+public protocol TensorRule: BlockRule {}
 
 extension TensorRule {
   /// Whole tensors.
   public var needs: Needs { .wholeTensors }
-  /// The update alone.
-  public func update(
-    _ block: Block<Float>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
-  ) { update(block, step) }
-  /// The update alone.
-  public func update(
-    _ block: Block<Double>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
-  ) { update(block, step) }
 }
 
 /// A rule that evaluates the loss itself, several times a step. It has no update of blocks: its

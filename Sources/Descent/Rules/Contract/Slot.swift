@@ -36,14 +36,14 @@ public struct Slot: Sendable {
 
   /// The same slot with a shape of its own, where that follows from the parameter; nil is the
   /// parameter's.
-  public func shaped(_ shape: [Int]?) -> Slot {
+  public func with(shape: [Int]?) -> Slot {
     var slot = self
     slot.shape = shape
     return slot
   }
 
   /// The same slot with another value before the first step.
-  public func starting(at initial: Double) -> Slot {
+  public func with(initial: Double) -> Slot {
     var slot = self
     slot.initial = initial
     return slot

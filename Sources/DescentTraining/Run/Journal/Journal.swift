@@ -100,7 +100,7 @@ extension RunDirectory {
         entries.append(try decoder.decode(JournalEntry.self, from: Data(line.utf8)))
       } catch {
         throw .malformed(
-          path: path, place: .init(line: number + 1), expected: "a JSON object with a “step”",
+          path: path, location: .init(line: number + 1), expected: "a JSON object with a “step”",
           found: line.count > 40 ? "“\(line.prefix(40))…”" : "“\(line)”")
       }
     }

@@ -172,7 +172,13 @@ extension MetricRecord {
     }
   }
 
-  func encodeLine(to encoder: any Encoder) throws {
+  /// Reads the object of a line; keys that it does not know are numbers of the optimizer or ignored.
+  public init(from decoder: any Decoder) throws {
+    try self.init(line: Dictionary(from: decoder))
+  }
+
+  /// Writes the object of a line.
+  public func encode(to encoder: any Encoder) throws {
     try Dictionary(values.map { ($0.key, $0.value) }) { first, _ in first }.encode(to: encoder)
   }
 }

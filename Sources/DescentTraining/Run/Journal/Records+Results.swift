@@ -60,11 +60,6 @@ extension StepReport {
     if case .refused(let culprit) = curvature {
       notes.append("the curvature estimate was refused: \(culprit)")
     }
-    if let closure {
-      notes.append(
-        "\(closure.iterations) iterations, \(closure.evaluations) evaluations, loss "
-          + "\(closure.entryLoss) → \(closure.finalLoss): \(closure.exit)")
-    }
     return notes
   }
 }

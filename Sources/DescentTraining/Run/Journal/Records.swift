@@ -83,14 +83,6 @@ extension StepRecord: MetricRecord, Codable {
       diagnostics[key] = x
     }
   }
-
-  /// Reads the object of a line; keys that it does not know and that are no numbers are ignored.
-  public init(from decoder: any Decoder) throws {
-    try self.init(line: Dictionary(from: decoder))
-  }
-
-  /// Writes the object of a line.
-  public func encode(to encoder: any Encoder) throws { try encodeLine(to: encoder) }
 }
 
 /// A step that changed nothing, because something was not finite: a line of `metrics.jsonl`.
@@ -117,14 +109,6 @@ extension SkippedRecord: MetricRecord, Codable {
     .init("step", \.step), .init("loss", \.loss), .init("applied", always: .flag(false)),
     .init("skipped", \.cause), .init("loss_scale", \.lossScale),
   ]
-
-  /// Reads the object of a line; keys that it does not know are ignored.
-  public init(from decoder: any Decoder) throws {
-    try self.init(line: Dictionary(from: decoder))
-  }
-
-  /// Writes the object of a line.
-  public func encode(to encoder: any Encoder) throws { try encodeLine(to: encoder) }
 }
 
 /// What an evaluation found: a line of `metrics.jsonl`.
@@ -151,12 +135,4 @@ extension EvaluationRecord: MetricRecord, Codable {
     .init("step", \.step), .init("val_loss", \.loss), .init("val_accuracy", \.accuracy),
     .init("average", \.average), .init("val_loss_raw", \.lossWithoutAverage),
   ]
-
-  /// Reads the object of a line; keys that it does not know are ignored.
-  public init(from decoder: any Decoder) throws {
-    try self.init(line: Dictionary(from: decoder))
-  }
-
-  /// Writes the object of a line.
-  public func encode(to encoder: any Encoder) throws { try encodeLine(to: encoder) }
 }

@@ -1,5 +1,5 @@
-/// Loops over rows of doubles.
-enum Rows {
+/// Loops over vectors of doubles.
+enum Vectors {
   /// y ← y + α·x
   @inline(__always)
   static func axpy(_ alpha: Double, _ x: View<Double>, _ y: MutableView<Double>) {
@@ -24,9 +24,7 @@ enum Rows {
     var lanes = SIMD8<Double>.zero
     var i = 0
     while i + 8 <= x.count {
-      let a = unsafe UnsafeRawPointer(x.base + i).loadUnaligned(as: SIMD8<Double>.self)
-      let b = unsafe UnsafeRawPointer(y.base + i).loadUnaligned(as: SIMD8<Double>.self)
-      lanes += a * b
+      lanes += x.lanes(i, as: SIMD8.self) * y.lanes(i, as: SIMD8.self)
       i += 8
     }
     var sum = lanes.sum()

@@ -19,14 +19,6 @@ public enum Precision: String, CaseIterable, Sendable {
   }
 }
 
-/// `nonfinite`: what happens to a step whose loss or gradient is NaN or infinite.
-public enum NonFinitePolicy: String, CaseIterable, Sendable {
-  /// The run stops, and the last good weights are written.
-  case stop
-  /// The step is skipped; the run stops after too many in a row.
-  case skip
-}
-
 extension WeightStorage {
   /// The format in which layers use their parameters.
   var used: NumberFormat { format == .float32 ? .float32 : .bfloat16 }

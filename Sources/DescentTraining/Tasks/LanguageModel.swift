@@ -1,5 +1,4 @@
 import Descent
-import DescentCompute
 import Foundation
 
 /// A trained language model with its tokenizer: what `descent sample` writes with.
@@ -12,7 +11,7 @@ public struct LanguageModel {
     (self.model, self.tokenizer) = (model, tokenizer)
   }
 
-  /// The newest checkpoint of a run: its averaged weights, where the run averages.
+  /// The newest checkpoint of a run that can be read: its averaged weights, where the run averages.
   ///
   /// - Throws: ``RunError`` when the run has no language model or no checkpoint; errors of reading.
   public init(_ run: RunDirectory) throws {
