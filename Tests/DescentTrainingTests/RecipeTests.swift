@@ -155,7 +155,7 @@ import Testing
       (["average.name=ema", "average.decay=1"], "average.decay=1 is out of range"),
       (
         ["average.name=lookahead", "optimizer.name=schedule-free-sgd"],
-        "schedule-free-sgd cannot be combined with average.name=lookahead: the average would move its result"
+        "schedule-free-sgd cannot be combined with average.name=lookahead: training does not"
       ),
       (
         ["average.name=lookahead", "optimizer.name=lbfgs"],

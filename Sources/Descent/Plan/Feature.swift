@@ -115,7 +115,7 @@ public struct Incompatibility: Sendable {
       "choose another optimizer, or set release_gradients=false"),
     .init(
       .evaluatesElsewhere, .movingAverage,
-      "the average would move its result, from which it does not continue",
+      "training does not continue from its result, which the average would move",
       "choose another average, or another optimizer"),
     .init(.exactState, .compressedState, "its state must be exact", "set state=float32"),
     .init(
