@@ -200,7 +200,8 @@ import Testing
   @Test("a schedule that does not fit the run is warned of") func warnings() {
     let long = LinearWarmup(warmup: 200).warnings(steps: 100)
     #expect(long.count == 1 && long[0].contains("never reached"))
-    #expect(Cosine(total: 60).warnings(steps: 100)[0].contains("the last 40 steps use its final value"))
+    #expect(
+      Cosine(total: 60).warnings(steps: 100)[0].contains("the last 40 steps use its final value"))
     #expect(Cosine(total: 160).warnings(steps: 100)[0].contains("before cosine does at step 160"))
     #expect(Cosine(total: 100).warnings(steps: 100).isEmpty)
     #expect(Constant().warnings(steps: 100).isEmpty)
