@@ -27,6 +27,8 @@ import FoundationXML
     TickCase(0...2e-4, .linear, 4, ["0", "5e-5", "1e-4", "1.5e-4", "2e-4"]),
     TickCase(-0.3...0.3, .linear, 6, ["−0.3", "−0.2", "−0.1", "0.0", "0.1", "0.2", "0.3"]),
     TickCase(0.851...0.949, .linear, 5, ["0.86", "0.88", "0.90", "0.92", "0.94"]),
+    // No number between subnormal ones is round.
+    TickCase(0...2000 * .leastNonzeroMagnitude, .linear, 5, []),
     TickCase(1e-5...1, .logarithmic, 6, ["1e-5", "1e-4", "0.001", "0.01", "0.1", "1"]),
     TickCase(1...10, .logarithmic, 4, ["1", "2", "5", "10"]),
     TickCase(1e-12...1, .logarithmic, 5, ["1e-12", "1e-9", "1e-6", "0.001", "1"]),

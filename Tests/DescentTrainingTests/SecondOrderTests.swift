@@ -178,13 +178,27 @@ extension TrainerTests {
       #expect(!FileManager.default.fileExists(atPath: folder + "/out.safetensors"))
     }
   }
+
+  @Test(
+    "replay refuses weights that are not finite", arguments: [Float.infinity, -.infinity, .nan])
+  func replayRefusesWeights(_ weight: Float) throws {
+    try withFolder { folder in
+      let (file, out) = (folder + "/in.safetensors", folder + "/out.safetensors")
+      try recordOneStep(to: file, from: weight)
+      let error = #expect(throws: DataError.self) {
+        try Replay(OptimizerPlan(AdamW()), recording: file).run(to: out)
+      }
+      #expect("\(error!)".contains("param/w is \(weight) at element 0; a recording must be finite"))
+      #expect(!FileManager.default.fileExists(atPath: out))
+    }
+  }
 }
 
 /// A recording of one gradient of one weight.
-private func recordOneStep(to path: String) throws {
+private func recordOneStep(to path: String, from weight: Float = 1) throws {
   try SafetensorsFile.write(
     [
-      SafetensorsTensor("param/w", shape: [1], floats: [1]),
+      SafetensorsTensor("param/w", shape: [1], floats: [weight]),
       SafetensorsTensor("grad/1/w", shape: [1], floats: [1]),
     ], to: path)
 }
