@@ -43,9 +43,17 @@ struct AtomicFile: ~Copyable {
     }
   }
 
+  /// Waits until what was written is on the disk.
+  func synchronize() throws(SafetensorsError) {
+    if fsync(descriptor) != 0 {
+      throw SafetensorsError.unwritable(path: path, reason: lastSystemError())
+    }
+  }
+
   /// Makes the file durable and gives it its name, replacing what was there.
   mutating func commit() throws(SafetensorsError) {
-    if unsafe fsync(descriptor) != 0 || rename(temporaryPath, path) != 0 {
+    try synchronize()
+    if unsafe rename(temporaryPath, path) != 0 {
       throw SafetensorsError.unwritable(path: path, reason: lastSystemError())
     }
     isCommitted = true
