@@ -53,6 +53,14 @@ final class Progress: TrainingObserver {
     show("step \(step.record.step) skipped: \(step.record.cause)\(scale)")
   }
 
+  func wentBack(_ spike: SpikeRecord) {
+    show(
+      "step \(spike.step) was a spike: its update's norm is \(short(spike.updateNorm)), the median "
+        + "\(short(spike.median)); back to step \(spike.goneBackTo), with the batches that follow")
+  }
+
+  func warned(_ sentence: String) { writeError("Warning: \(sentence)") }
+
   func evaluated(_ evaluation: Evaluation, after step: Int) {
     let accuracy = evaluation.accuracy.map { "  accuracy \(percent($0, 2))" } ?? ""
     let raw = evaluation.lossWithoutAverage.map { "  (\(fixed($0, 4)) without the average)" } ?? ""

@@ -79,6 +79,9 @@ final class NonFiniteGuard {
   /// The newest step whose weights would be trusted if training broke down after `step` steps.
   func trusted(after step: Int) -> Int { max(begun, step - Self.distance) }
 
+  /// The same, and the newest step that is far enough back whenever the run was begun.
+  func allTrusted(after step: Int) -> [Int] { [step - Self.distance, trusted(after: step)] }
+
   /// Goes on from weights after `step` steps with the batches that follow `attempts`: those in
   /// between are left out.
   func goBack(to step: Int, after attempts: Int) {

@@ -42,17 +42,17 @@ extension RunDirectory {
   ///   - count: how many of the newest stay.
   ///   - best: the step of the best, which stays in any case.
   ///   - former: the step of what was the best before and is kept for nothing else.
-  ///   - trusted: the newest step that a breakdown now would leave in trust. The newest checkpoint up
-  ///     to there stays, and the one after it, which will be in trust next; nil when training has
-  ///     ended.
-  func removeCheckpoints(keeping count: Int, best: Int?, former: Int?, trusted: Int?) throws {
+  ///   - trusted: steps up to which a breakdown now would leave checkpoints in trust, the earliest
+  ///     first. The newest checkpoint up to each stays, and the one after the first, which will be in
+  ///     trust next; none when training has ended.
+  func removeCheckpoints(keeping count: Int, best: Int?, former: Int?, trusted: [Int]) throws {
     let all = files(ending: Self.ending)
     var kept = Set(all.filter { $0.step != former }.suffix(count).map(\.file))
     kept.formUnion(all.filter { $0.step == best }.map(\.file))
-    if let trusted {
-      let old = all.last { $0.step <= trusted }
-      let next = all.first { $0.step > old?.step ?? -1 }
-      kept.formUnion([old, next].compactMap { $0?.file })
+    let old = trusted.map { limit in all.last { $0.step <= limit } }
+    kept.formUnion(old.compactMap { $0?.file })
+    if let old = old.first, let next = all.first(where: { $0.step > old?.step ?? -1 }) {
+      kept.insert(next.file)
     }
     for (_, file) in all where !kept.contains(file) {
       try FileManager.default.removeItem(at: file)

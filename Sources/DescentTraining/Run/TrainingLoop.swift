@@ -169,7 +169,7 @@ struct TrainingLoop {
     saved = .now
     let (keep, step) = (recipe.checkpoint.keep, step)
     let (best, former) = (trainer.best?.step, formerBest.take())
-    let trusted = isLast && step == trainer.steps ? nil : trainer.nonFinite.trusted(after: step)
+    let trusted = isLast && step == trainer.steps ? [] : trainer.nonFinite.allTrusted(after: step)
     let passedOver = trainer.passedOver
     trainer.passedOver = []
     try checkpoints.begin(
@@ -224,7 +224,8 @@ struct TrainingLoop {
     let attempts = step + trainer.nonFinite.skipped
     // Those that an interruption has written in between would make it another run.
     let good = Checkpoint.newest(
-      of: directory, upTo: trainer.nonFinite.trusted(after: step), every: recipe.checkpoint.every)
+      of: directory, upTo: max(0, step - NonFiniteGuard.distance),
+      every: recipe.checkpoint.every)
     guard let good, spikes.mayGoBack else {
       throw try broken("\(spike), \(spikes.goneBack) times in a row", after: step)
     }
