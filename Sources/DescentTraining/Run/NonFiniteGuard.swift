@@ -63,9 +63,10 @@ final class NonFiniteGuard {
   /// Begins a run after `step` steps, with weights that are taken to be good.
   func begin(after step: Int) {
     begun = step
-    kept = [
+    // Both now: memory that is first asked for on the way would hold a step up.
+    kept = (0..<2).map { _ in
       Copy(step: step, weights: parameters.map { $0.value.copied() }, buffers: buffers.values)
-    ]
+    }
   }
 
   /// Before an attempt at the step that follows `step`.
@@ -86,8 +87,7 @@ final class NonFiniteGuard {
   /// between are left out.
   func goBack(to step: Int, after attempts: Int) {
     skipped = attempts - step
-    kept.removeAll { $0.step > step }
-    if kept.isEmpty { begin(after: step) }
+    begin(after: step)
   }
 
   /// The step has been taken.
@@ -149,7 +149,7 @@ final class NonFiniteGuard {
     }
     for (parameter, weights) in zip(parameters, copy.weights) { parameter.value = weights }
     buffers.restore(copy.buffers)
-    var snapshot = CheckpointSnapshot()
+    var snapshot = CheckpointSnapshot(in: SnapshotMemory())
     snapshot.add(.weights(of: model))
     let file = directory.checkpoint(after: copy.step)
     try CheckpointFile(snapshot, step: copy.step, to: file).commit()
@@ -159,13 +159,6 @@ final class NonFiniteGuard {
   /// Copies the weights into the place of the older copy.
   private func keepWeights() {
     guard kept.last?.step != before.step else { return }
-    if kept.count < 2 {
-      kept.append(
-        Copy(
-          step: before.step, weights: parameters.map { $0.value.copied() },
-          buffers: before.buffers))
-      return
-    }
     var copy = kept.removeFirst()
     for (index, parameter) in parameters.enumerated() {
       copy.weights[index].withMutableSpan { copy in

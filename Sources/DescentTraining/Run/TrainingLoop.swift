@@ -46,6 +46,7 @@ struct TrainingLoop {
     for defect in journal.defects { observer.warned(defect) }
     trainer.nonFinite.begin(after: step)
     spikes?.begin()
+    if recipe.checkpoint.every > 0 { checkpoints.prepare(bytes: trainer.checkpointBytes) }
     // Where to go back to before the first checkpoint.
     if spikes != nil, step == 0 { try save() }
     while step < trainer.steps, !observer.wantsToStop {
@@ -173,7 +174,7 @@ struct TrainingLoop {
     let passedOver = trainer.passedOver
     trainer.passedOver = []
     try checkpoints.begin(
-      trainer.snapshot(after: step, lines: journal.lines), step: step,
+      step: step, { trainer.fill(&$0, after: step, lines: journal.lines) },
       beforehand: journal.synchronize
     ) { directory in
       let written = directory.checkpoint(after: step)

@@ -1,5 +1,6 @@
 import Descent
 import DescentCompute
+import Foundation
 
 /// A copy of all that a checkpoint is to hold: training goes on while it is written.
 struct CheckpointSnapshot: Sendable {
@@ -8,8 +9,7 @@ struct CheckpointSnapshot: Sendable {
     let name: String
     let element: StoredTensor.Element
     let shape: [Int]
-    /// Where its bytes lie in ``bytes``.
-    fileprivate let part: Int
+    /// Where its bytes lie in the snapshot's memory.
     fileprivate let range: Range<Int>
   }
 
@@ -17,49 +17,86 @@ struct CheckpointSnapshot: Sendable {
   private(set) var tensors: [Tensor] = []
   /// Short texts beside them.
   var notes: [String: String] = [:]
-  private var parts: [[UInt8]] = []
+  /// What holds the bytes.
+  let memory: SnapshotMemory
+
+  /// An empty snapshot in memory that no other uses.
+  init(in memory: SnapshotMemory) { self.memory = memory }
+
+  /// The bytes that the tensors of an archive take.
+  static func size(of archive: StateArchive) -> Int {
+    archive.tensors.reduce(0) { $0 + $1.shape.reduce($1.element.size, *) }
+  }
 
   /// Copies what an archive lists, on all threads.
   mutating func add(_ archive: StateArchive) {
-    var end = 0
+    var end = tensors.last?.range.upperBound ?? 0
+    memory.grow(to: end + Self.size(of: archive), keeping: end)
     for tensor in archive.tensors {
-      let size = tensor.shape.reduce(tensor.element.size, *)
+      let start = end
+      // Only writing to files can fail.
+      try? tensor.forEachPart { part in
+        memory.copy(part, to: end)
+        end += part.byteCount
+      }
       tensors.append(
         Tensor(
-          name: tensor.name, element: tensor.element, shape: tensor.shape, part: parts.count,
-          range: end..<end + size))
-      end += size
+          name: tensor.name, element: tensor.element, shape: tensor.shape, range: start..<end))
     }
-    parts.append(
-      unsafe [UInt8](unsafeUninitializedCapacity: end) { buffer, count in
-        for tensor in archive.tensors {
-          // Only writing to files can fail.
-          try? tensor.forEachPart { part in
-            unsafe Self.copy(part, to: UnsafeMutableRawBufferPointer(buffer), at: count)
-            count += part.byteCount
-          }
-        }
-      })
     notes.merge(archive.notes) { $1 }
   }
 
   /// Calls `body` with the bytes of a tensor.
   func withBytes<R>(of tensor: Tensor, _ body: (RawSpan) throws -> R) rethrows -> R {
-    let part = parts[tensor.part]
-    let bytes = unsafe part.span.bytes
-    return try body(bytes.extracting(tensor.range))
+    try memory.withBytes(tensor.range, body)
+  }
+}
+
+/// The memory of a snapshot. It is used again for the next one: a system takes longer to give memory
+/// than it takes to copy to it.
+@safe
+final class SnapshotMemory: @unchecked Sendable {
+  // A snapshot is filled before another thread reads it, and read before the next is filled.
+  private var base: UnsafeMutableRawPointer?
+  private var capacity = 0
+
+  /// Memory that has been given already, so that no step waits for it.
+  init(bytes: Int = 0) {
+    grow(to: bytes, keeping: 0)
+    for offset in stride(from: 0, to: bytes, by: 4096) {
+      unsafe base?.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
+    }
   }
 
-  @unsafe
-  private static func copy(
-    _ part: RawSpan, to memory: UnsafeMutableRawBufferPointer, at start: Int
-  ) {
+  deinit { unsafe base?.deallocate() }
+
+  fileprivate func grow(to bytes: Int, keeping used: Int) {
+    guard bytes > capacity else { return }
+    let larger = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 1 << 21)
+    #if os(Linux)
+    unsafe madvise(larger, bytes, MADV_HUGEPAGE)
+    #endif
+    if let base = unsafe base { unsafe larger.copyMemory(from: base, byteCount: used) }
+    unsafe base?.deallocate()
+    unsafe base = larger
+    capacity = bytes
+  }
+
+  fileprivate func copy(_ part: RawSpan, to start: Int) {
     unsafe part.withUnsafeBytes { bytes in
+      guard let source = bytes.baseAddress, let base = unsafe base else { return }
       ThreadPool.shared.forEachChunk(of: bytes.count, size: 1 << 20) { range in
-        let there = start + range.lowerBound..<start + range.upperBound
-        unsafe memory[there].copyBytes(from: bytes[range])
+        unsafe (base + start + range.lowerBound).copyMemory(
+          from: source + range.lowerBound, byteCount: range.count)
       }
     }
+  }
+
+  fileprivate func withBytes<R>(
+    _ range: Range<Int>, _ body: (RawSpan) throws -> R
+  ) rethrows -> R {
+    let start = unsafe base.map { unsafe UnsafeRawPointer($0) + range.lowerBound }
+    return try unsafe body(UnsafeRawBufferPointer(start: start, count: range.count).bytes)
   }
 }
 

@@ -9,6 +9,8 @@ import Synchronization
 final class CheckpointWriter {
   private let directory: RunDirectory
   private var job: Job?
+  /// The memory of snapshots that nobody uses now.
+  private var spare: SnapshotMemory?
 
   init(_ directory: RunDirectory) { self.directory = directory }
 
@@ -17,23 +19,40 @@ final class CheckpointWriter {
   /// The steps before the checkpoint that is being written, or waits to be proved.
   var pending: Int? { job?.step }
 
+  /// Has memory made ready for snapshots of a size, while training goes on.
+  func prepare(bytes: Int) {
+    job = Job(step: nil) { _ in SnapshotMemory(bytes: bytes) }
+  }
+
   /// Begins to write a checkpoint after `step` steps, when the one before is on the disk.
   ///
   /// - Parameters:
-  ///   - snapshot: what it holds.
+  ///   - fill: copies what it holds into an empty snapshot.
   ///   - beforehand: what must be on the disk before it.
   ///   - afterward: what to do when it has its name.
   /// - Throws: what writing the one before threw.
   func begin(
-    _ snapshot: CheckpointSnapshot, step: Int, beforehand: @escaping @Sendable () throws -> Void,
+    step: Int, _ fill: (inout CheckpointSnapshot) -> Void,
+    beforehand: @escaping @Sendable () throws -> Void,
     afterward: @escaping @Sendable (RunDirectory) throws -> Void
   ) throws {
     try finish()
-    job = Job(snapshot, step: step, directory, beforehand, afterward)
+    var filled = CheckpointSnapshot(in: spare.take() ?? SnapshotMemory())
+    fill(&filled)
+    let (snapshot, directory) = (filled, directory)
+    job = Job(step: step) { isProved in
+      let file = try CheckpointFile(snapshot, step: step, to: directory.checkpoint(after: step))
+      if isProved() {
+        try beforehand()
+        try file.commit()
+        try afterward(directory)
+      }
+      return snapshot.memory
+    }
   }
 
   /// A finite loss was computed with the weights of the checkpoint that is pending.
-  func prove() { job?.decide(.proved) }
+  func prove() { job?.decide(true) }
 
   /// Throws what writing has thrown so far.
   func poll() throws { try job?.poll() }
@@ -43,27 +62,25 @@ final class CheckpointWriter {
   /// - Throws: ``NonFiniteTensor``, and errors of writing.
   func finish() throws {
     guard let job = job.take() else { return }
-    job.decide(.discarded)
-    try job.wait()
+    job.decide(false)
+    spare = try job.memory()
   }
 
   /// Discards what is pending, and waits until nothing is being written.
   func abandon() { try? finish() }
 
-  private enum Verdict { case proved, discarded }
-
-  /// A checkpoint on its way to the disk, on a thread of its own.
+  /// Work beside the training, on a thread of its own.
   private final class Job: Sendable {
-    let step: Int
-    private let verdict = Mutex<Verdict?>(nil)
+    let step: Int?
+    private let verdict = Mutex<Bool?>(nil)
     private let decided = DispatchSemaphore(value: 0)
-    private let failure = Mutex<(any Error)?>(nil)
+    private let result = Mutex<Result<SnapshotMemory, any Error>?>(nil)
     private let ended = DispatchGroup()
 
+    /// - Parameter work: is given a function that waits for the verdict; returns the memory that it
+    ///   used.
     init(
-      _ snapshot: CheckpointSnapshot, step: Int, _ directory: RunDirectory,
-      _ beforehand: @escaping @Sendable () throws -> Void,
-      _ afterward: @escaping @Sendable (RunDirectory) throws -> Void
+      step: Int?, _ work: @escaping @Sendable (_ isProved: () -> Bool) throws -> SnapshotMemory
     ) {
       self.step = step
       ended.enter()
@@ -72,17 +89,13 @@ final class CheckpointWriter {
         // Of this thread alone: the steps that go on meanwhile come first.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         #endif
-        do {
-          let file = try CheckpointFile(snapshot, step: step, to: directory.checkpoint(after: step))
-          decided.wait()
-          if verdict.withLock({ $0 == .proved }) {
-            try beforehand()
-            try file.commit()
-            try afterward(directory)
+        let found = Result {
+          try work {
+            decided.wait()
+            return verdict.withLock { $0 == true }
           }
-        } catch {
-          failure.withLock { $0 = error }
         }
+        result.withLock { $0 = found }
         ended.leave()
       }
       thread.name = "checkpoint"
@@ -90,21 +103,20 @@ final class CheckpointWriter {
     }
 
     /// The first verdict counts.
-    func decide(_ decision: Verdict) {
+    func decide(_ isProved: Bool) {
       let isFirst = verdict.withLock { verdict in
-        defer { verdict = verdict ?? decision }
+        defer { verdict = verdict ?? isProved }
         return verdict == nil
       }
       if isFirst { decided.signal() }
     }
 
-    func poll() throws {
-      if let error = failure.withLock({ $0 }) { throw error }
-    }
+    func poll() throws { _ = try result.withLock { $0 }?.get() }
 
-    func wait() throws {
+    /// Waits for the end.
+    func memory() throws -> SnapshotMemory {
       ended.wait()
-      try poll()
+      return try result.withLock { $0 }!.get()
     }
   }
 }

@@ -46,18 +46,22 @@ extension Trainer {
     optimizer.roundWeights(parameters.memory)
   }
 
-  /// A copy of what a checkpoint after `step` steps holds, when the metrics have `lines` lines.
-  func snapshot(after step: Int, lines: Int) -> CheckpointSnapshot {
+  /// Copies what a checkpoint after `step` steps holds, when the metrics have `lines` lines.
+  func fill(_ snapshot: inout CheckpointSnapshot, after step: Int, lines: Int) {
     done = (step, lines)
     // The number of threads changes nothing, not even the file.
     var recipe = recipe
     recipe.run.threads = nil
-    var snapshot = CheckpointSnapshot()
     snapshot.add(StateArchive.saving(archive))
     // The weights to use lie elsewhere, or where those of training lay.
     if result.differ { result.use { snapshot.add(.weights(of: task.model)) } }
     snapshot.notes["recipe"] = recipe.yaml
-    return snapshot
+  }
+
+  /// The bytes that a checkpoint takes.
+  var checkpointBytes: Int {
+    let weights = result.differ ? CheckpointSnapshot.size(of: .weights(of: task.model)) : 0
+    return CheckpointSnapshot.size(of: StateArchive.saving(archive)) + weights
   }
 
   /// Everything that training resumes from.
