@@ -91,7 +91,7 @@ extension OptimizerPlan {
       // A number that could not be read is not one that was left out.
       if case .scheduleOfNone = problem { reader.ruleIsSound } else { true }
     }
-    let rest = ofGroups + plan.conflicts()
+    let rest = ofGroups.map(\.amongKeysOfGroups) + plan.conflicts()
     return (plan, reader.problems + rest.filter { !reader.problems.contains($0) })
   }
 }
@@ -103,11 +103,11 @@ private struct PlanReader {
   var ruleIsSound = true
 
   mutating func read<T: Configurable>(
-    _ settings: inout T, _ texts: [SettingText], _ section: String
+    _ settings: inout T, _ texts: [SettingText], _ section: String, besides names: [String] = []
   ) {
     do throws(SettingErrors) {
       try settings.apply(texts)
-    } catch { problems.append(.settings(of: section, error)) }
+    } catch { problems.append(.settings(of: section, error.alsoKnowing(names))) }
   }
 
   mutating func rule(_ texts: [SettingText]) -> (any Rule)? {
@@ -116,7 +116,8 @@ private struct PlanReader {
     else { return nil }
     var rule: any Rule = type.init()
     let before = problems.count
-    read(&rule, texts.filter { $0.name != "name" }, "optimizer")
+    let others = StateStorage.settings.map(\.name) + LayerwiseDecay.settings.map(\.name)
+    read(&rule, texts.filter { $0.name != "name" }, "optimizer", besides: ["name"] + others)
     ruleIsSound = problems.count == before
     return rule
   }
@@ -131,7 +132,7 @@ private struct PlanReader {
     do throws(SettingErrors) {
       return try Schedules.make(name, texts.filter { $0.name != "name" })
     } catch {
-      problems.append(.settings(of: section, error))
+      problems.append(.settings(of: section, error.alsoKnowing(["name"])))
       return nil
     }
   }
@@ -155,13 +156,17 @@ private struct PlanReader {
     var errors: [SettingError] = []
     var ruleIsKnown = true
     for (key, text) in texts {
-      let items = text.split(separator: ",").map { $0.filter { $0 != " " } }
+      let items = WrittenValue.list(text)
       func refuse(_ expected: String) {
         errors.append(.unreadable(name: key, given: text, expected: expected))
       }
       switch key {
       case "name": break
-      case "match": group.match.names = items
+      case "match":
+        if items.isEmpty || items.contains(where: WrittenValue.isNone) {
+          refuse("one or more patterns such as *.bias; left out, it takes every parameter")
+        }
+        group.match.names = items
       case "rank":
         if let ranks = ParameterMatch.ranks(text) {
           group.match.ranks = ranks
@@ -170,7 +175,7 @@ private struct PlanReader {
         }
       case "role":
         let roles = items.map { ParameterRole(rawValue: $0) }
-        if roles.contains(nil) {
+        if roles.isEmpty || roles.contains(nil) {
           refuse("some of " + ParameterRole.allCases.map(\.rawValue).joined(separator: ", "))
         }
         group.match.roles = roles.compactMap(\.self)
@@ -199,6 +204,16 @@ private struct PlanReader {
     // What was meant for a rule that is not known says nothing of another.
     if !ruleIsKnown { (group.settings, group.schedules) = ([], []) }
     return group
+  }
+}
+
+extension OptimizerError {
+  /// The same error where the keys of a group can be set too, beside those of its rule.
+  fileprivate var amongKeysOfGroups: OptimizerError {
+    guard case .group(let name, let errors) = self else { return self }
+    let keys = ["name", "match", "rank", "role", "optimizer", "frozen", "schedule", "schedules"]
+    return .group(
+      name: name, errors.alsoKnowing(keys + StateStorage.settings.map(\.name)))
   }
 }
 

@@ -17,16 +17,18 @@ extension Trainer {
   public convenience init(
     resuming directory: RunDirectory, checkpoint: String? = nil, overrides: [String] = []
   ) throws {
-    let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
+    let yaml = try Recipe.text(of: directory.recipe.relativePath)
     let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     try self.init(recipe)
-    try checkpoint.restore(archive)
+    do {
+      try checkpoint.restore(archive)
+    } catch { throw Recipe.blaming(changes, for: error) ?? error }
     optimizer.roundWeights(parameters.memory)
     guard done.steps < steps else { throw RunError.finished(directory.path, steps: done.steps) }
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
-      changes: changes)
+      changes: changes.map(\.description))
     self.passedOver = passedOver.map(\.file)
   }
 
@@ -36,7 +38,7 @@ extension Trainer {
   func save(after step: Int, lines: Int, to directory: RunDirectory) throws -> URL {
     done = (step, lines)
     // The number of threads changes nothing, not even the file.
-    var recipe = recipe
+    var recipe = written
     recipe.run.threads = nil
     let result = result
     let file = try Checkpoint.save(
