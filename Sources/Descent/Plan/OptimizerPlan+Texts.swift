@@ -91,8 +91,9 @@ extension OptimizerPlan {
       // A number that could not be read is not one that was left out.
       if case .scheduleOfNone = problem { reader.ruleIsSound } else { true }
     }
-    let rest = ofGroups.map(\.amongKeysOfGroups) + plan.conflicts()
-    return (plan, reader.problems + rest.filter { !reader.problems.contains($0) })
+    let rest = ofGroups + plan.conflicts()
+    let found = reader.problems + rest.filter { !reader.problems.contains($0) }
+    return (plan, found.map(\.amongAllKeys))
   }
 }
 
@@ -103,11 +104,11 @@ private struct PlanReader {
   var ruleIsSound = true
 
   mutating func read<T: Configurable>(
-    _ settings: inout T, _ texts: [SettingText], _ section: String, besides names: [String] = []
+    _ settings: inout T, _ texts: [SettingText], _ section: String
   ) {
     do throws(SettingErrors) {
       try settings.apply(texts)
-    } catch { problems.append(.settings(of: section, error.alsoKnowing(names))) }
+    } catch { problems.append(.settings(of: section, error)) }
   }
 
   mutating func rule(_ texts: [SettingText]) -> (any Rule)? {
@@ -116,8 +117,7 @@ private struct PlanReader {
     else { return nil }
     var rule: any Rule = type.init()
     let before = problems.count
-    let others = StateStorage.settings.map(\.name) + LayerwiseDecay.settings.map(\.name)
-    read(&rule, texts.filter { $0.name != "name" }, "optimizer", besides: ["name"] + others)
+    read(&rule, texts.filter { $0.name != "name" }, "optimizer")
     ruleIsSound = problems.count == before
     return rule
   }
@@ -132,7 +132,7 @@ private struct PlanReader {
     do throws(SettingErrors) {
       return try Schedules.make(name, texts.filter { $0.name != "name" })
     } catch {
-      problems.append(.settings(of: section, error.alsoKnowing(["name"])))
+      problems.append(.settings(of: section, error))
       return nil
     }
   }
@@ -208,12 +208,20 @@ private struct PlanReader {
 }
 
 extension OptimizerError {
-  /// The same error where the keys of a group can be set too, beside those of its rule.
-  fileprivate var amongKeysOfGroups: OptimizerError {
-    guard case .group(let name, let errors) = self else { return self }
-    let keys = ["name", "match", "rank", "role", "optimizer", "frozen", "schedule", "schedules"]
-    return .group(
-      name: name, errors.alsoKnowing(keys + StateStorage.settings.map(\.name)))
+  /// The same error where a section or a group takes other keys too than what it describes.
+  fileprivate var amongAllKeys: OptimizerError {
+    let storage = StateStorage.settings.map(\.name)
+    switch self {
+    case .settings(of: "optimizer", let errors):
+      let keys = ["name"] + storage + LayerwiseDecay.settings.map(\.name)
+      return .settings(of: "optimizer", errors.alsoKnowing(keys))
+    case .settings(of: let section, let errors) where section.hasPrefix("schedule"):
+      return .settings(of: section, errors.alsoKnowing(["name"]))
+    case .group(let name, let errors):
+      let keys = ["name", "match", "rank", "role", "optimizer", "frozen", "schedule", "schedules"]
+      return .group(name: name, errors.alsoKnowing(keys + storage))
+    default: return self
+    }
   }
 }
 

@@ -251,7 +251,8 @@ private func readNumber(
     throw .unreadable(name: name, given: text, expected: "a number, \(bounds)")
   }
   guard bounds.contains(x) else {
-    throw .outOfRange(name: name, given: text, allowed: "\(bounds)")
+    let finite = x.isFinite || bounds == .any ? "" : "finite and "
+    throw .outOfRange(name: name, given: text, allowed: "\(finite)\(bounds)")
   }
   return x
 }

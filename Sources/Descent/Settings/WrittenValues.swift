@@ -24,7 +24,7 @@ enum WrittenValue {
     return n.magnitude <= 1_000_000_000_000_000 ? n : nil
   }
 
-  /// The items between commas, in brackets or not, without spaces around them.
+  /// The items between commas, in brackets or not, without spaces around them; none has none.
   static func list(_ text: String) -> [String] {
     var text = trimmed(text)
     if (text.hasPrefix("[") && text.hasSuffix("]")) || (text.hasPrefix("(") && text.hasSuffix(")")),
@@ -32,7 +32,7 @@ enum WrittenValue {
     {
       text = trimmed(String(text.dropFirst().dropLast()))
     }
-    if text.isEmpty { return [] }
+    if isNone(text) { return [] }
     return text.split(separator: ",", omittingEmptySubsequences: false).map { trimmed(String($0)) }
   }
 

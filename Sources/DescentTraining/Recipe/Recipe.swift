@@ -41,7 +41,9 @@ public struct Recipe: Sendable {
     let (plan, problems) = OptimizerPlan.read(document.plan)
     self.plan = plan
     self.plan.weights.seed = UInt64(run.seed)
-    reader.problems += problems.map(\.amongKeysOfRecipes).flatMap(\.sentences)
+    let isClear = !document.unclear.contains("optimizer")
+    reader.problems += problems.filter { isClear || !$0.isOfOptimizerSection }
+      .map(\.amongKeysOfRecipes).flatMap(\.sentences)
     reader.rejectUnknownSections()
     // What the plan alone contradicts has been said.
     let conflicts = plan.conflicts(with: Self.features(run, average)).filter {
@@ -91,6 +93,11 @@ public struct Recipe: Sendable {
 }
 
 extension OptimizerError {
+  /// Whether it is about the section `optimizer` alone.
+  fileprivate var isOfOptimizerSection: Bool {
+    if case .settings(of: "optimizer", _) = self { true } else { false }
+  }
+
   /// The same error where the parameter groups are a key of the section too.
   fileprivate var amongKeysOfRecipes: OptimizerError {
     guard case .settings(of: "optimizer", let errors) = self else { return self }

@@ -52,7 +52,12 @@ extension RecipeDocument {
     let isSchedule = path.hasPrefix("schedules.") && path.count { $0 == "." } == 1
     if Self.isSection(path), isSchedule || !path.contains(".") {
       guard Self.isNone(value), Self.isOptional(path) else {
-        errors.append("--set \(text): \(Self.isASection(path))")
+        let example = path == "schedules" ? "weight_decay.name=linear" : nil
+        let (key, value) = Self.example(of: path)
+        errors.append(
+          "--set \(text) does not say which key of the section \(path) to set: give one, such as "
+            + "\(path).\(example ?? "\(key)=\(value)")"
+            + (Self.isOptional(path) ? ", or \(path)=none" : ""))
         return nil
       }
       return assignment(path, Self.selector(of: path) ?? "")
@@ -72,6 +77,7 @@ extension RecipeDocument {
     }
     let others = all.filter {
       !$0.name.isEmpty && ($0.section == section || $0.section.hasPrefix(section + "."))
+        && !($0.name == Self.selector(of: $0.section) && Self.isNone($0.value))
     }
     if let other = others.first {
       errors.append(

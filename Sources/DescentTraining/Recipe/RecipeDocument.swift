@@ -11,6 +11,8 @@ struct RecipeDocument {
   var groups: [[SettingText]]?
   /// What could not even be laid out.
   var errors: [String] = []
+  /// Sections and keys outside them that could not: what follows from that is not said again.
+  private(set) var unclear: Set<String> = []
 
   /// The sections that describe the optimizer.
   var plan: OptimizerPlan.Texts { OptimizerPlan.Texts(sections, groups: groups) }
@@ -51,14 +53,23 @@ struct RecipeDocument {
       if name == "schedules" {
         for (setting, value) in entries { add("schedules.\(setting)", value) }
       } else if RunSettings.settings.contains(where: { $0.name == name }) {
-        errors.append("\(name) takes one value, not keys of its own")
+        refuse(name, "\(name) takes one value, not keys of its own")
       } else {
         sections[name] = section(name, entries)
       }
     case _ where Self.isSection(name): addSwitch(name, value)
     default:
-      if let text = text(of: value, at: name) { top.append((name, text)) }
+      if let text = text(of: value, at: name) {
+        top.append((name, text))
+      } else {
+        unclear.insert(name)
+      }
     }
+  }
+
+  private mutating func refuse(_ name: String, _ sentence: String) {
+    errors.append(sentence)
+    unclear.insert(name)
   }
 
   /// A section that is no section: `schedule: none`.
@@ -66,7 +77,12 @@ struct RecipeDocument {
     switch value {
     case .null: break
     case .text(let text) where Self.isNone(text) && Self.isOptional(name): break
-    default: errors.append(Self.isASection(name))
+    default:
+      let example = Self.example(of: name)
+      refuse(
+        name,
+        "\(name) is a section: give it keys of its own, such as '\(example.key): \(example.value)'"
+          + (Self.isOptional(name) ? ", or none" : ""))
     }
   }
 
@@ -184,18 +200,21 @@ struct RecipeDocument {
     optionalSections.contains(section) || section.hasPrefix("schedules.")
   }
 
-  /// That a section was given a value.
-  static func isASection(_ name: String) -> String {
-    let (example, none) =
-      switch name {
-      case "model", "data": ("\(name).kind", "")
-      case "schedules": ("schedules.weight_decay.name", ", or none")
-      case _ where selector(of: name) != nil: ("\(name).name", isOptional(name) ? ", or none" : "")
-      case Clipping.name: ("clip.norm", ", or none")
-      default: ("", isOptional(name) ? ", or none" : "")
-      }
-    return
-      "\(name) is a section: set its keys\(example.isEmpty ? "" : ", such as \(example)")\(none)"
+  /// One of the keys of a section, with a value.
+  static func example(of section: String) -> (key: String, value: String) {
+    switch section {
+    case "model": ("kind", "mlp")
+    case "data": ("kind", "digits")
+    case "optimizer": ("name", "adamw")
+    case "average": ("name", "ema")
+    case "schedules": ("weight_decay", "{name: linear}")
+    case Clipping.name: ("norm", "1")
+    case GradientTools.name: ("noise", "0.01")
+    case WeightStorage.name: ("format", "bf16")
+    case LossScaler.name: ("init_scale", "65536")
+    case EvaluateSettings.name, CheckpointSettings.name: ("every", "100")
+    default: ("name", "cosine")
+    }
   }
 
   static func isNone(_ text: String) -> Bool { ["none", "null", "~"].contains(text.lowercased()) }

@@ -31,9 +31,13 @@ struct RecipeReader {
       problems.append(
         "\(name) has no meaning here: give '\(key): \(text)' in the section \(section)")
     }
-    read(
-      &run, "", from: document.top.filter { !$0.name.contains(".") },
-      besides: RecipeDocument.sectionNames)
+    var texts = document.top.filter { !$0.name.contains(".") }
+    // A length that could not be laid out is not one that was left out.
+    let isUnclear = !document.unclear.isDisjoint(with: ["steps", "epochs"])
+    if isUnclear, !texts.contains(where: { ["steps", "epochs"].contains($0.name) }) {
+      texts.append(("steps", "1"))
+    }
+    read(&run, "", from: texts, besides: RecipeDocument.sectionNames)
   }
 
   /// Reads a section whose `kind` or `name` says what it describes.
@@ -41,6 +45,7 @@ struct RecipeReader {
     _ section: String, among kinds: [any Configurable.Type]
   ) -> (any Configurable)? {
     let selector = RecipeDocument.selector(of: section) ?? "name"
+    if document.unclear.contains(section) { return nil }
     let names = kinds.map { $0.name }
     let entries = document.sections[section] ?? []
     let name = entries.first { $0.name == selector }?.text

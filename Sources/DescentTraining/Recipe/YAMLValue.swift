@@ -124,7 +124,7 @@ enum YAMLValue {
         return all
       default:
         throw Problem(
-          text: "has something else than a section to merge after '<<' (\(place(key)))")
+          text: "has something other than a section to merge after '<<' (\(place(key)))")
       }
     }
 
