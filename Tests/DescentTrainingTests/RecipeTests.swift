@@ -195,8 +195,8 @@ import Testing
   @Test(
     "what is not YAML, or not a recipe, is said",
     arguments: [
-      ("steps: [", "the recipe is not valid YAML"), ("- 1", "a recipe must be a list of keys"),
-      ("steps: {a: {b: 1}}", "steps.a must be one value"), ("", "model.kind is missing"),
+      ("steps: [", "the recipe is not valid YAML"), ("- 1", "the recipe is a list"),
+      ("steps: {a: {b: 1}}", "steps takes one value"), ("", "the recipe is empty"),
     ])
   func notARecipe(_ yaml: String, _ part: String) {
     let error = #expect(throws: RecipeError.self) { try Recipe(yaml: yaml) }
