@@ -128,7 +128,7 @@ import Testing
       (["stepz=1"], "recipe has no setting 'stepz'; did you mean 'steps'?"),
       (["batch=many"], "batch=many cannot be read: batch takes a whole number, at least 1"),
       (["batch=0"], "batch=0 is out of range: batch must be at least 1"),
-      (["epochs=2"], "give steps or epochs, not both"),
+      (["steps=5", "epochs=2"], "give steps or epochs, not both"),
       (["model.kind=gpt"], "model.kind=gpt cannot learn data.kind=digits"),
       (["data.kind=csv"], "data: path is missing"),
       (

@@ -31,7 +31,7 @@ import Testing
   @Test(
     "what cannot be read is one sentence, and nothing else is said",
     arguments: [
-      ("steps: [1,\nmodel: {", "the recipe is not valid YAML: line 2, column "),
+      ("steps: [1,\nmodel: {", "the recipe is not valid YAML: line 3, column 1: did not find"),
       ("steps: 3\n  batch: 2", "the recipe is not valid YAML: line 2, column 8: mapping values"),
       ("a: \"\\q\"", "the recipe is not valid YAML: line 1, column 5: found unknown escape"),
       ("a: *x", "the recipe is not valid YAML: line 1, column 4: found undefined alias"),

@@ -21,6 +21,8 @@ enum YAMLValue {
 
   /// Reads one document; an empty one is ``null``.
   init(yaml text: String) throws(Problem) {
+    let text =
+      text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     if text.utf8.count > Self.byteLimit {
       throw Problem(text: "is larger than \(Self.byteLimit >> 10) KiB")
     }

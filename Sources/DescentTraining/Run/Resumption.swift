@@ -79,6 +79,12 @@ struct RecipeChange: CustomStringConvertible {
   let was: String
   let now: String
 
+  /// A key with its text before and after; nil where the recipe lacks the key.
+  init(_ key: String, _ was: String?, _ now: String?) {
+    func word(_ text: String?) -> String { text.map { $0 == "null" ? "none" : $0 } ?? "none" }
+    (self.key, self.was, self.now) = (key, word(was), word(now))
+  }
+
   var description: String { "\(key): \(was) → \(now)" }
 
   /// Whether the key begins in one of these ways.
@@ -102,7 +108,7 @@ extension Recipe {
     let after = try RecipeDocument(yaml: new.yaml).keys
     let changes = Set(before.keys).union(after.keys).sorted()
       .filter { before[$0] != after[$0] }
-      .map { RecipeChange(key: $0, was: before[$0] ?? "none", now: after[$0] ?? "none") }
+      .map { RecipeChange($0, before[$0], after[$0]) }
     // The beginnings of keys. The data may lie elsewhere: their fingerprint is compared.
     let fixed = [
       "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",

@@ -59,7 +59,7 @@ public struct RunDirectory: Sendable {
     do {
       try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
     } catch {
-      throw .cannotWrite(url.relativePath, "\(error.localizedDescription)")
+      throw .cannotWrite(url.relativePath, SystemReason.of(error))
     }
   }
 
