@@ -26,7 +26,9 @@ SHAPES = {"h.w": [96, 64], "h.b": [64], "conv.w": [8, 4, 3, 3], "scale": [1], "l
 STEPS = 25
 GPT = ["gpt", "steps=300", "data.path=TEXT", "evaluate.every=100", "checkpoint.every=100"]
 SHORT = ["gpt", "steps=40", "data.path=TEXT", "model.layers=2", "model.width=64", "evaluate.every=20",
-         "evaluate.batches=4", "schedule.warmup=10"]
+         "evaluate.batches=4"]
+CONSTANT = SHORT + ["schedule.name=constant"]
+SHORT = SHORT + ["schedule.warmup=10"]
 MLP = ["digits-mlp", "epochs=null", "steps=60", "evaluate.every=20"]
 RUNS = {
   "gpt": GPT,
@@ -47,7 +49,7 @@ RUNS = {
   "prodigy": SHORT + ["optimizer.name=prodigy", "schedule.floor=0"],
   "sophia-g": SHORT + ["optimizer.name=sophia-g"],
   "sophia-h": SHORT + ["optimizer.name=sophia-h"],
-  "schedule-free": SHORT + ["optimizer.name=schedule-free-adamw", "schedule.name=constant"],
+  "schedule-free": CONSTANT + ["optimizer.name=schedule-free-adamw"],
   "muon-groups": SHORT + [
     "optimizer.groups=[{name: hidden, role: matrix, optimizer: muon, lr: 0.02},"
     " {name: tables, match: 'wpe.*', frozen: true}]"],

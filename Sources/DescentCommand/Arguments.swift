@@ -27,10 +27,9 @@ struct RecipeChanges: ParsableArguments {
 /// A built-in recipe, or a file.
 func findRecipe(_ recipe: String) throws -> (name: String, yaml: String) {
   if let yaml = BuiltInRecipes.yaml(recipe) { return (recipe, yaml) }
-  let file = URL(fileURLWithPath: recipe)
   if FileManager.default.fileExists(atPath: recipe) {
-    let text = try String(contentsOf: file, encoding: .utf8)
-    return (file.deletingPathExtension().lastPathComponent, text)
+    let name = URL(fileURLWithPath: recipe).deletingPathExtension().lastPathComponent
+    return (name, try Recipe.text(of: recipe))
   }
   let names = BuiltInRecipes.list.map(\.name).joined(separator: ", ")
   throw MissingRecipe(name: recipe, builtIn: names)

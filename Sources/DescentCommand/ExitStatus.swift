@@ -17,10 +17,16 @@ enum ExitStatus {
   /// The exit status of an error.
   static func of(_ error: any Error) -> Int32 {
     switch error {
-    case is RecipeError, is OptimizerError, is SettingErrors, is ModelError: usage
+    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError: usage
     case is MissingRecipe: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData
-    case let error as SafetensorsError: error.isMissingFile ? missingFile : badData
+    case let error as SafetensorsError:
+      switch error {
+      case .missingFile: missingFile
+      case .unwritable, .invalidTensor: internalError
+      case .unreadable, .malformed, .tensorNotFound, .wrongType, .valueOutOfRange, .wrongCount:
+        badData
+      }
     case let error as RunError:
       switch error {
       case .notARun: missingFile
@@ -29,7 +35,20 @@ enum ExitStatus {
       case .checkpointMismatch, .unusableCheckpoint, .cannotResume: badData
       case .nonFinite, .float16Overflow: nonFinite
       }
+    case is StateMismatch: badData
     default: internalError
+    }
+  }
+
+  /// What to say of an error: its own sentence, or one for errors of the system, which have none.
+  static func sentence(of error: any Error) -> String {
+    switch error {
+    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
+      is MissingRecipe, is DataError, is SafetensorsError, is RunError, is StateMismatch:
+      "\(error)"
+    default:
+      "something went wrong that should not have (\(SystemReason.of(error))); please report what "
+        + "you did, and \(type(of: error))"
     }
   }
 }
@@ -44,7 +63,7 @@ func reportingErrors(_ body: () throws -> Void) throws {
   } catch let error as ValidationError {
     throw error
   } catch {
-    writeError("Error: \(error)")
+    writeError("Error: \(ExitStatus.sentence(of: error))")
     throw ExitCode(ExitStatus.of(error))
   }
 }

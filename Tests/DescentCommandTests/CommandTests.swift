@@ -3,7 +3,7 @@ import Safetensors
 import Testing
 
 /// Runs the built `descent` as a user would.
-private func descent(
+func descent(
   _ arguments: [String], in folder: URL? = nil, interruptWhen ready: (() -> Bool)? = nil
 ) throws -> (status: Int32, output: String, error: String) {
   // The test bundle and the command are built into the same folder.

@@ -155,7 +155,7 @@ import Testing
     "a mistake is named with what was given and what is allowed",
     arguments: [
       ("lr", "-1", "lr=-1 is out of range: lr must be at least 0"),
-      ("lr", "inf", "lr=inf is out of range: lr must be at least 0"),
+      ("lr", "inf", "lr=inf is out of range: lr must be finite and at least 0"),
       ("lr", "nan", "lr=nan cannot be read: lr takes a number, at least 0"),
       ("lr", "fast", "lr=fast cannot be read: lr takes a number, at least 0"),
       ("betas", "0.9,1", "betas=1 is out of range: betas must be at least 0 and below 1"),

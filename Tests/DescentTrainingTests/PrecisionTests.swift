@@ -19,6 +19,8 @@ private final class Listener: TrainingObserver {
     "steps=8", "model.layers=2", "model.heads=2", "model.width=32", "model.context=16",
     "schedule.warmup=2", "evaluate.batches=2", "evaluate.every=0", "checkpoint.every=0",
   ]
+  private static let constant =
+    gpt.filter { !$0.hasPrefix("schedule.") } + ["schedule.name=constant"]
 
   private func train(
     _ changes: [String]
@@ -96,7 +98,7 @@ private final class Listener: TrainingObserver {
     ])
   func overflows(_ changes: [String], _ step: Int, _ part: String) throws {
     let error = #expect(throws: RunError.self) {
-      try train(Self.gpt + ["precision=fp16", "schedule.name=constant"] + changes)
+      try train(Self.constant + ["precision=fp16"] + changes)
     }
     guard case .float16Overflow(step, let cause, let checkpoint) = try #require(error) else {
       Issue.record("\(error!)")
@@ -109,10 +111,10 @@ private final class Listener: TrainingObserver {
 
   @Test("other runs skip only when they are told to, and not for ever") func skipping() throws {
     let bad = [
-      "optimizer.name=sgd", "optimizer.lr=1e30", "schedule.name=constant", "clip.norm=none",
+      "optimizer.name=sgd", "optimizer.lr=1e30", "clip.norm=none",
     ]
     let error = #expect(throws: RunError.self) {
-      try train(Self.gpt + bad + ["nonfinite=skip", "skip_limit=3"])
+      try train(Self.constant + bad + ["nonfinite=skip", "skip_limit=3"])
     }
     guard case .nonFinite(_, let cause, _) = try #require(error) else {
       Issue.record("\(error!)")

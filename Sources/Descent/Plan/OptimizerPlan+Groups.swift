@@ -114,6 +114,15 @@ extension OptimizerPlan {
     return zip(parameters, groupOf).map { $0.trainable && !groups[$1].group.isFrozen }
   }
 
+  /// The hyperparameters of a group before any schedule, all of them.
+  ///
+  /// - Throws: ``OptimizerError`` for what cannot be set.
+  public func settings(
+    of group: ParameterGroup
+  ) throws(OptimizerError) -> [(name: String, value: SettingValue)] {
+    try resolved(group).rule.resolved
+  }
+
   /// The values that schedules give the hyperparameters of a group, as an ``Optimizer`` sets them
   /// at each step.
   ///

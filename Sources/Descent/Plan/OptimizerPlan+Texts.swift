@@ -92,7 +92,8 @@ extension OptimizerPlan {
       if case .scheduleOfNone = problem { reader.ruleIsSound } else { true }
     }
     let rest = ofGroups + plan.conflicts()
-    return (plan, reader.problems + rest.filter { !reader.problems.contains($0) })
+    let found = reader.problems + rest.filter { !reader.problems.contains($0) }
+    return (plan, found.map(\.amongAllKeys))
   }
 }
 
@@ -155,13 +156,17 @@ private struct PlanReader {
     var errors: [SettingError] = []
     var ruleIsKnown = true
     for (key, text) in texts {
-      let items = text.split(separator: ",").map { $0.filter { $0 != " " } }
+      let items = WrittenValue.list(text)
       func refuse(_ expected: String) {
         errors.append(.unreadable(name: key, given: text, expected: expected))
       }
       switch key {
       case "name": break
-      case "match": group.match.names = items
+      case "match":
+        if items.isEmpty || items.contains(where: WrittenValue.isNone) {
+          refuse("one or more patterns such as *.bias; left out, it takes every parameter")
+        }
+        group.match.names = items
       case "rank":
         if let ranks = ParameterMatch.ranks(text) {
           group.match.ranks = ranks
@@ -170,7 +175,7 @@ private struct PlanReader {
         }
       case "role":
         let roles = items.map { ParameterRole(rawValue: $0) }
-        if roles.contains(nil) {
+        if roles.isEmpty || roles.contains(nil) {
           refuse("some of " + ParameterRole.allCases.map(\.rawValue).joined(separator: ", "))
         }
         group.match.roles = roles.compactMap(\.self)
@@ -199,6 +204,24 @@ private struct PlanReader {
     // What was meant for a rule that is not known says nothing of another.
     if !ruleIsKnown { (group.settings, group.schedules) = ([], []) }
     return group
+  }
+}
+
+extension OptimizerError {
+  /// The same error where a section or a group takes other keys too than what it describes.
+  fileprivate var amongAllKeys: OptimizerError {
+    let storage = StateStorage.settings.map(\.name)
+    switch self {
+    case .settings(of: "optimizer", let errors):
+      let keys = ["name"] + storage + LayerwiseDecay.settings.map(\.name)
+      return .settings(of: "optimizer", errors.alsoKnowing(keys))
+    case .settings(of: let section, let errors) where section.hasPrefix("schedule"):
+      return .settings(of: section, errors.alsoKnowing(["name"]))
+    case .group(let name, let errors):
+      let keys = ["name", "match", "rank", "role", "optimizer", "frozen", "schedule", "schedules"]
+      return .group(name: name, errors.alsoKnowing(keys + storage))
+    default: return self
+    }
   }
 }
 

@@ -52,7 +52,7 @@ extension Setting {
       value: { root in .numbers(paths.map { root[keyPath: $0] }) }, numbers: paths,
       assign: { (root, text) throws(SettingError) in
         let parts = listItems(text)
-        guard parts.count == paths.count else {
+        guard parts.count == paths.count, !parts.contains("") else {
           throw .unreadable(name: name, given: text, expected: kind)
         }
         for (path, part) in zip(paths, parts) {
@@ -91,7 +91,7 @@ extension Setting {
       numbers: [],
       assign: { (root, text) throws(SettingError) in
         let parts = listItems(text)
-        guard parts.count == paths.count else {
+        guard parts.count == paths.count, !parts.contains("") else {
           throw .unreadable(name: name, given: text, expected: kind)
         }
         for (path, part) in zip(paths, parts) {
@@ -135,7 +135,7 @@ extension Setting {
       name: name, kind: "true or false", meaning: meaning, source: source,
       value: { .flag($0[keyPath: path]) }, numbers: [],
       assign: { (root, text) throws(SettingError) in
-        switch text.lowercased() {
+        switch WrittenValue.trimmed(text).lowercased() {
         case "true", "yes", "on", "1": root[keyPath: path] = true
         case "false", "no", "off", "0": root[keyPath: path] = false
         default: throw .unreadable(name: name, given: text, expected: "true or false")
@@ -153,7 +153,7 @@ extension Setting {
       name: name, kind: "one of \(names.joined(separator: ", "))", meaning: meaning,
       source: source, value: { .text($0[keyPath: path].rawValue) }, numbers: [],
       assign: { (root, text) throws(SettingError) in
-        guard let choice = Choice(rawValue: text) else {
+        guard let choice = Choice(rawValue: WrittenValue.trimmed(text)) else {
           let hint = nearestName(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
           throw .unreadable(
             name: name, given: text, expected: "one of \(names.joined(separator: ", "))\(hint)")
@@ -196,7 +196,11 @@ extension Setting {
       source: source, value: { .numbers($0[keyPath: path].map(Double.init)) }, numbers: [],
       assign: { (root, text) throws(SettingError) in
         var list: [Int] = []
-        for item in listItems(text) { list.append(try readInteger(item, name, bounds)) }
+        let items = listItems(text)
+        if items.contains("") {
+          throw .unreadable(name: name, given: text, expected: "whole numbers separated by commas")
+        }
+        for item in items { list.append(try readInteger(item, name, bounds)) }
         root[keyPath: path] = list
       })
   }
@@ -243,11 +247,12 @@ extension Setting {
 private func readNumber(
   _ text: String, _ name: String, _ bounds: Bounds
 ) throws(SettingError) -> Double {
-  guard let x = Double(text), !x.isNaN else {
+  guard let x = WrittenValue.number(text) else {
     throw .unreadable(name: name, given: text, expected: "a number, \(bounds)")
   }
   guard bounds.contains(x) else {
-    throw .outOfRange(name: name, given: text, allowed: "\(bounds)")
+    let finite = x.isFinite || bounds == .any ? "" : "finite and "
+    throw .outOfRange(name: name, given: text, allowed: "\(finite)\(bounds)")
   }
   return x
 }
@@ -255,11 +260,7 @@ private func readNumber(
 private func readInteger(
   _ text: String, _ name: String, _ bounds: Bounds
 ) throws(SettingError) -> Int {
-  // 1e6 and 2_000 are how people write large counts.
-  let digits = text.filter { $0 != "_" }
-  guard let n = Int(digits) ?? Double(digits).flatMap(Int.init(exactly:)),
-    n.magnitude <= 1_000_000_000_000_000
-  else {
+  guard let n = WrittenValue.wholeNumber(text) else {
     throw .unreadable(
       name: name, given: text, expected: "a whole number, \(bounds), of at most 15 digits")
   }
@@ -269,10 +270,6 @@ private func readInteger(
   return n
 }
 
-private func isNone(_ text: String) -> Bool {
-  ["none", "null", "~", ""].contains(text.lowercased())
-}
+private func isNone(_ text: String) -> Bool { WrittenValue.isNone(text) }
 
-private func listItems(_ text: String) -> [String] {
-  text.split(separator: ",").map { $0.filter { !" []()".contains($0) } }
-}
+private func listItems(_ text: String) -> [String] { WrittenValue.list(text) }

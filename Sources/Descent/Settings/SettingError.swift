@@ -74,6 +74,17 @@ public struct SettingErrors: Error, Sendable, Equatable, CustomStringConvertible
 
   /// The errors, one a line.
   public var description: String { errors.map(\.description).joined(separator: "\n") }
+
+  /// The same errors where `names` can be set too, beside what the settings' owner declares.
+  package func alsoKnowing(_ names: [String]) -> SettingErrors {
+    SettingErrors(
+      errors.map { error in
+        guard case .unknown(let name, let owner, _, let valid) = error else { return error }
+        let all = names + valid
+        return .unknown(
+          name: name, owner: owner, nearest: nearestName(to: name, among: all), valid: all)
+      })
+  }
 }
 
 /// What to try in place of a name that does not exist: the nearest of `names`, or all of them.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// How text becomes tokens and back.
 ///
 /// It can be saved with a run as JSON: `{"kind":"byte"}`, or `{"kind":"char","characters":"…"}`.
@@ -88,7 +90,7 @@ public struct CharacterVocabulary: Sendable, Equatable {
     return result
   }
 
-  private static func name(of scalar: Unicode.Scalar) -> String {
+  fileprivate static func name(of scalar: Unicode.Scalar) -> String {
     let code = String(scalar.value, radix: 16, uppercase: true)
     let padded = String(repeating: "0", count: max(0, 4 - code.count)) + code
     let isVisible = scalar.properties.generalCategory != .control
@@ -109,13 +111,11 @@ extension Tokenizer: Codable {
     case .byte: self = .byte
     case .character:
       let text = try container.decode(String.self, forKey: .characters)
-      let vocabulary = CharacterVocabulary(of: text)
-      if vocabulary.scalars != Array(text.unicodeScalars) {
+      if let problem = CharacterVocabulary.problem(with: text) {
         throw DecodingError.dataCorruptedError(
-          forKey: .characters, in: container,
-          debugDescription: "The characters of the vocabulary are not sorted and different.")
+          forKey: .characters, in: container, debugDescription: problem)
       }
-      self = .character(vocabulary)
+      self = .character(CharacterVocabulary(of: text))
     }
   }
 
@@ -127,6 +127,57 @@ extension Tokenizer: Codable {
       var text = String.UnicodeScalarView()
       text.append(contentsOf: vocabulary.scalars)
       try container.encode(String(text), forKey: .characters)
+    }
+  }
+}
+
+extension CharacterVocabulary {
+  /// What is wrong with the characters of a saved vocabulary: nil, or the end of a sentence.
+  fileprivate static func problem(with text: String) -> String? {
+    var last: Unicode.Scalar?
+    for scalar in text.unicodeScalars {
+      if let last, last == scalar { return "the character \(name(of: scalar)) twice" }
+      if let last, last > scalar {
+        return "\(name(of: scalar)) after \(name(of: last)), out of order"
+      }
+      last = scalar
+    }
+    return last == nil ? "no characters" : nil
+  }
+}
+
+// MARK: The file of a run
+
+extension Tokenizer {
+  /// The most bytes of a `tokenizer.json`: every character there is takes half of that.
+  private static let limit = 8 << 20
+
+  /// Reads the `tokenizer.json` of a run.
+  ///
+  /// - Throws: ``DataError`` for a file that is missing or holds no tokenizer.
+  public init(contentsOf file: URL) throws(DataError) {
+    let path = file.relativePath
+    let text = try TextFile.read(
+      path, upTo: Self.limit, advice: "the run's tokens cannot be turned into text without it")
+    do {
+      self = try JSONDecoder().decode(Tokenizer.self, from: Data(text.utf8))
+    } catch {
+      throw .malformed(
+        path: path, expected: #"a tokenizer such as {"kind":"byte"}"#, found: Self.found(error))
+    }
+  }
+
+  private static func found(_ error: any Error) -> String {
+    switch error as? DecodingError {
+    case .dataCorrupted(let context) where context.codingPath.last?.stringValue == "characters":
+      return context.debugDescription
+    case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+      return "a kind other than " + Kind.allCases.map(\.rawValue).joined(separator: " and ")
+    case .keyNotFound(let key, _): return "no “\(key.stringValue)”"
+    case .typeMismatch(_, let context) where context.codingPath.isEmpty: return "other JSON"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      return "no text under “\(context.codingPath.last?.stringValue ?? "")”"
+    default: return "text that is not JSON"
     }
   }
 }

@@ -6,7 +6,7 @@ public enum BuiltInRecipes {
   /// Each recipe's name and its one line, sorted by name.
   public static var list: [(name: String, summary: String)] {
     files.map { file in
-      let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+      let text = (try? Recipe.text(of: file.path)) ?? ""
       let first = text.prefix { $0 != "\n" }.drop { $0 == "#" || $0 == " " }
       return (file.deletingPathExtension().lastPathComponent, String(first))
     }
@@ -15,7 +15,7 @@ public enum BuiltInRecipes {
   /// The YAML of the recipe called `name`, or nil.
   public static func yaml(_ name: String) -> String? {
     files.first { $0.deletingPathExtension().lastPathComponent == name }
-      .flatMap { try? String(contentsOf: $0, encoding: .utf8) }
+      .flatMap { try? Recipe.text(of: $0.path) }
   }
 
   private static var files: [URL] {

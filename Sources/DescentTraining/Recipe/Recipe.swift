@@ -28,15 +28,14 @@ public struct Recipe: Sendable {
   ///
   /// - Parameters:
   ///   - yaml: the recipe.
-  ///   - overrides: changes of the form `optimizer.lr=3e-4`, applied in order.
+  ///   - overrides: changes of the form `optimizer.lr=3e-4`, in any order.
   /// - Throws: all that is wrong, at once.
   public init(yaml: String, overrides: [String] = []) throws(RecipeError) {
-    var document = RecipeDocument(yaml: yaml)
-    for assignment in overrides { document.override(assignment) }
+    let document = try RecipeDocument(yaml: yaml, overrides: overrides)
     var reader = RecipeReader(document)
     let model = reader.kind("model", among: ModelKinds.all) as? any ModelKind
     let data = reader.kind("data", among: DataKinds.all) as? any DataKind
-    reader.read(&run, "", from: document.top)
+    reader.readTop(&run)
     reader.read(&lossScale, LossScaler.name)
     reader.read(&evaluate, EvaluateSettings.name)
     reader.read(&checkpoint, CheckpointSettings.name)
@@ -49,7 +48,9 @@ public struct Recipe: Sendable {
     let (plan, problems) = OptimizerPlan.read(document.plan)
     self.plan = plan
     self.plan.weights.seed = UInt64(run.seed)
-    reader.problems += problems.flatMap(\.sentences)
+    let isClear = !document.unclear.contains("optimizer")
+    reader.problems += problems.filter { isClear || !$0.isOfOptimizerSection }
+      .map(\.amongKeysOfRecipes).flatMap(\.sentences)
     reader.rejectUnknownSections()
     // What the plan alone contradicts has been said.
     let conflicts = plan.conflicts(with: Self.features(run, average)).filter {
@@ -61,6 +62,23 @@ public struct Recipe: Sendable {
       throw RecipeError(problems: reader.problems)
     }
     (self.model, self.data) = (model, data)
+  }
+
+  /// This recipe, with the schedules of another that has the same groups.
+  func withSchedules(of other: Recipe) -> Recipe {
+    var copy = self
+    copy.plan.schedules = other.plan.schedules
+    for (index, group) in (other.plan.groups ?? []).enumerated() {
+      copy.plan.groups?[index].schedules = group.schedules
+    }
+    return copy
+  }
+
+  /// The text of a file that holds a recipe.
+  ///
+  /// - Throws: ``DataError`` when there is none, or none that can be read.
+  public static func text(of path: String) throws(DataError) -> String {
+    try TextFile.read(path, upTo: YAMLValue.byteLimit)
   }
 
   /// What the run uses that not every optimizer goes with.
@@ -78,5 +96,18 @@ public struct Recipe: Sendable {
       uses.append(.init(.movingAverage, "average.name=\(type(of: average).name)"))
     }
     return uses
+  }
+}
+
+extension OptimizerError {
+  /// Whether it is about the section `optimizer` alone.
+  fileprivate var isOfOptimizerSection: Bool {
+    if case .settings(of: "optimizer", _) = self { true } else { false }
+  }
+
+  /// The same error where the parameter groups are a key of the section too.
+  fileprivate var amongKeysOfRecipes: OptimizerError {
+    guard case .settings(of: "optimizer", let errors) = self else { return self }
+    return .settings(of: "optimizer", errors.alsoKnowing(["groups"]))
   }
 }

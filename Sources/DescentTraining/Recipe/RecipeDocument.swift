@@ -1,5 +1,4 @@
 import Descent
-import Yams
 
 /// A recipe as written: sections of keys and texts, before anyone asks what they mean.
 struct RecipeDocument {
@@ -12,93 +11,178 @@ struct RecipeDocument {
   var groups: [[SettingText]]?
   /// What could not even be laid out.
   var errors: [String] = []
+  /// Sections and keys outside them that could not: what follows from that is not said again.
+  private(set) var unclear: Set<String> = []
 
   /// The sections that describe the optimizer.
   var plan: OptimizerPlan.Texts { OptimizerPlan.Texts(sections, groups: groups) }
 
-  /// Reads YAML; a recipe that is no YAML gives one error.
-  init(yaml: String) {
-    do {
-      guard let root = try Yams.compose(yaml: yaml) else { return }
-      guard let mapping = root.mapping else {
-        errors.append("a recipe must be a list of keys such as 'batch: 12'")
-        return
+  /// The sections that are named; each hyperparameter's schedule is one more, under `schedules`.
+  static let sectionNames =
+    ["model", "data"] + OptimizerPlan.sections
+    + ["average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
+      SpikeSettings.name]
+  /// Those that can be `none`.
+  private static let optionalSections = [
+    "schedule", "schedules", "average", Clipping.name, GradientTools.name,
+  ]
+
+  /// Reads YAML and applies changes of the form `optimizer.lr=3e-4`.
+  ///
+  /// - Throws: what makes the YAML unreadable; what is wrong with its content is in ``errors``.
+  init(yaml: String, overrides: [String] = []) throws(RecipeError) {
+    func refusal(_ text: String) -> RecipeError { RecipeError(problems: ["the recipe \(text)"]) }
+    let root: YAMLValue
+    do throws(YAMLValue.Problem) {
+      root = try YAMLValue(yaml: yaml)
+    } catch { throw refusal(error.text) }
+    switch root {
+    case .map(let entries): for (key, value) in entries { add(key, value) }
+    case .null: throw refusal("is empty; begin with one that 'descent recipes NAME' prints")
+    case .list: throw refusal("is a list; it must have keys such as 'batch: 12'")
+    case .text: throw refusal("is a single value; it must have keys such as 'batch: 12'")
+    }
+    override(overrides)
+    removeSwitchedOff()
+  }
+
+  // MARK: Laying out
+
+  private mutating func add(_ name: String, _ value: YAMLValue) {
+    switch value {
+    case .map(let entries):
+      if name == "schedules" {
+        for (setting, value) in entries { add("schedules.\(setting)", value) }
+      } else if RunSettings.settings.contains(where: { $0.name == name }) {
+        refuse(name, "\(name) takes one value, not keys of its own")
+      } else {
+        sections[name] = section(name, entries)
       }
-      for (key, value) in mapping { add(key.string ?? "", value) }
-    } catch {
-      errors.append("the recipe is not valid YAML: \(Self.firstLine("\(error)"))")
+    case _ where Self.isSection(name): addSwitch(name, value)
+    default:
+      if let text = text(of: value, at: name) {
+        top.append((name, text))
+      } else {
+        unclear.insert(name)
+      }
     }
   }
 
-  private mutating func add(_ name: String, _ value: Node) {
-    guard let mapping = value.mapping else {
-      if let text = text(of: value, at: name) { top.append((name, text)) }
-      return
+  private mutating func refuse(_ name: String, _ sentence: String) {
+    errors.append(sentence)
+    unclear.insert(name)
+  }
+
+  /// A section that is no section: `schedule: none`.
+  private mutating func addSwitch(_ name: String, _ value: YAMLValue) {
+    switch value {
+    case .null: break
+    case .text(let text) where Self.isNone(text) && Self.isOptional(name): break
+    default:
+      let example = Self.example(of: name)
+      refuse(
+        name,
+        "\(name) is a section: give it keys of its own, such as '\(example.key): \(example.value)'"
+          + (Self.isOptional(name) ? ", or none" : ""))
     }
-    var entries: [SettingText] = []
-    for (key, value) in mapping {
-      let key = key.string ?? ""
-      if name == "schedules", value.mapping != nil {
-        add("schedules.\(key)", value)
-      } else if name == "optimizer", key == "groups" {
+  }
+
+  private mutating func section(
+    _ name: String, _ entries: [(key: String, value: YAMLValue)]
+  ) -> [SettingText] {
+    var texts: [SettingText] = []
+    for (key, value) in entries {
+      if name == "optimizer", key == "groups" {
         groups = groupList(value)
       } else if let text = text(of: value, at: "\(name).\(key)") {
-        entries.append((key, text))
+        texts.append((key, text))
       }
     }
-    if name != "schedules" || !entries.isEmpty { sections[name] = entries }
+    return texts
   }
 
-  private mutating func groupList(_ node: Node) -> [[SettingText]] {
-    if node.scalar?.string == "none" || node.null != nil { return [] }
-    guard let sequence = node.sequence else {
+  mutating func groupList(_ value: YAMLValue) -> [[SettingText]] {
+    let items: [YAMLValue]
+    switch value {
+    case .null: return []
+    case .text(let text) where Self.isNone(text): return []
+    case .list(let list): items = list
+    default:
       errors.append("optimizer.groups must be a list of groups, or none")
       return []
     }
-    return sequence.enumerated().map { index, node in
-      guard let mapping = node.mapping else {
-        errors.append(
-          "optimizer.groups: group \(index + 1) must be keys such as 'match: \"*.bias\"'")
+    return items.enumerated().map { index, item in
+      let path = "optimizer.groups[\(index + 1)]"
+      guard case .map(let entries) = item else {
+        errors.append("\(path) must be keys such as 'match: \"*.bias\"'")
         return []
       }
-      return mapping.flatMap { key, value -> [SettingText] in
-        let key = key.string ?? ""
-        if key == "schedules", let schedules = value.mapping {
-          return schedules.compactMap { setting, value in
-            let key = "schedules.\(setting.string ?? "")"
-            return text(of: value, at: "optimizer.groups.\(key)").map { (key, $0) }
-          }
+      return entries.flatMap { key, value -> [SettingText] in
+        guard key == "schedules", case .map(let schedules) = value else {
+          return groupText(key, value, path).map { [$0] } ?? []
         }
-        return text(of: value, at: "optimizer.groups.\(key)").map { [(key, $0)] } ?? []
+        return schedules.compactMap { setting, value in
+          groupText("schedules.\(setting)", value, path)
+        }
       }
     }
   }
 
-  /// A scalar's text, or the items of a list joined by commas; an item may be a section with a
-  /// name, which becomes `name(key=value,...)`.
-  private mutating func text(of node: Node, at path: String) -> String? {
-    if let text = Self.item(node) { return text }
-    if let items = node.sequence?.map(Self.item), !items.contains(nil) {
-      return items.compactMap { $0 }.joined(separator: ",")
+  private mutating func groupText(
+    _ key: String, _ value: YAMLValue, _ path: String
+  ) -> SettingText? {
+    if key == "schedules" {
+      errors.append("\(path).schedules is a section: give it keys such as 'lr: {name: cosine}'")
+      return nil
     }
-    errors.append("\(path) must be one value or a list of values")
+    guard key == "schedule" || key.hasPrefix("schedules.") else {
+      return text(of: value, at: "\(path).\(key)").map { (key, $0) }
+    }
+    guard let text = Self.item(value) else {
+      errors.append("\(path).\(key) must be a schedule such as {name: cosine, warmup: 100}")
+      return nil
+    }
+    // A group that follows no schedule has the same value all along.
+    return (key, Self.isNone(text) ? Constant.name : text)
+  }
+
+  /// A value's text, or the items of a list joined by commas in brackets; an item may be a section
+  /// with a name, which becomes `name(key=value,...)`.
+  private mutating func text(of value: YAMLValue, at path: String) -> String? {
+    switch value {
+    case .text(let text): return text
+    case .null: return "null"
+    case .list(let list):
+      let items = list.compactMap(Self.item)
+      if items.count == list.count { return "[\(items.joined(separator: ","))]" }
+      errors.append(
+        "\(path) must be one value or a list of values; one with keys of its own needs a 'name'")
+    case .map: errors.append("\(path) must be one value or a list of values, not keys of its own")
+    }
     return nil
   }
 
-  private static func item(_ node: Node) -> String? {
-    if let scalar = node.scalar { return scalar.string }
-    guard let mapping = node.mapping, let name = mapping["name"]?.string else { return nil }
-    var settings: [(name: String, value: SettingValue)] = []
-    for (key, value) in mapping where key.string != "name" {
-      guard let items = value.sequence.map({ $0.map(item) }) ?? [item(value)] as [String?]?,
-        !items.contains(nil)
-      else { return nil }
-      settings.append((key.string ?? "", .text(items.compactMap { $0 }.joined(separator: ","))))
+  private static func item(_ value: YAMLValue) -> String? {
+    switch value {
+    case .text(let text): return text
+    case .null: return "null"
+    case .list: return nil
+    case .map(let entries):
+      guard case .text(let name)? = entries.first(where: { $0.key == "name" })?.value else {
+        return nil
+      }
+      var settings: [(name: String, value: SettingValue)] = []
+      for (key, value) in entries where key != "name" {
+        let values = if case .list(let list) = value { list } else { [value] }
+        let items = values.compactMap(item)
+        guard items.count == values.count else { return nil }
+        settings.append((key, .text(items.joined(separator: ","))))
+      }
+      return SettingSection(name, settings).description
     }
-    return SettingSection(name, settings).description
   }
 
-  // MARK: Overrides
+  // MARK: What a section is
 
   /// The setting that says which kind of thing a section describes.
   static func selector(of section: String) -> String? {
@@ -109,45 +193,47 @@ struct RecipeDocument {
     }
   }
 
-  /// Applies `--set path=value`. Choosing another kind (`optimizer.name=sgd`) drops the section's
-  /// other keys, which belong to the old kind.
-  mutating func override(_ assignment: String) {
-    guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
-      errors.append("--set \(assignment) must have the form key=value")
-      return
-    }
-    let path = String(assignment[..<equals])
-    let value = String(assignment[assignment.index(after: equals)...])
-    if path == "optimizer.groups" {
-      let node = try? Yams.compose(yaml: value)
-      groups = groupList(node ?? Node(value))
-      return
-    }
-    let isNested = path.hasPrefix("schedules.")
-    guard let dot = isNested ? path.lastIndex(of: ".") : path.firstIndex(of: ".") else {
-      Self.replace(path, value, in: &top)
-      return
-    }
-    let (section, name) = (String(path[..<dot]), String(path[path.index(after: dot)...]))
-    var entries = sections[section] ?? []
-    if name == Self.selector(of: section),
-      let old = entries.first(where: { $0.name == name }), old.text != value
-    {
-      entries = StateStorage.split(entries).own + LayerwiseDecay.split(entries).own
-    }
-    Self.replace(name, value, in: &entries)
-    sections[section] = entries
+  static func isSection(_ name: String) -> Bool {
+    sectionNames.contains(name) || name.hasPrefix("schedules.")
   }
 
-  private static func replace(_ name: String, _ text: String, in entries: inout [SettingText]) {
-    if let index = entries.firstIndex(where: { $0.name == name }) {
-      entries[index].text = text
-    } else {
-      entries.append((name, text))
+  static func isOptional(_ section: String) -> Bool {
+    optionalSections.contains(section) || section.hasPrefix("schedules.")
+  }
+
+  /// One of the keys of a section, with a value.
+  static func example(of section: String) -> (key: String, value: String) {
+    switch section {
+    case "model": ("kind", "mlp")
+    case "data": ("kind", "digits")
+    case "optimizer": ("name", "adamw")
+    case "average": ("name", "ema")
+    case "schedules": ("weight_decay", "{name: linear}")
+    case Clipping.name: ("norm", "1")
+    case GradientTools.name: ("noise", "0.01")
+    case WeightStorage.name: ("format", "bf16")
+    case LossScaler.name: ("init_scale", "65536")
+    case EvaluateSettings.name, CheckpointSettings.name: ("every", "100")
+    case SpikeSettings.name: ("factor", "10")
+    default: ("name", "cosine")
     }
   }
 
-  private static func firstLine(_ text: String) -> String {
-    String(text.prefix { $0 != "\n" })
+  static func isNone(_ text: String) -> Bool { ["none", "null", "~"].contains(text.lowercased()) }
+
+  /// Takes out the sections whose name is none.
+  private mutating func removeSwitchedOff() {
+    for (section, entries) in sections.sorted(by: { $0.key < $1.key }) {
+      guard Self.isOptional(section), let selector = Self.selector(of: section),
+        let name = entries.first(where: { $0.name == selector }), Self.isNone(name.text)
+      else { continue }
+      sections[section] = nil
+      let others = entries.filter { $0.name != selector }.map { "\(section).\($0.name)" }
+      if !others.isEmpty {
+        errors.append(
+          "\(section).name=none leaves nothing for \(others.joined(separator: ", ")) to change: "
+            + "leave \(others.count == 1 ? "it" : "them") out, or give a name")
+      }
+    }
   }
 }

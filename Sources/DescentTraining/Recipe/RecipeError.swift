@@ -6,6 +6,12 @@ public struct RecipeError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Wraps a list of sentences.
   public init(problems: [String]) { self.problems = problems }
 
-  /// The problems, one a line.
-  public var description: String { problems.joined(separator: "\n") }
+  /// The problems, one a line; where there are very many, the first.
+  public var description: String {
+    let shown = 40
+    let more =
+      problems.count > shown
+      ? ["and \(problems.count - shown) more, which the first may explain"] : []
+    return (problems.prefix(shown) + more).joined(separator: "\n")
+  }
 }

@@ -12,13 +12,32 @@ struct RecipeReader {
 
   /// Reads a section into settings that have defaults.
   mutating func read<T: Configurable>(
-    _ settings: inout T, _ section: String, from entries: [SettingText]? = nil
+    _ settings: inout T, _ section: String, from entries: [SettingText]? = nil,
+    besides names: [String] = []
   ) {
     do throws(SettingErrors) {
       try settings.apply(entries ?? document.sections[section] ?? [])
     } catch {
-      problems += error.errors.map { $0.sentence(in: section) }
+      problems += error.alsoKnowing(names).errors.map { $0.sentence(in: section) }
     }
+  }
+
+  /// Reads the keys outside any section.
+  mutating func readTop(_ run: inout RunSettings) {
+    let dotted = document.top.filter { $0.name.contains(".") }
+    for (name, text) in dotted {
+      let section = name.prefix { $0 != "." }
+      let key = name.dropFirst(section.count + 1)
+      problems.append(
+        "\(name) has no meaning here: give '\(key): \(text)' in the section \(section)")
+    }
+    var texts = document.top.filter { !$0.name.contains(".") }
+    // A length that could not be laid out is not one that was left out.
+    let isUnclear = !document.unclear.isDisjoint(with: ["steps", "epochs"])
+    if isUnclear, !texts.contains(where: { ["steps", "epochs"].contains($0.name) }) {
+      texts.append(("steps", "1"))
+    }
+    read(&run, "", from: texts, besides: RecipeDocument.sectionNames)
   }
 
   /// Reads a section whose `kind` or `name` says what it describes.
@@ -26,6 +45,7 @@ struct RecipeReader {
     _ section: String, among kinds: [any Configurable.Type]
   ) -> (any Configurable)? {
     let selector = RecipeDocument.selector(of: section) ?? "name"
+    if document.unclear.contains(section) { return nil }
     let names = kinds.map { $0.name }
     let entries = document.sections[section] ?? []
     let name = entries.first { $0.name == selector }?.text
@@ -40,27 +60,21 @@ struct RecipeReader {
     }
     func make<T: Configurable>(_: T.Type) -> any Configurable {
       var settings = T()
-      read(&settings, section, from: entries.filter { $0.name != selector })
+      read(
+        &settings, section, from: entries.filter { $0.name != selector }, besides: [selector])
       return settings
     }
     return make(type)
   }
 
-  /// The section `average`, which may be missing or have the name none.
+  /// The section `average`, which may be missing.
   mutating func average() -> (any WeightAverage)? {
-    guard let entries = document.sections["average"] else { return nil }
-    let name = entries.first { $0.name == "name" }?.text
-    if let name, ["none", "null"].contains(name), entries.count == 1 { return nil }
+    if document.sections["average"] == nil { return nil }
     return kind("average", among: WeightAverages.all) as? any WeightAverage
   }
 
   mutating func rejectUnknownSections() {
-    let known =
-      [
-        "model", "data", "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
-        SpikeSettings.name,
-      ]
-      + OptimizerPlan.sections
+    let known = RecipeDocument.sectionNames
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {
       let names = known + RunSettings.settings.map(\.name)

@@ -67,7 +67,7 @@ extension RunDirectory {
       do {
         try? FileManager.default.removeItem(at: other)
         try FileManager.default.moveItem(at: file, to: other)
-      } catch { throw .cannotWrite(other.relativePath, systemReason(error)) }
+      } catch { throw .cannotWrite(other.relativePath, SystemReason.of(error)) }
     }
   }
 

@@ -61,7 +61,7 @@ public struct RunDirectory: Sendable {
           guard unsafe mkdir(free.path, 0o777) == 0 || errno != EEXIST else { continue }
           try files.createDirectory(
             at: free.appendingPathComponent("checkpoints"), withIntermediateDirectories: true)
-        } catch { throw .cannotWrite(free.relativePath, "\(systemReason(error))") }
+        } catch { throw .cannotWrite(free.relativePath, SystemReason.of(error)) }
         url = free
         return
       }
@@ -72,13 +72,13 @@ public struct RunDirectory: Sendable {
       let contents: [String]
       do {
         contents = try files.contentsOfDirectory(atPath: path)
-      } catch { throw .cannotWrite(path, systemReason(error)) }
+      } catch { throw .cannotWrite(path, SystemReason.of(error)) }
       guard contents.isEmpty else { throw .occupied(path) }
     }
     do {
       try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
     } catch {
-      throw .cannotWrite(url.relativePath, systemReason(error))
+      throw .cannotWrite(url.relativePath, SystemReason.of(error))
     }
   }
 
@@ -95,6 +95,6 @@ public struct RunDirectory: Sendable {
   public func write(_ text: String, to file: URL) throws(RunError) {
     do {
       try text.write(to: file, atomically: true, encoding: .utf8)
-    } catch { throw .cannotWrite(file.relativePath, systemReason(error)) }
+    } catch { throw .cannotWrite(file.relativePath, SystemReason.of(error)) }
   }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Why a run cannot be made, read, resumed or finished.
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The folder is no run directory.
@@ -65,14 +63,4 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
         + "lower loss_scale.init_scale if only gradients overflow"
     }
   }
-}
-
-/// What the system says about an error, without the names of its libraries.
-func systemReason(_ error: any Error) -> String {
-  let known = error as NSError
-  let cause = known.userInfo[NSUnderlyingErrorKey] as? NSError ?? known
-  if cause.domain == NSPOSIXErrorDomain {
-    return unsafe String(cString: strerror(Int32(cause.code)))
-  }
-  return cause.localizedDescription
 }

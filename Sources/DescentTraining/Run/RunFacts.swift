@@ -110,7 +110,9 @@ extension RunFacts.Group {
     let group = optimizer.groups[index]
     (name, match, isFrozen) = (group.name, group.match.description, group.isFrozen)
     rule = optimizer.ruleName(ofGroup: index)
-    settings = optimizer.settings(ofGroup: index).map { "\($0.name)=\($0.value)" }
+    // What schedules start from, also where a run is resumed in the middle of them.
+    let declared = try? optimizer.plan.settings(of: group)
+    settings = (declared ?? optimizer.settings(ofGroup: index)).map { "\($0.name)=\($0.value)" }
       .joined(separator: " ")
     let members = optimizer.parameters.indices.filter { optimizer.groupOf[$0] == index }
     parameters = members.map {

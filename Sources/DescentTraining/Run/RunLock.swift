@@ -15,7 +15,7 @@ final class RunLock {
     while true {
       let opened = unsafe open(file.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
       guard opened >= 0 else {
-        throw .cannotWrite(file.relativePath, unsafe String(cString: strerror(errno)))
+        throw .cannotWrite(file.relativePath, SystemReason.of(code: errno))
       }
       guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
         // Some file systems have no locks, and a run there is as safe as it was without.

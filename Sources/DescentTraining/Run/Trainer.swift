@@ -9,6 +9,9 @@ import Foundation
 public final class Trainer {
   /// The recipe, its open ends filled in from the data.
   public let recipe: Recipe
+  /// The recipe as it is written: lengths of schedules that nobody set are still open, so that they
+  /// follow the run when it is made longer.
+  let written: Recipe
   /// The model and its data.
   public let task: any TrainingTask
   /// Optimizer steps of the run.
@@ -38,14 +41,15 @@ public final class Trainer {
   /// Loads the data, makes the model and the optimizer.
   ///
   /// - Throws: ``RecipeError``, ``DataError``, `ModelError`.
-  public init(_ recipe: Recipe) throws {
-    var recipe = recipe
+  public init(_ given: Recipe) throws {
+    var recipe = given
     if let threads = recipe.run.threads { ThreadPool.shared.setThreads(threads) }
     task = try recipe.makeTask()
     steps = recipe.steps(of: task)
     try recipe.fit(steps: steps)
     recipe.fit(batchesOf: task)
     self.recipe = recipe
+    written = recipe.withSchedules(of: given)
     let model = task.model
     try recipe.freeze(model)
     let preconditioner = recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
@@ -78,7 +82,7 @@ public final class Trainer {
     if lock == nil { lock = try RunLock(directory) }
     defer { lock = nil }
     directory.removeTemporaryFiles()
-    try directory.write(recipe.yaml, to: directory.recipe)
+    try directory.write(written.yaml, to: directory.recipe)
     try task.save(to: directory)
     return try Autocast.run(in: recipe.run.precision.format, weights: recipe.plan.weights.used) {
       var loop = try TrainingLoop(self, in: directory, observer)

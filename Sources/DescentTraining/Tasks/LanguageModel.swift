@@ -19,7 +19,7 @@ public struct LanguageModel {
   ///
   /// - Throws: ``RunError`` when the run has no language model or no checkpoint; errors of reading.
   public init(_ run: RunDirectory) throws {
-    let kind = try Recipe(yaml: String(contentsOf: run.recipe, encoding: .utf8)).model
+    let kind = try Recipe(yaml: Recipe.text(of: run.recipe.relativePath)).model
     guard let model = try kind.languageModel(in: run) else {
       throw RunError.notALanguageModel(run.path, kind: type(of: kind).name)
     }

@@ -45,7 +45,7 @@ extension LanguageModelKind {
 
   /// The model with the run's newest weights that can be read, and its tokenizer.
   public func languageModel(in run: RunDirectory) throws -> LanguageModel? {
-    let tokenizer = try JSONDecoder().decode(Tokenizer.self, from: Data(contentsOf: run.tokenizer))
+    let tokenizer = try Tokenizer(contentsOf: run.tokenizer)
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
     var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
     let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)

@@ -124,6 +124,24 @@ extension Checkpoint {
   }
 }
 
+/// A key of a recipe that is not what it was.
+struct RecipeChange: CustomStringConvertible {
+  let key: String
+  let was: String
+  let now: String
+
+  /// A key with its text before and after; nil where the recipe lacks the key.
+  init(_ key: String, _ was: String?, _ now: String?) {
+    func word(_ text: String?) -> String { text.map { $0 == "null" ? "none" : $0 } ?? "none" }
+    (self.key, self.was, self.now) = (key, word(was), word(now))
+  }
+
+  var description: String { "\(key): \(was) → \(now)" }
+
+  /// Whether the key begins in one of these ways.
+  func isAmong(_ starts: [String]) -> Bool { starts.contains(where: key.hasPrefix) }
+}
+
 extension Recipe {
   /// The recipe of a run that is resumed.
   ///
@@ -135,28 +153,73 @@ extension Recipe {
   ///   order of the data, the model, the rule, its state's format and the average.
   static func resuming(
     _ yaml: String, overrides: [String]
-  ) throws(RecipeError) -> (recipe: Recipe, changes: [String]) {
+  ) throws(RecipeError) -> (recipe: Recipe, changes: [RecipeChange]) {
     let (old, new) = (try Recipe(yaml: yaml), try Recipe(yaml: yaml, overrides: overrides))
-    let before = RecipeDocument(yaml: old.yaml).keys
-    let after = RecipeDocument(yaml: new.yaml).keys
+    let before = try RecipeDocument(yaml: old.yaml).keys
+    let after = try RecipeDocument(yaml: new.yaml).keys
+    let changes = Set(before.keys).union(after.keys).sorted()
+      .filter { before[$0] != after[$0] }
+      .map { RecipeChange($0, before[$0], after[$0]) }
     // The beginnings of keys. The data may lie elsewhere: their fingerprint is compared.
     let fixed = [
       "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
       "optimizer.state", "weights.",
     ]
-    var (changes, problems): ([String], [String]) = ([], [])
-    for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
-      let (was, now) = (before[key] ?? "none", after[key] ?? "none")
-      if fixed.contains(where: key.hasPrefix), key != "model.recompute" {
-        problems.append(
-          "\(key)=\(now) contradicts the run, which has \(key)=\(was): leave it out, or start a "
-            + "new run")
+    let contradictions = changes.filter { $0.isAmong(fixed) && $0.key != "model.recompute" }
+    if !contradictions.isEmpty {
+      throw RecipeError(problems: sections(contradictions).map(Self.contradiction))
+    }
+    return (new, changes)
+  }
+
+  /// Why a checkpoint does not go with a recipe that was changed: the keys that can have a part in
+  /// that. Without one the checkpoint itself is at fault, and this is nil.
+  static func blaming(_ changes: [RecipeChange], for mismatch: RunError) -> RecipeError? {
+    guard case .checkpointMismatch(let reason) = mismatch else { return nil }
+    let suspects = changes.filter { $0.isAmong(["optimizer."]) }
+    if suspects.isEmpty { return nil }
+    // A group is one value, whichever of its keys changed.
+    var keys: [String] = []
+    for key in suspects.map({ String($0.key.prefix { $0 != "[" }) }) where !keys.contains(key) {
+      keys.append(key)
+    }
+    let (verb, them) = keys.count == 1 ? ("contradicts", "it") : ("contradict", "them")
+    return RecipeError(problems: [
+      "\(list(keys)) \(verb) the run, whose state is another (\(reason)): leave \(them) out, or "
+        + "start a new run"
+    ])
+  }
+
+  /// The changes of each section together, or of what it describes alone, where that changed.
+  private static func sections(_ changes: [RecipeChange]) -> [[RecipeChange]] {
+    var sections: [(name: String, changes: [RecipeChange])] = []
+    for change in changes {
+      let parts = change.key.split(separator: ".", maxSplits: 1)
+      let name = parts.count == 1 ? change.key : String(parts[0])
+      if let index = sections.firstIndex(where: { $0.name == name }) {
+        sections[index].changes.append(change)
       } else {
-        changes.append("\(key): \(was) → \(now)")
+        sections.append((name, [change]))
       }
     }
-    if !problems.isEmpty { throw RecipeError(problems: problems) }
-    return (new, changes)
+    return sections.map { name, changes in
+      let selector = RecipeDocument.selector(of: name).map { "\(name).\($0)" }
+      return changes.first { $0.key == selector }.map { [$0] } ?? changes
+    }
+  }
+
+  private static func contradiction(_ changes: [RecipeChange]) -> String {
+    let (now, was) = (
+      list(changes.map { "\($0.key)=\($0.now)" }), list(changes.map { "\($0.key)=\($0.was)" })
+    )
+    let (verb, them) = changes.count == 1 ? ("contradicts", "it") : ("contradict", "them")
+    return "\(now) \(verb) the run, which has \(was): leave \(them) out, or start a new run"
+  }
+
+  /// `a`, `a and b`, `a, b and c`.
+  private static func list(_ words: [String]) -> String {
+    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " and " + last
   }
 }
 

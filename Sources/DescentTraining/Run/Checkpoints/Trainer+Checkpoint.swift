@@ -27,15 +27,15 @@ extension Trainer {
   ) throws {
     // Before anything is read that the other process may replace.
     let lock = try RunLock(directory)
-    let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
+    let yaml = try Recipe.text(of: directory.recipe.relativePath)
     let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     try self.init(recipe)
-    try restore(checkpoint)
+    do { try restore(checkpoint) } catch { throw Recipe.blaming(changes, for: error) ?? error }
     guard done.steps < steps else { throw RunError.finished(directory.path, steps: done.steps) }
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
-      changes: changes)
+      changes: changes.map(\.description))
     self.passedOver = passedOver.map(\.file)
     self.lock = lock
   }
@@ -50,7 +50,7 @@ extension Trainer {
   func fill(_ snapshot: inout CheckpointSnapshot, after step: Int, lines: Int) {
     done = (step, lines)
     // The number of threads changes nothing, not even the file.
-    var recipe = recipe
+    var recipe = written
     recipe.run.threads = nil
     snapshot.add(StateArchive.saving(archive))
     // The weights to use lie elsewhere, or where those of training lay.

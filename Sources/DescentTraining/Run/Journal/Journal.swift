@@ -64,7 +64,7 @@ final class Journal {
     if lines > 0 {
       do { old = try Data(contentsOf: file) } catch let error as CocoaError
         where error.code == .fileReadNoSuchFile
-      {} catch { throw .cannotWrite(path, systemReason(error)) }
+      {} catch { throw .cannotWrite(path, SystemReason.of(error)) }
     }
     var (end, count, defects): (Int, Int, [String]) = (0, 0, [])
     while count < lines, let newline = old[end...].firstIndex(of: 0x0A) {
@@ -82,20 +82,20 @@ final class Journal {
     (self.lines, self.defects) = (count, defects)
     let descriptor = unsafe open(file.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
     guard descriptor >= 0 else {
-      throw .cannotWrite(path, unsafe String(cString: strerror(errno)))
+      throw .cannotWrite(path, SystemReason.of(code: errno))
     }
     handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     do {
       try handle.truncate(atOffset: UInt64(end))
       try handle.seekToEnd()
-    } catch { throw .cannotWrite(path, systemReason(error)) }
+    } catch { throw .cannotWrite(path, SystemReason.of(error)) }
   }
 
   /// Writes a line.
   func write(_ entry: JournalEntry) throws(RunError) {
     do {
       try handle.write(contentsOf: Data("\(entry.line)\n".utf8))
-    } catch { throw .cannotWrite(path, systemReason(error)) }
+    } catch { throw .cannotWrite(path, SystemReason.of(error)) }
     lines += 1
   }
 
@@ -104,7 +104,7 @@ final class Journal {
     let (handle, path) = (handle, path)
     return {
       do { try handle.synchronize() } catch {
-        throw RunError.cannotWrite(path, systemReason(error))
+        throw RunError.cannotWrite(path, SystemReason.of(error))
       }
     }
   }
@@ -124,7 +124,7 @@ extension RunDirectory {
     let data: Data
     do {
       data = try Data(contentsOf: metrics)
-    } catch { throw .unreadable(path: path, reason: systemReason(error)) }
+    } catch { throw .unreadable(path: path, reason: SystemReason.of(error)) }
     var lines = data.split(separator: 0x0A, omittingEmptySubsequences: false)
     if !lines.isEmpty { lines.removeLast() }
     let decoder = JSONDecoder()
