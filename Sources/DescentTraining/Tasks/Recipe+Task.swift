@@ -4,7 +4,7 @@ extension Recipe {
   /// Loads the data, makes the model, and binds them.
   ///
   /// - Throws: ``DataError`` for missing or bad files, `ModelError` and ``RecipeError`` for a model
-  ///   that does not fit the data.
+  ///   that does not fit the data or the memory.
   public func makeTask() throws -> any TrainingTask {
     func bind<Model: ModelKind, Data: DataKind>(
       _ model: Model, _ data: Data
@@ -14,6 +14,7 @@ extension Recipe {
       guard problems.isEmpty, let dataset = try data.load(seed: seed) as? Model.Dataset else {
         throw RecipeError(problems: problems)
       }
+      if let size = model.size(for: dataset) { try requireMemory(for: size) }
       return try model.makeTask(dataset, seed: seed)
     }
     return try bind(model, data)
