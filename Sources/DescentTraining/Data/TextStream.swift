@@ -1,8 +1,8 @@
 /// Tokens that come one after another, as text.
 ///
-/// A character of several bytes comes when its last one is there. The pieces together are what the
-/// tokenizer makes of all tokens: bytes that are no UTF-8 become “�”, one for each part of a
-/// character that was broken off.
+/// A character of several bytes comes when its last one is there, so one that is cut short by the end
+/// does not come. Bytes that are no UTF-8 become “�”, one for each part of a character that was
+/// broken off; but for the end, the pieces together are what the tokenizer makes of all tokens.
 public struct TextStream {
   private let tokenizer: Tokenizer
   /// The bytes of a character that is not complete.
@@ -20,14 +20,13 @@ public struct TextStream {
       return try tokenizer.decode([token])
     }
     var text = ""
-    if !pending.isEmpty, Self.rest(of: pending + [byte]) == nil { text = end() }
+    if !pending.isEmpty, Self.rest(of: pending + [byte]) == nil { text = flush() }
     pending.append(byte)
-    if Self.rest(of: pending) ?? 0 == 0 { text += end() }
+    if Self.rest(of: pending) ?? 0 == 0 { text += flush() }
     return text
   }
 
-  /// The text of what is left when no token follows.
-  public mutating func end() -> String {
+  private mutating func flush() -> String {
     defer { pending = [] }
     return String(decoding: pending, as: UTF8.self)
   }

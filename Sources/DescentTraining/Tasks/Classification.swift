@@ -138,9 +138,9 @@ public final class Classification: TrainingTask {
       let classes = logits.shape[1]
       for (row, label) in labels.scalars.enumerated() {
         let scores = scores[row * classes..<(row + 1) * classes]
-        // Scores that are not numbers have no largest one.
-        if let largest = scores.max(), let best = scores.firstIndex(of: largest),
-          best - row * classes == Int(label)
+        // Among scores that are not finite none is the largest.
+        if scores.allSatisfy(\.isFinite), let largest = scores.max(),
+          scores.firstIndex(of: largest) == row * classes + Int(label)
         {
           right += 1
         }

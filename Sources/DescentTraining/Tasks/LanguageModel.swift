@@ -33,7 +33,7 @@ public struct LanguageModel {
   ///   - tokens: how many to add.
   ///   - temperature: 0 always takes the likeliest; 1 draws as the model believes.
   ///   - seed: the same seed gives the same text.
-  ///   - body: receives each piece of text as it is written; bytes of a character wait for its last.
+  ///   - body: receives each piece of text as it is written, characters of several bytes whole.
   /// - Returns: the new text.
   /// - Throws: ``DataError`` when the prompt holds a character that the model has never seen, before
   ///   anything is written; `ModelError` when the model's predictions are not numbers.
@@ -47,18 +47,16 @@ public struct LanguageModel {
     if start.isEmpty { start = (try? tokenizer.encode("\n")) ?? [0] }
     var random = RandomStream(seed: seed, stream: 0)
     var (stream, written) = (TextStream(tokenizer), "")
-    func write(_ text: String) {
-      if text.isEmpty { return }
-      written += text
-      body(text)
-    }
     _ = try model.generate(
       start, count: tokens, temperature: Float(temperature), top: nil, random: &random
     ) { token in
-      if let text = try? stream.append(token) { write(text) }
+      // The model's tokens are the tokenizer's.
+      if let text = try? stream.append(token), !text.isEmpty {
+        written += text
+        body(text)
+      }
       return true
     }
-    write(stream.end())
     return written
   }
 }

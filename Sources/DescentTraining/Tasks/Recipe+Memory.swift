@@ -8,9 +8,7 @@ extension Recipe {
   ///   - size: what the model takes.
   ///   - memory: the bytes of memory that there are.
   /// - Throws: the bytes that it would need, and the keys that decide them.
-  func requireMemory(
-    for size: ModelSize, memory: Int = Machine.memory
-  ) throws(RecipeError) {
+  func requireMemory(for size: ModelSize, _ memory: Int) throws(RecipeError) {
     let (batch, accumulate) = (Double(run.batch), Double(run.accumulate))
     let modelKeys = Self.sizes(model.resolved).map { "model.\($0)" }
     // What is frozen needs no gradient, and it is not known yet what that is.
