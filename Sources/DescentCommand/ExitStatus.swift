@@ -17,6 +17,7 @@ enum ExitStatus {
   /// The exit status of an error.
   static func of(_ error: any Error) -> Int32 {
     switch error {
+    case ModelError.notFinite: badData
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError: usage
     case is MissingRecipe: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData

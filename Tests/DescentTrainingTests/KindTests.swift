@@ -49,6 +49,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       keys: [
         ("path", "none", "book.txt", []),
         ("tokenizer", "char", "byte", [("word", "takes one of byte, char"), ("bite", "'byte'?")]),
+        ("test_path", "none", "other.txt", []),
         ("validation_fraction", "0.1", "0.2", [("0", "above 0 and below 1"), ("1", "below 1")]),
       ]),
     Kind(
@@ -57,10 +58,13 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("validation_fraction", "0.2", "0.5", [("0", "above 0 and below 1"), ("x", "a number")])
       ]),
     Kind(
-      section: "data", name: "idx", partner: "cnn", given: ["images=a.idx", "labels=b.idx"],
+      section: "data", name: "idx", partner: "cnn",
+      given: ["images=a.idx", "labels=b.idx", "test_images=t.idx", "test_labels=u.idx"],
       keys: [
         ("images", "a.idx", "c.idx", [("none", "data: images is missing")]),
         ("labels", "b.idx", "c.idx", [("none", "data: labels is missing")]),
+        ("test_images", "t.idx", "c.idx", [("none", "data: test_images is missing")]),
+        ("test_labels", "u.idx", "c.idx", [("none", "data: test_labels is missing")]),
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),
       ]),
     Kind(
@@ -68,6 +72,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       keys: [
         ("path", "a.csv", "c.csv", [("none", "data: path is missing: give the table's file")]),
         ("label", "-1", "species", []),
+        ("header", "auto", "true", [("maybe", "takes one of auto, true, false")]),
+        ("test_path", "none", "t.csv", []),
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),
       ]),
   ]

@@ -39,6 +39,8 @@ public struct ExponentialAverage: WeightAverage {
       Acceleration of Stochastic Approximation by Averaging, 1992
       """)
 
+  public var firstStep: Int { 1 }
+
   public func change(after step: Int, taken n: Int) -> AverageChange? {
     guard n > 0 else { return AverageChange(share: 1) }
     let β = warmed ? min(decay, Double(1 + n) / Double(10 + n)) : decay

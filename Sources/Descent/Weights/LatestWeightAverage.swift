@@ -41,6 +41,8 @@ public struct LatestWeightAverage: WeightAverage {
 
   public var copies: Int { window }
 
+  public var firstStep: Int { every }
+
   public func change(after step: Int, taken n: Int) -> AverageChange? {
     step % every == 0 ? AverageChange(copy: n % window, share: 1) : nil
   }

@@ -40,6 +40,8 @@ public struct Lookahead: WeightAverage {
   public static let takesFirstWeights = true
   public static let movesWeights = true
 
+  public var firstStep: Int { period }
+
   public func change(after step: Int, taken: Int) -> AverageChange? {
     step % period == 0 ? AverageChange(share: share) : nil
   }

@@ -41,6 +41,8 @@ public struct StochasticWeightAverage: WeightAverage {
 
   public mutating func fit(totalSteps: Int) { start = start ?? max(1, totalSteps * 3 / 4) }
 
+  public var firstStep: Int { start ?? 1 }
+
   public func change(after step: Int, taken n: Int) -> AverageChange? {
     let since = step - (start ?? 1)
     return since >= 0 && since % every == 0 ? AverageChange(share: 1 / Double(n + 1)) : nil

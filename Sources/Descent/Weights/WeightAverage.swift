@@ -22,6 +22,8 @@ public protocol WeightAverage: Configurable {
   /// What happens to the copies after `step` applied steps, when weights have been averaged in
   /// `taken` times before; nil is nothing.
   func change(after step: Int, taken: Int) -> AverageChange?
+  /// The first applied step after which weights are averaged.
+  var firstStep: Int { get }
   /// Fills in what was left open and follows from the length of the run.
   mutating func fit(totalSteps: Int)
 }

@@ -28,7 +28,9 @@ struct Sample: ParsableCommand {
   var seed: UInt64 = 0
 
   func validate() throws {
-    if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
+    if !(1...1_000_000_000).contains(tokens) {
+      throw ValidationError("--tokens must be from 1 to 1000000000")
+    }
     if !(temperature >= 0 && temperature.isFinite) {
       throw ValidationError("--temperature must be a number, at least 0")
     }
@@ -38,11 +40,13 @@ struct Sample: ParsableCommand {
     try reportingErrors {
       let model = try LanguageModel(RunDirectory(existing: folder))
       for reason in model.passedOver { writeError("Warning: \(reason)") }
-      output(prompt, terminator: "")
+      // The prompt may be refused, and a message stands on a line of its own.
+      var hasBegun = false
+      defer { if hasBegun { output() } }
       try model.sample(prompt: prompt, tokens: tokens, temperature: temperature, seed: seed) {
-        output($0, terminator: "")
+        output((hasBegun ? "" : prompt) + $0, terminator: "")
+        hasBegun = true
       }
-      output()
     }
   }
 }

@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// How a number is written.
@@ -73,29 +74,15 @@ package func percent(_ share: Double, _ decimals: Int) -> String {
 }
 
 /// A whole number with its thousands apart: `804,096`.
-package func grouped(_ n: Int) -> String {
-  let digits = String(n.magnitude)
-  let parts = digits.enumerated().map { index, digit in
-    index > 0 && (digits.count - index) % 3 == 0 ? ",\(digit)" : "\(digit)"
-  }
-  return (n < 0 ? "−" : "") + parts.joined()
-}
+package func grouped(_ n: Int) -> String { Amount.count(n) }
 
 /// A count with its noun in the right number: `1 tensor`, `1,200 tensors`, `2 entries`.
 package func counted(_ n: Int, _ singular: String, _ plural: String? = nil) -> String {
-  "\(grouped(n)) \(n == 1 ? singular : plural ?? singular + "s")"
+  Amount.count(n, singular, plural)
 }
 
 /// A size in the decimal unit that suits it: `1 byte`, `4.61 KB`.
-package func bytes(_ n: Int) -> String {
-  var (x, unit) = (Double(n), 0)
-  let units = ["KB", "MB", "GB", "TB"]
-  // 999.6 KB is written as 1 MB.
-  while abs(x) >= (unit == 0 ? 1000 : 999.5), unit < units.count {
-    (x, unit) = (x / 1000, unit + 1)
-  }
-  return unit == 0 ? counted(n, "byte") : "\(short(x)) \(units[unit - 1])"
-}
+package func bytes(_ n: Int) -> String { Amount.bytes(Double(n)) }
 
 /// A duration: `42s`, `3m05s`, `2h00m`.
 package func clock(_ seconds: Double) -> String {

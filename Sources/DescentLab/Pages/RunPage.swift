@@ -4,7 +4,7 @@ public import DescentTraining
 
 /// What a run is about to do, and what it did.
 public enum RunPage {
-  /// Sizes, formats of state and groups, in a few lines: what stands before the first step.
+  /// Sizes, data, formats of state and groups, in a few lines: what stands before the first step.
   public static func start(_ facts: RunFacts) -> Document {
     let title =
       "\(counted(facts.parameters, "weight")), \(bytes(facts.stateBytes)) of optimizer state, "
@@ -18,7 +18,7 @@ public enum RunPage {
     return Document(
       title,
       [
-        .paragraph(formats.joined(separator: "\n")),
+        .paragraph(([facts.data].compactMap(\.self) + formats).joined(separator: "\n")),
         .sections(facts.filledGroups.map { section($0, of: facts) }),
         .list(facts.overlaps, .notes),
       ])

@@ -157,7 +157,8 @@ public final class GPT: RecomputingModule {
   ///   - random: The random numbers to choose with.
   ///   - body: Receives every token; generation ends when it returns false.
   /// - Returns: The new tokens.
-  /// - Throws: `ModelError` when the prompt is empty or has a token outside the vocabulary.
+  /// - Throws: `ModelError` when the prompt is empty or has a token outside the vocabulary, and when
+  ///   no token is the likeliest, because logits are NaN or all of them infinite.
   @discardableResult
   public func generate(
     _ prompt: [Int32], count: Int, temperature: Float = 1, top: Int? = nil,
@@ -171,6 +172,10 @@ public final class GPT: RecomputingModule {
     for _ in 0..<count {
       let recent = Array(sequence.suffix(configuration.context))
       let logits = lastLogits(IndexTensor(shape: [1, recent.count], scalars: recent)).scalars
+      // Minus infinity is a token that never comes.
+      guard let largest = logits.max(), largest.isFinite, !logits.contains(where: \.isNaN) else {
+        throw .notFinite
+      }
       let next = sample(logits, temperature: temperature, top: top, random: &random)
       sequence.append(next)
       if !body(next) { break }

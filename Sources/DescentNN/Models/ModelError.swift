@@ -10,6 +10,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case emptyPrompt
   /// A token that the model does not know.
   case tokenOutside(Int, vocabulary: Int)
+  /// Scores that are NaN or infinite, such as those of weights that training has spoilt.
+  case notFinite
   /// An image too small for the poolings of a model.
   case imageTooSmall(height: Int, width: Int, poolings: Int)
 
@@ -27,6 +29,9 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
       "there is nothing to continue: the prompt must hold at least one token."
     case .tokenOutside(let token, let vocabulary):
       "the token \(token) is outside the model's vocabulary of \(vocabulary) tokens."
+    case .notFinite:
+      "the model's predictions are not finite numbers, so its weights are of no use; take those of "
+        + "another run or an earlier checkpoint."
     case .imageTooSmall(let height, let width, let poolings):
       "an image of \(height) × \(width) is too small for \(poolings) poolings by two; "
         + "choose fewer stages (the list of channels)."

@@ -1,5 +1,5 @@
 /// Tables of comma-separated values (RFC 4180), plain or packed by gzip: numbers as features, and
-/// one column with the class.
+/// one column with the class. Semicolons and tabs may stand for the commas.
 public enum CSV {
   /// A column of the table.
   public enum Column: Sendable, Equatable, LosslessStringConvertible {
@@ -24,70 +24,86 @@ public enum CSV {
 
   /// Loads a table as examples of shape [columns - 1].
   ///
-  /// The distinct values of the `label` column are the classes: sorted by value if all are
-  /// integers, else by their bytes. Give `classNames`, such as those of the training table, to
-  /// number the classes of another table alike.
+  /// The distinct values of the `label` column are the classes; those that are equal as numbers are
+  /// one. They are sorted by value if all are numbers, else by their bytes. Give `classNames`, such
+  /// as those of the training table, to number the classes of another table alike.
   ///
-  /// `hasHeader` says whether the first row holds names. By default it does if a column is asked
-  /// for by name or if a cell outside the label column is not a number.
+  /// `hasHeader` says whether the first row holds names. By default it does if a column is asked for
+  /// by name, or if the row cannot be an example: its label is no class of another row, and a cell is
+  /// a word where numbers belong, or the cells count the columns.
   ///
   /// Throws `.missingFile`, `.unreadable`, and `.malformed` with line and column for an empty
-  /// table, a ragged row, a cell that is not a finite number, or an unknown column or class.
+  /// table, a ragged row, a cell that is not a finite number, an unknown column or class, or labels
+  /// that are measurements and not classes.
   public static func load(
     path: String, label: Column = .index(-1), hasHeader: Bool? = nil, classNames: [String]? = nil
   ) throws(DataError) -> ClassificationDataset {
-    var reader = CSVReader(path: path, bytes: try DataFile.read(path))
+    // A number takes four bytes, and rarely more than twice as many characters.
+    let bytes = try DataFile.read(path, memoryPerByte: 2)
+    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+      throw DataError.malformed(path: path, expected: "a table in UTF-8", found: "one in UTF-16")
+    }
+    var reader = CSVReader(path: path, bytes: bytes)
     var row: [Range<Int>] = []
     guard try reader.next(&row) else {
       throw DataError.malformed(path: path, expected: "a table", found: "an empty file")
     }
-    let width = row.count
+    let cells = row.count
+    // Rows that all end with a separator have a column less.
+    let width = cells > 2 && reader.endsEmpty(row) ? cells - 1 : cells
     if width < 2 {
       throw DataError.malformed(
         path: path, location: .init(line: reader.line),
-        expected: "at least two columns separated by commas", found: "one")
+        expected: "at least two columns, separated by commas, semicolons or tabs", found: "one")
     }
-    let header = row.map { reader.text($0) }
-    let labelColumn = try self.index(of: label, header: header, path: path, line: reader.line)
+    let names = row[..<width].map { reader.text($0) }
+    let labelColumn = try self.index(of: label, header: names, path: path, line: reader.line)
     var isHeader = hasHeader ?? false
     if hasHeader == nil {
-      if case .named = label { isHeader = true }
-      for column in 0..<width where column != labelColumn && reader.number(row[column]) == nil {
+      if case .named = label {
         isHeader = true
+      } else {
+        isHeader = CSVFirstRow(row[..<width], reader, label: labelColumn).isHeader
       }
     }
 
     var features: [Float] = []
-    var classes = ClassNames(fixed: classNames)
+    var classes = CSVClasses(path: path, fixed: classNames)
+    let first = reader.line
     var hasRow = isHeader ? try reader.next(&row) : true
     if !hasRow {
       throw DataError.malformed(
         path: path, expected: "rows below the header", found: "none")
     }
     while hasRow {
-      if row.count != width {
+      if row.count != cells {
         throw DataError.malformed(
           path: path, location: .init(line: reader.line),
-          expected: "\(width) cells, as in the first row", found: "\(row.count)")
+          expected: "\(cells) cells, as in the first row", found: "\(row.count)")
       }
       for column in 0..<width {
+        let place = DataError.Location(line: reader.line, column: column + 1)
         if column == labelColumn {
-          try classes.append(row[column], of: reader, column: column)
+          try classes.append(reader.text(row[column]), at: place)
         } else if let number = reader.number(row[column]) {
           features.append(number)
         } else {
+          let mayBeHeader = reader.line == first && hasHeader == nil
           throw DataError.malformed(
-            path: path, location: .init(line: reader.line, column: column + 1),
-            expected: "a finite number" + (isHeader ? " for “\(header[column])”" : ""),
-            found: reader.quoted(row[column]))
+            path: path, location: place,
+            expected: "a finite number" + (isHeader ? " for \(names[column].quotedShort)" : ""),
+            found: reader.quoted(row[column])
+              + (mayBeHeader ? "; data.header=true takes the line as names" : ""))
         }
       }
       hasRow = try reader.next(&row)
     }
-    let (labels, names) = classes.numbered()
+    let (labels, classNames) = try classes.numbered()
+    var featureNames = names
+    featureNames.remove(at: labelColumn)
     return try ClassificationDataset(
-      features: features, shape: [width - 1], labels: labels, classes: names.count,
-      classNames: names)
+      features: features, shape: [width - 1], labels: labels, classes: classNames.count,
+      classNames: classNames, featureNames: isHeader ? featureNames : nil)
   }
 
   private static func index(of column: Column, header: [String], path: String, line: Int)
@@ -103,57 +119,11 @@ public enum CSV {
     case .named(let name):
       let matches = header.indices.filter { header[$0] == name }
       if matches.count == 1 { return matches[0] }
-      let known = header.prefix(20).map { "“\($0)”" }.joined(separator: ", ")
+      let known = header.prefix(20).map(\.quotedShort).joined(separator: ", ")
       throw DataError.malformed(
         path: path, location: .init(line: line), expected: "one label column “\(name)”",
         found: matches.isEmpty
           ? "the columns \(known)\(header.count > 20 ? ", …" : "")" : "\(matches.count) of them")
     }
-  }
-}
-
-/// Numbers the classes in the order in which they first occur, and sorts them in the end.
-private struct ClassNames {
-  private var names: [String]
-  private var numbers: [String: Int32]
-  private var labels: [Int32] = []
-  private let isFixed: Bool
-
-  init(fixed names: [String]?) {
-    self.names = names ?? []
-    isFixed = names != nil
-    numbers = Dictionary(
-      self.names.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
-  }
-
-  mutating func append(_ cell: Range<Int>, of reader: CSVReader, column: Int) throws(DataError) {
-    let name = reader.text(cell)
-    if let number = numbers[name] {
-      labels.append(number)
-      return
-    }
-    if isFixed || name.isEmpty {
-      throw DataError.malformed(
-        path: reader.path, location: .init(line: reader.line, column: column + 1),
-        expected: isFixed
-          ? "one of the classes \(names.map { "“\($0)”" }.joined(separator: ", "))" : "a class",
-        found: reader.quoted(cell))
-    }
-    let number = Int32(names.count)
-    numbers[name] = number
-    names.append(name)
-    labels.append(number)
-  }
-
-  func numbered() -> (labels: [Int32], names: [String]) {
-    if isFixed { return (labels, names) }
-    let integers = names.compactMap { Int($0) }
-    let order =
-      integers.count == names.count
-      ? names.indices.sorted { integers[$0] < integers[$1] }
-      : names.indices.sorted { names[$0].utf8.lexicographicallyPrecedes(names[$1].utf8) }
-    var rank = [Int32](repeating: 0, count: names.count)
-    for (position, i) in order.enumerated() { rank[i] = Int32(position) }
-    return (labels.map { rank[Int($0)] }, order.map { names[$0] })
   }
 }

@@ -1,20 +1,61 @@
 /// Splits the bytes of a CSV file into rows and cells, without copying cells.
 struct CSVReader {
   let path: String
+  /// What stands between cells.
+  let separator: Separator
   private let bytes: [UInt8]
   private var position = 0
   private var nextLine = 1
   /// The line on which the last row began, from 1.
   private(set) var line = 0
 
-  init(path: String, bytes: [UInt8]) {
+  /// What may stand between cells.
+  enum Separator: UInt8 {
+    case comma = 0x2C
+    /// Where the comma is the decimal point.
+    case semicolon = 0x3B
+    case tab = 0x09
+  }
+
+  /// A reader at the first row.
+  ///
+  /// - Parameter separator: what stands between cells; nil is what the first rows suggest.
+  init(path: String, bytes: [UInt8], separator: Separator? = nil) {
     self.path = path
     self.bytes = bytes
+    self.separator = separator ?? Self.separator(of: bytes)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }  // a byte order mark
   }
 
+  /// The separator that cuts the first rows into equally many cells, more than one: the comma, unless
+  /// its cells hold tabs, or the cells between semicolons are numbers with decimal commas.
+  private static func separator(of bytes: [UInt8]) -> Separator {
+    func cells(_ separator: Separator) -> [String]? {
+      var reader = CSVReader(path: "", bytes: bytes, separator: separator)
+      var (row, all): ([Range<Int>], [String]) = ([], [])
+      var width = 0
+      for _ in 0..<10 {
+        guard (try? reader.next(&row)) == true else { break }
+        if width == 0 { width = row.count }
+        guard row.count == width, width > 1 else { return nil }
+        all += row.map { reader.text($0) }
+      }
+      return all.isEmpty ? nil : all
+    }
+    let commas = cells(.comma)
+    func isDecimal(_ cell: String) -> Bool {
+      Float(cell.replacing(",", with: ".", maxReplacements: 1)) != nil
+    }
+    if let found = cells(.semicolon),
+      commas == nil || found.allSatisfy({ !$0.contains(",") || isDecimal($0) })
+    {
+      return .semicolon
+    }
+    if commas.map({ $0.contains { $0.contains("\t") } }) ?? true, cells(.tab) != nil { return .tab }
+    return .comma
+  }
+
   private static let quote = UInt8(ascii: "\"")
-  private static let comma = UInt8(ascii: ",")
   private static let newline = UInt8(ascii: "\n")
   private static let carriageReturn = UInt8(ascii: "\r")
 
@@ -30,7 +71,7 @@ struct CSVReader {
       row.append(try cell(column: row.count + 1))
       if position == bytes.count { return true }
       position += 1
-      if bytes[position - 1] == Self.comma { continue }
+      if bytes[position - 1] == separator.rawValue { continue }
       if bytes[position - 1] == Self.carriageReturn, position < bytes.count,
         bytes[position] == Self.newline
       {
@@ -57,11 +98,14 @@ struct CSVReader {
     position = ahead
   }
 
-  /// Reads up to the comma or line end behind the cell.
+  /// Whether a byte around a cell does not belong to it.
+  private func isPadding(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x09 && separator != .tab
+  }
+
+  /// Reads up to the separator or line end behind the cell.
   private mutating func cell(column: Int) throws(DataError) -> Range<Int> {
-    while position < bytes.count, bytes[position] == 0x20 || bytes[position] == 0x09 {
-      position += 1
-    }
+    while position < bytes.count, isPadding(bytes[position]) { position += 1 }
     let start = position
     if position < bytes.count, bytes[position] == Self.quote {
       try skipQuoted(column: column)
@@ -69,15 +113,15 @@ struct CSVReader {
     let quotedEnd = position
     while position < bytes.count {
       let byte = bytes[position]
-      if byte == Self.comma || byte == Self.newline || byte == Self.carriageReturn { break }
+      if byte == separator.rawValue || byte == Self.newline || byte == Self.carriageReturn { break }
       position += 1
     }
     var end = position
-    while end > start, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+    while end > start, isPadding(bytes[end - 1]) { end -= 1 }
     if quotedEnd > start, end > quotedEnd {
       throw DataError.malformed(
         path: path, location: .init(line: nextLine, column: column),
-        expected: "a comma after the closing quote",
+        expected: "a \(separator) after the closing quote",
         found: "“\(String(decoding: bytes[quotedEnd..<min(end, quotedEnd + 20)], as: UTF8.self))”")
     }
     return start..<end
@@ -112,8 +156,9 @@ struct CSVReader {
 
   /// A cell for a message.
   func quoted(_ cell: Range<Int>) -> String {
-    let text = text(cell)
-    return text.isEmpty ? "an empty cell" : "“\(text.prefix(40))\(text.count > 40 ? "…" : "")”"
+    // A cell may be as long as the file.
+    let text = cell.count > 1000 ? text(cell.lowerBound..<cell.lowerBound + 1000) : text(cell)
+    return text.isEmpty ? "an empty cell" : text.quotedShort
   }
 
   /// The finite number in a cell; nil if there is none.
@@ -146,7 +191,24 @@ struct CSVReader {
   private static let powersOfTen: [Float] = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7]
 
   private func slowNumber(_ cell: Range<Int>) -> Float? {
-    guard let value = Float(text(cell)), value.isFinite else { return nil }
+    var text = text(cell)
+    if separator == .semicolon, !text.contains(".") {
+      text = text.replacing(",", with: ".", maxReplacements: 1)
+    }
+    // The library also reads hexadecimal digits and the names of what is not finite.
+    guard text.utf8.allSatisfy({ Self.decimal.contains($0) }), let value = Float(text),
+      value.isFinite
+    else { return nil }
     return value
+  }
+
+  private static let decimal = Set("0123456789+-.eE".utf8)
+}
+
+extension String {
+  /// The beginning of a text from a file, quoted for a message of one line.
+  var quotedShort: String {
+    let line = prefix(41).map { $0.isNewline ? " " : $0 }
+    return "“\(String(line.prefix(40)))\(line.count > 40 ? "…" : "")”"
   }
 }

@@ -9,9 +9,11 @@ public struct ClassificationDataset: Sendable, Equatable {
   /// The class of every example, 0 ..< `classes`.
   public private(set) var labels: [Int32]
   /// The number of classes.
-  public let classes: Int
+  public internal(set) var classes: Int
   /// What the classes are called, if known.
   public let classNames: [String]?
+  /// What the features are called, if known.
+  public let featureNames: [String]?
 
   /// The number of examples.
   public var count: Int { labels.count }
@@ -23,7 +25,8 @@ public struct ClassificationDataset: Sendable, Equatable {
   /// Throws `.unsuitable` if the numbers of features, labels and names do not fit each other or
   /// a label is not in 0 ..< `classes`.
   public init(
-    features: [Float], shape: [Int], labels: [Int32], classes: Int, classNames: [String]? = nil
+    features: [Float], shape: [Int], labels: [Int32], classes: Int, classNames: [String]? = nil,
+    featureNames: [String]? = nil
   ) throws(DataError) {
     let size = shape.reduce(1, *)
     if features.count != labels.count * size {
@@ -45,6 +48,17 @@ public struct ClassificationDataset: Sendable, Equatable {
     self.labels = labels
     self.classes = classes
     self.classNames = classNames
+    self.featureNames = featureNames
+  }
+
+  /// Checks that there is something to tell apart.
+  ///
+  /// Throws `.malformed` if all examples of the file at `path` are of one class.
+  func requireClasses(in path: String) throws(DataError) {
+    guard let first = labels.first, labels.allSatisfy({ $0 == first }) else { return }
+    let name = classNames?[Int(first)].quotedShort ?? "\(first)"
+    throw DataError.malformed(
+      path: path, expected: "at least two classes", found: "only the class \(name)")
   }
 
   /// The examples at `indices`, in that order.
@@ -106,7 +120,8 @@ extension ClassificationDataset {
     }
     if training.isEmpty || (validation.isEmpty && validationFraction > 0) {
       throw DataError.unsuitable(
-        "\(count) examples are too few to keep a fraction of \(validationFraction) for validation")
+        "\(Amount.count(count, "example")) cannot be parted: a fraction of \(validationFraction) "
+          + "for validation leaves a part without any")
     }
     return Split(training: subset(training), validation: subset(validation))
   }
@@ -168,10 +183,12 @@ public struct Standardization: Sendable, Equatable {
       let difference = Double(features[i]) - means[group(i)]
       variances[group(i)] += difference * difference / n
     }
-    mean = (0..<size).map { Float(means[group($0)]) }
+    let mean = (0..<size).map { Float(means[group($0)]) }
+    self.mean = mean
     deviation = (0..<size).map { i in
       let deviation = Float(variances[group(i)].squareRoot())
-      return deviation > 0 ? deviation : 1
+      // The sums of a constant leave a rest, which is no deviation.
+      return deviation > 1e-9 * abs(mean[i]) ? deviation : 1
     }
   }
 }
@@ -183,8 +200,11 @@ extension ClassificationDataset {
     let size = exampleSize
     var copy = self
     for i in features.indices {
+      let (mean, deviation) = (standardization.mean[i % size], standardization.deviation[i % size])
+      let x = (features[i] - mean) / deviation
+      // The difference of the largest numbers is beyond them.
       copy.features[i] =
-        (features[i] - standardization.mean[i % size]) / standardization.deviation[i % size]
+        x.isFinite ? x : Float((Double(features[i]) - Double(mean)) / Double(deviation))
     }
     return copy
   }

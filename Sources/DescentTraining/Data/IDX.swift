@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// The file format of MNIST and its successors: big-endian, plain or packed by gzip.
 ///
 ///     2 bytes      0
@@ -11,7 +13,8 @@ public enum IDX {
   /// examples keep their shape. There are as many classes as the largest label asks for.
   ///
   /// Throws `.missingFile`, `.unreadable`, and `.malformed` for a file that is cut short, is no
-  /// IDX file, or does not fit the other.
+  /// IDX file, or does not fit the other, for elements that are not finite, and for labels that are
+  /// no classes.
   public static func load(images imagePath: String, labels labelPath: String) throws(DataError)
     -> ClassificationDataset
   {
@@ -30,23 +33,43 @@ public enum IDX {
         path: labelPath, expected: "\(images.shape[0]) labels, as many as images in \(imagePath)",
         found: "\(labels.shape[0])")
     }
-    if images.shape[0] == 0 {
-      throw DataError.malformed(path: imagePath, expected: "examples", found: "none")
+    if images.elements.isEmpty {
+      throw DataError.malformed(
+        path: imagePath, expected: "examples",
+        found: images.shape[0] == 0 ? "none" : "some of shape \(images.shape.dropFirst())")
     }
-    var classes: [Int32] = []
+    if let i = images.elements.firstIndex(where: { !$0.isFinite }) {
+      let (example, element) = i.quotientAndRemainder(
+        dividingBy: images.elements.count / images.shape[0])
+      throw DataError.malformed(
+        path: imagePath, expected: "finite numbers",
+        found: "\(images.elements[i]) at index \(element) of example \(example)")
+    }
+    // Each class has scores for each example, and weights.
+    let limit = max(1 << 16, min(images.shape[0], 1 << 24))
+    var (classes, largest): ([Int32], Int32) = ([], 0)
     for (i, value) in labels.elements.enumerated() {
-      guard let label = Int32(exactly: value), label >= 0, label < .max else {
+      guard let label = Int(exactly: value), label >= 0 else {
         throw DataError.malformed(
           path: labelPath, expected: "labels that are whole numbers, 0 or above",
           found: "\(value) at index \(i)")
       }
-      classes.append(label)
+      guard label < limit else {
+        let size = Amount.bytes(4 * (Double(label) + 1) * Double(images.shape[0]))
+        throw DataError.malformed(
+          path: labelPath,
+          expected: "labels below \(Amount.count(limit)), the numbers of the classes",
+          found:
+            "\(label) at index \(i), which would make as many classes: \(size) for their scores")
+      }
+      classes.append(Int32(label))
+      largest = max(largest, Int32(label))
     }
     let shape = Swift.Array(images.shape.dropFirst())
     let dataset = try ClassificationDataset(
       features: images.elements,
       shape: shape.count == 2 ? [1] + shape : shape.isEmpty ? [1] : shape,
-      labels: classes, classes: Int(classes.max()!) + 1)
+      labels: classes, classes: Int(largest) + 1)
     return images.isBytes ? dataset.scaled(by: 1 / 255) : dataset
   }
 
@@ -57,7 +80,8 @@ public enum IDX {
     var isBytes = false
 
     init(path: String) throws(DataError) {
-      let bytes = try DataFile.read(path)
+      // Bytes become floats.
+      let bytes = try DataFile.read(path, memoryPerByte: 5)
       func malformed(_ expected: String, _ found: String) -> DataError {
         .malformed(path: path, expected: expected, found: found)
       }

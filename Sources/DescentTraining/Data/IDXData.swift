@@ -6,7 +6,11 @@ public struct IDXData: DataKind {
   public var images: String?
   /// The file of labels.
   public var labels: String?
-  /// The share of the examples that is kept for validation.
+  /// The file of images to validate on; nil keeps a share of the others.
+  public var testImages: String?
+  /// The file of their labels.
+  public var testLabels: String?
+  /// The share of the examples that is kept for validation, without files for it.
   public var validationFraction = 0.1
 
   public init() {}
@@ -15,11 +19,16 @@ public struct IDXData: DataKind {
   public static let settings: [Setting<IDXData>] = [
     .optionalText("images", \.images, "the file of images"),
     .optionalText("labels", \.labels, "the file of labels"),
+    .optionalText(
+      "test_images", \.testImages, "the file of images to validate on; none: a share of the others"),
+    .optionalText("test_labels", \.testLabels, "the file of their labels"),
     .validationFraction(\.validationFraction),
   ]
   public static let form = DataForm.images
 
-  private var files: (images: String, labels: String) {
+  private typealias Files = (images: String, labels: String)
+
+  private var files: Files {
     get throws(SettingError) {
       guard let images else { throw .contradiction("images is missing: give the file of images") }
       guard let labels else { throw .contradiction("labels is missing: give the file of labels") }
@@ -27,11 +36,38 @@ public struct IDXData: DataKind {
     }
   }
 
-  public func validate() throws(SettingError) { _ = try files }
+  private var testFiles: Files? {
+    get throws(SettingError) {
+      switch (testImages, testLabels) {
+      case (let images?, let labels?): return (images, labels)
+      case (nil, nil): return nil
+      case (_?, nil):
+        throw .contradiction("test_labels is missing: give the labels of test_images")
+      case (nil, _?):
+        throw .contradiction("test_images is missing: give the images of test_labels")
+      }
+    }
+  }
+
+  public func validate() throws(SettingError) { _ = (try files, try testFiles) }
 
   public func load(seed: UInt64) throws -> ClassificationDataset.Split {
     let files = try files
-    return try IDX.load(images: files.images, labels: files.labels)
-      .split(validationFraction: validationFraction, seed: seed)
+    var images = try IDX.load(images: files.images, labels: files.labels)
+    try images.requireClasses(in: files.labels)
+    guard let testFiles = try testFiles else {
+      return try images.split(validationFraction: validationFraction, seed: seed)
+    }
+    var test = try IDX.load(images: testFiles.images, labels: testFiles.labels)
+    if test.shape != images.shape {
+      throw DataError.malformed(
+        path: testFiles.images,
+        expected: "examples of shape \(images.shape), as in \(files.images)",
+        found: "\(test.shape)")
+    }
+    let classes = max(images.classes, test.classes)
+    images.classes = classes
+    test.classes = classes
+    return ClassificationDataset.Split(training: images, validation: test)
   }
 }

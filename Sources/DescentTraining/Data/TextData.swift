@@ -6,7 +6,9 @@ public struct TextData: DataKind {
   public var path: String?
   /// What a token is.
   public var tokenizer = Tokenizer.Kind.character
-  /// The share of the text, its end, that is kept for validation.
+  /// A text to validate on; nil keeps the end of the other.
+  public var testPath: String?
+  /// The share of the text, its end, that is kept for validation, without a text for it.
   public var validationFraction = 0.1
 
   public init() {}
@@ -15,13 +17,14 @@ public struct TextData: DataKind {
   public static let settings: [Setting<TextData>] = [
     .optionalText("path", \.path, "a text file; none: short stories that come with the package"),
     .choice("tokenizer", \.tokenizer, "one token a character, or one a byte"),
+    .optionalText("test_path", \.testPath, "a text to validate on; none: the end of the other"),
     .validationFraction(\.validationFraction),
   ]
   public static let form = DataForm.text
 
   public func load(seed: UInt64) throws -> TextDataset {
     try TextDataset.load(
-      path: path ?? PackageResource.path("text/stories.txt"), tokenizer: tokenizer,
-      validationFraction: validationFraction)
+      path: path ?? PackageResource.path("text/stories.txt"), validationPath: testPath,
+      tokenizer: tokenizer, validationFraction: validationFraction)
   }
 }

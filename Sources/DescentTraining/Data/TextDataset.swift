@@ -50,30 +50,64 @@ public struct TextDataset: Sendable {
       validationFraction: validationFraction)
   }
 
-  /// Loads a text file, plain or packed by gzip.
+  /// A text to train on and another to validate on, whose vocabulary is taken from both.
+  private init(
+    training: [UInt8], validation: [UInt8], tokenizer kind: Tokenizer.Kind,
+    paths: (training: String, validation: String)
+  ) throws(DataError) {
+    switch kind {
+    case .byte:
+      tokenizer = .byte
+      self.training = training.map { Int32($0) }
+      self.validation = validation.map { Int32($0) }
+    case .character:
+      let first = try Self.text(training, of: paths.training)
+      let second = try Self.text(validation, of: paths.validation)
+      tokenizer = .character(CharacterVocabulary(of: first + second))
+      self.training = try tokenizer.encode(first)
+      self.validation = try tokenizer.encode(second)
+    }
+  }
+
+  /// Loads a text file, plain or packed by gzip, and another to validate on if there is one; then the
+  /// fraction has no meaning.
   ///
-  /// Throws `.missingFile`, `.unreadable`, `.malformed` if the file is empty or, with tokens for
+  /// Throws `.missingFile`, `.unreadable`, `.malformed` if a file is empty or, with tokens for
   /// characters, not UTF-8, and `.unsuitable` like the form for tokens.
   public static func load(
-    path: String, tokenizer kind: Tokenizer.Kind, validationFraction: Double = 0.1
+    path: String, validationPath: String? = nil, tokenizer kind: Tokenizer.Kind,
+    validationFraction: Double = 0.1
   ) throws(DataError) -> TextDataset {
-    let bytes = try DataFile.read(path)
-    if bytes.isEmpty {
-      throw DataError.malformed(path: path, expected: "text", found: "an empty file")
+    let bytes = try bytes(of: path)
+    if let validationPath {
+      return try TextDataset(
+        training: bytes, validation: try Self.bytes(of: validationPath), tokenizer: kind,
+        paths: (path, validationPath))
     }
     switch kind {
     case .byte:
       return try TextDataset(
         tokens: bytes.map { Int32($0) }, tokenizer: .byte, validationFraction: validationFraction)
     case .character:
-      guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw DataError.malformed(
-          path: path, location: .init(line: lineOfInvalidUTF8(in: bytes)), expected: "UTF-8 text",
-          found: "other bytes; data.tokenizer=byte takes any")
-      }
       return try TextDataset(
-        text: text, tokenizer: .character, validationFraction: validationFraction)
+        text: text(bytes, of: path), tokenizer: .character, validationFraction: validationFraction)
     }
+  }
+
+  private static func bytes(of path: String) throws(DataError) -> [UInt8] {
+    // A token takes four bytes, and the tokens are there once more when they are parted.
+    let bytes = try DataFile.read(path, memoryPerByte: 8)
+    if bytes.isEmpty {
+      throw DataError.malformed(path: path, expected: "text", found: "an empty file")
+    }
+    return bytes
+  }
+
+  private static func text(_ bytes: [UInt8], of path: String) throws(DataError) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    throw DataError.malformed(
+      path: path, location: .init(line: lineOfInvalidUTF8(in: bytes)), expected: "UTF-8 text",
+      found: "other bytes; data.tokenizer=byte takes any")
   }
 
   /// The byte that ends a line is in no character of several bytes, so each can be checked alone.

@@ -20,6 +20,21 @@ public struct CNNModel: ClassifierKind {
   ]
   public static let learns = [DataForm.images]
 
+  public func size(shape: [Int], classes: Int) -> ModelSize {
+    var pixels = shape.suffix(2).reduce(1) { $0 * Double($1) }
+    var inputs = Double(shape.first ?? 1)
+    var (weights, kept) = (0.0, 0.0)
+    // Two convolutions and normalizations a stage, each of which keeps its input; then a pooling.
+    for outputs in channels.map(Double.init) {
+      weights += 9 * outputs * (inputs + outputs) + 4 * outputs
+      kept += pixels * (recompute == .none ? inputs + 3 * outputs : inputs)
+      (pixels, inputs) = (pixels / 4, outputs)
+    }
+    return ModelSize(
+      weights: weights + (inputs + 1) * Double(classes), tensors: 6 * Double(channels.count) + 2,
+      example: shape.reduce(1) { $0 * Double($1) } + 1, outputs: Double(classes), kept: kept)
+  }
+
   public func makeModel(
     shape: [Int], classes: Int, random: inout RandomStream
   ) throws -> any Classifier {

@@ -37,6 +37,17 @@ public struct GPTModel: LanguageModelKind {
     }
   }
 
+  public func size(vocabulary: Int) -> ModelSize {
+    let (layers, width, context) = (Double(layers), Double(width), Double(context))
+    let vocabulary = Double(vocabulary)
+    // Of a block: projections to queries, keys and values, back, and a perceptron of four times the
+    // width. It keeps the input and the output of each at least.
+    return ModelSize(
+      weights: (vocabulary + context + 1) * width + layers * (12 * width + 2) * width,
+      tensors: 3 + 6 * layers, example: 2 * context, outputs: context * vocabulary,
+      kept: context * width * layers * (recompute == .none ? 12 : 1))
+  }
+
   public func makeModel(
     vocabulary: Int, random: inout RandomStream
   ) throws -> any CausalLanguageModel {

@@ -20,6 +20,14 @@ public struct MLPModel: ClassifierKind {
   ]
   public static let learns = [DataForm.images, .table]
 
+  public func size(shape: [Int], classes: Int) -> ModelSize {
+    let sizes = ([shape.reduce(1, *)] + hidden + [classes]).map(Double.init)
+    let products = zip(sizes, sizes.dropFirst()).reduce(0) { $0 + ($1.0 + 1) * $1.1 }
+    return ModelSize(
+      weights: products, tensors: 2 * Double(sizes.count - 1), example: sizes[0] + 1,
+      outputs: Double(classes), kept: hidden.reduce(0) { $0 + Double($1) })
+  }
+
   public func makeModel(
     shape: [Int], classes: Int, random: inout RandomStream
   ) throws -> any Classifier {

@@ -14,6 +14,8 @@ public protocol ModelKind: Configurable {
   static var learns: [DataForm<Dataset>] { get }
   /// Whether an evaluation has an accuracy beside the loss.
   static var reportsAccuracy: Bool { get }
+  /// What it takes to train it on `data`, at least; nil is not checked.
+  func size(for data: Dataset) -> ModelSize?
   /// Makes the model, its weights drawn by `seed`, and binds it to its data.
   ///
   /// - Throws: `ModelError`, ``DataError`` or ``RecipeError`` where the two do not go together.
@@ -23,6 +25,9 @@ public protocol ModelKind: Configurable {
 }
 
 extension ModelKind {
+  /// Not known.
+  public func size(for data: Dataset) -> ModelSize? { nil }
+
   /// None.
   public func languageModel(in run: RunDirectory) throws -> LanguageModel? { nil }
 

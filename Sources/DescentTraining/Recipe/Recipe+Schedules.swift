@@ -1,16 +1,31 @@
 import Descent
+import DescentCompute
 
 extension Recipe {
   /// Optimizer steps of the run; the data is loaded only where `epochs` says how long it is.
   public func plannedSteps() throws -> Int {
     if let steps = run.steps { return steps }
-    return steps(of: try makeTask())
+    return try steps(of: makeTask())
   }
 
   /// Optimizer steps of the run on the data of `task`.
-  func steps(of task: any TrainingTask) -> Int {
-    let perEpoch = task.batchesPerEpoch(run.batch * run.accumulate) ?? 1
-    return run.steps ?? max(1, Int(min((run.epochs ?? 1) * Double(perEpoch), 0x1p53)))
+  ///
+  /// - Throws: for epochs of more steps than a run may have.
+  func steps(of task: any TrainingTask) throws(RecipeError) -> Int {
+    if let steps = run.steps { return steps }
+    let epochs = run.epochs ?? 1
+    let steps =
+      task.drawsAtRandom
+      ? epochs * Double(task.batchesPerEpoch(run.batch.times(run.accumulate)) ?? 1)
+      : MicroBatches(task, run).steps(epochs: epochs)
+    guard steps <= Double(RunSettings.mostSteps) else {
+      throw RecipeError(problems: [
+        "epochs=\(SettingValue.number(epochs)) makes \(Amount.count(steps)) steps, whose lines in "
+          + "metrics.jsonl alone would take \(Amount.bytes(100 * steps)); a run has at most "
+          + "\(Amount.count(RunSettings.mostSteps)) steps"
+      ])
+    }
+    return max(1, Int(steps))
   }
 
   /// Fills in what schedules and averages left open and follows from the length of the run.
@@ -19,7 +34,7 @@ extension Recipe {
   public mutating func fit(steps: Int) throws(RecipeError) {
     var problems: [String] = []
     average?.fit(totalSteps: steps)
-    if let average, !(1...steps).contains(where: { average.change(after: $0, taken: 0) != nil }) {
+    if let average, average.firstStep > steps {
       problems.append(
         "average: \(type(of: average).name) averages nothing in the \(steps) steps of the run; let it "
           + "start earlier or act more often")

@@ -24,12 +24,15 @@ public struct RunSettings: Configurable {
   /// Steps in a row that may be skipped.
   public var skipLimit = 20
 
+  /// No run takes more steps: at a thousand a second, this is thirty years.
+  static let mostSteps = 1_000_000_000_000
+
   public init() {}
 
   public static let name = "recipe"
   public static let settings: [Setting<RunSettings>] = [
     .integer("seed", \.seed, .atLeast(0), "seeds the weights, the data order and dropout"),
-    .optionalInteger("steps", \.steps, .atLeast(1), "optimizer steps"),
+    .optionalInteger("steps", \.steps, .closed(1, Double(mostSteps)), "optimizer steps"),
     .optionalNumber("epochs", \.epochs, .above(0), "passes over the training examples"),
     .integer("batch", \.batch, .atLeast(1), "examples in a micro-batch"),
     .integer("accumulate", \.accumulate, .atLeast(1), "micro-batches in a step"),

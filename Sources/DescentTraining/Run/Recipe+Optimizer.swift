@@ -26,6 +26,7 @@ extension Recipe {
   /// Fills in what a rule leaves open and follows from the batches of a step.
   mutating func fit(batchesOf task: any TrainingTask) {
     guard plan.rule.needs.includes(anyOf: .curvature) else { return }
-    plan.fit(labels: task.batch(0, size: run.batch).weight * run.accumulate)
+    let batches = MicroBatches(task, run).range(ofStep: 0).count
+    plan.fit(labels: task.batch(0, size: run.batch).weight.times(batches))
   }
 }

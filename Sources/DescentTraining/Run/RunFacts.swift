@@ -9,6 +9,8 @@ public struct RunFacts: Sendable {
   public let steps: Int
   /// Those done before the run was resumed; 0 for a new run.
   public let done: Int
+  /// What is learned from, in a line or a few; nil where the task does not say.
+  public let data: String?
   /// What a batch is counted in.
   public let unit: String
   /// Bytes of optimizer state.
@@ -92,7 +94,7 @@ extension RunFacts {
     _ optimizer: Optimizer<Float>, _ task: any TrainingTask, steps: Int, done: Int
   ) {
     (self.steps, self.done) = (steps, done)
-    (parameters, unit) = (task.model.parameterCount, task.unit)
+    (parameters, unit, data) = (task.model.parameterCount, task.unit, task.summary)
     // A method that evaluates the loss has no state until its history fills.
     let rule = optimizer.plan.rule
     let history = optimizer.parameters.reduce(0) { $0 + rule.outsideBytes(for: $1) }

@@ -45,7 +45,7 @@ public final class Trainer {
     var recipe = given
     if let threads = recipe.run.threads { ThreadPool.shared.setThreads(threads) }
     task = try recipe.makeTask()
-    steps = recipe.steps(of: task)
+    steps = try recipe.steps(of: task)
     try recipe.fit(steps: steps)
     recipe.fit(batchesOf: task)
     self.recipe = recipe

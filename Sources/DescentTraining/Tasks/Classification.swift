@@ -9,6 +9,8 @@ public protocol Classifier: Module {
 
 /// A kind of model that tells the classes of examples apart.
 public protocol ClassifierKind: ModelKind where Dataset == ClassificationDataset.Split {
+  /// What it takes to train the model, at least.
+  func size(shape: [Int], classes: Int) -> ModelSize
   /// The model with random weights, for examples of `shape` in `classes` classes.
   func makeModel(
     shape: [Int], classes: Int, random: inout RandomStream
@@ -18,6 +20,11 @@ public protocol ClassifierKind: ModelKind where Dataset == ClassificationDataset
 extension ClassifierKind {
   /// True.
   public static var reportsAccuracy: Bool { true }
+
+  /// That for its examples and classes.
+  public func size(for data: ClassificationDataset.Split) -> ModelSize? {
+    size(shape: data.training.shape, classes: data.training.classes)
+  }
 
   /// A ``Classification``.
   public func makeTask(
@@ -63,9 +70,33 @@ public final class Classification: TrainingTask {
   public var model: any Module { network }
   public var unit: String { isImages ? "images" : "rows" }
 
+  public var summary: String? {
+    let unit = isImages ? "image" : "row"
+    let shape = training.shape.map(String.init).joined(separator: " × ")
+    let size = isImages ? "\(shape) pixels each" : Amount.count(training.exampleSize, "feature")
+    let features = training.featureNames.map { ": \(Self.list($0))" } ?? ""
+    let classes = training.classNames.map(Self.list) ?? "0 to \(training.classes - 1)"
+    let empty = training.classes - Set(training.labels).count
+    return """
+      \(Amount.count(training.count, unit)) to train on, \
+      \(Amount.count(validation.count)) to validate on, \(size)\(features)
+      \(Amount.count(training.classes, "class", "classes")): \(classes)\
+      \(empty > 0 ? " (\(Amount.count(empty)) without \(unit)s to train on)" : "")
+      """
+  }
+
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(10).map { name in
+      // A name with a comma, or none at all, is not told from its neighbours.
+      name.isEmpty || name.count > 30 || name.contains { $0 == "," || $0.isNewline }
+        ? name.quotedShort : name
+    }
+    return shown.joined(separator: ", ") + (names.count > 10 ? ", … \(names[names.count - 1])" : "")
+  }
+
   public func batchesPerEpoch(_ batch: Int) -> Int? { epochLength(batch) }
 
-  private func epochLength(_ batch: Int) -> Int { (training.count + batch - 1) / batch }
+  private func epochLength(_ batch: Int) -> Int { (training.count - 1) / batch + 1 }
 
   public var fingerprint: String {
     var hash = Fingerprint()
@@ -96,7 +127,7 @@ public final class Classification: TrainingTask {
 
   public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
     let size = max(batchSize, 256)
-    let count = min(validation.count, batches.map { $0 * size } ?? .max)
+    let count = min(validation.count, batches.map { $0.times(size) } ?? .max)
     var (loss, right) = (0.0, 0)
     for start in stride(from: 0, to: count, by: size) {
       let indices = Array(start..<min(start + size, count))
@@ -107,9 +138,9 @@ public final class Classification: TrainingTask {
       let classes = logits.shape[1]
       for (row, label) in labels.scalars.enumerated() {
         let scores = scores[row * classes..<(row + 1) * classes]
-        // Scores that are not numbers have no largest one.
-        if let largest = scores.max(), let best = scores.firstIndex(of: largest),
-          best - row * classes == Int(label)
+        // Among scores that are not finite none is the largest.
+        if scores.allSatisfy(\.isFinite), let largest = scores.max(),
+          scores.firstIndex(of: largest) == row * classes + Int(label)
         {
           right += 1
         }

@@ -33,9 +33,10 @@ public struct LanguageModel {
   ///   - tokens: how many to add.
   ///   - temperature: 0 always takes the likeliest; 1 draws as the model believes.
   ///   - seed: the same seed gives the same text.
-  ///   - body: receives each piece of text as it is written.
+  ///   - body: receives each piece of text as it is written, characters of several bytes whole.
   /// - Returns: the new text.
-  /// - Throws: ``DataError`` when the prompt holds a character that the model has never seen.
+  /// - Throws: ``DataError`` when the prompt holds a character that the model has never seen, before
+  ///   anything is written; `ModelError` when the model's predictions are not numbers.
   @discardableResult
   public func sample(
     prompt: String = "", tokens: Int, temperature: Double, seed: UInt64 = 0,
@@ -45,12 +46,17 @@ public struct LanguageModel {
     // A model that has seen no line break starts with its first token.
     if start.isEmpty { start = (try? tokenizer.encode("\n")) ?? [0] }
     var random = RandomStream(seed: seed, stream: 0)
-    let written = try model.generate(
+    var (stream, written) = (TextStream(tokenizer), "")
+    _ = try model.generate(
       start, count: tokens, temperature: Float(temperature), top: nil, random: &random
     ) { token in
-      if let text = try? tokenizer.decode([token]) { body(text) }
+      // The model's tokens are the tokenizer's.
+      if let text = try? stream.append(token), !text.isEmpty {
+        written += text
+        body(text)
+      }
       return true
     }
-    return try tokenizer.decode(written)
+    return written
   }
 }

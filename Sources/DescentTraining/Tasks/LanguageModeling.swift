@@ -26,6 +26,8 @@ public protocol CausalLanguageModel: Module {
 public protocol LanguageModelKind: ModelKind where Dataset == TextDataset {
   /// The longest sequence, in tokens: the length of the windows to train on.
   var context: Int { get }
+  /// What it takes to train the model, at least.
+  func size(vocabulary: Int) -> ModelSize
   /// The model with random weights.
   func makeModel(vocabulary: Int, random: inout RandomStream) throws -> any CausalLanguageModel
 }
@@ -35,6 +37,11 @@ extension LanguageModelKind {
   public static var learns: [DataForm<TextDataset>] { [.text] }
   /// False.
   public static var reportsAccuracy: Bool { false }
+
+  /// That for its vocabulary.
+  public func size(for data: TextDataset) -> ModelSize? {
+    size(vocabulary: data.tokenizer.vocabularySize)
+  }
 
   /// A ``LanguageModeling``.
   public func makeTask(_ data: TextDataset, seed: UInt64) throws -> any TrainingTask {
@@ -48,6 +55,14 @@ extension LanguageModelKind {
     let tokenizer = try Tokenizer(contentsOf: run.tokenizer)
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
     var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
+    // The recipe in the run's folder may have been changed.
+    let bytes = size(vocabulary: tokenizer.vocabularySize).modelBytes
+    if bytes > Double(Machine.memory) {
+      throw RecipeError(problems: [
+        "the model of \(run.recipe.relativePath) would need at least \(Amount.bytes(bytes)) of "
+          + "memory, and there are \(Amount.bytes(Double(Machine.memory)))"
+      ])
+    }
     let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
     try checkpoint.loadWeights(into: model)
     return LanguageModel(model, tokenizer, passedOver: passedOver.map(\.reason))
@@ -83,8 +98,17 @@ public final class LanguageModeling: TrainingTask {
   public var model: any Module { network }
   public var unit: String { "tokens" }
 
+  public var drawsAtRandom: Bool { true }
+
+  public var summary: String? {
+    let tokens = text.tokenizer.kind == .byte ? "byte" : "character"
+    return "\(Amount.count(text.training.count, tokens)) to train on, "
+      + "\(Amount.count(text.validation.count)) to validate on, "
+      + "\(Amount.count(text.tokenizer.vocabularySize)) different"
+  }
+
   public func batchesPerEpoch(_ batch: Int) -> Int? {
-    max(1, text.training.count / (batch * context))
+    max(1, text.training.count / batch.times(context))
   }
 
   public var fingerprint: String {
@@ -112,7 +136,7 @@ public final class LanguageModeling: TrainingTask {
   public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
     let last = text.validation.count - context - 1
     let windows = last / context + 1
-    let wanted = min(windows, batches.map { $0 * batchSize } ?? .max)
+    let wanted = min(windows, batches.map { $0.times(batchSize) } ?? .max)
     let offsets = (0..<wanted).map { wanted == 1 ? 0 : $0 * last / (wanted - 1) }
     var loss = 0.0
     for start in stride(from: 0, to: wanted, by: batchSize) {

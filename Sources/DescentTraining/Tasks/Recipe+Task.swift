@@ -1,11 +1,15 @@
 import Descent
+import DescentCompute
 
 extension Recipe {
   /// Loads the data, makes the model, and binds them.
   ///
   /// - Throws: ``DataError`` for missing or bad files, `ModelError` and ``RecipeError`` for a model
-  ///   that does not fit the data.
-  public func makeTask() throws -> any TrainingTask {
+  ///   that does not fit the data or the memory.
+  public func makeTask() throws -> any TrainingTask { try makeTask(memory: Machine.memory) }
+
+  /// The same on a machine with so many bytes of memory.
+  package func makeTask(memory: Int) throws -> any TrainingTask {
     func bind<Model: ModelKind, Data: DataKind>(
       _ model: Model, _ data: Data
     ) throws -> any TrainingTask {
@@ -14,6 +18,7 @@ extension Recipe {
       guard problems.isEmpty, let dataset = try data.load(seed: seed) as? Model.Dataset else {
         throw RecipeError(problems: problems)
       }
+      if let size = model.size(for: dataset) { try requireMemory(for: size, memory) }
       return try model.makeTask(dataset, seed: seed)
     }
     return try bind(model, data)

@@ -7,8 +7,12 @@ public protocol TrainingTask: AnyObject {
   var model: any Module { get }
   /// What a batch is counted in: `images`, `tokens`, `rows`.
   var unit: String { get }
-  /// Steps in one pass over the training part; nil when there is no such thing.
+  /// What it learns from, in a line or a few: how much, and which classes; nil says nothing.
+  var summary: String? { get }
+  /// Batches in one pass over the training part; nil when there is no such thing.
   func batchesPerEpoch(_ batch: Int) -> Int?
+  /// Whether batches are drawn at random, so that a pass is an amount of data and has no end.
+  var drawsAtRandom: Bool { get }
   /// What tells the training data apart from others: a ``Fingerprint`` of them.
   var fingerprint: String { get }
   /// The batch with this number since the start; a pure function of the seed and the number.
@@ -21,6 +25,10 @@ public protocol TrainingTask: AnyObject {
 }
 
 extension TrainingTask {
+  /// Nothing.
+  public var summary: String? { nil }
+  /// False: each pass takes the examples once.
+  public var drawsAtRandom: Bool { false }
   /// Nothing.
   public func save(to run: RunDirectory) throws {}
 }
@@ -82,4 +90,12 @@ enum RandomPurpose {
   static let order: UInt64 = 2
   static let batches: UInt64 = 3
   static let labels = CurvatureStream.labels
+}
+
+extension Int {
+  /// The product of two numbers that are not negative, or the largest number where that is less.
+  func times(_ other: Int) -> Int {
+    let (product, overflow) = multipliedReportingOverflow(by: other)
+    return overflow ? .max : product
+  }
 }

@@ -29,6 +29,17 @@ import Testing
     Table(
       testDescription: "quoted name", text: "\"the \"\"class\"\", quoted\",x,y\na,1,2\nb,3,4\n",
       label: .named("the \"class\", quoted")),
+    Table(testDescription: "semicolons", text: "1;2;a\n3;4;b\n"),
+    Table(testDescription: "semicolons and decimal commas", text: "1,0;2,0;a\n3,0;4,0;b\n"),
+    Table(testDescription: "tabs", text: "x\ty\tclass\n1\t2\ta\n3\t4\tb\n"),
+    Table(
+      testDescription: "semicolons in labels", text: "1,2,a;1\n3,4,b;2\n", names: ["a;1", "b;2"]),
+    Table(testDescription: "commas at the ends of rows", text: "1,2,a,\n3,4,b,\n"),
+    Table(testDescription: "the same with a header", text: "x,y,class,\n1,2,a,\n3,4,b,\n"),
+    Table(testDescription: "names that are equal", text: "x,x,class\n1,2,a\n3,4,b\n"),
+    Table(
+      testDescription: "classes with spaces", text: "1,2,iris setosa\n3,4, iris virginica \n",
+      names: ["iris setosa", "iris virginica"]),
     Table(testDescription: "label by index", text: "1,a,2\n3,b,4\n", label: .index(1)),
     Table(
       testDescription: "quoted cells", text: "\"1\",2,\"a,\n\"\"b\"\"\"\n3,\"4\",b\n",
@@ -84,7 +95,10 @@ import Testing
     arguments: [
       ("", nil, "expected a table, found an empty file"),
       ("\n\n  \n", nil, "expected a table, found an empty file"),
-      ("1\n2\n", nil, "line 1: expected at least two columns separated by commas, found one"),
+      (
+        "1\n2\n", nil,
+        "line 1: expected at least two columns, separated by commas, semicolons or tabs, found one"
+      ),
       ("x,y\n", nil, "expected rows below the header, found none"),
       ("1,2,a\n3,b\n", nil, "line 2: expected 3 cells, as in the first row, found 2"),
       ("1,2,a\n3,4,5,b\n", nil, "line 2: expected 3 cells, as in the first row, found 4"),
@@ -92,6 +106,20 @@ import Testing
       (
         "x,y,c\n1,2,a\n3,,b\n", nil,
         "line 3, column 2: expected a finite number for “y”, found an empty cell"
+      ),
+      ("1,2,a\n3,0x10,b\n", nil, "line 2, column 2: expected a finite number, found “0x10”"),
+      ("1,2,a\n3,4,nan\n", nil, "line 2, column 3: expected a class, found “nan”"),
+      ("1,2,0\n3,4,?\n", nil, "line 2, column 3: expected a class, found “?”"),
+      ("1,2,0\n3,4,1\n5,6,NA\n", nil, "line 3, column 3: expected a class, found “NA”"),
+      (
+        "1\t2,5\ta\n", nil,
+        "line 1, column 2: expected a finite number, found “2,5”; "
+          + "data.header=true takes the line as names"
+      ),
+      (
+        String(repeating: "9", count: 100_000) + ",0\n1,1\n", nil,
+        "line 1, column 1: expected a finite number, found “\(String(repeating: "9", count: 40))…”; "
+          + "data.header=true takes the line as names"
       ),
       ("1,2,a\n3,nan,b\n", nil, "line 2, column 2: expected a finite number, found “nan”"),
       ("1,2,a\n3,inf,b\n", nil, "line 2, column 2: expected a finite number, found “inf”"),
@@ -128,6 +156,111 @@ import Testing
     }
     let separator = message.hasPrefix("line") ? ", " : ": "
     #expect(error.map { "\($0)" } == "\(path)\(separator)\(message).")
+  }
+
+  // MARK: Headers and classes
+
+  struct First: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let row: String
+    /// The labels of the rows below.
+    var labels = ["0", "1", "0", "1"]
+    /// Whether the row is taken as names; nil where it is refused.
+    let isHeader: Bool?
+
+    init(_ row: String, _ isHeader: Bool?, below labels: [String]? = nil) {
+      (testDescription, self.row, self.isHeader) = (row, row, isHeader)
+      if let labels { self.labels = labels }
+    }
+  }
+
+  private static let words = ["red", "blue", "red", "blue"]
+
+  @Test(arguments: [
+    First("0,1,2", true), First("1,2,3", true), First("0,1,target", true), First("a,b,y", true),
+    First("5,6,target", true), First("id,2019,label", true), First(",,target", true),
+    First(",0,target", true), First("0,1,1", false), First("5,6,2", false), First("5,6,7", false),
+    First("?,1.0,1", nil), First(",1.0,1", nil), First("nan,1.0,1", nil), First("NA,NA,1", nil),
+    First("inf,1.0,0", nil), First("1e99,1.0,0", nil), First("oops,1.0,1", nil),
+    First("5.1x,1.0,0", nil), First("?,1.0,2", nil), First("0,1,2", true, below: words),
+    First("0,1,class", true, below: words), First("a,b,c", true, below: words),
+    First("0,1,red", false, below: words),
+    First("4,5,green", false, below: words), First("?,5,red", nil, below: words),
+    First("x,y,red", nil, below: words),
+    First("0,1,2", false, below: ["0", "1", "2", "0"]),
+  ])
+  func `a first row is taken as names only where it is no example`(_ first: First) throws {
+    let rows = first.labels.enumerated().map { "\($0).5,1,\($1)\n" }.joined()
+    let path = try files.write(first.row + "\n" + rows, to: "first.csv")
+    guard let isHeader = first.isHeader else {
+      let error = #expect(throws: DataError.self) { try CSV.load(path: path) }
+      #expect("\(try #require(error))".hasPrefix("\(path), line 1, column 1: expected a finite"))
+      let all = try CSV.load(path: path, hasHeader: true)
+      #expect(all.count == 4 && all.featureNames?.count == 2)
+      return
+    }
+    let table = try CSV.load(path: path)
+    #expect(table.count == (isHeader ? 4 : 5))
+    #expect((table.featureNames != nil) == isHeader)
+    #expect(try CSV.load(path: path, hasHeader: true).count == 4)
+  }
+
+  @Test(
+    arguments: [
+      (["1", "0.0", "1.0", "0", "00"], [1, 0, 1, 0, 0], ["0", "1"]),
+      (["1e1", "9", "10"], [1, 0, 1], ["9", "10"]),
+      (["-1", "1", "-1.0"], [0, 1, 0], ["-1", "1"]),
+      (["b", "1", "1.0", "a"], [2, 0, 0, 1], ["1", "a", "b"]),
+      (["01", "02", "01"], [0, 1, 0], ["01", "02"]),
+      (["NA", "EU", "NA"], [1, 0, 1], ["EU", "NA"]),
+    ] as [([String], [Int32], [String])])
+  func `labels that are equal as numbers are one class`(
+    _ labels: [String], _ classes: [Int32], _ names: [String]
+  ) throws {
+    let text = labels.map { "0.5,\($0)\n" }.joined()
+    let table = try CSV.load(path: files.write(text, to: "labels.csv"))
+    #expect(table.labels == classes && table.classNames == names)
+  }
+
+  @Test func `labels that are no classes are refused`() throws {
+    func message(_ labels: [String]) throws -> String {
+      let path = try files.write(labels.map { "1,\($0)\n" }.joined(), to: "targets.csv")
+      let error = #expect(throws: DataError.self) { try CSV.load(path: path) }
+      return "\(try #require(error))"
+    }
+    let measured = try message((0..<120).map { "\(Double($0) / 8)" })
+    #expect(measured.contains(", line 2, column 2: expected a class, found “0.125”: "))
+    #expect(measured.contains("measurements, of which 120 differ"))
+    #expect(
+      try message((0..<60).map { "id\($0)" }).contains("found 60 different labels in 60 rows"))
+    #expect(
+      try message((0..<60).map { "\($0 % 40)" }).contains("found 40 different labels in 60 rows"))
+  }
+
+  @Test func `another table is validated on`() throws {
+    func split(_ test: String, _ table: String = "x,y,c\n1,2,a\n3,4,b\n") throws
+      -> ClassificationDataset.Split
+    {
+      var data = CSVData()
+      data.path = try files.write(table, to: "train.csv")
+      data.testPath = try files.write(test, to: "test.csv")
+      return try data.load(seed: 0)
+    }
+    let parts = try split("x,y,c\n5,6,b\n7,8,b\n")
+    #expect(parts.training.labels == [0, 1] && parts.validation.labels == [1, 1])
+    #expect(parts.validation.features == [5, 6, 7, 8])
+    for (test, part) in [
+      ("x,y,c\n5,6,d\n", "line 2, column 3: expected one of the classes “a”, “b”, found “d”."),
+      ("y,x,c\n5,6,b\n", "expected the feature “x”, as in "),
+      ("x,c\n5,b\n", "expected 2 features, as in "), ("", "found an empty file"),
+    ] {
+      let error = #expect(throws: DataError.self) { try split(test) }
+      #expect("\(try #require(error))".contains(part))
+    }
+    let alone = #expect(throws: DataError.self) { try split("1,2,a\n", "1,2,a\n3,4,a\n") }
+    #expect(
+      "\(try #require(alone))".hasSuffix("expected at least two classes, found only the class “a”.")
+    )
   }
 
   @Test func `a column is given by name or index`() {

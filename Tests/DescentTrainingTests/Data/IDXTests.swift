@@ -89,6 +89,21 @@ private let labels = idx(0x08, [2], [1, 0])
       "labels of rank 2", labels: idx(0x08, [2, 1], [1, 0]), "labels", "labels, of rank 1", "rank 2"
     ),
     Bad(
+      "a label beyond classes", labels: idx(0x0C, [2], [0, 0, 0, 1, 0x77, 0x35, 0x94, 0]), "labels",
+      "labels below 65,536, the numbers of the classes",
+      "2000000000 at index 1, which would make as many classes: 16 GB for their scores"),
+    Bad(
+      "not a number",
+      images: idx(0x0D, [2, 1, 2], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x7F, 0xC0, 0, 0]),
+      "images", "finite numbers", "nan at index 1 of example 1"),
+    Bad(
+      "beyond floats",
+      images: idx(0x0E, [2], [UInt8](repeating: 0, count: 8) + [0x7F, 0xE0, 0, 0, 0, 0, 0, 0]),
+      "images", "finite numbers", "inf at index 0 of example 1"),
+    Bad(
+      "nothing in the examples", images: idx(0x08, [2, 0, 3], []), "images", "examples",
+      "some of shape [0, 3]"),
+    Bad(
       "negative label", labels: idx(0x09, [2], [0, 0xFF]), "labels",
       "labels that are whole numbers, 0 or above", "-1.0 at index 1"),
     Bad(
@@ -104,6 +119,29 @@ private let labels = idx(0x08, [2], [1, 0])
     #expect(
       error
         == .malformed(path: files.path(bad.file), expected: bad.expected, found: bad.found))
+  }
+
+  @Test func `other files are validated on`() throws {
+    var data = IDXData()
+    data.images = try files.write(images, to: "images")
+    data.labels = try files.write(labels, to: "labels")
+    data.testImages = try files.write(idx(0x08, [1, 2, 3], [9, 8, 7, 6, 5, 4]), to: "test-images")
+    data.testLabels = try files.write(idx(0x08, [1], [4]), to: "test-labels")
+    let parts = try data.load(seed: 0)
+    #expect(parts.training.count == 2 && parts.validation.labels == [4])
+    #expect(parts.training.classes == 5 && parts.validation.classes == 5)
+    data.testImages = try files.write(idx(0x08, [1, 2], [9, 8]), to: "other")
+    let error = #expect(throws: DataError.self) { try data.load(seed: 0) }
+    #expect(
+      "\(try #require(error))".contains("other: expected examples of shape [1, 2, 3], as in "))
+  }
+
+  @Test func `what is made to fill the memory is not unpacked`() throws {
+    let bomb = try files.pack(files.write([UInt8](repeating: 0, count: 40 << 20), to: "bomb"))
+    let error = #expect(throws: DataError.self) { try IDX.load(images: bomb, labels: bomb) }
+    #expect(
+      "\(try #require(error))".hasSuffix(
+        "when it is unpacked, found more; if that is right, unpack it first."))
   }
 
   @Test func `counts that differ name both files`() throws {

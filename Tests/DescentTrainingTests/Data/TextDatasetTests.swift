@@ -1,3 +1,4 @@
+import DescentCompute
 import DescentTraining
 import Foundation
 import Testing
@@ -59,6 +60,40 @@ import Testing
   }
 }
 
+@Suite struct TextStreamTests {
+  /// What comes of each token.
+  private func pieces(_ tokens: [Int32], _ tokenizer: Tokenizer = .byte) throws -> [String] {
+    var stream = TextStream(tokenizer)
+    return try tokens.map { try stream.append($0) }
+  }
+
+  @Test func `characters come whole`() throws {
+    #expect(
+      try pieces("aé€😀".utf8.map { Int32($0) }) == ["a", "", "é", "", "", "€", "", "", "", "😀"])
+    #expect(try pieces([0xE2, 0x82]) == ["", ""])
+    #expect(try pieces([0xE2, 0x41]) == ["", "\u{FFFD}A"])
+    #expect(try pieces([0xFF, 0xE2, 0xC3, 0xA9]) == ["\u{FFFD}", "", "\u{FFFD}", "é"])
+    let vocabulary = Tokenizer.character(CharacterVocabulary(of: "é€"))
+    #expect(try pieces([1, 0], vocabulary) == ["€", "é"])
+    for (token, tokenizer) in [(-1, Tokenizer.byte), (256, .byte), (2, vocabulary)] {
+      #expect(throws: DataError.self) { try pieces([Int32(token)], tokenizer) }
+    }
+  }
+
+  @Test func `any bytes become what they become at once`() throws {
+    let bytes: [UInt8] = [
+      0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xED,
+      0xEF,
+      0xF0, 0xF1, 0xF4, 0xF5, 0xFF,
+    ]
+    var random = RandomStream(seed: 9, stream: 0)
+    for _ in 0..<20_000 {
+      let some = (0..<5).map { _ in bytes[random.integer(below: bytes.count)] } + [0x0A]
+      #expect(try pieces(some.map { Int32($0) }).joined() == String(decoding: some, as: UTF8.self))
+    }
+  }
+}
+
 @Suite struct TextDatasetTests {
   let files = try! TemporaryFiles()
 
@@ -104,6 +139,43 @@ import Testing
     let bytes = try TextDataset.load(path: path, tokenizer: .byte, validationFraction: 0)
     #expect(bytes.training.count == 7)
     #expect(try bytes.tokenizer.decode(bytes.training) == "wörld\n")
+  }
+
+  @Test func `another text is validated on`() throws {
+    let path = try files.write("abcabc", to: "train.txt")
+    let other = try files.write("é", to: "other.txt")
+    for (kind, size, count) in [(Tokenizer.Kind.character, 4, 1), (.byte, 256, 2)] {
+      let text = try TextDataset.load(path: path, validationPath: other, tokenizer: kind)
+      #expect(text.training.count == 6 && text.validation.count == count)
+      #expect(text.tokenizer.vocabularySize == size)
+    }
+    let broken = try files.write([97, 10, 0xFF], to: "broken.txt")
+    let error = #expect(throws: DataError.self) {
+      try TextDataset.load(path: path, validationPath: broken, tokenizer: .character)
+    }
+    #expect("\(try #require(error))".hasPrefix("\(broken), line 2: expected UTF-8 text"))
+  }
+
+  @Test func `only files are read, and no more than memory holds`() throws {
+    let pipe = files.path("pipe")
+    let made = unsafe mkfifo(pipe, 0o600)
+    #expect(made == 0)
+    let large = try files.write([97], to: "large")
+    let grown = unsafe truncate(large, 1 << 43)
+    #expect(grown == 0)
+    for (path, part) in [
+      (pipe, "it is a pipe; give a file"), ("/dev/zero", "it is a device; give a file"),
+      (files.folder, "it is a folder"), (large, "its 8.8 TB need at least 70.4 TB of memory, and"),
+    ] {
+      let error = #expect(throws: DataError.self) {
+        try TextDataset.load(path: path, tokenizer: .byte)
+      }
+      #expect("\(try #require(error))".hasPrefix("the file \(path) cannot be read: \(part)"))
+    }
+    let deep = #expect(throws: DataError.self) {
+      try TextDataset.load(path: large + "/inside", tokenizer: .byte)
+    }
+    #expect(deep?.isMissingFile == true)
   }
 
   @Test func `bad texts are refused`() throws {

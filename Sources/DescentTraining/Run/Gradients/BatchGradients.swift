@@ -16,6 +16,12 @@ struct BatchGradients {
   let task: any TrainingTask
   let parameters: [Parameter]
   let run: RunSettings
+  private let microBatches: MicroBatches
+
+  init(task: any TrainingTask, parameters: [Parameter], run: RunSettings) {
+    (self.task, self.parameters, self.run) = (task, parameters, run)
+    microBatches = MicroBatches(task, run)
+  }
 
   /// Leaves the mean gradient over all examples of a step in the parameters.
   ///
@@ -31,13 +37,13 @@ struct BatchGradients {
     sampled: Bool = false,
     permits: (Double) -> Bool = { _ in true }, whenComplete: ((Parameter) -> Void)? = nil
   ) -> BatchLoss {
-    let first = (attempt - 1) * run.accumulate
-    let batches = (first..<first + run.accumulate).map { task.batch($0, size: run.batch) }
+    let numbers = microBatches.range(ofStep: attempt - 1)
+    let batches = numbers.map { task.batch($0, size: run.batch) }
     // Each micro-batch counts by its examples, so that accumulation equals one large batch.
     var total = BatchLoss(mean: 0, items: batches.reduce(0) { $0 + $1.weight })
     for (index, batch) in batches.enumerated() {
       let tape = Tape()
-      let seed = UInt64(run.seed) ^ UInt64(first + index) << 20
+      let seed = UInt64(run.seed) ^ UInt64(numbers.lowerBound + index) << 20
       let context = tape.context(training: true, seed: seed, observer: observer)
       let loss =
         sampled
