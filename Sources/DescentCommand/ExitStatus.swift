@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descent
+import DescentFiles
 import DescentNN
 import DescentTraining
 import Foundation
@@ -20,7 +21,18 @@ enum ExitStatus {
     case is RecipeError, is OptimizerError, is SettingErrors, is ModelError: usage
     case is MissingRecipe: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData
-    case let error as SafetensorsError: error.isMissingFile ? missingFile : badData
+    case let error as SafetensorsError:
+      if case .unwritable = error {
+        internalError
+      } else {
+        error.isMissingFile ? missingFile : badData
+      }
+    case let error as FileError:
+      switch error {
+      case .missing: missingFile
+      case .unreadable: badData
+      case .unwritable: internalError
+      }
     case let error as RunError:
       switch error {
       case .notARun: missingFile
@@ -39,6 +51,7 @@ enum ExitStatus {
 func reportingErrors(_ body: () throws -> Void) throws {
   do {
     try body()
+    StandardOutput.endAfterFailure()
   } catch let error as ExitCode {
     throw error
   } catch let error as ValidationError {
