@@ -109,15 +109,18 @@ struct Recording {
 
   private func finite(_ name: String) throws -> [Float] {
     let values = try file.floats(of: name)
-    if let i = values.firstNonFinite {
+    if let (index, value) = values.firstNonFinite {
       throw DataError.unsuitable(
-        "\(path): \(name) is \(values[i]) at element \(i); a recording must be finite")
+        "\(path): \(name) is \(value) at element \(index); a recording must be finite")
     }
     return values
   }
 }
 
 extension [Float] {
-  /// The index of the first element that is NaN or infinite.
-  var firstNonFinite: Int? { firstIndex { !$0.isFinite } }
+  /// The first element that is NaN or infinite, and what it is.
+  var firstNonFinite: (index: Int, value: String)? {
+    // NaN may have a sign, which says nothing.
+    firstIndex { !$0.isFinite }.map { ($0, self[$0].isNaN ? "nan" : "\(self[$0])") }
+  }
 }

@@ -95,9 +95,9 @@ public struct Replay {
   private func refuseNonFinite(
     _ values: [Float], _ what: String, after step: Int
   ) throws(DataError) {
-    guard let i = values.firstNonFinite else { return }
+    guard let (index, value) = values.firstNonFinite else { return }
     throw .unsuitable(
-      "\(recording.path): after step \(step) \(what) \(values[i]) at element \(i), and nothing was "
+      "\(recording.path): after step \(step) \(what) \(value) at element \(index), and nothing was "
         + "written; the gradients or the hyperparameters of \(plan.ruleName) are too extreme "
         + "for float32")
   }

@@ -9,7 +9,8 @@ extension FuzzTarget {
     return [[1] + files, Framed.input(files)]
   } read: { input in
     let run = try SmallRun.shared
-    try Data(Framed.file(input)).write(to: run.checkpointFile)
+    // What is no safetensors file is the business of another target, and sooner known.
+    _ = try SafetensorsFile(path: Scratch.write(Framed.file(input), to: run.checkpointName))
     _ = try Trainer(resuming: run.directory)
   }
 }
@@ -57,11 +58,12 @@ struct SmallRun {
       try FileManager.default.removeItem(at: file)
     }
     saved = try Data(contentsOf: directory.checkpointFiles[0])
-    checkpointFile = directory.checkpointFiles[0]
+    checkpointName = "run/checkpoints/" + directory.checkpointFiles[0].lastPathComponent
   }
 
   private let saved: Data
-  let checkpointFile: URL
+  /// The path of its only checkpoint, in the scratch folder.
+  let checkpointName: String
 
   func checkpoint() throws -> [UInt8] { [UInt8](saved) }
 }
