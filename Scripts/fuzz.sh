@@ -20,15 +20,19 @@ fi
 build=.build/fuzz
 mkdir -p "$build"
 # gold, the default on Linux, does not link libFuzzer.
-flags=(-Xswiftc -sanitize=fuzzer -Xcc -fsanitize=fuzzer-no-link)
-[[ $(uname) == Linux ]] && flags+=(-Xswiftc -use-ld=lld)
+flags=(-Xswiftc -sanitize=fuzzer -Xcc -fsanitize=fuzzer-no-link -Xswiftc -enable-testing)
+linker=()
+if [[ $(uname) == Linux ]]; then
+  linker=(-use-ld=lld)
+  flags+=(-Xswiftc -use-ld=lld)
+fi
 
 # Whether this toolchain has libFuzzer: Apple's does not.
 if ! printf 'int LLVMFuzzerTestOneInput(const char *d, long n) { return 0; }' \
   | "${CC:-clang}" -x c -fsanitize=fuzzer - -o "$build/probe" 2> /dev/null
 then
   if ! printf '@_cdecl("LLVMFuzzerTestOneInput") public func f(_: UnsafeRawPointer, _: Int) -> Int32 { 0 }' \
-    | swiftc -parse-as-library -sanitize=fuzzer "${flags[@]:4:2}" - -o "$build/probe" 2> /dev/null
+    | swiftc -parse-as-library -sanitize=fuzzer "${linker[@]}" - -o "$build/probe" 2> /dev/null
   then
     echo "this toolchain has no libFuzzer: nothing is fuzzed"
     exit 0

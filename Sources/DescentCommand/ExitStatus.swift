@@ -36,7 +36,7 @@ enum ExitStatus {
     case let error as RunError:
       switch error {
       case .notARun: missingFile
-      case .occupied, .notALanguageModel, .finished: usage
+      case .occupied, .noFolder, .locked, .notALanguageModel, .finished: usage
       case .cannotWrite: internalError
       case .checkpointMismatch, .unusableCheckpoint, .cannotResume: badData
       case .nonFinite, .float16Overflow: nonFinite

@@ -1,21 +1,34 @@
 import Foundation
 import Synchronization
 
-/// Ctrl-C: the first asks the run to end after the step, the second ends the process at once.
+/// Signals that ask a run to end: Ctrl-C, `kill`, and the end of the terminal. It ends after the
+/// step, with a checkpoint; a second Ctrl-C ends the process at once.
 enum Interrupt {
-  private static let count = Atomic<Int>(0)
+  private static let isRequested = Atomic<Bool>(false)
+  private static let presses = Atomic<Int>(0)
 
-  /// Whether someone pressed Ctrl-C since ``watch()``.
-  static var requested: Bool { count.load(ordering: .relaxed) > 0 }
+  /// Whether one has come since ``watch()``.
+  static var requested: Bool { isRequested.load(ordering: .relaxed) }
 
-  /// Takes over the signal, also when whoever started the process had it blocked.
+  /// Takes over the signals, also when whoever started the process had them blocked. One that was to
+  /// be ignored, as `nohup` has it, still is.
   static func watch() {
-    var interrupt = sigset_t()
-    unsafe sigemptyset(&interrupt)
-    unsafe sigaddset(&interrupt, SIGINT)
-    unsafe pthread_sigmask(SIG_UNBLOCK, &interrupt, nil)
-    signal(SIGINT) { _ in
-      if Interrupt.count.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      let before = signal(number) { number in
+        Interrupt.isRequested.store(true, ordering: .relaxed)
+        if number == SIGINT, Interrupt.presses.add(1, ordering: .relaxed).newValue > 1 {
+          _exit(130)
+        }
+      }
+      let ignored = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
+      if number != SIGINT, unsafe unsafeBitCast(before, to: Int.self) == ignored {
+        signal(number, SIG_IGN)
+      } else {
+        unsafe sigaddset(&signals, number)
+      }
     }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 }

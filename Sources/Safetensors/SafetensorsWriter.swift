@@ -100,13 +100,25 @@ public struct SafetensorsWriter: ~Copyable {
   ///
   /// Throws `.invalidTensor` for an incomplete tensor, and `.unwritable`.
   public consuming func finish() throws(SafetensorsError) {
+    try checkComplete()
+    do throws(FileError) { try file.commit() } catch { throw SafetensorsError(error) }
+  }
+
+  /// Waits until what was written is on the disk, so that `finish()` is quick.
+  ///
+  /// Throws `.invalidTensor` for an incomplete tensor, and `.unwritable`.
+  public func synchronize() throws(SafetensorsError) {
+    try checkComplete()
+    do throws(FileError) { try file.synchronize() } catch { throw SafetensorsError(error) }
+  }
+
+  private func checkComplete() throws(SafetensorsError) {
     for (name, entry) in entries where written[name, default: 0] < entry.byteRange.count {
       throw SafetensorsError.invalidTensor(
         name: name,
         reason: "\(entry.dtype.rawValue) of shape \(entry.shape) takes "
           + "\(entry.byteRange.count) bytes, but \(written[name, default: 0]) are given")
     }
-    do throws(FileError) { try file.commit() } catch { throw SafetensorsError(error) }
   }
 }
 

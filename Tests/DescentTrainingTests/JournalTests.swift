@@ -14,6 +14,7 @@ extension RunDirectory {
       switch entry {
       case .step(let record): steps.append(record)
       case .skipped(let record): skips.append(record)
+      case .spike: break
       case .evaluation(let record): evaluations.append(record)
       }
     }
@@ -74,6 +75,9 @@ extension RunDirectory {
       Case(
         #"{"step": 1, "loss": 2.5, "applied": false, "skipped": "", "loss_scale": 512.0}"#,
         .skipped(SkippedRecord(step: 1, loss: 2.5, cause: "", lossScale: 512))),
+      Case(
+        #"{"step": 31, "update_norm": 40.0, "update_norm_median": 0.5, "went_back_to": 20}"#,
+        .spike(SpikeRecord(step: 31, updateNorm: 40, median: 0.5, goneBackTo: 20))),
       Case(#"{"step": 40, "val_loss": 1.5}"#, .evaluation(evaluation(1.5) { _ in })),
       Case(
         #"{"step": 40, "val_loss": 1.5, "val_accuracy": 1.0}"#,

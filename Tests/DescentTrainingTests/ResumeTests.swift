@@ -117,28 +117,6 @@ extension TrainerTests {
     }
   }
 
-  @Test("a cold start with the same weights is another run") func cold() throws {
-    try withFolder { folder in
-      let case0 = ResumeCase("gpt", "optimizer.name=adamw")
-      _ = try train("gpt", case0.overrides, in: folder + "/a", stopAfter: 7)
-      try FileManager.default.copyItem(atPath: folder + "/a", toPath: folder + "/b")
-      // The same file without its moments, as a weights-only resume would have it: zeros.
-      let path = checkpoint(folder + "/b", 7)
-      let file = try SafetensorsFile(path: path)
-      let tensors = try file.entries.map { entry in
-        let bytes = try file.bytes(of: entry.name)
-        return SafetensorsTensor(
-          entry.name, dtype: entry.dtype, shape: entry.shape,
-          bytes: entry.name.hasPrefix("state/exp_avg") ? bytes.map { _ in 0 } : bytes)
-      }
-      try SafetensorsFile.write(tensors, metadata: file.metadata, to: path)
-      _ = try resume(folder + "/a")
-      _ = try resume(folder + "/b")
-      #expect(
-        try contents(checkpoint(folder + "/a", 12)).0 != contents(checkpoint(folder + "/b", 12)).0)
-    }
-  }
-
   @Test("after a crash the metrics continue from the newest checkpoint; keep counts as ever")
   func crashed() throws {
     try withFolder { folder in
@@ -210,41 +188,63 @@ extension TrainerTests {
     }
   }
 
-  @Test("a run that the guard stopped is resumed from the checkpoint that is named")
-  func afterGuard()
-    throws
-  {
+  @Test("a run that the guard stopped is resumed from before the steps that led there")
+  func afterGuard() throws {
     try withFolder { folder in
       let run = folder + "/run"
-      // The learning rate explodes at step 6.
+      // The learning rate explodes at step 16.
       let changes =
-        ResumeCase.gpt + [
+        ResumeCase.gpt.filter { !$0.contains("warmup") } + [
+          "steps=20", "checkpoint.every=2", "checkpoint.keep=1", "checkpoint.best=false",
+          "optimizer.name=sgd", "clip.norm=none", "optimizer.lr=1e-3", "schedule.name=multistep",
+          "schedule.milestones=15", "schedule.gamma=1e30",
+        ]
+      func files() throws -> [Int] {
+        try RunDirectory(existing: run).checkpointFiles.map {
+          Int($0.lastPathComponent.filter(\.isNumber))!
+        }
+      }
+      let error = #expect(throws: RunError.self) { try train("gpt", changes, in: run) }
+      guard case .nonFinite(17, _, let good) = try #require(error) else {
+        Issue.record("\(error!)")
+        return
+      }
+      // However few are to be kept, one is left that ten finite steps have followed.
+      #expect(good == checkpoint(run, 2))
+      #expect(try files() == [2])
+      // Without a change it breaks down again, and something good is left again.
+      #expect(throws: RunError.self) { try resume(run) }
+      let left = try files()
+      #expect(left.count == 1 && left[0] <= 6)
+      let (result, trainer) = try resume(run, ["schedule.gamma=1"])
+      let resumption = try #require(trainer.resumption)
+      #expect(result.steps == 20 && resumption.step == left[0])
+      #expect(try files() == [20])
+      #expect(resumption.passedOver.allSatisfy { $0.reason.contains("is not trusted") })
+      #expect(resumption.passedOver.count > 0)
+      let all = try FileManager.default.contentsOfDirectory(atPath: run + "/checkpoints")
+      #expect(all.count == 1, "\(all)")
+    }
+  }
+
+  @Test("where every checkpoint is close to a breakdown, the oldest of them is taken")
+  func noneTrusted() throws {
+    try withFolder { folder in
+      let changes =
+        ResumeCase.gpt.filter { !$0.contains("warmup") } + [
           "checkpoint.every=2", "optimizer.name=sgd", "clip.norm=none", "optimizer.lr=1e-3",
           "schedule.name=multistep", "schedule.milestones=5", "schedule.gamma=1e30",
         ]
-      #expect(throws: RunError.self) {
-        try train("gpt", changes.filter { !$0.contains("warmup") }, in: run)
-      }
-      // From its last weights it stops again, whatever is changed; from earlier ones it does not.
-      #expect(throws: RunError.self) { try resume(run, ["schedule.gamma=1"]) }
-      let (directory, name) = try RunDirectory.find(checkpoint(run, 4))
-      let trainer = try Trainer(
-        resuming: directory, checkpoint: name, overrides: ["schedule.gamma=1"])
-      #expect(try trainer.run(in: directory, observer: Watcher()).steps == 12)
-      let resumption = try #require(trainer.resumption)
-      #expect(resumption.step == 4)
-      #expect(resumption.passedOver.map(\.file.lastPathComponent) == ["step-00000006.safetensors"])
-      #expect(
-        directory.checkpointFiles.map(\.lastPathComponent)
-          == [8, 10, 12].map { "step-\(String(format: "%08d", $0)).safetensors" })
-      #expect(throws: DataError.self) { try RunDirectory.find(checkpoint(run, 6)) }
+      #expect(throws: RunError.self) { try train("gpt", changes, in: folder + "/run") }
+      let (result, trainer) = try resume(folder + "/run", ["schedule.gamma=1"])
+      #expect(result.steps == 12 && trainer.resumption?.step == 2)
     }
   }
 
   @Test("what cannot be resumed says why, in one sentence") func refused() throws {
     try withFolder { folder in
       let run = folder + "/run"
-      _ = try train("gpt", ResumeCase.gpt, in: run, stopAfter: 5)
+      _ = try train("gpt", ResumeCase.gpt + ["checkpoint.best=false"], in: run, stopAfter: 5)
       let file = checkpoint(run, 5)
       let good = try Data(contentsOf: URL(fileURLWithPath: file))
       func error(_ changes: [String] = [], checkpoint: String? = nil) -> String {
@@ -277,9 +277,9 @@ extension TrainerTests {
       #expect(error().contains("it is not a checkpoint of a run"))
       try SafetensorsFile.write([], metadata: ["format": "99"], to: file)
       #expect(error().contains("it has format 99"))
-      try SafetensorsFile.write([], metadata: ["format": "1"], to: file)
+      try SafetensorsFile.write([], metadata: ["format": "2"], to: file)
       #expect(error().contains("weights alone"))
-      try SafetensorsFile.write([], metadata: ["format": "1", "rule": "adamw"], to: file)
+      try SafetensorsFile.write([], metadata: ["format": "2", "rule": "adamw"], to: file)
       #expect(error().contains("metadata are incomplete"))
       // What is wrong with the checkpoint that was asked for, not that there is a newer one.
       try write(good.prefix(100))
@@ -322,7 +322,8 @@ extension TrainerTests {
   func sampledCheckpoint() throws {
     try withFolder { folder in
       let (_, _, run) = try train(
-        "gpt", ResumeCase.gpt + ["checkpoint.every=3"], in: folder + "/run", stopAfter: 6)
+        "gpt", ResumeCase.gpt + ["checkpoint.every=3", "checkpoint.best=false"],
+        in: folder + "/run", stopAfter: 6)
       func text() throws -> String { try LanguageModel(run).sample(tokens: 20, temperature: 0) }
       func error() -> String {
         do { return try text() } catch { return "\(error)" }

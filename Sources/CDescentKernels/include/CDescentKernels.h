@@ -4,6 +4,7 @@
 #define CDESCENTKERNELS_H
 
 #include "descent_blas.h"
+#include "descent_crc32c.h"
 #include "descent_kernels.h"
 #include "descent_pool.h"
 #include "descent_root.h"

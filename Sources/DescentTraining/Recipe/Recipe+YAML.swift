@@ -30,6 +30,7 @@ extension Recipe {
     if let average {
       add("average", [("name", Node(type(of: average).name))] + Self.entries(average.resolved))
     }
+    add(SpikeSettings.name, Self.entries(spike.resolved))
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.

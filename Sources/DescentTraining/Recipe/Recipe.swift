@@ -17,6 +17,8 @@ public struct Recipe: Sendable {
   public var lossScale = LossScaler()
   /// The average of the weights that is evaluated and kept in their place; nil for none.
   public var average: (any WeightAverage)?
+  /// What happens to updates that are much larger than usual.
+  public var spike = SpikeSettings()
   /// Evaluation.
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
@@ -38,6 +40,11 @@ public struct Recipe: Sendable {
     reader.read(&lossScale, LossScaler.name)
     reader.read(&evaluate, EvaluateSettings.name)
     reader.read(&checkpoint, CheckpointSettings.name)
+    reader.read(&spike, SpikeSettings.name)
+    if spike.factor != nil, checkpoint.every == 0 {
+      reader.problems.append(
+        "spike.factor needs checkpoints to go back to: set checkpoint.every, or spike.factor=none")
+    }
     average = reader.average()
     let (plan, problems) = OptimizerPlan.read(document.plan)
     self.plan = plan

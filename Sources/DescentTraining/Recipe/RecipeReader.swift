@@ -56,7 +56,10 @@ struct RecipeReader {
 
   mutating func rejectUnknownSections() {
     let known =
-      ["model", "data", "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name]
+      [
+        "model", "data", "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
+        SpikeSettings.name,
+      ]
       + OptimizerPlan.sections
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {

@@ -71,14 +71,22 @@ public struct EvaluateSettings: Configurable {
 public struct CheckpointSettings: Configurable {
   /// Steps between checkpoints; 0 only writes at the end.
   public var every = 0
+  /// Minutes between checkpoints, beside those by steps; nil sets no limit.
+  public var minutes: Double?
   /// The newest checkpoints to keep.
   public var keep = 3
+  /// Whether the checkpoint with the best validation loss is kept too.
+  public var keepsBest = true
 
   public init() {}
 
   public static let name = "checkpoint"
   public static let settings: [Setting<CheckpointSettings>] = [
     .integer("every", \.every, .atLeast(0), "steps between checkpoints; 0: only at the end"),
+    .optionalNumber(
+      "minutes", \.minutes, .above(0),
+      "minutes between checkpoints, beside those by steps; none: no limit"),
     .integer("keep", \.keep, .atLeast(1), "the newest checkpoints to keep"),
+    .flag("best", \.keepsBest, "keep the checkpoint with the best validation loss too"),
   ]
 }

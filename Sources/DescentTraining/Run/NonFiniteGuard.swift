@@ -10,12 +10,16 @@ public enum NonFinitePolicy: String, CaseIterable, Sendable {
   case skip
 }
 
+/// A number that is not finite, without the sign that a NaN may have.
+func inWords(_ x: Double) -> String { x.isNaN ? "nan" : "\(x)" }
+
 /// Keeps what is NaN or infinite out of a run: skips a step that was not finite, or stops the run
 /// with the last good weights on disk.
 ///
-/// Weights are good once a loss that was computed with them is finite: an update may leave weights
-/// that are finite and yet useless, which only the next loss shows. They are copied every tenth step,
-/// so that those that are kept are at most ten steps old.
+/// An update may leave weights that are finite and yet useless, and a run may take some steps to break
+/// down. So weights are good when ``distance`` finite steps have followed them, or when the run was
+/// begun with them. They are copied every tenth step, two times in turn: those that are kept are at
+/// most twenty steps old.
 final class NonFiniteGuard {
   /// Steps that were skipped, whose batches are not tried again.
   private(set) var skipped = 0
@@ -32,8 +36,20 @@ final class NonFiniteGuard {
   private let buffers: [Buffer]
   /// The steps done, and the buffers before the attempt that is being made.
   private var before: (step: Int, buffers: [Tensor]) = (0, [])
-  /// Good weights, the buffers that belong to them, and the steps after which they stood.
-  private var kept: (step: Int, weights: [Tensor], buffers: [Tensor]) = (0, [], [])
+  /// The steps that were done when the run was begun.
+  private var begun = 0
+  /// Copies of weights, the older first.
+  private var kept: [Copy] = []
+
+  /// Weights, the buffers that belong to them, and the steps after which they stood.
+  private struct Copy {
+    var step: Int
+    var weights: [Tensor]
+    var buffers: [Tensor]
+  }
+
+  /// The steps before a breakdown whose weights are not trusted.
+  static let distance = 10
 
   init(_ recipe: Recipe, _ model: any Module, _ optimizer: Optimizer<Float>) {
     (policy, limit) = (recipe.run.nonFinite, recipe.run.skipLimit)
@@ -46,7 +62,10 @@ final class NonFiniteGuard {
 
   /// Begins a run after `step` steps, with weights that are taken to be good.
   func begin(after step: Int) {
-    kept = (step, parameters.map { $0.value.copied() }, buffers.values)
+    begun = step
+    kept = [
+      Copy(step: step, weights: parameters.map { $0.value.copied() }, buffers: buffers.values)
+    ]
   }
 
   /// Before an attempt at the step that follows `step`.
@@ -54,7 +73,18 @@ final class NonFiniteGuard {
 
   /// The loss of the attempt is finite, and no weight has moved yet.
   func accept() {
-    if before.step % 10 == 0 { keepWeights() }
+    if before.step % Self.distance == 0 { keepWeights() }
+  }
+
+  /// The newest step whose weights would be trusted if training broke down after `step` steps.
+  func trusted(after step: Int) -> Int { max(begun, step - Self.distance) }
+
+  /// Goes on from weights after `step` steps with the batches that follow `attempts`: those in
+  /// between are left out.
+  func goBack(to step: Int, after attempts: Int) {
+    skipped = attempts - step
+    kept.removeAll { $0.step > step }
+    if kept.isEmpty { begin(after: step) }
   }
 
   /// The step has been taken.
@@ -75,16 +105,13 @@ final class NonFiniteGuard {
   func refuse(
     loss: Double, _ culprit: StepReport.NonFinite?
   ) -> (record: SkippedRecord, reasonToStop: String?) {
-    let causes = (loss.isFinite ? [] : ["the loss is \(loss)"]) + (culprit.map { ["\($0)"] } ?? [])
+    let causes =
+      (loss.isFinite ? [] : ["the loss is \(inWords(loss))"]) + (culprit.map { ["\($0)"] } ?? [])
     let cause = causes.joined(separator: " and ")
     let record = SkippedRecord(
       step: before.step + 1, loss: loss, cause: cause, lossScale: scaler.map { Double($0.scale) })
-    if loss.isFinite {
-      keepWeights()
-    } else {
-      // A forward pass that overflowed has spoilt the running statistics.
-      buffers.restore(before.buffers)
-    }
+    // A forward pass that overflowed has spoilt the running statistics.
+    if !loss.isFinite { buffers.restore(before.buffers) }
     scaler?.update(overflowed: true)
     skipped += 1
     skippedInARow += 1
@@ -94,36 +121,58 @@ final class NonFiniteGuard {
     return (record, "\(skippedInARow) steps in a row were not finite\(scales); \(cause)")
   }
 
-  /// Writes the last good weights.
+  /// Writes the last good weights, and sets aside the checkpoints that are not trusted.
   ///
+  /// - Parameter attempt: the step that broke down; nil for the one that was being tried.
   /// - Returns: why the run ends.
-  func stop(_ cause: String, in directory: RunDirectory) throws -> RunError {
-    for (parameter, weights) in zip(parameters, kept.weights) { parameter.value = weights }
-    buffers.restore(kept.buffers)
-    let file = try savedWeights(in: directory).relativePath
-    let step = before.step + 1
+  func stop(
+    _ cause: String, at attempt: Int? = nil, in directory: RunDirectory
+  ) throws -> RunError {
+    let step = attempt ?? before.step + 1
+    let trusted = trusted(after: step - 1)
+    try directory.distrustCheckpoints(after: trusted)
+    let file = try goodWeights(upTo: trusted, in: directory).relativePath
     return scaler == nil
       ? .nonFinite(step: step, cause: cause, checkpoint: file)
       : .float16Overflow(step: step, cause: cause, checkpoint: file)
   }
 
-  /// Writes the weights alone, unless there is a whole checkpoint of their step, which is better.
-  private func savedWeights(in directory: RunDirectory) throws -> URL {
-    let file = Checkpoint.file(kept.step, of: directory)
-    if (try? Checkpoint(resuming: file)) != nil { return file }
-    return try Checkpoint.saveWeights(of: model, step: kept.step, to: directory)
+  /// The newest whole checkpoint up to a step, or the weights that were kept, written alone where they
+  /// are newer.
+  private func goodWeights(upTo step: Int, in directory: RunDirectory) throws -> URL {
+    let copy = kept.last { $0.step <= step } ?? kept[0]
+    if let whole = Checkpoint.newest(of: directory, upTo: step), whole.step >= copy.step {
+      return whole.file
+    }
+    for (parameter, weights) in zip(parameters, copy.weights) { parameter.value = weights }
+    buffers.restore(copy.buffers)
+    var snapshot = CheckpointSnapshot()
+    snapshot.add(.weights(of: model))
+    let file = directory.checkpoint(after: copy.step)
+    try CheckpointFile(snapshot, step: copy.step, to: file).commit()
+    return file
   }
 
+  /// Copies the weights into the place of the older copy.
   private func keepWeights() {
-    guard kept.step != before.step else { return }
+    guard kept.last?.step != before.step else { return }
+    if kept.count < 2 {
+      kept.append(
+        Copy(
+          step: before.step, weights: parameters.map { $0.value.copied() },
+          buffers: before.buffers))
+      return
+    }
+    var copy = kept.removeFirst()
     for (index, parameter) in parameters.enumerated() {
-      kept.weights[index].withMutableSpan { copy in
+      copy.weights[index].withMutableSpan { copy in
         parameter.value.withSpan { weights in
           for i in weights.indices { copy[i] = weights[i] }
         }
       }
     }
-    (kept.step, kept.buffers) = before
+    (copy.step, copy.buffers) = before
+    kept.append(copy)
   }
 }
 

@@ -7,8 +7,10 @@ import Foundation
 /// recipe.yaml      the recipe, fully resolved
 /// metrics.jsonl    one JSON object a step, and one an evaluation
 /// tokenizer.json   how text becomes tokens, for language models
-/// checkpoints/     weights and all that is needed to resume, one safetensors file each
+/// checkpoints/     step-<n>.safetensors: weights and all that is needed to resume after n steps
+/// .lock            which process trains the run; there while it does
 /// ```
+/// Whatever else lies there belongs to the user and is left alone.
 public struct RunDirectory: Sendable {
   /// The folder.
   public let url: URL
@@ -50,17 +52,34 @@ public struct RunDirectory: Sendable {
   /// - Throws: ``RunError`` when the folder holds something already or cannot be made.
   public init(new path: String?, name: String) throws(RunError) {
     let files = FileManager.default
-    if let path {
-      url = URL(fileURLWithPath: path)
-      let contents = (try? files.contentsOfDirectory(atPath: path)) ?? []
+    guard let path else {
+      // Another process may take a number between the look and the making.
+      while true {
+        let free = URL(fileURLWithPath: Self.freePath(name))
+        do {
+          let parent = free.deletingLastPathComponent()
+          try files.createDirectory(at: parent, withIntermediateDirectories: true)
+          guard unsafe mkdir(free.path, 0o777) == 0 || errno != EEXIST else { continue }
+          try files.createDirectory(
+            at: free.appendingPathComponent("checkpoints"), withIntermediateDirectories: true)
+        } catch { throw .cannotWrite(free.relativePath, "\(systemReason(error))") }
+        url = free
+        return
+      }
+    }
+    guard !path.isEmpty else { throw .noFolder }
+    url = URL(fileURLWithPath: path)
+    if files.fileExists(atPath: path) {
+      let contents: [String]
+      do {
+        contents = try files.contentsOfDirectory(atPath: path)
+      } catch { throw .cannotWrite(path, systemReason(error)) }
       guard contents.isEmpty else { throw .occupied(path) }
-    } else {
-      url = URL(fileURLWithPath: Self.freePath(name))
     }
     do {
       try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
     } catch {
-      throw .cannotWrite(url.relativePath, "\(error.localizedDescription)")
+      throw .cannotWrite(url.relativePath, systemReason(error))
     }
   }
 
@@ -69,7 +88,7 @@ public struct RunDirectory: Sendable {
     let taken = (try? FileManager.default.contentsOfDirectory(atPath: "runs")) ?? []
     let last = taken.compactMap { entry in
       entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
-    }.max()
+    }.filter { $0 < .max }.max()
     return "runs/\(name)-\((last ?? 0) + 1)"
   }
 
@@ -78,19 +97,5 @@ public struct RunDirectory: Sendable {
     do throws(FileError) {
       try OutputFile.write(text, to: file.relativePath)
     } catch { throw .cannotWrite(file.relativePath, error.reason) }
-  }
-
-  /// Removes checkpoints that were passed over, and all but the newest `count`; `file`, just written,
-  /// stays.
-  func removeCheckpoints(_ passedOver: [URL], keeping count: Int, after file: URL) throws {
-    for old in passedOver where old != file { try? FileManager.default.removeItem(at: old) }
-    for old in checkpointFiles.dropLast(count) { try FileManager.default.removeItem(at: old) }
-  }
-
-  /// The checkpoints, oldest first.
-  public var checkpointFiles: [URL] {
-    let all = try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)
-    return (all ?? []).filter { $0.hasSuffix(".safetensors") }.sorted()
-      .map { checkpoints.appendingPathComponent($0) }
   }
 }

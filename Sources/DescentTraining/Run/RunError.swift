@@ -1,9 +1,15 @@
+import Foundation
+
 /// Why a run cannot be made, read, resumed or finished.
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The folder is no run directory.
   case notARun(String)
   /// The folder for a new run is not empty.
   case occupied(String)
+  /// The name of the folder for a new run is empty.
+  case noFolder
+  /// Another process trains the run; which.
+  case locked(String, by: String)
   /// A file or folder of the run cannot be written.
   case cannotWrite(String, String)
   /// A checkpoint lacks a tensor of the model or holds one of another shape.
@@ -28,6 +34,10 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
       "\(path) is not a run: it has no recipe.yaml"
     case .occupied(let path):
       "\(path) is not empty; choose another folder with --out"
+    case .noFolder:
+      "--out names no folder: give one, or leave it out for runs/<recipe>-<n>"
+    case .locked(let path, let holder):
+      "\(path) is being trained by \(holder): wait until that ends, or stop it"
     case .cannotWrite(let path, let reason):
       "\(path) cannot be written: \(reason)"
     case .checkpointMismatch(let sentence):
@@ -55,4 +65,14 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
         + "lower loss_scale.init_scale if only gradients overflow"
     }
   }
+}
+
+/// What the system says about an error, without the names of its libraries.
+func systemReason(_ error: any Error) -> String {
+  let known = error as NSError
+  let cause = known.userInfo[NSUnderlyingErrorKey] as? NSError ?? known
+  if cause.domain == NSPOSIXErrorDomain {
+    return unsafe String(cString: strerror(Int32(cause.code)))
+  }
+  return cause.localizedDescription
 }

@@ -22,8 +22,14 @@ public final class Trainer {
   let curvature: CurvatureGradients?
   let nonFinite: NonFiniteGuard
   let result: ResultWeights
+  let batches: BatchGradients
+  let spikes: SpikePolicy?
+  /// The best of the regular evaluations.
+  var best: BestEvaluation?
   /// Steps done, and the lines of the metrics about them.
   var done = (steps: 0, lines: 0)
+  /// The right to train the run, from when it is resumed or begun on.
+  var lock: RunLock?
   /// Checkpoints that were passed over; they go when the next one is written.
   var passedOver: [URL] = []
   /// What tells the data apart from others.
@@ -46,11 +52,13 @@ public final class Trainer {
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters
     optimizer.roundWeights(parameters.memory)
-    let batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
+    batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)
     curvature = CurvatureGradients(batches, optimizer)
     nonFinite = NonFiniteGuard(recipe, model, optimizer)
     result = ResultWeights(recipe.average, batches, optimizer)
+    let trainable = zip(parameters, optimizer.parameters).filter(\.1.trainable).map(\.0)
+    spikes = SpikePolicy(recipe.spike, trainable)
   }
 
   /// What is known before the first step.
@@ -62,10 +70,14 @@ public final class Trainer {
   ///
   /// - Throws: ``RunError/nonFinite(step:cause:checkpoint:)`` or
   ///   ``RunError/float16Overflow(step:cause:checkpoint:)`` when the guard stops the run, after the
-  ///   last good weights are on disk; errors of writing.
+  ///   last good weights are on disk; ``RunError/locked(_:by:)`` when another process trains the run;
+  ///   errors of writing.
   public func run(in directory: RunDirectory, observer: any TrainingObserver) throws
     -> TrainingResult
   {
+    if lock == nil { lock = try RunLock(directory) }
+    defer { lock = nil }
+    directory.removeTemporaryFiles()
     try directory.write(recipe.yaml, to: directory.recipe)
     try task.save(to: directory)
     return try Autocast.run(in: recipe.run.precision.format, weights: recipe.plan.weights.used) {

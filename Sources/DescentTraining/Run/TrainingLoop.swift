@@ -8,8 +8,14 @@ struct TrainingLoop {
   private let directory: RunDirectory
   private let journal: Journal
   private let observer: any TrainingObserver
+  private let checkpoints: CheckpointWriter
+  private let spikes: SpikePolicy?
   /// Steps done.
   private var step: Int
+  /// The step of what was the best before, where its checkpoint was written for that alone.
+  private var formerBest: Int?
+  /// When the last checkpoint was begun.
+  private var saved = ContinuousClock.now
   /// The steps done before the last evaluation.
   private var evaluated: Int?
   private var result = TrainingResult()
@@ -22,24 +28,42 @@ struct TrainingLoop {
     (self.trainer, self.directory, self.observer) = (trainer, directory, observer)
     step = trainer.done.steps
     journal = try Journal(directory.metrics, keeping: trainer.done.lines)
+    checkpoints = CheckpointWriter(directory)
+    spikes = trainer.spikes
   }
 
   /// Trains until all steps are done or the observer wants to stop.
   mutating func run() throws -> TrainingResult {
+    do {
+      return try train()
+    } catch let tensor as NonFiniteTensor {
+      throw try broken("\(tensor)", after: checkpoints.pending ?? step)
+    }
+  }
+
+  private mutating func train() throws -> TrainingResult {
     observer.started(trainer.facts)
+    for defect in journal.defects { observer.warned(defect) }
     trainer.nonFinite.begin(after: step)
+    spikes?.begin()
+    // Where to go back to before the first checkpoint.
+    if spikes != nil, step == 0 { try save() }
     while step < trainer.steps, !observer.wantsToStop {
       guard try takeStep() else { continue }
-      if isDue(every: recipe.evaluate.every) { try evaluate() }
-      if isDue(every: recipe.checkpoint.every), step < trainer.steps { _ = try save() }
+      if try goesBack() { continue }
+      let isBest = isDue(every: recipe.evaluate.every) ? try evaluate() : false
+      if isBest || isDue(every: recipe.checkpoint.every) || isTime, step < trainer.steps {
+        try save()
+      }
+      try checkpoints.poll()
     }
     if step == trainer.steps, evaluated != step {
       // Schedules follow the regular evaluations only, so that a longer run takes the same course.
-      try evaluate(feedsSchedules: false)
+      try evaluate(isRegular: false)
     }
-    result.checkpoint = try save()
+    result.checkpoint = try saveLast()
     (result.steps, result.interrupted) = (step, step < trainer.steps)
-    result.skipped = trainer.nonFinite.skipped
+    result.skipped = trainer.nonFinite.skipped - (spikes?.undone ?? 0)
     result.recomputation = (trainer.task.model as? any RecomputingModule)?.recomputationPlan
     return result
   }
@@ -58,7 +82,11 @@ struct TrainingLoop {
     // Gradients that are released never exist all at once.
     let meter = ActivationMeter(recipe.run.releasesGradients ? [] : trainer.parameters)
     let loss = source.compute(
-      attempt, scale: nonFinite.scaler?.scale ?? 1, whenFinite: nonFinite.accept)
+      attempt, scale: nonFinite.scaler?.scale ?? 1
+    ) {
+      nonFinite.accept()
+      checkpoints.prove()
+    }
     let activations = meter.bytes
     guard loss.isFinite else {
       try skip(
@@ -68,7 +96,7 @@ struct TrainingLoop {
     var report = source.update(attempt, loss: loss, unscale: nonFinite.scaler?.inverse ?? 1)
     switch report.outcome {
     case .applied, .unmoved: break
-    case .broken(let culprit): throw try nonFinite.stop("\(culprit)", in: directory)
+    case .broken(let culprit): throw try broken("\(culprit)", after: nil)
     case .refused(let culprit):
       try skip(loss, culprit)
       return false
@@ -92,22 +120,21 @@ struct TrainingLoop {
   private func skip(_ loss: BatchLoss, _ culprit: StepReport.NonFinite?) throws {
     let (record, reasonToStop) = trainer.nonFinite.refuse(loss: loss.mean, culprit)
     try journal.write(.skipped(record))
-    if let reasonToStop { throw try trainer.nonFinite.stop(reasonToStop, in: directory) }
+    if let reasonToStop { throw try broken(reasonToStop, after: nil) }
     let scale = trainer.nonFinite.scaler.map { Double($0.scale) }
     observer.skipped(SkippedStep(record: record, nextLossScale: scale))
   }
 
   /// Evaluates the weights to use, and those without the average for comparison.
-  private mutating func evaluate(feedsSchedules: Bool = true) throws {
+  ///
+  /// - Returns: whether it is the best regular evaluation so far, and its checkpoint is to be kept.
+  @discardableResult
+  private mutating func evaluate(isRegular: Bool = true) throws -> Bool {
     let (task, recipe) = (trainer.task, recipe)
     func measured() -> Evaluation {
       task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
     }
     var found = trainer.result.use(measured)
-    if feedsSchedules {
-      trainer.optimizer.observe(metric: found.loss, mode: .min)
-      if let accuracy = found.accuracy { trainer.optimizer.observe(metric: accuracy, mode: .max) }
-    }
     let average = trainer.result.averageName
     if average != nil {
       found.lossWithoutAverage = trainer.result.use(averaged: false, measured).loss
@@ -115,10 +142,101 @@ struct TrainingLoop {
     try journal.write(.evaluation(EvaluationRecord(step: step, found, average: average)))
     observer.evaluated(found, after: step)
     (result.evaluation, evaluated) = (found, step)
+    for loss in [found.loss, found.lossWithoutAverage ?? 0] where !loss.isFinite {
+      throw try broken("the validation loss after it is \(inWords(loss))", after: step)
+    }
+    guard isRegular else { return false }
+    trainer.optimizer.observe(metric: found.loss, mode: .min)
+    if let accuracy = found.accuracy { trainer.optimizer.observe(metric: accuracy, mode: .max) }
+    guard recipe.checkpoint.keepsBest, found.loss < trainer.best?.loss ?? .infinity else {
+      return false
+    }
+    let every = recipe.checkpoint.every
+    formerBest = trainer.best.flatMap { every > 0 && $0.step % every == 0 ? nil : $0.step }
+    trainer.best = BestEvaluation(step: step, loss: found.loss)
+    return true
   }
 
-  /// Writes a checkpoint; returns its path.
-  private func save() throws -> String {
-    try trainer.save(after: step, lines: journal.lines, to: directory).relativePath
+  // MARK: Checkpoints
+
+  /// Whether the time between checkpoints is over.
+  private var isTime: Bool {
+    recipe.checkpoint.minutes.map { saved.duration(to: .now) >= .seconds($0 * 60) } ?? false
+  }
+
+  /// Begins to write a checkpoint.
+  private mutating func save(isLast: Bool = false) throws {
+    saved = .now
+    let (keep, step) = (recipe.checkpoint.keep, step)
+    let (best, former) = (trainer.best?.step, formerBest.take())
+    let trusted = isLast && step == trainer.steps ? nil : trainer.nonFinite.trusted(after: step)
+    let passedOver = trainer.passedOver
+    trainer.passedOver = []
+    try checkpoints.begin(
+      trainer.snapshot(after: step, lines: journal.lines), step: step,
+      beforehand: journal.synchronize
+    ) { directory in
+      let written = directory.checkpoint(after: step)
+      for old in passedOver where old != written { try? FileManager.default.removeItem(at: old) }
+      try directory.removeCheckpoints(keeping: keep, best: best, former: former, trusted: trusted)
+    }
+  }
+
+  /// Writes the last checkpoint of the run.
+  ///
+  /// - Returns: its path.
+  private mutating func saveLast() throws -> String {
+    if checkpoints.pending != step || step == trainer.steps { try save(isLast: true) }
+    // The last evaluation has proved the weights of a whole run.
+    if step < trainer.steps { try proveWeights() }
+    checkpoints.prove()
+    try checkpoints.finish()
+    return directory.checkpoint(after: step).relativePath
+  }
+
+  /// Computes a loss with the weights after an interruption, as the next step would.
+  private func proveWeights() throws {
+    let (nonFinite, batches) = (trainer.nonFinite, trainer.batches)
+    var loss = BatchLoss(mean: .nan, items: 0)
+    for offset in 1...(recipe.run.nonFinite == .skip ? recipe.run.skipLimit : 1) {
+      loss = trainer.task.model.keepingBuffers {
+        batches.compute(step + nonFinite.skipped + offset) { _ in false }
+      }
+      if loss.isFinite { return }
+    }
+    throw try broken("the loss of the next one is \(inWords(loss.mean))", after: step)
+  }
+
+  /// Ends a run whose numbers are not finite.
+  ///
+  /// - Parameter step: the step that left them so; nil for the one that was being tried.
+  private func broken(_ cause: String, after step: Int?) throws -> RunError {
+    checkpoints.abandon()
+    return try trainer.nonFinite.stop(cause, at: step, in: directory)
+  }
+
+  // MARK: Spikes
+
+  /// Goes back to the last good checkpoint where the step's update was a spike.
+  private mutating func goesBack() throws -> Bool {
+    guard let spikes, let spike = spikes.measure(after: step) else { return false }
+    checkpoints.abandon()
+    let attempts = step + trainer.nonFinite.skipped
+    // Those that an interruption has written in between would make it another run.
+    let good = Checkpoint.newest(
+      of: directory, upTo: trainer.nonFinite.trusted(after: step), every: recipe.checkpoint.every)
+    guard let good, spikes.mayGoBack else {
+      throw try broken("\(spike), \(spikes.goneBack) times in a row", after: step)
+    }
+    let record = SpikeRecord(
+      step: step, updateNorm: spike.norm, median: spike.median, goneBackTo: good.step)
+    try spikes.goBack(from: step, to: good.step) { try trainer.restore(good) }
+    step = good.step
+    trainer.nonFinite.goBack(to: step, after: attempts)
+    try directory.distrustCheckpoints(after: step)
+    trainer.passedOver += directory.untrustedFiles
+    try journal.write(.spike(record))
+    observer.wentBack(record)
+    return true
   }
 }

@@ -8,6 +8,10 @@ public protocol TrainingObserver: AnyObject {
   func skipped(_ step: SkippedStep)
   /// Called after each evaluation.
   func evaluated(_ evaluation: Evaluation, after step: Int)
+  /// Called when the run goes back to a checkpoint after a spike.
+  func wentBack(_ spike: SpikeRecord)
+  /// Called with what a person should know: damage to the run's files.
+  func warned(_ sentence: String)
   /// Asked before each step; true ends the run after a checkpoint.
   var wantsToStop: Bool { get }
 }
@@ -15,6 +19,10 @@ public protocol TrainingObserver: AnyObject {
 extension TrainingObserver {
   /// Nothing.
   public func skipped(_ step: SkippedStep) {}
+  /// Nothing.
+  public func wentBack(_ spike: SpikeRecord) {}
+  /// Nothing.
+  public func warned(_ sentence: String) {}
 }
 
 /// What one step did.

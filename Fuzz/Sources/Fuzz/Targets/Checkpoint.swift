@@ -1,4 +1,5 @@
-import DescentTraining
+import DescentCompute
+@testable import DescentTraining
 import Foundation
 import Safetensors
 
@@ -6,13 +7,30 @@ extension FuzzTarget {
   /// Checkpoints of a small run, which is resumed from what can be read.
   static let checkpoint = FuzzTarget(name: "checkpoint", maximumLength: 8192) {
     let files = try SmallRun.shared.checkpoint()
-    return [[1] + files, Framed.input(files)]
+    // Of both lengths: see below.
+    return [[1] + files, Framed.input(files), Framed.input(files + [0])]
   } read: { input in
     let run = try SmallRun.shared
     // What is no safetensors file is the business of another target, and sooner known.
-    _ = try SafetensorsFile(path: Scratch.write(Framed.file(input), to: run.checkpointName))
+    let file = try SafetensorsFile(path: Scratch.write(Framed.file(input), to: run.checkpointName))
+    // No change gets past the checksums; an odd length of the input has them put right.
+    if input.count % 2 == 1 { try reseal(file) }
     _ = try Trainer(resuming: run.directory)
   }
+}
+
+/// Writes a checkpoint again, with checksums that fit it.
+private func reseal(_ file: SafetensorsFile) throws {
+  var sums: [String: CRC32C] = [:]
+  for name in file.names { sums[name] = try file.withBytes(of: name) { CRC32C(of: $0) } }
+  let metadata = CheckpointChecksums.seal(
+    file.metadata.filter { !$0.key.hasPrefix("crc32c") },
+    file.entries.map { ($0.name, $0.dtype.rawValue, $0.shape) }, sums)
+  let tensors = try file.entries.map {
+    try SafetensorsTensor(
+      $0.name, dtype: $0.dtype, shape: $0.shape, bytes: file.bytes(of: $0.name))
+  }
+  try SafetensorsFile.write(tensors, metadata: metadata, to: file.path)
 }
 
 /// A run of two steps of a tiny network on a table of a few rows.

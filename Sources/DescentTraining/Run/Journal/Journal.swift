@@ -8,12 +8,15 @@ public enum JournalEntry: Sendable, Equatable {
   case skipped(SkippedRecord)
   /// An evaluation.
   case evaluation(EvaluationRecord)
+  /// A spike that the run went back from.
+  case spike(SpikeRecord)
 
   private var record: any MetricRecord & Encodable {
     switch self {
     case .step(let record): record
     case .skipped(let record): record
     case .evaluation(let record): record
+    case .spike(let record): record
     }
   }
 
@@ -26,13 +29,15 @@ public enum JournalEntry: Sendable, Equatable {
 
 extension JournalEntry: Codable {
   /// Reads the object of a line: one with `val_loss` is an evaluation, one with `skipped` a skipped
-  /// step, any other a step. Keys that it does not know are kept as diagnostics or ignored.
+  /// step, one with `went_back_to` a spike, any other a step. Keys that it does not know are kept as diagnostics or ignored.
   public init(from decoder: any Decoder) throws {
     let line = try [String: MetricValue](from: decoder)
     if line["val_loss"] != nil {
       self = .evaluation(try EvaluationRecord(line: line))
     } else if line["skipped"] != nil {
       self = .skipped(try SkippedRecord(line: line))
+    } else if line["went_back_to"] != nil {
+      self = .spike(try SpikeRecord(line: line))
     } else {
       self = .step(try StepRecord(line: line))
     }
@@ -49,30 +54,59 @@ final class Journal {
   private let path: String
   /// How many lines it has.
   private(set) var lines: Int
+  /// What is wrong with the lines that were there: a sentence each.
+  let defects: [String]
 
   /// A new journal, or the first `lines` lines of one that is there: later ones are dropped.
   init(_ file: URL, keeping lines: Int = 0) throws(RunError) {
     path = file.relativePath
-    let old = lines == 0 ? "" : (try? String(contentsOf: file, encoding: .utf8)) ?? ""
-    let kept = old.split(separator: "\n").prefix(lines).map { $0 + "\n" }
-    do {
-      try Data(kept.joined().utf8).write(to: file, options: .atomic)
-    } catch { throw .cannotWrite(path, error.localizedDescription) }
-    guard let handle = FileHandle(forWritingAtPath: file.path) else {
-      throw .cannotWrite(path, "the file cannot be opened")
+    var old = Data()
+    if lines > 0 {
+      do { old = try Data(contentsOf: file) } catch let error as CocoaError
+        where error.code == .fileReadNoSuchFile
+      {} catch { throw .cannotWrite(path, systemReason(error)) }
     }
-    handle.seekToEndOfFile()
-    (self.handle, self.lines) = (handle, kept.count)
+    var (end, count, defects): (Int, Int, [String]) = (0, 0, [])
+    while count < lines, let newline = old[end...].firstIndex(of: 0x0A) {
+      let line = old[end..<newline]
+      if !line.isEmpty {
+        count += 1
+        if String(validating: line, as: UTF8.self) == nil || line.first != 0x7B || line.last != 0x7D
+        {
+          defects.append("line \(count) of \(path) cannot be read; it is left as it is")
+        }
+      }
+      end = newline + 1
+    }
+    if count < lines { defects.append("\(path) has lost \(lines - count) of its \(lines) lines") }
+    (self.lines, self.defects) = (count, defects)
+    let descriptor = unsafe open(file.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
+    guard descriptor >= 0 else {
+      throw .cannotWrite(path, unsafe String(cString: strerror(errno)))
+    }
+    handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    do {
+      try handle.truncate(atOffset: UInt64(end))
+      try handle.seekToEnd()
+    } catch { throw .cannotWrite(path, systemReason(error)) }
   }
-
-  deinit { try? handle.close() }
 
   /// Writes a line.
   func write(_ entry: JournalEntry) throws(RunError) {
     do {
       try handle.write(contentsOf: Data("\(entry.line)\n".utf8))
-    } catch { throw .cannotWrite(path, error.localizedDescription) }
+    } catch { throw .cannotWrite(path, systemReason(error)) }
     lines += 1
+  }
+
+  /// Waits until its lines are on the disk.
+  var synchronize: @Sendable () throws -> Void {
+    let (handle, path) = (handle, path)
+    return {
+      do { try handle.synchronize() } catch {
+        throw RunError.cannotWrite(path, systemReason(error))
+      }
+    }
   }
 }
 
@@ -87,18 +121,19 @@ extension RunDirectory {
     guard FileManager.default.fileExists(atPath: metrics.path) else {
       throw .missingFile(path: path, advice: "the run has not started yet")
     }
-    let text: String
+    let data: Data
     do {
-      text = try String(contentsOf: metrics, encoding: .utf8)
-    } catch { throw .unreadable(path: path, reason: error.localizedDescription) }
-    var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    lines.removeLast()
+      data = try Data(contentsOf: metrics)
+    } catch { throw .unreadable(path: path, reason: systemReason(error)) }
+    var lines = data.split(separator: 0x0A, omittingEmptySubsequences: false)
+    if !lines.isEmpty { lines.removeLast() }
     let decoder = JSONDecoder()
     var entries: [JournalEntry] = []
     for (number, line) in lines.enumerated() where !line.isEmpty {
       do {
-        entries.append(try decoder.decode(JournalEntry.self, from: Data(line.utf8)))
+        entries.append(try decoder.decode(JournalEntry.self, from: line))
       } catch {
+        let line = String(decoding: line, as: UTF8.self)
         throw .malformed(
           path: path, location: .init(line: number + 1), expected: "a JSON object with a “step”",
           found: line.count > 40 ? "“\(line.prefix(40))…”" : "“\(line)”")

@@ -136,3 +136,32 @@ extension EvaluationRecord: MetricRecord, Codable {
     .init("average", \.average), .init("val_loss_raw", \.lossWithoutAverage),
   ]
 }
+
+/// An update that was much larger than usual, after which the run went back to a checkpoint: a line of
+/// `metrics.jsonl`. The steps that follow it are numbered from there.
+public struct SpikeRecord: Sendable, Equatable {
+  /// `step`: the step whose update it was.
+  public var step = 0
+  /// `update_norm`: ‖Δw‖, over all trainable parameters.
+  public var updateNorm = Double.nan
+  /// `update_norm_median`: the median of those before.
+  public var median = Double.nan
+  /// `went_back_to`: the steps before the checkpoint that training goes on from, with the batches
+  /// that follow.
+  public var goneBackTo = 0
+
+  init() {}
+
+  /// A spike.
+  public init(step: Int, updateNorm: Double, median: Double, goneBackTo: Int) {
+    (self.step, self.updateNorm) = (step, updateNorm)
+    (self.median, self.goneBackTo) = (median, goneBackTo)
+  }
+}
+
+extension SpikeRecord: MetricRecord, Codable {
+  static let fields: [MetricField<SpikeRecord>] = [
+    .init("step", \.step), .init("update_norm", \.updateNorm),
+    .init("update_norm_median", \.median), .init("went_back_to", \.goneBackTo),
+  ]
+}

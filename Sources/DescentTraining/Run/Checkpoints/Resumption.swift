@@ -28,7 +28,8 @@ extension Checkpoint {
   static func newest(
     of run: RunDirectory, upTo name: String?
   ) throws(RunError) -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
-    let found = newest(of: run, upTo: name) { try Checkpoint(resuming: $0) }
+    let found =
+      name.map { named($0, in: run) } ?? newest(of: run) { try Checkpoint(resuming: $0) }
     guard let checkpoint = found.checkpoint else {
       throw .cannotResume(run.path, found.failures.map { "\($0)" })
     }
@@ -41,7 +42,7 @@ extension Checkpoint {
   static func newestWeights(
     of run: RunDirectory
   ) throws -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
-    let found = newest(of: run, upTo: nil) { try Checkpoint($0) }
+    let found = newest(of: run) { try Checkpoint($0) }
     if let checkpoint = found.checkpoint { return (checkpoint, found.passedOver) }
     throw found.failures.first
       ?? DataError.missingFile(
@@ -49,27 +50,77 @@ extension Checkpoint {
         advice: "the run has no checkpoint yet")
   }
 
-  /// The newest checkpoint of a run that `open` can open, or the one called `name`; the newer ones
-  /// that were passed over, and what `open` threw, the newest first.
-  private static func newest(
-    of run: RunDirectory, upTo name: String?, _ open: (URL) throws -> Checkpoint
-  ) -> (checkpoint: Checkpoint?, passedOver: [Resumption.PassedOver], failures: [any Error]) {
-    var (passedOver, failures): ([Resumption.PassedOver], [any Error]) = ([], [])
+  /// The newest whole checkpoint of a run after at most `limit` steps, and a multiple of `interval`;
+  /// nil where there is none.
+  static func newest(
+    of run: RunDirectory, upTo limit: Int, every interval: Int = 1
+  ) -> Checkpoint? {
     for file in run.checkpointFiles.reversed() {
-      let isNewer = name.map { file.lastPathComponent > $0 } ?? false
-      var reason = "\(file.relativePath) is newer than the checkpoint to resume from"
-      if !isNewer {
-        guard name == nil || file.lastPathComponent == name else { break }
-        do {
-          return (try open(file), passedOver, failures)
-        } catch {
-          failures.append(error)
-          reason = "\(error)"
-        }
-      }
-      passedOver.append(.init(file: file, reason: reason))
+      guard let step = RunDirectory.step(of: file), step <= limit, step % interval == 0,
+        let checkpoint = try? Checkpoint(resuming: file), (try? checkpoint.verify()) != nil
+      else { continue }
+      return checkpoint
     }
-    return (nil, passedOver, failures)
+    return nil
+  }
+
+  /// A checkpoint, the newer ones that were passed over, and what was wrong, the newest first.
+  private typealias Found = (
+    checkpoint: Checkpoint?, passedOver: [Resumption.PassedOver], failures: [any Error]
+  )
+
+  /// The newest checkpoint of a run that `open` can open and that is what was written.
+  private static func newest(
+    of run: RunDirectory, _ open: (URL) throws -> Checkpoint
+  ) -> Found {
+    var found: Found = (nil, [], [])
+    var newest = -1
+    for file in run.checkpointFiles.reversed() {
+      do {
+        let checkpoint = try open(file)
+        try checkpoint.verify()
+        newest = RunDirectory.step(of: file) ?? newest
+        found.checkpoint = checkpoint
+        break
+      } catch {
+        found.failures.append(error)
+        found.passedOver.append(.init(file: file, reason: "\(error)"))
+      }
+    }
+    let untrusted = run.untrustedFiles.filter { RunDirectory.step(of: $0)! > newest }
+    // Where nothing else is left, the oldest of them is the likeliest to be good.
+    let oldest = found.checkpoint == nil ? untrusted.first : nil
+    if let oldest, let checkpoint = try? open(oldest), (try? checkpoint.verify()) != nil {
+      found.checkpoint = checkpoint
+    }
+    let passedOver = untrusted.filter { $0 != found.checkpoint?.file }.reversed().map { file in
+      Resumption.PassedOver(
+        file: file,
+        reason: "\(file.relativePath) is not trusted: training broke down at most "
+          + "\(NonFiniteGuard.distance) steps later")
+    }
+    found.passedOver = passedOver + found.passedOver
+    found.failures = passedOver.map { RunError.checkpointMismatch($0.reason) } + found.failures
+    return found
+  }
+
+  /// A file among the checkpoints, whatever its name; newer checkpoints are passed over.
+  private static func named(_ name: String, in run: RunDirectory) -> Found {
+    do {
+      let checkpoint = try Checkpoint(resuming: run.checkpoints.appendingPathComponent(name))
+      try checkpoint.verify()
+      let newer = (run.checkpointFiles + run.untrustedFiles).filter {
+        $0.lastPathComponent != name && RunDirectory.step(of: $0) ?? 0 > checkpoint.step
+      }
+      let passedOver = newer.reversed().map { file in
+        Resumption.PassedOver(
+          file: file,
+          reason: "\(file.relativePath) is newer than the checkpoint to resume from")
+      }
+      return (checkpoint, passedOver, [])
+    } catch {
+      return (nil, [], [error])
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import Foundation
 import Safetensors
 
 /// A checkpoint on disk: a safetensors file, open for reading. Opening reads the header alone, which
-/// also says whether the file is whole.
+/// also says whether the file is whole; ``verify()`` reads all of it and compares the checksums.
 ///
 /// | tensor | holds |
 /// |---|---|
@@ -12,11 +12,11 @@ import Safetensors
 /// | `training/<name>` | those that training resumes from, where they differ |
 /// | everything else | what `SavedState` says |
 ///
-/// The metadata hold the step, the recipe, a fingerprint of the data, what schedules remember and the
-/// trainer's counters. A file without a `rule` has weights alone: the guard writes it.
+/// The metadata hold the step, the recipe, a fingerprint of the data, what schedules remember, the
+/// trainer's counters and checksums. A file without a `rule` has weights alone: the guard writes it.
 struct Checkpoint {
   /// The version of the layout.
-  static let format = "1"
+  static let format = "2"
 
   /// Where it lies.
   let file: URL
@@ -64,11 +64,16 @@ struct Checkpoint {
     }
   }
 
-  /// Where the checkpoint after `step` lies.
-  static func file(_ step: Int, of run: RunDirectory) -> URL {
-    let digits = String(step)
-    let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-    return run.checkpoints.appendingPathComponent(name + ".safetensors")
+  /// The steps done by then.
+  var step: Int { stored.metadata["step"].flatMap { Int($0) } ?? 0 }
+
+  /// Reads the whole file and compares it with its checksums.
+  ///
+  /// - Throws: ``RunError/unusableCheckpoint(_:_:)`` where it is not what was written.
+  func verify() throws(RunError) {
+    if let defect = CheckpointChecksums.defect(of: stored) {
+      throw .unusableCheckpoint(file.relativePath, defect)
+    }
   }
 
   // MARK: Reading
@@ -89,14 +94,19 @@ struct Checkpoint {
   private func restore(
     _ part: Source.Part, _ archived: (StateArchive) throws(StateMismatch) -> Void
   ) throws(RunError) {
+    let source = Source(stored, part)
     do throws(StateMismatch) {
-      try StateArchive.restoring(from: Source(stored, part), archived)
+      try StateArchive.restoring(from: source, archived)
     } catch { throw .checkpointMismatch("\(file.relativePath): \(error)") }
+    if let failure = source.failure { throw .unusableCheckpoint(file.relativePath, "\(failure)") }
   }
 
   /// One of the two sets of weights in a file, with what belongs to it.
-  private struct Source: StateSource {
+  private final class Source: StateSource {
     enum Part { case result, training }
+
+    /// What kept a tensor from being read.
+    private(set) var failure: SafetensorsError?
 
     private let stored: SafetensorsFile
     let tensorNames: [String]
@@ -122,82 +132,15 @@ struct Checkpoint {
     }
 
     func read(_ name: String, at offset: Int, into memory: inout MutableRawSpan) {
-      // The name was looked up before.
-      try? stored.withBytes(of: name) { bytes in
-        let part = bytes.extracting(offset..<offset + memory.byteCount)
-        unsafe memory.withUnsafeMutableBytes { memory in
-          unsafe part.withUnsafeBytes { unsafe memory.copyMemory(from: $0) }
-        }
-      }
+      do throws(SafetensorsError) {
+        try stored.read(name, from: offset, into: &memory)
+      } catch { failure = failure ?? error }
     }
 
     func note(_ name: String) -> String? { stored.metadata[name] }
   }
 
-  // MARK: Writing
-
   /// What the names of weights begin with that training resumes from, where they are not the ones to
   /// use.
   static let training = "training/"
-
-  /// Writes weights alone.
-  static func saveWeights(
-    of model: any Module, step: Int, to run: RunDirectory
-  ) throws -> URL {
-    let archive = StateArchive.saving { archive throws(StateMismatch) in
-      try model.archive(archive)
-    }
-    return try write([archive], step, [:], to: run) { archives, writer in
-      try writer.append(archives[0])
-    }
-  }
-
-  /// Writes what `state` lists, and with it the weights to use where they are others; each tensor goes
-  /// from its memory to the file, without a copy of them all.
-  ///
-  /// - Parameters:
-  ///   - recipe: the recipe, as YAML.
-  ///   - result: the model whose weights are to be used, and what has them in place while it runs a
-  ///     closure; nil where they are among `state`.
-  static func save(
-    _ state: StateArchive, step: Int, recipe: String, to run: RunDirectory,
-    result: (model: any Module, use: (() throws -> Void) throws -> Void)?
-  ) throws -> URL {
-    func weights() -> [StateArchive] {
-      result.map { result in
-        [StateArchive.saving { archive throws(StateMismatch) in try result.model.archive(archive) }]
-      } ?? []
-    }
-    return try write([state] + weights(), step, ["recipe": recipe], to: run) { archives, writer in
-      try writer.append(archives[0])
-      // The weights to use lie elsewhere, or where those of training lay.
-      try result?.use { for archive in weights() { try writer.append(archive) } }
-    }
-  }
-
-  private static func write(
-    _ archives: [StateArchive], _ step: Int, _ metadata: [String: String], to run: RunDirectory,
-    _ body: ([StateArchive], inout SafetensorsWriter) throws -> Void
-  ) throws -> URL {
-    let file = file(step, of: run)
-    let notes = archives.reduce(into: metadata) { $0.merge($1.notes) { $1 } }
-    let tensors = archives.flatMap(\.tensors)
-    var writer = try SafetensorsWriter(
-      path: file.path,
-      tensors: tensors.map {
-        ($0.name, SafetensorsDType(rawValue: $0.element.rawValue)!, $0.shape)
-      },
-      metadata: notes.merging(["format": format, "step": "\(step)"]) { $1 })
-    try body(archives, &writer)
-    try writer.finish()
-    return file
-  }
-}
-
-extension SafetensorsWriter {
-  fileprivate mutating func append(_ archive: StateArchive) throws {
-    for tensor in archive.tensors {
-      try tensor.forEachPart { try append($0, to: tensor.name) }
-    }
-  }
 }

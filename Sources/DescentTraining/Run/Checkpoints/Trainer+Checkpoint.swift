@@ -4,6 +4,14 @@ import Foundation
 
 // What the parts of a trainer give to a checkpoint, and take back.
 
+/// The evaluation with the lowest validation loss so far.
+struct BestEvaluation: Codable, Sendable, Equatable {
+  /// The steps done before it.
+  let step: Int
+  /// Its loss.
+  let loss: Double
+}
+
 extension Trainer {
   /// Resumes the run in a folder after its newest checkpoint that can be used, or the one asked
   /// for; to the bit as if it had never stopped. What the run did later is dropped.
@@ -17,34 +25,39 @@ extension Trainer {
   public convenience init(
     resuming directory: RunDirectory, checkpoint: String? = nil, overrides: [String] = []
   ) throws {
+    // Before anything is read that the other process may replace.
+    let lock = try RunLock(directory)
     let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
     let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     try self.init(recipe)
-    try checkpoint.restore(archive)
-    optimizer.roundWeights(parameters.memory)
+    try restore(checkpoint)
     guard done.steps < steps else { throw RunError.finished(directory.path, steps: done.steps) }
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
       changes: changes)
     self.passedOver = passedOver.map(\.file)
+    self.lock = lock
   }
 
-  /// Writes a checkpoint after `step` steps, when the metrics have `lines` lines.
-  ///
-  /// - Returns: the file.
-  func save(after step: Int, lines: Int, to directory: RunDirectory) throws -> URL {
+  /// Takes over everything that a checkpoint of the run holds.
+  func restore(_ checkpoint: Checkpoint) throws(RunError) {
+    try checkpoint.restore(archive)
+    optimizer.roundWeights(parameters.memory)
+  }
+
+  /// A copy of what a checkpoint after `step` steps holds, when the metrics have `lines` lines.
+  func snapshot(after step: Int, lines: Int) -> CheckpointSnapshot {
     done = (step, lines)
     // The number of threads changes nothing, not even the file.
     var recipe = recipe
     recipe.run.threads = nil
-    let result = result
-    let file = try Checkpoint.save(
-      StateArchive.saving(archive), step: step, recipe: recipe.yaml, to: directory,
-      result: result.differ ? (task.model, { try result.use($0) }) : nil)
-    try directory.removeCheckpoints(passedOver, keeping: recipe.checkpoint.keep, after: file)
-    passedOver = []
-    return file
+    var snapshot = CheckpointSnapshot()
+    snapshot.add(StateArchive.saving(archive))
+    // The weights to use lie elsewhere, or where those of training lay.
+    if result.differ { result.use { snapshot.add(.weights(of: task.model)) } }
+    snapshot.notes["recipe"] = recipe.yaml
+    return snapshot
   }
 
   /// Everything that training resumes from.
@@ -52,11 +65,20 @@ extension Trainer {
     try archive.constant("data", fingerprint) { _ in .data }
     try archive.note("step", &done.steps)
     try archive.note("logged", &done.lines)
+    try archive.note("best", &best)
     try archive.part(nonFinite)
     try archive.part(optimizer)
+    if let spikes { try archive.part(spikes) }
     if let average = result.average { try archive.part(average) }
     try archive.scope(result.differ ? Checkpoint.training : "") { () throws(StateMismatch) in
       try task.model.archive(archive)
     }
+  }
+}
+
+extension StateArchive {
+  /// A model's parameters and buffers.
+  static func weights(of model: any Module) -> StateArchive {
+    saving { archive throws(StateMismatch) in try model.archive(archive) }
   }
 }
