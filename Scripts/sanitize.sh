@@ -15,7 +15,7 @@ case $name in
     ;;
 esac
 
-# A report is a failure, and the process goes on to the next.
+# The first report ends the run; what the system's libraries keep until the end is no leak.
 export ASAN_OPTIONS=detect_leaks=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1

@@ -112,6 +112,12 @@ import Testing
     #expect(result.state.map { $0.exemption == nil } == [true, false])
   }
 
+  @Test("a result that no file can list is refused at once") func tooManyTensors() throws {
+    let tensors = (0..<1800).map { Self.one("param/\($0)") } + [Self.one("grad/1000/0")]
+    let error = try replay(tensors, OptimizerPlan(SGD(learningRate: 1))).error
+    #expect("\(error.map { "\($0)" } ?? "")".contains("1800 tensors after each of 1000 steps"))
+  }
+
   @Test("tens of thousands of tensors take seconds", .timeLimit(.minutes(1))) func many() throws {
     let n = 20_000
     let tensors = (0..<n).flatMap {

@@ -9,6 +9,9 @@ import Safetensors
 /// they are after the last step, `state/<slot>/<name>`. All numbers are finite, in the one and in the
 /// other.
 public struct Replay {
+  /// Each takes about 60 bytes of a header, which may have 100 MB.
+  private static let mostTensors = 1_700_000
+
   private let plan: OptimizerPlan
   private let recording: Recording
   /// T
@@ -47,6 +50,12 @@ public struct Replay {
     plan.groups = []
     plan.fitSchedules(totalSteps: steps)
     let parameters = recording.parameters
+    let (tensors, overflows) = steps.multipliedReportingOverflow(by: parameters.count)
+    if overflows || tensors > Self.mostTensors {
+      throw DataError.unsuitable(
+        "\(recording.path): \(parameters.count) tensors after each of \(steps) steps are more than "
+          + "the \(Self.mostTensors) that a safetensors file can list")
+    }
     let optimizer = try Optimizer<Float>(plan, parameters: parameters, needs: .byCaller)
     var weights = try recording.weights()
     var writer = try SafetensorsWriter(
