@@ -57,7 +57,11 @@ struct JSONParser {
   private var next: UInt8? { position < text.count ? text[position] : nil }
 
   private mutating func skipSpace() {
-    while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+    while let byte = next, byte <= 0x20,
+      byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+    {
+      position += 1
+    }
   }
 
   /// Whether the next value begins with `character`.
@@ -175,7 +179,12 @@ struct JSONParser {
   mutating func string() throws(JSONFailure) -> String {
     let start = position
     try expect("\"")
-    var bytes: [UInt8] = []
+    // Most strings hold no escape and are taken as they are.
+    let first = position
+    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+      position += 1
+    }
+    var bytes = text[first..<position]
     while let byte = next, byte != UInt8(ascii: "\"") {
       if byte < 0x20 { throw failure("a control character stands in a string") }
       position += 1
