@@ -32,8 +32,10 @@ let package = Package(
       name: "DescentCompute", dependencies: ["CDescentKernels"], swiftSettings: settings),
     // Optimizers, schedules, groups, clipping, optimizer state.
     .target(name: "Descent", dependencies: ["DescentCompute"], swiftSettings: settings),
+    // Files that somebody names: how they are opened, and how they appear whole.
+    .target(name: "DescentFiles", swiftSettings: settings),
     // The safetensors file format.
-    .target(name: "Safetensors", swiftSettings: settings),
+    .target(name: "Safetensors", dependencies: ["DescentFiles"], swiftSettings: settings),
     // Tensors, the tape, operations with their derivatives, layers, models.
     .target(
       name: "DescentNN", dependencies: ["Descent", "DescentCompute"], swiftSettings: settings),
@@ -41,7 +43,7 @@ let package = Package(
     .target(
       name: "DescentTraining",
       dependencies: [
-        "Descent", "DescentCompute", "DescentNN", "Safetensors",
+        "Descent", "DescentCompute", "DescentFiles", "DescentNN", "Safetensors",
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [
@@ -51,13 +53,16 @@ let package = Package(
     // Plots, and what compares and explains.
     .target(
       name: "DescentLab",
-      dependencies: ["Descent", "DescentCompute", "DescentNN", "DescentTraining"],
+      dependencies: [
+        "Descent", "DescentCompute", "DescentFiles", "DescentNN", "DescentTraining",
+      ],
       swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.
     .executableTarget(
       name: "DescentCommand",
       dependencies: [
-        "Descent", "DescentCompute", "DescentLab", "DescentNN", "DescentTraining", "Safetensors",
+        "Descent", "DescentCompute", "DescentFiles", "DescentLab", "DescentNN", "DescentTraining",
+        "Safetensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -68,7 +73,8 @@ let package = Package(
       name: "DescentTests", dependencies: ["Descent", "DescentCompute", "Safetensors"],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
-      name: "SafetensorsTests", dependencies: ["Safetensors"], swiftSettings: settings),
+      name: "SafetensorsTests", dependencies: ["DescentFiles", "Safetensors"],
+      swiftSettings: settings),
     .testTarget(
       name: "DescentNNTests",
       dependencies: ["Descent", "DescentNN", "DescentCompute", "Safetensors"],

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DescentFiles
 import DescentLab
 import DescentTraining
 import Foundation
@@ -100,8 +101,6 @@ struct CurveOptions: ParsableArguments {
   /// Draws the curve where `--plot` asks for it.
   func draw(_ curve: ScheduleCurve) throws {
     guard let plot else { return }
-    do {
-      try curve.titledFigure.svg().write(toFile: plot, atomically: true, encoding: .utf8)
-    } catch { throw RunError.cannotWrite(plot, error.localizedDescription) }
+    try OutputFile.write(curve.titledFigure.svg(), to: plot)
   }
 }

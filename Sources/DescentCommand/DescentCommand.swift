@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// `descent`: trains, samples and explains from the command line.
 @main
@@ -11,4 +12,17 @@ struct DescentCommand: ParsableCommand {
       Train.self, ComparePrecision.self, Sample.self, Recipes.self, Groups.self, Optimizers.self,
       ScheduleCommand.self, ReplayCommand.self, Benchmark.self, Doctor.self,
     ])
+
+  static func main() {
+    prepareStandardStreams()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      // As ArgumentParser ends, but through streams that may be closed or full.
+      let (status, message) = (exitCode(for: error), fullMessage(for: error))
+      if !message.isEmpty { status.isSuccess ? output(message) : writeError(message) }
+      Foundation.exit(status.rawValue)
+    }
+  }
 }

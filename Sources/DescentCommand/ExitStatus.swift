@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descent
+import DescentFiles
 import DescentNN
 import DescentTraining
 import Foundation
@@ -27,6 +28,12 @@ enum ExitStatus {
       case .unwritable, .invalidTensor: internalError
       case .unreadable, .malformed, .tensorNotFound, .wrongType, .valueOutOfRange, .wrongCount:
         badData
+      }
+    case let error as FileError:
+      switch error {
+      case .missing: missingFile
+      case .unreadable: badData
+      case .unwritable: internalError
       }
     case let error as RunError:
       switch error {
@@ -59,6 +66,7 @@ enum ExitStatus {
 func reportingErrors(_ body: () throws -> Void) throws {
   do {
     try body()
+    StandardOutput.endAfterFailure()
   } catch let error as ExitCode {
     throw error
   } catch let error as ValidationError {

@@ -4,7 +4,7 @@ import Foundation
 /// Writes to standard output at once: `print` keeps lines back when the output is a pipe, and a run
 /// should be watchable through one.
 func output(_ text: String = "", terminator: String = "\n") {
-  FileHandle.standardOutput.write(Data((text + terminator).utf8))
+  StandardOutput.write(text + terminator)
 }
 
 /// Prints a document as text that suits the terminal, or as JSON.
@@ -15,11 +15,6 @@ func output(_ document: Document, json: Bool = false, isSpaced: Bool = true) {
     : document.text(
       width: Terminal.width ?? .max, isColored: Terminal.isColored, isSpaced: isSpaced)
   output(text, terminator: "")
-}
-
-/// Writes a line to standard error.
-func writeError(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
 }
 
 /// What standard output is connected to.

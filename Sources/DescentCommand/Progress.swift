@@ -14,7 +14,7 @@ final class Progress: TrainingObserver {
 
   init(quiet: Bool) { isQuiet = quiet }
 
-  var wantsToStop: Bool { Interrupt.requested }
+  var wantsToStop: Bool { Interrupt.requested || StandardOutput.failure != nil }
 
   func started(_ facts: RunFacts) {
     self.facts = facts

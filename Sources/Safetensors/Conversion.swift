@@ -1,11 +1,10 @@
 // Conversions from stored elements to Swift's. The loops are branch-free so that they vectorize.
 
-/// Copies `bytes` of floating-point type `dtype` to `out`; false for other types.
+/// Converts `bytes` of another floating-point type `dtype` to `out`; false for other types.
 func convert(_ bytes: RawSpan, _ dtype: SafetensorsDType, into out: inout MutableSpan<Float>)
   -> Bool
 {
   switch dtype {
-  case .f32: copyBytes(bytes, into: &out)
   case .f64: convert(bytes, into: &out) { (x: Double) in Float(x) }
   case .f16: convert(bytes, into: &out) { (x: UInt16) in float(half: x) }
   case .bf16: convert(bytes, into: &out) { (x: UInt16) in float(bfloat16: x) }
@@ -14,12 +13,11 @@ func convert(_ bytes: RawSpan, _ dtype: SafetensorsDType, into out: inout Mutabl
   return true
 }
 
-/// Copies `bytes` of floating-point type `dtype` to `out`; false for other types.
+/// Converts `bytes` of another floating-point type `dtype` to `out`; false for other types.
 func convert(_ bytes: RawSpan, _ dtype: SafetensorsDType, into out: inout MutableSpan<Double>)
   -> Bool
 {
   switch dtype {
-  case .f64: copyBytes(bytes, into: &out)
   case .f32: convert(bytes, into: &out) { (x: Float) in Double(x) }
   case .f16: convert(bytes, into: &out) { (x: UInt16) in Double(float(half: x)) }
   case .bf16: convert(bytes, into: &out) { (x: UInt16) in Double(float(bfloat16: x)) }
@@ -53,19 +51,6 @@ private func convert<Stored: BitwiseCopyable, Element>(
       bytes.unsafeLoadUnaligned(
         fromUncheckedByteOffset: i * MemoryLayout<Stored>.stride, as: Stored.self))
   }
-}
-
-private func copyBytes<Element: BitwiseCopyable>(
-  _ bytes: RawSpan, into out: inout MutableSpan<Element>
-) {
-  unsafe out.withUnsafeMutableBytes { target in
-    unsafe bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
-  }
-}
-
-/// The bytes as an array.
-func array(of bytes: RawSpan) -> [UInt8] {
-  unsafe bytes.withUnsafeBytes { unsafe Array($0) }
 }
 
 extension Array where Element: BitwiseCopyable {

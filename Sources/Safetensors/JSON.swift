@@ -16,14 +16,6 @@ enum JSONFailure: Error {
 }
 
 extension JSON {
-  /// Reads one JSON value and nothing after it but white space.
-  init(parsing text: [UInt8]) throws(JSONFailure) {
-    var parser = Parser(text: text)
-    self = try parser.value(depth: 0)
-    parser.skipSpace()
-    if parser.position < text.count { throw parser.failure("text after the end of the value") }
-  }
-
   /// `text` as a JSON string with quotes, escaping no more than the format asks for.
   static func quoted(_ text: String) -> String {
     var result = "\""
@@ -47,36 +39,49 @@ extension JSON {
 }
 
 /// A recursive-descent parser. The general-purpose decoders keep neither duplicate keys, which
-/// the format forbids, nor the order of keys.
-private struct Parser {
-  let text: [UInt8]
-  var position = 0
+/// the format forbids, nor the order of keys, and hold all of a header at once.
+struct JSONParser {
+  private let text: [UInt8]
+  private(set) var position = 0
 
   /// Headers nest three deep; more is an attack on the stack.
   static let maximumDepth = 32
+  /// An entry has a handful of parts and a shape a handful of dimensions; more is an attack on the
+  /// memory, where a comma costs as much as a value.
+  static let maximumCount = 1000
 
   init(text: [UInt8]) { self.text = text }
 
   func failure(_ problem: String) -> JSONFailure { .syntax(problem, byte: position) }
 
-  var next: UInt8? { position < text.count ? text[position] : nil }
+  private var next: UInt8? { position < text.count ? text[position] : nil }
 
-  mutating func skipSpace() {
-    while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+  private mutating func skipSpace() {
+    while let byte = next, byte <= 0x20,
+      byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+    {
+      position += 1
+    }
   }
 
-  mutating func skip(_ character: Unicode.Scalar) -> Bool {
+  /// Whether the next value begins with `character`.
+  mutating func begins(with character: Unicode.Scalar) -> Bool {
+    skipSpace()
+    return next == UInt8(ascii: character)
+  }
+
+  private mutating func skip(_ character: Unicode.Scalar) -> Bool {
     skipSpace()
     guard next == UInt8(ascii: character) else { return false }
     position += 1
     return true
   }
 
-  mutating func expect(_ character: Unicode.Scalar) throws(JSONFailure) {
+  private mutating func expect(_ character: Unicode.Scalar) throws(JSONFailure) {
     if !skip(character) { throw failure("“\(character)” is missing") }
   }
 
-  mutating func value(depth: Int) throws(JSONFailure) -> JSON {
+  mutating func value(depth: Int) throws -> JSON {
     if depth > Self.maximumDepth { throw failure("values are nested too deep") }
     skipSpace()
     switch next {
@@ -90,13 +95,15 @@ private struct Parser {
     }
   }
 
-  mutating func object(depth: Int) throws(JSONFailure) -> JSON {
+  /// Reads an object, whose values `body` reads by their keys.
+  mutating func members(
+    depth: Int, _ body: (inout JSONParser, _ key: String) throws -> Void
+  ) throws {
     try expect("{")
-    var members: [(key: String, value: JSON)] = []
     // Strings are compared as characters, so two spellings of “é” are one key: a dictionary of
     // Swift could not hold both.
     var keys: Set<String> = []
-    if skip("}") { return .object(members) }
+    if skip("}") { return }
     repeat {
       skipSpace()
       let start = position
@@ -105,28 +112,45 @@ private struct Parser {
         throw JSONFailure.duplicateKey(key, depth: depth, byte: start)
       }
       try expect(":")
-      members.append((key, try value(depth: depth + 1)))
+      try body(&self, key)
     } while skip(",")
     try expect("}")
+  }
+
+  private mutating func object(depth: Int) throws -> JSON {
+    var members: [(key: String, value: JSON)] = []
+    try self.members(depth: depth) { parser, key in
+      if members.count == Self.maximumCount { throw parser.failure("an object has too many parts") }
+      members.append((key, try parser.value(depth: depth + 1)))
+    }
     return .object(members)
   }
 
-  mutating func array(depth: Int) throws(JSONFailure) -> JSON {
+  private mutating func array(depth: Int) throws -> JSON {
     try expect("[")
     var elements: [JSON] = []
     if skip("]") { return .array(elements) }
-    repeat { elements.append(try value(depth: depth + 1)) } while skip(",")
+    repeat {
+      if elements.count == Self.maximumCount { throw failure("an array has too many elements") }
+      elements.append(try value(depth: depth + 1))
+    } while skip(",")
     try expect("]")
     return .array(elements)
   }
 
-  mutating func word(_ word: String, _ value: JSON) throws(JSONFailure) -> JSON {
+  /// Throws unless nothing follows but white space.
+  mutating func end() throws(JSONFailure) {
+    skipSpace()
+    if position < text.count { throw failure("text after the end of the value") }
+  }
+
+  private mutating func word(_ word: String, _ value: JSON) throws(JSONFailure) -> JSON {
     if !text[position...].starts(with: word.utf8) { throw failure("a value is missing") }
     position += word.utf8.count
     return value
   }
 
-  mutating func number() throws(JSONFailure) -> String {
+  private mutating func number() throws(JSONFailure) -> String {
     let start = position
     func isDigit(_ byte: UInt8?) -> Bool { byte.map { (0x30...0x39).contains($0) } ?? false }
     func digits() throws(JSONFailure) {
@@ -155,7 +179,12 @@ private struct Parser {
   mutating func string() throws(JSONFailure) -> String {
     let start = position
     try expect("\"")
-    var bytes: [UInt8] = []
+    // Most strings hold no escape and are taken as they are.
+    let first = position
+    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+      position += 1
+    }
+    var bytes = text[first..<position]
     while let byte = next, byte != UInt8(ascii: "\"") {
       if byte < 0x20 { throw failure("a control character stands in a string") }
       position += 1
@@ -173,7 +202,7 @@ private struct Parser {
   }
 
   /// The bytes that the escape after a backslash stands for.
-  mutating func escape() throws(JSONFailure) -> [UInt8] {
+  private mutating func escape() throws(JSONFailure) -> [UInt8] {
     guard let byte = next else { throw failure("a string has no end") }
     position += 1
     switch Unicode.Scalar(byte) {
@@ -196,7 +225,7 @@ private struct Parser {
     return Array(String(Character(scalar)).utf8)
   }
 
-  mutating func hexadecimal() throws(JSONFailure) -> UInt32 {
+  private mutating func hexadecimal() throws(JSONFailure) -> UInt32 {
     var code: UInt32 = 0
     for _ in 0..<4 {
       guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {

@@ -1,3 +1,5 @@
+import DescentFiles
+
 /// What went wrong while reading or writing a safetensors file.
 ///
 /// `isMissingFile` tells a file that is not there from one whose content is wrong.
@@ -20,6 +22,15 @@ public enum SafetensorsError: Error, Equatable, Sendable {
   case wrongCount(name: String, path: String, expected: Int, given: Int)
   /// The tensors to write contradict each other, their shapes or the format.
   case invalidTensor(name: String, reason: String)
+
+  init(_ error: FileError) {
+    self =
+      switch error {
+      case .missing(let path): .missingFile(path: path)
+      case .unreadable(let path, let reason): .unreadable(path: path, reason: reason)
+      case .unwritable(let path, let reason): .unwritable(path: path, reason: reason)
+      }
+  }
 
   /// Whether the file does not exist, rather than holding bad data.
   public var isMissingFile: Bool {
@@ -70,16 +81,16 @@ extension SafetensorsError: CustomStringConvertible {
     case .malformed(let path, let defect):
       "\(path) is not a valid safetensors file: \(defect)."
     case .tensorNotFound(let name, let path, let nearest):
-      "\(path) has no tensor “\(name)”"
-        + (nearest.map { "; the nearest name is “\($0)”." } ?? "; it has no tensors at all.")
+      "\(path) has no tensor \(quoted(name))"
+        + (nearest.map { "; the nearest name is \(quoted($0))." } ?? "; it has no tensors at all.")
     case .wrongType(let name, let path, let found, let wanted):
-      "The tensor “\(name)” of \(path) is \(found.rawValue) and cannot be read as \(wanted)."
+      "The tensor \(quoted(name)) of \(path) is \(found.rawValue) and cannot be read as \(wanted)."
     case .valueOutOfRange(let name, let path, let index, let value, let wanted):
-      "Element \(index) of the tensor “\(name)” of \(path) is \(value), which \(wanted) cannot hold."
+      "Element \(index) of the tensor \(quoted(name)) of \(path) is \(value), which \(wanted) cannot hold."
     case .wrongCount(let name, let path, let expected, let given):
-      "The tensor “\(name)” of \(path) has \(expected) elements where \(given) are wanted."
+      "The tensor \(quoted(name)) of \(path) has \(expected) elements where \(given) are wanted."
     case .invalidTensor(let name, let reason):
-      "The tensor “\(name)” cannot be written: \(reason)."
+      "The tensor \(quoted(name)) cannot be written: \(reason)."
     }
   }
 }
@@ -95,27 +106,41 @@ extension SafetensorsDefect: CustomStringConvertible {
     case .header(let problem, let byte):
       "its header is wrong at byte \(byte): \(problem)"
     case .entry(let tensor, let problem):
-      "the header's entry for “\(tensor)” is wrong: \(problem)"
+      "the header's entry for \(quoted(tensor)) is wrong: \(problem)"
     case .duplicateName(let name):
-      "the name “\(name)” occurs twice"
+      "the name \(quoted(name)) occurs twice"
     case .unknownDType(let tensor, let found):
-      "“\(tensor)” has the unknown element type “\(found)”"
+      "\(quoted(tensor)) has the unknown element type \(quoted(found))"
     case .negativeDimension(let tensor, let dimension):
-      "“\(tensor)” has the negative dimension \(dimension)"
+      "\(quoted(tensor)) has the negative dimension \(dimension)"
     case .overflow(let tensor):
-      "the size of “\(tensor)” overflows"
+      "the size of \(quoted(tensor)) overflows"
     case .sizeMismatch(let tensor, let needed, let found):
-      "“\(tensor)” needs \(needed) bytes by its shape and type, but its range holds \(found)"
+      "\(quoted(tensor)) needs \(needed) bytes by its shape and type, but its range holds \(found)"
     case .overlap(let tensor, let start, let previousEnd):
-      "“\(tensor)” begins at byte \(start), before the previous tensor ends at \(previousEnd)"
+      "\(quoted(tensor)) begins at byte \(start), before the previous tensor ends at \(previousEnd)"
     case .gap(let tensor, let start, let previousEnd):
-      "“\(tensor)” begins at byte \(start), but the previous tensor ends at \(previousEnd)"
+      "\(quoted(tensor)) begins at byte \(start), but the previous tensor ends at \(previousEnd)"
     case .beyondEnd(let tensor, let end, let available):
-      "“\(tensor)” ends at byte \(end), but the file holds only \(available) bytes of data"
+      "\(quoted(tensor)) ends at byte \(end), but the file holds only \(available) bytes of data"
     case .trailingBytes(let count):
       "\(count) bytes after the last tensor belong to none"
     }
   }
+}
+
+/// A name or a text of a file for a message, which it must neither flood nor change.
+func quoted(_ text: String) -> String { "“\(excerpt(text))”" }
+
+/// The beginning of a text that may be long, without control characters.
+func excerpt(_ text: String) -> String {
+  let scalars = text.unicodeScalars
+  let shown = scalars.prefix(100).map {
+    $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
+  }
+  var start = String.UnicodeScalarView()
+  start.append(contentsOf: shown)
+  return String(start) + (scalars.dropFirst(100).isEmpty ? "" : "…")
 }
 
 /// The candidate with the smallest edit distance to `name`, the first of equals.

@@ -1,9 +1,10 @@
+import DescentFiles
+
 /// A safetensors file opened for reading.
 ///
-/// The file is memory-mapped: opening reads only the header, `withBytes` copies nothing, and
-/// only what is touched is loaded. The whole header is checked on opening, so every tensor that
-/// is listed can be read. The file must not be shortened by others while it is open;
-/// `SafetensorsWriter` never does so, because it replaces files instead of changing them.
+/// Opening reads only the header and checks all of it, so every tensor that is listed lies in the
+/// file. Tensors are read when they are asked for. Whoever replaces the file meanwhile, as
+/// `SafetensorsWriter` does, changes nothing here; whoever shortens it makes reading throw.
 ///
 /// The format is little-endian, and big-endian machines are not supported.
 ///
@@ -19,7 +20,7 @@ public final class SafetensorsFile: Sendable {
   /// The names of all tensors in the order of their data.
   public var names: [String] { entries.map(\.name) }
 
-  private let file: MappedFile
+  private let file: InputFile
   private let dataStart: Int
   private let indices: [String: Int]
 
@@ -29,25 +30,33 @@ public final class SafetensorsFile: Sendable {
   public init(path: String) throws(SafetensorsError) {
     precondition(UInt16(littleEndian: 1) == 1, "big-endian machines are not supported")
     self.path = path
-    file = try MappedFile(path: path)
-    do throws(SafetensorsDefect) {
-      if file.count < 8 { throw SafetensorsDefect.tooShort(bytes: file.count) }
-      let length = file.withBytes(0..<8) { bytes in
-        unsafe bytes.unsafeLoadUnaligned(as: UInt64.self)
-      }
-      let available = min(file.count - 8, SafetensorsHeader.maximumLength)
-      if length > UInt64(available) {
-        throw SafetensorsDefect.headerLength(length, available: available)
-      }
-      dataStart = 8 + Int(length)
-      let json = file.withBytes(8..<dataStart) { array(of: $0) }
-      let header = try SafetensorsHeader(json: json, dataCount: file.count - dataStart)
-      metadata = header.metadata
-      entries = header.entries
-    } catch {
-      throw SafetensorsError.malformed(path: path, error)
-    }
+    do throws(FileError) {
+      file = try InputFile(path: path)
+    } catch { throw SafetensorsError(error) }
+    let (header, end) = try Self.header(of: file)
+    (metadata, entries, dataStart) = (header.metadata, header.entries, end)
     indices = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
+  }
+
+  /// The header, and where it ends.
+  private static func header(
+    of file: InputFile
+  ) throws(SafetensorsError) -> (SafetensorsHeader, end: Int) {
+    func malformed(_ defect: SafetensorsDefect) -> SafetensorsError {
+      .malformed(path: file.path, defect)
+    }
+    if file.count < 8 { throw malformed(.tooShort(bytes: file.count)) }
+    func read(_ range: Range<Int>) throws(SafetensorsError) -> [UInt8] {
+      do throws(FileError) { return try file.bytes(range) } catch { throw SafetensorsError(error) }
+    }
+    let length = try read(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let available = min(file.count - 8, SafetensorsHeader.maximumLength)
+    if length > UInt64(available) { throw malformed(.headerLength(length, available: available)) }
+    let end = 8 + Int(length)
+    let json = try read(8..<end)
+    do throws(SafetensorsDefect) {
+      return (try SafetensorsHeader(json: json, dataCount: file.count - end), end)
+    } catch { throw malformed(error) }
   }
 
   /// Whether the file holds a tensor of this name.
@@ -64,25 +73,40 @@ public final class SafetensorsFile: Sendable {
     return entries[index]
   }
 
-  /// Calls `body` with the bytes of a tensor as they lie in the file, without a copy.
+  /// Calls `body` with the bytes of a tensor, little-endian, which are read for it.
   ///
-  /// The bytes are little-endian and aligned to the element size only if the file's author saw
-  /// to it. Throws `.tensorNotFound` and what `body` throws.
+  /// Throws `.tensorNotFound`, `.unreadable` and what `body` throws.
   public func withBytes<R>(of name: String, _ body: (RawSpan) throws -> R) throws -> R {
-    try withBytes(of: try entry(name), body)
+    let bytes = try bytes(of: name)
+    return try unsafe body(bytes.span.bytes)
   }
 
-  /// The bytes of a tensor as they lie in the file.
+  /// The bytes of a tensor, little-endian.
   ///
-  /// Throws `.tensorNotFound`.
+  /// Throws `.tensorNotFound` and `.unreadable`.
   public func bytes(of name: String) throws(SafetensorsError) -> [UInt8] {
-    withBytes(of: try entry(name)) { array(of: $0) }
+    try bytes(of: try entry(name))
+  }
+
+  /// Fills `memory` with the bytes of a tensor, little-endian, from byte `offset` on.
+  ///
+  /// Throws `.tensorNotFound`, `.wrongCount` where the tensor ends before, and `.unreadable`.
+  public func read(
+    _ name: String, from offset: Int = 0, into memory: inout MutableRawSpan
+  ) throws(SafetensorsError) {
+    let entry = try self.entry(name)
+    if offset < 0 || offset > entry.byteRange.count - memory.byteCount {
+      throw SafetensorsError.wrongCount(
+        name: name, path: path, expected: entry.count,
+        given: (offset + memory.byteCount) / entry.dtype.byteCount)
+    }
+    try read(entry, from: offset, into: &memory)
   }
 
   /// The elements of a floating-point tensor as `Float`, row-major.
   ///
   /// Converts from F32, F16 and BF16 exactly, and from F64 by rounding to nearest.
-  /// Throws `.tensorNotFound`, and `.wrongType` for every other element type.
+  /// Throws `.tensorNotFound`, `.unreadable`, and `.wrongType` for every other element type.
   public func floats(of name: String) throws(SafetensorsError) -> [Float] {
     let entry = try self.entry(name)
     return try unsafe [Float](uninitializedCount: entry.count) { (out) throws(SafetensorsError) in
@@ -93,11 +117,13 @@ public final class SafetensorsFile: Sendable {
   /// The elements of a floating-point tensor as `Double`, row-major.
   ///
   /// Converts from F64, F32, F16 and BF16, all exactly.
-  /// Throws `.tensorNotFound`, and `.wrongType` for every other element type.
+  /// Throws `.tensorNotFound`, `.unreadable`, and `.wrongType` for every other element type.
   public func doubles(of name: String) throws(SafetensorsError) -> [Double] {
     let entry = try self.entry(name)
     return try unsafe [Double](uninitializedCount: entry.count) { (out) throws(SafetensorsError) in
-      let converted = withBytes(of: entry) { convert($0, entry.dtype, into: &out) }
+      if entry.dtype == .f64 { return try read(entry, into: &out) }
+      let bytes = try bytes(of: entry)
+      let converted = unsafe convert(bytes.span.bytes, entry.dtype, into: &out)
       if !converted { throw wrongType(entry, "Double") }
     }
   }
@@ -105,8 +131,8 @@ public final class SafetensorsFile: Sendable {
   /// Copies the elements of a floating-point tensor into memory that the caller owns, converting
   /// like `floats(of:)`.
   ///
-  /// Throws `.tensorNotFound`, `.wrongType`, and `.wrongCount` if `out` does not hold exactly
-  /// the tensor's elements.
+  /// Throws `.tensorNotFound`, `.unreadable`, `.wrongType`, and `.wrongCount` if `out` does not
+  /// hold exactly the tensor's elements.
   public func copyFloats(of name: String, into out: inout MutableSpan<Float>)
     throws(SafetensorsError)
   {
@@ -115,35 +141,30 @@ public final class SafetensorsFile: Sendable {
 
   /// The elements of an integer or BOOL tensor as `T`, row-major.
   ///
-  /// Throws `.tensorNotFound`, `.wrongType` for floating-point tensors, and `.valueOutOfRange`
-  /// for a value that `T` cannot hold.
+  /// Throws `.tensorNotFound`, `.unreadable`, `.wrongType` for floating-point tensors, and
+  /// `.valueOutOfRange` for a value that `T` cannot hold.
   public func integers<T: FixedWidthInteger & BitwiseCopyable>(of name: String, as type: T.Type)
     throws(SafetensorsError) -> [T]
   {
     let entry = try self.entry(name)
-    let result: Result<[T], SafetensorsError> = withBytes(of: entry) { bytes in
-      do throws(SafetensorsError) {
-        return switch entry.dtype {
-        case .bool, .u8: .success(try integers(bytes, of: UInt8.self, entry))
-        case .i8: .success(try integers(bytes, of: Int8.self, entry))
-        case .u16: .success(try integers(bytes, of: UInt16.self, entry))
-        case .i16: .success(try integers(bytes, of: Int16.self, entry))
-        case .u32: .success(try integers(bytes, of: UInt32.self, entry))
-        case .i32: .success(try integers(bytes, of: Int32.self, entry))
-        case .u64: .success(try integers(bytes, of: UInt64.self, entry))
-        case .i64: .success(try integers(bytes, of: Int64.self, entry))
-        default: throw wrongType(entry, "integers")
-        }
-      } catch {
-        return .failure(error)
-      }
+    switch entry.dtype {
+    case .bool, .u8: return try integers(of: UInt8.self, entry)
+    case .i8: return try integers(of: Int8.self, entry)
+    case .u16: return try integers(of: UInt16.self, entry)
+    case .i16: return try integers(of: Int16.self, entry)
+    case .u32: return try integers(of: UInt32.self, entry)
+    case .i32: return try integers(of: Int32.self, entry)
+    case .u64: return try integers(of: UInt64.self, entry)
+    case .i64: return try integers(of: Int64.self, entry)
+    default: throw wrongType(entry, "integers")
     }
-    return try result.get()
   }
 
   private func integers<Stored: FixedWidthInteger & BitwiseCopyable, T: FixedWidthInteger>(
-    _ bytes: RawSpan, of: Stored.Type, _ entry: SafetensorsEntry
+    of: Stored.Type, _ entry: SafetensorsEntry
   ) throws(SafetensorsError) -> [T] {
+    let stored = try bytes(of: entry)
+    let bytes = unsafe stored.span.bytes
     var result: [T] = []
     result.reserveCapacity(entry.count)
     for i in 0..<entry.count {
@@ -165,15 +186,39 @@ public final class SafetensorsFile: Sendable {
       throw SafetensorsError.wrongCount(
         name: entry.name, path: path, expected: entry.count, given: out.count)
     }
-    let converted = withBytes(of: entry) { convert($0, entry.dtype, into: &out) }
+    if entry.dtype == .f32 { return try read(entry, into: &out) }
+    let bytes = try bytes(of: entry)
+    let converted = unsafe convert(bytes.span.bytes, entry.dtype, into: &out)
     if !converted { throw wrongType(entry, "Float") }
   }
 
-  private func withBytes<R, E: Error>(
-    of entry: SafetensorsEntry, _ body: (RawSpan) throws(E) -> R
-  ) throws(E) -> R {
-    let range = entry.byteRange
-    return try file.withBytes(dataStart + range.lowerBound..<dataStart + range.upperBound, body)
+  // MARK: Reading
+
+  private func bytes(of entry: SafetensorsEntry) throws(SafetensorsError) -> [UInt8] {
+    let start = dataStart + entry.byteRange.lowerBound
+    do throws(FileError) {
+      return try file.bytes(start..<start + entry.byteRange.count)
+    } catch { throw SafetensorsError(error) }
+  }
+
+  private func read(
+    _ entry: SafetensorsEntry, from offset: Int = 0, into memory: inout MutableRawSpan
+  ) throws(SafetensorsError) {
+    do throws(FileError) {
+      try file.read(from: dataStart + entry.byteRange.lowerBound + offset, into: &memory)
+    } catch { throw SafetensorsError(error) }
+  }
+
+  /// Reads elements of the type that is stored.
+  private func read<Element: BitwiseCopyable>(
+    _ entry: SafetensorsEntry, into out: inout MutableSpan<Element>
+  ) throws(SafetensorsError) {
+    var failure: SafetensorsError?
+    unsafe out.withUnsafeMutableBytes { buffer in
+      var memory = unsafe buffer.mutableBytes
+      do throws(SafetensorsError) { try read(entry, into: &memory) } catch { failure = error }
+    }
+    if let failure { throw failure }
   }
 
   private func wrongType(_ entry: SafetensorsEntry, _ wanted: String) -> SafetensorsError {

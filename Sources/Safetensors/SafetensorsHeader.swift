@@ -35,29 +35,26 @@ extension SafetensorsHeader {
     if text.first != UInt8(ascii: "{") {
       throw SafetensorsDefect.header("it does not begin with “{”", byte: 0)
     }
-    let root: JSON
-    do throws(JSONFailure) {
-      root = try JSON(parsing: text)
-    } catch {
-      switch error {
-      case .syntax(let problem, let byte):
-        throw SafetensorsDefect.header(problem, byte: byte)
-      case .duplicateKey(let key, let depth, let byte):
-        throw depth == 0
-          ? SafetensorsDefect.duplicateName(key)
-          : SafetensorsDefect.header("the key “\(key)” occurs twice", byte: byte)
+    do {
+      var parser = JSONParser(text: text)
+      // One entry after another: a header may be large.
+      try parser.members(depth: 0) { parser, name in
+        if name == Self.metadataKey {
+          metadata = try Self.metadata(&parser)
+        } else {
+          entries.append(try Self.entry(name, parser.value(depth: 1)))
+        }
       }
-    }
-    guard case .object(let members) = root else {
-      throw SafetensorsDefect.header("it is not an object", byte: 0)
-    }
-    for (name, value) in members {
-      if name == Self.metadataKey {
-        metadata = try Self.metadata(value)
-      } else {
-        entries.append(try Self.entry(name, value))
-      }
-    }
+      try parser.end()
+    } catch let error as SafetensorsDefect {
+      throw error
+    } catch JSONFailure.duplicateKey(let key, let depth, let byte) {
+      throw depth == 0
+        ? SafetensorsDefect.duplicateName(key)
+        : SafetensorsDefect.header("the key \(quoted(key)) occurs twice", byte: byte)
+    } catch JSONFailure.syntax(let problem, let byte) {
+      throw SafetensorsDefect.header(problem, byte: byte)
+    } catch { throw SafetensorsDefect.header("\(error)", byte: 0) }
     // The header may list tensors in any order; the data must be without gaps in one of them.
     entries = entries.enumerated().sorted { a, b in
       (a.element.byteRange.lowerBound, a.element.byteRange.upperBound, a.offset)
@@ -66,16 +63,17 @@ extension SafetensorsHeader {
     try checkRanges(dataCount: dataCount)
   }
 
-  private static func metadata(_ value: JSON) throws(SafetensorsDefect) -> [String: String] {
-    guard case .object(let members) = value else {
+  private static func metadata(_ parser: inout JSONParser) throws -> [String: String] {
+    guard parser.begins(with: "{") else {
       throw SafetensorsDefect.entry(tensor: metadataKey, "it is not an object")
     }
     var metadata: [String: String] = [:]
-    for (key, value) in members {
-      guard case .string(let text) = value else {
-        throw SafetensorsDefect.entry(tensor: metadataKey, "the value of “\(key)” is not a string")
+    try parser.members(depth: 1) { parser, key in
+      guard parser.begins(with: "\"") else {
+        throw SafetensorsDefect.entry(
+          tensor: metadataKey, "the value of \(quoted(key)) is not a string")
       }
-      metadata[key] = text
+      metadata[key] = try parser.string()
     }
     return metadata
   }
@@ -111,7 +109,7 @@ extension SafetensorsHeader {
     }
     guard offsets.count == 2, 0 <= offsets[0], offsets[0] <= offsets[1] else {
       throw SafetensorsDefect.entry(
-        tensor: name, "“data_offsets” is not a start and an end, but \(offsets)")
+        tensor: name, "“data_offsets” is not a start and an end, but \(excerpt("\(offsets)"))")
     }
     guard let needed = dtype.byteCount(of: shape) else {
       throw SafetensorsDefect.overflow(tensor: name)
@@ -134,7 +132,8 @@ extension SafetensorsHeader {
       guard let integer = Int(text) else {
         let isInteger = text.allSatisfy { $0 == "-" || $0.isNumber }
         if isInteger { throw SafetensorsDefect.overflow(tensor: name) }
-        throw SafetensorsDefect.entry(tensor: name, "“\(key)” holds \(text), which is no integer")
+        throw SafetensorsDefect.entry(
+          tensor: name, "“\(key)” holds \(excerpt(text)), which is no integer")
       }
       integers.append(integer)
     }

@@ -1,9 +1,12 @@
+import DescentFiles
+
 /// Writes a safetensors file tensor by tensor, without ever holding all of them in memory.
 ///
 /// All names, types and shapes are given first; the data then comes in any order and in pieces of
 /// any size, each appended to its tensor. The file appears under its path in `finish()`, complete
 /// or not at all: until then it has a temporary name in the same folder, and a writer that goes
-/// away unfinished removes it. The bytes are those of the reference implementation: wide element
+/// away unfinished removes it. A link stays, and what it leads to is replaced; folders, devices and
+/// pipes are refused. The bytes are those of the reference implementation: wide element
 /// types first, then by name, with a header filled up to a multiple of 8 bytes.
 ///
 ///     var writer = try SafetensorsWriter(
@@ -11,7 +14,7 @@
 ///     try writer.append(weight.span, to: "weight")
 ///     try writer.finish()
 public struct SafetensorsWriter: ~Copyable {
-  private var file: AtomicFile
+  private var file: OutputFile
   private let entries: [String: SafetensorsEntry]
   private let dataStart: Int
   private var written: [String: Int] = [:]
@@ -28,11 +31,25 @@ public struct SafetensorsWriter: ~Copyable {
     precondition(UInt16(littleEndian: 1) == 1, "big-endian machines are not supported")
     let header = try SafetensorsHeader(laying: tensors, metadata: metadata)
     let start = header.encoded()
-    let file = try AtomicFile(path: path)
-    try file.write(unsafe start.span.bytes, at: 0)
-    self.file = file
+    if start.count - 8 > SafetensorsHeader.maximumLength {
+      throw SafetensorsError.unwritable(
+        path: path,
+        reason: "its header would have \(start.count - 8) bytes, and the format allows "
+          + "\(SafetensorsHeader.maximumLength)")
+    }
+    do throws(FileError) {
+      file = try Self.begin(path, start)
+    } catch { throw SafetensorsError(error) }
     entries = Dictionary(uniqueKeysWithValues: header.entries.map { ($0.name, $0) })
     dataStart = start.count
+  }
+
+  private static func begin(
+    _ path: String, _ start: [UInt8]
+  ) throws(FileError) -> OutputFile {
+    let file = try OutputFile(path: path)
+    try file.write(unsafe start.span.bytes, at: 0)
+    return file
   }
 
   /// Appends bytes, little-endian, to a tensor of any type.
@@ -50,7 +67,10 @@ public struct SafetensorsWriter: ~Copyable {
         reason: "\(entry.dtype.rawValue) of shape \(entry.shape) takes "
           + "\(entry.byteRange.count) bytes, but \(offset + bytes.byteCount) are given")
     }
-    try file.write(bytes, at: dataStart + entry.byteRange.lowerBound + offset)
+    let position = dataStart + entry.byteRange.lowerBound + offset
+    do throws(FileError) {
+      try file.write(bytes, at: position)
+    } catch { throw SafetensorsError(error) }
     written[name] = offset + bytes.byteCount
   }
 
@@ -81,7 +101,7 @@ public struct SafetensorsWriter: ~Copyable {
   /// Throws `.invalidTensor` for an incomplete tensor, and `.unwritable`.
   public consuming func finish() throws(SafetensorsError) {
     try checkComplete()
-    try file.commit()
+    do throws(FileError) { try file.commit() } catch { throw SafetensorsError(error) }
   }
 
   /// Waits until what was written is on the disk, so that `finish()` is quick.
@@ -89,7 +109,7 @@ public struct SafetensorsWriter: ~Copyable {
   /// Throws `.invalidTensor` for an incomplete tensor, and `.unwritable`.
   public func synchronize() throws(SafetensorsError) {
     try checkComplete()
-    try file.synchronize()
+    do throws(FileError) { try file.synchronize() } catch { throw SafetensorsError(error) }
   }
 
   private func checkComplete() throws(SafetensorsError) {

@@ -103,7 +103,7 @@ import Testing
     let directory = #expect(throws: SafetensorsError.self) {
       try SafetensorsFile(path: folder.path)
     }
-    #expect(directory == .unreadable(path: folder.path, reason: "it is not a regular file"))
+    #expect(directory == .unreadable(path: folder.path, reason: "it is a folder"))
     #expect(directory?.isMissingFile == false)
   }
 

@@ -32,6 +32,7 @@ struct ComparePrecision: ParsableCommand {
 
   func run() throws {
     Interrupt.watch()
+    StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       let (name, yaml) = try findRecipe(recipe.recipe)
       let url = URL(fileURLWithPath: folder ?? RunDirectory.freePath("\(name)-precision"))

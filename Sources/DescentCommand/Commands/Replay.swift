@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descent
+import DescentLab
 import DescentTraining
 
 /// `descent replay`
@@ -10,7 +11,8 @@ struct ReplayCommand: ParsableCommand {
     discussion: """
       The recording is a safetensors file that holds param/<name>, grad/<t>/<name> for t = 1, 2, ... \
       and, for optimizers that fold in a curvature estimate, hessian/<t>/<name>. The output holds \
-      param/<t>/<name> for every t, and state/<slot>/<name> after the last step.
+      param/<t>/<name> for every t, and state/<slot>/<name> after the last step. With --state, what \
+      became of each slot of state is printed.
       """)
 
   @Option(
@@ -68,7 +70,10 @@ struct ReplayCommand: ParsableCommand {
           + scheduleSettings.map { try splitAssignment($0, of: "--schedule-set") }
       }
       let plan = try OptimizerPlan(OptimizerPlan.Texts(sections))
-      try Replay(plan, recording: input).run(to: output)
+      let uses = try Replay(plan, recording: input).run(to: output)
+      if plan.state.format != .float32 {
+        StandardOutput.write(RunPage.state(uses).map { $0 + "\n" }.joined())
+      }
     }
   }
 }

@@ -55,6 +55,7 @@ struct Train: ParsableCommand {
 
   func run() throws {
     Interrupt.watch()
+    StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       let (trainer, directory) = try resume.map(resumed) ?? started(recipe ?? "")
       for warning in trainer.recipe.scheduleWarnings(steps: trainer.steps) {
@@ -64,8 +65,11 @@ struct Train: ParsableCommand {
       output(RunPage.end(result, after: trainer.resumption?.step ?? 0))
       if let warning = result.recomputation?.warning { writeError("Warning: \(warning)") }
       if result.interrupted {
+        let failure = StandardOutput.failure
+        if let failure { writeError("Error: \(failure)") }
         writeError("interrupted after step \(result.steps); weights are in \(result.checkpoint)")
         writeError("to continue: descent train --resume \(directory.path)")
+        if case .refused = failure { throw ExitCode(ExitStatus.internalError) }
         throw ExitCode(ExitStatus.interrupted)
       }
       if !quiet, let model = try trainer.recipe.model.languageModel(in: directory) {

@@ -1,4 +1,5 @@
 import Descent
+import DescentFiles
 public import DescentTraining
 import Foundation
 
@@ -181,10 +182,7 @@ public struct PrecisionComparison: Sendable {
     for (text, name) in [
       (lines.joined(separator: "\n") + "\n", "comparison.jsonl"), (figure.svg(), "comparison.svg"),
     ] {
-      let file = folder.appendingPathComponent(name)
-      do { try text.write(to: file, atomically: true, encoding: .utf8) } catch {
-        throw RunError.cannotWrite(file.relativePath, error.localizedDescription)
-      }
+      try OutputFile.write(text, to: folder.appendingPathComponent(name).relativePath)
     }
   }
 

@@ -11,17 +11,23 @@ public enum RunPage {
       + counted(facts.steps, "step")
       + (facts.done > 0 ? ", \(grouped(facts.done)) of them done" : "")
     let isPlain = facts.state.allSatisfy { $0.format == .float32 }
-    let formats = (isPlain ? [] : facts.state).map { use in
-      let reason = use.exemption.map { " (\($0))" } ?? ""
-      return "state in \(use.format)\(reason): \(counted(use.slots, "slot")), \(bytes(use.bytes))"
-    }
     return Document(
       title,
       [
-        .paragraph(([facts.data].compactMap(\.self) + formats).joined(separator: "\n")),
+        .paragraph(
+          ([facts.data].compactMap(\.self) + (isPlain ? [] : state(facts.state))).joined(
+            separator: "\n")),
         .sections(facts.filledGroups.map { section($0, of: facts) }),
         .list(facts.overlaps, .notes),
       ])
+  }
+
+  /// What became of the slots of optimizer state: a line for each format and reason.
+  public static func state(_ uses: [RunFacts.StateUse]) -> [String] {
+    uses.map { use in
+      let reason = use.exemption.map { " (\($0))" } ?? ""
+      return "state in \(use.format)\(reason): \(counted(use.slots, "slot")), \(bytes(use.bytes))"
+    }
   }
 
   private static func section(_ group: RunFacts.Group, of facts: RunFacts) -> Section {

@@ -1,4 +1,4 @@
-import Descent
+public import Descent
 import Safetensors
 
 /// Applies an optimizer to a recorded sequence of gradients: how anyone checks a port.
@@ -6,22 +6,25 @@ import Safetensors
 /// The recording holds `param/<name>` (the initial weights), `grad/<t>/<name>` for t = 1...T (a
 /// gradient that is missing at some t was not given), and `hessian/<t>/<name>` for rules that fold
 /// in a curvature estimate after step t. The result holds `param/<t>/<name>` for every t and, as
-/// they are after the last step, `state/<slot>/<name>`.
+/// they are after the last step, `state/<slot>/<name>`. All numbers are finite, in the one and in the
+/// other.
 public struct Replay {
+  /// Each takes about 60 bytes of a header, which may have 100 MB.
+  private static let mostTensors = 1_700_000
+
   private let plan: OptimizerPlan
-  private let input: SafetensorsFile
-  private let parameters: [ParameterInfo]
+  private let recording: Recording
   /// T
-  public let steps: Int
+  public var steps: Int { recording.steps }
 
   /// Opens a recording and checks that it is one.
   ///
   /// - Parameter plan: its schedules become as long as the recording; its groups stay out, as in the
   ///   references.
   /// - Throws: ``RecipeError`` for a plan that needs more than a recording holds; ``DataError`` when
-  ///   tensors are missing, misnamed or of another shape than their parameter; `SafetensorsError`.
+  ///   tensors are missing, misnamed, or of another type or shape than they should be;
+  ///   `SafetensorsError`.
   public init(_ plan: OptimizerPlan, recording path: String) throws {
-    self.plan = plan
     let followers = plan.schedules.filter { $0.schedule is any MetricSchedule }
     let problems =
       plan.conflicts(with: [FeatureUse(.recording, "a recording")]).map(\.description)
@@ -30,99 +33,81 @@ public struct Replay {
           + "choose another"
       }
     if !problems.isEmpty { throw RecipeError(problems: problems) }
-    input = try SafetensorsFile(path: path)
-    var parameters: [ParameterInfo] = []
-    for entry in input.entries where entry.name.hasPrefix("param/") {
-      parameters.append(ParameterInfo(String(entry.name.dropFirst(6)), shape: entry.shape))
-    }
-    self.parameters = parameters
-    if parameters.isEmpty {
-      throw DataError.malformed(
-        path: path, expected: "initial weights called param/<name>", found: "none")
-    }
-    var last = 0
-    for entry in input.entries where !entry.name.hasPrefix("param/") {
-      let parts = entry.name.split(separator: "/", maxSplits: 2).map(String.init)
-      guard parts.count == 3, ["grad", "hessian"].contains(parts[0]), let step = Int(parts[1]),
-        step > 0
-      else {
-        throw DataError.malformed(
-          path: path,
-          expected: "tensors called param/<name>, grad/<t>/<name> or hessian/<t>/<name>",
-          found: "one called \(entry.name)")
-      }
-      guard let parameter = parameters.first(where: { $0.name == parts[2] }) else {
-        throw DataError.malformed(
-          path: path, expected: "param/\(parts[2]), the weights that \(entry.name) belongs to",
-          found: "none")
-      }
-      guard parameter.shape == entry.shape else {
-        throw DataError.malformed(
-          path: path, expected: "\(entry.name) to have the shape \(parameter.shape) of its weights",
-          found: "\(entry.shape)")
-      }
-      last = max(last, step)
-    }
-    steps = last
-    if last == 0 {
-      throw DataError.malformed(
-        path: path, expected: "gradients called grad/<t>/<name>", found: "none")
-    }
+    self.plan = plan
+    recording = try Recording(path: path)
   }
 
-  /// Runs the recording through an optimizer and writes the result; nothing is written on an error.
+  /// Runs the recording through an optimizer and writes the result, step by step; on an error nothing
+  /// is left of it.
   ///
-  /// - Throws: `OptimizerError` for a plan that cannot be; ``DataError`` when a weight or a gradient
-  ///   is not finite; `SafetensorsError` when the result cannot be written.
-  public func run(to path: String) throws {
+  /// - Returns: the formats that optimizer state was kept in, and why.
+  /// - Throws: `OptimizerError` for a plan that cannot be, and for estimates of a curvature that the
+  ///   rule does not take; ``DataError`` when a weight, a gradient or the state is not finite, in the
+  ///   recording or after a step; `SafetensorsError` when the result cannot be written.
+  @discardableResult
+  public func run(to path: String) throws -> [RunFacts.StateUse] {
     var plan = plan
     plan.groups = []
     plan.fitSchedules(totalSteps: steps)
-    let optimizer = try Optimizer<Float>(plan, parameters: parameters, needs: .byCaller)
-    var weights = try parameters.map { try input.floats(of: "param/" + $0.name) }
-    for (parameter, values) in zip(parameters, weights) {
-      if let i = values.firstIndex(where: { !$0.isFinite }) {
-        throw notFinite("param/\(parameter.name)", i, Double(values[i]))
-      }
+    let parameters = recording.parameters
+    let (tensors, overflows) = steps.multipliedReportingOverflow(by: parameters.count)
+    if overflows || tensors > Self.mostTensors {
+      throw DataError.unsuitable(
+        "\(recording.path): \(parameters.count) tensors after each of \(steps) steps are more than "
+          + "the \(Self.mostTensors) that a safetensors file can list")
     }
-    var results: [SafetensorsTensor] = []
+    let optimizer = try Optimizer<Float>(plan, parameters: parameters, needs: .byCaller)
+    var weights = try recording.weights()
+    var writer = try SafetensorsWriter(
+      path: path,
+      tensors: (1...steps).flatMap { step in
+        parameters.map { (name(step, $0), .f32, $0.shape) }
+      } + optimizer.state.map { (name($0.slot, $0.parameter), .f32, $0.shape) })
     for step in 1...steps {
-      let report = optimizer.step(&weights, gradients: try tensors("grad", step))
-      try refuseNonFinite(report.outcome, "grad", step)
-      let estimates = try tensors("hessian", step)
-      if estimates.contains(where: { $0 != nil }) {
-        try refuseNonFinite(optimizer.foldCurvature(estimates), "hessian", step)
+      let report = optimizer.step(&weights, gradients: try recording.values(.gradient, step))
+      try refuseNonFinite(report.outcome, .gradient, step)
+      if recording.hasCurvature(step) {
+        let estimates = try recording.values(.curvature, step)
+        try refuseNonFinite(optimizer.foldCurvature(estimates), .curvature, step)
       }
       for (parameter, values) in zip(parameters, weights) {
-        results.append(
-          SafetensorsTensor(
-            "param/\(step)/\(parameter.name)", shape: parameter.shape, floats: values))
+        try refuseNonFinite(values, "the weights \(parameter.name) are", after: step)
+        try writer.append(values.span, to: name(step, parameter))
       }
     }
     for state in optimizer.state {
-      results.append(
-        SafetensorsTensor(
-          "state/\(state.slot)/\(state.parameter)", shape: state.shape, floats: state.values))
+      try refuseNonFinite(
+        state.values, "the state \(state.slot) of \(state.parameter) is", after: steps)
+      try writer.append(state.values.span, to: name(state.slot, state.parameter))
     }
-    try SafetensorsFile.write(results, to: path)
+    try writer.finish()
+    return RunFacts.StateUse.all(optimizer.stateSlots)
+  }
+
+  private func name(_ step: Int, _ parameter: ParameterInfo) -> String {
+    "param/\(step)/\(parameter.name)"
+  }
+
+  private func name(_ slot: String, _ parameter: String) -> String { "state/\(slot)/\(parameter)" }
+
+  // MARK: What is not finite
+
+  private func refuseNonFinite(
+    _ outcome: StepReport.Outcome, _ kind: Recording.Kind, _ step: Int
+  ) throws(DataError) {
+    guard case .refused(let culprit) = outcome else { return }
+    throw .unsuitable(
+      "\(recording.path): \(kind.rawValue)/\(step)/\(culprit.parameter) is \(culprit.value) at "
+        + "element \(culprit.element); a recording must be finite")
   }
 
   private func refuseNonFinite(
-    _ outcome: StepReport.Outcome, _ kind: String, _ step: Int
+    _ values: [Float], _ what: String, after step: Int
   ) throws(DataError) {
-    guard case .refused(let culprit) = outcome else { return }
-    throw notFinite("\(kind)/\(step)/\(culprit.parameter)", culprit.element, culprit.value)
-  }
-
-  private func notFinite(_ tensor: String, _ element: Int, _ value: Double) -> DataError {
-    .unsuitable(
-      "\(input.path): \(tensor) is \(value) at element \(element); a recording must be finite")
-  }
-
-  private func tensors(_ kind: String, _ step: Int) throws -> [[Float]?] {
-    try parameters.map { parameter in
-      let name = "\(kind)/\(step)/\(parameter.name)"
-      return input.contains(name) ? try input.floats(of: name) : nil
-    }
+    guard let (index, value) = values.firstNonFinite else { return }
+    throw .unsuitable(
+      "\(recording.path): after step \(step) \(what) \(value) at element \(index), and nothing was "
+        + "written; the gradients or the hyperparameters of \(plan.ruleName) are too extreme "
+        + "for float32")
   }
 }

@@ -1,3 +1,4 @@
+import DescentFiles
 import Foundation
 
 /// Where a run keeps what it makes.
@@ -93,8 +94,8 @@ public struct RunDirectory: Sendable {
 
   /// Writes a file of the run whole, or leaves what was there.
   public func write(_ text: String, to file: URL) throws(RunError) {
-    do {
-      try text.write(to: file, atomically: true, encoding: .utf8)
-    } catch { throw .cannotWrite(file.relativePath, SystemReason.of(error)) }
+    do throws(FileError) {
+      try OutputFile.write(text, to: file.relativePath)
+    } catch { throw .cannotWrite(file.relativePath, error.reason) }
   }
 }

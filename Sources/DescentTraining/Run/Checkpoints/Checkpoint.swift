@@ -94,14 +94,19 @@ struct Checkpoint {
   private func restore(
     _ part: Source.Part, _ archived: (StateArchive) throws(StateMismatch) -> Void
   ) throws(RunError) {
+    let source = Source(stored, part)
     do throws(StateMismatch) {
-      try StateArchive.restoring(from: Source(stored, part), archived)
+      try StateArchive.restoring(from: source, archived)
     } catch { throw .checkpointMismatch("\(file.relativePath): \(error)") }
+    if let failure = source.failure { throw .unusableCheckpoint(file.relativePath, "\(failure)") }
   }
 
   /// One of the two sets of weights in a file, with what belongs to it.
-  private struct Source: StateSource {
+  private final class Source: StateSource {
     enum Part { case result, training }
+
+    /// What kept a tensor from being read.
+    private(set) var failure: SafetensorsError?
 
     private let stored: SafetensorsFile
     let tensorNames: [String]
@@ -127,13 +132,9 @@ struct Checkpoint {
     }
 
     func read(_ name: String, at offset: Int, into memory: inout MutableRawSpan) {
-      // The name was looked up before.
-      try? stored.withBytes(of: name) { bytes in
-        let part = bytes.extracting(offset..<offset + memory.byteCount)
-        unsafe memory.withUnsafeMutableBytes { memory in
-          unsafe part.withUnsafeBytes { unsafe memory.copyMemory(from: $0) }
-        }
-      }
+      do throws(SafetensorsError) {
+        try stored.read(name, from: offset, into: &memory)
+      } catch { failure = failure ?? error }
     }
 
     func note(_ name: String) -> String? { stored.metadata[name] }
