@@ -46,7 +46,7 @@ extension Setting {
     _ name: String, _ paths: [SettingPath<Root, Double>], _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
-    let kind = "\(paths.count) numbers separated by commas, each \(bounds)"
+    let kind = "\(counted(paths.count, "number")) separated by commas, each \(bounds)"
     return Setting(
       name: name, kind: kind, meaning: meaning, source: source,
       value: { root in .numbers(paths.map { root[keyPath: $0] }) }, numbers: paths,
@@ -81,7 +81,8 @@ extension Setting {
     _ name: String, _ paths: [SettingPath<Root, Double?>], _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
-    let kind = "\(paths.count) numbers or none separated by commas, each number \(bounds)"
+    let kind =
+      "\(counted(paths.count, "number")) or none separated by commas, each number \(bounds)"
     return Setting(
       name: name, kind: kind, meaning: meaning, source: source,
       value: { root in
@@ -176,8 +177,8 @@ extension Setting {
       }, numbers: [],
       assign: { (root, text) throws(SettingError) in
         var list: [Choice] = []
-        for item in isNone(text) ? [] : listItems(text) {
-          guard let choice = Choice(rawValue: item) else {
+        for item in listItems(text) {
+          guard let choice = Choice(rawValue: String(item)) else {
             throw .unreadable(name: name, given: text, expected: kind)
           }
           list.append(choice)
@@ -241,38 +242,49 @@ extension Setting {
 }
 
 private func readNumber(
-  _ text: String, _ name: String, _ bounds: Bounds
+  _ text: some StringProtocol, _ name: String, _ bounds: Bounds
 ) throws(SettingError) -> Double {
   guard let x = Double(text), !x.isNaN else {
-    throw .unreadable(name: name, given: text, expected: "a number, \(bounds)")
+    throw .unreadable(name: name, given: String(text), expected: "a number, \(bounds)")
   }
   guard bounds.contains(x) else {
-    throw .outOfRange(name: name, given: text, allowed: "\(bounds)")
+    throw .outOfRange(name: name, given: String(text), allowed: "\(bounds)")
   }
   return x
 }
 
 private func readInteger(
-  _ text: String, _ name: String, _ bounds: Bounds
+  _ text: some StringProtocol, _ name: String, _ bounds: Bounds
 ) throws(SettingError) -> Int {
   // 1e6 and 2_000 are how people write large counts.
-  let digits = text.filter { $0 != "_" }
-  guard let n = Int(digits) ?? Double(digits).flatMap(Int.init(exactly:)),
+  let digits = text.utf8.contains(UInt8(ascii: "_")) ? String(text.filter { $0 != "_" }) : nil
+  guard
+    let n = Int(digits ?? String(text))
+      ?? Double(digits ?? String(text)).flatMap(Int.init(exactly:)),
     n.magnitude <= 1_000_000_000_000_000
   else {
     throw .unreadable(
-      name: name, given: text, expected: "a whole number, \(bounds), of at most 15 digits")
+      name: name, given: String(text), expected: "a whole number, \(bounds), of at most 15 digits")
   }
   guard bounds.contains(Double(n)) else {
-    throw .outOfRange(name: name, given: text, allowed: "\(bounds)")
+    throw .outOfRange(name: name, given: String(text), allowed: "\(bounds)")
   }
   return n
 }
 
-private func isNone(_ text: String) -> Bool {
+private func isNone(_ text: some StringProtocol) -> Bool {
   ["none", "null", "~", ""].contains(text.lowercased())
 }
 
-private func listItems(_ text: String) -> [String] {
-  text.split(separator: ",").map { $0.filter { !" []()".contains($0) } }
+/// The items of `1, 2` or `[1, 2]`, each without the spaces around it; none has none.
+private func listItems(_ text: String) -> [Substring] {
+  func trimmed(_ text: Substring, _ dropped: String) -> Substring {
+    var text = text
+    while let first = text.first, dropped.contains(first) { text = text.dropFirst() }
+    while let last = text.last, dropped.contains(last) { text = text.dropLast() }
+    return text
+  }
+  let items = trimmed(text[...], " []()")
+  return isNone(items)
+    ? [] : items.split(separator: ",", omittingEmptySubsequences: false).map { trimmed($0, " ") }
 }

@@ -1,3 +1,4 @@
+import Descent
 import Foundation
 
 /// How a number is written.
@@ -70,20 +71,6 @@ package func short(_ x: Double) -> String { NumberStyle.significant(3).text(x) }
 /// A share as a percentage.
 package func percent(_ share: Double, _ decimals: Int) -> String {
   NumberStyle.percent(decimals).text(share)
-}
-
-/// A whole number with its thousands apart: `804,096`.
-package func grouped(_ n: Int) -> String {
-  let digits = String(n.magnitude)
-  let parts = digits.enumerated().map { index, digit in
-    index > 0 && (digits.count - index) % 3 == 0 ? ",\(digit)" : "\(digit)"
-  }
-  return (n < 0 ? "−" : "") + parts.joined()
-}
-
-/// A count with its noun in the right number: `1 tensor`, `1,200 tensors`, `2 entries`.
-package func counted(_ n: Int, _ singular: String, _ plural: String? = nil) -> String {
-  "\(grouped(n)) \(n == 1 ? singular : plural ?? singular + "s")"
 }
 
 /// A size in the decimal unit that suits it: `1 byte`, `4.61 KB`.

@@ -135,6 +135,12 @@ struct RecipeDocument {
     {
       entries = StateStorage.split(entries).own + LayerwiseDecay.split(entries).own
     }
+    // Of two ways to say what a schedule's floor is, the later counts.
+    if section == "schedule" || isNested,
+      let other = ["floor": "floor_ratio", "floor_ratio": "floor"][name]
+    {
+      entries.removeAll { $0.name == other }
+    }
     Self.replace(name, value, in: &entries)
     sections[section] = entries
   }

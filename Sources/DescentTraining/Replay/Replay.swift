@@ -87,7 +87,7 @@ public struct Replay {
     }
     var results: [SafetensorsTensor] = []
     for step in 1...steps {
-      let report = optimizer.step(&weights, gradients: try tensors("grad", step))
+      let report = try optimizer.step(&weights, gradients: try tensors("grad", step))
       try refuseNonFinite(report.outcome, "grad", step)
       let estimates = try tensors("hessian", step)
       if estimates.contains(where: { $0 != nil }) {

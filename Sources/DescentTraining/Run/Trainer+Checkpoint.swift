@@ -22,7 +22,7 @@ extension Trainer {
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     try self.init(recipe)
     try checkpoint.restore(archive)
-    optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters.memory)
     guard done.steps < steps else { throw RunError.finished(directory.path, steps: done.steps) }
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,

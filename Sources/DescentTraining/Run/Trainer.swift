@@ -45,12 +45,12 @@ public final class Trainer {
     let preconditioner = recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters
-    optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters.memory)
     let batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)
     curvature = CurvatureGradients(batches, optimizer)
     nonFinite = NonFiniteGuard(recipe, model, optimizer)
-    result = ResultWeights(recipe.average, batches, optimizer)
+    result = try ResultWeights(recipe.average, batches, optimizer)
   }
 
   /// What is known before the first step.
