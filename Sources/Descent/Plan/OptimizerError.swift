@@ -67,6 +67,11 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
     }
   }
 
+  /// `array of weights` for `arrays of weights`.
+  private static func singular(_ what: String) -> String {
+    what.replacing("arrays", with: "array").replacing("entries", with: "entry")
+  }
+
   /// One plain sentence, or a line for each.
   public var description: String {
     switch self {
@@ -119,7 +124,7 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
       return "\(first) cannot be combined with \(second): \(reason); \(advice)"
     case .wrongNumber(let what, let expected, let given):
       return
-        "\(given == 0 ? "no" : grouped(given)) \(what) for \(counted(expected, "parameter")): give "
+        "\(given == 0 ? "no" : grouped(given)) \(given == 1 ? Self.singular(what) : what) for \(counted(expected, "parameter")): give "
         + "one entry for each parameter, in the optimizer's order"
     case .wrongSize(let what, let parameter, let shape, let given):
       return "the \(what) of '\(quotable(parameter))': \(counted(given, "element")), but its shape "

@@ -171,7 +171,9 @@ private struct PlanReader {
     var errors: [SettingError] = []
     var ruleIsKnown = true
     for (key, text) in texts {
-      let items = text.split(separator: ",").map { $0.filter { $0 != " " } }
+      let items = text.split(separator: ",").map { item in
+        String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+      }
       func refuse(_ expected: String) {
         errors.append(.unreadable(name: key, given: text, expected: expected))
       }

@@ -150,14 +150,16 @@ extension Setting {
     source: String = ""
   ) -> Setting {
     let names = Choice.allCases.map(\.rawValue)
+    let kind =
+      names.count == 2 ? "\(names[0]) or \(names[1])" : "one of \(names.joined(separator: ", "))"
     return Setting(
-      name: name, kind: "one of \(names.joined(separator: ", "))", meaning: meaning,
+      name: name, kind: kind, meaning: meaning,
       source: source, value: { .text($0[keyPath: path].rawValue) }, numbers: [],
       assign: { (root, text) throws(SettingError) in
         guard let choice = Choice(rawValue: text) else {
           let hint = nearestName(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
           throw .unreadable(
-            name: name, given: text, expected: "one of \(names.joined(separator: ", "))\(hint)")
+            name: name, given: text, expected: kind + hint)
         }
         root[keyPath: path] = choice
       })

@@ -156,7 +156,8 @@ extension Rule {
     if !errors.isEmpty { return errors }
     let driven = schedules.flatMap { name, schedule in
       let momentum = name == "lr" && schedule.momentum != nil ? Self.cycledMomentum : nil
-      return [name, momentum].compactMap { $0.flatMap(Self.scheduled)?.paths }.flatMap(\.self)
+      let found = [name, momentum].compactMap { $0.flatMap(Self.scheduled) }
+      return found.filter { $0.setting.value(copy) != .none }.flatMap(\.paths)
     }
     do throws(SettingError) { try copy.switchedOn(driven).validate() } catch { return [error] }
     return []
