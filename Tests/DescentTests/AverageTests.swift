@@ -159,7 +159,7 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
     #expect(results[0][0] != weights(9)[0] && results[0][2] == weights(9)[2])
   }
 
-  @Test("what is lent is put back, also when the borrower throws") func scoped() {
+  @Test("what is lent is put back, also when the borrower throws") func scoped() throws {
     struct Stop: Error {}
     let averaged = AveragedWeights<Float>(ExponentialAverage(decay: 0.5), parameters: one)
     var memory: [Float] = [1]

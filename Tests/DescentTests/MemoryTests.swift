@@ -46,7 +46,7 @@ import Testing
       refusal { _ = try optimizer.step(&weights, gradients: example.gradients) } == example.sentence
     )
     #expect(weights == example.weights && optimizer.appliedSteps == 0)
-    let method = LBFGSOptimizer<Float>(LBFGS(), parameters: Self.parameters)
+    let method = try LBFGSOptimizer<Float>(LBFGS(), parameters: Self.parameters)
     let good: [[Float]] = [[1, 2, 3], [4, 5]]
     weights = example.weights
     let isWeights = example.sentence.contains("weights")

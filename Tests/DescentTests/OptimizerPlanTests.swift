@@ -70,7 +70,7 @@ import Testing
         "schedule: min_lr=0.1 lies above lr=0.01, "),
       Mistakes(
         ["optimizer": "name=sgd lr=0.01", "schedule": "name=cyclic base_lr=0.1 max_lr=0.05"],
-        "schedule: base_lr=0.1 lies above lr=0.01, "),
+        "schedule: base_lr=0.1 is above max_lr=0.05"),
       Mistakes(
         [
           "optimizer": "name=sgd lr=0.01",
@@ -213,7 +213,8 @@ import Testing
       "g", ParameterMatch(ranks: 2...2), rule: Muon(learningRate: 0.02, momentum: 0.8),
       settings: [("momentum", "0.7")])
     let plan = OptimizerPlan(AdamW(), groups: [group])
-    #expect(plan.description.hasSuffix("group: name=g rank=2 optimizer=muon lr=0.02 momentum=0.7"))
+    #expect(
+      plan.description.contains("\ngroup: name=g rank=2 optimizer=muon lr=0.02 momentum=0.7\n"))
     #expect(try OptimizerPlan(plan.texts).description == plan.description)
   }
 

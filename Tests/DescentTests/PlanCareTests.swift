@@ -19,8 +19,8 @@ import Testing
     var testDescription: String { groups?.joined(separator: " | ") ?? "no groups" }
 
     init(
-      _ groups: [String]?, _ optimizer: String = "name=adamw weight_decay=0.1", _ decay: [Double],
-      _ names: String...
+      _ groups: [String]?, _ decay: [Double], _ names: String...,
+      optimizer: String = "name=adamw weight_decay=0.1"
     ) {
       (self.groups, self.optimizer, self.decay, self.names) = (groups, optimizer, decay, names)
     }
@@ -42,7 +42,8 @@ import Testing
       Decay(
         ["name=no_decay match=head lr=1"], [0.1, 0, 0, 0.1], "no_decay", "default.no_decay",
         "default"),
-      Decay(["name=a match=*"], "name=adamw weight_decay=0", [0, 0, 0, 0], "a", "default"),
+      Decay(
+        ["name=a match=*"], [0, 0, 0, 0], "a", "default", optimizer: "name=adamw weight_decay=0"),
     ])
   func decay(_ example: Decay) throws {
     let plan = try makePlan(["optimizer": example.optimizer], groups: example.groups)

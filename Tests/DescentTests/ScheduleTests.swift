@@ -301,7 +301,7 @@ import Testing
         ScheduleProduct([Lambda { _, base in base }, Cosine(warmup: 10, total: 2)]),
         "schedule: part 2 of parts, cosine: warmup=10 is longer than total=2"
       ),
-      (nested, "schedule: product has schedules within schedules, 17 deep: use at most 16"),
+      (nested, "schedule: product has more than 16 schedules within one another"),
     ] as [(any Schedule, String)] {
       let plan = OptimizerPlan(AdamW(), schedules: [("lr", schedule)])
       let error = #expect(throws: OptimizerError.self) { try plan.check() }

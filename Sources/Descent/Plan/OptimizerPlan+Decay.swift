@@ -64,7 +64,10 @@ extension OptimizerPlan {
     }
     if let error = OptimizerError(empty) { throw error }
     let rest = ParameterGroup.rest.name
-    used += all.indices.filter { all[$0].vectorsOf == rest && filled.contains($0) }.map { all[$0] }
+    let names = Set(groups.map(\.name))
+    used += all.indices.filter {
+      all[$0].vectorsOf == rest && filled.contains($0) && !names.contains(all[$0].name)
+    }.map { all[$0] }
     return used + [.rest]
   }
 }

@@ -183,12 +183,19 @@ public struct Cyclic: Schedule {
 
   public init() {}
 
+  public func validate() throws(SettingError) {
+    if let low = baseLearningRate, let high = maxLearningRate, low > high {
+      let (low, high) = (SettingValue.text(of: low), SettingValue.text(of: high))
+      throw .contradiction("base_lr=\(low) is above max_lr=\(high)")
+    }
+  }
+
   public var ownPeak: (setting: String, value: Double)? {
     maxLearningRate.map { ("max_lr", $0) }
   }
 
   public func objection(base: Double) -> ScheduleObjection? {
-    floorObjection("base_lr", baseLearningRate, above: maxLearningRate ?? base)
+    maxLearningRate == nil ? floorObjection("base_lr", baseLearningRate, above: base) : nil
   }
 
   public func value(at step: Int, base: Double) -> Double {

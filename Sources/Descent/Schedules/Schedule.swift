@@ -110,8 +110,8 @@ extension Schedule {
     if depth > SettingSection.mostNested {
       return [
         .contradiction(
-          "\(Self.name) has schedules within schedules, \(depth) deep: use at most "
-            + "\(SettingSection.mostNested)")
+          "\(Self.name) has more than \(SettingSection.mostNested) schedules within one another: use "
+            + "fewer")
       ]
     }
     var copy = self

@@ -40,7 +40,7 @@ public final class LBFGSOptimizer<S: Scalar>: ClosureMethod {
   /// - Throws: ``OptimizerError/duplicateParameter(_:)``, or ``OptimizerError/group(name:_:)`` for a
   ///   hyperparameter out of range.
   public init(_ rule: LBFGS, parameters: [ParameterInfo]) throws(OptimizerError) {
-    do throws(SettingErrors) { try rule.check() } catch { throw .group(name: "default", error) }
+    do throws(SettingErrors) { try rule.check() } catch { throw .settings(of: "", error) }
     var names = Set<String>()
     for parameter in parameters where !names.insert(parameter.name).inserted {
       throw .duplicateParameter(parameter.name)
