@@ -63,8 +63,10 @@ def torch_case(case, scheduler, settings, **options):
     {k: v for k, v in settings.items() if not callable(v)}, **options)
 
 
-def hugging_face(case, name, warmup=None, total=TOTAL, settings=None, **options):
+def hugging_face(case, name, warmup=None, total=TOTAL, settings=None, calls=None, **options):
   settings = settings or {}
+  if calls is not None:
+    options["total"] = calls
   if "metric" in options:
     options["total"] = len(options["metric"])
   record(
@@ -210,7 +212,7 @@ def hugging_face_cases():
     ("-0", 0, dict(min_lr_rate=0.1)),
   ]:
     name = "cosine_warmup_with_min_lr"
-    hugging_face(name + case, name, warmup, settings=settings)
+    hugging_face(name + case, name, warmup, settings=settings, stays=TOTAL - 1)
   for case, warmup, total, settings in [
     ("", 100, TOTAL, dict(num_decay_steps=200)),
     ("-floor", 100, TOTAL, dict(num_decay_steps=300, min_lr_ratio=0.1)),
@@ -237,12 +239,74 @@ def hugging_face_cases():
     hugging_face(f"greedy{case}", "greedy", None, None, settings, metric=metric.tolist())
 
 
+def edges():
+  """No warmup, one that is the whole run, runs of one step, floors of zero, ends that are passed."""
+  torch_case("linear-to-zero", S.LinearLR, dict(start_factor=1.0, end_factor=0.0), total=12)
+  torch_case("linear-third-to-zero", S.LinearLR, dict(end_factor=0.0), total=12)
+  for n in (1, 3, 7):
+    torch_case(
+      f"linear-to-zero-{n}", S.LinearLR, dict(start_factor=0.7, end_factor=0.0, total_iters=n),
+      total=12)
+  torch_case("constant-1", S.ConstantLR, dict(factor=0.5, total_iters=1), total=5)
+  torch_case("polynomial-1", S.PolynomialLR, dict(total_iters=1, power=2.0), total=5)
+  torch_case("cosine-1", S.CosineAnnealingLR, dict(T_max=1), total=5)
+  torch_case("cosine-past", S.CosineAnnealingLR, dict(T_max=5), total=12)
+  torch_case("restarts-1", S.CosineAnnealingWarmRestarts, dict(T_0=1), total=5)
+  torch_case("restarts-past", S.CosineAnnealingWarmRestarts, dict(T_0=3, eta_min=0.01), total=12)
+  torch_case("multistep-0", S.MultiStepLR, dict(milestones=[1]), total=5)
+  torch_case("step-1", S.StepLR, dict(step_size=1), total=5)
+  torch_case("cyclic-1", S.CyclicLR, dict(base_lr=0.0, max_lr=0.1, step_size_up=1), total=5, momentum=True)
+  for n in (1, 2, 3):
+    torch_case(
+      f"onecycle-{n}", S.OneCycleLR, dict(max_lr=0.1, total_steps=n), total=n - 1, momentum=True)
+  for share in (0.0, 1.0):
+    torch_case(
+      f"onecycle-share-{share:g}", S.OneCycleLR, dict(max_lr=0.1, total_steps=8, pct_start=share),
+      total=7, momentum=True)
+  torch_case(
+    "onecycle-three-phase-half", S.OneCycleLR,
+    dict(max_lr=0.1, total_steps=8, pct_start=0.5, three_phase=True), total=7, momentum=True)
+
+  rows = [("LinearLR", dict(start_factor=0.1, total_iters=4)), ("CosineAnnealingLR", dict(T_max=6))]
+  record(
+    "torch/sequential-past",
+    lambda o: S.SequentialLR(o, [getattr(S, n)(o, **s) for n, s in rows], [4]), "SequentialLR",
+    {"schedulers": [{"name": n, "set": s} for n, s in rows], "milestones": [4]}, total=30)
+
+  # The reference's curve for t < T; at T some of its formulas begin anew.
+  for name, settings in [
+    ("linear", {}), ("cosine", {}), ("cosine_with_restarts", dict(num_cycles=2)),
+    ("polynomial", dict(lr_end=0.01)), ("cosine_with_min_lr", dict(min_lr=0.01)),
+    ("cosine_with_min_lr", dict(min_lr_rate=0.0)), ("cosine_warmup_with_min_lr", dict(min_lr=0.01)),
+    ("cosine_warmup_with_min_lr", dict(min_lr_rate=0.0)), ("constant_with_warmup", {}),
+    ("inverse_sqrt", {}), ("warmup_stable_decay", None),
+  ]:
+    floor = "" if not settings or "num_cycles" in settings else "-" + list(settings)[0]
+    for warmup, total in [(0, 1), (1, 1), (0, 2), (1, 2), (0, 5), (4, 5), (5, 5)]:
+      own = dict(num_decay_steps=min(2, total - warmup)) if settings is None else settings
+      hugging_face(f"{name}{floor}-edge-{warmup}-{total}", name, warmup, total, own, calls=total - 1)
+  # The end and what comes after it, where the reference stays too.
+  for name, settings in [
+    ("linear", {}), ("cosine_with_restarts", dict(num_cycles=2)), ("polynomial", dict(lr_end=0.01)),
+    ("warmup_stable_decay", dict(num_decay_steps=3, min_lr_ratio=0.1)),
+    ("warmup_stable_decay", dict(num_decay_steps=0)),
+  ]:
+    case = f"{name}-past" + ("-at-once" if settings.get("num_decay_steps") == 0 else "")
+    hugging_face(case, name, 2, 8, settings, calls=20)
+  for name, settings, stays in [
+    ("cosine", {}, 8), ("cosine_with_min_lr", dict(min_lr=0.01), 8),
+    ("cosine_warmup_with_min_lr", dict(min_lr=0.01), 7),
+  ]:
+    hugging_face(f"{name}-past", name, 2, 8, settings, calls=20, stays=stays)
+
+
 def main():
   simple()
   cycles()
   plateaus()
   chains()
   hugging_face_cases()
+  edges()
   path = VECTORS / "schedules.safetensors"
   save_file(tensors, path, {"cases": json.dumps(cases)})
   path.chmod(0o644)

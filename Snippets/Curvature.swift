@@ -25,7 +25,7 @@ let kfac = try Optimizer(
   KFAC(learningRate: 0.1), model: first, needs: .preconditioner(preconditioner))
 for _ in 1...50 {
   _ = backward(first, observer: preconditioner)
-  _ = kfac.step(first.parameters)
+  _ = try kfac.step(first.parameters)
 }
 print("kfac", backward(first))
 
@@ -35,11 +35,11 @@ let sophia = try Optimizer(
   needs: .gaussNewtonBartlett(of: second) { step, context in second(x, context) })
 for _ in 1...50 {
   _ = backward(second)
-  _ = sophia.step(second.parameters)
+  _ = try sophia.step(second.parameters)
 }
 print("sophia-g", backward(second))
 
 let third = try makeModel()
 let lbfgs = try Optimizer(LBFGS(), model: third, needs: .byCaller)
-let report = lbfgs.step(third.parameters) { backward(third) }
+let report = try lbfgs.step(third.parameters) { backward(third) }
 print("lbfgs", backward(third), report.closure!.exit)

@@ -7,5 +7,5 @@ let plan = OptimizerPlan(
 let optimizer = try Optimizer<Float>(plan, parameters: [ParameterInfo("w", shape: [2])])
 
 var weights: [[Float]] = [[1, 2]]
-let report = optimizer.step(&weights, gradients: [[0.5, -0.5]])
+let report = try optimizer.step(&weights, gradients: [[0.5, -0.5]])
 print(report.applied, report.gradientNorm, report.effectiveLearningRate, weights)

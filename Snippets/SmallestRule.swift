@@ -25,5 +25,5 @@ public struct SignSGD: ElementwiseRule {
 
 let optimizer = try Optimizer<Float>(SignSGD(), parameters: [ParameterInfo("w", shape: [3])])
 var weights: [[Float]] = [[1, 2, 3]]
-_ = optimizer.step(&weights, gradients: [[5, 0, -5]])
+_ = try optimizer.step(&weights, gradients: [[5, 0, -5]])
 print(weights)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Descent
 import DescentFiles
 import DescentLab
 import DescentTraining
@@ -19,13 +20,16 @@ struct CurveOptions: ParsableArguments {
   var assignments: [String] = []
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       T, the number of steps of the run (default: what the schedule or the recipe says, else 1000).
       """, valueName: "steps"))
   var total: Int?
 
-  @Option(help: ArgumentHelp("The steps to show, as in 0,1,2.", valueName: "steps"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The steps to show, as in 0,1,2.", valueName: "steps"))
   var at: String?
 
   @Option(help: "With --recipe: the parameter group to show.")
@@ -75,8 +79,8 @@ struct CurveOptions: ParsableArguments {
     }
     let metric = try self.metric.map { list in
       try list.split(separator: ",").map { text in
-        guard let value = Double(text.filter { $0 != " " }) else {
-          throw RecipeError(problems: ["--metric \(text) is not a number"])
+        guard let value = Double(text.trimmingCharacters(in: .whitespaces)) else {
+          throw RecipeError(problems: ["--metric \(quotable(String(text))) is not a number"])
         }
         return value
       }
@@ -90,9 +94,11 @@ struct CurveOptions: ParsableArguments {
   func steps() throws -> [Int]? {
     try at.map { list in
       try list.split(separator: ",").map { item in
-        guard let step = Int(item.filter { $0 != " " }),
+        guard let step = Int(item.trimmingCharacters(in: .whitespaces)),
           (0...ScheduleCurve.longest).contains(step)
-        else { throw RecipeError(problems: ["--at \(list) must be steps such as 0,1,1000"]) }
+        else {
+          throw RecipeError(problems: ["--at \(quotable(list)) must be steps such as 0,1,1000"])
+        }
         return step
       }
     }

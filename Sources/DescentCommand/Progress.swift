@@ -39,7 +39,7 @@ final class Progress: TrainingObserver {
     let line = ProgressPage.Line(
       step: step.step, steps: facts.steps, loss: loss, learningRate: step.learningRate,
       gradientNorm: step.gradientNorm, isClipped: step.clipped, rate: rate, unit: facts.unit,
-      secondsLeft: left)
+      secondsLeft: left, estimates: ProgressPage.Line.estimates(step.diagnostics))
     if Terminal.isPresent {
       let text = line.text(width: Terminal.width ?? 80)
       output("\r\u{1B}[K\(text)", terminator: isLast ? "\n" : "")

@@ -177,7 +177,7 @@ func descent(
     let log = try String(
       contentsOf: folder.appendingPathComponent("run/metrics.jsonl"), encoding: .utf8)
     #expect(log.components(separatedBy: "\"loss\"").count - 1 == done + 2)
-    #expect(end.output.contains("\n2 steps in ") && end.output.contains("(\(done + 2) in all)"))
+    #expect(end.output.contains("\n2 of \(done + 2) steps in "))
 
     for (arguments, status, part) in [
       (goOn + ["--set", "steps=\(done)"], 64, "has already done all its"),

@@ -109,6 +109,35 @@ import Testing
     #expect(throws: RecipeError.self) {
       _ = try ScheduleCurve(recipe, called: "gpt", total: 10, group: "none")
     }
+    // Without a choice, the default group and those that differ from it.
+    let all = try ScheduleCurve(recipe, called: "gpt", total: 1000)
+    let step = try #require(try object(all.json(at: 0)))
+    #expect(
+      step.compactMapValues { $0 as? Double } == ["step": 0, "lr": 1e-3, "lr.fast": 0.1])
+    #expect(step["betas.fast"] as? [Double] == [0.9, 0.99])
+    #expect(all.figure.charts.first?.series.map(\.name) == ["lr of default", "lr of fast"])
+    #expect(all.page().text().contains("lr.fast  peak: 0.1 at step 0"))
+  }
+
+  @Test("a recipe of which nothing is scheduled says so") func unscheduled() throws {
+    let yaml = try #require(BuiltInRecipes.yaml("gpt"))
+    let recipe = try Recipe(yaml: yaml, overrides: ["optimizer.name=adafactor"])
+    let curve = try ScheduleCurve(recipe, called: "gpt")
+    #expect(curve.page().text().contains("no hyperparameter follows a schedule"))
+    #expect(curve.warnings.count == 1 && curve.warnings[0].hasPrefix("lr of adafactor is none"))
+  }
+
+  @Test(
+    "of two ways to say the floor, the later counts",
+    arguments: [
+      (["schedule.floor=1e-5"], 1e-5), (["schedule.floor=1e-5", "schedule.floor_ratio=0.5"], 5e-4),
+      ([], 1e-4), (["optimizer.lr=5e-5"], 5e-6),
+    ])
+  func floors(_ overrides: [String], _ last: Double) throws {
+    let yaml = try #require(BuiltInRecipes.yaml("gpt"))
+    let curve = try ScheduleCurve(Recipe(yaml: yaml, overrides: overrides), called: "gpt")
+    let step = try object(curve.json(at: 2000))
+    #expect(step["lr"] as? Double == last)
   }
 
   @Test("groups and facts of a run, counted in the right number") func groups() throws {
@@ -166,7 +195,7 @@ import Testing
       steps: 400, evaluation: nil, interrupted: false, checkpoint: "c", trainingSeconds: 2.5,
       activationBytes: 1, skipped: 0, lostUpdates: nil)
     #expect(
-      RunPage.end(result, after: 300).text().hasPrefix("100 steps in 2.5 s (400 in all), "))
+      RunPage.end(result, after: 300).text().hasPrefix("100 of 400 steps in 2.5 s, "))
   }
 
   @Test("a group that is alone has everything, and its numbers are short") func numbers() throws {
@@ -194,6 +223,15 @@ import Testing
     #expect(line.text(width: 80).contains("░ step 1200/2000  loss 1.2346  lr 0.001  123,456"))
     #expect(line.text(width: 66).contains("░ step 1200/2000  loss 1.2346  123,456 tokens/s"))
     #expect(line.text(width: 40).hasPrefix("step 1200/2000  loss 1.2346"))
+    var estimating = line
+    for (diagnostics, text) in [
+      (["d": 1.25e-5, "k": 3], "  d 1.25e-05  "), (["k": 3], "  lr 0.001  |g| "),
+      (["d.a": 1e-5, "d.b": 2e-4], "  d 1e-05 to 0.0002  "),
+    ] {
+      estimating.estimates = ProgressPage.Line.estimates(diagnostics)
+      #expect(estimating.text.contains(text), "\(estimating.text)")
+      for width in 1...120 { #expect(estimating.text(width: width).count < max(2, width)) }
+    }
   }
 
   @Test("what L-BFGS did, counted and short") func closure() {

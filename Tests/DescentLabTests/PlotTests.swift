@@ -46,6 +46,20 @@ import FoundationXML
     }
   }
 
+  @Test("a line that covers another is dashed, so that both are seen") func covered() {
+    let curve = (0..<50).map { Point(Double($0), 5 - Double($0) / 10) }
+    let apart = curve.map { Point($0.x, $0.y / 2) }
+    for stroke in [Series.Stroke.plain, .broad] {
+      for (second, dashes) in [(curve, 2), (apart, 0)] {
+        let chart = LineChart(
+          x: Axis("step"), y: Axis("loss"),
+          series: [Series("a", curve, stroke), Series("b", second)])
+        // The line and its sample in the legend.
+        #expect(chart.svg().components(separatedBy: "stroke-dasharray=\"7 6\"").count == dashes + 1)
+      }
+    }
+  }
+
   /// Elements with their attributes, and the texts of an SVG.
   private final class Elements: NSObject, XMLParserDelegate {
     var all: [(name: String, attributes: [String: String])] = []

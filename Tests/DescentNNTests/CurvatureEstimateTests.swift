@@ -266,7 +266,7 @@ private final class Regression: Module {
         let loss = model(x, tape.context()).crossEntropy(labels)
         losses.append(loss.scalar)
         tape.gradients(of: loss)
-        let report = optimizer.step(model.parameters)
+        let report = try optimizer.step(model.parameters)
         let isDue = kind == .hessianDiagonal ? step % 2 == 1 : step % 2 == 0
         #expect(report.curvature == (isDue ? .applied : nil))
       }
@@ -277,7 +277,7 @@ private final class Regression: Module {
   @Test("L-BFGS moves a model's parameters through its closure") func closure() throws {
     let (model, x, labels) = try perceptron()
     let optimizer = try Optimizer(LBFGS(), model: model, needs: .byCaller)
-    let report = optimizer.step(model.parameters) {
+    let report = try optimizer.step(model.parameters) {
       let tape = Tape()
       let loss = model(x, tape.context()).crossEntropy(labels)
       tape.gradients(of: loss)

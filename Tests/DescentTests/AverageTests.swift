@@ -60,13 +60,13 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
     let (path, averages) = (try recorded.rows("weights"), try recorded.rows("average"))
     let after = moves ? try recorded.rows("after") : path
     var weights = split(first)
-    averaged.begin(&weights)
+    try averaged.begin(&weights)
     for t in path.indices {
       let before = t == 0 ? first : path[t - 1]
       let now = weights.flatMap(\.self)
       weights = split(moves ? (0..<all).map { now[$0] + (path[t][$0] - before[$0]) } : path[t])
-      averaged.update(&weights, after: t + 1)
-      let found = averaged.average(of: weights).flatMap(\.self)
+      try averaged.update(&weights, after: t + 1)
+      let found = try averaged.average(of: weights).flatMap(\.self)
       for i in 0..<all {
         #expect(abs(found[i] - averages[t][i]) < 1e-12, "average \(t + 1)")
         #expect(abs(weights.flatMap(\.self)[i] - after[t][i]) < 1e-12, "weights \(t + 1)")
@@ -74,23 +74,23 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
     }
   }
 
-  @Test("EMA and Lookahead by mental arithmetic") func small() {
+  @Test("EMA and Lookahead by mental arithmetic") func small() throws {
     let ema = AveragedWeights<Double>(ExponentialAverage(decay: 0.9), parameters: one)
     var found: [Double] = []
     for (t, w) in [2.0, 3, 4].enumerated() {
       var weights = [[w]]
-      ema.update(&weights, after: t + 1)
-      found.append(ema.average(of: weights)[0][0])
+      try ema.update(&weights, after: t + 1)
+      found.append(try ema.average(of: weights)[0][0])
     }
     for (x, y) in zip(found, [2, 2.1, 2.29]) { #expect(abs(x - y) < 1e-12) }
 
     let lookahead = AveragedWeights<Double>(Lookahead(period: 3), parameters: one)
     var weights = [[0.0]]
-    lookahead.begin(&weights)
+    try lookahead.begin(&weights)
     var path: [Double] = []
     for t in 1...7 {
       weights[0][0] += 1
-      lookahead.update(&weights, after: t)
+      try lookahead.update(&weights, after: t)
       path.append(weights[0][0])
     }
     #expect(path == [1, 2, 1.5, 2.5, 3.5, 3, 4])
@@ -141,34 +141,34 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
   }
 
   @Test("the same bits for any number of threads; frozen weights stay", arguments: kinds().indices)
-  func threads(_ number: Int) {
+  func threads(_ number: Int) throws {
     let before = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(before) }
     let results = [1, 2, 3, 8].map { threads in
       ThreadPool.shared.setThreads(threads)
       let averaged = AveragedWeights<Float>(Self.kinds()[number], parameters: Self.parameters)
       var w = weights(0)
-      averaged.begin(&w)
+      try averaged.begin(&w)
       for t in 1...9 {
         w = weights(t)
-        averaged.update(&w, after: t)
+        try averaged.update(&w, after: t)
       }
-      return averaged.average(of: w)
+      return try averaged.average(of: w)
     }
     #expect(results.allSatisfy { $0 == results[0] })
     #expect(results[0][0] != weights(9)[0] && results[0][2] == weights(9)[2])
   }
 
-  @Test("what is lent is put back, also when the borrower throws") func scoped() {
+  @Test("what is lent is put back, also when the borrower throws") func scoped() throws {
     struct Stop: Error {}
     let averaged = AveragedWeights<Float>(ExponentialAverage(decay: 0.5), parameters: one)
     var memory: [Float] = [1]
-    memory.withMutableView { w in
+    try memory.withMutableView { w in
       let lent = [ParameterMemory(weights: w, gradient: nil)]
-      averaged.withAverage(lent) { #expect(w[0] == 1, "nothing taken in yet") }
-      averaged.update(lent, after: 1)
+      try averaged.withAverage(lent) { #expect(w[0] == 1, "nothing taken in yet") }
+      try averaged.update(lent, after: 1)
       w[0] = 4
-      averaged.update(lent, after: 2)
+      try averaged.update(lent, after: 2)
       #expect(throws: Stop.self) {
         try averaged.withAverage(lent) {
           #expect(w[0] == 2.5)
@@ -191,14 +191,14 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
     var results: [[Double]] = []
     for _ in 1...5 {
       var stored = [weights]
-      _ = optimizer.step(&stored, gradients: [weights])
+      _ = try optimizer.step(&stored, gradients: [weights])
       weights = stored[0]
-      results.append(optimizer.evaluationWeights(of: stored)[0])
+      results.append(try optimizer.evaluationWeights(of: stored)[0])
       let before = weights
       try weights.withMutableView { w in
         let lent = [ParameterMemory(weights: w, gradient: nil)]
-        optimizer.withEvaluationWeights(lent) {
-          averaged.update(lent, after: optimizer.appliedSteps)
+        try optimizer.withEvaluationWeights(lent) {
+          try averaged.update(lent, after: optimizer.appliedSteps)
         }
         #expect(w.reading.array == before)
         try optimizer.withEvaluationWeights(lent) {
@@ -218,7 +218,7 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
   func saved(_ number: Int) throws {
     let straight = AveragedWeights<Float>(Self.kinds()[number], parameters: Self.parameters)
     var w = weights(0)
-    straight.begin(&w)
+    try straight.begin(&w)
     var resumed = straight
     for t in 1...9 {
       if t == 6 {
@@ -226,8 +226,8 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
         try SavedState(of: straight).restore(resumed)
       }
       var (a, b) = (weights(t), weights(t))
-      straight.update(&a, after: t)
-      if t >= 6 { resumed.update(&b, after: t) }
+      try straight.update(&a, after: t)
+      if t >= 6 { try resumed.update(&b, after: t) }
     }
     #expect(resumed !== straight && SavedState(of: resumed) == SavedState(of: straight))
     #expect(resumed.average(of: w) == straight.average(of: w))

@@ -20,7 +20,7 @@ import Testing
   func fold(_ name: String, _ expected: [Double]) throws {
     let optimizer = try open(name, "lr=0.1 betas=0.9,0.75")
     var weights = [[1.0, 1.0]]
-    _ = optimizer.step(&weights, gradients: [[1, 1]])
+    _ = try optimizer.step(&weights, gradients: [[1, 1]])
     #expect(try optimizer.foldCurvature([[2, -1]]) == .applied)
     #expect(hessian(optimizer) == expected && optimizer.appliedSteps == 1)
   }
@@ -28,7 +28,7 @@ import Testing
   @Test("an estimate that is not finite, or that nobody takes, is refused") func refused() throws {
     let optimizer = try open("sophia-g")
     var weights = [[1.0, 1.0]]
-    _ = optimizer.step(&weights, gradients: [[1, 1]])
+    _ = try optimizer.step(&weights, gradients: [[1, 1]])
     guard case .refused(let culprit) = try optimizer.foldCurvature([[1, .nan]]) else {
       Issue.record("folded")
       return
@@ -61,7 +61,7 @@ import Testing
     var weights = [[1.0]]
     var seen: [Double] = []
     for step in 1...7 {
-      let report = optimizer.step(&weights, gradients: [[1]])
+      let report = try optimizer.step(&weights, gradients: [[1]])
       #expect((report.curvature != nil) == due.contains(step))
       if let outcome = report.curvature {
         #expect((outcome == .applied) == (step != due[1]))

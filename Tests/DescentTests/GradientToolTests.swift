@@ -25,10 +25,10 @@ import Testing
       parameters: Self.parameters)
     for _ in 1..<steps {
       var spent = weights
-      _ = optimizer.step(&spent, gradients: given)
+      _ = try optimizer.step(&spent, gradients: given)
     }
     var w = weights
-    let report = optimizer.step(&w, gradients: given)
+    let report = try optimizer.step(&w, gradients: given)
     return (zip(weights, w).map { zip($0, $1).map { $0 - $1 } }, report)
   }
 
@@ -137,7 +137,7 @@ import Testing
       var w: [[Float]] = []
       for _ in 1...step {
         w = [[Float](repeating: 0, count: 120_000)]
-        _ = optimizer.step(&w, gradients: [[Float](repeating: 1, count: 120_000)])
+        _ = try optimizer.step(&w, gradients: [[Float](repeating: 1, count: 120_000)])
       }
       // The clipped gradient is 1/√120,000 everywhere.
       return w[0].map { -$0 - Float(1 / 120_000.0.squareRoot()) }

@@ -72,7 +72,7 @@ enum Objective: String, Sendable {
       LBFGS([("line_search_fn", "none")] + test.set.map { ($0.key, $0.value.text) }),
       parameters: zip(names, weights).map { ParameterInfo($0, shape: [$1.count]) })
     for step in 1...test.steps {
-      let report = optimizer.step(&weights, evaluate: objective.evaluate)
+      let report = try optimizer.step(&weights, evaluate: objective.evaluate)
       let loss = try file.doubles(of: "\(test.name)/loss/\(step)")[0]
       #expect(abs(report.entryLoss - loss) <= test.rtol * (1 + abs(loss)), "step \(step)")
       let count = try file.integers(of: "\(test.name)/evaluations/\(step)", as: Int.self)[0]
@@ -91,7 +91,7 @@ enum Objective: String, Sendable {
   @Test("a stationary start moves nothing and says so") func stationary() throws {
     let optimizer = try LBFGSOptimizer<Float>(LBFGS(), parameters: one)
     var weights: [[Float]] = [[3]]
-    let report = optimizer.step(&weights) { _ in (7, [[0]]) }
+    let report = try optimizer.step(&weights) { _ in (7, [[0]]) }
     #expect(weights == [[3]] && report.exit == .gradientTolerance)
     #expect(report.entryLoss == 7 && report.evaluations == 1 && report.iterations == 0)
   }
@@ -100,8 +100,8 @@ enum Objective: String, Sendable {
   func badStart(_ bad: Double) throws {
     let optimizer = try LBFGSOptimizer<Double>(LBFGS(), parameters: one)
     var weights = [[3.0]]
-    #expect(optimizer.step(&weights) { _ in (bad, [[1]]) }.exit == .nonFiniteStart)
-    #expect(optimizer.step(&weights) { _ in (1, [[bad]]) }.exit == .nonFiniteStart)
+    #expect(try optimizer.step(&weights) { _ in (bad, [[1]]) }.exit == .nonFiniteStart)
+    #expect(try optimizer.step(&weights) { _ in (1, [[bad]]) }.exit == .nonFiniteStart)
     #expect(weights == [[3]])
   }
 
@@ -114,7 +114,7 @@ enum Objective: String, Sendable {
     let optimizer = try LBFGSOptimizer<Double>(
       LBFGS(learningRate: 1e3, lineSearch: .strongWolfe), parameters: one)
     var weights = [[4.0]]
-    for _ in 0..<3 { _ = optimizer.step(&weights, evaluate: logarithm) }
+    for _ in 0..<3 { _ = try optimizer.step(&weights, evaluate: logarithm) }
     #expect(abs(weights[0][0] - 1) < 1e-6)
   }
 
@@ -123,15 +123,15 @@ enum Objective: String, Sendable {
     let optimizer = try LBFGSOptimizer<Double>(
       LBFGS(learningRate: 1e3, iterations: iterations, lineSearch: .none), parameters: one)
     var weights = [[4.0]]
-    var report = optimizer.step(&weights, evaluate: logarithm)
+    var report = try optimizer.step(&weights, evaluate: logarithm)
     // With one iteration, only the next step sees where the first went.
-    if iterations == 1 { report = optimizer.step(&weights, evaluate: logarithm) }
+    if iterations == 1 { report = try optimizer.step(&weights, evaluate: logarithm) }
     #expect(report.exit == (iterations == 1 ? .nonFiniteStart : .nonFiniteTrial))
     #expect(weights == [[4]])
     // The history is forgotten: the next step goes down the gradient, 3/4 long, from there.
     optimizer.rule.learningRate = 0.5
     optimizer.rule.largestIterations = 1
-    report = optimizer.step(&weights, evaluate: logarithm)
+    report = try optimizer.step(&weights, evaluate: logarithm)
     #expect(weights == [[3.625]] && report.exit == .iterations)
   }
 
@@ -160,7 +160,7 @@ enum Objective: String, Sendable {
       LBFGS(learningRate: 1, lineSearch: .strongWolfe), parameters: parameters)
     var weights = [[5.0], [1, -2], [6]]
     for _ in 0..<3 {
-      _ = optimizer.step(&weights) { w in
+      _ = try optimizer.step(&weights) { w in
         (w[1][0] * w[1][0] + w[1][1] * w[1][1], [[1], w[1].map { 2 * $0 }, nil])
       }
     }
@@ -182,13 +182,13 @@ enum Objective: String, Sendable {
     var g = [0.0, 0]
     for step in 0..<3 {
       alone.rule.learningRate = step == 0 ? 0.5 : 1
-      let other = alone.step(&expected, evaluate: objective.evaluate)
+      let other = try alone.step(&expected, evaluate: objective.evaluate)
       let report = w.withMutableView { w in
         g.withMutableView { g in
           let memory = (0..<2).map { i in
             ParameterMemory(weights: w.row(i, 1), gradient: g.row(i, 1).reading)
           }
-          return optimizer.step(memory) {
+          return try optimizer.step(memory) {
             let (loss, gradient) = objective([w[0], w[1]])
             for i in 0..<2 { g[i] = gradient[i] }
             return loss
@@ -208,7 +208,7 @@ enum Objective: String, Sendable {
     var (w, g) = ([3.0], [1.0])
     let report = w.withMutableView { w in
       g.withView { g in
-        optimizer.step([ParameterMemory(weights: w, gradient: g)]) { .nan }
+        try optimizer.step([ParameterMemory(weights: w, gradient: g)]) { .nan }
       }
     }
     #expect(w == [3] && report.outcome == .unmoved(.nonFiniteStart) && optimizer.appliedSteps == 0)
@@ -236,13 +236,13 @@ enum Objective: String, Sendable {
     let rule = LBFGS(learningRate: 0.5, iterations: 3, historySize: 4, lineSearch: search)
     let first = try LBFGSOptimizer<Double>(rule, parameters: parameters)
     var weights = [[-1.2], [1.0]]
-    for _ in 0..<2 { _ = first.step(&weights, evaluate: Objective.quadratic.evaluate) }
+    for _ in 0..<2 { _ = try first.step(&weights, evaluate: Objective.quadratic.evaluate) }
     let second = try LBFGSOptimizer<Double>(rule, parameters: parameters)
     try SavedState(of: first).restore(second)
     #expect(SavedState(of: second) == SavedState(of: first))
     var copy = weights
-    let a = first.step(&weights, evaluate: Objective.quadratic.evaluate)
-    let b = second.step(&copy, evaluate: Objective.quadratic.evaluate)
+    let a = try first.step(&weights, evaluate: Objective.quadratic.evaluate)
+    let b = try second.step(&copy, evaluate: Objective.quadratic.evaluate)
     #expect(a == b && weights == copy && SavedState(of: first) == SavedState(of: second))
     #expect(first.evaluations == second.evaluations)
   }

@@ -29,7 +29,7 @@ import Testing
       }
       if t == steps { break }
       let g = gradients[4 * t..<4 * t + 4]
-      let report = optimizer.step(
+      let report = try optimizer.step(
         &weights, gradients: [g.map { $0 * scaler.scale }], unscale: scaler.inverse)
       scaler.update(overflowed: !report.applied)
       #expect(report.applied == g.allSatisfy(\.isFinite))

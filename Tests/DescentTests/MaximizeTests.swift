@@ -80,7 +80,7 @@ import Testing
           return ParameterMemory(weights: w[range], gradient: g[range].reading)
         }
         for _ in 0..<3 {
-          _ = optimizer.step(memory) {
+          _ = try optimizer.step(memory) {
             var loss = 0.0
             for i in w.indices {
               let k = S(i + 1) / 10

@@ -115,13 +115,13 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
     for step in 1...description.steps {
       let gradients = try parameters.map { try values("grad/\(step)/\($0.name)") }
       try #require(gradients.contains { $0 != nil }, "step \(step) has no gradient")
-      #expect(optimizer.step(&weights, gradients: gradients).applied)
+      #expect(try optimizer.step(&weights, gradients: gradients).applied)
       // Curvature estimates are folded in after the step.
       let estimates = try parameters.map { try values("hessian/\(step)/\($0.name)") }
       if estimates.contains(where: { $0 != nil }) {
         #expect(try optimizer.foldCurvature(estimates) == .applied)
       }
-      let results = stored ? weights : optimizer.evaluationWeights(of: weights)
+      let results = stored ? weights : try optimizer.evaluationWeights(of: weights)
       for (index, name) in parameters.map(\.name).enumerated() {
         expectClose(
           results[index], try values("param/\(step)/\(name)"), rtol, "\(name) after step \(step)")
@@ -137,7 +137,7 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
     #expect(
       parameters.allSatisfy { read.contains("param/\(description.steps)/\($0.name)") },
       "the last weights are not recorded")
-    for (parameter, result) in zip(parameters, optimizer.evaluationWeights(of: weights)) {
+    for (parameter, result) in zip(parameters, try optimizer.evaluationWeights(of: weights)) {
       expectClose(
         result, try values("eval/\(parameter.name)"), rtol, "\(parameter.name) to evaluate")
     }

@@ -230,8 +230,8 @@ import Testing
       ScheduleFreeSGD(learningRate: 0.5),
       parameters: [ParameterInfo("a", shape: [1]), ParameterInfo("b", shape: [1])])
     var weights = [[0.0], [2]]
-    for _ in 0..<4 { _ = optimizer.step(&weights, gradients: [[-1], nil]) }
-    let result = optimizer.evaluationWeights(of: weights)
+    for _ in 0..<4 { _ = try optimizer.step(&weights, gradients: [[-1], nil]) }
+    let result = try optimizer.evaluationWeights(of: weights)
     #expect(abs(result[0][0] - (0.5 + 1 + 1.5 + 2) / 4) < 1e-14 && result[1] == [2])
   }
 }

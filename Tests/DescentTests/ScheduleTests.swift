@@ -178,7 +178,10 @@ import Testing
     Refusal("wsd", [("warmup", "6"), ("decay", "6"), ("total", "10")], "are more than total=10"),
     Refusal("ReduceLROnPlateau", [("factor", "1")], "factor=1 is out of range"),
     Refusal("sequence", [], "parts is empty: give schedules, such as"),
-    Refusal("sequence", [("parts", "warmup,cosine")], "2 parts need 1 milestones"),
+    Refusal(
+      "sequence", [("parts", "warmup,cosine")], "2 parts need 1 milestone, the steps at which"),
+    Refusal(
+      "sequence", [("parts", "warmup"), ("milestones", "5")], "1 part needs no milestones"),
     Refusal(
       "sequence", [("parts", "warmup,cosine,step"), ("milestones", "5,5")],
       "milestones must ascend: 5 comes after 5"),
@@ -208,6 +211,117 @@ import Testing
   }
 }
 
+@Suite("Edges of schedules") struct ScheduleEdgeTests {
+  /// A name and settings, T being the end of the curve.
+  struct Edge: Sendable, CustomTestStringConvertible {
+    let name: String
+    let settings: [SettingText]
+    let total: Int
+    var testDescription: String { "\(name) \(settings.map { "\($0.name)=\($0.text)" })" }
+  }
+
+  /// Every schedule that has an end, here and under other names: no warmup, one that is the whole run,
+  /// one step, a floor of zero.
+  static let edges: [Edge] = {
+    var all: [Edge] = []
+    for total in [1, 2, 5, 7] {
+      for warmup in Set([0, 1, total - 1, total]).sorted() where warmup <= total {
+        let own = [("warmup", "\(warmup)"), ("total", "\(total)")]
+        let theirs = [("num_warmup_steps", "\(warmup)"), ("num_training_steps", "\(total)")]
+        for name in ["linear", "cosine", "restarts", "polynomial", "wsd"] {
+          for floor in [[], [("floor", "0.01")], [("floor_ratio", "0.1")]] {
+            all.append(Edge(name: name, settings: own + floor, total: total))
+          }
+        }
+        for name in ["linear", "cosine", "cosine_with_restarts", "polynomial"] {
+          all.append(Edge(name: name, settings: theirs, total: total))
+        }
+        for name in ["cosine_with_min_lr", "cosine_warmup_with_min_lr"] {
+          for floor in [("min_lr", "0.01"), ("min_lr_rate", "0")] {
+            all.append(Edge(name: name, settings: theirs + [floor], total: total))
+          }
+        }
+      }
+      for name in ["LinearLR", "PolynomialLR"] {
+        let down = name == "LinearLR" ? [("start_factor", "0.7"), ("end_factor", "0")] : []
+        all.append(Edge(name: name, settings: down + [("total_iters", "\(total)")], total: total))
+      }
+      all.append(Edge(name: "onecycle", settings: [("total_steps", "\(total)")], total: total))
+    }
+    return all
+  }()
+
+  @Test("from the floor to the peak, and at rest past the end", arguments: edges)
+  func edge(_ edge: Edge) throws {
+    var schedule = try Schedules.make(edge.name, edge.settings)
+    schedule.fit(totalSteps: edge.total)
+    try schedule.validate()
+    let (base, end) = (0.1, edge.total)
+    let values = (0..<end + 10).map { schedule.value(at: $0, base: base) }
+    #expect(values.allSatisfy { 0 <= $0 && $0 <= base * (1 + 1e-12) }, "\(values)")
+    #expect(Set(values[end...]).count == 1, "\(values)")
+    // What it rests at is the lowest value after the warmup.
+    let low = try #require(values[end...].first)
+    #expect(
+      values[max(schedule.warmupEnd, 0)...].allSatisfy { $0 >= low * (1 - 1e-12) }, "\(values)")
+    #expect(low <= base * 0.1 + 1e-15)
+    if let settles = schedule.settles { #expect(settles <= end) }
+  }
+
+  @Test(
+    "a curve that goes on in waves is not said to rest",
+    arguments: [
+      "CosineAnnealingLR(T_max=5)",
+      "sequence(parts=[warmup(warmup=3),CosineAnnealingLR(T_max=5)],milestones=[3])",
+      "product(parts=[CosineAnnealingLR(T_max=5),warmup(warmup=3)])",
+      "product(parts=[cosine(total=5,floor_ratio=0.5),exponential(gamma=0.9)])",
+      "cyclic(step_size_up=3)", "CosineAnnealingWarmRestarts(T_0=4)",
+    ])
+  func waves(_ text: String) throws {
+    let section = try #require(SettingSection.list(text)?.first)
+    let schedule = try Schedules.make(section.name, section.texts)
+    #expect(schedule.settles == nil && schedule.warnings(steps: 12).isEmpty)
+    let values = (6..<12).map { schedule.value(at: $0, base: 1) }
+    #expect(Set(values).count > 1)
+  }
+
+  @Test("schedules made in Swift are checked as texts are") func swift() throws {
+    var nested: any Schedule = Constant()
+    for _ in 0..<400 { nested = ScheduleProduct([nested]) }
+    for (schedule, sentence) in [
+      (Cosine(warmup: 10, total: 2), "schedule: warmup=10 is longer than total=2"),
+      (
+        LinearDecay(total: -5),
+        "schedule.total=-5 is out of range: schedule.total must be at least 1"
+      ),
+      (StepDecay(stepSize: 0), "schedule.step_size=0 is out of range"),
+      (ExponentialDecay(gamma: .nan), "schedule.gamma=nan cannot be read"),
+      (ScheduleSequence([], milestones: []), "schedule: parts is empty"),
+      (
+        ScheduleProduct([Lambda { _, base in base }, Cosine(warmup: 10, total: 2)]),
+        "schedule: part 2 of parts, cosine: warmup=10 is longer than total=2"
+      ),
+      (nested, "schedule: product has more than 16 schedules within one another"),
+    ] as [(any Schedule, String)] {
+      let plan = OptimizerPlan(AdamW(), schedules: [("lr", schedule)])
+      let error = #expect(throws: OptimizerError.self) { try plan.check() }
+      #expect("\(error!)".hasPrefix(sentence), "\(error!)")
+      #expect(throws: OptimizerError.self) {
+        try Optimizer<Float>(plan, parameters: [ParameterInfo("w", shape: [2])])
+      }
+    }
+    let whole = ScheduleProduct([Lambda { _, base in base }, Cosine(warmup: 1, total: 2)])
+    try OptimizerPlan(AdamW(), schedules: [("lr", whole)]).check()
+  }
+
+  @Test("a negative learning rate is blamed on nobody else") func rate() {
+    let error = #expect(throws: OptimizerError.self) {
+      try Optimizer<Float>(AdamW(learningRate: -1), parameters: [ParameterInfo("w", shape: [2])])
+    }
+    #expect(error?.description == "lr=-1 is out of range: lr must be at least 0")
+  }
+}
+
 @Suite("Schedules at work") struct ScheduledOptimizerTests {
   private func optimizer(
     _ rule: some Rule, groups: [ParameterGroup] = [],
@@ -221,10 +335,10 @@ import Testing
   /// Settings of a group after each of `steps` steps.
   private func settings(
     _ optimizer: Optimizer<Double>, group: Int = 0, _ name: String, steps: Int
-  ) -> [SettingValue] {
+  ) throws -> [SettingValue] {
     var weights = [[1.0, 2], [3, 4]]
-    return (0..<steps).map { _ in
-      _ = optimizer.step(&weights, gradients: [[0.1, 0.2], [0.3, 0.4]])
+    return try (0..<steps).map { _ in
+      _ = try optimizer.step(&weights, gradients: [[0.1, 0.2], [0.3, 0.4]])
       return optimizer.settings(ofGroup: group).first { $0.name == name }!.value
     }
   }
@@ -310,7 +424,7 @@ import Testing
       .scheduledValues(of: group)
     #expect(values(at: 0).map(\.name) == ["lr", "betas", "weight_decay"])
     for name in ["lr", "betas", "weight_decay"] {
-      let used = settings(
+      let used = try settings(
         try optimizer(AdamW(), groups: [group], schedules: schedules), name, steps: 5)
       #expect((0..<5).map { t in values(at: t).first { $0.name == name }!.value } == used)
     }

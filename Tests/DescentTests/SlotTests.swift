@@ -147,7 +147,7 @@ private struct Forgetful: ElementwiseRule {
       let optimizer = try Optimizer<Float>(
         Forgetful(), parameters: [ParameterInfo("w", shape: [2])])
       var weights: [[Float]] = [[1, 2]]
-      _ = optimizer.step(&weights, gradients: [[1, 1]])
+      _ = try optimizer.step(&weights, gradients: [[1, 1]])
     }
   }
 }

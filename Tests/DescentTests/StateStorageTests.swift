@@ -152,7 +152,7 @@ import Testing
     var weights = try names.map { try file.floats(of: "\(name)/param/\($0)") }
     var compared = 0
     for step in 1...recorded.steps {
-      _ = optimizer.step(
+      _ = try optimizer.step(
         &weights, gradients: try names.map { try file.floats(of: "\(name)/grad/\(step)/\($0)") })
       for (parameter, values) in zip(names, weights)
       where file.contains("\(name)/param/\(step)/\(parameter)") {
@@ -211,7 +211,7 @@ import Testing
     for step in 1...4 {
       let noisy = Self.parameters.map { noise($0.count, seed: UInt64(step * 1000 + $0.count)) }
       let gradients = zip(weights, noisy).map { w, n in zip(w, n).map { $0 + $1 / 4 } }
-      #expect(optimizer.step(&weights, gradients: gradients).applied)
+      #expect(try optimizer.step(&weights, gradients: gradients).applied)
       if optimizer.takesCurvature {
         #expect(try optimizer.foldCurvature(noisy) == .applied)
       }

@@ -47,7 +47,7 @@ extension OptimizerPlan {
     }
     var weights = start
     let path = try (1...steps).map { t in
-      let report = optimizer.step(&weights, gradients: gradients(t, weights))
+      let report = try optimizer.step(&weights, gradients: gradients(t, weights))
       guard report.applied else { throw Refused(outcome: report.outcome) }
       if optimizer.curvatureIsDue {
         _ = try optimizer.foldCurvature(gradients(t + 1, weights))

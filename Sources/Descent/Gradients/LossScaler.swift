@@ -11,7 +11,7 @@
 ///
 /// ```swift
 /// tape.gradients(of: loss, scale: scaler.scale)
-/// let report = optimizer.step(memory, unscale: scaler.inverse)
+/// let report = try optimizer.step(memory, unscale: scaler.inverse)
 /// scaler.update(overflowed: !report.applied)
 /// ```
 ///

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Learning rates that fall from the top of the network to its bottom:
 /// ``ParameterGroup/layerwise(_:_:_:_:)`` says how.
 public struct LayerwiseDecay: Configurable, Equatable {
@@ -34,8 +36,11 @@ extension ParameterGroup {
   public static func layerwise(
     _ decay: Double, _ groups: [ParameterGroup], _ parameters: [ParameterInfo], _ rule: any Rule
   ) throws(OptimizerError) -> [ParameterGroup] {
+    // What no network has as many layers as is no layer's number.
     let numbers = parameters.map { parameter in
-      parameter.name.split(separator: ".").lazy.compactMap { Int($0) }.first
+      parameter.name.split(separator: ".").lazy.compactMap { Int($0) }.first {
+        (0..<1_000_000).contains($0)
+      }
     }
     let count = (numbers.compactMap(\.self).max() ?? -1) + 1
     let first = numbers.firstIndex { $0 != nil } ?? parameters.count
@@ -44,21 +49,21 @@ extension ParameterGroup {
       return parameters[index].role == .embedding || index < first ? 0 : count + 1
     }
     let all = groups + [.rest]
+    let owners = parameters.map { parameter in all.firstIndex { $0.match.matches(parameter) } }
     var result: [ParameterGroup] = []
     for (index, group) in all.enumerated() {
-      for layer in 0...count + 1 {
-        let names = parameters.indices.filter { i in
-          layers[i] == layer
-            && all.firstIndex { $0.match.matches(parameters[i]) } == index
-        }.map { parameters[$0].name }
-        guard !names.isEmpty else { continue }
+      let members = parameters.indices.filter { owners[$0] == index }
+      for (layer, members) in Dictionary(grouping: members, by: { layers[$0] }).sorted(by: {
+        $0.key < $1.key
+      }) {
         var part = group
         part.name = "\(group.name).\(layer)"
-        part.match = ParameterMatch(names: names)
-        let own: any Rule = part.rule ?? rule
-        let base = try part.learningRate(of: own)
-        let factor = (0..<count + 1 - layer).reduce(1) { product, _ in product * decay }
-        part.settings = part.settings.filter { $0.name != "lr" } + [("lr", "\(base * factor)")]
+        part.match = ParameterMatch(names: members.map { parameters[$0].name })
+        if !part.isFrozen {
+          let own: any Rule = part.rule ?? rule
+          let rate = try part.learningRate(of: own) * pow(decay, Double(count + 1 - layer))
+          part.settings = part.settings.filter { $0.name != "lr" } + [("lr", plain(rate))]
+        }
         result.append(part)
       }
     }
@@ -66,7 +71,17 @@ extension ParameterGroup {
   }
 
   /// η of `rule` with this group's hyperparameters.
-  private func learningRate(of rule: some Rule) throws(OptimizerError) -> Double {
-    try applied(to: rule).learningRate
+  private func learningRate<R: Rule>(of rule: R) throws(OptimizerError) -> Double {
+    let rule = try applied(to: rule)
+    if R.settings.contains(where: { $0.name == "lr" && $0.value(rule) == .none }) {
+      throw .scheduleOfNone(setting: "lr", rule: R.name)
+    }
+    return rule.learningRate
+  }
+
+  /// A product without the last digits, which are the rounding's: 0.000512, not
+  /// 0.0005120000000000001.
+  private static func plain(_ x: Double) -> String {
+    SettingValue.text(of: Double(String(format: "%.15g", x)) ?? x)
   }
 }

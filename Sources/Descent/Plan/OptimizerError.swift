@@ -1,4 +1,4 @@
-/// Why an optimizer could not be made.
+/// Why an optimizer could not be made, or could not use what it was given.
 public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible {
   /// No rule has this name.
   case unknownRule(name: String, nearest: String?, valid: [String])
@@ -8,7 +8,7 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case duplicateParameter(String)
   /// Two groups have the same name.
   case duplicateGroup(String)
-  /// Every parameter is in a frozen group.
+  /// Every parameter is frozen.
   case everythingFrozen
   /// A group's hyperparameters were refused.
   case group(name: String, SettingErrors)
@@ -16,7 +16,7 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case emptyGroup(name: String, match: String)
   /// A schedule was given for something that is not a number of the rule.
   case notSchedulable(setting: String, rule: String, valid: [String])
-  /// A schedule was given for a number that is `none`.
+  /// A schedule, or a decay from layer to layer, was given for a number that is `none`.
   case scheduleOfNone(setting: String, rule: String)
   /// A schedule of the learning rate cycles the momentum, and the rule has none.
   case noMomentum(rule: String, schedule: String)
@@ -34,6 +34,14 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case conflict(String, String, reason: String, advice: String)
   /// The settings of a section (empty for the rule's own) were refused.
   case settings(of: String, SettingErrors)
+  /// Not as many arrays of something (`gradients`) as there are parameters.
+  case wrongNumber(of: String, expected: Int, given: Int)
+  /// An array (`gradient`, `weights`, `estimate`) has not as many elements as its parameter.
+  case wrongSize(of: String, parameter: String, shape: [Int], given: Int)
+  /// There is no parameter with this index.
+  case noParameter(index: Int, count: Int)
+  /// A method was called before the one that must come first.
+  case tooEarly(String, first: String)
   /// Several things are wrong.
   indirect case several([OptimizerError])
 
@@ -59,30 +67,37 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
     }
   }
 
+  /// `array of weights` for `arrays of weights`.
+  private static func singular(_ what: String) -> String {
+    what.replacing("arrays", with: "array").replacing("entries", with: "entry")
+  }
+
   /// One plain sentence, or a line for each.
   public var description: String {
     switch self {
     case .unknownRule(let name, let nearest, let valid):
-      return "there is no optimizer '\(name)'; \(hint(nearest, valid))"
+      return "there is no optimizer '\(quotable(name))'; \(hint(nearest, valid))"
     case .unknownSection(let name, let nearest, let valid):
-      return "there is no section '\(name)'; \(hint(nearest, valid))"
+      return "there is no section '\(quotable(name))'; \(hint(nearest, valid))"
     case .duplicateParameter(let name):
       return "two parameters are called '\(name)'; names must be unique"
     case .duplicateGroup(let name):
       return "two parameter groups are called '\(name)'; names must be unique"
     case .everythingFrozen:
-      return "every parameter is frozen: leave at least one group to be trained"
+      return
+        "every parameter is frozen, so nothing would be trained: leave at least one to be trained"
     case .group(let name, let errors):
-      return errors.errors.map { "parameter group '\(name)': \($0)" }.joined(separator: "\n")
+      return errors.errors.map { "parameter group '\(quotable(name))': \($0)" }.joined(
+        separator: "\n")
     case .emptyGroup(let name, let match):
       return
-        "parameter group '\(name)' (\(match)) matches no parameter that earlier groups leave; "
+        "parameter group '\(quotable(name))' (\(quotable(match))) matches no parameter that earlier groups leave; "
         + "names are matched whole, with * for any characters and ? for one"
     case .notSchedulable(let setting, let rule, let valid):
       return
-        "'\(setting)' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
+        "'\(quotable(setting))' of \(rule) cannot be scheduled; these can: \(valid.joined(separator: ", "))"
     case .scheduleOfNone(let setting, let rule):
-      return "'\(setting)' of \(rule) is none, so no schedule can drive it: give it a value first"
+      return "'\(setting)' of \(rule) is none, so nothing can change it: give it a value first"
     case .noMomentum(let rule, let schedule):
       return
         "\(schedule) cycles the momentum, and \(rule) has neither betas nor momentum: set "
@@ -107,6 +122,18 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
         + "step(_:evaluate:)"
     case .conflict(let first, let second, let reason, let advice):
       return "\(first) cannot be combined with \(second): \(reason); \(advice)"
+    case .wrongNumber(let what, let expected, let given):
+      return
+        "\(given == 0 ? "no" : grouped(given)) \(given == 1 ? Self.singular(what) : what) for \(counted(expected, "parameter")): give "
+        + "one entry for each parameter, in the optimizer's order"
+    case .wrongSize(let what, let parameter, let shape, let given):
+      return "the \(what) of '\(quotable(parameter))': \(counted(given, "element")), but its shape "
+        + "\(shape) takes \(grouped(shape.reduce(1, *)))"
+    case .noParameter(let index, let count):
+      return "there is no parameter with the index \(index); there are "
+        + "\(counted(count, "parameter")), counted from 0"
+    case .tooEarly(let method, let first):
+      return "\(method) was called before \(first), which must come first"
     case .settings(let section, let errors):
       return errors.errors.map { $0.sentence(in: section) }.joined(separator: "\n")
     case .several(let errors): return errors.map(\.description).joined(separator: "\n")

@@ -1,42 +1,116 @@
+/// A schedule and the hyperparameter that it drives.
+public typealias NamedSchedule = (setting: String, schedule: any Schedule)
+
 /// A group as an optimizer uses it: with everything that the plan leaves to others filled in.
 struct ResolvedGroup: Sendable {
   let group: ParameterGroup
   /// The rule with the group's hyperparameters.
   let rule: any Rule
   let storage: StateStorage
-  let schedules: [(setting: String, schedule: any Schedule)]
+  let schedules: [NamedSchedule]
 }
 
 extension OptimizerPlan {
-  /// The groups with the one that takes the rest. The customary one is left out where it would
-  /// change nothing.
-  var groupsInUse: [ParameterGroup] {
-    let customary: [ParameterGroup] = rule.decaysWeights ? [.vectorsWithoutDecay] : []
-    return (groups ?? customary) + [.rest]
-  }
-
   /// A group with its rule, its storage and its schedules.
   func resolved(_ group: ParameterGroup) throws(OptimizerError) -> ResolvedGroup {
     func make<R: Rule>(_ own: R) throws(OptimizerError) -> ResolvedGroup {
-      ResolvedGroup(
-        group: group, rule: try group.applied(to: own), storage: try group.applied(to: state),
-        schedules: schedules(of: group, R.self))
+      let rule = try group.applied(to: own, under: schedules)
+      return ResolvedGroup(
+        group: group, rule: rule, storage: try group.applied(to: state),
+        schedules: schedules(of: group, for: rule).used)
     }
     let own = group.rule ?? rule
     return try make(own)
   }
 
-  /// The schedules of a group: its own, and the plan's for what it has none for.
+  /// The schedules of a group with the rule `own`: its own, and the plan's for what it has none for;
+  /// and those of the plan's that are set aside, since what they would drive is none.
   private func schedules<R: Rule>(
-    of group: ParameterGroup, _: R.Type
-  ) -> [(setting: String, schedule: any Schedule)] {
+    of group: ParameterGroup, for own: R
+  ) -> (used: [NamedSchedule], setAside: [NamedSchedule]) {
     let rules = [rule] + (groups ?? []).compactMap(\.rule)
-    let own = Set(group.schedules.map(\.setting))
-    // What follows a schedule elsewhere, this group's rule may lack.
-    return schedules.filter { item in
-      !own.contains(item.setting)
-        && (R.has(item.setting) || !rules.contains { type(of: $0).has(item.setting) })
-    } + group.schedules
+    var (used, setAside): ([NamedSchedule], [NamedSchedule]) = ([], [])
+    for item in schedules where !group.schedules.contains(where: { $0.setting == item.setting }) {
+      // What follows a schedule elsewhere, this group's rule may lack.
+      if !R.has(item.setting), rules.contains(where: { type(of: $0).has(item.setting) }) {
+        continue
+      }
+      // No weight decay means none at any time.
+      if group.vectorsOf != nil, item.setting == "weight_decay" { continue }
+      if let driven = R.scheduled(item.setting), driven.setting.value(own) == .none {
+        setAside.append(item)
+      } else {
+        used.append(item)
+      }
+    }
+    return (used + group.schedules, setAside)
+  }
+
+  /// Schedules in use, group by group, and those that are set aside.
+  private func schedulesByGroup() -> [(
+    group: ParameterGroup, rule: String, used: [NamedSchedule], setAside: [NamedSchedule]
+  )] {
+    groupsInUse.filter { !$0.isFrozen }.map { group in
+      func list<R: Rule>(_ own: R) -> (
+        group: ParameterGroup, rule: String, used: [NamedSchedule], setAside: [NamedSchedule]
+      ) {
+        let (used, setAside) = schedules(of: group, for: group.reading(own, under: schedules).value)
+        return (group, R.name, used, setAside)
+      }
+      let own = group.rule ?? rule
+      return list(own)
+    }
+  }
+
+  /// What can be done, but not all of it as it was asked for: a sentence each.
+  ///
+  /// A schedule of the plan whose hyperparameter is none (Adafactor's lr, which leaves its steps to
+  /// relative_step) is set aside; one with a peak of its own (`max_lr`) takes the place of the value.
+  public var warnings: [String] {
+    var found: [String] = []
+    for (group, rule, used, setAside) in schedulesByGroup() {
+      let place = group.rule == nil ? "" : " of group '\(quotable(group.name))'"
+      for (setting, schedule) in setAside {
+        found.append(
+          "\(setting) of \(rule)\(place) is none, so the schedule \(type(of: schedule).name) is set "
+            + "aside; give \(setting) a value to use it")
+      }
+      for (setting, schedule) in used {
+        guard let peak = schedule.ownPeak, let base = try? base(of: setting, in: group),
+          base != peak.value
+        else { continue }
+        let name = group.changes(setting) ? " of group '\(quotable(group.name))'" : ""
+        found.append(
+          "\(peak.setting)=\(SettingValue.text(of: peak.value)) of \(type(of: schedule).name) takes "
+            + "the place of \(setting)=\(SettingValue.text(of: base))\(name); leave out "
+            + "\(peak.setting) to use \(setting)")
+      }
+    }
+    return found.enumerated().filter { !found[..<$0].contains($1) }.map(\.element)
+  }
+
+  /// Whether some group follows the plan's schedule of a hyperparameter.
+  func uses(scheduleOf setting: String) -> Bool {
+    schedulesByGroup().contains { $0.used.contains { $0.setting == setting } }
+  }
+
+  /// The schedules that some group follows, each once, with what they drive: `lr`, or
+  /// `lr of group head`.
+  public var schedulesInUse: [NamedSchedule] {
+    schedules.filter { uses(scheduleOf: $0.setting) }
+      + (groups ?? []).filter { !$0.isFrozen }.flatMap { group in
+        group.schedules.map { ("\($0.setting) of group \(group.name)", $0.schedule) }
+      }
+  }
+
+  /// The number that a schedule drives in a group.
+  private func base(of setting: String, in group: ParameterGroup) throws(OptimizerError) -> Double?
+  {
+    func read<R: Rule>(_ rule: R) -> Double? {
+      R.scheduled(setting)?.paths.first.map { rule[keyPath: $0] }
+    }
+    let rule = try resolved(group).rule
+    return read(rule)
   }
 
   /// What is wrong with the groups in use: with their hyperparameters, their storage and their
@@ -50,16 +124,24 @@ extension OptimizerPlan {
       names[..<i].contains(names[i]) ? .duplicateGroup(names[i]) : nil
     }
     func add<R: Rule>(_ own: R, _ group: ParameterGroup) {
-      let inherited = group.rule == nil ? own.mistakes : []
-      let (rule, ruleErrors) = group.reading(own)
+      let inherited = group.rule == nil ? own.mistakes(under: schedules) : []
+      let (rule, ruleErrors) = group.reading(own, under: schedules)
       let storageErrors = group.reading(StateStorage.split(group.settings).own, into: state).errors
       let errors = ruleErrors.filter { !inherited.contains($0) } + storageErrors
       var found: [OptimizerError] =
         errors.isEmpty ? [] : [.group(name: group.name, SettingErrors(errors))]
-      for schedule in schedules(of: group, R.self) {
+      for schedule in schedules(of: group, for: rule).used where !group.isFrozen {
         do throws(OptimizerError) {
           _ = try ScheduledSettings([schedule], of: rule)
-        } catch { found.append(error) }
+        } catch { found.append(group.changes(schedule.setting) ? error.inside(group) : error) }
+      }
+      found += group.schedules.compactMap { setting, schedule in
+        schedule.mistakes.isEmpty
+          ? nil
+          : OptimizerError.settings(
+            of: Self.section(ofSchedule: setting), SettingErrors(schedule.mistakes)
+          )
+          .inside(group)
       }
       problems += found.filter { !problems.contains($0) }
     }
@@ -82,23 +164,14 @@ extension OptimizerPlan {
       problems.append(.duplicateParameter(parameter.name))
     }
     if let error = OptimizerError(problems) { throw error }
-    let all =
-      if let decay = layers.decay {
-        try ParameterGroup.layerwise(decay, groupsInUse.dropLast(), parameters, rule) + [.rest]
-      } else { groupsInUse }
-    let groupOf = parameters.map { parameter in
-      all.firstIndex { $0.match.matches(parameter) } ?? all.count - 1
+    var all = try filledGroups(for: parameters)
+    if let decay = layers.decay {
+      all = try ParameterGroup.layerwise(decay, all.dropLast(), parameters, rule) + [.rest]
     }
-    if groups != nil {
-      let empty = all.indices.dropLast().filter { !groupOf.contains($0) }.map { all[$0] }
-      if let error = OptimizerError(
-        empty.map { .emptyGroup(name: $0.name, match: $0.match.description) })
-      {
-        throw error
-      }
-    }
-    let trainable = parameters.indices.filter { parameters[$0].trainable }
-    if !trainable.isEmpty, trainable.allSatisfy({ all[groupOf[$0]].isFrozen }) {
+    let groupOf = all.indices(of: parameters)
+    if !parameters.isEmpty,
+      zip(parameters, groupOf).allSatisfy({ !$0.trainable || all[$1].isFrozen })
+    {
       throw .everythingFrozen
     }
     var resolved: [ResolvedGroup] = []
@@ -132,8 +205,8 @@ extension OptimizerPlan {
   ) throws(OptimizerError) -> ScheduledValues {
     let resolved = try resolved(group)
     func make<R: Rule>(_ rule: R) throws(OptimizerError) -> ScheduledValues {
-      let scheduled = try ScheduledSettings(resolved.schedules, of: rule)
-      return ScheduledValues { scheduled.values($0) }
+      let scheduled = try ScheduledSettings(resolved, of: rule)
+      return ScheduledValues(schedules: resolved.schedules) { scheduled.values($0) }
     }
     return try make(resolved.rule)
   }
@@ -141,10 +214,15 @@ extension OptimizerPlan {
 
 /// The hyperparameters that schedules drive, as functions of the step.
 public struct ScheduledValues: Sendable {
+  /// The schedules, by what they drive.
+  public let schedules: [NamedSchedule]
   private let values: @Sendable (Int) -> [(name: String, value: SettingValue)]
 
-  init(_ values: @escaping @Sendable (Int) -> [(name: String, value: SettingValue)]) {
-    self.values = values
+  init(
+    schedules: [NamedSchedule],
+    _ values: @escaping @Sendable (Int) -> [(name: String, value: SettingValue)]
+  ) {
+    (self.schedules, self.values) = (schedules, values)
   }
 
   /// The values that step `step` + 1 uses, by setting.
@@ -154,24 +232,35 @@ public struct ScheduledValues: Sendable {
 }
 
 extension Rule {
-  /// Whether some hyperparameter called `weight_decay` is on.
-  fileprivate var decaysWeights: Bool {
-    resolved.contains { $0.name == "weight_decay" && $0.value != .number(0) }
-  }
-
   /// Whether it has the setting that a schedule names, `betas[0]` by `betas`.
   fileprivate static func has(_ scheduled: String) -> Bool {
     settings.contains { $0.name == scheduled.prefix { $0 != "[" } }
   }
 }
 
+extension OptimizerError {
+  /// The same of a group that changes what is refused.
+  func inside(_ group: ParameterGroup) -> OptimizerError {
+    guard case .settings(let section, let errors) = self else { return self }
+    return .group(name: group.name, SettingErrors(errors.errors.map { $0.inside(section) }))
+  }
+}
+
 extension ParameterGroup {
+  /// Whether the group says itself what a hyperparameter is, or what it follows.
+  func changes(_ setting: String) -> Bool {
+    rule != nil || schedules.contains { $0.setting == setting }
+      || settings.contains { $0.name == setting.prefix { $0 != "[" } }
+  }
+
   /// What no other group takes.
   public static let rest = ParameterGroup("default", ParameterMatch())
 
-  /// `rule` with this group's hyperparameters.
-  func applied<R: Rule>(to rule: R) throws(OptimizerError) -> R {
-    try refusing(reading(rule))
+  /// `rule` with this group's hyperparameters, some of which follow schedules.
+  func applied<R: Rule>(
+    to rule: R, under schedules: [NamedSchedule] = []
+  ) throws(OptimizerError) -> R {
+    try refusing(reading(rule, under: schedules))
   }
 
   /// `storage` with this group's settings.
@@ -180,12 +269,14 @@ extension ParameterGroup {
   }
 
   /// `rule` with this group's hyperparameters as far as they can be read, and what is wrong.
-  func reading<R: Rule>(_ rule: R) -> (value: R, errors: [SettingError]) {
+  func reading<R: Rule>(
+    _ rule: R, under schedules: [NamedSchedule] = []
+  ) -> (value: R, errors: [SettingError]) {
     // The plan's rule was declared by the plan; a rule of the group's own is declared here.
     let isOwn = self.rule != nil
-    var (changed, errors) = reading(
-      StateStorage.split(settings).others, into: isOwn ? rule : rule.rememberingDeclaredSettings())
-    if errors.isEmpty { errors = changed.mistakes }
+    var changed = isOwn ? rule : rule.rememberingDeclaredSettings()
+    var errors = changed.assign(StateStorage.split(settings).others)
+    if errors.isEmpty { errors = changed.mistakes(under: schedules + self.schedules) }
     return (isOwn ? changed.rememberingDeclaredSettings() : changed, errors)
   }
 
@@ -204,15 +295,5 @@ extension ParameterGroup {
   ) throws(OptimizerError) -> T {
     guard read.errors.isEmpty else { throw .group(name: name, SettingErrors(read.errors)) }
     return read.value
-  }
-}
-
-extension Configurable {
-  /// What ``check()`` throws.
-  fileprivate var mistakes: [SettingError] {
-    do throws(SettingErrors) {
-      try check()
-      return []
-    } catch { return error.errors }
   }
 }

@@ -71,21 +71,16 @@ extension OptimizerPlan {
     var plan = OptimizerPlan(AdamW())
     let (storage, others) = StateStorage.split(texts.sections["optimizer"] ?? [])
     let (layers, ofRule) = LayerwiseDecay.split(others)
-    let rule = reader.rule(ofRule)
+    var schedules = PlanReader()
+    plan.schedules = schedules.schedules(texts)
+    let rule = reader.rule(ofRule, under: plan.schedules)
     if let rule { plan.rule = rule }
     reader.read(&plan.state, storage, "optimizer")
     reader.read(&plan.layers, layers, "optimizer")
     reader.read(&plan.clip, texts.sections[Clipping.name] ?? [], Clipping.name)
     reader.read(&plan.gradient, texts.sections[GradientTools.name] ?? [], GradientTools.name)
     reader.read(&plan.weights, texts.sections[WeightStorage.name] ?? [], WeightStorage.name)
-    if let schedule = texts.sections["schedule"].flatMap({ reader.schedule($0, "schedule") }) {
-      plan.schedules.append(("lr", schedule))
-    }
-    for section in texts.sections.keys.sorted() where section.hasPrefix("schedules.") {
-      if let schedule = reader.schedule(texts.sections[section] ?? [], section) {
-        plan.schedules.append((String(section.dropFirst("schedules.".count)), schedule))
-      }
-    }
+    reader.problems += schedules.problems
     plan.groups = texts.groups?.enumerated().map { reader.group($1, number: $0 + 1) }
     let ofGroups = plan.groupProblems(ruleIsKnown: rule != nil).filter { problem in
       // A number that could not be read is not one that was left out.
@@ -111,15 +106,36 @@ private struct PlanReader {
     } catch { problems.append(.settings(of: section, error)) }
   }
 
-  mutating func rule(_ texts: [SettingText]) -> (any Rule)? {
+  /// What a rule's settings must agree on, they may owe to their schedules.
+  mutating func rule(
+    _ texts: [SettingText], under schedules: [NamedSchedule]
+  ) -> (any Rule)? {
     guard let name = name(in: texts, "optimizer", among: Rules.names),
       let type = Rules.all.first(where: { $0.name == name })
     else { return nil }
-    var rule: any Rule = type.init()
-    let before = problems.count
-    read(&rule, texts.filter { $0.name != "name" }, "optimizer")
-    ruleIsSound = problems.count == before
+    func make<R: Rule>(_: R.Type) -> (rule: R, errors: [SettingError]) {
+      var rule = R()
+      let errors = rule.assign(texts.filter { $0.name != "name" })
+      return (rule, errors.isEmpty ? rule.mistakes(under: schedules) : errors)
+    }
+    let (rule, errors): (any Rule, [SettingError]) = make(type)
+    ruleIsSound = errors.isEmpty
+    if !errors.isEmpty { problems.append(.settings(of: "optimizer", SettingErrors(errors))) }
     return rule
+  }
+
+  /// The schedules of the plan.
+  mutating func schedules(_ texts: OptimizerPlan.Texts) -> [NamedSchedule] {
+    var schedules: [NamedSchedule] = []
+    if let schedule = texts.sections["schedule"].flatMap({ self.schedule($0, "schedule") }) {
+      schedules.append(("lr", schedule))
+    }
+    for section in texts.sections.keys.sorted() where section.hasPrefix("schedules.") {
+      if let schedule = schedule(texts.sections[section] ?? [], section) {
+        schedules.append((String(section.dropFirst("schedules.".count)), schedule))
+      }
+    }
+    return schedules
   }
 
   mutating func schedule(_ texts: [SettingText], _ section: String) -> (any Schedule)? {

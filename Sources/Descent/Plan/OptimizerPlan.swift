@@ -15,8 +15,9 @@ public struct OptimizerPlan: Sendable {
   /// The rule with its hyperparameters.
   public var rule: any Rule
   /// The parameter groups: the first that matches takes a parameter, and what none takes has the
-  /// rule's own hyperparameters. nil is the customary split: no weight decay on vectors (norms,
-  /// biases).
+  /// rule's own hyperparameters. Scalars and vectors (norms, biases) have no weight decay, as is
+  /// customary, unless a group that takes them says what their `weight_decay` is, or this is empty:
+  /// then all parameters are treated alike.
   public var groups: [ParameterGroup]?
   /// How learning rates fall from layer to layer.
   public var layers = LayerwiseDecay()
@@ -64,10 +65,17 @@ public struct OptimizerPlan: Sendable {
         return nil
       } catch { return .settings(of: section, error) }
     }
+    func refusal(_ section: String, _ errors: [SettingError]) -> OptimizerError? {
+      errors.isEmpty ? nil : .settings(of: section, SettingErrors(errors))
+    }
     return [
-      problem(rule, ""), problem(state, ""), problem(layers, ""), problem(clip, Clipping.name),
-      problem(gradient, GradientTools.name), problem(weights, WeightStorage.name),
+      refusal("", rule.mistakes(under: schedules)), problem(state, ""), problem(layers, ""),
+      problem(clip, Clipping.name), problem(gradient, GradientTools.name),
+      problem(weights, WeightStorage.name),
     ].compactMap(\.self)
+      + schedules.compactMap { setting, schedule in
+        refusal(Self.section(ofSchedule: setting), schedule.mistakes)
+      }
   }
 
   /// The pairs of features that cannot be combined: of the plan alone, or also with what a run
@@ -75,7 +83,7 @@ public struct OptimizerPlan: Sendable {
   public func conflicts(with run: [FeatureUse] = []) -> [OptimizerError] {
     var conflicts: [OptimizerError] = []
     func add<R: Rule>(_ own: R, _ group: ParameterGroup) {
-      let rule = group.reading(own).value
+      let rule = group.reading(own, under: schedules).value
       var uses = rule.features.map {
         FeatureUse($0, R.name, reason: $0 == .exactState ? rule.exactStateReason : nil)
       }
@@ -136,12 +144,14 @@ public struct OptimizerPlan: Sendable {
   public mutating func fitSchedules(
     totalSteps: Int, _ check: (any Schedule, _ section: String) -> Void = { _, _ in }
   ) {
-    func fit(_ schedule: inout any Schedule, _ section: String) {
+    func fit(_ schedule: inout any Schedule, _ section: String, isUsed: Bool = true) {
       schedule.fit(totalSteps: totalSteps)
-      check(schedule, section)
+      if isUsed { check(schedule, section) }
     }
     for index in schedules.indices {
-      fit(&schedules[index].schedule, Self.section(ofSchedule: schedules[index].setting))
+      let setting = schedules[index].setting
+      let isUsed = uses(scheduleOf: setting)
+      fit(&schedules[index].schedule, Self.section(ofSchedule: setting), isUsed: isUsed)
     }
     for group in (groups ?? []).indices {
       let name = groups![group].name

@@ -16,6 +16,9 @@ public struct ParameterGroup: Sendable {
   public var settings: [(name: String, text: String)]
   /// Hyperparameters that follow another schedule than the plan's, by setting name.
   public var schedules: [(setting: String, schedule: any Schedule)]
+  /// The group whose scalars and vectors it holds, without weight decay as is customary, whatever
+  /// schedules say; nil where it was not made for that.
+  var vectorsOf: String?
 
   /// A group.
   public init(
@@ -28,8 +31,18 @@ public struct ParameterGroup: Sendable {
   }
 
   /// The customary split: no weight decay on scalars and vectors, which are norms and biases.
-  public static let vectorsWithoutDecay = ParameterGroup(
-    "no_decay", ParameterMatch(ranks: 0...1), settings: [("weight_decay", "0")])
+  public static let vectorsWithoutDecay = ParameterGroup("default", ParameterMatch())
+    .vectorsWithoutDecay(called: "no_decay")
+
+  /// The scalars and vectors of this group, without weight decay.
+  func vectorsWithoutDecay(called name: String) -> ParameterGroup {
+    var part = self
+    part.name = name
+    part.match.ranks = (match.ranks ?? 0...Int.max).clamped(to: 0...1)
+    part.settings.append(("weight_decay", "0"))
+    part.vectorsOf = self.name
+    return part
+  }
 }
 
 /// A condition on a parameter; every part that is given must hold.
@@ -53,9 +66,7 @@ public struct ParameterMatch: Sendable, CustomStringConvertible {
   public func matches(_ parameter: ParameterInfo) -> Bool {
     if let ranks, !ranks.contains(parameter.shape.count) { return false }
     if !roles.isEmpty, !roles.contains(parameter.role) { return false }
-    if names.isEmpty { return true }
-    let name = Array(parameter.name.utf8)
-    return names.contains { Self.glob(Array($0.utf8)[...], name[...]) }
+    return names.isEmpty || names.contains { Self.glob($0, parameter.name) }
   }
 
   /// The condition in words.
@@ -81,13 +92,25 @@ public struct ParameterMatch: Sendable, CustomStringConvertible {
     return low...high
   }
 
-  private static func glob(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
-    guard let head = pattern.first else { return text.isEmpty }
-    let rest = pattern.dropFirst()
-    if head == UInt8(ascii: "*") {
-      return glob(rest, text) || (!text.isEmpty && glob(pattern, text.dropFirst()))
+  /// Whether `pattern` matches the whole of `text`. A star first stands for nothing; at a mismatch the
+  /// last one takes one byte more, so no earlier one is tried again.
+  private static func glob(_ pattern: String, _ text: String) -> Bool {
+    let (pattern, text) = (pattern.utf8, text.utf8)
+    var (p, t) = (pattern.startIndex, text.startIndex)
+    var retry: (p: String.Index, t: String.Index)?
+    while t < text.endIndex {
+      if p < pattern.endIndex, pattern[p] == UInt8(ascii: "*") {
+        p = pattern.index(after: p)
+        retry = (p, t)
+      } else if p < pattern.endIndex, pattern[p] == UInt8(ascii: "?") || pattern[p] == text[t] {
+        (p, t) = (pattern.index(after: p), text.index(after: t))
+      } else if let last = retry {
+        (p, t) = (last.p, text.index(after: last.t))
+        retry = (p, t)
+      } else {
+        return false
+      }
     }
-    guard let first = text.first, head == UInt8(ascii: "?") || head == first else { return false }
-    return glob(rest, text.dropFirst())
+    return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
   }
 }

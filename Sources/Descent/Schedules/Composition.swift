@@ -3,7 +3,7 @@
 /// ```
 /// η(t) = partᵢ(t − mᵢ) while mᵢ ≤ t < mᵢ₊₁,  m₀ = 0
 /// ```
-public struct ScheduleSequence: Schedule {
+public struct ScheduleSequence: CompositeSchedule {
   /// The schedules, in order.
   public var parts: [any Schedule] = []
   /// The step at which each part but the first begins.
@@ -35,8 +35,12 @@ public struct ScheduleSequence: Schedule {
     try checkParts(parts)
     guard milestones.count == parts.count - 1 else {
       throw .contradiction(
-        "\(parts.count) parts need \(parts.count - 1) milestones, the steps at which all but the "
-          + "first begin; there are \(milestones.count)")
+        milestones.isEmpty || parts.count > 1
+          ? "\(counted(parts.count, "part")) need \(counted(parts.count - 1, "milestone")), the "
+            + "steps at which all but the first begin; there "
+            + (milestones.count == 1 ? "is 1" : "are \(milestones.count)")
+          : "1 part needs no milestones, the steps at which all but the first begin: leave them out"
+      )
     }
     try checkAscending(milestones, strictly: true)
   }
@@ -48,8 +52,15 @@ public struct ScheduleSequence: Schedule {
     }
   }
 
-  public var warmupEnd: Int { parts.first?.warmupEnd ?? 0 }
+  public var warmupEnd: Int {
+    min(parts.first?.warmupEnd ?? 0, milestones.first ?? .max)
+  }
   public var end: Int? { parts.last?.end.map { $0 + (milestones.last ?? 0) } }
+  public var settles: Int? { parts.last?.settles.map { $0 + (milestones.last ?? 0) } }
+
+  public func objection(base: Double) -> ScheduleObjection? {
+    parts.lazy.compactMap { $0.objection(base: base) }.first
+  }
 
   public var momentum: (any Schedule)? {
     let curves = parts.map(\.momentum)
@@ -58,7 +69,7 @@ public struct ScheduleSequence: Schedule {
   }
 
   public func value(at step: Int, base: Double) -> Double {
-    let turn = milestones.count { $0 <= step }
+    let turn = passed(milestones, at: step)
     return parts[turn].value(at: step - (turn == 0 ? 0 : milestones[turn - 1]), base: base)
   }
 
@@ -70,7 +81,7 @@ public struct ScheduleSequence: Schedule {
 /// ```
 /// η(t) = partₙ(t, … part₂(t, part₁(t, η)))
 /// ```
-public struct ScheduleProduct: Schedule {
+public struct ScheduleProduct: CompositeSchedule {
   /// The factors.
   public var parts: [any Schedule] = []
 
@@ -100,6 +111,21 @@ public struct ScheduleProduct: Schedule {
 
   public var warmupEnd: Int { parts.map(\.warmupEnd).max() ?? 0 }
   public var end: Int? { parts.compactMap(\.end).max() }
+  public var settles: Int? {
+    let ends = parts.map(\.settles)
+    return ends.contains(nil) ? nil : ends.compactMap(\.self).max()
+  }
+
+  public var ownPeak: (setting: String, value: Double)? { parts.lazy.compactMap(\.ownPeak).last }
+
+  public func objection(base: Double) -> ScheduleObjection? {
+    var base = base
+    for part in parts {
+      if let objection = part.objection(base: base) { return objection }
+      base = part.ownPeak?.value ?? base
+    }
+    return nil
+  }
   public var momentum: (any Schedule)? { parts.lazy.compactMap(\.momentum).last }
 
   public func value(at step: Int, base: Double) -> Double {
@@ -123,7 +149,9 @@ extension Setting {
   static func schedules(
     _ name: String, _ path: SettingPath<Root, [any Schedule]>, _ meaning: String
   ) -> Setting {
-    let kind = "schedules, such as warmup(warmup=100),cosine(floor_ratio=0.1)"
+    let kind =
+      "schedules, such as warmup(warmup=100),cosine(floor_ratio=0.1), at most "
+      + "\(SettingSection.mostNested) within and \(SettingSection.mostListed) beside one another"
     return .custom(
       name, kind: kind, meaning,
       value: { root in .sections(root[keyPath: path].map(SettingSection.init)) },
@@ -137,7 +165,7 @@ extension Setting {
             parts.append(try Schedules.make(section.name, section.texts))
           } catch {
             let sentences = error.errors.map(\.description).joined(separator: "; ")
-            throw .contradiction("part \(number + 1) of \(name), \(section.name): \(sentences)")
+            throw .contradiction("part \(number + 1) of \(name), \(quotable(section.name)): \(sentences)")
           }
         }
         root[keyPath: path] = parts

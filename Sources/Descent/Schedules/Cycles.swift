@@ -82,6 +82,9 @@ public struct OneCycle: Schedule {
     max(0, Int((risingShare * Double(totalSteps ?? 0)).rounded(.up)) - 1)
   }
   public var end: Int? { totalSteps }
+  public var ownPeak: (setting: String, value: Double)? {
+    maxLearningRate.map { ("max_lr", $0) }
+  }
 
   public func value(at step: Int, base: Double) -> Double {
     let peak = maxLearningRate ?? base
@@ -179,6 +182,21 @@ public struct Cyclic: Schedule {
     reference: "Smith: Cyclical learning rates, 2017, arXiv:1506.01186; torch: CyclicLR")
 
   public init() {}
+
+  public func validate() throws(SettingError) {
+    if let low = baseLearningRate, let high = maxLearningRate, low > high {
+      let (low, high) = (SettingValue.text(of: low), SettingValue.text(of: high))
+      throw .contradiction("base_lr=\(low) is above max_lr=\(high)")
+    }
+  }
+
+  public var ownPeak: (setting: String, value: Double)? {
+    maxLearningRate.map { ("max_lr", $0) }
+  }
+
+  public func objection(base: Double) -> ScheduleObjection? {
+    maxLearningRate == nil ? floorObjection("base_lr", baseLearningRate, above: base) : nil
+  }
 
   public func value(at step: Int, base: Double) -> Double {
     let high = maxLearningRate ?? base

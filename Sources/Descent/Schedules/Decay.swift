@@ -79,6 +79,10 @@ extension DecaySchedule {
   public var warmupEnd: Int { span.warmup }
   public var end: Int? { span.total }
 
+  public func objection(base: Double) -> ScheduleObjection? {
+    floorObjection("floor", span.floor, above: base, advice: "set floor_ratio in its place")
+  }
+
   /// The floor for the value `base`.
   func floor(_ base: Double) -> Double { span.floor ?? span.floorRatio * base }
 
@@ -234,7 +238,7 @@ public struct WarmupStableDecay: DecaySchedule {
   public static let name = "wsd"
   public static let settings: [Setting<WarmupStableDecay>] =
     spanSettings + [
-      .optionalInteger("decay", \.decay, .atLeast(1), "D: steps of the fall; none: T/5"),
+      .optionalInteger("decay", \.decay, .atLeast(0), "D: steps of the fall; none: T/5"),
       .optionalInteger(
         "stable", \.stable, .atLeast(0), "S: steps at the full value; none: T−W−D"),
       .choice("warmup_shape", \.warmupShape, "how it rises", source: "transformers"),
@@ -268,8 +272,8 @@ public struct WarmupStableDecay: DecaySchedule {
     if let stable, let decay { span.total = span.total ?? span.warmup + stable + decay }
     let total = span.total ?? totalSteps
     span.total = total
-    decay = decay ?? max(1, min((total + 4) / 5, total - span.warmup - (stable ?? 0)))
-    stable = stable ?? max(0, total - span.warmup - decay!)
+    let fall = decay ?? max(0, min((total + 4) / 5, total - span.warmup - (stable ?? 0)))
+    (decay, stable) = (fall, stable ?? max(0, total - span.warmup - fall))
   }
 
   public func validate() throws(SettingError) {
@@ -293,7 +297,8 @@ public struct WarmupStableDecay: DecaySchedule {
       factor = rise(warmupFactor(step, W, span.warmupStart))
     } else {
       guard let S = stable, let D = decay else { return base }
-      factor = step < W + S ? 1 : curve(min(1, Double(step - W - S) / Double(D)))
+      factor =
+        step < W + S ? 1 : step < W + S + D ? curve(Double(step - W - S) / Double(D)) : 0
     }
     return low + (base - low) * factor
   }
@@ -306,6 +311,7 @@ public struct WarmupStableDecay: DecaySchedule {
     }
   }
 
+  /// Falls from 1 as u goes from 0 to 1; whatever its shape, it is at the floor from there on.
   public func curve(_ u: Double) -> Double {
     switch decayShape {
     case .linear: 1 - u

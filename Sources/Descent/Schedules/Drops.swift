@@ -70,8 +70,10 @@ public struct MultiStepDecay: Schedule {
     if milestones.isEmpty { milestones = [totalSteps / 2, totalSteps * 3 / 4] }
   }
 
+  public var settles: Int? { milestones.last ?? 0 }
+
   public func value(at step: Int, base: Double) -> Double {
-    base * pow(gamma, Double(milestones.count { $0 <= step }))
+    base * pow(gamma, Double(passed(milestones, at: step)))
   }
 }
 
@@ -185,6 +187,16 @@ public struct Noam: Schedule {
     let (d, t, W) = (Double(modelSize), Double(step + 1), Double(warmup))
     return base * pow(d, -0.5) * min(pow(t, -0.5), t * pow(W, -1.5))
   }
+}
+
+/// How many of some ascending milestones are reached at `step`.
+func passed(_ milestones: [Int], at step: Int) -> Int {
+  var (low, high) = (0, milestones.count)
+  while low < high {
+    let middle = (low + high) / 2
+    if milestones[middle] <= step { low = middle + 1 } else { high = middle }
+  }
+  return low
 }
 
 /// Throws when milestones do not ascend.

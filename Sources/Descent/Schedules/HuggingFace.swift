@@ -4,7 +4,7 @@ import Foundation
 ///
 /// ```
 /// t < W:  η(t) = η·(t+1)/W, or η·(ω + (1−ω)·t/(W−1))
-/// t ≥ W:  η(t) = floor + (η − floor)·½(1 + cos 2πcu),  u = (t−W+1)/(T−W)
+/// t ≥ W:  η(t) = floor + (η − floor)·½(1 + cos 2πcu),  u = (t−W+1)/(T−W), at most 1
 /// ```
 public struct CosineWarmupWithMinimum: Schedule {
   /// W, in optimizer steps.
@@ -35,9 +35,9 @@ public struct CosineWarmupWithMinimum: Schedule {
     summary: "warmup and cosine without a step at 0; the last step reaches the floor",
     formula: """
       t < W:  η(t) = η·(t+1)/W, or η·(ω + (1−ω)·t/(W−1))
-      t ≥ W:  η(t) = floor + (η − floor)·½(1 + cos 2πcu),  u = (t−W+1)/(T−W)
+      t ≥ W:  η(t) = floor + (η − floor)·½(1 + cos 2πcu),  u = (t−W+1)/(T−W), at most 1
       """,
-    differences: "After t = T the value stays; Hugging Face's rises again.",
+    differences: "After t = T−1 the value stays; Hugging Face's rises again.",
     reference: "Hugging Face: cosine_warmup_with_min_lr")
 
   public init() {}
@@ -57,6 +57,10 @@ public struct CosineWarmupWithMinimum: Schedule {
   public var warmupEnd: Int { warmup }
   public var end: Int? { total }
 
+  public func objection(base: Double) -> ScheduleObjection? {
+    floorObjection("min_lr", floor, above: base, advice: "set min_lr_rate in its place")
+  }
+
   public func value(at step: Int, base: Double) -> Double {
     let (t, W) = (Double(step), Double(warmup))
     if step < warmup {
@@ -66,7 +70,8 @@ public struct CosineWarmupWithMinimum: Schedule {
     guard let total else { return base }
     let low = floor ?? (floorRatio ?? 0) * base
     let T = Double(total)
-    let u = (min(t, T) - W + 1) / max(1, T - W)
+    // The last step of the run, T − 1, is the end of the curve.
+    let u = min(1, (t - W + 1) / max(1, T - W))
     return low + (base - low) * 0.5 * (1 + cos(2 * .pi * cycles * u))
   }
 }

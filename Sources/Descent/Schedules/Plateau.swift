@@ -118,6 +118,10 @@ public struct ReduceOnPlateau: MetricSchedule {
 
   public init() {}
 
+  public func objection(base: Double) -> ScheduleObjection? {
+    floorObjection("min_lr", minimum, above: base)
+  }
+
   public mutating func observe(_ metric: Double) {
     if isBetter(metric, than: state.best, mode, threshold, thresholdMode) {
       (state.best, state.bad) = (metric, 0)
@@ -202,8 +206,15 @@ public struct GreedySchedule: MetricSchedule {
 
   public func validate() throws(SettingError) {
     if minimum > maximum {
-      throw .contradiction("min_lr=\(minimum) is above max_lr=\(maximum)")
+      let (low, high) = (SettingValue.text(of: minimum), SettingValue.text(of: maximum))
+      throw .contradiction("min_lr=\(low) is above max_lr=\(high)")
     }
+  }
+
+  public func objection(base: Double) -> ScheduleObjection? {
+    floorObjection("min_lr", minimum, above: base)
+      ?? (base > maximum
+        ? ScheduleObjection(setting: "max_lr", value: maximum, isFloor: false, advice: "") : nil)
   }
 
   public mutating func observe(_ metric: Double) {

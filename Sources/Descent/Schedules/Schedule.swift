@@ -12,8 +12,17 @@ public protocol Schedule: Configurable {
   mutating func fit(totalSteps: Int)
   /// The step at which the warmup is over; 0 where there is none.
   var warmupEnd: Int { get }
-  /// The step from which the value stays what it is; nil when it never settles, or is not known.
+  /// The step at which the curve is over, which is how long the run should be; nil where it has no
+  /// end.
   var end: Int? { get }
+  /// The step from which the value stays what it is; nil where it never settles.
+  var settles: Int? { get }
+  /// The schedule's own setting that takes the place of the value it drives (`max_lr`); nil where the
+  /// value counts.
+  var ownPeak: (setting: String, value: Double)? { get }
+  /// Why it cannot drive a setting whose own value is `base`, such as a floor above that; nil where
+  /// it can.
+  func objection(base: Double) -> ScheduleObjection?
   /// The curve of the momentum, for schedules of the learning rate that cycle it: of `betas[0]`
   /// where a rule has betas, else of `momentum`.
   var momentum: (any Schedule)? { get }
@@ -24,30 +33,119 @@ extension Schedule {
   public mutating func fit(totalSteps: Int) {}
   /// No warmup.
   public var warmupEnd: Int { 0 }
-  /// Never settles.
+  /// Has no end.
   public var end: Int? { nil }
+  /// At its end, where it has one.
+  public var settles: Int? { end }
+  /// The value counts.
+  public var ownPeak: (setting: String, value: Double)? { nil }
+  /// None.
+  public func objection(base: Double) -> ScheduleObjection? { nil }
   /// Leaves the momentum alone.
   public var momentum: (any Schedule)? { nil }
+
+  /// The end of a curve that stays there, rather than going on in waves.
+  public var lastingEnd: Int? {
+    guard let end, let settles, settles <= end else { return nil }
+    return end
+  }
+
+  /// The objection that `setting`=`value` lies above `base`, where it does.
+  func floorObjection(
+    _ setting: String, _ value: Double?, above base: Double, advice: String = ""
+  ) -> ScheduleObjection? {
+    guard let value, value > base else { return nil }
+    return ScheduleObjection(setting: setting, value: value, isFloor: true, advice: advice)
+  }
 
   /// What does not fit a run of `steps` steps: one sentence each, with what to change.
   public func warnings(steps: Int) -> [String] {
     var found: [String] = []
     if warmupEnd > steps {
       found.append(
-        "the warmup takes \(warmupEnd) steps and the run \(steps): the full value is "
+        "the warmup takes \(counted(warmupEnd, "step")) and the run \(grouped(steps)): the full value is "
           + "never reached; shorten the warmup or lengthen the run")
     }
-    if let end, end < steps {
+    let length = counted(steps, "step")
+    if let end = lastingEnd, end < steps {
+      let left = steps - end
       found.append(
         "\(Self.name) ends at step \(end), but training runs to step \(steps): the last "
-          + "\(steps - end) steps use its final value; make it \(steps) steps long to avoid that")
+          + (left == 1 ? "step uses" : "\(grouped(left)) steps use")
+          + " its final value; make it \(length) long to avoid that")
     } else if let end, end > steps, warmupEnd <= steps {
       found.append(
         "training ends at step \(steps), before \(Self.name) does at step \(end): the curve is cut "
-          + "off; make it \(steps) steps long to avoid that")
+          + "off; make it \(length) long to avoid that")
     }
     return found
   }
+}
+
+/// Why a schedule cannot drive a value: a setting of its own lies on the wrong side of it.
+public struct ScheduleObjection: Sendable, Equatable {
+  /// The schedule's setting.
+  public let setting: String
+  /// Its value.
+  public let value: Double
+  /// Whether it is a floor, above the value; otherwise a ceiling, below it.
+  public let isFloor: Bool
+  /// What else to do than to change one of the two; may be empty.
+  public let advice: String
+
+  /// One sentence, where the schedule drives `driven`=`base`.
+  package func sentence(driving driven: String, _ base: Double) -> String {
+    let (mine, its) = (SettingValue.text(of: value), SettingValue.text(of: base))
+    let (place, change, other) = isFloor ? ("above", "lower", "raise") : ("below", "raise", "lower")
+    return "\(setting)=\(mine) lies \(place) \(driven)=\(its), which the schedule starts from: "
+      + "\(change) it, \(advice.isEmpty ? "" : "\(advice), ")or \(other) \(driven)"
+  }
+}
+
+extension Schedule {
+  /// Everything that its own declarations refuse, for schedules that were made in code; nested ones
+  /// included.
+  var mistakes: [SettingError] {
+    let parts = (self as? any CompositeSchedule)?.parts ?? []
+    if depth > SettingSection.mostNested {
+      return [
+        .contradiction(
+          "\(Self.name) has more than \(SettingSection.mostNested) schedules within one another: use "
+            + "fewer")
+      ]
+    }
+    var copy = self
+    // The parts are looked at one by one: as a text they would be made again, which no function can.
+    let own = Self.settings.filter { parts.isEmpty || $0.name != "parts" }
+    var errors = copy.assign(own.map { ($0.name, $0.value(self).description) })
+    for (number, part) in parts.enumerated() {
+      errors += part.mistakes.map {
+        .contradiction("part \(number + 1) of parts, \(type(of: part).name): \($0)")
+      }
+    }
+    if errors.isEmpty {
+      do throws(SettingError) { try validate() } catch { errors.append(error) }
+    }
+    return errors
+  }
+
+  /// How many schedules stand within one another.
+  private var depth: Int {
+    // Level by level: whoever nests without bound would run out of stack.
+    var (depth, level): (Int, [any Schedule]) = (1, [self])
+    while depth <= SettingSection.mostNested {
+      level = level.flatMap { ($0 as? any CompositeSchedule)?.parts ?? [] }
+      if level.isEmpty { return depth }
+      depth += 1
+    }
+    return depth
+  }
+}
+
+/// A schedule made of other schedules.
+public protocol CompositeSchedule: Schedule {
+  /// Those that it is made of.
+  var parts: [any Schedule] { get }
 }
 
 /// A schedule made of a function, for curves that no other schedule has.

@@ -40,7 +40,7 @@ public enum Schedules {
     }
     let known = names + ScheduleAlias.all.map(\.name)
     let hint = hint(nearestName(to: name, among: known), names)
-    throw SettingErrors([.contradiction("there is no schedule '\(name)'; \(hint)")])
+    throw SettingErrors([.contradiction("there is no schedule '\(quotable(name))'; \(hint)")])
   }
 
   /// The names under which torch and Hugging Face know the schedule called `name`.

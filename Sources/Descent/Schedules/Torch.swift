@@ -25,6 +25,7 @@ public struct TorchConstant: Schedule {
   public init() {}
 
   public var warmupEnd: Int { totalIterations }
+  public var settles: Int? { totalIterations }
 
   public func value(at step: Int, base: Double) -> Double {
     step < totalIterations ? base * factor : base
@@ -59,8 +60,12 @@ public struct TorchLinear: Schedule {
 
   public var warmupEnd: Int { finish > start ? totalIterations : 0 }
 
+  public var settles: Int? { totalIterations }
+
   public func value(at step: Int, base: Double) -> Double {
-    base * (start + (finish - start) * Double(min(step, totalIterations)) / Double(totalIterations))
+    let u = Double(min(step, totalIterations)) / Double(totalIterations)
+    // Each end to the bit, and never below both.
+    return base * (start * (1 - u) + finish * u)
   }
 }
 
@@ -90,6 +95,11 @@ public struct CosineAnnealing: Schedule {
 
   public mutating func fit(totalSteps: Int) { halfWave = halfWave ?? totalSteps }
   public var end: Int? { halfWave }
+  public var settles: Int? { nil }
+
+  public func objection(base: Double) -> ScheduleObjection? {
+    floorObjection("eta_min", low, above: base)
+  }
 
   public func value(at step: Int, base: Double) -> Double {
     guard let halfWave else { return base }
@@ -129,6 +139,10 @@ public struct WarmRestarts: Schedule {
   public init() {}
 
   public mutating func fit(totalSteps: Int) { first = first ?? totalSteps }
+
+  public func objection(base: Double) -> ScheduleObjection? {
+    floorObjection("eta_min", low, above: base)
+  }
 
   public func value(at step: Int, base: Double) -> Double {
     guard let first else { return base }
@@ -171,6 +185,8 @@ public struct SWA: Schedule {
     reference: "Izmailov et al.: Averaging weights leads to wider optima, 2018, arXiv:1803.05407")
 
   public init() {}
+
+  public var settles: Int? { annealSteps }
 
   public func value(at step: Int, base: Double) -> Double {
     let x = step >= annealSteps ? 1 : Double(step) / Double(annealSteps)

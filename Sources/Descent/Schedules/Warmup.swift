@@ -27,6 +27,8 @@ public struct Constant: Schedule {
 
   public init() {}
 
+  public var settles: Int? { 0 }
+
   public func value(at step: Int, base: Double) -> Double { base }
 }
 
@@ -66,6 +68,7 @@ public struct LinearWarmup: Schedule {
 
   public mutating func fit(totalSteps: Int) { warmup = warmup ?? totalSteps }
   public var warmupEnd: Int { warmup ?? 0 }
+  public var settles: Int? { warmupEnd }
 
   public func value(at step: Int, base: Double) -> Double {
     base * warmupFactor(step, warmup ?? 0, warmupStart)

@@ -32,16 +32,27 @@ extension Configurable {
   ///
   /// - Throws: every unknown name, unreadable or out-of-range value and contradiction at once.
   public mutating func apply(_ changes: [(name: String, text: String)]) throws(SettingErrors) {
-    var errors: [SettingError] = []
-    for (name, text) in changes {
-      do throws(SettingError) {
-        try Self.setting(name).set(text, in: &self)
-      } catch { errors.append(error) }
-    }
+    var errors = assign(changes)
     if errors.isEmpty {
       do throws(SettingError) { try validate() } catch { errors.append(error) }
     }
     if !errors.isEmpty { throw SettingErrors(errors) }
+  }
+
+  /// Changes settings by name, whether or not they contradict each other.
+  ///
+  /// - Returns: every unknown name and unreadable or out-of-range value.
+  mutating func assign(_ changes: [(name: String, text: String)]) -> [SettingError] {
+    var errors: [SettingError] = []
+    let settings = Dictionary(
+      Self.settings.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for (name, text) in changes {
+      do throws(SettingError) {
+        let setting = if let known = settings[name] { known } else { try Self.setting(name) }
+        try setting.set(text, in: &self)
+      } catch { errors.append(error) }
+    }
+    return errors
   }
 
   /// The setting called `name`.

@@ -46,7 +46,7 @@ extension Setting {
     _ name: String, _ paths: [SettingPath<Root, Double>], _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
-    let kind = "\(paths.count) numbers separated by commas, each \(bounds)"
+    let kind = "\(counted(paths.count, "number")) separated by commas, each \(bounds)"
     return Setting(
       name: name, kind: kind, meaning: meaning, source: source,
       value: { root in .numbers(paths.map { root[keyPath: $0] }) }, numbers: paths,
@@ -81,7 +81,8 @@ extension Setting {
     _ name: String, _ paths: [SettingPath<Root, Double?>], _ bounds: Bounds,
     _ meaning: String, source: String = ""
   ) -> Setting {
-    let kind = "\(paths.count) numbers or none separated by commas, each number \(bounds)"
+    let kind =
+      "\(counted(paths.count, "number")) or none separated by commas, each number \(bounds)"
     return Setting(
       name: name, kind: kind, meaning: meaning, source: source,
       value: { root in
@@ -149,14 +150,16 @@ extension Setting {
     source: String = ""
   ) -> Setting {
     let names = Choice.allCases.map(\.rawValue)
+    let kind =
+      names.count == 2 ? "\(names[0]) or \(names[1])" : "one of \(names.joined(separator: ", "))"
     return Setting(
-      name: name, kind: "one of \(names.joined(separator: ", "))", meaning: meaning,
+      name: name, kind: kind, meaning: meaning,
       source: source, value: { .text($0[keyPath: path].rawValue) }, numbers: [],
       assign: { (root, text) throws(SettingError) in
         guard let choice = Choice(rawValue: WrittenValue.trimmed(text)) else {
           let hint = nearestName(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
           throw .unreadable(
-            name: name, given: text, expected: "one of \(names.joined(separator: ", "))\(hint)")
+            name: name, given: text, expected: kind + hint)
         }
         root[keyPath: path] = choice
       })
@@ -176,8 +179,8 @@ extension Setting {
       }, numbers: [],
       assign: { (root, text) throws(SettingError) in
         var list: [Choice] = []
-        for item in isNone(text) ? [] : listItems(text) {
-          guard let choice = Choice(rawValue: item) else {
+        for item in listItems(text) {
+          guard let choice = Choice(rawValue: String(item)) else {
             throw .unreadable(name: name, given: text, expected: kind)
           }
           list.append(choice)
@@ -245,31 +248,31 @@ extension Setting {
 }
 
 private func readNumber(
-  _ text: String, _ name: String, _ bounds: Bounds
+  _ text: some StringProtocol, _ name: String, _ bounds: Bounds
 ) throws(SettingError) -> Double {
-  guard let x = WrittenValue.number(text) else {
-    throw .unreadable(name: name, given: text, expected: "a number, \(bounds)")
+  guard let x = WrittenValue.number(String(text)) else {
+    throw .unreadable(name: name, given: String(text), expected: "a number, \(bounds)")
   }
   guard bounds.contains(x) else {
     let finite = x.isFinite || bounds == .any ? "" : "finite and "
-    throw .outOfRange(name: name, given: text, allowed: "\(finite)\(bounds)")
+    throw .outOfRange(name: name, given: String(text), allowed: "\(finite)\(bounds)")
   }
   return x
 }
 
 private func readInteger(
-  _ text: String, _ name: String, _ bounds: Bounds
+  _ text: some StringProtocol, _ name: String, _ bounds: Bounds
 ) throws(SettingError) -> Int {
-  guard let n = WrittenValue.wholeNumber(text) else {
+  guard let n = WrittenValue.wholeNumber(String(text)) else {
     throw .unreadable(
-      name: name, given: text, expected: "a whole number, \(bounds), of at most 15 digits")
+      name: name, given: String(text), expected: "a whole number, \(bounds), of at most 15 digits")
   }
   guard bounds.contains(Double(n)) else {
-    throw .outOfRange(name: name, given: text, allowed: "\(bounds)")
+    throw .outOfRange(name: name, given: String(text), allowed: "\(bounds)")
   }
   return n
 }
 
-private func isNone(_ text: String) -> Bool { WrittenValue.isNone(text) }
+private func isNone(_ text: some StringProtocol) -> Bool { WrittenValue.isNone(String(text)) }
 
 private func listItems(_ text: String) -> [String] { WrittenValue.list(text) }

@@ -45,15 +45,15 @@ extension SettingError: CustomStringConvertible {
       let hint =
         nearest.map { "did you mean '\($0)'?" }
         ?? (valid.isEmpty ? "it takes none" : "it takes: \(valid.joined(separator: ", "))")
-      return "\(owner) has no setting '\(name)'; \(hint)"
+      return "\(owner) has no setting '\(quotable(name))'; \(hint)"
     case .unreadable(let name, let given, let expected):
-      return "\(name)=\(given) cannot be read: \(name) takes \(expected)"
+      return "\(name)=\(quotable(given)) cannot be read: \(name) takes \(expected)"
     case .outOfRange(let name, let given, let allowed):
-      return "\(name)=\(given) is out of range: \(name) must be \(allowed)"
+      return "\(name)=\(quotable(given)) is out of range: \(name) must be \(allowed)"
     case .missing(let name, let valid):
       return "\(name) is missing: give one of \(valid.joined(separator: ", "))"
     case .noSuch(let name, let given, let nearest, let valid):
-      return "\(name)=\(given) does not exist; \(hint(nearest, valid))"
+      return "\(name)=\(quotable(given)) does not exist; \(hint(nearest, valid))"
     case .contradiction(let sentence): return sentence
     }
   }
@@ -99,6 +99,8 @@ func hint(_ nearest: String?, _ valid: [String]) -> String {
 
 /// The candidate nearest to `name` by edit distance, when it is near enough to be a misspelling.
 public func nearestName(to name: String, among candidates: [String]) -> String? {
+  // Nothing that long is a misspelling of a name.
+  guard name.utf8.count <= 100 else { return nil }
   let typed = Array(name.lowercased())
   func distance(_ candidate: String) -> Int {
     let target = Array(candidate.lowercased())

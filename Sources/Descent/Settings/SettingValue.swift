@@ -26,7 +26,7 @@ extension SettingValue: CustomStringConvertible {
   }
 
   /// The shortest text that reads back as the same number; whole numbers without a fraction.
-  static func text(of x: Double) -> String {
+  package static func text(of x: Double) -> String {
     if x == x.rounded(), abs(x) < 1e15 { return "\(Int(x))" }
     return "\(x)"
   }
@@ -62,60 +62,71 @@ public struct SettingSection: Sendable, Equatable, CustomStringConvertible {
     return list.isEmpty ? name : "\(name)(\(list.joined(separator: ",")))"
   }
 
-  /// Reads `a(x=1,y=[1,2]),b`, in brackets or not; nil where it is not of this form.
+  // MARK: Reading
+
+  /// How many sections may stand within one another.
+  public static let mostNested = 16
+  /// How many sections may stand beside one another.
+  public static let mostListed = 1000
+
+  /// Reads `a(x=1,y=[1,2]),b`, in brackets or not; nil where it is not of this form, or has more
+  /// sections within or beside one another than ``mostNested`` and ``mostListed``.
   public static func list(_ text: String) -> [SettingSection]? {
-    guard let parts = split(text) else { return nil }
+    guard let parts = split(text[...]), parts.count <= mostListed else { return nil }
     var sections: [SettingSection] = []
     for part in parts {
-      guard let open = part.firstIndex(of: "(") else {
-        guard !part.isEmpty, !part.contains("=") else { return nil }
-        sections.append(SettingSection(part, []))
+      guard let open = part.utf8.firstIndex(of: UInt8(ascii: "(")) else {
+        guard !part.isEmpty, !part.utf8.contains(UInt8(ascii: "=")) else { return nil }
+        sections.append(SettingSection(String(part), []))
         continue
       }
       let name = trimmed(part[..<open])
-      guard !name.isEmpty, part.hasSuffix(")"),
-        let fields = split(String(part[part.index(after: open)...].dropLast()))
+      guard !name.isEmpty, part.utf8.last == UInt8(ascii: ")"),
+        let fields = split(part[part.utf8.index(after: open)...].dropLast())
       else { return nil }
       var settings: [(name: String, value: SettingValue)] = []
       for field in fields {
-        guard let equals = field.firstIndex(of: "=") else { return nil }
-        settings.append(
-          (
-            trimmed(field[..<equals]),
-            .text(withoutBrackets(trimmed(field[field.index(after: equals)...])))
-          ))
+        guard let equals = field.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+        let value = withoutBrackets(trimmed(field[field.utf8.index(after: equals)...]))
+        settings.append((String(trimmed(field[..<equals])), .text(String(value))))
       }
-      sections.append(SettingSection(name, settings))
+      sections.append(SettingSection(String(name), settings))
     }
     return sections
   }
 
   /// The pieces between commas that stand in no parentheses and no brackets; nil where these do
-  /// not match.
-  private static func split(_ text: String) -> [String]? {
-    let text = withoutBrackets(trimmed(text[...]))
-    var (pieces, start, open) = ([String](), text.startIndex, [Character]())
-    for index in text.indices {
-      switch text[index] {
-      case "(": open.append(")")
-      case "[": open.append("]")
-      case ")", "]": guard open.popLast() == text[index] else { return nil }
-      case "," where open.isEmpty:
+  /// not match, or stand too deep in one another.
+  private static func split(_ text: Substring) -> [Substring]? {
+    let text = withoutBrackets(trimmed(text))
+    // Each section brings its parentheses and perhaps the brackets of the list that it is in.
+    let deepest = 2 * mostNested
+    var (pieces, start, open) = ([Substring](), text.startIndex, [UInt8]())
+    for (index, byte) in zip(text.utf8.indices, text.utf8) {
+      switch byte {
+      case UInt8(ascii: "("): open.append(UInt8(ascii: ")"))
+      case UInt8(ascii: "["): open.append(UInt8(ascii: "]"))
+      case UInt8(ascii: ")"), UInt8(ascii: "]"): guard open.popLast() == byte else { return nil }
+      case UInt8(ascii: ",") where open.isEmpty:
         pieces.append(trimmed(text[start..<index]))
-        start = text.index(after: index)
+        start = text.utf8.index(after: index)
       default: break
       }
+      if open.count > deepest { return nil }
     }
     guard open.isEmpty else { return nil }
     let last = trimmed(text[start...])
     return last.isEmpty && pieces.isEmpty ? [] : pieces + [last]
   }
 
-  private static func withoutBrackets(_ text: String) -> String {
+  private static func withoutBrackets(_ text: Substring) -> Substring {
     text.hasPrefix("[") && text.hasSuffix("]") ? trimmed(text.dropFirst().dropLast()) : text
   }
 
-  private static func trimmed(_ text: Substring) -> String {
-    String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+  private static func trimmed(_ text: Substring) -> Substring {
+    var text = text
+    while text.utf8.first == UInt8(ascii: " ") { text = text.dropFirst() }
+    while text.utf8.last == UInt8(ascii: " ") { text = text.dropLast() }
+    return text
   }
 }

@@ -10,9 +10,10 @@ public protocol ClosureMethod<S>: AnyObject, Savable {
   ///   - memory: one entry for each parameter; a gradient of nil counts as zeros.
   ///   - evaluate: computes the loss for the weights that are in memory, and writes the gradients
   ///     there. When it throws, the last accepted weights are put back.
+  /// - Throws: what `evaluate` throws; ``OptimizerError`` for memory that does not fit the parameters.
   func step(
     _ memory: [ParameterMemory<S>], evaluate: () throws -> Double
-  ) rethrows -> ClosureReport
+  ) throws -> ClosureReport
   /// The bytes of state.
   var stateBytes: Int { get }
 }

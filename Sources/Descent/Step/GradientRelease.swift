@@ -8,6 +8,8 @@
 /// ```
 /// start()   [measure each parameter   where needsMeasuring]   begin()   release each parameter   end()
 /// ```
+/// What does not fit the parameters is refused with an ``OptimizerError``, before anything is read.
+///
 /// Lv et al.: Full Parameter Fine-tuning for Large Language Models with Limited Resources, 2023,
 /// arXiv:2306.09782.
 public final class GradientRelease<S: Scalar> {
@@ -39,7 +41,13 @@ public final class GradientRelease<S: Scalar> {
   }
 
   /// Takes the gradient of the parameter at `index` into the norm.
-  public func measure(_ index: Int, _ gradient: View<S>) {
+  public func measure(_ index: Int, _ gradient: View<S>) throws(OptimizerError) {
+    try parameter(index).check("gradient", count: gradient.count)
+    take(index, gradient)
+  }
+
+  /// The same for a gradient that is known to fit.
+  package func take(_ index: Int, _ gradient: View<S>) {
     if !optimizer.pipeline.measure(index, gradient), culprit == nil {
       culprit = optimizer.pipeline.firstNonFinite(index, gradient)
     }
@@ -48,7 +56,16 @@ public final class GradientRelease<S: Scalar> {
   /// Begins the updates: takes the schedules' values, and the limit of the norm.
   ///
   /// - Parameter memory: where the weights are; gradients are not read.
-  public func begin(_ memory: [ParameterMemory<S>]) {
+  public func begin(_ memory: [ParameterMemory<S>]) throws(OptimizerError) {
+    for (parameter, memory) in zip(optimizer.parameters, memory) {
+      try parameter.check("weights", count: memory.weights.count)
+    }
+    try optimizer.parameters.check(memory, called: "entries of memory")
+    prepare(memory)
+  }
+
+  /// The same for memory that is known to fit.
+  package func prepare(_ memory: [ParameterMemory<S>]) {
     if needsMeasuring {
       coefficient = optimizer.pipeline.coefficient(optimizer.pipeline.measuredNorm)
     }
@@ -59,9 +76,24 @@ public final class GradientRelease<S: Scalar> {
   /// Updates the parameter at `index`; does nothing once a gradient of the step was not finite.
   ///
   /// - Parameter memory: where its weights and its gradient are.
-  public func release(_ index: Int, _ memory: ParameterMemory<S>) {
+  public func release(_ index: Int, _ memory: ParameterMemory<S>) throws(OptimizerError) {
+    try parameter(index).check(memory, "gradient")
+    if self.memory.isEmpty { throw .tooEarly("release", first: "begin") }
+    update(index, memory)
+  }
+
+  private func parameter(_ index: Int) throws(OptimizerError) -> ParameterInfo {
+    let parameters = optimizer.parameters
+    guard parameters.indices.contains(index) else {
+      throw .noParameter(index: index, count: parameters.count)
+    }
+    return parameters[index]
+  }
+
+  /// The same for memory that is known to fit.
+  package func update(_ index: Int, _ memory: ParameterMemory<S>) {
     guard culprit == nil, let gradient = memory.gradient else { return }
-    if !needsMeasuring { measure(index, gradient) }
+    if !needsMeasuring { take(index, gradient) }
     guard culprit == nil else { return }
     self.memory[index] = memory
     optimizer.update(self.memory, scale: coefficient, only: index)
@@ -71,7 +103,8 @@ public final class GradientRelease<S: Scalar> {
 
   /// Ends the step.
   public func end() -> StepReport {
-    optimizer.end(
+    memory = []
+    return optimizer.end(
       culprit.map { released == 0 ? .refused($0) : .broken($0) } ?? .applied,
       gradientNorm: optimizer.pipeline.measuredNorm, coefficient: coefficient,
       clipped: coefficient < 1)

@@ -7,9 +7,14 @@ extension Optimizer {
   ///   - unscale: what gradients are multiplied by before anything else: ``LossScaler/inverse``.
   ///
   /// For rules that need no evaluations: with ``LBFGS`` call ``step(_:evaluate:)``.
-  public func step(_ memory: [ParameterMemory<S>], unscale: Double = 1) -> StepReport {
-    precondition(closure == nil, "\(ruleName) evaluates the loss: call step(_:evaluate:)")
-    parameters.check(memory)
+  ///
+  /// - Throws: ``OptimizerError`` for memory that does not fit the parameters, and for a rule that
+  ///   evaluates the loss; nothing has changed then.
+  public func step(
+    _ memory: [ParameterMemory<S>], unscale: Double = 1
+  ) throws(OptimizerError) -> StepReport {
+    if closure != nil { throw .lacksEvaluation(rule: ruleName) }
+    try parameters.check(memory)
     let gradients: GradientPipeline<S>.Result
     switch pipeline.prepare(memory, step: appliedSteps, unscale: unscale) {
     case .refused(let culprit, let norm):
@@ -23,17 +28,21 @@ extension Optimizer {
       .applied, gradientNorm: gradients.norm, coefficient: gradients.coefficient,
       clipped: gradients.clipped, preconditioner: preconditioned)
     if case .curvature(let estimate) = needs, curvatureIsDue {
-      report.curvature = fold(estimate(appliedSteps, memory.map(\.weights.reading.array)))
+      report.curvature = try fold(estimate(appliedSteps, memory.map(\.weights.reading.array)))
     }
     return report
   }
 
   /// Updates arrays of weights from arrays of gradients, in the order of ``parameters``; nil is a
   /// parameter that has no gradient in this step.
+  ///
+  /// - Throws: ``OptimizerError`` for arrays that do not fit the parameters; nothing has changed then.
   public func step(
     _ weights: inout [[S]], gradients: [[S]?], unscale: Double = 1
-  ) -> StepReport {
-    parameters.withMemory(&weights, gradients) { step($0, unscale: unscale) }
+  ) throws(OptimizerError) -> StepReport {
+    try parameters.withMemory(&weights, gradients) { (memory) throws(OptimizerError) in
+      try step(memory, unscale: unscale)
+    }
   }
 
   /// Lets a rule that evaluates the loss move the weights; other rules evaluate once. The schedule
@@ -42,14 +51,16 @@ extension Optimizer {
   /// - Parameters:
   ///   - memory: as for ``step(_:unscale:)``; `evaluate` writes the gradients there.
   ///   - evaluate: computes the loss and the gradients; must give the same for the same weights.
+  /// - Throws: what `evaluate` throws; ``OptimizerError`` for memory that does not fit the parameters,
+  ///   before the first evaluation.
   public func step(
     _ memory: [ParameterMemory<S>], evaluate: () throws -> Double
-  ) rethrows -> StepReport {
+  ) throws -> StepReport {
+    try parameters.check(memory)
     guard let closure else {
       _ = try evaluate()
-      return step(memory)
+      return try step(memory)
     }
-    parameters.check(memory)
     begin(memory)
     closure.take(runner.rule)
     var norm: Double?
@@ -127,26 +138,25 @@ extension Optimizer {
   ///
   /// - Parameter memory: as for ``step(_:unscale:)``, each estimate in the place of the gradient; nil
   ///   where there is none. What an estimate is, ``Needs`` says.
-  /// - Throws: ``OptimizerError/takesNoCurvature(rule:)``.
+  /// - Throws: ``OptimizerError/takesNoCurvature(rule:)``, and for memory that does not fit the
+  ///   parameters.
   public func foldCurvature(
     _ memory: [ParameterMemory<S>]
   ) throws(OptimizerError) -> StepReport.Outcome {
     guard takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
-    parameters.check(memory)
+    try parameters.check(memory, "estimate")
     return fold(memory)
   }
 
   /// Takes arrays of estimates, in the order of ``parameters``; nil is a parameter without one.
   public func foldCurvature(_ estimates: [[S]?]) throws(OptimizerError) -> StepReport.Outcome {
     guard takesCurvature else { throw .takesNoCurvature(rule: ruleName) }
-    return fold(estimates)
+    return try fold(estimates)
   }
 
-  private func fold(_ estimates: [[S]?]) -> StepReport.Outcome {
-    var unused = parameters.indices.map { i in
-      estimates[i] ?? Array(repeating: 0, count: parameters[i].count)
-    }
-    return parameters.withMemory(&unused, estimates) { fold($0) }
+  private func fold(_ estimates: [[S]?]) throws(OptimizerError) -> StepReport.Outcome {
+    var unused = parameters.map { [S](repeating: 0, count: $0.count) }
+    return try parameters.withMemory(&unused, estimates, ("estimate", "estimates")) { fold($0) }
   }
 
   private func fold(_ memory: [ParameterMemory<S>]) -> StepReport.Outcome {
@@ -159,7 +169,12 @@ extension Optimizer {
 
   /// Rounds weights to the format in which they are stored, as is needed before the first gradient;
   /// changes nothing where they are float32.
-  public func roundWeights(_ memory: [ParameterMemory<S>]) { stored?.load(memory) }
+  ///
+  /// - Throws: ``OptimizerError`` for memory that does not fit the parameters.
+  public func roundWeights(_ memory: [ParameterMemory<S>]) throws(OptimizerError) {
+    try parameters.check(memory)
+    stored?.load(memory)
+  }
 
   /// Whether ``withEvaluationWeights(_:_:)`` gives other weights than the stored ones.
   public var evaluatesElsewhere: Bool { runner.evaluatesElsewhere }
@@ -167,9 +182,12 @@ extension Optimizer {
   /// Calls `body` with the weights to evaluate and keep in place of the stored ones, and puts the
   /// stored ones back, to the bit. The same weights for all rules but those that train at another
   /// point (look-ahead Nesterov, Schedule-Free).
+  ///
+  /// - Throws: what `body` throws; ``OptimizerError`` for memory that does not fit the parameters.
   public func withEvaluationWeights<Result>(
     _ memory: [ParameterMemory<S>], _ body: () throws -> Result
-  ) rethrows -> Result {
+  ) throws -> Result {
+    try parameters.check(memory)
     guard evaluatesElsewhere else { return try body() }
     return try parameters.keepingWeights(memory) {
       runner.evaluationWeights(memory)
@@ -178,9 +196,11 @@ extension Optimizer {
   }
 
   /// The weights to evaluate and keep, from the stored ones.
-  public func evaluationWeights(of weights: [[S]]) -> [[S]] {
+  ///
+  /// - Throws: ``OptimizerError`` for arrays that do not fit the parameters.
+  public func evaluationWeights(of weights: [[S]]) throws(OptimizerError) -> [[S]] {
     var copy = weights
-    parameters.withMemory(&copy) { memory in
+    try parameters.withMemory(&copy) { memory in
       if evaluatesElsewhere { runner.evaluationWeights(memory) }
     }
     return copy
@@ -189,7 +209,12 @@ extension Optimizer {
   // MARK: The guard
 
   /// The first element of a gradient that is NaN or infinite, if there is one.
-  public func nonFiniteGradient(_ memory: [ParameterMemory<S>]) -> StepReport.NonFinite? {
-    pipeline.firstNonFinite(memory)
+  ///
+  /// - Throws: ``OptimizerError`` for memory that does not fit the parameters.
+  public func nonFiniteGradient(
+    _ memory: [ParameterMemory<S>]
+  ) throws(OptimizerError) -> StepReport.NonFinite? {
+    try parameters.check(memory)
+    return pipeline.firstNonFinite(memory)
   }
 }

@@ -18,7 +18,7 @@
 /// let optimizer = try Optimizer<Float>(
 ///   AdamW(learningRate: 1e-2), parameters: [ParameterInfo("w", shape: [2])])
 /// var weights: [[Float]] = [[1, 2]]
-/// let report = optimizer.step(&weights, gradients: [[0.5, -0.5]])
+/// let report = try optimizer.step(&weights, gradients: [[0.5, -0.5]])
 /// ```
 public final class Optimizer<S: Scalar> {
   /// What it was made from.
@@ -29,6 +29,8 @@ public final class Optimizer<S: Scalar> {
   public let groups: [ParameterGroup]
   /// Each parameter's group, by index into ``groups``.
   public let groupOf: [Int]
+  /// The schedules of each of ``groups``.
+  private let schedules: [[NamedSchedule]]
   /// How many steps have been applied.
   public internal(set) var appliedSteps = 0
 
@@ -58,6 +60,7 @@ public final class Optimizer<S: Scalar> {
     self.plan = plan
     self.parameters = parameters
     groups = resolved.map(\.group)
+    schedules = resolved.map(\.schedules)
     self.groupOf = groupOf
     self.needs = needs
     pipeline = GradientPipeline(parameters, plan.clip, plan.gradient)
@@ -158,11 +161,20 @@ public final class Optimizer<S: Scalar> {
   /// The parameters that a later group asked for as well as the one that has them.
   public var overlaps: [(parameter: String, group: String, also: [String])] {
     zip(parameters, groupOf).compactMap { parameter, index in
-      let later = groups[(index + 1)...].dropLast().filter { $0.match.matches(parameter) }
-      guard !later.isEmpty else { return nil }
-      return (parameter.name, groups[index].name, later.map(\.name))
+      let own = groups[index].vectorsOf ?? groups[index].name
+      var later: [String] = []
+      for group in groups[(index + 1)...].dropLast() where group.match.matches(parameter) {
+        let name = group.vectorsOf ?? group.name
+        if name != own, name != ParameterGroup.rest.name, !later.contains(name) {
+          later.append(name)
+        }
+      }
+      return later.isEmpty ? nil : (parameter.name, own, later)
     }
   }
+
+  /// The schedules that a group follows, by setting.
+  public func schedules(ofGroup group: Int) -> [NamedSchedule] { schedules[group] }
 
   /// Which of its updates the rule of a parameter, by its index, gives it; nil where it has one.
   public func updateName(of index: Int) -> String? {

@@ -38,22 +38,25 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     var weights = (0..<count).map { sample[$0 % sample.count] }
     let gradients = weights.map { $0 / 100 }
     var (best, steps) = (Double.infinity, 0)
-    weights.withMutableView { w in
+    let timed: Result<Void, OptimizerError> = weights.withMutableView { w in
       gradients.withView { g in
         let size = infos[0].count
         let memory = infos.indices.map { i in
           ParameterMemory(weights: w.row(i, size), gradient: g.row(i, size))
         }
-        for _ in 0..<2 { _ = optimizer.step(memory) }
-        let start = ContinuousClock.now
-        while steps < 3 || start.duration(to: .now) < .seconds(seconds) {
-          let begin = ContinuousClock.now
-          _ = optimizer.step(memory)
-          best = min(best, begin.duration(to: .now) / .nanoseconds(1))
-          steps += 1
+        return Result { () throws(OptimizerError) in
+          for _ in 0..<2 { _ = try optimizer.step(memory) }
+          let start = ContinuousClock.now
+          while steps < 3 || start.duration(to: .now) < .seconds(seconds) {
+            let begin = ContinuousClock.now
+            _ = try optimizer.step(memory)
+            best = min(best, begin.duration(to: .now) / .nanoseconds(1))
+            steps += 1
+          }
         }
       }
     }
+    try timed.get()
     let stored = Double(optimizer.stateBytes) / Double(count)
     return OptimizerTiming(
       optimizer: type(of: rule).name, state: state.rawValue, parameters: count,

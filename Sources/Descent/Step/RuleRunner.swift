@@ -65,7 +65,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     precondition(rules.count == groups.count)
     var schedules: [ScheduledSettings<R>] = []
     for (rule, group) in zip(rules, groups) {
-      schedules.append(try .init(group.schedules, of: rule))
+      schedules.append(try .init(group, of: rule))
     }
     self.schedules = schedules
     self.parameters = parameters

@@ -17,32 +17,39 @@ struct ScheduledSettings<R: Rule>: Sendable {
     declared = rule
     for (name, schedule) in schedules {
       if name == "lr", let momentum = schedule.momentum {
-        let names = R.settings.map(\.name)
-        guard let cycled = ["betas", "momentum"].first(where: names.contains) else {
+        guard let cycled = R.cycledMomentum else {
           throw .noMomentum(rule: R.name, schedule: type(of: schedule).name)
         }
-        try add(cycled == "betas" ? "betas[0]" : cycled, momentum)
+        try add(cycled, momentum)
       }
       try add(name, schedule)
     }
   }
 
+  /// Those of a group, on its rule.
+  init(_ group: ResolvedGroup, of rule: R) throws(OptimizerError) {
+    do throws(OptimizerError) {
+      try self.init(group.schedules, of: rule)
+    } catch { throw group.group.changes("lr") ? error.inside(group.group) : error }
+  }
+
   private mutating func add(
     _ name: String, _ schedule: any Schedule
   ) throws(OptimizerError) {
-    let plain = name.prefix { $0 != "[" }
-    let isOne = plain.count < name.count && name.hasSuffix("]")
-    let index = isOne ? Int(name.dropFirst(plain.count + 1).dropLast()) : nil
-    guard let setting = R.settings.first(where: { $0.name == plain }), !setting.numbers.isEmpty,
-      plain.count == name.count || setting.numbers.indices.contains(index ?? -1)
-    else {
+    guard let (setting, paths) = R.scheduled(name) else {
       throw .notSchedulable(
         setting: name, rule: R.name, valid: R.settings.filter { !$0.numbers.isEmpty }.map(\.name))
     }
     guard setting.value(declared) != .none else {
       throw .scheduleOfNone(setting: name, rule: R.name)
     }
-    let paths = index.map { [setting.numbers[$0]] } ?? setting.numbers
+    for base in paths.map({ declared[keyPath: $0] }) {
+      if let objection = schedule.objection(base: base) {
+        let sentence = objection.sentence(driving: name, base)
+        throw .settings(
+          of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(sentence)]))
+      }
+    }
     entries.append(Entry(setting: name, paths: paths, schedule: schedule))
   }
 
@@ -58,10 +65,7 @@ struct ScheduledSettings<R: Rule>: Sendable {
   /// The state kept for a parameter, whatever the schedules do on their way: that of the rule with
   /// every scheduled number switched on.
   func slots(for parameter: ParameterInfo) -> [Slot] {
-    var working = declared
-    for path in entries.flatMap(\.paths) where working[keyPath: path] == 0 {
-      working[keyPath: path] = .leastNormalMagnitude
-    }
+    let working = declared.switchedOn(entries.flatMap(\.paths))
     // What the declared rule has too begins as declared.
     let declaredSlots = declared.slots(for: parameter)
     return working.slots(for: parameter).map { slot in
@@ -108,5 +112,54 @@ struct ScheduledSettings<R: Rule>: Sendable {
         entries[index].schedule = schedule
       }
     }
+  }
+}
+
+extension Rule {
+  /// The setting that a schedule of `name` drives, and its numbers: all of them, or with `betas[0]`
+  /// one; nil where there is nothing to drive.
+  static func scheduled(
+    _ name: String
+  ) -> (setting: Setting<Self>, paths: [SettingPath<Self, Double>])? {
+    let plain = name.prefix { $0 != "[" }
+    guard let setting = settings.first(where: { $0.name == plain }), !setting.numbers.isEmpty
+    else { return nil }
+    if plain.count == name.count { return (setting, setting.numbers) }
+    guard name.hasSuffix("]"), let index = Int(name.dropFirst(plain.count + 1).dropLast()),
+      setting.numbers.indices.contains(index)
+    else { return nil }
+    return (setting, [setting.numbers[index]])
+  }
+
+  /// The number that schedules cycle beside the learning rate.
+  static var cycledMomentum: String? {
+    let names = settings.map(\.name)
+    return names.contains("betas") ? "betas[0]" : names.contains("momentum") ? "momentum" : nil
+  }
+
+  /// The rule with none of some numbers at 0.
+  func switchedOn(_ paths: [SettingPath<Self, Double>]) -> Self {
+    var working = self
+    for path in paths where working[keyPath: path] == 0 {
+      working[keyPath: path] = .leastNormalMagnitude
+    }
+    return working
+  }
+
+  /// What its own declarations refuse; what follows a schedule is not 0 when they are held against
+  /// each other.
+  func mistakes(
+    under schedules: [(setting: String, schedule: any Schedule)]
+  ) -> [SettingError] {
+    var copy = self
+    let errors = copy.assign(resolved.map { ($0.name, $0.value.description) })
+    if !errors.isEmpty { return errors }
+    let driven = schedules.flatMap { name, schedule in
+      let momentum = name == "lr" && schedule.momentum != nil ? Self.cycledMomentum : nil
+      let found = [name, momentum].compactMap { $0.flatMap(Self.scheduled) }
+      return found.filter { $0.setting.value(copy) != .none }.flatMap(\.paths)
+    }
+    do throws(SettingError) { try copy.switchedOn(driven).validate() } catch { return [error] }
+    return []
   }
 }

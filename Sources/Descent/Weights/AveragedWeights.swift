@@ -7,12 +7,13 @@
 /// let averaged = AveragedWeights<Float>(
 ///   ExponentialAverage(decay: 0.99), parameters: [ParameterInfo("w", shape: [2])])
 /// var weights: [[Float]] = [[1, 2]]
-/// averaged.begin(&weights)
-/// averaged.update(&weights, after: 1)
-/// let smooth = averaged.average(of: weights)
+/// try averaged.begin(&weights)
+/// try averaged.update(&weights, after: 1)
+/// let smooth = try averaged.average(of: weights)
 /// ```
 /// With a rule that trains elsewhere than at its result (Schedule-Free), give it the result: call
-/// it inside ``Optimizer/withEvaluationWeights(_:_:)``.
+/// it inside ``Optimizer/withEvaluationWeights(_:_:)``. Weights that do not fit the parameters are
+/// refused with an ``OptimizerError``, before any changes.
 public final class AveragedWeights<S: Scalar> {
   /// The parameters, in the order in which their memory is expected.
   public let parameters: [ParameterInfo]
@@ -42,23 +43,30 @@ public final class AveragedWeights<S: Scalar> {
   /// Shows the weights before the first step, which ``Lookahead`` needs.
   ///
   /// - Parameter memory: as for ``Optimizer/step(_:unscale:)``; gradients are not read.
-  public func begin(_ memory: [ParameterMemory<S>]) {
+  public func begin(_ memory: [ParameterMemory<S>]) throws(OptimizerError) {
+    try parameters.check(memory)
     guard type(of: kind).takesFirstWeights else { return }
     apply(AverageChange(share: 1), memory)
     taken = 1
   }
 
   /// Averages in the weights after `step` applied steps, when they are due; may change them.
-  public func update(_ memory: [ParameterMemory<S>], after step: Int) {
-    precondition(
-      taken > 0 || !type(of: kind).takesFirstWeights, "the average has not seen the first weights")
+  ///
+  /// - Throws: ``OptimizerError`` also where the average needed ``begin(_:)-([ParameterMemory<S>])``
+  ///   first.
+  public func update(
+    _ memory: [ParameterMemory<S>], after step: Int
+  ) throws(OptimizerError) {
+    try parameters.check(memory)
+    guard taken > 0 || !type(of: kind).takesFirstWeights else {
+      throw .tooEarly("update", first: "begin")
+    }
     guard let change = kind.change(after: step, taken: taken) else { return }
     apply(change, memory)
     taken += 1
   }
 
   private func apply(_ change: AverageChange, _ memory: [ParameterMemory<S>]) {
-    parameters.check(memory)
     let (pieces, share) = (plan.pieces, S(change.share))
     let movesWeights = type(of: kind).movesWeights
     ThreadPool.shared.run(pieces.count) { index in
@@ -77,9 +85,12 @@ public final class AveragedWeights<S: Scalar> {
   // MARK: The average
 
   /// Runs `body` with the average in place of the weights, and puts those back, to the bit.
+  ///
+  /// - Throws: what `body` throws; ``OptimizerError``.
   public func withAverage<Result>(
     _ memory: [ParameterMemory<S>], _ body: () throws -> Result
-  ) rethrows -> Result {
+  ) throws -> Result {
+    try parameters.check(memory)
     guard taken > 0 else { return try body() }
     return try parameters.keepingWeights(memory) {
       write(to: memory)
@@ -89,7 +100,6 @@ public final class AveragedWeights<S: Scalar> {
 
   /// Writes the average over the weights.
   private func write(to memory: [ParameterMemory<S>]) {
-    parameters.check(memory)
     let (pieces, count) = (plan.pieces, min(taken, kind.copies))
     ThreadPool.shared.run(pieces.count) { index in
       let piece = pieces[index]
@@ -105,19 +115,21 @@ public final class AveragedWeights<S: Scalar> {
   // MARK: Arrays
 
   /// Shows the weights before the first step, in the order of ``parameters``.
-  public func begin(_ weights: inout [[S]]) {
-    parameters.withMemory(&weights) { begin($0) }
+  public func begin(_ weights: inout [[S]]) throws(OptimizerError) {
+    try parameters.withMemory(&weights) { (memory) throws(OptimizerError) in try begin(memory) }
   }
 
   /// Averages in the weights after `step` applied steps, when they are due; may change them.
-  public func update(_ weights: inout [[S]], after step: Int) {
-    parameters.withMemory(&weights) { update($0, after: step) }
+  public func update(_ weights: inout [[S]], after step: Int) throws(OptimizerError) {
+    try parameters.withMemory(&weights) { (memory) throws(OptimizerError) in
+      try update(memory, after: step)
+    }
   }
 
   /// The average; before the first update, the weights.
-  public func average(of weights: [[S]]) -> [[S]] {
+  public func average(of weights: [[S]]) throws(OptimizerError) -> [[S]] {
     var result = weights
-    parameters.withMemory(&result) { memory in if taken > 0 { write(to: memory) } }
+    try parameters.withMemory(&result) { memory in if taken > 0 { write(to: memory) } }
     return result
   }
 }

@@ -16,7 +16,8 @@ struct Benchmark: ParsableCommand {
   @Argument(help: "The optimizers to time (default: all).")
   var names: [String] = []
 
-  @Option(help: ArgumentHelp("The number of weights.", valueName: "count"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The number of weights.", valueName: "count"))
   var parameters = 1 << 24
 
   @Option(

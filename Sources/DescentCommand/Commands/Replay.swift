@@ -33,7 +33,9 @@ struct ReplayCommand: ParsableCommand {
       """, valueName: "format"))
   var state = "float32"
 
-  @Option(help: ArgumentHelp("The largest norm of all gradients together.", valueName: "norm"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The largest norm of all gradients together.", valueName: "norm"))
   var clipNorm: Double?
 
   @Option(
@@ -63,13 +65,14 @@ struct ReplayCommand: ParsableCommand {
         "optimizer": [("name", optimizer), ("state", state)]
           + settings.map { try splitAssignment($0) }
       ]
-      if let clipNorm { sections["clip"] = [("norm", "\(clipNorm)")] }
+      if let clipNorm { sections["clip"] = [("norm", "\(SettingValue.number(clipNorm))")] }
       if let schedule {
         sections["schedule"] =
           try [("name", schedule)]
           + scheduleSettings.map { try splitAssignment($0, of: "--schedule-set") }
       }
       let plan = try OptimizerPlan(OptimizerPlan.Texts(sections))
+      for warning in plan.warnings { writeError("Warning: \(warning)") }
       let uses = try Replay(plan, recording: input).run(to: output)
       if plan.state.format != .float32 {
         StandardOutput.write(RunPage.state(uses).map { $0 + "\n" }.joined())

@@ -10,13 +10,17 @@ struct Sample: ParsableCommand {
     help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .directory)
   var folder: String
 
-  @Option(help: ArgumentHelp("The beginning of the text.", valueName: "text"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The beginning of the text.", valueName: "text"))
   var prompt = ""
 
-  @Option(help: ArgumentHelp("The number of tokens to write.", valueName: "count"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The number of tokens to write.", valueName: "count"))
   var tokens = 500
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       How freely to choose: 0 always takes the likeliest token, 1 follows the probabilities of the \
@@ -24,7 +28,9 @@ struct Sample: ParsableCommand {
       """, valueName: "number"))
   var temperature = 0.8
 
-  @Option(help: ArgumentHelp("The seed: the same seed gives the same text.", valueName: "number"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The seed: the same seed gives the same text.", valueName: "number"))
   var seed: UInt64 = 0
 
   func validate() throws {

@@ -41,7 +41,8 @@ struct ScheduleCommand: ParsableCommand {
       let steps = try options.steps()
       if json, steps == nil, curve.total > 1_000_000 {
         throw ValidationError(
-          "--json prints every step of a run, and this one has \(curve.total); give --at 0,1000")
+          "--json prints every step of a run, and this one has \(grouped(curve.total)); give --at 0,1000"
+        )
       }
       for warning in curve.warnings { writeError("Warning: \(warning)") }
       for setting in curve.awaitsMetric {

@@ -73,14 +73,6 @@ package func percent(_ share: Double, _ decimals: Int) -> String {
   NumberStyle.percent(decimals).text(share)
 }
 
-/// A whole number with its thousands apart: `804,096`.
-package func grouped(_ n: Int) -> String { Amount.count(n) }
-
-/// A count with its noun in the right number: `1 tensor`, `1,200 tensors`, `2 entries`.
-package func counted(_ n: Int, _ singular: String, _ plural: String? = nil) -> String {
-  Amount.count(n, singular, plural)
-}
-
 /// A size in the decimal unit that suits it: `1 byte`, `4.61 KB`.
 package func bytes(_ n: Int) -> String { Amount.bytes(Double(n)) }
 

@@ -1,3 +1,5 @@
+import Descent
+
 /// Rows of typed cells under columns.
 ///
 /// ```swift

@@ -45,7 +45,8 @@ public enum OptimizerPage {
     let excludes = Table(
       [.init("what"), .init("why")], empty: "",
       rows: facts.excludes.map { [.text($0.what), .text($0.why)] })
-    let stateTitle = "state: \(short(facts.stateBytes)) bytes per weight of a \(RuleFacts.example)"
+    let stateTitle =
+      "state: \(short(facts.stateBytes)) \(facts.stateBytes == 1 ? "byte" : "bytes") per weight of a \(RuleFacts.example)"
     return Document(
       rule.name,
       [

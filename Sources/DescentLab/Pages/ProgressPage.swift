@@ -37,20 +37,28 @@ public enum ProgressPage {
     public var unit: String
     /// Seconds until the end.
     public var secondsLeft: Double
+    /// d, of rules that estimate it: one, or one for each group.
+    public var estimates: [Double]
 
     /// A line.
     public init(
       step: Int, steps: Int, loss: Double, learningRate: Double, gradientNorm: Double,
-      isClipped: Bool, rate: Double, unit: String, secondsLeft: Double
+      isClipped: Bool, rate: Double, unit: String, secondsLeft: Double, estimates: [Double] = []
     ) {
       (self.step, self.steps, self.loss) = (step, steps, loss)
       (self.learningRate, self.gradientNorm) = (learningRate, gradientNorm)
       (self.isClipped, self.rate, self.unit) = (isClipped, rate, unit)
-      self.secondsLeft = secondsLeft
+      (self.secondsLeft, self.estimates) = (secondsLeft, estimates)
     }
 
     /// All of it, without a bar.
     public var text: String { fields(hasNorm: true, hasRate: true) }
+
+    /// The step sizes that Prodigy and D-Adaptation estimate, from the diagnostics of a step: `d`, or
+    /// `d.<group>` where each group has its own.
+    public static func estimates(_ diagnostics: [String: Double]) -> [Double] {
+      diagnostics.filter { $0.key == "d" || $0.key.hasPrefix("d.") }.map(\.value).sorted()
+    }
 
     /// Behind a bar, in less than `width` columns: a narrow terminal gets a shorter bar, then no norm
     /// of the gradients, then no learning rate.
@@ -68,10 +76,17 @@ public enum ProgressPage {
       let rate = self.rate.isFinite ? grouped(Int(self.rate)) : "?"
       return [
         "step \(step)/\(steps)", "loss \(fixed(loss, 4))",
-        hasRate ? "lr \(short(learningRate))" : nil,
+        hasRate ? "lr \(short(learningRate))" : nil, hasRate ? estimate : nil,
         hasNorm ? "|g| \(short(gradientNorm))\(isClipped ? " clipped" : "")" : nil,
         "\(rate) \(unit)/s", "\(clock(secondsLeft)) left",
       ].compactMap { $0 }.joined(separator: "  ")
+    }
+
+    /// `d 1.2e-05`, or the smallest and the largest.
+    private var estimate: String? {
+      guard let least = estimates.min(), let most = estimates.max() else { return nil }
+      let (low, high) = (short(least), short(most))
+      return low == high ? "d \(low)" : "d \(low) to \(high)"
     }
 
     private func bar(_ width: Int) -> String {

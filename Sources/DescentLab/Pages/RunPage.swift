@@ -69,9 +69,9 @@ public enum RunPage {
   ///   - result: what was found.
   ///   - done: the steps that were done before the run was resumed.
   public static func end(_ result: TrainingResult, after done: Int = 0) -> Document {
-    let inAll = done > 0 ? " (\(grouped(result.steps)) in all)" : ""
+    let own = done > 0 ? "\(grouped(result.steps - done)) of " : ""
     var parts = [
-      "\(counted(result.steps - done, "step")) in \(fixed(result.trainingSeconds, 1)) s\(inAll)"
+      "\(own)\(counted(result.steps, "step")) in \(fixed(result.trainingSeconds, 1)) s"
     ]
     if let evaluation = result.evaluation {
       if let accuracy = evaluation.accuracy {
@@ -88,7 +88,7 @@ public enum RunPage {
     }
     var memory = "\(bytes(result.activationBytes)) of activations at the peak"
     if let plan = result.recomputation, plan.choice != .none {
-      memory += " with \(plan.recomputed) of \(counted(plan.layers, "layer")) recomputed"
+      memory += " with \(grouped(plan.recomputed)) of \(counted(plan.layers, "layer")) recomputed"
     }
     parts.append(memory)
     return Document(

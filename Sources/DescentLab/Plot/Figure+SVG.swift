@@ -74,6 +74,11 @@ private struct Page {
     let px = { (x: Double) in left + xAt(x) * (right - left) }
     let py = { (y: Double) in bottom - yAt(y) * (bottom - head) }
 
+    let lines = chart.series.map { runs($0.points, chart, px, py) }
+    let isHidden = lines.indices.map { index in
+      lines[..<index].contains { covers(lines[index], $0) }
+    }
+
     // Title, subtitle, legend.
     var line = top + 12
     if !chart.title.isEmpty {
@@ -88,7 +93,7 @@ private struct Page {
       text(fitting(chart.subtitle, right - left), left, line, "fill=\"\(Palette.detail.light)\"")
       line += 5
     }
-    if hasLegend { legend(chart, left, line + 14) }
+    if hasLegend { legend(chart, isHidden, left, line + 14) }
 
     // Shaded stretches, grid, frame.
     for band in chart.bands {
@@ -128,8 +133,9 @@ private struct Page {
     add("<g clip-path=\"url(#\(names)frame\(number))\" fill=\"none\" stroke-linejoin=\"round\">")
     for (index, series) in chart.series.enumerated() {
       let color = Palette.series[index % Palette.series.count].light
-      let style = strokeStyle(series.stroke, width: series.stroke.width)
-      for run in runs(series.points, chart, px, py) {
+      let style = strokeStyle(
+        series.stroke, width: series.stroke.width, isDashed: isHidden[index])
+      for run in lines[index] {
         if run.count == 1 {
           add("<circle cx=\"\(n(run[0].x))\" cy=\"\(n(run[0].y))\" r=\"2.5\" fill=\"\(color)\"/>")
         } else {
@@ -173,20 +179,33 @@ private struct Page {
     }
   }
 
-  private mutating func legend(_ chart: LineChart, _ left: Double, _ y: Double) {
+  private mutating func legend(
+    _ chart: LineChart, _ isDashed: [Bool], _ left: Double, _ y: Double
+  ) {
     var x = left
     for (index, series) in chart.series.enumerated() {
       let color = Palette.series[index % Palette.series.count].light
       let width = series.stroke == .plain ? 3 : series.stroke.width
-      rule(x, y - 4, x + 20, y - 4, color, strokeStyle(series.stroke, width: width))
+      rule(
+        x, y - 4, x + 20, y - 4, color,
+        strokeStyle(series.stroke, width: width, isDashed: isDashed[index]))
       text(series.name, x + 26, y, "")
       x += 26 + textWidth(series.name) + 20
     }
   }
 
-  private func strokeStyle(_ stroke: Series.Stroke, width: Double) -> String {
-    "stroke-width=\"\(n(width))\""
+  /// Dashes let through the line that they lie on.
+  private func strokeStyle(_ stroke: Series.Stroke, width: Double, isDashed: Bool) -> String {
+    "stroke-width=\"\(n(width))\"" + (isDashed ? " stroke-dasharray=\"7 6\"" : "")
       + (stroke.opacity < 1 ? " stroke-opacity=\"\(stroke.opacity)\"" : "")
+  }
+
+  /// Whether a line hides most of another of the same points on the paper.
+  private func covers(_ line: [[Point]], _ other: [[Point]]) -> Bool {
+    let (line, other) = (line.flatMap(\.self), other.flatMap(\.self))
+    guard line.count == other.count, !line.isEmpty else { return false }
+    let near = zip(line, other).count { abs($0.x - $1.x) < 1 && abs($0.y - $1.y) < 1.5 }
+    return 4 * near >= 3 * line.count
   }
 
   /// The parts of a line between gaps, in pixels. Of the points that fall on one column of pixels

@@ -1,7 +1,8 @@
 public import Descent
 public import DescentTraining
 
-/// The values of scheduled hyperparameters over a run: of one schedule, or of a group of a recipe.
+/// The values of scheduled hyperparameters over a run: of one schedule, or of a recipe, where each
+/// parameter group with values of its own has its own curves.
 public struct ScheduleCurve: Sendable {
   /// The name of the schedule or of the recipe.
   public let title: String
@@ -13,9 +14,17 @@ public struct ScheduleCurve: Sendable {
   public let warnings: [String]
   /// Hyperparameters whose schedule follows a metric that was not given.
   public let awaitsMetric: [String]
-  /// The schedules by hyperparameter.
-  private let schedules: [String: any Schedule]
-  private let values: @Sendable (Int) -> [(name: String, value: SettingValue)]
+  /// The curves of the default group, or of the only one; then those of groups that differ.
+  private let parts: [Part]
+
+  /// What one parameter group follows.
+  private struct Part: Sendable {
+    /// The group; nil where the name says nothing.
+    var group: String?
+    /// The schedules by hyperparameter.
+    let schedules: [String: any Schedule]
+    let values: @Sendable (Int) -> [(name: String, value: SettingValue)]
+  }
 
   /// The largest number of steps.
   public static let longest = 1_000_000_000_000_000
@@ -38,11 +47,15 @@ public struct ScheduleCurve: Sendable {
     let total = try total.map(Self.checked) ?? end ?? metric.map { $0.count + 1 } ?? 1000
     schedule.fit(totalSteps: total)
     do throws(SettingError) {
+      if let objection = schedule.objection(base: base) {
+        throw .contradiction(objection.sentence(driving: "lr", base))
+      }
       try schedule.validate()
     } catch { throw SettingErrors([error]) }
 
     (title, self.settings, self.total) = (name, Self.changed(schedule).description, total)
-    (schedules, warnings) = (["lr": schedule], schedule.warnings(steps: total))
+    warnings = schedule.warnings(steps: total)
+    let values: @Sendable (Int) -> [(name: String, value: SettingValue)]
     if let follower = schedule as? any MetricSchedule {
       awaitsMetric = metric == nil ? ["lr"] : []
       let rates = Self.rates(of: follower, base, metric ?? [])
@@ -57,6 +70,7 @@ public struct ScheduleCurve: Sendable {
           + (momentum.map { [("momentum", .number($0))] } ?? [])
       }
     }
+    parts = [Part(schedules: ["lr": schedule], values: values)]
   }
 
   private static func checked(_ total: Int) throws(SettingErrors) -> Int {
@@ -86,7 +100,8 @@ public struct ScheduleCurve: Sendable {
   ///   - recipe: the recipe.
   ///   - name: what the reader calls it.
   ///   - total: T; by default the recipe's own steps.
-  ///   - group: the parameter group; by default the one of all that no other takes.
+  ///   - group: the only parameter group to show; by default the one of all that no other takes, and
+  ///     those whose values differ from that one's.
   /// - Throws: what contradicts a run of so many steps; for a group that there is not; errors of the
   ///   data, which is read where it says how long the run is.
   public init(_ recipe: Recipe, called name: String, total: Int? = nil, group: String? = nil) throws
@@ -94,32 +109,60 @@ public struct ScheduleCurve: Sendable {
     var recipe = recipe
     let total = try total.map(Self.checked) ?? recipe.plannedSteps()
     try recipe.fit(steps: total)
-    let (plan, groups) = (recipe.plan, recipe.plan.groups ?? [])
-    var chosen = ParameterGroup.rest
-    if let group, group != chosen.name {
-      guard let found = groups.first(where: { $0.name == group }) else {
-        let names = groups.map(\.name) + ["default"]
-        throw RecipeError(problems: [
-          "there is no group '\(group)'; there are: \(names.joined(separator: ", "))"
-        ])
-      }
-      chosen = found
+    let plan = recipe.plan
+    let groups = (plan.groups ?? []).filter { !$0.isFrozen } + [.rest]
+    if let group, !groups.contains(where: { $0.name == group }) {
+      let names = groups.map(\.name)
+      throw RecipeError(problems: [
+        "there is no group '\(quotable(group))'; there are: \(names.joined(separator: ", "))"
+      ])
     }
-    let values = try plan.scheduledValues(of: chosen)
-    schedules = Dictionary(
-      (plan.schedules + chosen.schedules).map { ($0.setting, $0.schedule) },
-      uniquingKeysWith: { $1 })
+    func part(_ group: ParameterGroup) throws -> Part {
+      let values = try plan.scheduledValues(of: group)
+      return Part(
+        group: group.name,
+        schedules: Dictionary(values.schedules.map { ($0.setting, $0.schedule) }) { $1 },
+        values: { values(at: $0) })
+    }
+    var parts: [Part] = []
+    if let group {
+      parts = try groups.filter { $0.name == group }.map(part)
+    } else {
+      let rest = try part(.rest)
+      let landmarks = [0, 1, total / 4, total / 2, total * 3 / 4, total - 1]
+      parts =
+        try [rest]
+        + groups.dropLast().map(part).filter { part in
+          landmarks.contains { step in
+            let (own, its) = (part.values(step), rest.values(step))
+            return own.map(\.name) != its.map(\.name) || own.map(\.value) != its.map(\.value)
+          }
+        }
+    }
+    parts[0].group = nil
+    self.parts = parts
     (title, self.total) = (name, total)
-    let schedule = schedules["lr"].map { " with \(Self.changed($0))" } ?? ""
-    settings = "\(plan.ruleName)\(schedule), \(counted(total, "step"))"
-    warnings = recipe.scheduleWarnings(steps: total)
-    awaitsMetric = schedules.filter { $0.value is any MetricSchedule }.map(\.key).sorted()
-    self.values = { values(at: $0) }
+    let rule = groups.first { $0.name == group }?.rule.map { type(of: $0).name } ?? plan.ruleName
+    let schedule = parts[0].schedules["lr"].map { " with \(Self.changed($0))" } ?? ""
+    settings =
+      "\(rule)\(schedule), " + (group.map { "group \($0), " } ?? "") + counted(total, "step")
+    warnings =
+      recipe.scheduleWarnings(steps: total)
+      + (plan.layers.decay == nil
+        ? []
+        : [
+          "layer_decay lowers lr from layer to layer: the curve is that of what comes after the last"
+        ])
+    awaitsMetric = Set(
+      parts.flatMap { part in
+        part.schedules.filter { $0.value is any MetricSchedule }.map(\.key)
+      }
+    ).sorted()
   }
 
   /// A schedule with those of its settings that are not the default.
   private static func changed(_ schedule: some Schedule) -> SettingSection {
-    let parts = (schedule as? ScheduleSequence)?.parts ?? (schedule as? ScheduleProduct)?.parts
+    let parts = (schedule as? any CompositeSchedule)?.parts
     return SettingSection(
       type(of: schedule).name,
       schedule.changes.map { change in
@@ -130,31 +173,54 @@ public struct ScheduleCurve: Sendable {
 
   // MARK: What it is made of
 
-  /// The hyperparameters that have numbers, each with them, as step `step` + 1 uses them.
-  func numbers(at step: Int) -> [(name: String, numbers: [Double])] {
-    values(step).compactMap { name, value in
-      switch value {
-      case .number(let x): (name, [x])
-      case .numbers(let list): (name, list)
-      default: nil
+  /// A hyperparameter of a group, at some step.
+  struct Entry {
+    /// The hyperparameter.
+    let setting: String
+    /// The group; nil for the default one, and where there is one alone.
+    let group: String?
+    /// Its numbers, one or several.
+    let numbers: [Double]
+    /// Its schedule, or the learning rate's that cycles it.
+    let schedule: any Schedule
+    /// Whether that schedule is its own.
+    let hasSchedule: Bool
+
+    /// `lr`, or `lr.head` for a group, as in the metrics of a run.
+    var name: String { group.map { "\(setting).\($0)" } ?? setting }
+  }
+
+  /// The hyperparameters that have numbers, as step `step` + 1 uses them, group by group.
+  func entries(at step: Int) -> [Entry] {
+    parts.flatMap { part in
+      part.values(step).compactMap { name, value in
+        let numbers: [Double]? =
+          switch value {
+          case .number(let x): [x]
+          case .numbers(let list): list
+          default: nil
+          }
+        return numbers.map {
+          Entry(
+            setting: name, group: part.group, numbers: $0,
+            schedule: part.schedules[name] ?? part.schedules["lr"] ?? Constant(),
+            hasSchedule: part.schedules[name] != nil)
+        }
       }
     }
   }
 
-  /// The schedule of a hyperparameter: the learning rate's for the momentum that it cycles.
-  func schedule(of name: String) -> any Schedule {
-    schedules[name] ?? schedules["lr"] ?? Constant()
-  }
+  /// The step at which the warmup of the learning rate is over.
+  var warmupEnd: Int { parts[0].schedules["lr"]?.warmupEnd ?? 0 }
 
-  /// Whether a hyperparameter has a schedule of its own.
-  func hasSchedule(_ name: String) -> Bool { schedules[name] != nil }
-
-  /// Steps of the run: all, or so many of them with both ends and the end of the warmup.
+  /// Steps of the run: all, or so many of them with both ends and the ends of warmups.
   func samples(_ count: Int) -> [Int] {
     if total <= count { return Array(0..<total) }
     let even = (0..<count).map { $0 * (total - 1) / (count - 1) }
-    let warmupEnd = schedule(of: "lr").warmupEnd
-    return Set(even + [warmupEnd - 1, warmupEnd].filter { (0..<total).contains($0) }).sorted()
+    let corners = parts.flatMap {
+      [($0.schedules["lr"]?.warmupEnd ?? 0) - 1, $0.schedules["lr"]?.warmupEnd ?? 0]
+    }
+    return Set(even + corners.filter { (0..<total).contains($0) }).sorted()
   }
 }
 

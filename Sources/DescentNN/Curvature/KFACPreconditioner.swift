@@ -9,7 +9,7 @@ public import Descent
 /// let tape = Tape()
 /// let loss = model(x, tape.context(observer: preconditioner)).crossEntropy(labels)
 /// tape.gradients(of: loss)
-/// let report = optimizer.step(model.parameters)
+/// let report = try optimizer.step(model.parameters)
 /// ```
 /// The formulas are those of ``KFAC``. With another rule, ``hyperparameters`` says what to use.
 /// Convolutions with groups, and layers whose weight is frozen, are left alone; a weight that is used

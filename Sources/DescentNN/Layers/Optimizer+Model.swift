@@ -30,17 +30,21 @@ extension Optimizer<Float> {
 
   /// Updates parameters, in the order of the model's ``Module/parameters``, from the gradients that
   /// `Tape.gradients` left in them.
-  public func step(_ parameters: [Parameter]) -> StepReport {
-    step(parameters.memory)
+  ///
+  /// - Throws: ``OptimizerError`` where they are not those that the optimizer is for.
+  public func step(_ parameters: [Parameter]) throws(OptimizerError) -> StepReport {
+    try step(parameters.memory)
   }
 
   /// Updates parameters with a method that evaluates the loss itself, L-BFGS.
   ///
   /// - Parameter evaluate: computes the loss at the parameters' values and leaves its gradients in
   ///   them, as `Tape.gradients` does.
+  /// - Throws: what `evaluate` throws; ``OptimizerError`` where the parameters are not those that the
+  ///   optimizer is for.
   public func step(
     _ parameters: [Parameter], evaluate: () throws -> Double
-  ) rethrows -> StepReport {
+  ) throws -> StepReport {
     // The tape makes new gradients each time; these stay where they are.
     let gradients = parameters.map { $0.isTrainable ? Tensor.zeros($0.value.shape) : nil }
     let memory = zip(parameters.memory, gradients).map {

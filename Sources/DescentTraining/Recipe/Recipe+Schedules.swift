@@ -36,8 +36,8 @@ extension Recipe {
     average?.fit(totalSteps: steps)
     if let average, average.firstStep > steps {
       problems.append(
-        "average: \(type(of: average).name) averages nothing in the \(steps) steps of the run; let it "
-          + "start earlier or act more often")
+        "average: \(type(of: average).name) averages nothing in the \(counted(steps, "step")) of the "
+          + "run; let it start earlier or act more often")
     }
     plan.fitSchedules(totalSteps: steps) { schedule, section in
       do throws(SettingError) {
@@ -59,13 +59,12 @@ extension Recipe {
     if !problems.isEmpty { throw RecipeError(problems: problems) }
   }
 
-  /// What does not go together with a run of `steps` steps, though it can be done.
+  /// What does not go together with a run of `steps` steps, or with the rest of the recipe, though it
+  /// can be done.
   public func scheduleWarnings(steps: Int) -> [String] {
-    let ofGroups = (plan.groups ?? []).flatMap { group in
-      group.schedules.map { ("\($0.setting) of group \(group.name)", $0.schedule) }
-    }
-    return (plan.schedules + ofGroups).flatMap { setting, schedule in
-      schedule.warnings(steps: steps).map { "\(setting): \($0)" }
-    }
+    plan.warnings
+      + plan.schedulesInUse.flatMap { driven, schedule in
+        schedule.warnings(steps: steps).map { "\(driven): \($0)" }
+      }
   }
 }

@@ -35,6 +35,12 @@ extension RecipeDocument {
     for assignment in latest where assignment.name == Self.selector(of: assignment.section) {
       choose(assignment)
     }
+    // Of two ways to say what a schedule's floor is, that of the assignment counts.
+    for (given, replaced) in [("floor", "floor_ratio"), ("floor_ratio", "floor")] {
+      for assignment in latest where assignment.name == given && isSchedule(assignment.section) {
+        sections[assignment.section]?.removeAll { $0.name == replaced }
+      }
+    }
     for assignment in latest where !assignment.name.isEmpty { apply(assignment) }
   }
 
@@ -67,6 +73,10 @@ extension RecipeDocument {
       return assignment("", path)
     }
     return assignment(String(path[..<dot]), String(path[path.index(after: dot)...]))
+  }
+
+  private func isSchedule(_ section: String) -> Bool {
+    section == "schedule" || section.hasPrefix("schedules.")
   }
 
   /// `clip=none`, `schedules=none`.

@@ -64,7 +64,7 @@ public struct Replay {
         parameters.map { (name(step, $0), .f32, $0.shape) }
       } + optimizer.state.map { (name($0.slot, $0.parameter), .f32, $0.shape) })
     for step in 1...steps {
-      let report = optimizer.step(&weights, gradients: try recording.values(.gradient, step))
+      let report = try optimizer.step(&weights, gradients: try recording.values(.gradient, step))
       try refuseNonFinite(report.outcome, .gradient, step)
       if recording.hasCurvature(step) {
         let estimates = try recording.values(.curvature, step)

@@ -13,10 +13,12 @@ final class ResultWeights {
 
   private var task: any TrainingTask { batches.task }
 
-  init(_ average: (any WeightAverage)?, _ batches: BatchGradients, _ optimizer: Optimizer<Float>) {
+  init(_ average: (any WeightAverage)?, _ batches: BatchGradients, _ optimizer: Optimizer<Float>)
+    throws(OptimizerError)
+  {
     (self.batches, self.optimizer) = (batches, optimizer)
     self.average = average.map { AveragedWeights($0, parameters: optimizer.parameters) }
-    self.average?.begin(batches.parameters.memory)
+    try self.average?.begin(batches.parameters.memory)
   }
 
   /// Whether they are others than those that training moves.
@@ -28,16 +30,16 @@ final class ResultWeights {
   }
 
   /// Shows the average the weights after a step.
-  func update() {
+  func update() throws {
     guard let average else { return }
     let memory = batches.parameters.memory
-    optimizer.withEvaluationWeights(memory) {
-      average.update(memory, after: optimizer.appliedSteps)
+    try optimizer.withEvaluationWeights(memory) {
+      try average.update(memory, after: optimizer.appliedSteps)
     }
   }
 
   /// Runs `body` with them in the place of the weights, and puts those back.
-  func use<Result>(averaged: Bool = true, _ body: () throws -> Result) rethrows -> Result {
+  func use<Result>(averaged: Bool = true, _ body: () throws -> Result) throws -> Result {
     guard differ else { return try body() }
     let memory = batches.parameters.memory
     return try optimizer.withEvaluationWeights(memory) {

@@ -112,10 +112,14 @@ extension RunFacts.Group {
     let group = optimizer.groups[index]
     (name, match, isFrozen) = (group.name, group.match.description, group.isFrozen)
     rule = optimizer.ruleName(ofGroup: index)
-    // What schedules start from, also where a run is resumed in the middle of them.
-    let declared = try? optimizer.plan.settings(of: group)
-    settings = (declared ?? optimizer.settings(ofGroup: index)).map { "\($0.name)=\($0.value)" }
-      .joined(separator: " ")
+    // What schedules start from, also where a run is resumed in the middle of them; one with a peak of
+    // its own takes the place of the value.
+    let schedules = optimizer.schedules(ofGroup: index)
+    let declared = (try? optimizer.plan.settings(of: group)) ?? optimizer.settings(ofGroup: index)
+    settings = declared.map { name, value in
+      let peak = schedules.last { $0.setting == name }?.schedule.ownPeak
+      return "\(name)=\(peak.map { .number($0.value) } ?? value)"
+    }.joined(separator: " ")
     let members = optimizer.parameters.indices.filter { optimizer.groupOf[$0] == index }
     parameters = members.map {
       .init(optimizer.parameters[$0], updateName: optimizer.updateName(of: $0))

@@ -55,12 +55,12 @@ public final class Trainer {
     let preconditioner = recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters
-    optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters.memory)
     batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)
     curvature = CurvatureGradients(batches, optimizer)
     nonFinite = NonFiniteGuard(recipe, model, optimizer)
-    result = ResultWeights(recipe.average, batches, optimizer)
+    result = try ResultWeights(recipe.average, batches, optimizer)
     let trainable = zip(parameters, optimizer.parameters).filter(\.1.trainable).map(\.0)
     spikes = SpikePolicy(recipe.spike, trainable)
   }

@@ -91,10 +91,10 @@ struct TrainingLoop {
     let activations = meter.bytes
     guard loss.isFinite else {
       try skip(
-        loss, optimizer.nonFiniteGradient(trainer.parameters.memory))
+        loss, try optimizer.nonFiniteGradient(trainer.parameters.memory))
       return false
     }
-    var report = source.update(attempt, loss: loss, unscale: nonFinite.scaler?.inverse ?? 1)
+    var report = try source.update(attempt, loss: loss, unscale: nonFinite.scaler?.inverse ?? 1)
     switch report.outcome {
     case .applied, .unmoved: break
     case .broken(let culprit): throw try broken("\(culprit)", after: nil)
@@ -105,7 +105,7 @@ struct TrainingLoop {
     let lossScale = nonFinite.scaler?.scale
     nonFinite.passed()
     report.curvature = trainer.curvature?.fold(after: attempt)
-    if report.applied { trainer.result.update() }
+    if report.applied { try trainer.result.update() }
     var record = StepRecord(step: step + 1, loss: loss.mean, report, of: optimizer)
     record.seconds = start.duration(to: .now) / .seconds(1)
     record.activationBytes = activations
@@ -135,10 +135,10 @@ struct TrainingLoop {
     func measured() -> Evaluation {
       task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
     }
-    var found = trainer.result.use(measured)
+    var found = try trainer.result.use(measured)
     let average = trainer.result.averageName
     if average != nil {
-      found.lossWithoutAverage = trainer.result.use(averaged: false, measured).loss
+      found.lossWithoutAverage = try trainer.result.use(averaged: false, measured).loss
     }
     try journal.write(.evaluation(EvaluationRecord(step: step, found, average: average)))
     observer.evaluated(found, after: step)
@@ -174,7 +174,7 @@ struct TrainingLoop {
     let passedOver = trainer.passedOver
     trainer.passedOver = []
     try checkpoints.begin(
-      step: step, { trainer.fill(&$0, after: step, lines: journal.lines) },
+      step: step, { try trainer.fill(&$0, after: step, lines: journal.lines) },
       beforehand: journal.synchronize
     ) { directory in
       let written = directory.checkpoint(after: step)

@@ -40,7 +40,7 @@ public final class LBFGSOptimizer<S: Scalar>: ClosureMethod {
   /// - Throws: ``OptimizerError/duplicateParameter(_:)``, or ``OptimizerError/group(name:_:)`` for a
   ///   hyperparameter out of range.
   public init(_ rule: LBFGS, parameters: [ParameterInfo]) throws(OptimizerError) {
-    do throws(SettingErrors) { try rule.check() } catch { throw .group(name: "default", error) }
+    do throws(SettingErrors) { try rule.check() } catch { throw .settings(of: "", error) }
     var names = Set<String>()
     for parameter in parameters where !names.insert(parameter.name).inserted {
       throw .duplicateParameter(parameter.name)
@@ -74,10 +74,11 @@ public final class LBFGSOptimizer<S: Scalar>: ClosureMethod {
   ///   - memory: one entry for each of ``parameters``; a gradient of nil counts as zeros.
   ///   - evaluate: computes the loss for the weights that are in memory, and writes the gradients
   ///     there. When it throws, the last accepted weights are put back.
+  /// - Throws: what `evaluate` throws; ``OptimizerError`` for memory that does not fit the parameters.
   public func step(
     _ memory: [ParameterMemory<S>], evaluate: () throws -> Double
-  ) rethrows -> ClosureReport {
-    parameters.check(memory)
+  ) throws -> ClosureReport {
+    try parameters.check(memory)
     var x = load(memory)
     var used = 0
     let limit = rule.largestEvaluations ?? rule.largestIterations * 5 / 4
@@ -167,24 +168,34 @@ public final class LBFGSOptimizer<S: Scalar>: ClosureMethod {
 
   /// Moves arrays of weights; `evaluate` gets weights in the order of ``parameters`` and returns the
   /// loss and the gradients (nil for zeros).
+  ///
+  /// - Throws: what `evaluate` throws; ``OptimizerError`` for arrays that do not fit the parameters.
   public func step(
     _ weights: inout [[S]],
     evaluate: (_ weights: [[S]]) throws -> (loss: Double, gradients: [[S]?])
-  ) rethrows -> ClosureReport {
-    precondition(weights.count == parameters.count)
+  ) throws -> ClosureReport {
     // The gradients are written where the method reads them.
     let room = parameters.map { StateMemory<S>(count: $0.count, initial: 0) }
-    return try parameters.withMemory(&weights) { memory in
+    let result = try parameters.withMemory(&weights) { memory in
       var memory = memory
       for i in memory.indices { memory[i].gradient = room[i].view.reading }
-      return try step(memory) {
-        let (loss, gradients) = try evaluate(memory.map(\.weights.reading.array))
-        for (room, gradient) in zip(room, gradients) {
-          if let gradient { gradient.withView { room.view.copy($0) } } else { room.view.fill(0) }
+      return Result {
+        try step(memory) {
+          let (loss, gradients) = try evaluate(memory.map(\.weights.reading.array))
+          try parameters.check(gradients, called: "arrays of gradients")
+          for (index, room) in room.enumerated() {
+            guard let gradient = gradients[index] else {
+              room.view.fill(0)
+              continue
+            }
+            try parameters[index].check("gradient", count: gradient.count)
+            gradient.withView { room.view.copy($0) }
+          }
+          return loss
         }
-        return loss
       }
     }
+    return try result.get()
   }
 
   // MARK: The recursion

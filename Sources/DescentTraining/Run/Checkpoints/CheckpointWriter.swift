@@ -32,13 +32,13 @@ final class CheckpointWriter {
   ///   - afterward: what to do when it has its name.
   /// - Throws: what writing the one before threw.
   func begin(
-    step: Int, _ fill: (inout CheckpointSnapshot) -> Void,
+    step: Int, _ fill: (inout CheckpointSnapshot) throws -> Void,
     beforehand: @escaping @Sendable () throws -> Void,
     afterward: @escaping @Sendable (RunDirectory) throws -> Void
   ) throws {
     try finish()
     var filled = CheckpointSnapshot(in: spare.take() ?? SnapshotMemory())
-    fill(&filled)
+    try fill(&filled)
     let (snapshot, directory) = (filled, directory)
     job = Job(step: step) { isProved in
       let file = try CheckpointFile(snapshot, step: step, to: directory.checkpoint(after: step))

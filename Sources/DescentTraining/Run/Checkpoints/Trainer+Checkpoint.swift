@@ -31,7 +31,9 @@ extension Trainer {
     let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     try self.init(recipe)
-    do { try restore(checkpoint) } catch { throw Recipe.blaming(changes, for: error) ?? error }
+    do { try restore(checkpoint) } catch let error as RunError {
+      throw Recipe.blaming(changes, for: error) ?? error
+    }
     guard done.steps < steps else { throw RunError.finished(directory.path, steps: done.steps) }
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
@@ -41,20 +43,20 @@ extension Trainer {
   }
 
   /// Takes over everything that a checkpoint of the run holds.
-  func restore(_ checkpoint: Checkpoint) throws(RunError) {
+  func restore(_ checkpoint: Checkpoint) throws {
     try checkpoint.restore(archive)
-    optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters.memory)
   }
 
   /// Copies what a checkpoint after `step` steps holds, when the metrics have `lines` lines.
-  func fill(_ snapshot: inout CheckpointSnapshot, after step: Int, lines: Int) {
+  func fill(_ snapshot: inout CheckpointSnapshot, after step: Int, lines: Int) throws {
     done = (step, lines)
     // The number of threads changes nothing, not even the file.
     var recipe = written
     recipe.run.threads = nil
     snapshot.add(StateArchive.saving(archive))
     // The weights to use lie elsewhere, or where those of training lay.
-    if result.differ { result.use { snapshot.add(.weights(of: task.model)) } }
+    if result.differ { try result.use { snapshot.add(.weights(of: task.model)) } }
     snapshot.notes["recipe"] = recipe.yaml
   }
 

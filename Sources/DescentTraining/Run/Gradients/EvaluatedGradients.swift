@@ -13,10 +13,10 @@ struct EvaluatedGradients: GradientSource {
     return loss
   }
 
-  func update(_ attempt: Int, loss: BatchLoss, unscale: Double) -> StepReport {
+  func update(_ attempt: Int, loss: BatchLoss, unscale: Double) throws -> StepReport {
     let buffers = batches.task.model.buffers
     var known: Double? = loss.mean
-    return optimizer.step(batches.parameters) {
+    return try optimizer.step(batches.parameters) {
       if let loss = known.take() { return loss }
       // Running statistics follow each evaluation but those that are not finite.
       let before = buffers.values

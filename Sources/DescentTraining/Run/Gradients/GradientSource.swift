@@ -17,7 +17,7 @@ protocol GradientSource {
   /// - Parameters:
   ///   - loss: the loss that was computed.
   ///   - unscale: what gradients are multiplied by first, to undo the loss scale.
-  func update(_ attempt: Int, loss: BatchLoss, unscale: Double) -> StepReport
+  func update(_ attempt: Int, loss: BatchLoss, unscale: Double) throws -> StepReport
 }
 
 extension Recipe {

@@ -15,7 +15,7 @@ struct PlainGradients: GradientSource {
     return loss
   }
 
-  func update(_ attempt: Int, loss: BatchLoss, unscale: Double) -> StepReport {
-    optimizer.step(batches.parameters.memory, unscale: unscale)
+  func update(_ attempt: Int, loss: BatchLoss, unscale: Double) throws -> StepReport {
+    try optimizer.step(batches.parameters.memory, unscale: unscale)
   }
 }

@@ -29,14 +29,14 @@ struct ReleasedGradients: GradientSource {
   private func measure(_ attempt: Int) -> BatchLoss {
     batches.compute(attempt, permits: \.isFinite) { parameter in
       let index = indices[ObjectIdentifier(parameter)]!
-      if let gradient = parameter.memory.gradient { release.measure(index, gradient) }
+      if let gradient = parameter.memory.gradient { release.take(index, gradient) }
       parameter.clearGradient()
     }
   }
 
   /// A backward pass that moves the weights, where the loss is finite.
   private func update(_ attempt: Int, _ whenFinite: () -> Void) -> BatchLoss {
-    release.begin(batches.parameters.memory)
+    release.prepare(batches.parameters.memory)
     func permits(_ loss: Double) -> Bool {
       if loss.isFinite { whenFinite() }
       return loss.isFinite
@@ -44,7 +44,7 @@ struct ReleasedGradients: GradientSource {
     return batches.compute(attempt, permits: permits) { parameter in
       // Only this one is asked where its weights are: asking may copy what the tape still holds.
       let index = indices[ObjectIdentifier(parameter)]!
-      release.release(index, parameter.memory)
+      release.update(index, parameter.memory)
       parameter.clearGradient()
     }
   }

@@ -1,0 +1,19 @@
+import DescentCompute
+
+// How sentences count and quote: used wherever a number or a user's own text stands in one.
+
+/// A whole number with its thousands apart: `804,096`.
+package func grouped(_ n: Int) -> String {
+  Amount.count(n)
+}
+
+/// A count with its noun in the right number: `1 tensor`, `1,200 tensors`, `2 entries`.
+package func counted(_ n: Int, _ singular: String, _ plural: String? = nil) -> String {
+  Amount.count(n, singular, plural)
+}
+
+/// A text that a user gave, short enough to be quoted in a sentence.
+package func quotable(_ text: String) -> String {
+  let limit = 120
+  return text.utf8.count <= limit ? text : text.prefix(limit) + "…"
+}
