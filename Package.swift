@@ -76,7 +76,7 @@ let package = Package(
     .testTarget(
       name: "DescentTrainingTests",
       dependencies: ["Descent", "DescentTraining", "DescentNN", "DescentCompute", "Safetensors"],
-      swiftSettings: settings),
+      resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "DescentLabTests", dependencies: ["Descent", "DescentLab", "DescentTraining"],
       swiftSettings: settings),
