@@ -51,7 +51,7 @@ let package = Package(
     // Plots, and what compares and explains.
     .target(
       name: "DescentLab",
-      dependencies: ["Descent", "DescentCompute", "DescentNN", "DescentTraining"],
+      dependencies: ["Descent", "DescentCompute", "DescentNN", "DescentTraining", "Safetensors"],
       swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.
     .executableTarget(
@@ -78,7 +78,8 @@ let package = Package(
       dependencies: ["Descent", "DescentTraining", "DescentNN", "DescentCompute", "Safetensors"],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
-      name: "DescentLabTests", dependencies: ["Descent", "DescentLab", "DescentTraining"],
+      name: "DescentLabTests",
+      dependencies: ["Descent", "DescentLab", "DescentTraining", "Safetensors"],
       swiftSettings: settings),
     .testTarget(
       name: "DescentCommandTests", dependencies: ["DescentCommand", "Safetensors"],

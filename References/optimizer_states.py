@@ -1,4 +1,4 @@
-"""State that PyTorch, bitsandbytes and prodigyopt save, and where they go on from it.
+"""State that PyTorch, bitsandbytes, prodigyopt and lion-pytorch save, and where they go on from it.
 
 Each case is trained for FIRST steps, saved by `Scripts/optimizer_state.py` as
 `Vectors/States/<case>.safetensors`, trained on to LAST steps and saved again as `<case>-end`.
@@ -41,6 +41,7 @@ WIDE = {"long": (2, 300), "short": (40,)}
 
 def cases():
   import bitsandbytes as bnb
+  from lion_pytorch import Lion
   from prodigyopt import Prodigy
   t = torch.optim
 
@@ -66,6 +67,9 @@ def cases():
     "rprop": case("rprop", t.Rprop, dict(lr=0.01)),
     "asgd": case("asgd", t.ASGD, dict(lr=0.1, t0=6, lambd=0.01)),
     "adafactor": case("adafactor-torch", t.Adafactor, dict(lr=0.05)),
+    # torch iterates in bfloat16.
+    "muon": case("muon", t.Muon, dict(lr=0.02), shapes={"tall": (5, 3), "wide": (3, 8)}, rtol=5e-3),
+    "lion": case("lion", Lion, dict(lr=0.01, weight_decay=0.1), package="lion-pytorch"),
     "prodigy": case("prodigy", Prodigy, dict(d0=0.01), package="prodigyopt"),
     "prodigy-slice": case(
       "prodigy", Prodigy, dict(d0=0.01, slice_p=3, betas=[0.0, 0.99]), package="prodigyopt"),

@@ -15,7 +15,8 @@ final class MappedFile: Sendable {
   let count: Int
 
   init(path: String) throws(SafetensorsError) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // Opening a pipe must not wait for someone to write to it.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 {
       if errno == ENOENT || errno == ENOTDIR { throw SafetensorsError.missingFile(path: path) }
       throw SafetensorsError.unreadable(path: path, reason: lastSystemError())

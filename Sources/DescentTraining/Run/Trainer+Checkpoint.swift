@@ -17,9 +17,10 @@ extension Trainer {
   public convenience init(
     resuming directory: RunDirectory, checkpoint: String? = nil, overrides: [String] = []
   ) throws {
-    let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
-    let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
+    let yaml = try String(contentsOf: directory.recipe, encoding: .utf8)
+    let (recipe, changes) = try Recipe.resuming(
+      checkpoint.withFormatOfState(yaml), overrides: overrides)
     try self.init(recipe)
     try checkpoint.restore(archive)
     optimizer.roundWeights(parameters.memory)
@@ -48,7 +49,7 @@ extension Trainer {
   }
 
   /// Everything that training resumes from.
-  private func archive(_ archive: StateArchive) throws(StateMismatch) {
+  func archive(_ archive: StateArchive) throws(StateMismatch) {
     try archive.constant("data", fingerprint) { _ in .data }
     try archive.note("step", &done.steps)
     try archive.note("logged", &done.lines)

@@ -54,6 +54,7 @@ struct PyTorchLayout: Sendable {
     .init("rprop", "Rprop"),
     .init("asgd", "ASGD"),
     .init("adafactor-torch", "Adafactor"),
+    .init("muon", "Muon", .none),
     .init("lion", "Lion", .none, quantized: [("exp_avg", true)]),
     .init(
       "prodigy", "Prodigy", .number, flat: ["s", "p0"],

@@ -181,7 +181,7 @@ struct PyTorchStateSource: StateSource {
     }
     for name in saved.parameters {
       var own = Substring(name)
-      for prefix in ["module.", "_orig_mod."] where own.hasPrefix(prefix) {
+      while let prefix = ["module.", "_orig_mod."].first(where: own.hasPrefix) {
         own = own.dropFirst(prefix.count)
       }
       names[all.contains { $0.name == name } ? name : String(own)] = name

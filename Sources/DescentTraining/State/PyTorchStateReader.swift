@@ -44,6 +44,7 @@ extension PyTorchStateSource {
         throw unsuitable(
           parameter, "has \(key) with the shape \(entry.shape), but \(slot) has \(shape) here")
       }
+      try refuseNonFinite(entry, key, parameter)
       if entry.dtype == .u8, key.hasPrefix("state") {
         return try coded(entry, key, slot, parameter, shape, tensors)
       }
@@ -52,6 +53,13 @@ extension PyTorchStateSource {
       case .bf16: return .tensor(entry, element == .float32 ? .bfloat16 : element)
       default: throw unsuitable(parameter, "has \(key) in \(entry.dtype.rawValue)")
       }
+    }
+
+    private func refuseNonFinite(
+      _ entry: SafetensorsEntry, _ key: String, _ parameter: String
+    ) throws {
+      let count = try TensorStatistics(of: entry.name, in: saved.file).nonFinite
+      if count > 0 { throw unsuitable(parameter, "has NaN or infinity in \(key)") }
     }
 
     private func value(_ entry: SafetensorsEntry, _ parameter: String) throws -> Double {
@@ -72,6 +80,8 @@ extension PyTorchStateSource {
           parameter,
           "has \(key) in 8 bits, but no absmax\(number) for each 256 and no qmap\(number)")
       }
+      try refuseNonFinite(scales, "absmax\(number)", parameter)
+      try refuseNonFinite(map, "qmap\(number)", parameter)
       let values = try saved.file.floats(of: map.name)
       if element == .float32, values == layout.map(of: slot) { return .codes(codes, scales) }
       return .made(try decoded(codes, scales, values, "", shape))
@@ -108,6 +118,9 @@ extension PyTorchStateSource {
       guard let key = layout.variables.first(where: { $0.field == field })?.key else { return nil }
       // Before its first step the optimizer there has none of the numbers that it finds.
       guard let value = saved.number(key, ofGroup: 0) else { return nil }
+      guard value.isFinite else {
+        throw .unsuitable("\(saved.file.path): its groups have \(key)=\(value)")
+      }
       return .repeating(value, .float64, shape, name: "memory/\(layout.rule)/\(field)")
     }
 
@@ -127,6 +140,7 @@ extension PyTorchStateSource {
         guard entry.count == count else {
           throw unsuitable(first, "has \(key) with \(entry.count) elements, not \(count)")
         }
+        try refuseNonFinite(entry, key, first)
         return try saved.file.doubles(of: entry.name)
       }
       func number(_ key: String, _ initial: Double) -> Double {

@@ -252,6 +252,11 @@ struct ForeignState: CustomTestStringConvertible, Sendable {
       let steps = try rewritten {
         $0.name == "state/tall/step" ? .init($0.name, shape: [], doubles: [1e300]) : try same($0)
       }
+      let infinite = try rewritten {
+        $0.name == "state/tall/exp_avg"
+          ? .init($0.name, shape: $0.shape, doubles: Array(repeating: .infinity, count: $0.count))
+          : try same($0)
+      }
       let extra = parameters + [ParameterInfo("more", shape: [2])]
       let cases: [(String, [ParameterInfo]?, String)] = [
         (other, nil, "the state of a PyTorch optimizer"),
@@ -263,6 +268,7 @@ struct ForeignState: CustomTestStringConvertible, Sendable {
         (short, nil, "has exp_avg with the shape [3], but exp_avg has [5, 3] here"),
         (wholes, nil, "has exp_avg in I64"),
         (steps, nil, "has the step 1e+300"),
+        (infinite, nil, "the state of tall has NaN or infinity in exp_avg"),
       ]
       for (path, parameters, sentence) in cases {
         let found = try refusal(example, path, parameters)
