@@ -55,6 +55,7 @@ let package = Package(
       name: "DescentLab",
       dependencies: [
         "Descent", "DescentCompute", "DescentFiles", "DescentNN", "DescentTraining",
+        "Safetensors",
       ],
       swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.
@@ -82,9 +83,10 @@ let package = Package(
     .testTarget(
       name: "DescentTrainingTests",
       dependencies: ["Descent", "DescentTraining", "DescentNN", "DescentCompute", "Safetensors"],
-      swiftSettings: settings),
+      resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
-      name: "DescentLabTests", dependencies: ["Descent", "DescentLab", "DescentTraining"],
+      name: "DescentLabTests",
+      dependencies: ["Descent", "DescentLab", "DescentTraining", "Safetensors"],
       swiftSettings: settings),
     .testTarget(
       name: "DescentCommandTests", dependencies: ["DescentCommand", "Safetensors"],

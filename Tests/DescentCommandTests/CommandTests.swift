@@ -125,6 +125,26 @@ func descent(
       (["benchmark", "--parameters=0"], 64, "--parameters must be at least 1"),
       (["benchmark", "lbfgs"], 64, "lbfgs cannot be measured this way: its step evaluates a loss"),
       (["fly"], 64, "fly"),
+      (["inspect", "nowhere.safetensors"], 66, "nowhere.safetensors"),
+      (["inspect", "."], 66, "not a run"),
+      (["inspect", "short.txt"], 65, "not a valid safetensors file"),
+      (["inspect", "empty.txt"], 65, "0 bytes"),
+      (["inspect", "/dev/null"], 65, "not a regular file"),
+      (["inspect", "short.txt", "--against", "nowhere"], 65, "short.txt"),
+      (["convert-state", "nowhere", "out", "--to", "int8"], 66, "nowhere is not a run"),
+      (["convert-state", "nowhere", "out", "--to", "int4"], 64, "--to int4 must be one of"),
+      (["convert-state", "nowhere", "out", "--to", "pytorch"], 64, "must end in .safetensors"),
+      (["convert-state", "nowhere", "short.txt", "--to", "int8"], 64, "short.txt exists"),
+      (["convert-state", "nowhere", "", "--to", "int8"], 64, "needs a name"),
+      (
+        ["convert-state", "nowhere", "out", "--to", "int8", "--set", "optimizer.lr=1"], 64,
+        "optimizer.lr=1 cannot be changed here"
+      ),
+      (["train", "digits-mlp", "--from", "nowhere.safetensors"], 66, "nowhere.safetensors"),
+      (["train", "digits-mlp", "--from", "short.txt"], 65, "not a valid safetensors file"),
+      (["train", "digits-mlp", "--partial"], 64, "--partial goes with --from"),
+      (["train", "--resume", "a", "--from", "b"], 64, "leave out --from"),
+      (["train", "digits-mlp", "--optimizer-state", "short.txt"], 65, "short.txt"),
     ] as [([String], Int32, String)])
   func badInput(_ arguments: [String], _ status: Int32, _ part: String) throws {
     _ = try write("", "empty.txt")

@@ -57,7 +57,7 @@ public struct SavedState: Sendable, Equatable {
 }
 
 /// A saved state whose tensors are found by their names.
-private struct IndexedState: StateSource {
+struct IndexedState: StateSource {
   private let tensors: [String: StoredTensor]
   private let notes: [String: String]
 

@@ -37,6 +37,9 @@ public final class StateArchive {
   }
 
   private let direction: Direction
+  /// Whether optimizer state that was saved in another format is taken over in the present one,
+  /// instead of being refused.
+  let convertsState: Bool
   private var prefix = ""
   private var taken: Set<String> = []
   /// What is to be saved, in the order of its listing.
@@ -44,7 +47,9 @@ public final class StateArchive {
   /// The short texts to be saved.
   package private(set) var notes: [String: String] = [:]
 
-  private init(_ direction: Direction) { self.direction = direction }
+  private init(_ direction: Direction, convertsState: Bool = false) {
+    (self.direction, self.convertsState) = (direction, convertsState)
+  }
 
   // MARK: Passes
 
@@ -58,16 +63,18 @@ public final class StateArchive {
 
   /// Restores what `body` hands over from `source`, after all of it was checked.
   ///
+  /// - Parameter convertsState: whether optimizer state may have been saved in another format.
   /// - Throws: the first thing that does not fit, or that nobody asked for; then nothing was changed.
   package static func restoring(
-    from source: any StateSource, _ body: (StateArchive) throws(StateMismatch) -> Void
+    from source: any StateSource, convertsState: Bool = false,
+    _ body: (StateArchive) throws(StateMismatch) -> Void
   ) throws(StateMismatch) {
-    let check = StateArchive(.checking(source))
+    let check = StateArchive(.checking(source), convertsState: convertsState)
     try body(check)
     if let extra = source.tensorNames.sorted().first(where: { !check.taken.contains($0) }) {
       throw .unexpected(extra)
     }
-    try body(StateArchive(.restoring(source)))
+    try body(StateArchive(.restoring(source), convertsState: convertsState))
   }
 
   /// Whether state is being restored now: all of it fits.
@@ -104,6 +111,11 @@ public final class StateArchive {
 
   /// The shape of a saved tensor, where one of this name is read.
   public func savedShape(of name: String) -> [Int]? { source?.tensor(prefix + name)?.shape }
+
+  /// The element type of a saved tensor, where one of this name is read.
+  func savedElement(of name: String) -> StoredTensor.Element? {
+    source?.tensor(prefix + name)?.element
+  }
 
   /// A tensor in memory that stays where it is.
   public func tensor<T: BitwiseCopyable>(

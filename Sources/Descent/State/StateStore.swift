@@ -142,8 +142,35 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
     _ archive: StateArchive, of parameters: [ParameterInfo]
   ) throws(StateMismatch) {
     for entry in entries {
-      try arrays[entry.index].archive(
-        archive, "state/\(entry.slot.name)/\(parameters[entry.parameter].name)", shape: entry.shape)
+      let name = "state/\(entry.slot.name)/\(parameters[entry.parameter].name)"
+      if let format = archive.formatToConvert(name, to: entry.format) {
+        try convert(entry, from: format, archive, name)
+      } else {
+        try arrays[entry.index].archive(archive, name, shape: entry.shape)
+      }
+    }
+  }
+
+  /// Takes over an array that was saved in another format: it is read as it was kept, decoded, and
+  /// encoded as it is kept now, block by block.
+  private func convert(
+    _ entry: Entry, from format: StateStorage.Format, _ archive: StateArchive, _ name: String
+  ) throws(StateMismatch) {
+    let saved = StoredArray(
+      Entry(
+        slot: entry.slot, parameter: entry.parameter, shape: entry.shape, format: format,
+        exemption: nil, index: entry.index), .nearest)
+    try saved.archive(archive, name, shape: entry.shape)
+    guard archive.isRestoring else { return }
+    let (array, size) = (arrays[entry.index], BlockPlan.blockSize)
+    ThreadPool.shared.forEachChunk(of: entry.count, size: size) { range in
+      let room = StateMemory<S>(count: range.count, initial: 0)
+      let piece = BlockPlan.Piece(
+        parameter: entry.parameter, offset: range.lowerBound, count: range.count)
+      withExtendedLifetime(room) {
+        saved.read(piece, into: room.view)
+        array.write(piece, from: room.view)
+      }
     }
   }
 }
@@ -198,6 +225,18 @@ private enum StoredArray<S: Scalar> {
         room.cast(to: Float.self).reading, book, scales: Self.scales(of: piece, in: scales),
         codes: codes.view[piece.range])
     }
+  }
+
+  /// Copies the piece's elements, decoded.
+  func read(_ piece: BlockPlan.Piece, into room: MutableView<S>) {
+    if case .plain(let memory) = self { room.copy(memory.view[piece.range].reading) }
+    decode(piece, into: room)
+  }
+
+  /// Takes the piece's elements, encoded where the array is compressed.
+  func write(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
+    if case .plain(let memory) = self { memory.view[piece.range].copy(room.reading) }
+    encode(piece, from: room)
   }
 
   private static func scales(

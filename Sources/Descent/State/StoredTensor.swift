@@ -36,7 +36,7 @@ public struct StoredTensor: Sendable, Equatable {
   }
 
   /// A copy of what is to be saved.
-  init(_ tensor: ArchivedTensor) {
+  package init(_ tensor: ArchivedTensor) {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(tensor.shape.reduce(tensor.element.size, *))
     // Only writing can fail.

@@ -22,6 +22,11 @@ struct Train: ParsableCommand {
 
         descent train --resume runs/gpt-1
         descent train --resume runs/gpt-1 --set steps=4000
+
+      --from begins a new run with the weights of another, or of any safetensors file whose tensors \
+      have the model's names and shapes:
+
+        descent train gpt --set data.path=other.txt --from runs/gpt-1
       """)
 
   @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
@@ -36,6 +41,8 @@ struct Train: ParsableCommand {
 
   @OptionGroup var changes: RecipeChanges
 
+  @OptionGroup var start: StartOptions
+
   @Option(
     name: .customLong("out"),
     help: ArgumentHelp("The run's folder (default: runs/<recipe>-<n>).", valueName: "folder"))
@@ -47,6 +54,9 @@ struct Train: ParsableCommand {
   func validate() throws {
     if recipe == nil, resume == nil {
       throw ValidationError("give a recipe to train, or --resume and the folder of a run")
+    }
+    if resume != nil, !start.areUnset {
+      throw ValidationError("--resume goes on with what the run has: leave out \(start.given)")
     }
     if resume != nil, folder != nil {
       throw ValidationError("--resume continues in the run's own folder: leave out --out")
@@ -82,8 +92,11 @@ struct Train: ParsableCommand {
   private func started(_ recipe: String) throws -> (Trainer, RunDirectory) {
     let (name, recipe) = try loadRecipe(recipe, changes.assignments)
     let trainer = try Trainer(recipe)
+    let beginnings = try start.apply(to: trainer)
     let directory = try RunDirectory(new: folder, name: name)
-    if !quiet { output("training \(name) in \(directory.path)") }
+    if !quiet {
+      output((["training \(name) in \(directory.path)"] + beginnings).joined(separator: "\n"))
+    }
     return (trainer, directory)
   }
 

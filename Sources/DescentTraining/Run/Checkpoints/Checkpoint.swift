@@ -78,6 +78,9 @@ struct Checkpoint {
 
   // MARK: Reading
 
+  /// The recipe, as YAML, of the run as it was then.
+  var recipe: String? { stored.metadata["recipe"] }
+
   /// Fills the model's parameters and buffers with the weights to use; every one must be there, with
   /// its shape.
   func loadWeights(into model: any Module) throws(RunError) {
@@ -86,17 +89,21 @@ struct Checkpoint {
 
   /// Restores everything that training resumes from.
   ///
+  /// - Parameter convertsState: whether optimizer state may have been saved in another format.
   /// - Throws: the first thing that does not fit; then nothing was changed.
-  func restore(_ archived: (StateArchive) throws(StateMismatch) -> Void) throws(RunError) {
-    try restore(.training, archived)
+  func restore(
+    convertsState: Bool = false, _ archived: (StateArchive) throws(StateMismatch) -> Void
+  ) throws(RunError) {
+    try restore(.training, convertsState: convertsState, archived)
   }
 
   private func restore(
-    _ part: Source.Part, _ archived: (StateArchive) throws(StateMismatch) -> Void
+    _ part: Source.Part, convertsState: Bool = false,
+    _ archived: (StateArchive) throws(StateMismatch) -> Void
   ) throws(RunError) {
     let source = Source(stored, part)
     do throws(StateMismatch) {
-      try StateArchive.restoring(from: source, archived)
+      try StateArchive.restoring(from: source, convertsState: convertsState, archived)
     } catch { throw .checkpointMismatch("\(file.relativePath): \(error)") }
     if let failure = source.failure { throw .unusableCheckpoint(file.relativePath, "\(failure)") }
   }

@@ -27,9 +27,10 @@ extension Trainer {
   ) throws {
     // Before anything is read that the other process may replace.
     let lock = try RunLock(directory)
-    let yaml = try Recipe.text(of: directory.recipe.relativePath)
-    let (recipe, changes) = try Recipe.resuming(yaml, overrides: overrides)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
+    let yaml = try Recipe.text(of: directory.recipe.relativePath)
+    let (recipe, changes) = try Recipe.resuming(
+      checkpoint.withFormatOfState(yaml), overrides: overrides)
     try self.init(recipe)
     do { try restore(checkpoint) } catch let error as RunError {
       throw Recipe.blaming(changes, for: error) ?? error
@@ -60,6 +61,13 @@ extension Trainer {
     snapshot.notes["recipe"] = recipe.yaml
   }
 
+  /// Writes a checkpoint of the trainer as it is now.
+  func writeCheckpoint(to file: URL) throws {
+    var snapshot = CheckpointSnapshot(in: SnapshotMemory())
+    try fill(&snapshot, after: done.steps, lines: done.lines)
+    try CheckpointFile(snapshot, step: done.steps, to: file).commit()
+  }
+
   /// The bytes that a checkpoint takes.
   var checkpointBytes: Int {
     let weights = result.differ ? CheckpointSnapshot.size(of: .weights(of: task.model)) : 0
@@ -67,7 +75,7 @@ extension Trainer {
   }
 
   /// Everything that training resumes from.
-  private func archive(_ archive: StateArchive) throws(StateMismatch) {
+  func archive(_ archive: StateArchive) throws(StateMismatch) {
     try archive.constant("data", fingerprint) { _ in .data }
     try archive.note("step", &done.steps)
     try archive.note("logged", &done.lines)

@@ -1,0 +1,49 @@
+import ArgumentParser
+import DescentTraining
+
+/// What a new run begins with.
+struct StartOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Begin with the weights of a run, a checkpoint or a safetensors file.", valueName: "weights"),
+    completion: .file(extensions: ["safetensors"]))
+  var from: String?
+
+  @Flag(help: "With --from: take the tensors that match by name and shape, and say which do not.")
+  var partial = false
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Begin with the state of a PyTorch optimizer, as Scripts/optimizer_state.py saves it.
+      """, valueName: "file"),
+    completion: .file(extensions: ["safetensors"]))
+  var optimizerState: String?
+
+  /// Whether none is given.
+  var areUnset: Bool { given.isEmpty }
+
+  /// The options that are given.
+  var given: String {
+    [("--from", from != nil), ("--partial", partial), ("--optimizer-state", optimizerState != nil)]
+      .filter(\.1).map(\.0).joined(separator: " and ")
+  }
+
+  func validate() throws {
+    if partial, from == nil { throw ValidationError("--partial goes with --from") }
+  }
+
+  /// Gives a new run its beginning; says what it was.
+  func apply(to trainer: Trainer) throws -> [String] {
+    var lines: [String] = []
+    if let from {
+      let report = try trainer.begin(withWeightsOf: from, partially: partial)
+      lines.append("weights of \(from): \(report)")
+    }
+    if let optimizerState {
+      try trainer.begin(withPyTorchState: optimizerState)
+      lines.append("optimizer state of \(optimizerState)")
+    }
+    return lines
+  }
+}
