@@ -152,7 +152,7 @@ public struct Adafactor: AdafactorRule {
     let α = scaleParameter ? ρ * max(epsilon2, rootMeanSquare(tensor)) : ρ
     FactoredUpdate(
       slots: Self.slots, decay: 1 - pow(t, decayRate), added: epsilon1,
-      leastMean: .leastNormalMagnitude, least: Double(S.leastNormalMagnitude),
+      leastMean: .leastNormalMagnitude, least: 0,
       clipThreshold: clipThreshold, rate: α, decayed: weightDecay * α, beta1: beta1
     ).run(tensor)
   }

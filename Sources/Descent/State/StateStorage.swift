@@ -71,14 +71,20 @@ public struct StateStorage: Configurable, Equatable {
     return (format, nil)
   }
 
+  /// The default codes of numbers of either sign, or of those that are never negative.
+  package static func book(signed: Bool) -> Codebook {
+    StateStorage().codebook(signed ? .signed : .nonnegative)
+  }
+
   /// The codes of a slot's values.
   func codebook(_ range: Slot.Range) -> Codebook {
     switch (codes, range) {
     case (.tapered, .nonnegative): TaperedMap.unsignedBook
+    case (.tapered, .largest): TaperedMap.largestBook
     case (.tapered, _): TaperedMap.signedBook
-    case (.nearest, .nonnegative): DynamicMap.unsignedNearest
+    case (.nearest, .nonnegative), (.nearest, .largest): DynamicMap.unsignedNearest
     case (.nearest, _): DynamicMap.signedNearest
-    case (.table, .nonnegative): DynamicMap.unsignedTable
+    case (.table, .nonnegative), (.table, .largest): DynamicMap.unsignedTable
     case (.table, _): DynamicMap.signedTable
     }
   }

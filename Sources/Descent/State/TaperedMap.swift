@@ -14,7 +14,8 @@ import DescentCompute
 /// - a number between two values a and b becomes b for a share (x − a)/(b − a) of the steps, so that
 ///   the mean over steps is x and small changes add up.
 ///
-/// Averages of either sign move by a tenth a step and divide nothing: the nearest value is closest.
+/// Averages of either sign move by a tenth a step and divide nothing, and the largest of what came is
+/// set anew: there the nearest value is closest.
 /// Both maps contain ±1, so that coding what was decoded changes nothing.
 public enum TaperedMap {
   /// The values for numbers of either sign.
@@ -24,9 +25,11 @@ public enum TaperedMap {
 
   static let signedBook = Codebook(
     segments([(1, 32), (3, 16), (2, 8), (3, 4), (5, 2), (8, 1)]), signed: true, alternates: false)
-  static let unsignedBook = Codebook(
-    segments([(1, 64), (2, 32), (3, 16), (4, 8), (6, 4), (7, 2), (8, 1)]), signed: false,
-    alternates: true)
+  static let unsignedBook = Codebook(unsignedSegments, signed: false, alternates: true)
+  static let largestBook = Codebook(unsignedSegments, signed: false, alternates: false)
+  private static let unsignedSegments = segments([
+    (1, 64), (2, 32), (3, 16), (4, 8), (6, 4), (7, 2), (8, 1),
+  ])
 
   /// Octaves from 1 down, and the steps of each.
   private static func segments(_ list: [(octaves: Int, steps: Int)]) -> [Codebook.Segment] {

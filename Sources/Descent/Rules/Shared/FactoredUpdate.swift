@@ -49,7 +49,9 @@ struct FactoredUpdate {
 
   private func runWhole<S: Scalar>(_ tensor: Block<S>) {
     let (g, s, m) = (tensor.g, tensor[slots.whole], momentum(of: tensor))
-    let (β, taken, ε, least) = (S(decay), S(1 - decay), S(added), S(least))
+    let (β, taken, ε) = (S(decay), S(1 - decay), S(added))
+    // 0/0 must be 0.
+    let least = max(S(least), S.leastNormalMagnitude)
     let squares = ThreadPool.shared.parallelSum(count: tensor.count, chunk: Self.pieceSize) {
       piece in
       for i in piece { s[i] = β * s[i] + taken * (g[i] * g[i] + ε) }
