@@ -48,7 +48,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
           slot: slot, parameter: index, shape: slot.shape ?? parameter.shape, format: format,
           exemption: exemption, index: entries.count)
         entries.append(entry)
-        arrays.append(StoredArray(entry, storage.codes))
+        arrays.append(StoredArray(entry, storage))
       }
       ranges.append(start..<entries.count)
     }
@@ -72,15 +72,16 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
 
   /// Calls `body` with the arrays of a parameter as a rule reads them on a piece of it, and the
   /// position of the piece's first element in those that follow the parameter. Compressed ones are
-  /// decoded when the body reads state, and encoded again when it writes.
+  /// decoded when the body reads state, and encoded again when it writes. `step` is the parameter's
+  /// count of updates, which decides how codes are rounded.
   @inline(__always)
   func withArrays(
-    of piece: BlockPlan.Piece, _ access: StateAccess,
+    of piece: BlockPlan.Piece, _ access: StateAccess, step: Int,
     _ body: (SlotArrays<S>, _ offset: Int) -> Void
   ) {
     let range = ranges[piece.parameter]
     if isCompressed[piece.parameter], access != .none {
-      withDecoded(range, piece, writes: access == .writes, body)
+      withDecoded(range, piece, writes: access == .writes, step: step, body)
     } else {
       unsafe body(SlotArrays(slots(range), plain.baseAddress! + range.lowerBound), piece.offset)
     }
@@ -91,7 +92,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   }
 
   private func withDecoded(
-    _ range: Range<Int>, _ piece: BlockPlan.Piece, writes: Bool,
+    _ range: Range<Int>, _ piece: BlockPlan.Piece, writes: Bool, step: Int,
     _ body: (SlotArrays<S>, _ offset: Int) -> Void
   ) {
     // Room for the list of arrays, then for each; lines apart, so that they do not fall into the
@@ -118,7 +119,10 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
     }
     unsafe body(SlotArrays(slots(range), list), 0)
     guard writes else { return }
-    for (k, index) in range.enumerated() { arrays[index].encode(piece, from: room(k)) }
+    for (k, index) in range.enumerated() {
+      let turn = Codebook.turn(step, slot: k, firstBlock: piece.offset / Codebook.block)
+      arrays[index].encode(piece, turn: turn, from: room(k))
+    }
   }
 
   /// A copy of a slot's values, decoded.
@@ -183,7 +187,7 @@ private enum StoredArray<S: Scalar> {
   case int8(codes: StateMemory<UInt8>, scales: StateMemory<Float>, Codebook)
 
   /// An array with the slot's initial value.
-  init(_ entry: StateStore<S>.Entry, _ codes: StateStorage.Codes) {
+  init(_ entry: StateStore<S>.Entry, _ storage: StateStorage) {
     let (count, slot) = (entry.count, entry.slot)
     switch entry.format {
     case .float32:
@@ -194,11 +198,13 @@ private enum StoredArray<S: Scalar> {
       self = .int8(
         codes: StateMemory(count: count, initial: 0),
         scales: StateMemory(count: Codebook.blocks(of: count), initial: 0),
-        DynamicMap.codebook(slot.range, codes))
+        storage.codebook(slot.range))
     }
     guard slot.initial != 0, count > 0 else { return }
     let initial = StateMemory(count: count, initial: S(slot.initial))
-    encode(BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count), from: initial.view)
+    encode(
+      BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count), turn: 0,
+      from: initial.view)
   }
 
   /// Decodes the piece's elements of a compressed array, which are floats.
@@ -215,15 +221,15 @@ private enum StoredArray<S: Scalar> {
   }
 
   /// Takes the piece's elements back into a compressed array.
-  func encode(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
+  func encode(_ piece: BlockPlan.Piece, turn: UInt32, from room: MutableView<S>) {
     switch self {
     case .plain: break
     case .bfloat16(let memory):
       Kernels.toBFloat16(room.cast(to: Float.self).reading, memory.view[piece.range])
     case .int8(let codes, let scales, let book):
       Kernels.encode(
-        room.cast(to: Float.self).reading, book, scales: Self.scales(of: piece, in: scales),
-        codes: codes.view[piece.range])
+        room.cast(to: Float.self).reading, book, turn: turn,
+        scales: Self.scales(of: piece, in: scales), codes: codes.view[piece.range])
     }
   }
 
@@ -252,8 +258,10 @@ private enum StoredArray<S: Scalar> {
     switch self {
     case .plain(let memory): try archive.tensor(name, shape: shape, memory.view)
     case .bfloat16(let memory): try archive.tensor(name, shape: shape, memory.view)
-    case .int8(let codes, let scales, _):
-      try archive.tensor(name + ".codes", shape: shape, codes.view)
+    case .int8(let codes, let scales, let book):
+      // Codes of different maps must not be taken for each other.
+      let kind = book.isTapered ? ".tapered" : ".codes"
+      try archive.tensor(name + kind, shape: shape, codes.view)
       try archive.tensor(name + ".scales", shape: [scales.view.count], scales.view)
     }
   }
