@@ -255,7 +255,7 @@ def main():
           if kills - before > 40:
             raise Fault("the run does not get on")
       except Fault as found:
-        fault = str(found)
+        kills, fault = kills + 1, str(found)
         faults.append(fault)
       order.pop()
       runs += 1

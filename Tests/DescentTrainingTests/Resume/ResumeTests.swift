@@ -43,27 +43,6 @@ extension TrainerTests {
     return (Dictionary(uniqueKeysWithValues: tensors), file.metadata)
   }
 
-  @Test("a cold start with the same weights is another run") func cold() throws {
-    try withFolder { folder in
-      _ = try train("gpt", ResumeRecipe.gpt, in: folder + "/a", stopAfter: 7)
-      try FileManager.default.copyItem(atPath: folder + "/a", toPath: folder + "/b")
-      // The same file without its moments, as a weights-only resume would have it: zeros.
-      let path = checkpoint(folder + "/b", 7)
-      let file = try SafetensorsFile(path: path)
-      let tensors = try file.entries.map { entry in
-        let bytes = try file.bytes(of: entry.name)
-        return SafetensorsTensor(
-          entry.name, dtype: entry.dtype, shape: entry.shape,
-          bytes: entry.name.hasPrefix("state/exp_avg") ? bytes.map { _ in 0 } : bytes)
-      }
-      try SafetensorsFile.write(tensors, metadata: file.metadata, to: path)
-      _ = try resume(folder + "/a")
-      _ = try resume(folder + "/b")
-      #expect(
-        try contents(checkpoint(folder + "/a", 12)).0 != contents(checkpoint(folder + "/b", 12)).0)
-    }
-  }
-
   @Test("after a crash the metrics continue from the newest checkpoint; keep counts as ever")
   func crashed() throws {
     try withFolder { folder in
