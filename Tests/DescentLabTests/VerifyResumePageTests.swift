@@ -29,8 +29,8 @@ import Testing
     #expect(text.contains("A = B: resuming gives the same bits, in all 36 tensors of the last"))
     #expect(
       text.contains(
-        "A ≠ C: without the optimizer's state the weights come out different, by 0.0015 at most (in w) "
-          + "and by 0.32 % of their norm"))
+        "A ≠ C: without the optimizer's state the weights come out different, by 0.0015 at most "
+          + "(in w) and by 0.32 % of their norm"))
     let fields = try #require(
       JSONSerialization.jsonObject(with: Data(page.json.text.utf8)) as? [String: Any])
     #expect(fields["resumedEqual"] as? Bool == true)
@@ -51,8 +51,8 @@ import Testing
     let text = VerifyResumePage.about(found(resumed, comparison()), recipe: "gpt").text()
     #expect(
       text.contains(
-        "A ≠ B: resuming does not give the same bits, in 2 parts of the last checkpoint and in 1 line "
-          + "of the metrics. This is a fault of Descent"))
+        "A ≠ B: resuming does not give the same bits, in 2 parts of the last checkpoint and in 1 "
+          + "line of the metrics. This is a fault of Descent"))
     #expect(text.contains("state/exp_avg/w\n") && text.contains("“skipped”\n"))
   }
 }

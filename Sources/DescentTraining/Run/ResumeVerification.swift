@@ -8,8 +8,8 @@ import Safetensors
 ///
 /// A and B must have the same bits. C has the weights of the stop, the running statistics, the
 /// average, the loss scale, the position in the data and in the schedules, but none of the
-/// optimizer's state: what is left of a run that saves its weights alone. Where C differs from A, that
-/// state matters, and the comparison of A with B says something.
+/// optimizer's state: what is left of a run that saves its weights alone. Where C differs from A,
+/// that state matters, and the comparison of A with B says something.
 public struct ResumeVerification: Sendable {
   /// The steps of each run.
   public let steps: Int
@@ -72,13 +72,13 @@ public struct ResumeVerification: Sendable {
   /// Trains a recipe in the folders `straight`, `resumed` and `weights-only`.
   ///
   /// - Parameters:
-  ///   - recipe: the recipe; its schedules keep their length, though not all of its steps are taken.
+  ///   - recipe: the recipe; its schedules keep their length, though only some steps are taken.
   ///   - steps: the steps of each run, at most the recipe's; nil is ``usualSteps`` or all.
   ///   - stop: the steps before the stop, at least 1 and fewer than `steps`; nil is half of them.
   ///   - folder: where the runs go.
   ///   - watch: who watches each run, by what it does.
-  /// - Throws: ``RecipeError`` for numbers of steps that cannot be, ``Interrupted``, and the errors of
-  ///   training, reading and writing.
+  /// - Throws: ``RecipeError`` for numbers of steps that cannot be, ``Interrupted``, and the errors
+  ///   of training, reading and writing.
   public init(
     _ recipe: Recipe, steps: Int? = nil, stop: Int? = nil, in folder: URL,
     watch: (_ run: String) -> any TrainingObserver
@@ -150,8 +150,8 @@ public struct ResumeVerification: Sendable {
 }
 
 extension Trainer {
-  /// Puts a new optimizer in the place of the one that has trained: without state, at the same place
-  /// in its schedules.
+  /// Puts a new optimizer in the place of the one that has trained: without state, at the same
+  /// place in its schedules.
   fileprivate func renewOptimizer() throws {
     var state = SavedState(of: try Trainer(recipe).optimizer)
     state.notes = SavedState(of: optimizer).notes

@@ -1,13 +1,13 @@
 import DescentCompute
 
 /// Rows with one value of each axis such that any two values of different axes that go together
-/// stand together in some row. What depends on two choices at once shows in them, at a small part of
-/// the cost of all combinations.
+/// stand together in some row. What depends on two choices at once shows in them, at a small part
+/// of the cost of all combinations.
 struct AllPairs {
   /// The rows: for each axis, which of its values.
   private(set) var rows: [[Int]] = []
-  /// Pairs that go together but with nothing that another axis has, as indices of values counted over
-  /// all axes.
+  /// Pairs that go together but with nothing that another axis has; values are counted over all
+  /// axes.
   private(set) var impossible: [(Int, Int)] = []
 
   private let values: [Range<Int>]

@@ -16,7 +16,7 @@ extension TrainerTests {
   }
 
   @Test(
-    "a resumed run is the straight one; with its weights alone it is another, if its rule remembers",
+    "a resumed run is the straight one; its weights alone make another, if the rule remembers",
     arguments: [
       (["optimizer.momentum=0.9"], false), ([], true), (["average.name=ema"], true),
       (["optimizer.name=adamw", "optimizer.state=int8", "optimizer.state_minimum=1"], false),
