@@ -168,6 +168,33 @@ func descent(
     #expect(checkpoints.count == 1)
   }
 
+  @Test("verify-resume compares three runs, and leaves them only where it is told to")
+  func verifiesResume() throws {
+    func found(_ arguments: String...) throws -> [String: Any] {
+      let run = try descent(
+        ["verify-resume", "digits-mlp", "--steps", "6", "--at", "2", "--json"] + arguments,
+        in: folder)
+      #expect(run.status == 0, "\(run.error)")
+      let page = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+      return try #require(page as? [String: Any])
+    }
+    let momentum = try found()
+    #expect(momentum["resumedEqual"] as? Bool == true)
+    #expect(momentum["weightsOnlyEqual"] as? Bool == false)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    let plain = try found(
+      "--set", "optimizer.name=sgd", "--set", "optimizer.momentum=0", "--set",
+      "optimizer.nesterov=false", "--out", "kept")
+    #expect(plain["weightsOnlyEqual"] as? Bool == true)
+    #expect(
+      try FileManager.default.contentsOfDirectory(
+        atPath: folder.appendingPathComponent("kept").path
+      ).sorted() == ["resumed", "straight", "weights-only"])
+    let wrong = try descent(
+      ["verify-resume", "digits-mlp", "--steps", "6", "--at", "6"], in: folder)
+    #expect(wrong.status == 64 && wrong.error.contains("--at 6 must be at least 1"))
+  }
+
   @Test("Ctrl-C ends with 130 after a checkpoint, from which --resume goes on") func interrupt()
     throws
   {

@@ -1,24 +1,31 @@
 // Optimizer state in another format than it was saved in.
 
 extension StateArchive {
-  /// The format in which a slot was saved, where that is another than `format` and conversion is
-  /// wanted.
-  func formatToConvert(
-    _ name: String, to format: StateStorage.Format
-  ) -> StateStorage.Format? {
-    guard convertsState, isReading, let saved = savedFormat(of: name), saved != format else {
-      return nil
-    }
-    return saved
+  /// How a slot was saved, where that is another way than `storage` has it and conversion is wanted.
+  func storageToConvert(
+    _ name: String, format: StateStorage.Format, isTapered: Bool
+  ) -> StateStorage? {
+    guard convertsState, isReading, let saved = savedStorage(of: name) else { return nil }
+    let isSame =
+      saved.format == format && (format != .int8 || (saved.codes == .tapered) == isTapered)
+    return isSame ? nil : saved
   }
 
-  private func savedFormat(of name: String) -> StateStorage.Format? {
-    if savedElement(of: name + ".codes") != nil { return .int8 }
-    return switch savedElement(of: name) {
-    case .float32: .float32
-    case .bfloat16: .bfloat16
-    default: nil
+  private func savedStorage(of name: String) -> StateStorage? {
+    var storage = StateStorage()
+    if savedElement(of: name + ".tapered") != nil {
+      (storage.format, storage.codes) = (.int8, .tapered)
+    } else if savedElement(of: name + ".codes") != nil {
+      // A table rounds in its own way, and decodes as the map that it is one of.
+      (storage.format, storage.codes) = (.int8, .nearest)
+    } else {
+      switch savedElement(of: name) {
+      case .float32: storage.format = .float32
+      case .bfloat16: storage.format = .bfloat16
+      default: return nil
+      }
     }
+    return storage
   }
 }
 

@@ -147,8 +147,10 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   ) throws(StateMismatch) {
     for entry in entries {
       let name = "state/\(entry.slot.name)/\(parameters[entry.parameter].name)"
-      if let format = archive.formatToConvert(name, to: entry.format) {
-        try convert(entry, from: format, archive, name)
+      let saved = archive.storageToConvert(
+        name, format: entry.format, isTapered: arrays[entry.index].isTapered)
+      if let saved {
+        try convert(entry, from: saved, archive, name)
       } else {
         try arrays[entry.index].archive(archive, name, shape: entry.shape)
       }
@@ -158,12 +160,12 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   /// Takes over an array that was saved in another format: it is read as it was kept, decoded, and
   /// encoded as it is kept now, block by block.
   private func convert(
-    _ entry: Entry, from format: StateStorage.Format, _ archive: StateArchive, _ name: String
+    _ entry: Entry, from storage: StateStorage, _ archive: StateArchive, _ name: String
   ) throws(StateMismatch) {
     let saved = StoredArray(
       Entry(
-        slot: entry.slot, parameter: entry.parameter, shape: entry.shape, format: format,
-        exemption: nil, index: entry.index), .nearest)
+        slot: entry.slot, parameter: entry.parameter, shape: entry.shape, format: storage.format,
+        exemption: nil, index: entry.index), storage)
     try saved.archive(archive, name, shape: entry.shape)
     guard archive.isRestoring else { return }
     let (array, size) = (arrays[entry.index], BlockPlan.blockSize)
@@ -242,8 +244,12 @@ private enum StoredArray<S: Scalar> {
   /// Takes the piece's elements, encoded where the array is compressed.
   func write(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
     if case .plain(let memory) = self { memory.view[piece.range].copy(room.reading) }
-    encode(piece, from: room)
+    encode(
+      piece, turn: Codebook.turn(0, slot: 0, firstBlock: piece.offset / Codebook.block), from: room)
   }
+
+  /// Whether its codes are those of the tapered maps.
+  var isTapered: Bool { if case .int8(_, _, let book) = self { book.isTapered } else { false } }
 
   private static func scales(
     of piece: BlockPlan.Piece, in scales: StateMemory<Float>

@@ -20,8 +20,10 @@ struct RecipeDocument {
   /// The sections that are named; each hyperparameter's schedule is one more, under `schedules`.
   static let sectionNames =
     ["model", "data"] + OptimizerPlan.sections
-    + ["average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
-      SpikeSettings.name]
+    + [
+      "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
+      SpikeSettings.name,
+    ]
   /// Those that can be `none`.
   private static let optionalSections = [
     "schedule", "schedules", "average", Clipping.name, GradientTools.name,

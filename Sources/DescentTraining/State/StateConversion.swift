@@ -60,7 +60,9 @@ public struct StateConversion {
       try trainer.writeCheckpoint(to: copy.checkpoint(after: step))
       return
     }
-    if files.fileExists(atPath: path) { throw RunError.cannotWrite(path, "there is a file already") }
+    if files.fileExists(atPath: path) {
+      throw RunError.cannotWrite(path, "there is a file already")
+    }
     try trainer.writeCheckpoint(to: URL(fileURLWithPath: path))
   }
 

@@ -30,7 +30,7 @@ extension TrainerTests {
   func converted(
     _ example: (rule: String, changes: [String]), _ format: StateStorage.Format
   ) throws {
-    let base = ResumeCase.gpt.filter {
+    let base = ResumeRecipe.gpt.filter {
       !($0.hasPrefix("schedule.warmup") && example.changes.contains("schedule.name=constant"))
     }
     try withFolder { folder in
@@ -70,7 +70,7 @@ extension TrainerTests {
     try withFolder { folder in
       let run = folder + "/run"
       _ = try train(
-        "gpt", ResumeCase.gpt + ["optimizer.state_minimum=100"], in: run, stopAfter: 7)
+        "gpt", ResumeRecipe.gpt + ["optimizer.state_minimum=100"], in: run, stopAfter: 7)
       let path = try checkpoint(run, 7).path
       try StateConversion(path, changes: ["optimizer.state=int8"])
         .write(to: folder + "/int8.safetensors")
@@ -110,7 +110,7 @@ extension TrainerTests {
   func begins() throws {
     try withFolder { folder in
       let run = folder + "/run"
-      let changes = ResumeCase.gpt
+      let changes = ResumeRecipe.gpt
       _ = try train("gpt", changes, in: run, stopAfter: 7)
       let conversion = try StateConversion(run)
       try conversion.write(to: folder + "/state.safetensors", layout: .pytorch)

@@ -4,14 +4,8 @@ import Foundation
 import Safetensors
 import Testing
 
-/// A run that is stopped and resumed is the run that never stopped.
-struct ResumeCase: CustomTestStringConvertible, Sendable {
-  let recipe: String
-  let changes: [String]
-  var testDescription: String { "\(recipe) \(changes.joined(separator: " "))" }
-
-  init(_ recipe: String, _ changes: String...) { (self.recipe, self.changes) = (recipe, changes) }
-
+/// Small recipes to stop and resume.
+enum ResumeRecipe {
   static let gpt = [
     "steps=12", "model.layers=1", "model.heads=2", "model.width=32", "model.context=16",
     "model.dropout=0.2", "schedule.warmup=2", "evaluate.every=2", "evaluate.batches=2",
@@ -19,52 +13,6 @@ struct ResumeCase: CustomTestStringConvertible, Sendable {
   static let digits = [
     "epochs=none", "steps=12", "schedule.warmup=2", "evaluate.every=3", "evaluate.batches=1",
   ]
-
-  static let all: [ResumeCase] = [
-    ResumeCase("gpt", "optimizer.name=adamw"),
-    ResumeCase("gpt", "optimizer.state=int8", "optimizer.state_minimum=100"),
-    ResumeCase("gpt", "optimizer.state=bfloat16", "optimizer.state_minimum=100", "accumulate=2"),
-    ResumeCase("gpt", "optimizer.name=prodigy", "average.name=ema", "average.warmed=true"),
-    ResumeCase("gpt", "optimizer.name=sophia-g", "optimizer.hess_interval=3"),
-    ResumeCase("gpt", "optimizer.name=sophia-h", "optimizer.update_interval=3"),
-    ResumeCase("gpt", "optimizer.name=schedule-free-adamw", "schedule.name=constant"),
-    ResumeCase(
-      "gpt", "optimizer.name=schedule-free-sgd", "schedule.name=constant", "average.name=lawa",
-      "average.window=3", "average.every=2"),
-    ResumeCase(
-      "gpt", "schedule.name=plateau", "schedule.patience=0", "schedule.threshold=0.5",
-      "schedule.factor=0.5", "schedule.cooldown=1"),
-    ResumeCase("gpt", "average.name=lookahead", "average.k=3", "gradient.noise=0.01"),
-    ResumeCase("gpt", "optimizer.name=kfac", "optimizer.inv_update_steps=3"),
-    ResumeCase(
-      "gpt", "optimizer.name=lion", "optimizer.groups=[{match: \"*.ln_1.weight\", lr: 1e-3}]"),
-    ResumeCase("digits-cnn", "average.name=swa", "average.start=4", "average.every=2"),
-    ResumeCase(
-      "digits-cnn", "optimizer.name=kfac", "optimizer.compute_method=inverse",
-      "optimizer.inv_update_steps=3", "optimizer.factor_update_steps=2"),
-    ResumeCase("digits-mlp", "optimizer.name=soap", "model.dropout=0.3"),
-    ResumeCase("digits-mlp", "optimizer.name=shampoo"),
-    ResumeCase(
-      "gpt", "optimizer.groups=[{role: matrix, optimizer: muon}]", "optimizer.layer_decay=0.9"),
-    ResumeCase("gpt", "precision=bf16", "weights.format=bf16", "weights.rounding=kahan"),
-    ResumeCase("gpt", "precision=bf16", "weights.format=bf16", "weights.rounding=stochastic"),
-    ResumeCase(
-      "gpt", "precision=fp16", "loss_scale.init_scale=1e9", "loss_scale.growth_interval=3"),
-    ResumeCase("gpt", "optimizer.layer_decay=0.9", "average.name=ema"),
-    ResumeCase("gpt", "release_gradients=true", "model.recompute=layers", "clip.norm=0.5"),
-    ResumeCase(
-      "digits-mlp", "optimizer.name=lbfgs", "optimizer.max_iter=2", "schedule.name=constant"),
-    ResumeCase(
-      "digits-mlp", "optimizer.name=lbfgs", "optimizer.line_search_fn=strong_wolfe",
-      "schedule.name=constant", "batch=500"),
-  ]
-
-  var overrides: [String] {
-    let constant = changes.contains { $0.hasPrefix("schedule.name") }
-    let common = recipe == "gpt" ? Self.gpt : Self.digits
-    return common.filter { !(constant && $0.hasPrefix("schedule.warmup")) }
-      + (changes.contains { $0.contains("lbfgs") } ? ["clip.norm=none"] : []) + changes
-  }
 }
 
 extension TrainerTests {
@@ -77,7 +25,7 @@ extension TrainerTests {
   }
 
   /// The metrics but the time they took.
-  private func metrics(_ folder: String) throws -> [String] {
+  func metrics(_ folder: String) throws -> [String] {
     try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8)
       .split(separator: "\n").map {
         String($0.replacing(try Regex("\"(seconds|activation_bytes)\": [^,}]*"), with: ""))
@@ -95,32 +43,10 @@ extension TrainerTests {
     return (Dictionary(uniqueKeysWithValues: tensors), file.metadata)
   }
 
-  @Test("12 steps = 7, a stop, and 5 with other threads, to the bit", arguments: ResumeCase.all)
-  func resumed(_ example: ResumeCase) throws {
-    let before = ThreadPool.shared.threads
-    defer { ThreadPool.shared.setThreads(before) }
-    try withFolder { folder in
-      let (whole, parts) = (folder + "/whole", folder + "/parts")
-      _ = try train(example.recipe, example.overrides + ["threads=2"], in: whole)
-      _ = try train(example.recipe, example.overrides + ["threads=1"], in: parts, stopAfter: 7)
-      let (result, trainer) = try resume(parts, ["threads=3"])
-      #expect(trainer.resumption?.step == 7 && result.steps == 12 && !result.interrupted)
-      let (straight, split) = (
-        try contents(checkpoint(whole, 12)), try contents(checkpoint(parts, 12))
-      )
-      #expect(straight.1 == split.1)
-      #expect(straight.0.keys.sorted() == split.0.keys.sorted())
-      for (name, bytes) in straight.0 { #expect(split.0[name] == bytes, "\(name)") }
-      #expect(try metrics(whole) == metrics(parts))
-      // Whoever compares must be able to see a difference.
-      #expect(try contents(checkpoint(parts, 7)).0 != straight.0)
-    }
-  }
-
   @Test("after a crash the metrics continue from the newest checkpoint; keep counts as ever")
   func crashed() throws {
     try withFolder { folder in
-      let changes = ResumeCase.gpt + ["checkpoint.every=3", "checkpoint.keep=2"]
+      let changes = ResumeRecipe.gpt + ["checkpoint.every=3", "checkpoint.keep=2"]
       _ = try train("gpt", changes, in: folder + "/whole")
       let parts = folder + "/parts"
       _ = try train("gpt", changes, in: parts, stopAfter: 8)
@@ -157,7 +83,7 @@ extension TrainerTests {
     throws
   {
     try withFolder { folder in
-      let changes = ResumeCase.gpt + ["precision=fp16", "loss_scale.init_scale=1e9"]
+      let changes = ResumeRecipe.gpt + ["precision=fp16", "loss_scale.init_scale=1e9"]
       _ = try train("gpt", changes, in: folder + "/whole")
       let yaml = try #require(BuiltInRecipes.yaml("gpt"))
       let run = try RunDirectory(new: folder + "/parts", name: "test")
@@ -174,7 +100,7 @@ extension TrainerTests {
 
   @Test("a run is resumed for longer; what changed is listed") func longer() throws {
     try withFolder { folder in
-      let changes = ResumeCase.gpt + ["schedule.total=20"]
+      let changes = ResumeRecipe.gpt + ["schedule.total=20"]
       _ = try train("gpt", changes + ["steps=20"], in: folder + "/whole")
       _ = try train("gpt", changes, in: folder + "/parts")
       let (result, trainer) = try resume(folder + "/parts", ["steps=20"])
@@ -194,7 +120,7 @@ extension TrainerTests {
       let run = folder + "/run"
       // The learning rate explodes at step 16.
       let changes =
-        ResumeCase.gpt.filter { !$0.contains("warmup") } + [
+        ResumeRecipe.gpt.filter { !$0.contains("warmup") } + [
           "steps=20", "checkpoint.every=2", "checkpoint.keep=1", "checkpoint.best=false",
           "optimizer.name=sgd", "clip.norm=none", "optimizer.lr=1e-3", "schedule.name=multistep",
           "schedule.milestones=15", "schedule.gamma=1e30",
@@ -231,7 +157,7 @@ extension TrainerTests {
   func noneTrusted() throws {
     try withFolder { folder in
       let changes =
-        ResumeCase.gpt.filter { !$0.contains("warmup") } + [
+        ResumeRecipe.gpt.filter { !$0.contains("warmup") } + [
           "checkpoint.every=2", "optimizer.name=sgd", "clip.norm=none", "optimizer.lr=1e-3",
           "schedule.name=multistep", "schedule.milestones=5", "schedule.gamma=1e30",
         ]
@@ -244,7 +170,7 @@ extension TrainerTests {
   @Test("what cannot be resumed says why, in one sentence") func refused() throws {
     try withFolder { folder in
       let run = folder + "/run"
-      _ = try train("gpt", ResumeCase.gpt + ["checkpoint.best=false"], in: run, stopAfter: 5)
+      _ = try train("gpt", ResumeRecipe.gpt + ["checkpoint.best=false"], in: run, stopAfter: 5)
       let file = checkpoint(run, 5)
       let good = try Data(contentsOf: URL(fileURLWithPath: file))
       func error(_ changes: [String] = [], checkpoint: String? = nil) -> String {
@@ -298,7 +224,7 @@ extension TrainerTests {
     throws
   {
     try withFolder { folder in
-      _ = try train("gpt", ResumeCase.gpt, in: folder + "/run", stopAfter: 2)
+      _ = try train("gpt", ResumeRecipe.gpt, in: folder + "/run", stopAfter: 2)
       let run = try RunDirectory(existing: folder + "/run")
       let path = checkpoint(run.path, 2)
       let file = try SafetensorsFile(path: path)
@@ -322,7 +248,7 @@ extension TrainerTests {
   func sampledCheckpoint() throws {
     try withFolder { folder in
       let (_, _, run) = try train(
-        "gpt", ResumeCase.gpt + ["checkpoint.every=3", "checkpoint.best=false"],
+        "gpt", ResumeRecipe.gpt + ["checkpoint.every=3", "checkpoint.best=false"],
         in: folder + "/run", stopAfter: 6)
       func text() throws -> String { try LanguageModel(run).sample(tokens: 20, temperature: 0) }
       func error() -> String {
@@ -356,9 +282,9 @@ extension TrainerTests {
   @Test("the average is evaluated, kept and sampled, and training goes on from the raw weights")
   func averaged() throws {
     try withFolder { folder in
-      let changes = ResumeCase.gpt + ["average.name=ema", "average.decay=0.5"]
+      let changes = ResumeRecipe.gpt + ["average.name=ema", "average.decay=0.5"]
       _ = try train("gpt", changes, in: folder + "/a")
-      _ = try train("gpt", ResumeCase.gpt, in: folder + "/plain")
+      _ = try train("gpt", ResumeRecipe.gpt, in: folder + "/plain")
       let file = try SafetensorsFile(path: checkpoint(folder + "/a", 12))
       let plain = try SafetensorsFile(path: checkpoint(folder + "/plain", 12))
       let name = "wpe.weight"
@@ -383,8 +309,8 @@ extension TrainerTests {
   @Test("SWA takes running statistics anew, and leaves training's alone") func statistics() throws {
     try withFolder { folder in
       let swa = ["average.name=swa", "average.start=5"]
-      _ = try train("digits-cnn", ResumeCase.digits + swa, in: folder + "/a")
-      _ = try train("digits-cnn", ResumeCase.digits, in: folder + "/plain")
+      _ = try train("digits-cnn", ResumeRecipe.digits + swa, in: folder + "/a")
+      _ = try train("digits-cnn", ResumeRecipe.digits, in: folder + "/plain")
       let file = try SafetensorsFile(path: checkpoint(folder + "/a", 12))
       let plain = try SafetensorsFile(path: checkpoint(folder + "/plain", 12))
       let name = try #require(plain.names.first { $0.hasSuffix("running_mean") })
