@@ -8,7 +8,7 @@ func make(_ format: StateStorage.Format, _ parameters: [ParameterInfo]) throws -
 
 let optimizer = try make(.float32, parameters)
 var weights = parameters.map { [Float](repeating: 1, count: $0.count) }
-_ = optimizer.step(&weights, gradients: weights)
+_ = try optimizer.step(&weights, gradients: weights)
 
 let small = try make(.int8, parameters)
 try SavedState(of: optimizer).restoreConverting(small)
