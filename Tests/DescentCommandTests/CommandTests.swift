@@ -201,7 +201,7 @@ func descent(
     let result = try descent(
       [
         "train", "gpt", "--set", "steps=100000", "--set", "checkpoint.every=0", "--set",
-        "evaluate.every=0", "--out", "run",
+        "evaluate.every=0", "--set", "schedule.warmup=0", "--out", "run",
       ], in: folder
     ) {
       // Three steps are on disk.

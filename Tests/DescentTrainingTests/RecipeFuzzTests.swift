@@ -40,7 +40,7 @@ import Testing
         // What was read can be written and read again.
         let recipe = try Recipe(yaml: yaml)
         #expect(try Recipe(yaml: recipe.yaml).yaml == recipe.yaml, "\(yaml)")
-      } catch let error as RecipeError {
+      } catch {
         #expect(!error.problems.isEmpty && error.problems.allSatisfy { !$0.isEmpty })
       }
       #expect(started.duration(to: .now) < .seconds(1), "\(yaml)")
