@@ -73,8 +73,8 @@ enum DataFile {
 
   // MARK: gzip
 
-  /// What a packed file may become: data are rarely packed to less than a tenth, but what is made to
-  /// fill the memory is packed to a thousandth.
+  /// What a packed file may become: data are rarely packed to less than a tenth, but what is made
+  /// to fill the memory is packed to a thousandth.
   static func unpackedLimit(_ packed: Int) -> Int { 16 << 20 + 100 * packed }
 
   /// Runs gzip, which is there wherever a program may run others.
