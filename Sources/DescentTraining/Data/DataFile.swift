@@ -94,7 +94,9 @@ enum DataFile {
       while let part = try output.fileHandleForReading.read(upToCount: 1 << 20), !part.isEmpty {
         bytes += part
         if bytes.count <= limit { continue }
-        gzip.terminate()
+        // A request to end may be blocked by a mask of signals that gzip has inherited.
+        try? output.fileHandleForReading.close()
+        kill(gzip.processIdentifier, SIGKILL)
         gzip.waitUntilExit()
         throw DataError.malformed(
           path: path,
