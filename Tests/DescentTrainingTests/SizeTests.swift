@@ -65,7 +65,7 @@ import Testing
   @Test(
     "what would need too much says how much, and for what",
     arguments: [
-      ("gpt", "model.width=1e9", "48 EB for the model"),
+      ("gpt", "model.width=1e9", "240 EB for the model"),
       ("gpt", "model.layers=1e11", " for the model"),
       ("gpt", "model.context=1e9", "GB for the model"),
       ("gpt", "batch=1e9", "a micro-batch (batch=1000000000"),

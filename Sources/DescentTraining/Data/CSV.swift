@@ -28,9 +28,9 @@ public enum CSV {
   /// one. They are sorted by value if all are numbers, else by their bytes. Give `classNames`, such
   /// as those of the training table, to number the classes of another table alike.
   ///
-  /// `hasHeader` says whether the first row holds names. By default it does if a column is asked for
-  /// by name, or if the row cannot be an example: its label is no class of another row, and a cell is
-  /// a word where numbers belong, or the cells count the columns.
+  /// `hasHeader` says whether the first row holds names. By default it does if a column is asked
+  /// for by name, or if the row cannot be an example: its label is no class of another row, and a
+  /// cell is a word where numbers belong, or the cells count the columns.
   ///
   /// Throws `.missingFile`, `.unreadable`, and `.malformed` with line and column for an empty
   /// table, a ragged row, a cell that is not a finite number, an unknown column or class, or labels

@@ -1,4 +1,5 @@
-/// Numbers the classes of a table in the order in which they first occur, and sorts them in the end.
+/// Numbers the classes of a table in the order in which they first occur, and sorts them in the
+/// end.
 struct CSVClasses {
   private let path: String
   /// The classes; of several texts for one number, the shortest.
@@ -8,7 +9,8 @@ struct CSVClasses {
   private var byNumber: [Double: Int32] = [:]
   private var labels: [Int32] = []
   private let isFixed: Bool
-  /// The first label that is a number with a fraction, and the first that may say that there is none.
+  /// The first label that is a number with a fraction, and the first that may say that there is
+  /// none.
   private var fraction, hole: (text: String, place: DataError.Location)?
 
   /// - Parameters:

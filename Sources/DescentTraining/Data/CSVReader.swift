@@ -27,8 +27,8 @@ struct CSVReader {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }  // a byte order mark
   }
 
-  /// The separator that cuts the first rows into equally many cells, more than one: the comma, unless
-  /// its cells hold tabs, or the cells between semicolons are numbers with decimal commas.
+  /// The separator that cuts the first rows into equally many cells, more than one: the comma,
+  /// unless its cells hold tabs, or the cells between semicolons are numbers with decimal commas.
   private static func separator(of bytes: [UInt8]) -> Separator {
     func cells(_ separator: Separator) -> [String]? {
       var reader = CSVReader(path: "", bytes: bytes, separator: separator)

@@ -73,8 +73,8 @@ enum DataFile {
 
   // MARK: gzip
 
-  /// What a packed file may become: data are rarely packed to less than a tenth, but what is made to
-  /// fill the memory is packed to a thousandth.
+  /// What a packed file may become: data are rarely packed to less than a tenth, but what is made
+  /// to fill the memory is packed to a thousandth.
   static func unpackedLimit(_ packed: Int) -> Int { 16 << 20 + 100 * packed }
 
   /// Runs gzip, which is there wherever a program may run others.
@@ -94,7 +94,9 @@ enum DataFile {
       while let part = try output.fileHandleForReading.read(upToCount: 1 << 20), !part.isEmpty {
         bytes += part
         if bytes.count <= limit { continue }
-        gzip.terminate()
+        // A request to end may be blocked by a mask of signals that gzip has inherited.
+        try? output.fileHandleForReading.close()
+        kill(gzip.processIdentifier, SIGKILL)
         gzip.waitUntilExit()
         throw DataError.malformed(
           path: path,

@@ -69,8 +69,8 @@ public struct TextDataset: Sendable {
     }
   }
 
-  /// Loads a text file, plain or packed by gzip, and another to validate on if there is one; then the
-  /// fraction has no meaning.
+  /// Loads a text file, plain or packed by gzip, and another to validate on if there is one; then
+  /// the fraction has no meaning.
   ///
   /// Throws `.missingFile`, `.unreadable`, `.malformed` if a file is empty or, with tokens for
   /// characters, not UTF-8, and `.unsuitable` like the form for tokens.

@@ -1,7 +1,7 @@
 /// Tokens that come one after another, as text.
 ///
-/// A character of several bytes comes when its last one is there, so one that is cut short by the end
-/// does not come. Bytes that are no UTF-8 become “�”, one for each part of a character that was
+/// A character of several bytes comes when its last one is there, so one that is cut short by the
+/// end does not come. Bytes that are no UTF-8 become “�”, one for each part of a character that was
 /// broken off; but for the end, the pieces together are what the tokenizer makes of all tokens.
 public struct TextStream {
   private let tokenizer: Tokenizer
@@ -13,8 +13,8 @@ public struct TextStream {
 
   /// Takes a token.
   ///
-  /// Returns the text that is certain with it, which may be none. Throws `.unsuitable` if the token is
-  /// not in the vocabulary.
+  /// Returns the text that is certain with it, which may be none. Throws `.unsuitable` if the token
+  /// is not in the vocabulary.
   public mutating func append(_ token: Int32) throws(DataError) -> String {
     guard tokenizer == .byte, let byte = UInt8(exactly: token) else {
       return try tokenizer.decode([token])
@@ -31,8 +31,8 @@ public struct TextStream {
     return String(decoding: pending, as: UTF8.self)
   }
 
-  /// How many bytes complete a character that begins with `bytes`; nil if none does (Unicode 16, table
-  /// 3-7: well-formed byte sequences).
+  /// How many bytes complete a character that begins with `bytes`; nil if none does (Unicode 16,
+  /// table 3-7: well-formed byte sequences).
   private static func rest(of bytes: [UInt8]) -> Int? {
     let (length, second): (Int, ClosedRange<UInt8>) =
       switch bytes.first ?? 0 {

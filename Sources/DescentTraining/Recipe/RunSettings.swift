@@ -32,7 +32,7 @@ public struct RunSettings: Configurable {
   public static let name = "recipe"
   public static let settings: [Setting<RunSettings>] = [
     .integer("seed", \.seed, .atLeast(0), "seeds the weights, the data order and dropout"),
-    .optionalInteger("steps", \.steps, .closed(1, Double(mostSteps)), "optimizer steps"),
+    .optionalInteger("steps", \.steps, .atLeast(1), "optimizer steps"),
     .optionalNumber("epochs", \.epochs, .above(0), "passes over the training examples"),
     .integer("batch", \.batch, .atLeast(1), "examples in a micro-batch"),
     .integer("accumulate", \.accumulate, .atLeast(1), "micro-batches in a step"),
@@ -46,6 +46,9 @@ public struct RunSettings: Configurable {
   ]
 
   public func validate() throws(SettingError) {
+    if let steps, steps > Self.mostSteps {
+      throw .outOfRange(name: "steps", given: "\(steps)", allowed: "at most \(Self.mostSteps)")
+    }
     switch (steps, epochs) {
     case (nil, nil): throw .contradiction("the length of the run is missing: give steps or epochs")
     case (.some, .some): throw .contradiction("give steps or epochs, not both")

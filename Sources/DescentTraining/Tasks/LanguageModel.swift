@@ -35,8 +35,8 @@ public struct LanguageModel {
   ///   - seed: the same seed gives the same text.
   ///   - body: receives each piece of text as it is written, characters of several bytes whole.
   /// - Returns: the new text.
-  /// - Throws: ``DataError`` when the prompt holds a character that the model has never seen, before
-  ///   anything is written; `ModelError` when the model's predictions are not numbers.
+  /// - Throws: ``DataError`` when the prompt holds a character that the model has never seen,
+  ///   before anything is written; `ModelError` when the model's predictions are not numbers.
   @discardableResult
   public func sample(
     prompt: String = "", tokens: Int, temperature: Double, seed: UInt64 = 0,

@@ -20,6 +20,7 @@ public struct ModelSize: Sendable, Equatable {
     (self.example, self.outputs, self.kept) = (example, outputs, kept)
   }
 
-  /// The bytes of the model alone, where nothing trains it: weights, and what a tensor takes besides.
+  /// The bytes of the model alone, where nothing trains it: weights, and what a tensor takes
+  /// besides.
   var modelBytes: Double { 4 * weights + 256 * tensors }
 }

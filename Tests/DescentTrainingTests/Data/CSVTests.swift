@@ -112,7 +112,7 @@ import Testing
       ("1,2,0\n3,4,?\n", nil, "line 2, column 3: expected a class, found “?”"),
       ("1,2,0\n3,4,1\n5,6,NA\n", nil, "line 3, column 3: expected a class, found “NA”"),
       (
-        "1\t2,5\ta\n", nil,
+        "1\t2,5\ta\n3\t4,5\ta\n", nil,
         "line 1, column 2: expected a finite number, found “2,5”; "
           + "data.header=true takes the line as names"
       ),

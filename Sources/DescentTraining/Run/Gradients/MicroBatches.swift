@@ -1,7 +1,7 @@
 /// How micro-batches, which are numbered from 0, make steps.
 ///
-/// A step has `accumulate` of them, but none from two passes over the training part: the last step of
-/// a pass takes what remains. So accumulation sees the batches that one large batch would.
+/// A step has `accumulate` of them, but none from two passes over the training part: the last step
+/// of a pass takes what remains. So accumulation sees the batches that one large batch would.
 struct MicroBatches {
   /// The micro-batches of a full step.
   private let accumulate: Int
