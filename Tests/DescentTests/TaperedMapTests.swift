@@ -161,7 +161,8 @@ import Testing
     return weights[0].indices.filter { $0 != 0 && $0 != 300 }.map { weights[0][$0] - 1 }
   }
 
-  @Test("the others go astray no further than with bitsandbytes' codes", arguments: rules) func robust(_ name: String) throws {
+  @Test("the others go astray no further than with bitsandbytes' codes", arguments: rules)
+  func robust(_ name: String) throws {
     for every in [1000, 4] {
       for spike: Float in [10, 100, 1e3, 1e4, 1e5, 1e6] {
         var (ours, theirs, most) = (Float(0), Float(0), Float(0))
@@ -175,7 +176,7 @@ import Testing
           theirs = max(theirs, try error(.table))
           most = max(most, exact.map(abs).max() ?? 0)
         }
-                // Where the two are near, the largest of 510 errors differs by chance; so do the few signs
+        // Where the two are near, the largest of 510 errors differs by chance; so do the few signs
         // that Sophia gets wrong.
         let least: Float = name.hasPrefix("sophia") ? 0.7 : 0.04
         #expect(ours <= max(1.25 * theirs, least * most), "every \(every), \(spike) times")
