@@ -3,7 +3,7 @@ import Descent
 import DescentCompute
 import Testing
 
-/// What a step allocates, once state and scratch memory are there: nothing.
+/// How many blocks of memory a step allocates, once state and scratch memory are there.
 @Suite("Allocations", .enabled(if: allocation_counter_works())) struct AllocationTests {
   private static let parameters = [
     ParameterInfo("matrix", shape: [120, 80], role: .matrix), ParameterInfo("vector", shape: [300]),
@@ -42,20 +42,15 @@ import Testing
     return made
   }
 
-  @Test("no step allocates", arguments: RulePropertyTests.names, StateStorage.Format.allCases)
+  // The aim is none. These are the counts of today, so that they can only fall: 8 of the step itself,
+  // two more in each gathering pass, and what rules of whole tensors take as scratch memory.
+  @Test(
+    "a step allocates no more than it did", arguments: RulePropertyTests.names,
+    StateStorage.Format.allCases)
   func steps(_ name: String, _ format: StateStorage.Format) throws {
-    let made = try allocations(try makeRule(name), format, steps: 10)
-    print("ALLOC \(name) \(format) \(Double(made) / 10)")
-  }
-
-  @Test("10,000 steps leave memory as it was", arguments: RulePropertyTests.names)
-  func flat(_ name: String) throws {
-    // Other tests allocate at the same time, so that only a process of its own could tell bytes;
-    // what is allocated in a step and kept would be counted here.
-    let small = [ParameterInfo("w", shape: [6, 4], role: .matrix), ParameterInfo("b", shape: [5])]
-    for format in StateStorage.Format.allCases {
-      let made = try allocations(try makeRule(name), format, steps: 10_000, small)
-      print("FLAT \(name) \(format) \(Double(made) / 10_000)")
-    }
+    let rule = try makeRule(name)
+    let most =
+      rule.needs.contains(.wholeTensors) ? 340 : rule.needs.includes(anyOf: .sums) ? 24 : 10
+    #expect(try allocations(rule, format, steps: 10) <= 10 * most)
   }
 }
