@@ -70,8 +70,11 @@ let package = Package(
 
     .testTarget(
       name: "DescentComputeTests", dependencies: ["DescentCompute"], swiftSettings: settings),
+    // Counts allocations; in the test executable it takes the place of the C library's.
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
-      name: "DescentTests", dependencies: ["Descent", "DescentCompute", "Safetensors"],
+      name: "DescentTests",
+      dependencies: ["CAllocationCounter", "Descent", "DescentCompute", "Safetensors"],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "SafetensorsTests", dependencies: ["DescentFiles", "Safetensors"],

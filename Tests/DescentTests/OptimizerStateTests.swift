@@ -107,7 +107,7 @@ import Testing
       return Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, ($0.element, $0.shape)) })
     }
     let int8 = try layout(.int8)
-    #expect(try #require(int8["state/exp_avg/matrix.codes"]) == (.uint8, [30, 40]))
+    #expect(try #require(int8["state/exp_avg/matrix.tapered"]) == (.uint8, [30, 40]))
     #expect(try #require(int8["state/exp_avg/matrix.scales"]) == (.float32, [5]))
     #expect(int8["state/exp_avg/matrix"] == nil)
     #expect(try #require(int8["state/p0/matrix"]) == (.float32, [30, 40]), "must be exact")

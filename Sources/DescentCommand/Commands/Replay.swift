@@ -28,8 +28,8 @@ struct ReplayCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      The format of the state, one of \(stateFormats). Tensors of fewer than 4096 elements stay in \
-      float32; --set state_minimum=1 lowers that.
+      The format of the state, one of \(stateFormats). In int8, tensors of fewer than 4096 \
+      elements stay in float32; --set state_minimum=1 lowers that.
       """, valueName: "format"))
   var state = "float32"
 
