@@ -226,10 +226,12 @@ import Testing
     var all: [Edge] = []
     for total in [1, 2, 5, 7] {
       for warmup in Set([0, 1, total - 1, total]).sorted() where warmup <= total {
-        let own = [("warmup", "\(warmup)"), ("total", "\(total)")]
-        let theirs = [("num_warmup_steps", "\(warmup)"), ("num_training_steps", "\(total)")]
+        let own: [SettingText] = [("warmup", "\(warmup)"), ("total", "\(total)")]
+        let theirs: [SettingText] = [
+          ("num_warmup_steps", "\(warmup)"), ("num_training_steps", "\(total)"),
+        ]
         for name in ["linear", "cosine", "restarts", "polynomial", "wsd"] {
-          for floor in [[], [("floor", "0.01")], [("floor_ratio", "0.1")]] {
+          for floor in [[], [("floor", "0.01")], [("floor_ratio", "0.1")]] as [[SettingText]] {
             all.append(Edge(name: name, settings: own + floor, total: total))
           }
         }
@@ -237,14 +239,18 @@ import Testing
           all.append(Edge(name: name, settings: theirs, total: total))
         }
         for name in ["cosine_with_min_lr", "cosine_warmup_with_min_lr"] {
-          for floor in [("min_lr", "0.01"), ("min_lr_rate", "0")] {
+          for floor in [("min_lr", "0.01"), ("min_lr_rate", "0")] as [SettingText] {
             all.append(Edge(name: name, settings: theirs + [floor], total: total))
           }
         }
       }
       for name in ["LinearLR", "PolynomialLR"] {
-        let down = name == "LinearLR" ? [("start_factor", "0.7"), ("end_factor", "0")] : []
-        all.append(Edge(name: name, settings: down + [("total_iters", "\(total)")], total: total))
+        let down: [SettingText] =
+          name == "LinearLR" ? [("start_factor", "0.7"), ("end_factor", "0")] : []
+        all.append(
+          Edge(
+            name: name, settings: down + [("total_iters", "\(total)") as SettingText], total: total)
+        )
       }
       all.append(Edge(name: "onecycle", settings: [("total_steps", "\(total)")], total: total))
     }
