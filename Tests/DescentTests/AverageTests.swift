@@ -144,7 +144,7 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
   func threads(_ number: Int) throws {
     let before = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(before) }
-    let results = [1, 2, 3, 8].map { threads in
+    let results = try [1, 2, 3, 8].map { threads in
       ThreadPool.shared.setThreads(threads)
       let averaged = AveragedWeights<Float>(Self.kinds()[number], parameters: Self.parameters)
       var w = weights(0)
