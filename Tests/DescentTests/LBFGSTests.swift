@@ -206,8 +206,8 @@ enum Objective: String, Sendable {
   func badStartInOptimizer() throws {
     let optimizer = try Optimizer<Double>(LBFGS(), parameters: one, needs: .byCaller)
     var (w, g) = ([3.0], [1.0])
-    let report = w.withMutableView { w in
-      g.withView { g in
+    let report = try w.withMutableView { w in
+      try g.withView { g in
         try optimizer.step([ParameterMemory(weights: w, gradient: g)]) { .nan }
       }
     }
