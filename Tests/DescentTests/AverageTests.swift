@@ -94,7 +94,7 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
       path.append(weights[0][0])
     }
     #expect(path == [1, 2, 1.5, 2.5, 3.5, 3, 4])
-    #expect(lookahead.average(of: weights) == [[3]])
+    #expect(try lookahead.average(of: weights) == [[3]])
   }
 
   @Test("warmed EMA reaches its decay; SWA fits its start to the run") func settings() {
@@ -144,7 +144,7 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
   func threads(_ number: Int) throws {
     let before = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(before) }
-    let results = [1, 2, 3, 8].map { threads in
+    let results = try [1, 2, 3, 8].map { threads in
       ThreadPool.shared.setThreads(threads)
       let averaged = AveragedWeights<Float>(Self.kinds()[number], parameters: Self.parameters)
       var w = weights(0)
@@ -230,7 +230,7 @@ struct RecordedAverage: CustomTestStringConvertible, Sendable {
       if t >= 6 { try resumed.update(&b, after: t) }
     }
     #expect(resumed !== straight && SavedState(of: resumed) == SavedState(of: straight))
-    #expect(resumed.average(of: w) == straight.average(of: w))
+    #expect(try resumed.average(of: w) == straight.average(of: w))
     let names = SavedState(of: straight).tensors.map(\.name)
     #expect(names.contains(number == 2 ? "average/1/matrix" : "average/matrix"))
     #expect(!names.contains { $0.hasSuffix("frozen") })

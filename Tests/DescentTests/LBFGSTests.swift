@@ -183,8 +183,8 @@ enum Objective: String, Sendable {
     for step in 0..<3 {
       alone.rule.learningRate = step == 0 ? 0.5 : 1
       let other = try alone.step(&expected, evaluate: objective.evaluate)
-      let report = w.withMutableView { w in
-        g.withMutableView { g in
+      let report = try w.withMutableView { w in
+        try g.withMutableView { g in
           let memory = (0..<2).map { i in
             ParameterMemory(weights: w.row(i, 1), gradient: g.row(i, 1).reading)
           }
@@ -206,8 +206,8 @@ enum Objective: String, Sendable {
   func badStartInOptimizer() throws {
     let optimizer = try Optimizer<Double>(LBFGS(), parameters: one, needs: .byCaller)
     var (w, g) = ([3.0], [1.0])
-    let report = w.withMutableView { w in
-      g.withView { g in
+    let report = try w.withMutableView { w in
+      try g.withView { g in
         try optimizer.step([ParameterMemory(weights: w, gradient: g)]) { .nan }
       }
     }

@@ -71,8 +71,8 @@ import Testing
   ) throws -> [[S]] {
     let optimizer = try Optimizer<S>(plan, parameters: Self.parameters, needs: .byCaller)
     var (w, g) = (start.flatMap(\.self), start.flatMap(\.self))
-    w.withMutableView { w in
-      g.withMutableView { g in
+    try w.withMutableView { w in
+      try g.withMutableView { g in
         var offset = 0
         let memory = Self.parameters.map { parameter in
           let range = offset..<offset + parameter.count

@@ -73,8 +73,8 @@ import Testing
     let release = try GradientRelease(plain)
     let average = AveragedWeights<Float>(Lookahead(), parameters: Self.parameters)
     var (a, b): ([Float], [Float]) = ([1, 2, 3], [1])
-    try a.withMutableView { a in
-      try b.withMutableView { b in
+    a.withMutableView { a in
+      b.withMutableView { b in
         let short = ParameterMemory(weights: b, gradient: b.reading)
         let good = ParameterMemory(weights: a, gradient: a.reading)
         let wrong = "the weights of 'b': 1 element, but its shape [2] takes 2"

@@ -153,8 +153,8 @@ import Testing
     }
     func advance(_ optimizer: Optimizer<Double>, _ weights: [Double]) throws -> [Double] {
       var (w, g) = (weights, [Double](repeating: 0, count: 5))
-      w.withMutableView { w in
-        g.withMutableView { g in
+      try w.withMutableView { w in
+        try g.withMutableView { g in
           let memory = [0..<3, 3..<5].map {
             ParameterMemory(weights: w[$0], gradient: g[$0].reading)
           }
@@ -168,14 +168,14 @@ import Testing
       return w
     }
     let straight = try make()
-    let middle = advance(straight, advance(straight, [-1, 2, -0.5, 1.5, 0]))
+    let middle = try advance(straight, advance(straight, [-1, 2, -0.5, 1.5, 0]))
     let state = SavedState(of: straight)
-    let end = advance(straight, middle)
+    let end = try advance(straight, middle)
     let restored = try make()
     try state.restore(restored)
-    #expect(advance(restored, middle) == end)
+    #expect(try advance(restored, middle) == end)
     #expect(SavedState(of: restored) == SavedState(of: straight))
-    #expect(advance(try make(), middle) != end)
+    #expect(try advance(make(), middle) != end)
     let pairs = try #require(state.tensors.first { $0.name == "state/old_dirs" })
     #expect(pairs.shape[0] > 0 && pairs.shape[1] == 5)
     // What is damaged changes nothing: the pairs are one history.
