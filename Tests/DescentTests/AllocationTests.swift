@@ -24,17 +24,17 @@ import Testing
     let count = parameters.reduce(0) { $0 + $1.count }
     var (weights, gradients) = (noise(count, seed: 1), noise(count, seed: 2))
     var made = 0
-    weights.withMutableView { w in
-      gradients.withMutableView { g in
+    try weights.withMutableView { w in
+      try gradients.withMutableView { g in
         var first = 0
         let memory = parameters.map { parameter in
           let range = first..<first + parameter.count
           first = range.upperBound
           return ParameterMemory(weights: w[range], gradient: g[range].reading)
         }
-        for _ in 0..<3 { _ = optimizer.step(memory) }
+        for _ in 0..<3 { _ = try optimizer.step(memory) }
         let before = allocation_count()
-        for _ in 0..<steps { _ = optimizer.step(memory) }
+        for _ in 0..<steps { _ = try optimizer.step(memory) }
         made = allocation_count() - before
       }
     }

@@ -155,7 +155,7 @@ import Testing
       return g
     }
     for t in 1...20 {
-      _ = optimizer.step(&weights, gradients: [gradient(t)])
+      _ = try optimizer.step(&weights, gradients: [gradient(t)])
       if optimizer.curvatureIsDue { _ = try optimizer.foldCurvature([gradient(t + 100)]) }
     }
     return weights[0].indices.filter { $0 != 0 && $0 != 300 }.map { weights[0][$0] - 1 }
