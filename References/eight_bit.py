@@ -66,14 +66,18 @@ def reference(target, case, name, make, settings, minimum=1, shapes=SMALL, steps
 
 
 def quantize(x, values):
-  """Codes and absmax of blocks of 256; the nearest value, ties to the lower code."""
+  """Codes and absmax of blocks of 256; the nearest value, ties to the lower code. In the unsigned map
+  only 0 becomes 0."""
   x = x.reshape(-1)
   absmax = np.array([np.abs(x[i:i + 256]).max() for i in range(0, x.size, 256)], np.float32)
   scale = np.repeat(absmax, 256)[:x.size]
   with np.errstate(invalid="ignore", divide="ignore"):
     ratio = np.where(scale > 0, x / scale, np.float32(0)).astype(np.float32)
   middles = (values[1:].astype(np.float64) + values[:-1]) / 2
-  return np.searchsorted(middles, ratio, side="left").astype(np.uint8), absmax
+  codes = np.searchsorted(middles, ratio, side="left")
+  if values[0] == 0:
+    codes[(codes == 0) & (x > 0)] = 1
+  return codes.astype(np.uint8), absmax
 
 
 def dequantize(codes, absmax, values, shape):

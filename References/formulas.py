@@ -49,7 +49,7 @@ def lars_paper(w, g, state, t, lr, momentum=0.9, weight_decay=0.0, trust_coeffic
   """LARS as published: the learning rate is inside the buffer."""
   wn, gn = np.linalg.norm(w), np.linalg.norm(g)
   denominator = gn + weight_decay * wn
-  trust = trust_coefficient * wn / denominator if wn > 0 and gn > 0 else 1.0
+  trust = trust_coefficient * wn / denominator if wn > 0 and denominator > 0 else 1.0
   v = momentum * state.get("momentum_buffer", np.zeros_like(w)) + lr * trust * (g + weight_decay * w)
   state["momentum_buffer"] = v
   return w - v

@@ -388,12 +388,10 @@ def lamb():
     target.run(
       case, lambda p, d: OptaxRun(make, p, d, settings["lr"]), settings, of("optax"), zero,
       schedule(settings["lr"]) if case == "scheduled" else None, ours={"variant": "paper"})
-  # Its step is counted per group, so without the sparse parameter.
-  dense = Problem({n: s for n, s in SHAPES.items() if n != "sparse"})
   other = torch_cases("lamb", Lamb, {
     "pytorch_optimizer": dict(lr=0.002, max_grad_norm=0.0),
     "pytorch_optimizer-decay": dict(lr=0.002, weight_decay=0.1, max_grad_norm=0.0),
-  }, "pytorch_optimizer", dense, ours={"variant": "pytorch_optimizer", "max_grad_norm": None})
+  }, "pytorch_optimizer", Problem(), ours={"variant": "pytorch_optimizer", "max_grad_norm": None})
   target.tensors |= other.tensors
   target.cases |= other.cases
   lamb_variants(target, zero)
@@ -416,7 +414,8 @@ def lamb_variants(target, problem):
   ]:
     for case, settings in sets.items():
       target.run(
-        f"{variant}-{case}", lambda p, d: FormulaRun(rule, settings, p, d), settings,
+        f"{variant}-{case}",
+        lambda p, d: FormulaRun(rule, settings, p, d, counts_run=variant == "apex"), settings,
         f"formula ({variant})", problem, schedule(0.02) if case == "scheduled" else None,
         ours={"variant": variant})
 
@@ -547,17 +546,16 @@ def soap():
 def shampoo():
   from pytorch_optimizer import Shampoo
   shapes = {n: s for n, s in SHAPES.items() if n != "scalar"}
-  dense = {n: s for n, s in shapes.items() if n != "sparse"}
   target = File("shampoo")
   for case, problem, settings in [
     ("plain", Problem(shapes), dict(lr=0.1)),
     ("eps", Problem(shapes), dict(lr=0.1, matrix_eps=0.1)),
-    ("delayed", Problem(dense), dict(lr=0.1, preconditioning_compute_steps=4, matrix_eps=0.01)),
+    ("delayed", Problem(shapes), dict(lr=0.1, preconditioning_compute_steps=4, matrix_eps=0.01)),
     ("scheduled", Problem(shapes), dict(lr=0.1, matrix_eps=0.01)),
   ]:
     lrs = schedule(settings["lr"]) if case == "scheduled" else None
     target.run(
-      case, lambda p, d: FormulaRun(formulas.shampoo, settings, p, d), settings,
+      case, lambda p, d: FormulaRun(formulas.shampoo, settings, p, d, counts_run=True), settings,
       "formula (arXiv:1802.09568)", problem, lrs)
     target.run(
       f"pytorch_optimizer-{case}",

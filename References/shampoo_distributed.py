@@ -132,7 +132,7 @@ def main():
   for case, settings in cases.items():
     settings = dict(lr=0.01) | settings
     target.run(
-      case, lambda p, d: FormulaRun(shampoo_distributed, settings, p, d), settings,
+      case, lambda p, d: FormulaRun(shampoo_distributed, settings, p, d, counts_run=True), settings,
       "formula (facebookresearch/optimizers f606606)", problem,
       schedule(settings["lr"]) if case == "scheduled" else None)
   target.save()

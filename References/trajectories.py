@@ -126,9 +126,10 @@ GROUP_SLOTS = ("d", "d_max", "d_numerator", "numerator_weighted", "k", "weight_s
 
 class FormulaRun:
   """An independent NumPy evaluation. `rule(w, g, state, t, **settings)` returns the new weight; t
-  counts the steps of this parameter."""
+  counts the steps of this parameter, or those of the run where the reference counts for a group."""
 
-  def __init__(self, rule, settings, problem, dtype, fold=None):
+  def __init__(self, rule, settings, problem, dtype, fold=None, counts_run=False):
+    self.counts_run = counts_run
     self.dtype = NUMPY[dtype]
     self.weights = {n: w.astype(self.dtype) for n, w in problem.initial.items()}
     self.settings = dict(settings)
@@ -145,7 +146,8 @@ class FormulaRun:
       self.counts[name] = self.counts.get(name, 0) + 1
       state = self.states.setdefault(name, {})
       new = self.rule(
-        self.weights[name], g.astype(self.dtype), state, self.counts[name], **self.settings)
+        self.weights[name], g.astype(self.dtype), state, t if self.counts_run else self.counts[name],
+        **self.settings)
       self.weights[name] = np.asarray(new, dtype=self.dtype)
 
   def state(self):

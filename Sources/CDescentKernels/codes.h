@@ -43,6 +43,42 @@ static void encode_nearest(
   }
 }
 
+// Tapered codes of numbers of magnitudes up to `scale`. With phases a magnitude between two values
+// becomes the upper one for a share of the turns that is its share of the way there; without, it
+// becomes the nearer one. A value is left as it is: the low bits, where a quotient's rounding lies,
+// are dropped first. What is never negative never becomes 0 unless it is.
+static void encode_tapered(
+    long n, const float *x, float scale, const descent_codebook *book, uint32_t turn,
+    uint8_t *codes) {
+  typedef uint8_t vb __attribute__((vector_size(VECTOR_BYTES / sizeof(float))));
+  const vf s = splat(scale);
+  const vi one = (vi)splat(1.0f);
+  const int32_t segments = book->segment_count;
+  for (long i = 0; i < n; i += W) {
+    const vf v = n - i < W ? load_part(x + i, n - i, 0) : load(x + i);
+    vi bits = (vi)absolute(v / s);
+    bits = (__builtin_elementwise_min(bits, one) + splat_i(4)) & splat_i(~7);
+    vu part = (vu){} + 0x80000000u;
+    if (book->phases) {
+      memcpy(&part, book->phases + i, sizeof part);
+      part += turn;
+    }
+    vi c = {};
+    for (int32_t k = 0; k < segments; k++) {
+      const int32_t shift = book->segments[k].shift;
+      const vi up = (vi)(part >> (vu)splat_i(32 - shift));
+      c = __builtin_elementwise_max(
+          c, ((bits + up) >> splat_i(shift)) + splat_i(book->segments[k].offset));
+    }
+    if (book->is_signed)
+      c = splat_i(128) + ((c ^ (v < 0)) - (v < 0));
+    else
+      c = __builtin_elementwise_max(c, (v > 0) & splat_i(1));
+    const vb bytes = __builtin_convertvector(c, vb);
+    memcpy(codes + i, &bytes, (size_t)(n - i < W ? n - i : W));
+  }
+}
+
 // bitsandbytes' CPU quantizer: the ratio cut to 65,536 steps.
 static void encode_by_table(
     long n, const float *x, float scale, const uint8_t *table, uint8_t *codes) {
@@ -58,8 +94,9 @@ static void encode_by_table(
 }
 
 static void k_encode(
-    long n, const float *x, const descent_codebook *book, float *scales, uint8_t *codes) {
-  for (long i = 0; i < n; i += CODE_BLOCK) {
+    long n, const float *x, const descent_codebook *book, uint32_t turn, float *scales,
+    uint8_t *codes) {
+  for (long i = 0; i < n; i += CODE_BLOCK, turn += DESCENT_BLOCK_TURN) {
     const long count = n - i < CODE_BLOCK ? n - i : CODE_BLOCK;
     float scale = k_max_magnitude(count, x + i);
     if (scale > 3.40282347e38f) scale = 3.40282347e38f;
@@ -68,6 +105,8 @@ static void k_encode(
       memset(codes + i, book->zero, (size_t)count);
     else if (scale != scale)
       memset(codes + i, 255, (size_t)count);
+    else if (book->segment_count)
+      encode_tapered(count, x + i, scale, book, turn, codes + i);
     else if (book->table)
       encode_by_table(count, x + i, scale, book->table, codes + i);
     else

@@ -1,7 +1,7 @@
 internal import CDescentKernels
 
-/// 256 sorted values in [−1, 1] that stand for elements divided by the largest magnitude of their
-/// block. A code is the position of a value.
+/// 256 values in [−1, 1], in ascending order, that stand for elements divided by the largest
+/// magnitude of their block. A code is the position of a value.
 @safe
 package final class Codebook: Sendable {
   /// How many elements share a scale.
@@ -12,7 +12,7 @@ package final class Codebook: Sendable {
 
   /// How an element gets its code.
   package enum Rounding: Sendable {
-    /// The nearest value; halfway, the lower code.
+    /// The nearest value; halfway, the lower code. In a book without negative values only 0 is 0.
     case nearest
     /// By a table of 65,536 steps from −1 to 1, as bitsandbytes rounds on the CPU: a step has the
     /// code of the midpoints strictly below it, and a block of zeros has the code 0.
@@ -21,16 +21,78 @@ package final class Codebook: Sendable {
 
   /// The values, in ascending order.
   package let values: [Float]
+  /// Whether the codes are tapered ones.
+  package let isTapered: Bool
   nonisolated(unsafe) let tables: UnsafePointer<descent_codebook>
+
+  /// A run of octaves of tapered codes.
+  package struct Segment: Sendable {
+    let octaves: Int
+    /// How many values an octave has: a power of two, at most 64.
+    let steps: Int
+
+    package init(octaves: Int, steps: Int) { (self.octaves, self.steps) = (octaves, steps) }
+  }
+
+  /// Tapered codes: 0, and magnitudes from 1 down, octave by octave, each cut evenly into as many
+  /// steps as its segment says, of both signs where the book is signed.
+  ///
+  /// The bits of a float, read as an integer, grow evenly within an octave and from one to the next;
+  /// so a code is the greatest of a few linear functions of them, and no table is read.
+  ///
+  /// - Parameters:
+  ///   - segments: from 1 down, none finer than the one before; all values but 0 and ±1.
+  ///   - alternates: whether a number between two values becomes now one, now the other, as often as
+  ///     its place between them says; else the nearer one.
+  package init(_ segments: [Segment], signed: Bool, alternates: Bool) {
+    let top = signed ? 127 : 255
+    precondition(segments.reduce(1) { $0 + $1.octaves * $1.steps } == top)
+    precondition(zip(segments, segments.dropFirst()).allSatisfy { $0.steps >= $1.steps })
+    var linear: [(shift: Int, offset: Int)] = []
+    var (code, bits) = (top, Int(Float(1).bitPattern))
+    for segment in segments {
+      let shift = 23 - segment.steps.trailingZeroBitCount
+      linear.append((shift, code - bits >> shift))
+      code -= segment.octaves * segment.steps
+      bits -= segment.octaves << 23
+    }
+    let magnitudes = (1...top).map { code in
+      Float(bitPattern: UInt32(linear.map { (code - $0.offset) << $0.shift }.min() ?? 0))
+    }
+    values = signed ? [-1] + magnitudes.reversed().map(-) + [0] + magnitudes : [0] + magnitudes
+    var random = RandomStream(seed: 0)
+    let phases = (0..<Self.block).map { _ in random.nextWord() }
+    let lines = linear.map { descent_segment(shift: Int32($0.shift), offset: Int32($0.offset)) }
+    let book = unsafe descent_codebook(
+      values: Self.keep(values), thresholds: nil, least: nil, zero: signed ? 128 : 0, table: nil,
+      segment_count: Int32(lines.count), segments: Self.keep(lines), is_signed: signed,
+      phases: alternates ? Self.keep(phases) : nil)
+    isTapered = true
+    unsafe tables = UnsafePointer(Self.keep([book]))
+  }
+
+  /// What shifts the phases in step t of a parameter for the slot of that position, at a block. The
+  /// golden ratio spreads the phases of successive steps evenly, so that roundings of a number that
+  /// hardly changes cancel soon; and they follow from places and steps alone, so that results depend
+  /// neither on threads nor on where a run was resumed.
+  package static func turn(_ t: Int, slot: Int, firstBlock: Int) -> UInt32 {
+    UInt32(truncatingIfNeeded: t) &* 0x9E37_79B9
+      &+ UInt32(truncatingIfNeeded: slot) &* 0xC2B2_AE35
+      &+ UInt32(truncatingIfNeeded: firstBlock) &* DESCENT_BLOCK_TURN
+  }
 
   package init(_ values: [Float], rounding: Rounding = .nearest) {
     precondition(values.count == 256 && zip(values, values.dropFirst()).allSatisfy(<))
     self.values = values
+    isTapered = false
     // A midpoint of two floats, in double, is exact; a float is above it when it is above the
     // largest float that is not.
     let midpoints = zip(values, values.dropFirst()).map { (Double($0) + Double($1)) / 2 }
-    let thresholds = midpoints.map { Float($0, roundedDown: ()) } + [Float.infinity]
-    func nearest(_ x: Float) -> UInt8 { UInt8(thresholds.firstIndex { x <= $0 } ?? 255) }
+    var thresholds = midpoints.map { Float($0, roundedDown: ()) } + [Float.infinity]
+    // What is never negative becomes 0 only where it is 0.
+    if values[0] == 0 { thresholds[0] = 0 }
+    let limits = thresholds
+    func nearest(_ x: Float) -> UInt8 { UInt8(limits.firstIndex { x <= $0 } ?? 255) }
     // A cell's least number: its own least magnitude, or below zero its largest.
     let cells = 0..<UInt32(DESCENT_CELLS)
     let first = UInt32(DESCENT_FIRST_CELL)
@@ -39,7 +101,7 @@ package final class Codebook: Sendable {
       + cells.map { nearest(-min(1, Float(bitPattern: ($0 + first) << 16 | 0xffff))) }
     var book = unsafe descent_codebook(
       values: Self.keep(values), thresholds: Self.keep(thresholds), least: Self.keep(least),
-      zero: nearest(0), table: nil)
+      zero: nearest(0), table: nil, segment_count: 0, segments: nil, is_signed: false, phases: nil)
     if rounding == .table {
       var below = 0
       let steps = (0..<65_536).map { k in
@@ -57,9 +119,11 @@ package final class Codebook: Sendable {
   deinit {
     let book = unsafe tables.pointee
     unsafe book.values.deallocate()
-    unsafe book.thresholds.deallocate()
-    unsafe book.least.deallocate()
+    unsafe book.thresholds?.deallocate()
+    unsafe book.least?.deallocate()
+    unsafe book.segments?.deallocate()
     unsafe book.table?.deallocate()
+    unsafe book.phases?.deallocate()
     unsafe tables.deallocate()
   }
 

@@ -269,11 +269,15 @@ extension Kernels {
   }
 
   /// The codes of x, and a scale (the largest magnitude) for each ``Codebook/block`` elements.
+  ///
+  /// - Parameter turn: shifts the phases of a book that has them: see
+  ///   ``Codebook/turn(_:slot:firstBlock:)``.
   package static func encode(
-    _ x: View<Float>, _ book: Codebook, scales: MutableView<Float>, codes: MutableView<UInt8>
+    _ x: View<Float>, _ book: Codebook, turn: UInt32 = 0, scales: MutableView<Float>,
+    codes: MutableView<UInt8>
   ) {
     precondition(codes.count == x.count && scales.count == Codebook.blocks(of: x.count))
-    unsafe table.encode(x.count, x.base, book.tables, scales.base, codes.base)
+    unsafe table.encode(x.count, x.base, book.tables, turn, scales.base, codes.base)
   }
 
   /// y[i] = the value of code i, times the scale of its block

@@ -79,7 +79,7 @@ struct Trajectory: CustomTestStringConvertible, Sendable {
     let folder = Bundle.module.resourceURL!.appendingPathComponent("Vectors")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
       .map { $0.replacing(".safetensors", with: "") }
-    let others = ["averages", "eight-bit", "grad-scaler", "schedules"]
+    let others = ["averages", "eight-bit", "extremes", "grad-scaler", "schedules"]
     #expect(Set(files) == Set(Rules.names + others))
   }
 

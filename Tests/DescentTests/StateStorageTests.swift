@@ -19,7 +19,8 @@ import Testing
     where abs(Double(x) - Double(map[code])) < abs(Double(x) - Double(map[best])) {
       best = code
     }
-    return best
+    // What is never negative becomes 0 only where it is 0.
+    return map[0] == 0 && x > 0 ? max(best, 1) : best
   }
 
   private func code(_ values: [Float], _ book: Codebook) -> (codes: [UInt8], scales: [Float]) {

@@ -7,19 +7,34 @@
 
 #pragma clang assume_nonnull begin
 
+#define DESCENT_BLOCK_TURN 0x85EBCA6Bu
+
 enum {
   DESCENT_CODE_BLOCK = 256,                       // elements that share a scale
   DESCENT_FIRST_CELL = (127 - 23) << 7,           // the cell of 2⁻²³, and of all below
   DESCENT_CELLS = (127 << 7) - DESCENT_FIRST_CELL + 1,  // cells from there to 1
 };
 
+typedef struct {
+  int32_t shift;
+  int32_t offset;
+} descent_segment;
+
 // 256 sorted values in [−1, 1] for elements divided by the largest magnitude of their block.
 typedef struct {
   const float *values;
-  const float *thresholds;  // [c]: the largest number that is not nearer to value c + 1 than to c
-  const uint8_t *least;     // the least code of each cell: DESCENT_CELLS for x ≥ 0, as many for x < 0
+  const float *_Nullable thresholds;  // [c]: the largest number that is not nearer to value c + 1 than to c
+  const uint8_t *_Nullable least;  // the least code of each cell: DESCENT_CELLS for x ≥ 0, as many for x < 0
   uint8_t zero;             // the code of 0 in a block of zeros
   const uint8_t *_Nullable table;  // the codes of 65,536 steps from −1 to 1, to round as those do
+
+  // Tapered codes: the bits of a magnitude, read as an integer, are cut to steps of 2^shift in each
+  // of some runs of octaves; the code is the greatest of (bits >> shift) + offset. 0 segments:
+  // thresholds or the table instead.
+  int32_t segment_count;
+  const descent_segment *_Nullable segments;
+  bool is_signed;  // codes stand around 128
+  const uint32_t *_Nullable phases;  // for each place in a block: to round now up, now down
 } descent_codebook;
 
 // As the kernel `product`.
@@ -107,9 +122,11 @@ typedef struct { uint32_t words[2]; } descent_key;
   /* Between float32 and bfloat16, to the nearest, ties to even. */                               \
   K(void, to_bfloat16, (long n, const float *x, uint16_t *y))                                     \
   K(void, from_bfloat16, (long n, const uint16_t *x, float *y))                                   \
-  /* Between float32 and codes with a scale, the largest magnitude, per DESCENT_CODE_BLOCK. */    \
+  /* Between float32 and codes with a scale, the largest magnitude, per DESCENT_CODE_BLOCK. Phases \
+     are shifted by `turn`, and by DESCENT_BLOCK_TURN more for each block. */                     \
   K(void, encode,                                                                                 \
-    (long n, const float *x, const descent_codebook *book, float *scales, uint8_t *codes))        \
+    (long n, const float *x, const descent_codebook *book, uint32_t turn, float *scales,          \
+    uint8_t *codes))                                                                              \
   K(void, decode,                                                                                 \
     (long n, const uint8_t *codes, const float *scales, const descent_codebook *book,             \
     float *y))                                                                                    \

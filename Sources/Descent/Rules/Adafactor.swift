@@ -150,11 +150,10 @@ public struct Adafactor: AdafactorRule {
     let t = Double(step.t)
     let ρ = relativeRate(t)
     let α = scaleParameter ? ρ * max(epsilon2, rootMeanSquare(tensor)) : ρ
-    // Where a row and a column without gradients cross, r·c vanishes, and 0/0 must be 0.
     FactoredUpdate(
       slots: Self.slots, decay: 1 - pow(t, decayRate), added: epsilon1,
-      leastMean: .leastNormalMagnitude, least: Double(S.leastNormalMagnitude),
-      clipThreshold: clipThreshold, rate: α, shrink: 1 - weightDecay * α, beta1: beta1
+      leastMean: .leastNormalMagnitude, least: 0,
+      clipThreshold: clipThreshold, rate: α, decayed: weightDecay * α, beta1: beta1
     ).run(tensor)
   }
 }

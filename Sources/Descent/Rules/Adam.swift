@@ -174,7 +174,7 @@ struct AdamUpdate {
   var decoupled: Bool
   var amsgrad = false
 
-  private static let x = Slot("max_exp_avg_sq", .nonnegative)
+  private static let x = Slot("max_exp_avg_sq", .largest)
 
   static func slots(amsgrad: Bool) -> [Slot] { Moments.slots + (amsgrad ? [x] : []) }
 

@@ -61,7 +61,7 @@ public struct Adamax: ElementwiseRule {
       """)
 
   private static let m = Slot("exp_avg")
-  private static let u = Slot("exp_inf", .nonnegative)
+  private static let u = Slot("exp_inf", .largest)
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.m, Self.u] }
 

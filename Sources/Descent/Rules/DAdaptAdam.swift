@@ -181,7 +181,8 @@ public struct DAdaptAdam: SummingRule {
     guard learningRate > 0 else { return }
     let (w, m, v, ε) = (block.w, block[Moments.m], block[Moments.v], S(epsilon))
     let δ = rate(variables.previousD, variables.k - 1)
-    let shrink = S(1 - (decouple ? weightDecay * δ : 0))
-    for i in block.indices { w[i] = w[i] * shrink - m[i] / (v[i].root + ε) }
+    // Taken off, not a factor 1 − λ·δ, which is 1 or far from it while λ·δ is tiny.
+    let decay = S(decouple ? weightDecay * δ : 0)
+    for i in block.indices { w[i] = (w[i] - decay * w[i]) - m[i] / (v[i].root + ε) }
   }
 }

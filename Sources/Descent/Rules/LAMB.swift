@@ -15,7 +15,7 @@ import Foundation
 ///                     w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·ψ·r
 /// ```
 /// State: 8 bytes a parameter in float32.
-public struct LAMB: SummingRule {
+public struct LAMB: SummingRule, StepCountingRule {
   /// How the rule is written.
   public enum Variant: String, CaseIterable, Sendable {
     /// The paper's, and optax's.
@@ -136,7 +136,8 @@ public struct LAMB: SummingRule {
       three packages; their other defaults are left to you: apex has weight_decay=0.01 and clips \
       the global gradient norm to 1 first (clip.norm=1 here), DeepSpeed has eps=1e-8. Next to the \
       paper's, pytorch_optimizer's first step is 1/(1−β₁) times as long, DeepSpeed's \
-      √(1−β₂)/(1−β₁) times.
+      √(1−β₂)/(1−β₁) times. t counts the steps of the run for pytorch_optimizer and apex, as there, \
+      and those of each tensor, since its first gradient, for the others.
       """,
     guidance: """
       For batches of thousands of examples: lr about 1e-3 times √(batch/512), with warmup. Keep \
@@ -152,10 +153,18 @@ public struct LAMB: SummingRule {
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { Moments.slots }
 
+  /// t: pytorch_optimizer and apex count the steps of a group, the others here those of a tensor.
+  private func t(_ step: Step, _ variables: Variables) -> Double {
+    switch variant {
+    case .pytorchOptimizer, .apex: variables.steps
+    case .paper, .deepspeed: Double(step.t)
+    }
+  }
+
   /// r of element i.
   @inline(__always)
-  private func direction<S: Scalar>(_ block: Block<S>, _ step: Step) -> (Int) -> S {
-    let (w, m, v, t) = (block.w, block[Moments.m], block[Moments.v], Double(step.t))
+  private func direction<S: Scalar>(_ block: Block<S>, _ t: Double) -> (Int) -> S {
+    let (w, m, v) = (block.w, block[Moments.m], block[Moments.v])
     let corrects = variant == .paper || (variant == .apex && biasCorrection)
     let c1 = S(corrects ? 1 / (1 - pow(beta1, t)) : 1)
     let c2 = S(corrects ? 1 / (1 - pow(beta2, t)).squareRoot() : 1)
@@ -166,20 +175,21 @@ public struct LAMB: SummingRule {
 
   /// ‖w‖² and ‖r‖².
   public func gather<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ variables: NoVariables
+    _ block: Block<S>, _ step: Step, _ variables: StepCount
   ) -> SIMD4<Double> {
     var moments = Moments(beta1: beta1, beta2: beta2)
     moments.coupledDecay = adamWMode ? 0 : weightDecay
     if gradientAveraging { moments.update(block) } else { moments.sum(block) }
-    let (w, r) = (block.w, direction(block, step))
+    let (w, r) = (block.w, direction(block, t(step, variables)))
     return SIMD4(
       sumOfSquares(over: block.count) { w[$0] }, sumOfSquares(over: block.count, r), 0, 0)
   }
 
   public func update<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
+    _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
   ) {
-    let (w, r, t) = (block.w, direction(block, step), Double(step.t))
+    let t = t(step, variables)
+    let (w, r) = (block.w, direction(block, t))
     let (length, size) = (sums[0].squareRoot(), sums[1].squareRoot())
     let isRatio = sums[0] > 0 && sums[1] > 0
     var (rate, shrink, ratio) = (learningRate, 1.0, isRatio ? length / size : 1)

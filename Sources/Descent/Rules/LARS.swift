@@ -1,7 +1,7 @@
 /// LARS: momentum whose steps are scaled, for each tensor, to a share of the length of its weights.
 ///
 /// ```
-/// ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where ‖w‖ or ‖g‖ is 0
+/// ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where either is 0
 /// b ← μ·b + η·ψ·(g + λ·w)
 /// w ← w − b
 /// optax:              ψ = τ·‖w‖/‖g + λ·w‖
@@ -69,7 +69,7 @@ public struct LARS: SummingRule {
     summary:
       "Momentum with steps scaled, for each tensor, to a share of the length of its weights.",
     formula: """
-      ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where ‖w‖ or ‖g‖ is 0
+      ψ = τ·‖w‖/(‖g‖ + λ·‖w‖), 1 where either is 0
       b ← μ·b + η·ψ·(g + λ·w)
       w ← w − b
       optax:              ψ = τ·‖w‖/‖g + λ·w‖
@@ -119,11 +119,9 @@ public struct LARS: SummingRule {
     let (w, g, b) = (block.w, block.g, block[Self.b])
     let exempt = variant == .pytorchOptimizer && block.shape.count < 2
     var ratio = 1.0
-    if sums[0] > 0, sums[1] > 0, !exempt {
-      let (weights, gradient) = (sums[0].squareRoot(), sums[1].squareRoot())
-      let decay = variant == .optax ? 0 : weightDecay * weights
-      ratio = trustCoefficient * weights / (gradient + decay)
-    }
+    let (weights, gradient) = (sums[0].squareRoot(), sums[1].squareRoot())
+    let divisor = gradient + (variant == .optax ? 0 : weightDecay * weights)
+    if weights > 0, divisor > 0, !exempt { ratio = trustCoefficient * weights / divisor }
     let (μ, λ) = (S(momentum), S(exempt ? 0 : weightDecay))
     // η is a factor either of what enters the buffer or of what leaves it.
     let isOutside = variant == .pytorchOptimizer

@@ -235,15 +235,16 @@ public struct Prodigy: SummingRule {
     guard learningRate > 0 else { return }
     let (w, g, v) = (block.w, block.g, block[Moments.v])
     let δ = variables.previousD * learningRate * correction(variables.k - 1)
-    let shrink = S(1 - (decouple ? weightDecay * δ : 0))
+    // Taken off, not a factor 1 − λ·δ, which is 1 or far from it while λ·δ is tiny.
+    let decay = S(decouple ? weightDecay * δ : 0)
     let ε = S(variables.d * epsilon)
     if beta1 > 0 {
       let (m, η) = (block[Moments.m], S(δ))
-      for i in block.indices { w[i] = w[i] * shrink - η * m[i] / (v[i].root + ε) }
+      for i in block.indices { w[i] = (w[i] - decay * w[i]) - η * m[i] / (v[i].root + ε) }
     } else {
       let (η, λ) = (S(δ * variables.d), S(decouple ? 0 : weightDecay))
       for i in block.indices {
-        w[i] = w[i] * shrink - η * (g[i] + λ * w[i]) / (v[i].root + ε)
+        w[i] = (w[i] - decay * w[i]) - η * (g[i] + λ * w[i]) / (v[i].root + ε)
       }
     }
   }

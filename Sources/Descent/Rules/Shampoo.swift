@@ -11,7 +11,7 @@ import Foundation
 /// −1/2. The decompositions run in double precision.
 ///
 /// State: 8·Σ dᵢ² bytes for a parameter of shape d₁ × … × dₖ in float32.
-public struct Shampoo: TensorRule {
+public struct Shampoo: StepCountingRule {
   /// The learning rate η.
   public var learningRate = 1e-3
   /// ε: Hᵢ starts from ε·I.
@@ -48,7 +48,8 @@ public struct Shampoo: TensorRule {
       """,
     differences: """
       The paper's, and pytorch_optimizer's with its defaults. As there, the roots start at zero: \
-      with preconditioning_compute_steps=n the first n−1 updates are zero. Roots are taken in \
+      with preconditioning_compute_steps=n the first n−1 updates are zero, and so are those of a \
+      tensor whose gradients begin later until the next multiple of n. Roots are taken in \
       double precision. A decomposition that fails keeps the last root and is counted in the slot \
       `decomposition_failures`.
       """,
@@ -78,7 +79,11 @@ public struct Shampoo: TensorRule {
   /// The shape, of a scalar that of a vector with one element.
   private static func axes(_ shape: [Int]) -> [Int] { shape.isEmpty ? [1] : shape }
 
-  public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+  public var needs: Needs { .wholeTensors }
+
+  public func update<S: Scalar>(
+    _ tensor: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
+  ) {
     let (w, g, failures) = (tensor.w, tensor.g, tensor[Self.failures])
     let (η, shape, count) = (S(learningRate), Self.axes(tensor.shape), tensor.count)
     let exponent = 1 / (2 * Double(shape.count))
@@ -93,7 +98,7 @@ public struct Shampoo: TensorRule {
         let (h, root) = (tensor[Self.h(axis)], tensor[Self.root(axis)])
         if step.t == 1 { Matrix.diagonal([Double](repeating: epsilon, count: d)).store(in: h) }
         TensorAlgebra.addGram(axis: axis, of: gradient, shape, alpha: 1, beta: 1, to: h)
-        if step.t % rootInterval == 0 {
+        if Int(variables.steps) % rootInterval == 0 {
           do throws(LinearAlgebraError) {
             let eigen = try SymmetricEigen(Matrix(d, d, from: h))
             // H ≥ ε·I; below lies only rounding.

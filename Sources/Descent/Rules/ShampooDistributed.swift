@@ -22,7 +22,7 @@ import Foundation
 ///
 /// State in float32: 8·Σ dᵢ² bytes a block, and 4 bytes a parameter for each of M (β₁ above 0),
 /// grafting (but sgd's) and momentum.
-public struct ShampooDistributed: TensorRule {
+public struct ShampooDistributed: StepCountingRule {
   /// The rule whose step length is taken.
   public enum Grafting: String, CaseIterable, Sendable {
     /// That of P itself.
@@ -158,7 +158,8 @@ public struct ShampooDistributed: TensorRule {
       facebookresearch/optimizers, with its merging and cutting of axes: a matrix of at most \
       max_preconditioner_dim elements is treated as a vector. Roots are taken in double \
       precision; a decomposition that fails keeps the last root and is counted, block by block, \
-      in the slot `decomposition_failures`. The decay kinds corrected and independent are not \
+      in the slot `decomposition_failures`. As there, t counts the steps of the run, also where a \
+      tensor's gradients begin later. The decay kinds corrected and independent are not \
       offered, nor is the averaging of iterates.
       """,
     guidance: """
@@ -218,15 +219,22 @@ public struct ShampooDistributed: TensorRule {
 
   // MARK: Update
 
-  public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
+  public var needs: Needs { .wholeTensors }
+
+  public func update<S: Scalar>(
+    _ tensor: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
+  ) {
     let cut = TensorCut(tensor.shape, longestAxis: longestAxis)
-    func run(_ number: Int) { update(cut, number, tensor, step.t) }
+    let t = Int(variables.steps)
+    func run(_ number: Int) { update(cut, number, tensor, t, isFirst: step.t == 1) }
     // A lone block leaves the threads to its matrix products.
     if cut.blocks.count == 1 { run(0) } else { ThreadPool.shared.run(cut.blocks.count, run) }
   }
 
   /// The update of one block, by its number.
-  private func update<S: Scalar>(_ cut: TensorCut, _ number: Int, _ tensor: Block<S>, _ t: Int) {
+  private func update<S: Scalar>(
+    _ cut: TensorCut, _ number: Int, _ tensor: Block<S>, _ t: Int, isFirst: Bool
+  ) {
     let block = cut.blocks[number]
     let (shape, count) = (block.lengths, block.count)
     let start = rootStart < 0 ? rootInterval : rootStart
@@ -237,6 +245,11 @@ public struct ShampooDistributed: TensorRule {
       var (p, spare) = (scratch.row(2, count), scratch.row(3, count))
       let l2 = decayKind == .l2 ? λ : 0
       cut.forEach(block) { i, k in g[i] = tensor.g[k] + l2 * tensor.w[k] }
+      if isFirst {
+        for (axis, d) in shape.enumerated() {
+          Matrix.identity(d).store(in: tensor[Self.root(number, axis)])
+        }
+      }
       updateRoots(shape, g, tensor, number, t, start)
       let second = secondMoment(cut, block, g, graft, tensor, t)
       if beta1 > 0 { filter(cut, block, g, tensor[Self.m], t) }
@@ -270,7 +283,6 @@ public struct ShampooDistributed: TensorRule {
     let exponent = exponent ?? 1 / (2 * Double(shape.count))
     for (axis, d) in shape.enumerated() {
       let (factor, root) = (tensor[Self.factor(number, axis)], tensor[Self.root(number, axis)])
-      if t == 1 { Matrix.identity(d).store(in: root) }
       TensorAlgebra.addGram(
         axis: axis, of: g, shape, alpha: averages ? S(1 - beta2) : 1, beta: S(beta2), to: factor)
       guard t == start || (t > start && t % rootInterval == 0) else { continue }

@@ -197,13 +197,13 @@ public struct SophiaH: ElementwiseRule {
     let (w, g, m, h) = (
       block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]
     )
-    let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
+    let (η, λ, α1) = (S(learningRate), S(weightDecay), S(1 - beta1))
     let correction = S(1 / (1 - pow(beta1, Double(step.t))))
     let (γ, ε, limit) = (S(gamma), S(epsilon), S(clipThreshold))
     for i in block.indices {
       m[i] += α1 * (g[i] - m[i])
       let u = correction * m[i] / max(γ * h[i], ε)
-      w[i] = w[i] * shrink - η * min(max(u, -limit), limit)
+      w[i] -= η * (min(max(u, -limit), limit) + λ * w[i])
     }
   }
 

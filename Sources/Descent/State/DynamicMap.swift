@@ -36,18 +36,8 @@ public enum DynamicMap {
     return values.sorted()
   }
 
-  /// The map and the rounding for a slot.
-  static func codebook(_ range: Slot.Range, _ codes: StateStorage.Codes) -> Codebook {
-    switch (range, codes) {
-    case (.nonnegative, .nearest): unsignedNearest
-    case (.nonnegative, .table): unsignedTable
-    case (_, .nearest): signedNearest
-    case (_, .table): signedTable
-    }
-  }
-
-  private static let signedNearest = Codebook(signed)
-  private static let unsignedNearest = Codebook(unsigned)
-  private static let signedTable = Codebook(signed, rounding: .table)
-  private static let unsignedTable = Codebook(unsigned, rounding: .table)
+  static let signedNearest = Codebook(signed)
+  static let unsignedNearest = Codebook(unsigned)
+  static let signedTable = Codebook(signed, rounding: .table)
+  static let unsignedTable = Codebook(unsigned, rounding: .table)
 }

@@ -1,22 +1,26 @@
 // Optimizer state in another format than it was saved in.
 
 extension StateArchive {
-  /// The format in which a slot was saved, where that is another than `format` and conversion is
-  /// wanted.
-  func formatToConvert(
-    _ name: String, to format: StateStorage.Format
-  ) -> StateStorage.Format? {
-    guard convertsState, isReading, let saved = savedFormat(of: name), saved != format else {
-      return nil
-    }
-    return saved
+  /// The storage in which a slot was saved, where that is another than `format` with its codes and
+  /// conversion is wanted.
+  func storageToConvert(
+    _ name: String, to format: StateStorage.Format, isTapered: Bool
+  ) -> StateStorage? {
+    guard convertsState, isReading, let saved = savedStorage(of: name) else { return nil }
+    let isSame =
+      saved.format == format && (format != .int8 || (saved.codes == .tapered) == isTapered)
+    return isSame ? nil : saved
   }
 
-  private func savedFormat(of name: String) -> StateStorage.Format? {
-    if savedElement(of: name + ".codes") != nil { return .int8 }
+  private func savedStorage(of name: String) -> StateStorage? {
+    var storage = StateStorage(.int8)
+    if savedElement(of: name + ".tapered") != nil { return storage }
+    // `nearest` and `table` have the same map.
+    storage.codes = .nearest
+    if savedElement(of: name + ".codes") != nil { return storage }
     return switch savedElement(of: name) {
-    case .float32: .float32
-    case .bfloat16: .bfloat16
+    case .float32: StateStorage(.float32)
+    case .bfloat16: StateStorage(.bfloat16)
     default: nil
     }
   }

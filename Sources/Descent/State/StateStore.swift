@@ -48,7 +48,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
           slot: slot, parameter: index, shape: slot.shape ?? parameter.shape, format: format,
           exemption: exemption, index: entries.count)
         entries.append(entry)
-        arrays.append(StoredArray(entry, storage.codes))
+        arrays.append(StoredArray(entry, storage))
       }
       ranges.append(start..<entries.count)
     }
@@ -72,15 +72,16 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
 
   /// Calls `body` with the arrays of a parameter as a rule reads them on a piece of it, and the
   /// position of the piece's first element in those that follow the parameter. Compressed ones are
-  /// decoded when the body reads state, and encoded again when it writes.
+  /// decoded when the body reads state, and encoded again when it writes. `step` is the parameter's
+  /// count of updates, which decides how codes are rounded.
   @inline(__always)
   func withArrays(
-    of piece: BlockPlan.Piece, _ access: StateAccess,
+    of piece: BlockPlan.Piece, _ access: StateAccess, step: Int,
     _ body: (SlotArrays<S>, _ offset: Int) -> Void
   ) {
     let range = ranges[piece.parameter]
     if isCompressed[piece.parameter], access != .none {
-      withDecoded(range, piece, writes: access == .writes, body)
+      withDecoded(range, piece, writes: access == .writes, step: step, body)
     } else {
       unsafe body(SlotArrays(slots(range), plain.baseAddress! + range.lowerBound), piece.offset)
     }
@@ -91,7 +92,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   }
 
   private func withDecoded(
-    _ range: Range<Int>, _ piece: BlockPlan.Piece, writes: Bool,
+    _ range: Range<Int>, _ piece: BlockPlan.Piece, writes: Bool, step: Int,
     _ body: (SlotArrays<S>, _ offset: Int) -> Void
   ) {
     // Room for the list of arrays, then for each; lines apart, so that they do not fall into the
@@ -118,7 +119,10 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
     }
     unsafe body(SlotArrays(slots(range), list), 0)
     guard writes else { return }
-    for (k, index) in range.enumerated() { arrays[index].encode(piece, from: room(k)) }
+    for (k, index) in range.enumerated() {
+      let turn = Codebook.turn(step, slot: k, firstBlock: piece.offset / Codebook.block)
+      arrays[index].encode(piece, turn: turn, from: room(k))
+    }
   }
 
   /// A copy of a slot's values, decoded.
@@ -143,10 +147,12 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   ) throws(StateMismatch) {
     for entry in entries {
       let name = "state/\(entry.slot.name)/\(parameters[entry.parameter].name)"
-      if let format = archive.formatToConvert(name, to: entry.format) {
-        try convert(entry, from: format, archive, name)
+      let array = arrays[entry.index]
+      if let storage = archive.storageToConvert(name, to: entry.format, isTapered: array.isTapered)
+      {
+        try convert(entry, from: storage, archive, name)
       } else {
-        try arrays[entry.index].archive(archive, name, shape: entry.shape)
+        try array.archive(archive, name, shape: entry.shape)
       }
     }
   }
@@ -154,12 +160,12 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   /// Takes over an array that was saved in another format: it is read as it was kept, decoded, and
   /// encoded as it is kept now, block by block.
   private func convert(
-    _ entry: Entry, from format: StateStorage.Format, _ archive: StateArchive, _ name: String
+    _ entry: Entry, from storage: StateStorage, _ archive: StateArchive, _ name: String
   ) throws(StateMismatch) {
     let saved = StoredArray(
       Entry(
-        slot: entry.slot, parameter: entry.parameter, shape: entry.shape, format: format,
-        exemption: nil, index: entry.index), .nearest)
+        slot: entry.slot, parameter: entry.parameter, shape: entry.shape, format: storage.format,
+        exemption: nil, index: entry.index), storage)
     try saved.archive(archive, name, shape: entry.shape)
     guard archive.isRestoring else { return }
     let (array, size) = (arrays[entry.index], BlockPlan.blockSize)
@@ -183,7 +189,7 @@ private enum StoredArray<S: Scalar> {
   case int8(codes: StateMemory<UInt8>, scales: StateMemory<Float>, Codebook)
 
   /// An array with the slot's initial value.
-  init(_ entry: StateStore<S>.Entry, _ codes: StateStorage.Codes) {
+  init(_ entry: StateStore<S>.Entry, _ storage: StateStorage) {
     let (count, slot) = (entry.count, entry.slot)
     switch entry.format {
     case .float32:
@@ -194,11 +200,13 @@ private enum StoredArray<S: Scalar> {
       self = .int8(
         codes: StateMemory(count: count, initial: 0),
         scales: StateMemory(count: Codebook.blocks(of: count), initial: 0),
-        DynamicMap.codebook(slot.range, codes))
+        storage.codebook(slot.range))
     }
     guard slot.initial != 0, count > 0 else { return }
     let initial = StateMemory(count: count, initial: S(slot.initial))
-    encode(BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count), from: initial.view)
+    encode(
+      BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count), turn: 0,
+      from: initial.view)
   }
 
   /// Decodes the piece's elements of a compressed array, which are floats.
@@ -215,15 +223,15 @@ private enum StoredArray<S: Scalar> {
   }
 
   /// Takes the piece's elements back into a compressed array.
-  func encode(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
+  func encode(_ piece: BlockPlan.Piece, turn: UInt32, from room: MutableView<S>) {
     switch self {
     case .plain: break
     case .bfloat16(let memory):
       Kernels.toBFloat16(room.cast(to: Float.self).reading, memory.view[piece.range])
     case .int8(let codes, let scales, let book):
       Kernels.encode(
-        room.cast(to: Float.self).reading, book, scales: Self.scales(of: piece, in: scales),
-        codes: codes.view[piece.range])
+        room.cast(to: Float.self).reading, book, turn: turn,
+        scales: Self.scales(of: piece, in: scales), codes: codes.view[piece.range])
     }
   }
 
@@ -236,8 +244,12 @@ private enum StoredArray<S: Scalar> {
   /// Takes the piece's elements, encoded where the array is compressed.
   func write(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
     if case .plain(let memory) = self { memory.view[piece.range].copy(room.reading) }
-    encode(piece, from: room)
+    let turn = Codebook.turn(0, slot: 0, firstBlock: piece.offset / Codebook.block)
+    encode(piece, turn: turn, from: room)
   }
+
+  /// Whether it has tapered codes.
+  var isTapered: Bool { if case .int8(_, _, let book) = self { book.isTapered } else { false } }
 
   private static func scales(
     of piece: BlockPlan.Piece, in scales: StateMemory<Float>
@@ -252,8 +264,10 @@ private enum StoredArray<S: Scalar> {
     switch self {
     case .plain(let memory): try archive.tensor(name, shape: shape, memory.view)
     case .bfloat16(let memory): try archive.tensor(name, shape: shape, memory.view)
-    case .int8(let codes, let scales, _):
-      try archive.tensor(name + ".codes", shape: shape, codes.view)
+    case .int8(let codes, let scales, let book):
+      // Codes of different maps must not be taken for each other.
+      let kind = book.isTapered ? ".tapered" : ".codes"
+      try archive.tensor(name + kind, shape: shape, codes.view)
       try archive.tensor(name + ".scales", shape: [scales.view.count], scales.view)
     }
   }

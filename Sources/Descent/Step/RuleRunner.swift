@@ -248,7 +248,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       // Without a gradient nothing reads it: the weights stand in for it.
       let g = gradient ?? weights.reading
       let sign: S = scheduled[groupOf[piece.parameter]].maximize ? -1 : 1
-      state.withArrays(of: piece, access) { arrays, offset in
+      state.withArrays(of: piece, access, step: updates[piece.parameter]) { arrays, offset in
         let block = Block(
           count: piece.count, offset: piece.offset, shape: parameter.shape, role: parameter.role,
           w: weights[piece.range], g: ScaledView(g[piece.range], scale: sign * scale),

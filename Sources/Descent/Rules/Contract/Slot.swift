@@ -23,6 +23,8 @@ public struct Slot: Sendable {
     case signed
     /// Never below 0.
     case nonnegative
+    /// Never below 0, and the largest of what came: set anew now and then, not moved by small steps.
+    case largest
     /// Needed to the last bit, since weights or steps are rebuilt from them: never compressed.
     case exact
   }

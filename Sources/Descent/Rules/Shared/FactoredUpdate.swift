@@ -3,10 +3,15 @@
 /// ```
 /// r ← β·r + (1−β)·mean(g² + ε)       over a row; c the same over a column
 /// u = g/√max(r·c/max(mean(r), least mean), least)
-/// w ← shrink·w − rate/max(1, RMS(u)/threshold)·u,  through m where there is momentum
+/// w ← shrink·w,  or  w ← w − decay·w
+/// w ← w − rate/max(1, RMS(u)/threshold)·u,  through m where there is momentum
 /// ```
 /// Tensors of rank below 2 keep the whole average in the place of r·c. Sums are in double, over
 /// pieces that follow from the shape.
+///
+/// r·c leaves the range of float32 long before u does: where a row and a column without gradients
+/// cross, it is 10⁻⁶⁰. So the inverse roots of r/mean(r) and of c are multiplied, as transformers
+/// has it; and they stay finite, so that a gradient of 0 gives a step of 0.
 struct FactoredUpdate {
   /// Where the averages are.
   struct Slots {
@@ -28,7 +33,8 @@ struct FactoredUpdate {
   var least: Double
   var clipThreshold: Double
   var rate: Double
-  var shrink: Double
+  var shrink = 1.0
+  var decayed = 0.0
   /// Decay of the momentum.
   var beta1: Double?
 
@@ -43,13 +49,14 @@ struct FactoredUpdate {
 
   private func runWhole<S: Scalar>(_ tensor: Block<S>) {
     let (g, s, m) = (tensor.g, tensor[slots.whole], momentum(of: tensor))
-    let (β, taken, ε, least) = (S(decay), S(1 - decay), S(added), S(least))
+    let (β, taken, ε) = (S(decay), S(1 - decay), S(added))
+    // 0/0 must be 0.
+    let least = max(S(least), S.leastNormalMagnitude)
     let squares = ThreadPool.shared.parallelSum(count: tensor.count, chunk: Self.pieceSize) {
       piece in
       for i in piece { s[i] = β * s[i] + taken * (g[i] * g[i] + ε) }
-      return sum(over: piece.count) { j in
-        let (gi, si) = (g[piece.lowerBound &+ j], s[piece.lowerBound &+ j])
-        return gi / max(si, least) * gi
+      return sumOfSquares(over: piece.count) { j in
+        g[piece.lowerBound &+ j] / max(s[piece.lowerBound &+ j], least).root
       }
     }
     let factor = factor(squares, tensor.count)
@@ -66,30 +73,38 @@ struct FactoredUpdate {
     let (height, width) = (tensor.shape[tensor.shape.count - 2], tensor.shape.last!)
     let rows = tensor.count / width
     let matrices = rows / height
-    withScratch(matrices) { means in
-      updateAverages(tensor, height, width, matrices, means)
-      let least = S(least)
-      /// What a column's average is multiplied by in a row.
-      func scale(_ row: Int) -> S { S(Double(r[row]) / max(means[row / height], leastMean)) }
-      let size = max(1, Self.pieceSize / width)
-      let squares = ThreadPool.shared.parallelSum(count: rows, chunk: size) { piece in
-        var total = 0.0
-        for row in piece {
-          let (a, g0, c0) = (scale(row), row * width, row / height * width)
-          total += sum(over: width) { j in
-            let gi = g[g0 &+ j]
-            return gi / max(a * c[c0 &+ j], least) * gi
-          }
+    withScratch(S.self, matrices * width) { inverse in
+      withScratch(matrices) { means in
+        updateAverages(tensor, height, width, matrices, means)
+        /// 1/√x, at most the largest number.
+        func inverseRoot(_ x: Double) -> S {
+          S(min(1 / x.squareRoot(), Double(S.greatestFiniteMagnitude)))
         }
-        return total
-      }
-      let factor = factor(squares, tensor.count)
-      ThreadPool.shared.forEachChunk(of: rows, size: size) { piece in
-        for row in piece {
-          let (a, g0) = (scale(row), row * width)
-          let shift = row / height * width - g0
-          move(tensor, g0..<g0 + width, momentum: m, factor) { i in
-            g[i] / max(a * c[shift &+ i], least).root
+        let most = inverseRoot(least)
+        for j in 0..<matrices * width { inverse[j] = inverseRoot(Double(c[j])) }
+        /// What a column's inverse root is multiplied by in a row.
+        func scale(_ row: Int) -> S {
+          inverseRoot(Double(r[row]) / max(means[row / height], leastMean))
+        }
+        let size = max(1, Self.pieceSize / width)
+        let squares = ThreadPool.shared.parallelSum(count: rows, chunk: size) { piece in
+          var total = 0.0
+          for row in piece {
+            let (a, g0, c0) = (scale(row), row * width, row / height * width)
+            total += sumOfSquares(over: width) { j in
+              min(a * inverse[c0 &+ j], most) * g[g0 &+ j]
+            }
+          }
+          return total
+        }
+        let factor = factor(squares, tensor.count)
+        ThreadPool.shared.forEachChunk(of: rows, size: size) { piece in
+          for row in piece {
+            let (a, g0) = (scale(row), row * width)
+            let shift = row / height * width - g0
+            move(tensor, g0..<g0 + width, momentum: m, factor) { i in
+              min(a * inverse[shift &+ i], most) * g[i]
+            }
           }
         }
       }
@@ -159,21 +174,21 @@ struct FactoredUpdate {
     _ tensor: Block<S>, _ range: Range<Int>, momentum m: MutableView<S>?, _ factor: Double,
     _ u: (Int) -> S
   ) {
-    let (w, factor, shrink) = (tensor.w, S(factor), S(shrink))
+    let (w, factor, shrink, decayed) = (tensor.w, S(factor), S(shrink), S(decayed))
     if let beta1, let m {
       let (β1, taken) = (S(beta1), S(1 - beta1))
       for i in range {
         m[i] = β1 * m[i] + taken * (factor * u(i))
-        w[i] = w[i] * shrink - m[i]
+        w[i] = (w[i] * shrink - decayed * w[i]) - m[i]
       }
     } else {
-      for i in range { w[i] = w[i] * shrink - factor * u(i) }
+      for i in range { w[i] = (w[i] * shrink - decayed * w[i]) - factor * u(i) }
     }
   }
 }
 
 /// What both forms of Adafactor share around that step.
-protocol AdafactorRule: TensorRule where Variables == AdafactorVariables {
+protocol AdafactorRule: TensorRule, StepCountingRule {
   /// ρ at step t; α differs from tensor to tensor.
   func relativeRate(_ t: Double) -> Double
 }
@@ -186,29 +201,10 @@ extension AdafactorRule {
     """
   }
 
-  public func updateVariables(
-    _ variables: inout AdafactorVariables, from sums: SIMD4<Double>
-  ) -> Bool {
-    variables.steps += 1
-    return true
-  }
-
   /// ρ
-  public func effectiveLearningRate(_ variables: AdafactorVariables) -> Double {
+  public func effectiveLearningRate(_ variables: StepCount) -> Double {
     relativeRate(max(variables.steps, 1))
   }
-}
-
-/// How many steps an Adafactor has taken, for its reported learning rate.
-public struct AdafactorVariables: RunVariables {
-  /// The steps so far.
-  public var steps = 0.0
-  /// None yet.
-  public init() {}
-  /// `step`.
-  public static let fields: [(name: String, path: SettingPath<AdafactorVariables, Double>)] = [
-    ("step", \.steps)
-  ]
 }
 
 /// RMS(w) = ‖w‖/√count
