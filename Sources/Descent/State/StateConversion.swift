@@ -1,9 +1,10 @@
 // Optimizer state in another format than it was saved in.
 
 extension StateArchive {
-  /// How a slot was saved, where that is another way than `storage` has it and conversion is wanted.
+  /// The storage in which a slot was saved, where that is another than `format` with its codes and
+  /// conversion is wanted.
   func storageToConvert(
-    _ name: String, format: StateStorage.Format, isTapered: Bool
+    _ name: String, to format: StateStorage.Format, isTapered: Bool
   ) -> StateStorage? {
     guard convertsState, isReading, let saved = savedStorage(of: name) else { return nil }
     let isSame =
@@ -12,20 +13,16 @@ extension StateArchive {
   }
 
   private func savedStorage(of name: String) -> StateStorage? {
-    var storage = StateStorage()
-    if savedElement(of: name + ".tapered") != nil {
-      (storage.format, storage.codes) = (.int8, .tapered)
-    } else if savedElement(of: name + ".codes") != nil {
-      // A table rounds in its own way, and decodes as the map that it is one of.
-      (storage.format, storage.codes) = (.int8, .nearest)
-    } else {
-      switch savedElement(of: name) {
-      case .float32: storage.format = .float32
-      case .bfloat16: storage.format = .bfloat16
-      default: return nil
-      }
+    var storage = StateStorage(.int8)
+    if savedElement(of: name + ".tapered") != nil { return storage }
+    // `nearest` and `table` have the same map.
+    storage.codes = .nearest
+    if savedElement(of: name + ".codes") != nil { return storage }
+    return switch savedElement(of: name) {
+    case .float32: StateStorage(.float32)
+    case .bfloat16: StateStorage(.bfloat16)
+    default: nil
     }
-    return storage
   }
 }
 

@@ -147,12 +147,12 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   ) throws(StateMismatch) {
     for entry in entries {
       let name = "state/\(entry.slot.name)/\(parameters[entry.parameter].name)"
-      let saved = archive.storageToConvert(
-        name, format: entry.format, isTapered: arrays[entry.index].isTapered)
-      if let saved {
-        try convert(entry, from: saved, archive, name)
+      let array = arrays[entry.index]
+      if let storage = archive.storageToConvert(name, to: entry.format, isTapered: array.isTapered)
+      {
+        try convert(entry, from: storage, archive, name)
       } else {
-        try arrays[entry.index].archive(archive, name, shape: entry.shape)
+        try array.archive(archive, name, shape: entry.shape)
       }
     }
   }
@@ -244,11 +244,11 @@ private enum StoredArray<S: Scalar> {
   /// Takes the piece's elements, encoded where the array is compressed.
   func write(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
     if case .plain(let memory) = self { memory.view[piece.range].copy(room.reading) }
-    encode(
-      piece, turn: Codebook.turn(0, slot: 0, firstBlock: piece.offset / Codebook.block), from: room)
+    let turn = Codebook.turn(0, slot: 0, firstBlock: piece.offset / Codebook.block)
+    encode(piece, turn: turn, from: room)
   }
 
-  /// Whether its codes are those of the tapered maps.
+  /// Whether it has tapered codes.
   var isTapered: Bool { if case .int8(_, _, let book) = self { book.isTapered } else { false } }
 
   private static func scales(

@@ -36,7 +36,8 @@ public struct FileInspection: Sendable {
     public let difference: TensorDifference?
     /// Whether it is 8-bit codes, whose numbers mean nothing.
     public var isCodes: Bool {
-      name.hasPrefix("state/") && name.hasSuffix(".codes") && dtype == .u8
+      name.hasPrefix("state/") && dtype == .u8
+        && (name.hasSuffix(".codes") || name.hasSuffix(".tapered"))
     }
     /// Whether it counts the updates of a parameter.
     public var isCount: Bool { name.hasPrefix("state/step/") }
@@ -145,7 +146,7 @@ public struct FileInspection: Sendable {
       if name == "step" { continue }
       let isPart = tensor.name.hasSuffix(".scales") && tensor.dtype == .f32
       let format =
-        tensor.name.hasSuffix(".codes") || isPart
+        tensor.isCodes || isPart
         ? "int8" : tensor.dtype == .bf16 ? "bfloat16" : tensor.dtype == .f64 ? "float64" : "float32"
       if let index = slots.firstIndex(where: { ($0.name, $0.format) == (name, format) }) {
         slots[index].count += isPart ? 0 : 1

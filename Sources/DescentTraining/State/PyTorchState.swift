@@ -140,7 +140,7 @@ struct PyTorchStateSource: StateSource {
   ) throws -> Bool {
     let name = "state/\(slot)/\(parameter)"
     guard let found = try reader.slot(slot, of: parameter, shape: shape) else { return false }
-    for form in [name, name + ".codes", name + ".scales"] { items[form] = nil }
+    for form in ["", ".codes", ".tapered", ".scales"] { items[name + form] = nil }
     switch found {
     case .tensor(let entry, let element): items[name] = .file(entry, element, shape: shape)
     case .codes(let codes, let scales) where format == .int8:
@@ -202,7 +202,7 @@ struct PyTorchStateSource: StateSource {
 extension String {
   /// The name of the array that codes belong to.
   fileprivate var withoutCodes: String {
-    for suffix in [".codes", ".scales"] where hasSuffix(suffix) {
+    for suffix in [".codes", ".tapered", ".scales"] where hasSuffix(suffix) {
       return String(dropLast(suffix.count))
     }
     return self

@@ -89,15 +89,15 @@ struct ForeignState: CustomTestStringConvertible, Sendable {
   ) throws -> StepReport {
     let a = try values("curvature", S.self).flatMap { $0 ?? [] }
     var (flat, slopes) = (weights.flatMap(\.self), a)
-    let report = flat.withMutableView { w in
-      slopes.withMutableView { g in
+    let report = try flat.withMutableView { w in
+      try slopes.withMutableView { g in
         var start = 0
         let memory = weights.map { values in
           defer { start += values.count }
           let range = start..<start + values.count
           return ParameterMemory(weights: w[range], gradient: g[range].reading)
         }
-        return optimizer.step(memory) {
+        return try optimizer.step(memory) {
           var loss = 0.0
           for i in w.indices {
             let d = w[i] - S(0.25)
@@ -124,7 +124,7 @@ struct ForeignState: CustomTestStringConvertible, Sendable {
         #expect(report.applied)
       } else {
         #expect(
-          optimizer.step(&weights, gradients: try values("grad/\(step)", S.self)).applied)
+          try optimizer.step(&weights, gradients: values("grad/\(step)", S.self)).applied)
       }
       for (parameter, (given, wanted)) in zip(
         description.parameters, zip(weights, try values("param/\(step)", S.self)))
