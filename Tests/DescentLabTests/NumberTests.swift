@@ -1,3 +1,4 @@
+import Descent
 import DescentLab
 import Testing
 

@@ -46,7 +46,7 @@ import FoundationXML
     }
   }
 
-  @Test("a line that covers another is dashed, so that both are seen") func covered() {
+  @Test("a line that covers another is dashed, so that both are seen") func dashed() {
     let curve = (0..<50).map { Point(Double($0), 5 - Double($0) / 10) }
     let apart = curve.map { Point($0.x, $0.y / 2) }
     for stroke in [Series.Stroke.plain, .broad] {
