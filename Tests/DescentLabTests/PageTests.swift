@@ -156,12 +156,13 @@ import Testing
     for part in [
       "group hidden (role matrix), muon: 4 tensors, 196,608 weights", "orthogonalized",
       "group table (name wte*), frozen: 1 tensor, ", "0 bytes of state",
-      "note: wte.weight is in table; late asked for it too", "group default (the rest), ",
+      "note: wte.weight is in table; late asked for it too", "group no_decay (rank 0-1), ",
+      "weight_decay=0 ",
     ] { #expect(text.contains(part), "\(part)") }
     let fields = try object(page.json)
     let all = try #require(fields["groups"] as? [[String: Any]])
     #expect(all.map { $0["frozen"] as? Bool } == [false, true, false, false])
-    #expect(all.last?["match"] as? String == "everything")
+    #expect(all.last?["match"] as? String == "rank 0-1")
     #expect(fields["weights"] as? Int == all.compactMap { $0["weights"] as? Int }.reduce(0, +))
     #expect((all[0]["parameters"] as? [[String: Any]])?.count == 4)
     let start = RunPage.start(facts).text(isSpaced: false)

@@ -147,7 +147,9 @@ import Testing
     var frozen = ParameterGroup("g", ParameterMatch())
     frozen.isFrozen = true
     #expect(
-      error(frozen) == "every parameter is frozen: leave at least one group to be trained")
+      error(frozen)
+        == "every parameter is frozen, so nothing would be trained: leave at least one to be trained"
+    )
     #expect(
       error(ParameterGroup("default", all)).hasPrefix("two parameter groups are called 'default'"))
   }

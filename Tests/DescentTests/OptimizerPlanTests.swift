@@ -233,7 +233,8 @@ import Testing
     let own = ["match=w optimizer=lion \(options)"]
     #expect(try end(makePlan(["optimizer": "name=sgd"], groups: own)) == alone)
     // A group of the plan's rule changes η, not the η that the rule was declared with.
-    let changed = try makePlan(["optimizer": "name=lion \(options)"], groups: ["match=w lr=1"])
+    let changed = try makePlan(
+      ["optimizer": "name=lion \(options)"], groups: ["match=w lr=1 weight_decay=0.25"])
     #expect(try end(changed) == [[4]])
   }
 

@@ -169,24 +169,36 @@ import Testing
     #expect(taken < .seconds(10))
   }
 
+  /// What is repeated on either side of a text, and how often.
+  struct Bomb: Sendable {
+    let (before, middle, after): (String, String, String)
+    let count: Int
+
+    init(_ parts: (String, String, String), _ count: Int) {
+      ((before, middle, after), self.count) = (parts, count)
+    }
+    var text: String {
+      String(repeating: before, count: count) + middle + String(repeating: after, count: count)
+    }
+  }
+
   @Test(
     "nested or endless texts are refused at once",
     arguments: [
-      String(repeating: "sequence(parts=[", count: 400) + "constant"
-        + String(repeating: "])", count: 400),
-      String(repeating: "product(parts=[", count: 20_000) + "linear"
-        + String(repeating: "])", count: 20_000),
-      String(repeating: "(", count: 1_000_000), String(repeating: "[", count: 1_000_000),
-      String(repeating: "x", count: 1_000_000), String(repeating: "constant,", count: 200_000),
+      Bomb(("sequence(parts=[", "constant", "])"), 400),
+      Bomb(("product(parts=[", "linear", "])"), 20_000), Bomb(("(", "", ""), 1_000_000),
+      Bomb(("[", "", "]"), 500_000), Bomb(("x", "", ""), 1_000_000),
+      Bomb((" ", "", ""), 1_000_000), Bomb(("constant,", "", ""), 200_000),
     ])
-  func bombs(_ text: String) {
+  func bombs(_ bomb: Bomb) {
+    let text = bomb.text
     let taken = ContinuousClock().measure {
       let error = #expect(throws: SettingErrors.self) {
         try Schedules.make("product", [("parts", text)])
       }
-      #expect("\(error!)".utf8.count < 2000)
+      #expect(error.map { "\($0)".utf8.count < 2000 } == true)
     }
-    #expect(taken < .seconds(10))
+    #expect(taken < .seconds(10), "\(taken)")
   }
 
   @Test("a long list is one value after another") func longList() throws {

@@ -145,7 +145,9 @@ extension OptimizerPlan {
       }
       problems += found.filter { !problems.contains($0) }
     }
-    for group in groupsInUse where ruleIsKnown || group.rule != nil {
+    // What is wrong with a group is not repeated for its scalars and vectors.
+    let whole = groupsInUse.filter { $0.vectorsOf == nil || $0.vectorsOf == $0.name }
+    for group in whole where ruleIsKnown || group.rule != nil {
       let own = group.rule ?? rule
       add(own, group)
     }
