@@ -52,7 +52,8 @@ enum ExitStatus {
   static func sentence(of error: any Error) -> String {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
-      is MissingRecipe, is DataError, is SafetensorsError, is RunError, is StateMismatch:
+      is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
+      is StateMismatch:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

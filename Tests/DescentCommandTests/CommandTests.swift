@@ -129,7 +129,7 @@ func descent(
       (["inspect", "."], 66, "not a run"),
       (["inspect", "short.txt"], 65, "not a valid safetensors file"),
       (["inspect", "empty.txt"], 65, "0 bytes"),
-      (["inspect", "/dev/null"], 65, "not a regular file"),
+      (["inspect", "/dev/null"], 65, "a device or a pipe"),
       (["inspect", "short.txt", "--against", "nowhere"], 65, "short.txt"),
       (["convert-state", "nowhere", "out", "--to", "int8"], 66, "nowhere is not a run"),
       (["convert-state", "nowhere", "out", "--to", "int4"], 64, "--to int4 must be one of"),
@@ -361,7 +361,7 @@ func descent(
     #expect(result.status == 0, "\(result.error)")
     for part in [
       "group hidden (role matrix), muon: 16 tensors", "orthogonalized",
-      "group tables (name w*), frozen: 2 tensors", "group default", "bytes of state",
+      "group tables (name w*), frozen: 2 tensors", "group no_decay", "bytes of state",
     ] { #expect(result.output.contains(part), "\(part)") }
     let typo = try descent(
       ["groups", "gpt", "--set", "optimizer.groups=[{match: '*.wieght'}]"], in: folder)

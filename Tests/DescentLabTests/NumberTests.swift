@@ -39,7 +39,7 @@ import Testing
     arguments: [
       (0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1 KB"),
       (4608, "4.61 KB"), (999_499, "999 KB"), (999_500, "1 MB"), (6_570_000, "6.57 MB"),
-      (2_000_000_000_000_000, "2e+03 TB"),
+      (2_000_000_000_000_000, "2 PB"),
     ])
   func sizes(_ n: Int, _ text: String) { #expect(bytes(n) == text) }
 

@@ -128,9 +128,9 @@ import Testing
   }
 
   @Test(
-    "of two ways to say the floor, the later counts",
+    "of two ways to say the floor, that of the change counts",
     arguments: [
-      (["schedule.floor=1e-5"], 1e-5), (["schedule.floor=1e-5", "schedule.floor_ratio=0.5"], 5e-4),
+      (["schedule.floor=1e-5"], 1e-5), (["schedule.floor_ratio=0.5"], 5e-4),
       ([], 1e-4), (["optimizer.lr=5e-5"], 0.1 * 5e-5),
     ] as [([String], Double)])
   func floors(_ overrides: [String], _ last: Double) throws {

@@ -48,7 +48,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       section: "data", name: "text", partner: "gpt", given: [],
       keys: [
         ("path", "none", "book.txt", []),
-        ("tokenizer", "char", "byte", [("word", "takes one of byte, char"), ("bite", "'byte'?")]),
+        ("tokenizer", "char", "byte", [("word", "takes byte or char"), ("bite", "'byte'?")]),
         ("test_path", "none", "other.txt", []),
         ("validation_fraction", "0.1", "0.2", [("0", "above 0 and below 1"), ("1", "below 1")]),
       ]),

@@ -130,7 +130,7 @@ private final class Listener: TrainingObserver {
       (["weights.format=bf16", "precision=fp16"], "set precision=bf16"),
       (["precision=bf17"], "bf16"), (["weights.rounding=up"], "stochastic"),
       (["loss_scale.backoff_factor=2"], "loss_scale.backoff_factor=2 is out of range"),
-      (["nonfinite=ignore"], "stop, skip"), (["skip_limit=0"], "skip_limit=0"),
+      (["nonfinite=ignore"], "stop or skip"), (["skip_limit=0"], "skip_limit=0"),
       (["model.recompute=some"], "none, layers, or the megabytes"),
       (["model.recompute=-3"], "model.recompute=-3"),
     ])

@@ -44,7 +44,9 @@ struct ScheduledSettings<R: Rule>: Sendable {
       throw .scheduleOfNone(setting: name, rule: R.name)
     }
     for base in paths.map({ declared[keyPath: $0] }) {
-      if let objection = schedule.objection(base: base) {
+      // What is off can only rise.
+      let mayRise = base == 0 && name != "lr"
+      if let objection = schedule.objection(base: base), !(objection.isFloor && mayRise) {
         let sentence = objection.sentence(driving: name, base)
         throw .settings(
           of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(sentence)]))

@@ -89,7 +89,7 @@ extension RecipeDocument {
       !$0.name.isEmpty && ($0.section == section || $0.section.hasPrefix(section + "."))
         && !($0.name == Self.selector(of: $0.section) && Self.isNone($0.value))
     }
-    if let other = others.first {
+    if let other = others.min(by: { $0.text < $1.text }) {
       errors.append(
         "--set \(assignment.text) contradicts --set \(other.text): leave one of them out")
     }

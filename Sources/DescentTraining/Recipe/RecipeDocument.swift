@@ -231,6 +231,7 @@ struct RecipeDocument {
       else { continue }
       sections[section] = nil
       let others = entries.filter { $0.name != selector }.map { "\(section).\($0.name)" }
+        .sorted()
       if !others.isEmpty {
         errors.append(
           "\(section).name=none leaves nothing for \(others.joined(separator: ", ")) to change: "

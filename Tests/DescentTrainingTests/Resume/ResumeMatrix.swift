@@ -130,7 +130,7 @@ struct ResumeAxis: Sendable {
         "schedule.name=plateau", "schedule.patience=0", "schedule.threshold=0.5",
         "schedule.factor=0.5", "schedule.cooldown=1",
       ],
-      "greedy": ["schedule.name=greedy"],
+      "greedy": ["schedule.name=greedy", "schedule.min_lr=1e-6"],
       "onecycle": ["schedule.name=onecycle", "CYCLES"],
       "cyclic": ["schedule.name=cyclic", "schedule.step_size_up=3", "CYCLES"],
     ])
@@ -188,7 +188,8 @@ struct ResumeCase: Sendable, CustomTestStringConvertible {
   /// What all recipes begin as: it goes with every value of every axis.
   static let base = """
     {steps: \(steps), batch: 4, precision: bf16, model: {kind: mlp}, data: {kind: digits},
-    optimizer: {name: sgd}, evaluate: {every: 2, batches: 1}}
+    optimizer: {name: sgd}, evaluate: {every: 2, batches: 1},
+    checkpoint: {keep: 9}}
     """
 
   /// The changes that some values of some axes bring. What only rules with some settings can have,
