@@ -268,7 +268,7 @@ import Testing
     let cases: [(SavedState, StateMismatch)] = [
       (newer, .version(saved: 9, known: 1)),
       (SavedState(of: try make("lion")), .rule(saved: "lion", present: "adamw")),
-      (grouped, .groups(saved: 0, present: 2)),
+      (grouped, .groups(saved: 0, present: 3)),
       (extra, .unexpected("state/odd/matrix")),
       (replacing(moment, nil), .missing(moment)),
       (
@@ -293,7 +293,9 @@ import Testing
       #expect(SavedState(of: optimizer) == before)
       #expect(!expected.description.isEmpty)
     }
-    let double = try Optimizer<Double>(AdamW(), parameters: Self.parameters)
+    let rows = ParameterGroup("rows", ParameterMatch(names: ["bias"]))
+    let double = try Optimizer<Double>(
+      OptimizerPlan(AdamW(), groups: [rows]), parameters: Self.parameters)
     #expect(
       throws: StateMismatch.element("state/exp_avg/matrix", saved: .float32, present: .float64)
     ) { try saved.restore(double) }
