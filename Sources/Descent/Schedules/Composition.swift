@@ -165,7 +165,8 @@ extension Setting {
             parts.append(try Schedules.make(section.name, section.texts))
           } catch {
             let sentences = error.errors.map(\.description).joined(separator: "; ")
-            throw .contradiction("part \(number + 1) of \(name), \(quotable(section.name)): \(sentences)")
+            throw .contradiction(
+              "part \(number + 1) of \(name), \(quotable(section.name)): \(sentences)")
           }
         }
         root[keyPath: path] = parts
