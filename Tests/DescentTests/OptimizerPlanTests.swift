@@ -73,12 +73,12 @@ import Testing
         "schedule: base_lr=0.1 is above max_lr=0.05"),
       Mistakes(
         [
-          "optimizer": "name=sgd lr=0.01 weight_decay=0.1",
+          "optimizer": "name=sgd lr=0.01 momentum=0.1",
           "schedule": "name=product parts=[warmup(warmup=2),polynomial(floor=0.1)]",
-          "schedules.weight_decay": "name=linear floor=0.5",
+          "schedules.momentum": "name=linear floor=0.5",
         ],
         "schedule: floor=0.1 lies above lr=0.01, ",
-        "schedules.weight_decay: floor=0.5 lies above weight_decay=0.1, "),
+        "schedules.momentum: floor=0.5 lies above momentum=0.1, "),
       Mistakes(
         ["optimizer": "name=adamw", "clipp": "norm=1", "zzz": ""],
         "there is no section 'clipp'; did you mean 'clip'?",

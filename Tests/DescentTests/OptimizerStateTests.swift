@@ -293,7 +293,9 @@ import Testing
       #expect(SavedState(of: optimizer) == before)
       #expect(!expected.description.isEmpty)
     }
-    let double = try Optimizer<Double>(AdamW(), parameters: Self.parameters)
+    let rows = ParameterGroup("rows", ParameterMatch(names: ["bias"]))
+    let double = try Optimizer<Double>(
+      OptimizerPlan(AdamW(), groups: [rows]), parameters: Self.parameters)
     #expect(
       throws: StateMismatch.element("state/exp_avg/matrix", saved: .float32, present: .float64)
     ) { try SavedState(of: Optimizer<Float>(AdamW(), parameters: Self.parameters)).restore(double) }

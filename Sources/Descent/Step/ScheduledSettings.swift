@@ -43,10 +43,9 @@ struct ScheduledSettings<R: Rule>: Sendable {
     guard setting.value(declared) != .none else {
       throw .scheduleOfNone(setting: name, rule: R.name)
     }
-    for base in paths.map({ declared[keyPath: $0] }) {
-      // What is off can only rise.
-      let mayRise = base == 0 && name != "lr"
-      if let objection = schedule.objection(base: base), !(objection.isFloor && mayRise) {
+    // What is off may be switched on by its schedule; a learning rate of 0 is none.
+    for base in paths.map({ declared[keyPath: $0] }) where base != 0 || name == "lr" {
+      if let objection = schedule.objection(base: base) {
         let sentence = objection.sentence(driving: name, base)
         throw .settings(
           of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(sentence)]))
