@@ -57,6 +57,8 @@ def drawn(rule, rng):
   name, *others = rng.choice(AVERAGES) or ["none"]
   settings += [f"average.name={name}"] + [f"average.{other}" for other in others]
   settings += rng.choice([[], ["accumulate=2"], ["release_gradients=true"], ["schedule.name=constant"]])
+  if "schedule.name=constant" in settings:  # which has no warmup
+    settings = [setting for setting in settings if not setting.startswith("schedule.warmup")]
   settings += rng.choice([["clip.norm=none"], ["clip.norm=0.5"]])
   return settings + [f"steps={rng.randint(30, 60)}", f"checkpoint.every={rng.randint(1, 2)}",
                      f"checkpoint.keep={rng.randint(1, 3)}"]

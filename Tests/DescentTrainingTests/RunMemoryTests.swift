@@ -54,7 +54,9 @@ private final class MemoryWatcher: TrainingObserver {
           _ = try Trainer(Recipe(yaml: yaml)).run(in: run, observer: watcher)
           let (early, late) = (try #require(watcher.held.first), try #require(watcher.held.last))
           #expect(watcher.held.count == 2 && early.resident > 0)
-          #expect(late.pool == early.pool, "\(watcher.held)")
+          // How many pieces of work are in hand at once depends on the threads; a leak of one float
+          // a step would be more than this.
+          #expect(late.pool - early.pool < 4 * 1600, "\(watcher.held)")
           // Less than a kilobyte a step.
           #expect(late.resident - early.resident < 1600 << 10, "\(watcher.held)")
         }
