@@ -87,7 +87,7 @@ final class CheckpointWriter {
       let thread = Thread { [self] in
         #if os(Linux)
         // Of this thread alone: the steps that go on meanwhile come first.
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5)
         #endif
         let found = Result {
           try work {

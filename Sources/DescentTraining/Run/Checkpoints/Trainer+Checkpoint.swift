@@ -35,7 +35,13 @@ extension Trainer {
     do { try restore(checkpoint) } catch let error as RunError {
       throw Recipe.blaming(changes, for: error) ?? error
     }
-    guard done.steps < steps else { throw RunError.finished(directory.path, steps: done.steps) }
+    if done.steps >= steps {
+      // The process that did the last step may have died before it had tidied up.
+      directory.removeTemporaryFiles()
+      try directory.removeCheckpoints(
+        keeping: recipe.checkpoint.keep, best: best?.step, former: nil, trusted: [])
+      throw RunError.finished(directory.path, steps: done.steps)
+    }
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
       changes: changes.map(\.description))
