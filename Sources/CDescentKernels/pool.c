@@ -176,19 +176,6 @@ void descent_pool_set_threads(long threads) {
   atomic_store(&pool.wanted, threads);
 }
 
-void *descent_thread_scratch(long bytes) {
-  static _Thread_local struct {
-    void *memory;
-    long bytes;
-  } own;
-  if (own.bytes < bytes) {
-    free(own.memory);
-    if (posix_memalign(&own.memory, 128, (size_t)bytes) != 0) abort();
-    own.bytes = bytes;
-  }
-  return own.memory;
-}
-
 __attribute__((swiftcall)) void descent_pool_run(
     long count, descent_task task, const void *context) {
   if (count > 1 && !in_task) {

@@ -53,24 +53,24 @@ package enum MatrixProduct {
     // Rows of C grow by rows of B, so that the inner loop is over neighbours; a transposed B is copied
     // out a block of rows at a time.
     let depth = min(k, 64)
-    var rows = [Double](repeating: 0, count: b.isTransposed ? depth * n : 0)
-    for i in 0..<m {
-      let row = c.elements.from(i * c.stride)
-      for j in 0..<n { row[j] = beta == 0 ? 0 : beta * row[j] }
-    }
-    for p0 in stride(from: 0, to: k, by: max(depth, 1)) {
-      let block = p0..<min(k, p0 + depth)
-      if b.isTransposed {
-        for p in block {
-          for j in 0..<n { rows[(p - p0) * n + j] = b.elements[j * b.stride + p] }
-        }
+    withScratch(of: Double.self, b.isTransposed ? depth * n : 0) { copied in
+      for i in 0..<m {
+        let row = c.elements.from(i * c.stride)
+        for j in 0..<n { row[j] = beta == 0 ? 0 : beta * row[j] }
       }
-      rows.withView { copied in
+      for p0 in stride(from: 0, to: k, by: max(depth, 1)) {
+        let block = p0..<min(k, p0 + depth)
+        if b.isTransposed {
+          for p in block {
+            for j in 0..<n { copied[(p - p0) * n + j] = b.elements[j * b.stride + p] }
+          }
+        }
         for i in 0..<m {
           let row = c.elements.from(i * c.stride)
           for p in block {
             let x = alpha * a.elements[a.isTransposed ? p * a.stride + i : i * a.stride + p]
-            let from = b.isTransposed ? copied.row(p - p0, n) : b.elements.from(p * b.stride)
+            let from =
+              b.isTransposed ? copied.row(p - p0, n).reading : b.elements.from(p * b.stride)
             for j in 0..<n { row[j] += x * from[j] }
           }
         }

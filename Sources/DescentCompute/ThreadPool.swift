@@ -37,23 +37,16 @@ package final class ThreadPool: Sendable {
     }
   }
 
-  /// Memory of the calling thread, at least `bytes` long; the next call ends the use of it.
-  @unsafe
-  package static func scratch(bytes: Int) -> UnsafeMutableRawPointer {
-    unsafe descent_thread_scratch(bytes)
-  }
-
   /// The sum of `body` over chunks of 0..<count, added in the order of the chunks.
   package func parallelSum(
     count: Int, chunk: Int, _ body: (Range<Int>) -> Double
   ) -> Double {
     precondition(chunk > 0)
-    // Partials live on the stack: a block of 256 chunks at a time.
+    // Room for a block of 256 chunks at a time.
     let block = 256
     let chunks = (count + chunk - 1) / chunk
     var total = 0.0
-    unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: block) { buffer in
-      let partials = unsafe MutableView(buffer)
+    withScratch(of: Double.self, block) { partials in
       var first = 0
       while first < chunks {
         let n = min(block, chunks - first)

@@ -22,39 +22,39 @@ extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
+extern void __libc_free(void *);
 
-static _Thread_local long count;
+static _Thread_local long count, bytes;
 
 bool allocation_counter_works(void) { return true; }
 long allocation_count(void) { return count; }
-unsigned long allocation_bytes_in_use(void) {
-  const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
+long allocation_bytes(void) { return bytes; }
+
+static void *counted(void *memory) {
+  count++;
+  bytes += (long)malloc_usable_size(memory);
+  return memory;
 }
 
-void *malloc(size_t size) {
-  count++;
-  return __libc_malloc(size);
-}
-void *calloc(size_t n, size_t size) {
-  count++;
-  return __libc_calloc(n, size);
-}
+void *malloc(size_t size) { return counted(__libc_malloc(size)); }
+void *calloc(size_t n, size_t size) { return counted(__libc_calloc(n, size)); }
 void *realloc(void *old, size_t size) {
-  count++;
-  return __libc_realloc(old, size);
+  const long before = (long)malloc_usable_size(old);
+  void *memory = __libc_realloc(old, size);
+  if (!memory && size > 0) return NULL;
+  bytes -= before;
+  return counted(memory);
 }
-void *memalign(size_t alignment, size_t size) {
-  count++;
-  return __libc_memalign(alignment, size);
-}
+void *memalign(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
 void *aligned_alloc(size_t alignment, size_t size) {
-  count++;
-  return __libc_memalign(alignment, size);
+  return counted(__libc_memalign(alignment, size));
+}
+void free(void *memory) {
+  bytes -= (long)malloc_usable_size(memory);
+  __libc_free(memory);
 }
 int posix_memalign(void **result, size_t alignment, size_t size) {
-  count++;
-  void *memory = __libc_memalign(alignment, size);
+  void *memory = counted(__libc_memalign(alignment, size));
   if (!memory) return ENOMEM;
   *result = memory;
   return 0;
@@ -62,5 +62,5 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
 #else
 bool allocation_counter_works(void) { return false; }
 long allocation_count(void) { return 0; }
-unsigned long allocation_bytes_in_use(void) { return 0; }
+long allocation_bytes(void) { return 0; }
 #endif

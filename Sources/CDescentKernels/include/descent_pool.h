@@ -9,9 +9,10 @@ long descent_processors(void);
 long descent_pool_threads(void);
 void descent_pool_set_threads(long threads);
 
-// Memory of the calling thread, at least `bytes` long and aligned to 128: kept for its next call,
-// which ends the use of it.
-void *_Nonnull descent_thread_scratch(long bytes);
+// Memory of the calling thread, at least `bytes` > 0 long and aligned to 128, until the matching
+// end. Uses may be nested, 32 deep; the memory is kept for the next ones until the thread ends.
+void *_Nonnull descent_scratch_begin(long bytes);
+void descent_scratch_end(void);
 
 // A Swift closure `(Int) -> Void` as Swift passes it: code, and a context for a register of its
 // own. Taken this way a closure that does not escape needs neither a box nor reference counts.

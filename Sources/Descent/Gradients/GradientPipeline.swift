@@ -44,6 +44,8 @@ final class GradientPipeline<S: Scalar> {
   private let parts: StateMemory<Double>
   /// Whether a limit acted in each task.
   private let limited: StateMemory<Bool>
+  /// What the limit on a tensor's norm multiplies each parameter by.
+  private let limits: StateMemory<Double>
   /// Whether elements change, in a copy of the gradients.
   private let copies: Bool
   /// Each parameter's part of the copy.
@@ -75,6 +77,7 @@ final class GradientPipeline<S: Scalar> {
     (self.units, self.tasks) = (units, tasks)
     parts = StateMemory(count: max(plan.pieces.count, units.count), initial: 0)
     limited = StateMemory(count: units.count, initial: false)
+    limits = StateMemory(count: parameters.count, initial: 1)
     var start = 0
     for size in sizes {
       copy.append(copyMemory.view[start..<start + size])
@@ -229,8 +232,9 @@ final class GradientPipeline<S: Scalar> {
     ThreadPool.shared.run(pieces.count) { index in
       parts[index] = copied(pieces[index]).map { sumOfSquares($0.reading) } ?? 0
     }
-    let limits = plan.ranges.map { range in
-      min(1, most / (range.reduce(0) { $0 + parts[$1] }.squareRoot() + 1e-6))
+    let limits = limits.view
+    for (index, range) in plan.ranges.enumerated() {
+      limits[index] = min(1, most / (range.reduce(0) { $0 + parts[$1] }.squareRoot() + 1e-6))
     }
     ThreadPool.shared.run(pieces.count) { index in
       let factor = limits[pieces[index].parameter]
@@ -238,7 +242,7 @@ final class GradientPipeline<S: Scalar> {
       let c = S(factor)
       for i in g.indices { g[i] *= c }
     }
-    return limits.contains { $0 < 1 }
+    return limits.indices.contains { limits[$0] < 1 }
   }
 
   /// Adds σ·N(0, 1) to the copy, a stream for each parameter and step.
@@ -250,10 +254,10 @@ final class GradientPipeline<S: Scalar> {
       var stream = RandomStream(
         seed: seed, stream: UInt64(step) << 32 | UInt64(piece.parameter),
         position: UInt64(piece.offset))
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { buffer in
+      withScratch(of: Float.self, 256) { room in
         for start in stride(from: 0, to: piece.count, by: 256) {
           let n = min(256, piece.count - start)
-          var noise = unsafe MutableSpan(_unsafeElements: buffer.extracting(0..<n))
+          var noise = unsafe MutableSpan(_unsafeStart: room.base, count: n)
           stream.fillNormal(&noise, deviation: Float(σ))
           for i in 0..<n { g[start &+ i] += S(noise[i]) }
         }

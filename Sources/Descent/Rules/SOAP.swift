@@ -112,29 +112,27 @@ public struct SOAP: TensorRule {
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     Moments.slots + [Self.failures]
-      + rotatedAxes(parameter.shape).flatMap { axis in
+      + parameter.shape.indices.filter { rotates($0, of: parameter.shape) }.flatMap { axis in
         [Self.h(axis), Self.q(axis)].map {
           $0.with(shape: [parameter.shape[axis], parameter.shape[axis]])
         }
       }
   }
 
-  private func rotatedAxes(_ shape: [Int]) -> [Int] {
-    guard shape.count > 1 || rotatesVectors else { return [] }
-    return shape.indices.filter { shape[$0] <= longestAxis }
+  private func rotates(_ axis: Int, of shape: [Int]) -> Bool {
+    (shape.count > 1 || rotatesVectors) && shape[axis] <= longestAxis
   }
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     let (count, shape) = (tensor.count, tensor.shape)
-    let axes = rotatedAxes(shape)
     let β3 = shampooBeta < 0 ? beta2 : shampooBeta
     withScratch(S.self, 4 * count) { scratch in
       let (g, rest) = (scratch.row(0, count), scratch.from(count))
       for i in 0..<count { g[i] = tensor.g[i] }
       // t counts the steps that move weights.
       let t = step.t - 1
-      if t > 0 { move(tensor, g, axes, rest, t: Double(t)) }
-      for axis in axes {
+      if t > 0 { move(tensor, g, rest, t: Double(t)) }
+      for axis in shape.indices where rotates(axis, of: shape) {
         TensorAlgebra.addGram(
           axis: axis, of: g, shape, alpha: S(1 - β3), beta: t == 0 ? 0 : S(β3),
           to: tensor[Self.h(axis)])
@@ -149,7 +147,7 @@ public struct SOAP: TensorRule {
 
   /// The step of the weights; `scratch` has room for three tensors.
   private func move<S: Scalar>(
-    _ tensor: Block<S>, _ g: MutableView<S>, _ axes: [Int], _ scratch: MutableView<S>, t: Double
+    _ tensor: Block<S>, _ g: MutableView<S>, _ scratch: MutableView<S>, t: Double
   ) {
     let (w, count) = (tensor.w, tensor.count)
     let (m, v) = (tensor[Moments.m], tensor[Moments.v])
@@ -158,7 +156,7 @@ public struct SOAP: TensorRule {
     var (x, spare) = (scratch.row(0, count), scratch.row(1, count))
     /// Turns x into the eigenbasis, or back.
     func rotate(back: Bool = false) {
-      for axis in axes {
+      for axis in tensor.shape.indices where rotates(axis, of: tensor.shape) {
         TensorAlgebra.multiply(
           axis: axis, of: x, tensor.shape, by: tensor[Self.q(axis)], transposed: !back, into: spare)
         swap(&x, &spare)
@@ -192,9 +190,8 @@ public struct SOAP: TensorRule {
     let d = tensor.shape[axis]
     do throws(LinearAlgebraError) {
       let rows = try SymmetricEigen(Matrix(d, d, from: tensor[Self.h(axis)])).rows
-      let descending = Matrix(
-        d, d, (0..<d).reversed().flatMap { rows.elements[$0 * d..<($0 + 1) * d] })
-      descending.transposed.store(in: tensor[Self.q(axis)])
+      let q = tensor[Self.q(axis)]
+      for i in 0..<d { for j in 0..<d { q[i * d + j] = S(rows[d - 1 - j, i]) } }
     } catch {
       tensor[Self.failures][0] += 1
       Matrix.identity(d).store(in: tensor[Self.q(axis)])

@@ -77,7 +77,8 @@ public struct Shampoo: StepCountingRule {
   }
 
   /// The shape, of a scalar that of a vector with one element.
-  private static func axes(_ shape: [Int]) -> [Int] { shape.isEmpty ? [1] : shape }
+  private static func axes(_ shape: [Int]) -> [Int] { shape.isEmpty ? one : shape }
+  private static let one = [1]
 
   public var needs: Needs { .wholeTensors }
 

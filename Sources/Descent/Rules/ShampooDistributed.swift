@@ -82,6 +82,8 @@ public struct ShampooDistributed: StepCountingRule {
   /// Whether that momentum is Nesterov's.
   public var nesterov = false
 
+  private let cuts = TensorCuts()
+
   public init() {}
 
   /// Distributed Shampoo with the given hyperparameters.
@@ -198,11 +200,19 @@ public struct ShampooDistributed: StepCountingRule {
     Slot("block_\(block).inv_factor_matrices.\(axis)")
   }
 
+  /// Lᵢ and Xᵢ of a block with so many axes, which follow each other after the failures.
+  private static func statistics<S: Scalar>(
+    _ tensor: Block<S>, _ block: Int, _ axis: Int, of axes: Int
+  ) -> (factor: MutableView<S>, root: MutableView<S>) {
+    let place = 2 * (block * axes + axis)
+    return (tensor.slot(1 + place, after: failures), tensor.slot(2 + place, after: failures))
+  }
+
   /// Whether grafting has a second moment.
   private var graftsBySecondMoment: Bool { grafting != .none && grafting != .sgd }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    let cut = TensorCut(parameter.shape, longestAxis: longestAxis)
+    let cut = cuts.cut(parameter.shape, longestAxis: longestAxis)
     var slots: [Slot] = beta1 > 0 ? [Self.m] : []
     if graftsBySecondMoment { slots.append(Self.graft) }
     if momentum > 0 { slots.append(Self.b) }
@@ -224,7 +234,7 @@ public struct ShampooDistributed: StepCountingRule {
   public func update<S: Scalar>(
     _ tensor: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
   ) {
-    let cut = TensorCut(tensor.shape, longestAxis: longestAxis)
+    let cut = cuts.cut(tensor.shape, longestAxis: longestAxis)
     let t = Int(variables.steps)
     func run(_ number: Int) { update(cut, number, tensor, t, isFirst: step.t == 1) }
     // A lone block leaves the threads to its matrix products.
@@ -247,7 +257,8 @@ public struct ShampooDistributed: StepCountingRule {
       cut.forEach(block) { i, k in g[i] = tensor.g[k] + l2 * tensor.w[k] }
       if isFirst {
         for (axis, d) in shape.enumerated() {
-          Matrix.identity(d).store(in: tensor[Self.root(number, axis)])
+          Matrix.identity(d).store(
+            in: Self.statistics(tensor, number, axis, of: shape.count).root)
         }
       }
       updateRoots(shape, g, tensor, number, t, start)
@@ -262,7 +273,8 @@ public struct ShampooDistributed: StepCountingRule {
       } else {
         for axis in shape.indices {
           TensorAlgebra.multiply(
-            axis: axis, of: p, shape, by: tensor[Self.root(number, axis)], into: spare)
+            axis: axis, of: p, shape,
+            by: Self.statistics(tensor, number, axis, of: shape.count).root, into: spare)
           swap(&p, &spare)
         }
         if grafting != .none {
@@ -282,7 +294,7 @@ public struct ShampooDistributed: StepCountingRule {
     let correction = averages && correctsBias ? 1 - pow(beta2, Double(t)) : 1
     let exponent = exponent ?? 1 / (2 * Double(shape.count))
     for (axis, d) in shape.enumerated() {
-      let (factor, root) = (tensor[Self.factor(number, axis)], tensor[Self.root(number, axis)])
+      let (factor, root) = Self.statistics(tensor, number, axis, of: shape.count)
       TensorAlgebra.addGram(
         axis: axis, of: g, shape, alpha: averages ? S(1 - beta2) : 1, beta: S(beta2), to: factor)
       guard t == start || (t > start && t % rootInterval == 0) else { continue }

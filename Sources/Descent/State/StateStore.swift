@@ -99,29 +99,31 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
     // same cache sets.
     let header = (range.count * MemoryLayout<SlotArray<S>>.stride + 1023) / 1024 * 1024
     let stride = (piece.count * MemoryLayout<S>.stride + 127) / 128 * 128 + 256
-    let scratch = unsafe ThreadPool.scratch(bytes: header + range.count * stride)
-    let list = unsafe scratch.assumingMemoryBound(to: SlotArray<S>.self)
-    func room(_ k: Int) -> MutableView<S> {
-      unsafe MutableView(
-        (scratch + header + k * stride).assumingMemoryBound(to: S.self), count: piece.count)
-    }
-    for (k, index) in range.enumerated() {
-      let plain = unsafe plain[index]
-      switch arrays[index] {
-      case .plain where plain.followsParameter:
-        let part = plain.view[piece.range]
-        unsafe (list + k).initialize(to: SlotArray(view: part, followsParameter: true))
-      case .plain: unsafe (list + k).initialize(to: plain)
-      case let array:
-        array.decode(piece, into: room(k))
-        unsafe (list + k).initialize(to: SlotArray(view: room(k), followsParameter: true))
+    withScratch(of: UInt8.self, header + range.count * stride) { scratch in
+      let scratch = unsafe UnsafeMutableRawPointer(scratch.base)
+      let list = unsafe scratch.assumingMemoryBound(to: SlotArray<S>.self)
+      func room(_ k: Int) -> MutableView<S> {
+        unsafe MutableView(
+          (scratch + header + k * stride).assumingMemoryBound(to: S.self), count: piece.count)
       }
-    }
-    unsafe body(SlotArrays(slots(range), list), 0)
-    guard writes else { return }
-    for (k, index) in range.enumerated() {
-      let turn = Codebook.turn(step, slot: k, firstBlock: piece.offset / Codebook.block)
-      arrays[index].encode(piece, turn: turn, from: room(k))
+      for (k, index) in range.enumerated() {
+        let plain = unsafe plain[index]
+        switch arrays[index] {
+        case .plain where plain.followsParameter:
+          let part = plain.view[piece.range]
+          unsafe (list + k).initialize(to: SlotArray(view: part, followsParameter: true))
+        case .plain: unsafe (list + k).initialize(to: plain)
+        case let array:
+          array.decode(piece, into: room(k))
+          unsafe (list + k).initialize(to: SlotArray(view: room(k), followsParameter: true))
+        }
+      }
+      unsafe body(SlotArrays(slots(range), list), 0)
+      guard writes else { return }
+      for (k, index) in range.enumerated() {
+        let turn = Codebook.turn(step, slot: k, firstBlock: piece.offset / Codebook.block)
+        arrays[index].encode(piece, turn: turn, from: room(k))
+      }
     }
   }
 

@@ -11,8 +11,9 @@
 /// 6. *update*: the rule runs over all blocks, on all threads; weights that are stored in 16 bits are
 ///    rounded.
 ///
-/// Results are bit-identical for any number of threads. A step of a rule that works by elements or
-/// sums allocates nothing; those that need whole tensors take scratch memory.
+/// Results are bit-identical for any number of threads. A step allocates nothing, once the first ones
+/// have made scratch memory, which each thread keeps; only decompositions of matrices (Shampoo, SOAP)
+/// take some for the time that they run.
 ///
 /// ```swift
 /// let optimizer = try Optimizer<Float>(

@@ -63,7 +63,9 @@ package struct SymmetricEigen: Sendable {
     let d = tridiagonal.diagonal
     let order = (0..<n).sorted { d[$0] < d[$1] || (d[$0] == d[$1] && $0 < $1) }
     values = order.map { d[$0] * scale }
-    rows = Matrix(n, n, order.flatMap { a.elements[$0 * n..<($0 + 1) * n] })
+    var rows = Matrix(n, n)
+    for (i, k) in order.enumerated() { for j in 0..<n { rows[i, j] = a[k, j] } }
+    self.rows = rows
   }
 
   /// Q·diag(f(ℓ))·Qᵀ

@@ -8,7 +8,7 @@
 bool allocation_counter_works(void);
 // How many blocks the calling thread has asked for since it began.
 long allocation_count(void);
-// How many bytes of the heap are in use by the whole process; 0 where that is not known.
-unsigned long allocation_bytes_in_use(void);
+// How many bytes the calling thread has been given less those that it has freed.
+long allocation_bytes(void);
 
 #endif

@@ -25,10 +25,16 @@ public struct Block<S: Scalar> {
   /// The state of a slot: the block's elements of one shaped like the parameter, all of one with a
   /// shape of its own. A slot that ``Rule/slots(for:)`` leaves out for the options that are set must
   /// not be asked for.
-  public subscript(slot: Slot) -> MutableView<S> {
-    let array = state.array(of: slot)
-    return array.followsParameter
-      ? array.view[stateOffset..<stateOffset + count] : array.view
+  public subscript(slot: Slot) -> MutableView<S> { view(of: state.array(of: slot)) }
+
+  /// The state of the slot that the rule declared `distance` places after `slot`: for rules with
+  /// any number of slots, whose names would have to be made in each step.
+  func slot(_ distance: Int, after slot: Slot) -> MutableView<S> {
+    view(of: state.array(of: slot, distance))
+  }
+
+  private func view(of array: SlotArray<S>) -> MutableView<S> {
+    array.followsParameter ? array.view[stateOffset..<stateOffset + count] : array.view
   }
 
   /// A part of the block, for rules that see whole tensors but update them element by element.
@@ -57,10 +63,11 @@ struct SlotArrays<S: Scalar> {
     unsafe (self.slots, self.arrays) = (slots, arrays)
   }
 
-  /// The array of a slot, which must be there.
-  func array(of slot: Slot) -> SlotArray<S> {
+  /// The array of a slot, which must be there, or of one that follows it.
+  func array(of slot: Slot, _ distance: Int = 0) -> SlotArray<S> {
     for i in unsafe slots.indices where unsafe slots[i].name == slot.name {
-      return unsafe arrays[i]
+      precondition(unsafe i + distance < slots.count)
+      return unsafe arrays[i + distance]
     }
     preconditionFailure("the slot '\(slot.name)' is not among those that the rule declared")
   }

@@ -74,7 +74,7 @@ struct FactoredUpdate {
     let rows = tensor.count / width
     let matrices = rows / height
     withScratch(S.self, matrices * width) { inverse in
-      withScratch(matrices) { means in
+      withScratch(Double.self, matrices) { means in
         updateAverages(tensor, height, width, matrices, means)
         /// 1/√x, at most the largest number.
         func inverseRoot(_ x: Double) -> S {
@@ -126,7 +126,7 @@ struct FactoredUpdate {
     let pieces = (height + size - 1) / size
     func update(_ matrix: Int) {
       let first = matrix * height
-      withScratch(pieces * width) { partial in
+      withScratch(Double.self, pieces * width) { partial in
         func add(_ piece: Int) {
           let p0 = piece * width
           for row in first + piece * size..<first + min(height, (piece + 1) * size) {

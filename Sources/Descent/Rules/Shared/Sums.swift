@@ -18,8 +18,7 @@ private func accumulate<S: Scalar>(
 ) -> Double {
   let size = 512
   var result = 0.0
-  unsafe withUnsafeTemporaryAllocation(of: S.self, capacity: size) { buffer in
-    let terms = unsafe MutableView(buffer.baseAddress!, count: size)
+  withScratch(of: S.self, size) { terms in
     for start in stride(from: 0, to: count, by: size) {
       let n = min(size, count - start)
       for j in 0..<n { terms[j] = x(start &+ j) }
@@ -32,11 +31,3 @@ private func accumulate<S: Scalar>(
 /// −1, 0 or 1: the sign of `x`.
 @inline(__always)
 func sign<S: Scalar>(_ x: S) -> S { (x > 0 ? 1 : 0) - (x < 0 ? 1 : 0) }
-
-/// Memory for `count` numbers, zero at first, for the time that `body` runs.
-func withScratch<Result>(_ count: Int, _ body: (MutableView<Double>) -> Result) -> Result {
-  unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: max(count, 1)) { buffer in
-    unsafe buffer.initialize(repeating: 0)
-    return body(unsafe MutableView(buffer.baseAddress!, count: count))
-  }
-}

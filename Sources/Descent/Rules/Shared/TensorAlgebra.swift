@@ -90,8 +90,8 @@ extension Matrix {
 
 /// Calls `body` with `count` zeros, which are its to use during the call.
 func withScratch<S: Scalar>(_: S.Type, _ count: Int, _ body: (MutableView<S>) -> Void) {
-  unsafe withUnsafeTemporaryAllocation(of: S.self, capacity: max(count, 1)) { buffer in
-    unsafe buffer.initialize(repeating: 0)
-    body(unsafe MutableView(buffer.baseAddress!, count: count))
+  withScratch(of: S.self, count) {
+    $0.fill(0)
+    body($0)
   }
 }

@@ -1,7 +1,9 @@
+internal import Synchronization
+
 /// How a tensor's axes are merged and cut into blocks with short axes.
-struct TensorCut {
+struct TensorCut: Sendable {
   /// A block: where it starts and how long it is along each merged axis.
-  struct Piece {
+  struct Piece: Sendable {
     let starts: [Int]
     let lengths: [Int]
     var count: Int { lengths.reduce(1, *) }
@@ -38,22 +40,38 @@ struct TensorCut {
   /// Calls `body` with each element's place in the block and in the tensor.
   @inline(__always)
   func forEach(_ block: Piece, _ body: (_ i: Int, _ k: Int) -> Void) {
-    let run = block.lengths[block.lengths.count - 1]
-    var index = [Int](repeating: 0, count: shape.count)
-    var i = 0
-    while i < block.count {
-      var k = 0
-      for axis in shape.indices { k = k * shape[axis] + block.starts[axis] + index[axis] }
-      for j in 0..<run { body(i + j, k + j) }
-      i += run
-      // The next run: count up the axes before the last.
-      var axis = shape.count - 2
-      while axis >= 0 {
-        index[axis] += 1
-        if index[axis] < block.lengths[axis] { break }
-        index[axis] = 0
-        axis -= 1
+    let last = shape.count - 1
+    let run = block.lengths[last]
+    for number in 0..<block.count / run {
+      // Where the run begins: its position along each axis before the last.
+      var (k, rest, step) = (block.starts[last], number, shape[last])
+      for axis in (0..<last).reversed() {
+        k += (block.starts[axis] + rest % block.lengths[axis]) * step
+        rest /= block.lengths[axis]
+        step *= shape[axis]
       }
+      let i = number * run
+      for j in 0..<run { body(i + j, k + j) }
+    }
+  }
+}
+
+/// The cuts of the shapes that a rule has met, so that a step need not make them.
+final class TensorCuts: Sendable {
+  private struct Key: Hashable {
+    let shape: [Int]
+    let longestAxis: Int
+  }
+
+  private let known = Mutex<[Key: TensorCut]>([:])
+
+  func cut(_ shape: [Int], longestAxis: Int) -> TensorCut {
+    known.withLock { known in
+      let key = Key(shape: shape, longestAxis: longestAxis)
+      if let cut = known[key] { return cut }
+      let cut = TensorCut(shape, longestAxis: longestAxis)
+      known[key] = cut
+      return cut
     }
   }
 }

@@ -1,0 +1,25 @@
+internal import CDescentKernels
+
+/// Calls `body` with room for `count` elements of any value, which are its to use during the call,
+/// other threads' tasks included. Calls may be nested.
+///
+/// The memory belongs to the calling thread, which keeps it for the next call: only the first
+/// ones, and those that need more than all before, allocate.
+@inlinable @inline(__always)
+package func withScratch<Element: BitwiseCopyable, Result>(
+  of _: Element.Type, _ count: Int, _ body: (MutableView<Element>) throws -> Result
+) rethrows -> Result {
+  let memory = unsafe Scratch.begin(bytes: max(count, 1) * MemoryLayout<Element>.stride)
+  defer { Scratch.end() }
+  return try body(unsafe MutableView(memory.assumingMemoryBound(to: Element.self), count: count))
+}
+
+/// The two ends of a use of the calling thread's memory.
+@usableFromInline
+package enum Scratch {
+  @unsafe @usableFromInline
+  static func begin(bytes: Int) -> UnsafeMutableRawPointer { unsafe descent_scratch_begin(bytes) }
+
+  @usableFromInline
+  static func end() { descent_scratch_end() }
+}
