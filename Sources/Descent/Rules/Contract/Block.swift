@@ -66,7 +66,7 @@ struct SlotArrays<S: Scalar> {
   /// The array of a slot, which must be there, or of one that follows it.
   func array(of slot: Slot, _ distance: Int = 0) -> SlotArray<S> {
     for i in unsafe slots.indices where unsafe slots[i].name == slot.name {
-      precondition(unsafe i + distance < slots.count)
+      guard unsafe i + distance < slots.count else { break }
       return unsafe arrays[i + distance]
     }
     preconditionFailure("the slot '\(slot.name)' is not among those that the rule declared")
