@@ -122,7 +122,8 @@ import Testing
     let exact = 3e-6 - 2e-6 * pow(0.999, 2000)
     let mean = v.dropFirst().reduce(0) { $0 + Double($1) } / 255
     #expect(abs(mean / exact - 1) < 0.05)
-    #expect(v.dropFirst().allSatisfy { abs(Double($0) / exact - 1) < 0.5 })
+    // Two values an octave there: none is further than one of them.
+    #expect(v.dropFirst().allSatisfy { abs(Double($0) / exact - 1) < 0.6 })
   }
 }
 
