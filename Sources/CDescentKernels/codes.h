@@ -43,39 +43,62 @@ static void encode_nearest(
   }
 }
 
-// Tapered codes of numbers of magnitudes up to `scale`. With phases a magnitude between two values
-// becomes the upper one for a share of the turns that is its share of the way there; without, it
-// becomes the nearer one. A value is left as it is: the low bits, where a quotient's rounding lies,
-// are dropped first. What is never negative never becomes 0 unless it is.
+// How many vectors are coded at once, so that a segment is read for all of them.
+enum { TAPERED = 4 };
+
+// Tapered codes of numbers of magnitudes up to `scale`: a step up at the share
+// `part` of the way from one value to the next. A value is left as it is: the low bits, where a
+// quotient's rounding lies, are dropped first. What is never negative never becomes 0 unless it is.
+INLINE void encode_tapered_vectors(
+    const vf *v, float scale, const descent_codebook *book, const vu *part, vi *codes) {
+  vi bits[TAPERED], c[TAPERED];
+  for (int u = 0; u < TAPERED; u++) {
+    bits[u] = (vi)absolute(v[u] / splat(scale));
+    bits[u] = (__builtin_elementwise_min(bits[u], (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
+    c[u] = (vi){};
+  }
+  for (int32_t k = 0; k < book->segment_count; k++) {
+    const descent_segment segment = book->segments[k];
+    for (int u = 0; u < TAPERED; u++) {
+      const vi up = part ? (vi)(part[u] >> (vu)splat_i(32 - segment.shift))
+                         : splat_i(1 << (segment.shift - 1));
+      const vi here = ((bits[u] + up) >> splat_i(segment.shift)) + splat_i(segment.offset);
+      c[u] ^= (c[u] ^ here) & (bits[u] >= splat_i(segment.first));
+    }
+  }
+  for (int u = 0; u < TAPERED; u++) {
+    c[u] &= c[u] > 0;
+    codes[u] = book->is_signed ? splat_i(128) + ((c[u] ^ (v[u] < 0)) - (v[u] < 0))
+                               : c[u] | ((c[u] == 0) & (v[u] > 0) & splat_i(1));
+  }
+}
+
+// With phases a magnitude between two values becomes the upper one for a share of the turns that is
+// its share of the way there; without, it becomes the nearer one.
 static void encode_tapered(
     long n, const float *x, float scale, const descent_codebook *book, uint32_t turn,
     uint8_t *codes) {
   typedef uint8_t vb __attribute__((vector_size(VECTOR_BYTES / sizeof(float))));
-  const vf s = splat(scale);
-  const vi one = (vi)splat(1.0f);
-  const int32_t segments = book->segment_count;
-  for (long i = 0; i < n; i += W) {
-    const vf v = n - i < W ? load_part(x + i, n - i, 0) : load(x + i);
-    vi bits = (vi)absolute(v / s);
-    bits = (__builtin_elementwise_min(bits, one) + splat_i(4)) & splat_i(~7);
-    vu part = (vu){} + 0x80000000u;
-    if (book->phases) {
-      memcpy(&part, book->phases + i, sizeof part);
-      part += turn;
+  vf v[TAPERED];
+  vu part[TAPERED];
+  vi c[TAPERED];
+  for (long i = 0; i < n; i += TAPERED * W) {
+    for (int u = 0; u < TAPERED; u++) {
+      const long at = i + u * W;
+      v[u] = n - at >= W ? load(x + at) : n > at ? load_part(x + at, n - at, 0) : splat(0);
+      if (book->phases) {
+        memcpy(part + u, book->phases + at, sizeof *part);
+        part[u] += turn;
+      }
     }
-    vi c = {};
-    for (int32_t k = 0; k < segments; k++) {
-      const int32_t shift = book->segments[k].shift;
-      const vi up = (vi)(part >> (vu)splat_i(32 - shift));
-      c = __builtin_elementwise_max(
-          c, ((bits + up) >> splat_i(shift)) + splat_i(book->segments[k].offset));
-    }
-    if (book->is_signed)
-      c = splat_i(128) + ((c ^ (v < 0)) - (v < 0));
+    if (book->phases)
+      encode_tapered_vectors(v, scale, book, part, c);
     else
-      c = __builtin_elementwise_max(c, (v > 0) & splat_i(1));
-    const vb bytes = __builtin_convertvector(c, vb);
-    memcpy(codes + i, &bytes, (size_t)(n - i < W ? n - i : W));
+      encode_tapered_vectors(v, scale, book, NULL, c);
+    for (int u = 0; u < TAPERED && n > i + u * W; u++) {
+      const vb bytes = __builtin_convertvector(c[u], vb);
+      memcpy(codes + i + u * W, &bytes, (size_t)(n - i - u * W < W ? n - i - u * W : W));
+    }
   }
 }
 

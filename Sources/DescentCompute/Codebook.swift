@@ -25,44 +25,50 @@ package final class Codebook: Sendable {
   package let isTapered: Bool
   nonisolated(unsafe) let tables: UnsafePointer<descent_codebook>
 
-  /// A run of octaves of tapered codes.
+  /// A run of tapered codes: evenly many in each octave.
   package struct Segment: Sendable {
-    let octaves: Int
+    /// Where it ends, below the one before or 1: a power of two, or 1.5 times one.
+    let end: Float
     /// How many values an octave has: a power of two, at most 64.
     let steps: Int
 
-    package init(octaves: Int, steps: Int) { (self.octaves, self.steps) = (octaves, steps) }
+    package init(end: Float, steps: Int) { (self.end, self.steps) = (end, steps) }
   }
 
   /// Tapered codes: 0, and magnitudes from 1 down, octave by octave, each cut evenly into as many
   /// steps as its segment says, of both signs where the book is signed.
   ///
   /// The bits of a float, read as an integer, grow evenly within an octave and from one to the next;
-  /// so a code is the greatest of a few linear functions of them, and no table is read.
+  /// so a code is a linear function of them in each segment, and no table is read.
   ///
   /// - Parameters:
-  ///   - segments: from 1 down, none finer than the one before; all values but 0 and ±1.
+  ///   - segments: from 1 down; all values but 0 and ±1.
   ///   - alternates: whether a number between two values becomes now one, now the other, as often as
   ///     its place between them says; else the nearer one.
   package init(_ segments: [Segment], signed: Bool, alternates: Bool) {
     let top = signed ? 127 : 255
-    precondition(segments.reduce(1) { $0 + $1.octaves * $1.steps } == top)
-    precondition(zip(segments, segments.dropFirst()).allSatisfy { $0.steps >= $1.steps })
-    var linear: [(shift: Int, offset: Int)] = []
-    var (code, bits) = (top, Int(Float(1).bitPattern))
+    var lines: [descent_segment] = []
+    var magnitudes: [Float] = []
+    var (code, bits) = (top, Int32(bitPattern: Float(1).bitPattern))
     for segment in segments {
-      let shift = 23 - segment.steps.trailingZeroBitCount
-      linear.append((shift, code - bits >> shift))
-      code -= segment.octaves * segment.steps
-      bits -= segment.octaves << 23
+      let shift = Int32(23 - segment.steps.trailingZeroBitCount)
+      let end = Int32(bitPattern: segment.end.bitPattern)
+      let count = Int(bits - end) >> shift
+      precondition(count << shift == Int(bits - end) && (end >> shift) << shift == end)
+      magnitudes += (0..<count).map { Float(bitPattern: UInt32(bits - Int32($0) << shift)) }
+      code -= count
+      bits = end
+      lines.insert(
+        descent_segment(first: end, shift: shift, offset: Int32(code) - end >> shift), at: 0)
     }
-    let magnitudes = (1...top).map { code in
-      Float(bitPattern: UInt32(linear.map { (code - $0.offset) << $0.shift }.min() ?? 0))
-    }
+    // The last one ends with a value; what lies below continues it, down to 0.
+    magnitudes.append(Float(bitPattern: UInt32(bits)))
+    lines[0].first = 0
+    precondition(magnitudes.count == top)
+    magnitudes.reverse()
     values = signed ? [-1] + magnitudes.reversed().map(-) + [0] + magnitudes : [0] + magnitudes
     var random = RandomStream(seed: 0)
     let phases = (0..<Self.block).map { _ in random.nextWord() }
-    let lines = linear.map { descent_segment(shift: Int32($0.shift), offset: Int32($0.offset)) }
     let book = unsafe descent_codebook(
       values: Self.keep(values), thresholds: nil, least: nil, zero: signed ? 128 : 0, table: nil,
       segment_count: Int32(lines.count), segments: Self.keep(lines), is_signed: signed,

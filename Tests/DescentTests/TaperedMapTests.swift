@@ -49,10 +49,10 @@ import Testing
       let positive = map[(zeros + 1)...]
       #expect(zip(positive, positive.dropFirst()).allSatisfy { $0 < $1 && $1 <= 2 * $0 })
       let ratios = zip(positive, positive.dropFirst()).map { $1 / $0 - 1 }
-      // A finer octave begins with steps half as wide as the last of the coarser one.
+      // From the upper to the lower end of an octave, and no more at once.
       #expect(zip(ratios, ratios.dropFirst()).allSatisfy { $1 <= 2.1 * $0 })
     }
-    #expect(TaperedMap.unsigned[1] == 0x1p-31 && TaperedMap.signed[129] == 0x1p-22)
+    #expect(TaperedMap.unsigned[1] == 0x1p-31 && TaperedMap.signed[129] == 0x1p-20)
     #expect(TaperedMap.signed[1] == -1)
   }
 
@@ -86,7 +86,7 @@ import Testing
   @Test("signed numbers take the nearest value") func nearest() throws {
     let (values, book) = (numbers(signed: true), try #require(Self.books[true]))
     let map = TaperedMap.signed
-    for (x, y) in zip(values, decode(code(values, book), book)) where abs(x) >= 0x1p-22 {
+    for (x, y) in zip(values, decode(code(values, book), book)) where abs(x) >= 0x1p-20 {
       let best = map.map { abs($0 - x) }.min() ?? 0
       #expect(abs(y - x) <= best * 1.0001, "\(x) became \(y)")
     }
@@ -122,7 +122,8 @@ import Testing
     let exact = 3e-6 - 2e-6 * pow(0.999, 2000)
     let mean = v.dropFirst().reduce(0) { $0 + Double($1) } / 255
     #expect(abs(mean / exact - 1) < 0.05)
-    #expect(v.dropFirst().allSatisfy { abs(Double($0) / exact - 1) < 0.5 })
+    // Two values an octave there: none is further than one of them.
+    #expect(v.dropFirst().allSatisfy { abs(Double($0) / exact - 1) < 0.6 })
   }
 }
 
@@ -137,9 +138,15 @@ import Testing
         ?? false
     } + ["sophia-h"]
 
+  private static let seeds = 0..<8
+  /// For each seed, normal numbers for 20 gradients and as many estimates of the curvature.
+  private static let noises = seeds.map { seed in
+    (0..<40).map { t in noise(512, seed: UInt64(1000 * seed + t)).map { $0 / 100 } }
+  }
+
   /// Where the weights are after 20 steps with spikes, without those that had them.
   private func path(
-    _ name: String, _ spike: Float, every: Int, _ codes: StateStorage.Codes?, seed: UInt64
+    _ name: String, _ spike: Float, every: Int, _ codes: StateStorage.Codes?, seed: Int
   ) throws -> [Float] {
     var storage = StateStorage(codes == nil ? .float32 : .int8)
     (storage.minimum, storage.codes) = (1, codes ?? .tapered)
@@ -149,37 +156,46 @@ import Testing
       OptimizerPlan(rule, groups: [], state: storage),
       parameters: [ParameterInfo("w", shape: [512])], needs: .byCaller)
     var weights = [[Float](repeating: 1, count: 512)]
-    func gradient(_ t: Int) -> [Float] {
-      var g = noise(512, seed: seed + UInt64(t)).map { $0 / 100 }
-      if t % every == 1 { (g[0], g[300]) = (spike / 100, -spike / 100) }
-      return g
+    for t in 0..<20 {
+      var g = Self.noises[seed][t]
+      if spike > 1, t % every == 0 { (g[0], g[300]) = (spike / 100, -spike / 100) }
+      _ = try optimizer.step(&weights, gradients: [g])
+      if optimizer.curvatureIsDue {
+        _ = try optimizer.foldCurvature([Self.noises[seed][20 + t]])
+      }
     }
-    for t in 1...20 {
-      _ = try optimizer.step(&weights, gradients: [gradient(t)])
-      if optimizer.curvatureIsDue { _ = try optimizer.foldCurvature([gradient(t + 100)]) }
-    }
-    return weights[0].indices.filter { $0 != 0 && $0 != 300 }.map { weights[0][$0] - 1 }
+    return weights[0].indices.filter { $0 != 0 && $0 != 300 }.map { weights[0][$0] }
   }
 
-  @Test("the others go astray no further than with bitsandbytes' codes", arguments: rules)
+  @Test(
+    "the others deviate from float32 no more than with bitsandbytes' codes, in the mean over seeds",
+    arguments: rules)
   func robust(_ name: String) throws {
     for every in [1000, 4] {
-      for spike: Float in [10, 100, 1e3, 1e4, 1e5, 1e6] {
-        var (ours, theirs, most) = (Float(0), Float(0), Float(0))
-        for seed: UInt64 in [1000, 2000] {
-          let exact = try path(name, spike, every: every, nil, seed: seed)
-          func error(_ codes: StateStorage.Codes) throws -> Float {
-            zip(try path(name, spike, every: every, codes, seed: seed), exact)
-              .map { abs($0 - $1) }.max() ?? 0
+      for spike: Float in [1, 10, 100, 1e3, 1e4, 1e5, 1e6] where spike > 1 || every > 20 {
+        let exact = try Self.seeds.map { try path(name, spike, every: every, nil, seed: $0) }
+        func errors(_ codes: StateStorage.Codes) throws -> [Double] {
+          try Self.seeds.map { seed in
+            let other = try path(name, spike, every: every, codes, seed: seed)
+            let squares = zip(other, exact[seed]).map { Double($0 - $1) * Double($0 - $1) }
+            return (squares.reduce(0, +) / Double(squares.count)).squareRoot()
           }
-          ours = max(ours, try error(.tapered))
-          theirs = max(theirs, try error(.table))
-          most = max(most, exact.map(abs).max() ?? 0)
         }
-        // Where the two are near, the largest of 510 errors differs by chance; so do the few signs
-        // that Sophia gets wrong.
-        let least: Float = name.hasPrefix("sophia") ? 0.7 : 0.04
-        #expect(ours <= max(1.25 * theirs, least * most), "every \(every), \(spike) times")
+        let ours = try errors(.tapered)
+        for codes in [StateStorage.Codes.nearest, .table] {
+          let theirs = try errors(codes)
+          // A second moment alone, all within the two decades where bitsandbytes' map is densest:
+          // as dense a map that keeps the mean over steps has a little more noise.
+          let limit = codes == .nearest && spike <= 10 ? 1.15 : 1
+          let differences = zip(ours, theirs).map { $0 - limit * $1 }
+          let n = Double(differences.count)
+          let mean = differences.reduce(0, +) / n
+          let variance = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (n - 1)
+          // Two standard errors of that mean: what chance does.
+          #expect(
+            mean <= 2 * (variance / n).squareRoot(),
+            "\(spike) times every \(every), \(codes): \(ours), \(theirs)")
+        }
       }
     }
   }

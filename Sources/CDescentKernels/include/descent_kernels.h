@@ -16,6 +16,7 @@ enum {
 };
 
 typedef struct {
+  int32_t first;  // the bits of the least magnitude
   int32_t shift;
   int32_t offset;
 } descent_segment;
@@ -29,7 +30,7 @@ typedef struct {
   const uint8_t *_Nullable table;  // the codes of 65,536 steps from −1 to 1, to round as those do
 
   // Tapered codes: the bits of a magnitude, read as an integer, are cut to steps of 2^shift in each
-  // of some runs of octaves; the code is the greatest of (bits >> shift) + offset. 0 segments:
+  // of some segments, in ascending order; the code is (bits >> shift) + offset. 0 segments:
   // thresholds or the table instead.
   int32_t segment_count;
   const descent_segment *_Nullable segments;
