@@ -27,6 +27,12 @@ struct RecipeChanges: ParsableArguments {
 /// A built-in recipe, or a file.
 func findRecipe(_ recipe: String) throws -> (name: String, yaml: String) {
   if let yaml = BuiltInRecipes.yaml(recipe) { return (recipe, yaml) }
+  if !recipe.hasSuffix(".yaml"), let run = try? RunDirectory(existing: recipe) {
+    throw RecipeError(problems: [
+      "\(recipe) is the folder of a run: give its recipe, \(run.recipe.relativePath), or continue it "
+        + "with 'descent train --resume \(recipe)'"
+    ])
+  }
   if FileManager.default.fileExists(atPath: recipe) {
     let name = URL(fileURLWithPath: recipe).deletingPathExtension().lastPathComponent
     return (name, try Recipe.text(of: recipe))

@@ -93,7 +93,7 @@ struct CurveOptions: ParsableArguments {
   /// The steps that `--at` asks for.
   func steps() throws -> [Int]? {
     try at.map { list in
-      try list.split(separator: ",").map { item in
+      try list.split(separator: ",", omittingEmptySubsequences: false).map { item in
         guard let step = Int(item.trimmingCharacters(in: .whitespaces)),
           (0...ScheduleCurve.longest).contains(step)
         else {

@@ -37,7 +37,7 @@ enum ExitStatus {
       }
     case let error as RunError:
       switch error {
-      case .notARun: missingFile
+      case .notARun, .notInARun: missingFile
       case .occupied, .noFolder, .locked, .notALanguageModel, .finished: usage
       case .cannotWrite: internalError
       case .checkpointMismatch, .unusableCheckpoint, .cannotResume: badData

@@ -37,8 +37,10 @@ struct StartOptions: ParsableArguments {
   func apply(to trainer: Trainer) throws -> [String] {
     var lines: [String] = []
     if let from {
-      let report = try trainer.begin(withWeightsOf: from, partially: partial)
-      lines.append("weights of \(from): \(report)")
+      let (file, passedOver) = try FileInspection.find(from)
+      for reason in passedOver { writeError("Warning: \(reason)") }
+      let report = try trainer.begin(withWeightsOf: file, partially: partial)
+      lines.append("weights of \(file): \(report)")
     }
     if let optimizerState {
       try trainer.begin(withPyTorchState: optimizerState)

@@ -28,6 +28,7 @@ package enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .missing(let path): "There is no file \(path)."
+    case .unreadable("", _), .unwritable("", _): "The name of a file is empty; give one."
     case .unreadable(let path, let reason): "The file \(path) cannot be read: \(reason)."
     case .unwritable(let path, let reason): "The file \(path) cannot be written: \(reason)."
     }

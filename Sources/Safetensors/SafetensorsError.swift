@@ -74,6 +74,8 @@ extension SafetensorsError: CustomStringConvertible {
     switch self {
     case .missingFile(let path):
       "There is no file \(path)."
+    case .unreadable("", _), .unwritable("", _):
+      "The name of a file is empty; give one."
     case .unreadable(let path, let reason):
       "The file \(path) cannot be read: \(reason)."
     case .unwritable(let path, let reason):

@@ -102,6 +102,12 @@ func descent(
         ], 64, "follows a metric"
       ),
       (["schedule", "cosine", "--at", "1,x"], 64, "--at 1,x must be steps"),
+      (["schedule", "cosine", "--at", ""], 64, "must be steps such as 0,1,1000"),
+      (["schedule", "cosine", "--at", "1,,2"], 64, "--at 1,,2 must be steps"),
+      (
+        ["groups", "gpt", "--set", "optimizer.groups=[{name: \"a\\nb\", match: \"*\"}]"], 64,
+        "name=a b cannot be read: name takes a name, on one line"
+      ),
       (["schedule", "cosine", "--set", "lr=fast"], 64, "lr=fast cannot be read"),
       (["schedule", "cosine", "--set", "warmup"], 64, "must have the form key=value"),
       (
@@ -140,6 +146,18 @@ func descent(
         ["convert-state", "nowhere", "out", "--to", "int8", "--set", "optimizer.lr=1"], 64,
         "optimizer.lr=1 cannot be changed here"
       ),
+      (
+        ["convert-state", "nowhere", "out", "--to", "int8", "--set", "optimizer.state=bfloat16"],
+        64,
+        "leave out --set"
+      ),
+      (
+        ["convert-state", "lone.safetensors", "out", "--to", "int8"], 66,
+        "lone.safetensors is not among the checkpoints of a run"
+      ),
+      (["inspect", ""], 65, "The name of a file is empty; give one."),
+      (["train", "digits-mlp", "--out", "short.txt"], 70, "it is a file, not a folder"),
+      (["train", "old"], 64, "give its recipe, old/recipe.yaml"),
       (["train", "digits-mlp", "--from", "nowhere.safetensors"], 66, "nowhere.safetensors"),
       (["train", "digits-mlp", "--from", "short.txt"], 65, "not a valid safetensors file"),
       (["train", "digits-mlp", "--partial"], 64, "--partial goes with --from"),
@@ -149,6 +167,10 @@ func descent(
   func badInput(_ arguments: [String], _ status: Int32, _ part: String) throws {
     _ = try write("", "empty.txt")
     _ = try write("too short", "short.txt")
+    _ = try write("", "lone.safetensors")
+    try FileManager.default.createDirectory(
+      at: folder.appendingPathComponent("old"), withIntermediateDirectories: true)
+    _ = try write("", "old/recipe.yaml")
     _ = try write("1,2,a\n3,b\n", "ragged.csv")
     try Data([0, 0, 8, 3, 0, 0, 0, 9, 0, 0]).write(to: folder.appendingPathComponent("cut.idx"))
     let result = try descent(arguments, in: folder)
@@ -303,6 +325,9 @@ func descent(
       ("good", ["--set", "lr=-1"], 64, "lr=-1"),
       ("good", ["--set", "nesterov=true"], 64, "momentum"),
       ("good", ["--state", "int4"], 64, "state=int4"),
+      ("good", ["--schedule-set", "warmup=1"], 64, "give --schedule too"),
+      ("good", ["--set", "name=adam"], 64, "give --optimizer"),
+      ("good", ["--set", "state=int8"], 64, "give --state"),
       ("good", ["--clip-norm=-1"], 64, "clip.norm=-1"),
       (
         "good", ["--optimizer", "rmsprop", "--set", "centered=true", "--state", "int8"], 64,

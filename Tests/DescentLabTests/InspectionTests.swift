@@ -148,7 +148,8 @@ import Testing
     let page = InspectionPage.about(file)
     let text = page.text()
     for sentence in [
-      "not moved: none, same", "only there: there", "only here: here", "shape is [1, 2], there [2]",
+      "not moved: none, same", "only there: there", "only here: here",
+      "shape has the shape [1, 2] here and [2] there",
       "Against \(b)",
     ] { #expect(text.contains(sentence), "\(text)") }
     let fields = try object(page)

@@ -122,6 +122,10 @@ extension TrainerTests {
       let (run, often) = (folder + "/run", ["steps=5", "checkpoint.minutes=1e-9"])
       _ = try train("gpt", Self.tiny + often + ["checkpoint.keep=9"], in: run)
       #expect(try files(run) == (1...5).map(name))
+      // Longer than any clock counts.
+      let never = Self.tiny + ["steps=2", "checkpoint.minutes=1e300"]
+      _ = try train("gpt", never, in: folder + "/never")
+      #expect(try files(folder + "/never") == [name(2)])
     }
   }
 

@@ -49,6 +49,7 @@ import Testing
       (one("grad/1004/w"), "with 1001 left out"),
       (one("grad/3/v"), "param/v, the weights that grad/3/v belongs to"),
       (one("grad/3/w", [1, 2]), "grad/3/w to have the shape [1] of its weights, found [2]"),
+      (one("grad/3/a\nb"), "param/a\\nb, the weights that grad/3/a\\nb belongs to"),
       (one("hessian/3/w"), "up to step 2, the last with gradients, found hessian/3/w"),
       (one("grad/3/w", [.nan]), "grad/3/w is nan at element 0"),
       (one("param/v", [1, -.infinity]), "param/v is -inf at element 1"),

@@ -177,7 +177,8 @@ private struct PlanReader {
         errors.append(.unreadable(name: key, given: text, expected: expected))
       }
       switch key {
-      case "name": break
+      case "name":
+        if text.isEmpty || text.contains(where: \.isNewline) { refuse("a name, on one line") }
       case "match":
         if items.isEmpty || items.contains(where: WrittenValue.isNone) {
           refuse("one or more patterns such as *.bias; left out, it takes every parameter")

@@ -12,8 +12,9 @@ package func counted(_ n: Int, _ singular: String, _ plural: String? = nil) -> S
   Amount.count(n, singular, plural)
 }
 
-/// A text that a user gave, short enough to be quoted in a sentence.
+/// A text that a user gave, on one line and short enough to be quoted in a sentence.
 package func quotable(_ text: String) -> String {
   let limit = 120
+  let text = text.contains(where: \.isNewline) ? String(text.map { $0.isNewline ? " " : $0 }) : text
   return text.utf8.count <= limit ? text : text.prefix(limit) + "…"
 }

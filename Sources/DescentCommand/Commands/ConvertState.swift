@@ -58,6 +58,9 @@ struct ConvertState: ParsableCommand {
     if layout != nil, !assignments.isEmpty {
       throw ValidationError("--set goes with the formats \(stateFormats)")
     }
+    if let other = assignments.first(where: { $0.hasPrefix("optimizer.state=") }) {
+      throw ValidationError("--set \(other) and --to say the same: leave out --set")
+    }
     if destination.isEmpty || FileManager.default.fileExists(atPath: destination) {
       throw ValidationError(
         destination.isEmpty

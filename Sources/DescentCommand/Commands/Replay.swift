@@ -59,6 +59,17 @@ struct ReplayCommand: ParsableCommand {
     completion: .file(extensions: ["safetensors"]))
   var output: String
 
+  func validate() throws {
+    if schedule == nil, let setting = scheduleSettings.first {
+      throw ValidationError("--schedule-set \(setting) needs a schedule: give --schedule too")
+    }
+    for (key, option) in [("name", "--optimizer"), ("state", "--state")] {
+      if let setting = settings.first(where: { $0.hasPrefix(key + "=") }) {
+        throw ValidationError("--set \(setting) is not for --set: give \(option)")
+      }
+    }
+  }
+
   func run() throws {
     try reportingErrors {
       var sections = try [

@@ -71,6 +71,6 @@ struct VerifyResume: ParsableCommand {
     let url = FileManager.default.temporaryDirectory
       .appendingPathComponent("descent-verify-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: url) }
-    return try body(url)
+    do { return try body(url) } catch let error as RunError { throw error.withoutFiles }
   }
 }

@@ -56,7 +56,9 @@ extension RunFacts {
   /// `group default (the rest), adamw: 18 tensors, 804,096 weights`
   func headline(of group: Group) -> String {
     let isRest = group.match == ParameterGroup.rest.match.description && filledGroups.count > 1
-    return "group \(group.name) (\(isRest ? "the rest" : group.match)), "
+    // A group that nobody named is called "group 1".
+    let name = group.name.hasPrefix("group ") ? group.name : "group \(group.name)"
+    return "\(name) (\(isRest ? "the rest" : group.match)), "
       + "\(group.isFrozen ? "frozen" : group.rule): "
       + "\(counted(group.parameters.count, "tensor")), \(counted(group.count, "weight"))"
   }

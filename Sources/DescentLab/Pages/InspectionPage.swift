@@ -13,7 +13,7 @@ public enum InspectionPage {
       [
         .facts(facts(file)),
         .list(file.passedOver, .notes),
-        .list(nonFinite.map(warning), .warnings),
+        .list((file.defect.map { [$0] } ?? []) + nonFinite.map(warning), .warnings),
         .section(
           Section(
             file.isCheckpoint ? "Weights" : "Tensors", [.table(people(tensors(file.weights)))])),
@@ -142,7 +142,10 @@ public enum InspectionPage {
           "Against \(against.name)",
           [
             .paragraph(sentence),
-            .list(against.reshaped.map { "\($0.name) is \($0.shape), there \($0.other)" }, .notes),
+            .list(
+              against.reshaped.map {
+                "\($0.name) has the shape \($0.shape) here and \($0.other) there"
+              }, .notes),
             .paragraph(list("only there", against.missing)),
             .paragraph(list("only here", against.extra)),
             .table(table),

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What is wrong with data that were to be loaded.
 ///
 /// `isMissingFile` tells a file that is not there from one whose content is wrong.
@@ -32,8 +34,10 @@ public enum DataError: Error, Equatable, Sendable {
 }
 
 extension DataError: CustomStringConvertible {
-  /// One plain sentence.
-  public var description: String {
+  /// One plain sentence, on one line whatever the names in it.
+  public var description: String { sentence.onOneLine }
+
+  private var sentence: String {
     switch self {
     case .missingFile(let path, let advice):
       "there is no file \(path)\(advice.isEmpty ? "" : "; \(advice)")."
@@ -51,5 +55,15 @@ extension DataError.Location: CustomStringConvertible {
   /// For example “line 3, column 2”.
   public var description: String {
     "line \(line)" + (column.map { ", column \($0)" } ?? "")
+  }
+}
+
+extension String {
+  /// The text with the ends of its lines made visible.
+  var onOneLine: String {
+    unicodeScalars.contains { CharacterSet.newlines.contains($0) }
+      ? unicodeScalars.map {
+        CharacterSet.newlines.contains($0) ? $0.escaped(asASCII: true) : String($0)
+      }.joined() : self
   }
 }

@@ -70,6 +70,9 @@ public enum TextFile {
   }
 
   private static func notUTF8(_ bytes: [UInt8], _ path: String) -> DataError {
+    if bytes.starts(with: [0xFF, 0xFE, 0, 0]) || bytes.starts(with: [0, 0, 0xFE, 0xFF]) {
+      return .malformed(path: path, expected: "text in UTF-8", found: "UTF-32; save it as UTF-8")
+    }
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
       return .malformed(path: path, expected: "text in UTF-8", found: "UTF-16; save it as UTF-8")
     }

@@ -12,6 +12,6 @@ public struct RecipeError: Error, Sendable, Equatable, CustomStringConvertible {
     let more =
       problems.count > shown
       ? ["and \(problems.count - shown) more, which the first may explain"] : []
-    return (problems.prefix(shown) + more).joined(separator: "\n")
+    return (problems.prefix(shown).map(\.onOneLine) + more).joined(separator: "\n")
   }
 }

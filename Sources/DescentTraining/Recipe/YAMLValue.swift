@@ -79,8 +79,7 @@ enum YAMLValue {
       values += 1
       if values > limits.values { throw .tooLong }
       if depth > limits.depth {
-        throw Problem(
-          text: "has more than \(limits.depth) levels of values in one another (\(place(node)))")
+        throw .tooDeep(place(node))
       }
       switch node {
       case .scalar(let scalar):
@@ -141,12 +140,20 @@ extension YAMLValue.Problem {
     text: "becomes too long with its aliases (*name) written out: at most "
       + "\(YAMLValue.limits.values) values are read; write them out yourself, or use fewer")
 
+  fileprivate static func tooDeep(_ place: String) -> Self {
+    Self(text: "has more than \(YAMLValue.limits.depth) levels of values in one another (\(place))")
+  }
+
   fileprivate init(yaml error: any Error, in text: String) {
     func isNot(_ place: String, _ problem: String) -> String {
       "is not valid YAML: \(place)\(problem)"
     }
     func at(_ mark: Mark) -> String { "line \(mark.line), column \(mark.column): " }
     switch error as? YamlError {
+    // The parser has a limit of its own, beyond ours.
+    case .scanner(_, let problem, let mark, _) where problem.contains("nesting level"),
+      .parser(_, let problem, let mark, _) where problem.contains("nesting level"):
+      self = .tooDeep("line \(mark.line)")
     case .scanner(let context, let problem, let mark, _),
       .parser(let context, let problem, let mark, _):
       let beginning = context.map {

@@ -44,7 +44,10 @@ public struct RunDirectory: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DataError.missingFile(path: path, advice: "give a run, or one of its checkpoints")
     }
-    return (try RunDirectory(existing: folder), file.lastPathComponent)
+    guard let run = try? RunDirectory(existing: folder) else {
+      throw RunError.notInARun(path, folder: folder)
+    }
+    return (run, file.lastPathComponent)
   }
 
   /// A new run in `path`, or in the first free `runs/<name>-<n>`.
@@ -69,6 +72,9 @@ public struct RunDirectory: Sendable {
     }
     guard !path.isEmpty else { throw .noFolder }
     url = URL(fileURLWithPath: path)
+    if let file = Self.file(onTheWayTo: url) {
+      throw .cannotWrite(path, "\(file == url.path ? "it" : file) is a file, not a folder")
+    }
     if files.fileExists(atPath: path) {
       let contents: [String]
       do {
@@ -81,6 +87,18 @@ public struct RunDirectory: Sendable {
     } catch {
       throw .cannotWrite(url.relativePath, SystemReason.of(error))
     }
+  }
+
+  /// The path, or the part of it, that is there and is no folder.
+  private static func file(onTheWayTo url: URL) -> String? {
+    var (part, isFolder) = (url.absoluteURL, ObjCBool(false))
+    while part.path != "/" {
+      if unsafe FileManager.default.fileExists(atPath: part.path, isDirectory: &isFolder) {
+        return isFolder.boolValue ? nil : part.path
+      }
+      part.deleteLastPathComponent()
+    }
+    return nil
   }
 
   /// The first free `runs/<name>-<n>`.

@@ -2,6 +2,8 @@
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The folder is no run directory.
   case notARun(String)
+  /// A checkpoint that lies in no run, and the folder in which the run would be.
+  case notInARun(String, folder: String)
   /// The folder for a new run is not empty.
   case occupied(String)
   /// The name of the folder for a new run is empty.
@@ -25,11 +27,23 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Numbers became larger than float16 can hold.
   case float16Overflow(step: Int, cause: String, checkpoint: String)
 
+  /// The same where nothing of the run is kept.
+  public var withoutFiles: RunError {
+    switch self {
+    case .nonFinite(let step, let cause, _): .nonFinite(step: step, cause: cause, checkpoint: "")
+    case .float16Overflow(let step, let cause, _):
+      .float16Overflow(step: step, cause: cause, checkpoint: "")
+    default: self
+    }
+  }
+
   /// One plain sentence first.
   public var description: String {
     switch self {
     case .notARun(let path):
       "\(path) is not a run: it has no recipe.yaml"
+    case .notInARun(let file, let folder):
+      "\(file) is not among the checkpoints of a run: there is no \(folder)/recipe.yaml"
     case .occupied(let path):
       "\(path) is not empty; choose another folder with --out"
     case .noFolder:
@@ -55,11 +69,13 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .notALanguageModel(let path, let kind):
       "\(path) holds a model of the kind \(kind), which writes no text; sample a language model"
     case .nonFinite(let step, let cause, let checkpoint):
-      "training stopped at step \(step): \(cause); the last good weights are in \(checkpoint). "
-        + "Lower the learning rate, warm it up, or clip the gradients"
+      "training stopped at step \(step): \(cause)"
+        + (checkpoint.isEmpty ? "" : "; the last good weights are in \(checkpoint)")
+        + ". Lower the learning rate, warm it up, or clip the gradients"
     case .float16Overflow(let step, let cause, let checkpoint):
-      "training stopped at step \(step): \(cause); fp16 has no numbers beyond 65504. The last good "
-        + "weights are in \(checkpoint). Set precision=bf16, which has the range of float32, or "
+      "training stopped at step \(step): \(cause); fp16 has no numbers beyond 65504. "
+        + (checkpoint.isEmpty ? "" : "The last good weights are in \(checkpoint). ")
+        + "Set precision=bf16, which has the range of float32, or "
         + "lower loss_scale.init_scale if only gradients overflow"
     }
   }

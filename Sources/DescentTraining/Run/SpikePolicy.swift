@@ -1,6 +1,7 @@
 import Descent
 import DescentCompute
 import DescentNN
+import Foundation
 
 /// `spike`: what happens to a step whose update is much larger than usual. Off by default.
 ///
@@ -35,7 +36,12 @@ final class SpikePolicy {
     let norm: Double
     let median: Double
 
-    var description: String { "the update's norm is \(Float(norm)), the median \(Float(median))" }
+    var description: String {
+      "the update's norm is \(Self.short(norm)), the median \(Self.short(median))"
+    }
+
+    /// A number in three digits.
+    private static func short(_ x: Double) -> String { String(format: "%.3g", x) }
   }
 
   private let settings: SpikeSettings
@@ -50,6 +56,8 @@ final class SpikePolicy {
   /// How often the run has gone back since it last came further than ever.
   private(set) var goneBack = 0
   private var farthest = 0
+  /// The steps before the checkpoint that the run went back to last.
+  private var good = 0
 
   /// - Returns: nil where spikes are not looked for.
   init?(_ settings: SpikeSettings, _ parameters: [Parameter]) {
@@ -62,6 +70,13 @@ final class SpikePolicy {
 
   /// Whether the run may go back once more.
   var mayGoBack: Bool { goneBack < settings.limit }
+
+  /// How often it has done so, in words.
+  var inARow: String { goneBack == 1 ? "once already" : "\(goneBack) times in a row" }
+
+  /// The newest step whose checkpoint a spike after `step` steps leaves in trust: one that is far enough
+  /// back, or the one that the run went back to before.
+  func trusted(after step: Int) -> Int { max(good, step - NonFiniteGuard.distance) }
 
   /// Begins with the weights as they are.
   func begin() { before = parameters.map { $0.value.copied() } }
@@ -87,6 +102,7 @@ final class SpikePolicy {
     let counted = (undone: undone + step - good, goneBack: goneBack + 1, farthest: farthest)
     try restore()
     (undone, goneBack, farthest) = counted
+    self.good = good
     begin()
   }
 
@@ -116,6 +132,7 @@ extension SpikePolicy: Savable {
       try archive.note("undone", &undone)
       try archive.note("gone_back", &goneBack)
       try archive.note("farthest", &farthest)
+      try archive.note("good", &good)
     }
   }
 }

@@ -162,7 +162,7 @@ struct TrainingLoop {
 
   /// Whether the time between checkpoints is over.
   private var isTime: Bool {
-    recipe.checkpoint.minutes.map { saved.duration(to: .now) >= .seconds($0 * 60) } ?? false
+    recipe.checkpoint.minutes.map { saved.duration(to: .now) / .seconds(60) >= $0 } ?? false
   }
 
   /// Begins to write a checkpoint.
@@ -170,7 +170,9 @@ struct TrainingLoop {
     saved = .now
     let (keep, step) = (recipe.checkpoint.keep, step)
     let (best, former) = (trainer.best?.step, formerBest.take())
-    let trusted = isLast && step == trainer.steps ? [] : trainer.nonFinite.allTrusted(after: step)
+    let trusted =
+      isLast && step == trainer.steps
+      ? [] : trainer.nonFinite.allTrusted(after: step) + [spikes?.trusted(after: step) ?? 0]
     let passedOver = trainer.passedOver
     trainer.passedOver = []
     try checkpoints.begin(
@@ -225,10 +227,12 @@ struct TrainingLoop {
     let attempts = step + trainer.nonFinite.skipped
     // Those that an interruption has written in between would make it another run.
     let good = Checkpoint.newest(
-      of: directory, upTo: max(0, step - NonFiniteGuard.distance),
-      every: recipe.checkpoint.every)
-    guard let good, spikes.mayGoBack else {
-      throw try broken("\(spike), \(spikes.goneBack) times in a row", after: step)
+      of: directory, upTo: spikes.trusted(after: step), every: recipe.checkpoint.every)
+    guard spikes.mayGoBack else {
+      throw try broken("\(spike), and the run has gone back \(spikes.inARow)", after: step)
+    }
+    guard let good else {
+      throw try broken("\(spike), and no checkpoint is left to go back to", after: step)
     }
     let record = SpikeRecord(
       step: step, updateNorm: spike.norm, median: spike.median, goneBackTo: good.step)

@@ -19,6 +19,8 @@ public struct FileInspection: Sendable {
   public let against: Comparison?
   /// Why newer checkpoints of the run were passed over.
   public let passedOver: [String]
+  /// What is wrong with a checkpoint that is not what was written; nil where nothing is, or nobody knows.
+  public let defect: String?
 
   /// A tensor of the file.
   public struct Tensor: Sendable {
@@ -87,6 +89,7 @@ public struct FileInspection: Sendable {
       } else { nil }
     self.path = found
     self.passedOver = passedOver
+    defect = CheckpointChecksums.defectOfSealed(file)
     metadata = file.metadata
     let attributes = try? FileManager.default.attributesOfItem(atPath: found)
     bytes = (attributes?[.size] as? Int) ?? 0
@@ -182,7 +185,7 @@ public struct FileInspection: Sendable {
   }
 
   /// The file itself, or the newest checkpoint of a run.
-  static func find(_ path: String) throws -> (file: String, passedOver: [String]) {
+  package static func find(_ path: String) throws -> (file: String, passedOver: [String]) {
     guard isFolder(path) else { return (path, []) }
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: RunDirectory(existing: path))
     return (checkpoint.file.relativePath, passedOver.map(\.reason))

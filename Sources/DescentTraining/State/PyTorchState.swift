@@ -110,6 +110,7 @@ struct PyTorchStateSource: StateSource {
     if layout.rule == LBFGS.name {
       items = try reader.lbfgs(optimizer.parameters.filter(\.trainable)).mapValues(Item.made)
     }
+    try reader.refuseOthers(optimizer.stateSlots)
     var found: Set<String> = []
     for tensor in present.tensors
     where items[tensor.name] == nil && !found.contains(tensor.name.withoutCodes) {

@@ -55,6 +55,28 @@ extension PyTorchStateSource {
       }
     }
 
+    /// Refuses a file that holds more of a parameter than the rule keeps here, as that of another class
+    /// or option does: a tensor of the parameter's size that no slot takes.
+    func refuseOthers(_ slots: [StateSlot]) throws(DataError) {
+      if layout.rule == LBFGS.name { return }
+      let kept = Dictionary(grouping: slots, by: \.parameter)
+      for (parameter, name) in names.sorted(by: { $0.key < $1.key }) {
+        let known = Set((kept[parameter] ?? []).flatMap { layout.names(of: $0.slot) })
+        let tensors = saved.tensors(of: name)
+        let size = tensors.filter { known.contains($0.key) }.map(\.value.count).max() ?? 2
+        let other = tensors.keys.sorted().first { key in
+          guard let entry = tensors[key], entry.count > 1, entry.count >= size else { return false }
+          return !known.contains(key)
+            && !["absmax", "qmap", "unorm"].contains { key.hasPrefix($0) }
+        }
+        if let other {
+          throw unsuitable(
+            parameter, "has \(other), which \(layout.rule) does not keep with these hyperparameters"
+          )
+        }
+      }
+    }
+
     private func refuseNonFinite(
       _ entry: SafetensorsEntry, _ key: String, _ parameter: String
     ) throws {

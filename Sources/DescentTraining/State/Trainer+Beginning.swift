@@ -10,14 +10,19 @@ extension Trainer {
   /// - Parameter partially: whether tensors that do not match by name and shape are left as they are.
   /// - Returns: what matched, what was missing, and what was not used.
   /// - Throws: ``RunError/checkpointMismatch(_:)`` when something does not match and `partially` is
-  ///   false, or nothing does; ``DataError`` for weights that are not finite; errors of reading. Then
+  ///   false, or nothing does; ``RunError/unusableCheckpoint(_:_:)`` for a checkpoint that is not what
+  ///   was written; ``DataError`` for weights that are not finite; errors of reading. Then
   ///   nothing was changed.
   @discardableResult
   public func begin(
     withWeightsOf path: String, partially: Bool = false
   ) throws -> LoadReport {
     precondition(done.steps == 0, "a run that has begun has its weights")
-    let source = try WeightSource(SafetensorsFile(path: FileInspection.find(path).file))
+    let file = try SafetensorsFile(path: FileInspection.find(path).file)
+    if let defect = CheckpointChecksums.defectOfSealed(file) {
+      throw RunError.unusableCheckpoint(file.path, defect)
+    }
+    let source = WeightSource(file)
     let model = task.model
     let report = StateArchive.matching(source) { (archive) throws(StateMismatch) in
       try model.archive(archive)

@@ -36,6 +36,7 @@ import Testing
           "line 2: expected text in UTF-8, found the byte 0xED (number 11"
         ),
         ([0xFF, 0xFE, 97, 0], "found UTF-16; save it as UTF-8"),
+        ([0xFF, 0xFE, 0, 0, 97, 0, 0, 0], "found UTF-32; save it as UTF-8"),
       ] {
         try write(bytes)
         #expect(error(path).contains(sentence), "\(error(path))")

@@ -136,6 +136,17 @@ extension TrainerTests {
       #expect(try deep.begin(withWeightsOf: run, partially: true).missing.count == 6)
       let other = try trainer(changes + ["model.width=64"])
       #expect(throws: RunError.self) { try other.begin(withWeightsOf: run, partially: true) }
+      // A bit of a weight has flipped.
+      let (whole, damaged) = (try checkpoint(run, 7).path, folder + "/damaged.safetensors")
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: whole))
+      bytes[bytes.count - 1] ^= 1
+      try bytes.write(to: URL(fileURLWithPath: damaged))
+      let error = #expect(throws: RunError.self) {
+        try trainer(changes).begin(withWeightsOf: damaged)
+      }
+      #expect("\(error!)".contains("is not what was written: its checksum differs"))
+      #expect(try FileInspection(damaged).defect?.contains("its checksum differs") == true)
+      #expect(try FileInspection(whole).defect == nil)
     }
   }
 

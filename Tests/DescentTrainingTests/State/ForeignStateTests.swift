@@ -276,6 +276,12 @@ struct ForeignState: CustomTestStringConvertible, Sendable {
       }
     }
     #expect(try refusal(named, path).contains("has no max_exp_avg_sq"))
+    #expect(
+      try refusal(example, named.path()).contains(
+        "has max_exp_avg_sq, which adam does not keep with these hyperparameters"))
+    let lion = try Optimizer<Double>(Lion(), parameters: parameters)
+    let error = #expect(throws: DataError.self) { try PyTorchState.restore(lion, from: path) }
+    #expect("\(error!)".contains("has exp_avg_sq, which lion does not keep"))
     #expect(throws: RecipeError.self) {
       try PyTorchState.write(
         Optimizer<Float>(Shampoo(), parameters: [ParameterInfo("w", shape: [2, 2])]),

@@ -45,6 +45,11 @@ enum CheckpointChecksums {
     return nil
   }
 
+  /// The same, of a file that need not be a checkpoint: nil where there are no checksums.
+  static func defectOfSealed(_ file: SafetensorsFile) -> String? {
+    file.metadata[header] == nil ? nil : defect(of: file)
+  }
+
   private static func headerSum(
     _ metadata: [String: String], _ tensors: [(name: String, dtype: String, shape: [Int])]
   ) -> CRC32C {
