@@ -162,7 +162,8 @@ struct TrainingLoop {
 
   /// Whether the time between checkpoints is over.
   private var isTime: Bool {
-    recipe.checkpoint.minutes.map { saved.duration(to: .now) >= .seconds($0 * 60) } ?? false
+    // A duration cannot hold every number of minutes that may be asked for.
+    recipe.checkpoint.minutes.map { saved.duration(to: .now) / .seconds(60) >= $0 } ?? false
   }
 
   /// Begins to write a checkpoint.
