@@ -101,6 +101,10 @@ func descent(
           "replay", "--optimizer", "sgd", "--schedule", "plateau", "--input", "a", "--output", "b",
         ], 64, "follows a metric"
       ),
+      (
+        ["replay", "--optimizer", "sgd", "--input", "a", "--output", ""], 64,
+        "--output names no file"
+      ),
       (["schedule", "cosine", "--at", "1,x"], 64, "--at 1,x must be steps"),
       (["schedule", "cosine", "--set", "lr=fast"], 64, "lr=fast cannot be read"),
       (["schedule", "cosine", "--set", "warmup"], 64, "must have the form key=value"),

@@ -172,12 +172,11 @@ extension TrainerTests {
     try withFolder { folder in
       let run = folder + "/run"
       let (_, _, directory) = try train("gpt", Self.tiny + ["steps=2"], in: run)
-      for (reason, put) in [
-        ("it is a folder", { mkdir($0, 0o777) }),
-        ("it is not a regular file", { mkfifo($0, 0o666) }),
-      ] as [(String, (String) -> Int32)] {
-        try FileManager.default.removeItem(at: directory.metrics)
-        #expect(put(directory.metrics.path) == 0)
+      let path = directory.metrics.path
+      for isFolder in [true, false] {
+        try FileManager.default.removeItem(atPath: path)
+        #expect(unsafe (isFolder ? mkdir(path, 0o777) : mkfifo(path, 0o666)) == 0)
+        let reason = isFolder ? "it is a folder" : "it is not a regular file"
         let error = #expect(throws: RunError.self) { try resume(run, ["steps=4"]) }
         #expect(error?.description.hasSuffix("metrics.jsonl cannot be written: \(reason)") == true)
       }

@@ -59,6 +59,10 @@ struct ReplayCommand: ParsableCommand {
     completion: .file(extensions: ["safetensors"]))
   var output: String
 
+  func validate() throws {
+    if output.isEmpty { throw ValidationError("--output names no file") }
+  }
+
   func run() throws {
     try reportingErrors {
       var sections = try [

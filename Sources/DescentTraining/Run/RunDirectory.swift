@@ -69,7 +69,9 @@ public struct RunDirectory: Sendable {
     }
     guard !path.isEmpty else { throw .noFolder }
     url = URL(fileURLWithPath: path)
-    if files.fileExists(atPath: path) {
+    var isFolder: ObjCBool = false
+    if unsafe files.fileExists(atPath: path, isDirectory: &isFolder) {
+      guard isFolder.boolValue else { throw .cannotWrite(path, "it is not a folder") }
       let contents: [String]
       do {
         contents = try files.contentsOfDirectory(atPath: path)

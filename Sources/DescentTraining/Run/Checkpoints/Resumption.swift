@@ -28,12 +28,7 @@ extension Checkpoint {
   static func newest(
     of run: RunDirectory, upTo name: String?
   ) throws(RunError) -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
-    let recipe = (try? Recipe.text(of: run.recipe.relativePath)).flatMap { try? Recipe(yaml: $0) }
-    func open(_ file: URL) throws -> Checkpoint {
-      let checkpoint = try Checkpoint(resuming: file)
-      if let recipe { try checkpoint.requireOrigin(recipe) }
-      return checkpoint
-    }
+    let open = opening(in: run) { try Checkpoint(resuming: $0) }
     let found = name.map { named($0, in: run, open) } ?? newest(of: run, open)
     guard let checkpoint = found.checkpoint else {
       throw .cannotResume(run.path, found.failures.map { "\($0)" })
@@ -47,7 +42,7 @@ extension Checkpoint {
   static func newestWeights(
     of run: RunDirectory
   ) throws -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
-    let found = newest(of: run) { try Checkpoint($0) }
+    let found = newest(of: run, opening(in: run) { try Checkpoint($0) })
     if let checkpoint = found.checkpoint { return (checkpoint, found.passedOver) }
     throw found.failures.first
       ?? DataError.missingFile(
@@ -67,6 +62,18 @@ extension Checkpoint {
       return checkpoint
     }
     return nil
+  }
+
+  /// Opens what `open` can open and what a run of the recipe in the folder wrote.
+  private static func opening(
+    in run: RunDirectory, _ open: @escaping (URL) throws -> Checkpoint
+  ) -> (URL) throws -> Checkpoint {
+    let recipe = (try? Recipe.text(of: run.recipe.relativePath)).flatMap { try? Recipe(yaml: $0) }
+    return { file in
+      let checkpoint = try open(file)
+      if let recipe { try checkpoint.requireOrigin(recipe) }
+      return checkpoint
+    }
   }
 
   /// That it was written by a run of this recipe, and not put there from another one.
