@@ -101,6 +101,10 @@ func descent(
           "replay", "--optimizer", "sgd", "--schedule", "plateau", "--input", "a", "--output", "b",
         ], 64, "follows a metric"
       ),
+      (
+        ["replay", "--optimizer", "sgd", "--input", "a", "--output", ""], 64,
+        "--output names no file"
+      ),
       (["schedule", "cosine", "--at", "1,x"], 64, "--at 1,x must be steps"),
       (["schedule", "cosine", "--at", ""], 64, "must be steps such as 0,1,1000"),
       (["schedule", "cosine", "--at", "1,,2"], 64, "--at 1,,2 must be steps"),

@@ -211,6 +211,16 @@ import Testing
     #expect(RunPage.start(facts).text().contains("lr=0.000100056 "))
   }
 
+  @Test("state that cannot be kept as it was asked for is said", arguments: ["int8", "bfloat16"])
+  func exemptions(_ format: String) throws {
+    let yaml = try #require(BuiltInRecipes.yaml("digits-mlp"))
+    let facts = try Trainer(
+      Recipe(yaml: yaml, overrides: ["optimizer.name=shampoo", "optimizer.state=\(format)"])
+    ).facts
+    #expect(
+      RunPage.start(facts).text().contains("state in float32 (has a shape of its own): "))
+  }
+
   @Test("a line of progress fits into the terminal") func progress() {
     let line = ProgressPage.Line(
       step: 1200, steps: 2000, loss: 1.23456, learningRate: 1e-3, gradientNorm: 0.5234,

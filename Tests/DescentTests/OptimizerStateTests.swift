@@ -298,6 +298,6 @@ import Testing
       OptimizerPlan(AdamW(), groups: [rows]), parameters: Self.parameters)
     #expect(
       throws: StateMismatch.element("state/exp_avg/matrix", saved: .float32, present: .float64)
-    ) { try SavedState(of: Optimizer<Float>(AdamW(), parameters: Self.parameters)).restore(double) }
+    ) { try saved.restore(double) }
   }
 }

@@ -129,6 +129,64 @@ extension TrainerTests {
     }
   }
 
+  @Test("checkpoints may be as far apart as a number can say", arguments: ["1e18", "1e300"])
+  func hours(_ minutes: String) throws {
+    try withFolder { folder in
+      let run = folder + "/run"
+      _ = try train("gpt", Self.tiny + ["steps=3", "checkpoint.minutes=\(minutes)"], in: run)
+      #expect(try files(run) == [name(3)])
+    }
+  }
+
+  @Test("a checkpoint that was put under another name, or comes from another run, is passed over")
+  func misplaced() throws {
+    try withFolder { folder in
+      let (run, other) = (folder + "/run", folder + "/other")
+      _ = try train("gpt", Self.tiny + ["steps=4", "checkpoint.every=2"], in: run)
+      func file(_ run: String, _ name: String) -> String { "\(run)/checkpoints/\(name)" }
+      func reasons() throws -> [String] {
+        let trainer = try Trainer(
+          resuming: RunDirectory(existing: run), overrides: ["steps=9"])
+        #expect(trainer.resumption?.step == 4)
+        return trainer.resumption?.passedOver.map(\.reason) ?? []
+      }
+      #expect(try reasons() == [])
+      let manager = FileManager.default
+      try manager.copyItem(atPath: file(run, name(2)), toPath: file(run, name(8)))
+      #expect(
+        try reasons() == [
+          "\(file(run, name(8))) cannot be used: its name says step 8, but it was "
+            + "written after step 2"
+        ])
+      try manager.removeItem(atPath: file(run, name(8)))
+      for (change, was) in [("seed=7", "seed=1337"), ("model.width=32", "model.width=16")] {
+        _ = try train("gpt", Self.tiny + ["steps=6", change], in: other)
+        try manager.copyItem(atPath: file(other, name(6)), toPath: file(run, name(6)))
+        #expect(
+          try reasons() == [
+            "\(file(run, name(6))) cannot be used: it is of a run with \(change), "
+              + "and this run has \(was)"
+          ])
+        for path in [file(run, name(6)), other] { try manager.removeItem(atPath: path) }
+      }
+    }
+  }
+
+  @Test("metrics that are no file are refused") func noMetrics() throws {
+    try withFolder { folder in
+      let run = folder + "/run"
+      let (_, _, directory) = try train("gpt", Self.tiny + ["steps=2"], in: run)
+      let path = directory.metrics.path
+      for isFolder in [true, false] {
+        try FileManager.default.removeItem(atPath: path)
+        #expect(unsafe (isFolder ? mkdir(path, 0o777) : mkfifo(path, 0o666)) == 0)
+        let reason = isFolder ? "it is a folder" : "it is not a regular file"
+        let error = #expect(throws: RunError.self) { try resume(run, ["steps=4"]) }
+        #expect(error?.description.hasSuffix("metrics.jsonl cannot be written: \(reason)") == true)
+      }
+    }
+  }
+
   @Test("one process trains a run; the lock names it, and goes with it") func locked() throws {
     try withFolder { folder in
       let run = folder + "/run"

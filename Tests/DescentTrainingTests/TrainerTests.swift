@@ -274,6 +274,9 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     try withFolder { folder in
       try "mine".write(toFile: folder + "/note", atomically: true, encoding: .utf8)
       #expect(throws: RunError.occupied(folder)) { try RunDirectory(new: folder, name: "x") }
+      #expect(throws: RunError.cannotWrite(folder + "/note", "it is not a folder")) {
+        try RunDirectory(new: folder + "/note", name: "x")
+      }
       #expect(throws: RunError.notARun(folder)) { try RunDirectory(existing: folder) }
     }
   }

@@ -22,7 +22,8 @@ public struct StepReport: Sendable, Equatable {
 
     /// `the gradient of h.0.mlp.c_fc.weight is nan at element 17`
     public var description: String {
-      "the gradient of \(parameter) is \(value) at element \(element)"
+      // NaN may have a sign, which says nothing.
+      "the gradient of \(parameter) is \(value.isNaN ? "nan" : "\(value)") at element \(element)"
     }
   }
 

@@ -68,6 +68,7 @@ struct ReplayCommand: ParsableCommand {
         throw ValidationError("--set \(setting) is not for --set: give \(option)")
       }
     }
+    if output.isEmpty { throw ValidationError("--output names no file") }
   }
 
   func run() throws {

@@ -10,7 +10,7 @@ public enum RunPage {
       "\(counted(facts.parameters, "weight")), \(bytes(facts.stateBytes)) of optimizer state, "
       + counted(facts.steps, "step")
       + (facts.done > 0 ? ", \(grouped(facts.done)) of them done" : "")
-    let isPlain = facts.state.allSatisfy { $0.format == .float32 }
+    let isPlain = facts.state.allSatisfy { $0.format == .float32 && $0.exemption == nil }
     return Document(
       title,
       [

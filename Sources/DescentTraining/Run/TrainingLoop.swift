@@ -162,6 +162,7 @@ struct TrainingLoop {
 
   /// Whether the time between checkpoints is over.
   private var isTime: Bool {
+    // A duration cannot hold every number of minutes that may be asked for.
     recipe.checkpoint.minutes.map { saved.duration(to: .now) / .seconds(60) >= $0 } ?? false
   }
 

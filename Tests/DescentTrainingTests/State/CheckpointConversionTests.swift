@@ -50,10 +50,13 @@ extension TrainerTests {
       try StateConversion(other, changes: ["optimizer.state=float32"]).write(to: back)
       let returned = try checkpoint(back, 7)
       #expect(Set(returned.names) == Set(before.keys))
+      // Half the largest gap of the codes of m.
+      let codes = StateStorage.book(signed: true).values
+      let rounding = zip(codes, codes.dropFirst()).map { $1 - $0 }.max()! / 2
       for name in returned.names where name.hasPrefix("state/exp_avg/") {
         let (a, b) = (try checkpoint(run, 7).floats(of: name), try returned.floats(of: name))
         let largest = a.map(abs).max() ?? 0
-        let bound: Float = format == .float32 ? 0 : format == .bfloat16 ? 0.004 : 0.008
+        let bound: Float = format == .float32 ? 0 : format == .bfloat16 ? 0.004 : rounding
         for (x, y) in zip(a, b) { #expect(abs(x - y) <= bound * largest, "\(name)") }
       }
       #expect(try resume(other).steps == 12)

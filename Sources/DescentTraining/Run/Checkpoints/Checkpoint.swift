@@ -67,10 +67,14 @@ struct Checkpoint {
   /// The steps done by then.
   var step: Int { stored.metadata["step"].flatMap { Int($0) } ?? 0 }
 
-  /// Reads the whole file and compares it with its checksums.
+  /// Reads the whole file and compares it with its checksums, and its step with its name.
   ///
   /// - Throws: ``RunError/unusableCheckpoint(_:_:)`` where it is not what was written.
   func verify() throws(RunError) {
+    if let named = RunDirectory.step(of: file), named != step {
+      throw .unusableCheckpoint(
+        file.relativePath, "its name says step \(named), but it was written after step \(step)")
+    }
     if let defect = CheckpointChecksums.defect(of: stored) {
       throw .unusableCheckpoint(file.relativePath, defect)
     }

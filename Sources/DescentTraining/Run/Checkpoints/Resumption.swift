@@ -28,8 +28,8 @@ extension Checkpoint {
   static func newest(
     of run: RunDirectory, upTo name: String?
   ) throws(RunError) -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
-    let found =
-      name.map { named($0, in: run) } ?? newest(of: run) { try Checkpoint(resuming: $0) }
+    let open = opening(in: run) { try Checkpoint(resuming: $0) }
+    let found = name.map { named($0, in: run, open) } ?? newest(of: run, open)
     guard let checkpoint = found.checkpoint else {
       throw .cannotResume(run.path, found.failures.map { "\($0)" })
     }
@@ -42,7 +42,7 @@ extension Checkpoint {
   static func newestWeights(
     of run: RunDirectory
   ) throws -> (checkpoint: Checkpoint, passedOver: [Resumption.PassedOver]) {
-    let found = newest(of: run) { try Checkpoint($0) }
+    let found = newest(of: run, opening(in: run) { try Checkpoint($0) })
     if let checkpoint = found.checkpoint { return (checkpoint, found.passedOver) }
     throw found.failures.first
       ?? DataError.missingFile(
@@ -62,6 +62,35 @@ extension Checkpoint {
       return checkpoint
     }
     return nil
+  }
+
+  /// Opens what `open` can open and what a run of the recipe in the folder wrote.
+  private static func opening(
+    in run: RunDirectory, _ open: @escaping (URL) throws -> Checkpoint
+  ) -> (URL) throws -> Checkpoint {
+    let recipe = (try? Recipe.text(of: run.recipe.relativePath)).flatMap { try? Recipe(yaml: $0) }
+    return { file in
+      let checkpoint = try open(file)
+      if let recipe { try checkpoint.requireOrigin(recipe) }
+      return checkpoint
+    }
+  }
+
+  /// That it was written by a run of this recipe, and not put there from another one.
+  ///
+  /// - Throws: ``RunError/unusableCheckpoint(_:_:)``.
+  private func requireOrigin(_ recipe: Recipe) throws {
+    // What only Swift can name cannot be compared.
+    guard let own = self.recipe, let other = try? Recipe(yaml: own) else { return }
+    let changes = try Recipe.changes(from: other, to: recipe).filter {
+      // A format of state can be converted; whether it fits is seen when it is read.
+      $0.isFixed && !$0.isAmong(["optimizer.state"])
+    }
+    guard let change = changes.first else { return }
+    throw RunError.unusableCheckpoint(
+      file.relativePath,
+      "it is of a run with \(change.key)=\(change.was), and this run has "
+        + "\(change.key)=\(change.now)")
   }
 
   /// A checkpoint, the newer ones that were passed over, and what was wrong, the newest first.
@@ -105,9 +134,11 @@ extension Checkpoint {
   }
 
   /// A file among the checkpoints, whatever its name; newer checkpoints are passed over.
-  private static func named(_ name: String, in run: RunDirectory) -> Found {
+  private static func named(
+    _ name: String, in run: RunDirectory, _ open: (URL) throws -> Checkpoint
+  ) -> Found {
     do {
-      let checkpoint = try Checkpoint(resuming: run.checkpoints.appendingPathComponent(name))
+      let checkpoint = try open(run.checkpoints.appendingPathComponent(name))
       try checkpoint.verify()
       let newer = (run.checkpointFiles + run.untrustedFiles).filter {
         $0.lastPathComponent != name && RunDirectory.step(of: $0) ?? 0 > checkpoint.step
@@ -140,6 +171,16 @@ struct RecipeChange: CustomStringConvertible {
 
   /// Whether the key begins in one of these ways.
   func isAmong(_ starts: [String]) -> Bool { starts.contains(where: key.hasPrefix) }
+
+  /// Whether no run may change it on the way. The data may lie elsewhere: their fingerprint is
+  /// compared.
+  var isFixed: Bool {
+    key != "model.recompute"
+      && isAmong([
+        "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
+        "optimizer.state", "weights.",
+      ])
+  }
 }
 
 extension Recipe {
@@ -155,21 +196,23 @@ extension Recipe {
     _ yaml: String, overrides: [String]
   ) throws(RecipeError) -> (recipe: Recipe, changes: [RecipeChange]) {
     let (old, new) = (try Recipe(yaml: yaml), try Recipe(yaml: yaml, overrides: overrides))
-    let before = try RecipeDocument(yaml: old.yaml).keys
-    let after = try RecipeDocument(yaml: new.yaml).keys
-    let changes = Set(before.keys).union(after.keys).sorted()
-      .filter { before[$0] != after[$0] }
-      .map { RecipeChange($0, before[$0], after[$0]) }
-    // The beginnings of keys. The data may lie elsewhere: their fingerprint is compared.
-    let fixed = [
-      "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
-      "optimizer.state", "weights.",
-    ]
-    let contradictions = changes.filter { $0.isAmong(fixed) && $0.key != "model.recompute" }
+    let changes = try changes(from: old, to: new)
+    let contradictions = changes.filter(\.isFixed)
     if !contradictions.isEmpty {
       throw RecipeError(problems: sections(contradictions).map(Self.contradiction))
     }
     return (new, changes)
+  }
+
+  /// Each key that one recipe has otherwise than another.
+  fileprivate static func changes(
+    from old: Recipe, to new: Recipe
+  ) throws(RecipeError) -> [RecipeChange] {
+    let before = try RecipeDocument(yaml: old.yaml).keys
+    let after = try RecipeDocument(yaml: new.yaml).keys
+    return Set(before.keys).union(after.keys).sorted()
+      .filter { before[$0] != after[$0] }
+      .map { RecipeChange($0, before[$0], after[$0]) }
   }
 
   /// Why a checkpoint does not go with a recipe that was changed: the keys that can have a part in

@@ -60,6 +60,11 @@ final class Journal {
   /// A new journal, or the first `lines` lines of one that is there: later ones are dropped.
   init(_ file: URL, keeping lines: Int = 0) throws(RunError) {
     path = file.relativePath
+    var status = stat()
+    if unsafe stat(file.path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      throw .cannotWrite(path, isFolder ? "it is a folder" : "it is not a regular file")
+    }
     var old = Data()
     if lines > 0 {
       do { old = try Data(contentsOf: file) } catch let error as CocoaError
