@@ -274,7 +274,7 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     try withFolder { folder in
       try "mine".write(toFile: folder + "/note", atomically: true, encoding: .utf8)
       #expect(throws: RunError.occupied(folder)) { try RunDirectory(new: folder, name: "x") }
-      #expect(throws: RunError.cannotWrite(folder + "/note", "it is not a folder")) {
+      #expect(throws: RunError.cannotWrite(folder + "/note", "it is a file, not a folder")) {
         try RunDirectory(new: folder + "/note", name: "x")
       }
       #expect(throws: RunError.notARun(folder)) { try RunDirectory(existing: folder) }
