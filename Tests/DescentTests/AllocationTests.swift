@@ -129,7 +129,9 @@ import Testing
     try bowl.step(Self.manySteps / 10)
     let before = allocation_bytes()
     try bowl.step(Self.manySteps * 9 / 10)
-    #expect(allocation_bytes() == before)
+    // While another test has the other threads, this one takes scratch memory for their part; a leak of
+    // a byte a step would be more.
+    #expect(abs(allocation_bytes() - before) < 4_096)
     #expect(bowl.isFinite)
   }
 }
