@@ -224,7 +224,7 @@ import Testing
   @Test("a line of progress fits into the terminal") func progress() {
     let line = ProgressPage.Line(
       step: 1200, steps: 2000, loss: 1.23456, learningRate: 1e-3, gradientNorm: 0.5234,
-      isClipped: true, rate: 123_456.7, unit: "tokens", secondsLeft: 185)
+      clippedShare: 0.4, rate: 123_456.7, unit: "tokens", secondsLeft: 185)
     let all =
       "step 1200/2000  loss 1.2346  lr 0.001  |g| 0.523 clipped  123,456 tokens/s  3m05s left"
     #expect(line.text == all)
