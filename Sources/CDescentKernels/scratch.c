@@ -48,3 +48,13 @@ void *descent_scratch_begin(long bytes) {
 }
 
 void descent_scratch_end(void) { own->uses--; }
+
+static _Thread_local long held, most_held;
+
+void descent_bytes_add(long bytes) {
+  held += bytes;
+  if (held > most_held) most_held = held;
+}
+long descent_bytes(void) { return held; }
+long descent_bytes_peak(void) { return most_held; }
+void descent_bytes_reset_peak(void) { most_held = held; }

@@ -165,10 +165,10 @@ import Testing
       func kept(_ frozen: [String]) throws -> Int {
         let gpt = try SmallGPT(layers: 6)
         gpt.model.freeze { name in frozen.contains { name.hasSuffix($0) } }
-        let before = TensorPool.bytesInUse
+        let before = TensorPool.bytesOfThread
         let tape = Tape()
         let loss = gpt.model.loss(gpt.ids, targets: gpt.targets, tape.context())
-        let bytes = TensorPool.bytesInUse - before
+        let bytes = TensorPool.bytesOfThread - before
         tape.gradients(of: loss)
         return bytes
       }

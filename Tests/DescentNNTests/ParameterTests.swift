@@ -24,14 +24,14 @@ import Testing
     await #expect(processExitsWith: .success) {
       let parameters = (0..<3).map { _ in Parameter(Tensor.ones([1000, 100]), role: .matrix) }
       TensorPool.resetPeak()
-      let before = TensorPool.bytesInUse
+      let before = TensorPool.bytesOfThread
       parameters[0].value.withMutableSpan { $0[0] = 5 }
       for memory in parameters.memory { memory.weights[1] = 6 }
-      #expect(TensorPool.peakBytesInUse == before)
+      #expect(TensorPool.peakBytesOfThread == before)
       let kept = parameters.map(\.value)
       // Those that are not updated stay shared.
       parameters[1].memory.weights[0] = 7
-      #expect(TensorPool.bytesInUse == before + before / 3)
+      #expect(TensorPool.bytesOfThread == before + before / 3)
       #expect(kept[1].scalars[0] == 1 && parameters[1].value.scalars[0] == 7)
       #expect(parameters.map { $0.value.scalars[1] } == [6, 6, 6])
     }
@@ -86,7 +86,7 @@ private struct Wide {
     for _ in 0..<3 {
       for parameter in parameters { parameter.clearGradient() }
       TensorPool.resetPeak()
-      let before = TensorPool.bytesInUse
+      let before = TensorPool.bytesOfThread
       if released {
         release.start()
         if release.needsMeasuring {
@@ -99,7 +99,7 @@ private struct Wide {
         pass()
         #expect(try optimizer.step(parameters).applied)
       }
-      peak = max(peak, TensorPool.peakBytesInUse - before)
+      peak = max(peak, TensorPool.peakBytesOfThread - before)
     }
     return (parameters.map(\.value.scalars), peak)
   }

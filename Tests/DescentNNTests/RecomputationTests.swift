@@ -116,9 +116,9 @@ import Testing
         gpt.model.recomputation = recomputation
         _ = gpt.step()
         TensorPool.resetPeak()
-        let before = TensorPool.bytesInUse
+        let before = TensorPool.bytesOfThread
         _ = gpt.step()
-        return TensorPool.peakBytesInUse - before
+        return TensorPool.peakBytesOfThread - before
       }
       let all = peak(.none)
       #expect(peak(.layers) < all * 2 / 5)

@@ -14,6 +14,12 @@ void descent_pool_set_threads(long threads);
 void *_Nonnull descent_scratch_begin(long bytes);
 void descent_scratch_end(void);
 
+// Bytes that the calling thread holds of something, and the most since its last reset.
+void descent_bytes_add(long bytes);
+long descent_bytes(void);
+long descent_bytes_peak(void);
+void descent_bytes_reset_peak(void);
+
 // A Swift closure `(Int) -> Void` as Swift passes it: code, and a context for a register of its
 // own. Taken this way a closure that does not escape needs neither a box nor reference counts.
 typedef __attribute__((swiftcall)) void (*descent_task)(

@@ -46,9 +46,9 @@ extension Context {
       partOf: self, tape: tape, records: true, isRepeated: true, streams: streams)
     var input = x.detached
     if isRecorded { input.node = tape.leaf(shape: x.shape, parameter: nil) }
-    let before = TensorPool.bytesInUse
+    let before = TensorPool.bytesOfThread
     let y = part(input, context)
-    let bytes = y.node == nil ? 0 : TensorPool.bytesInUse - before
+    let bytes = y.node == nil ? 0 : TensorPool.bytesOfThread - before
     return (y.detached, y.node != nil, bytes)
   }
 }

@@ -19,14 +19,18 @@ public enum TensorPool {
   /// Bytes held by living tensors.
   public static var bytesInUse: Int { state.withLock { $0.inUse } }
 
-  /// The largest value that `bytesInUse` has had since the start or the last `resetPeak`.
-  public static var peakBytesInUse: Int { state.withLock { $0.peak } }
-
   /// Bytes of memory kept for tensors to come.
   public static var bytesFree: Int { state.withLock { $0.free } }
 
-  /// Starts a new measurement of `peakBytesInUse`.
-  public static func resetPeak() { state.withLock { $0.peak = $0.inUse } }
+  /// Bytes of the tensors that the calling thread made, less those that it gave up: a difference of
+  /// two values is what lies between them, whatever other threads do.
+  public static var bytesOfThread: Int { ThreadBytes.current }
+
+  /// The largest value that `bytesOfThread` has had since the thread began or the last `resetPeak`.
+  public static var peakBytesOfThread: Int { ThreadBytes.peak }
+
+  /// Starts a new measurement of `peakBytesOfThread`.
+  public static func resetPeak() { ThreadBytes.resetPeak() }
 
   /// Gives the memory that no tensor uses back to the system.
   public static func releaseFree() { state.withLock { $0.releaseFree() } }
@@ -41,11 +45,13 @@ public enum TensorPool {
   }
 
   static func take(_ size: Int) -> UnsafeMutableRawPointer {
+    ThreadBytes.add(size)
     let address = state.withLock { unsafe UInt(bitPattern: $0.take(size)) }
     return unsafe UnsafeMutableRawPointer(bitPattern: address)!
   }
 
   static func giveBack(_ buffer: UnsafeMutableRawPointer, _ size: Int) {
+    ThreadBytes.add(-size)
     let address = UInt(bitPattern: buffer)
     state.withLock { unsafe $0.giveBack(UnsafeMutableRawPointer(bitPattern: address)!, size) }
   }
@@ -57,7 +63,6 @@ public enum TensorPool {
 @safe
 private struct State {
   var inUse = 0
-  var peak = 0
   var free = 0
 
   /// Free buffers by size.
@@ -75,7 +80,6 @@ private struct State {
 
   mutating func take(_ size: Int) -> UnsafeMutableRawPointer {
     inUse += size
-    peak = max(peak, inUse)
     if let buffer = unsafe kept[size]?.popLast() {
       free -= size
       return unsafe buffer

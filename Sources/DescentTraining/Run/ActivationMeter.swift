@@ -9,11 +9,11 @@ struct ActivationMeter {
   init(_ parameters: [Parameter]) {
     TensorPool.resetPeak()
     let missing = parameters.filter { $0.isTrainable && $0.gradient == nil }
-    before = missing.reduce(TensorPool.bytesInUse) {
+    before = missing.reduce(TensorPool.bytesOfThread) {
       $0 + $1.value.count * MemoryLayout<Float>.stride
     }
   }
 
   /// Bytes at the peak until now.
-  var bytes: Int { max(0, TensorPool.peakBytesInUse - before) }
+  var bytes: Int { max(0, TensorPool.peakBytesOfThread - before) }
 }

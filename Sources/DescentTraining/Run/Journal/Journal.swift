@@ -10,6 +10,8 @@ public enum JournalEntry: Sendable, Equatable {
   case evaluation(EvaluationRecord)
   /// A spike that the run went back from.
   case spike(SpikeRecord)
+  /// What was measured at a step.
+  case instruments(InstrumentRecord)
 
   private var record: any MetricRecord & Encodable {
     switch self {
@@ -17,19 +19,20 @@ public enum JournalEntry: Sendable, Equatable {
     case .skipped(let record): record
     case .evaluation(let record): record
     case .spike(let record): record
+    case .instruments(let record): record
     }
   }
 
   /// The line, without its end. Numbers read back to the same bits.
   public var line: String {
-    let fields = record.values.map { "\(MetricValue.quoted($0.key)): \($0.value.json)" }
-    return "{\(fields.joined(separator: ", "))}"
+    MetricValue.object(record.line)
   }
 }
 
 extension JournalEntry: Codable {
   /// Reads the object of a line: one with `val_loss` is an evaluation, one with `skipped` a skipped
-  /// step, one with `went_back_to` a spike, any other a step. Keys that it does not know are kept as diagnostics or ignored.
+  /// step, one with `went_back_to` a spike, one with `instrument_seconds` what was measured, any other a
+  /// step. Keys that it does not know are kept as diagnostics or ignored.
   public init(from decoder: any Decoder) throws {
     let line = try [String: MetricValue](from: decoder)
     if line["val_loss"] != nil {
@@ -38,6 +41,8 @@ extension JournalEntry: Codable {
       self = .skipped(try SkippedRecord(line: line))
     } else if line["went_back_to"] != nil {
       self = .spike(try SpikeRecord(line: line))
+    } else if line["instrument_seconds"] != nil {
+      self = .instruments(try InstrumentRecord(line: line))
     } else {
       self = .step(try StepRecord(line: line))
     }
