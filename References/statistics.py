@@ -7,7 +7,8 @@ from scipy import stats
 print("// (ν, t, P(|T| ≥ t))")
 for v in (1, 2, 3, 5, 9, 30, 1000):
     for t in (0.1, 1.0, 2.5, 12.0, 80.0):
-        print(f"({v}, {t}, {2 * stats.t.sf(t, v):.15e}),")
+        if (v, t) != (1000, 80.0):  # too small for a double
+            print(f"({v}, {t}, {2 * stats.t.sf(t, v):.15e}),")
 print("// (ν, p, the t with P(|T| ≥ t) = p)")
 for v in (1, 2, 4, 20, 100):
     for p in (0.05, 0.05 / 6, 1e-4):
@@ -18,7 +19,8 @@ for effect in (0.2, 1.0, 4.0):
         for level in (0.05, 0.05 / 6):
             c, shift = stats.t.isf(level / 2, n - 1), effect * np.sqrt(n)
             power = stats.nct.sf(c, n - 1, shift) + stats.nct.cdf(-c, n - 1, shift)
-            print(f"({effect}, {n}, {level}, {power:.9f}),")
+            if power == power:
+                print(f"({effect}, {n}, {level}, {power:.9f}),")
 a = [1.52, 1.48, 1.61, 1.57]
 b = [1.49, 1.47, 1.55, 1.5]
 test = stats.ttest_rel(a, b)

@@ -35,17 +35,23 @@ struct RaceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The optimizers.", valueName: "a,b(key=value),..."))
   var optimizers: String?
 
-  @Option(help: ArgumentHelp("Judged runs of each optimizer (default: 3).", valueName: "k"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Judged runs of each optimizer (default: 3).", valueName: "k"))
   var seeds: Int?
 
-  @Option(help: ArgumentHelp("Tuning trials of each optimizer (default: 0).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Tuning trials of each optimizer (default: 0).", valueName: "n"))
   var tune: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Also count steps and seconds to this validation loss.", valueName: "loss"))
   var target: Double?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       Give each run so much training time, such as 60s or 5m, in the place of the recipe's steps; \
@@ -55,7 +61,9 @@ struct RaceCommand: ParsableCommand {
 
   @OptionGroup var changes: RecipeChanges
 
-  @Option(help: ArgumentHelp("Runs at once, as processes that share the threads.", valueName: "j"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Runs at once, as processes that share the threads.", valueName: "j"))
   var jobs = 1
 
   @Flag(help: "Keep the weights of tuning trials.")

@@ -160,11 +160,8 @@ public enum RacePage {
   private static func tuning(
     _ recipe: RaceResult.OnRecipe, _ plan: RacePlan
   ) -> [Document.Block] {
-    guard plan.trials > 0 else {
-      return [
-        .paragraph("Nothing was tuned: each optimizer had the settings that its text gives it.")
-      ]
-    }
+    // That nothing was tuned stands above.
+    guard plan.trials > 0 else { return [] }
     var table = Table([
       .init("optimizer"), .number("trial", "trial"), .init("settings", "settings"),
       .number("final", "final loss", .significant(5)), .init("note", ""),
@@ -203,7 +200,8 @@ public enum RacePage {
     for edge in entry.atEdge {
       text +=
         ". The best \(edge.setting) is the \(edge.isLargest ? "largest" : "smallest") that was tried "
-        + "(\(short(edge.value))), so a better one may lie beyond: the space may be too small"
+        + "(\(short(edge.value))), so a better one may lie beyond: the space or the number of trials "
+        + "may be too small"
     }
     return text
   }

@@ -6,17 +6,25 @@ import Foundation
 // and the runs before it alone, so a race that goes on finds the same.
 
 extension Race {
+  /// Evaluations of a run, at least.
+  private static let evaluations = 10
   /// Steps of the run that measures how long a step takes.
   private static let paceSteps = 30
 
   /// What is changed for an optimizer: the recipe's changes, the rule, and how runs of a race are kept.
-  private func common(_ recipe: Int, _ optimizer: Int) -> [String] {
+  private func common(
+    _ recipe: Int, _ optimizer: Int, hasOwnLength: Bool = false
+  ) -> [String] {
     let base = bases[recipe]
+    // Steps that follow from a budget take the place of those that were asked for.
+    let changes = plan.changes.filter { change in
+      !hasOwnLength || !["steps=", "epochs="].contains { change.hasPrefix($0) }
+    }
     func isSet(_ key: String) -> Bool { plan.changes.contains { $0.hasPrefix(key + "=") } }
     var kept = ["checkpoint.keep=1", "checkpoint.best=false", "checkpoint.minutes=none"]
     // Spikes need checkpoints to go back to.
     if base.spike.factor == nil { kept.append("checkpoint.every=0") }
-    return plan.changes + contestants[optimizer].overrides(in: base, plan.changes)
+    return changes + contestants[optimizer].overrides(in: base, plan.changes)
       + kept.filter { !isSet(String($0.prefix { $0 != "=" })) }
   }
 
@@ -25,7 +33,7 @@ extension Race {
   private func length(_ recipe: Int, _ optimizer: Int) -> [String] {
     let base = bases[recipe]
     let steps = steps(recipe, optimizer)
-    let every = max(1, steps / 10)
+    let every = max(1, steps / Self.evaluations)
     var changes = plan.secondsPerRun == nil ? [] : ["steps=\(steps)"]
     let isFollowed = base.plan.schedules.contains { $0.schedule is any MetricSchedule }
     if !isFollowed, !plan.changes.contains(where: { $0.hasPrefix("evaluate.every=") }),
@@ -48,7 +56,7 @@ extension Race {
     let steps = min(Self.paceSteps, steps[recipe])
     return RaceTrial(
       recipe: recipe, optimizer: optimizer, purpose: .pace, settings: [],
-      overrides: common(recipe, optimizer)
+      overrides: common(recipe, optimizer, hasOwnLength: true)
         + ["steps=\(steps)", "evaluate.every=0", "evaluate.batches=1"])
   }
 
@@ -95,7 +103,8 @@ extension Race {
       }
       return RaceTrial(
         recipe: recipe, optimizer: optimizer, purpose: .tuning(number), settings: settings,
-        overrides: common(recipe, optimizer) + settings.map { "optimizer.\($0)" }
+        overrides: common(recipe, optimizer, hasOwnLength: plan.secondsPerRun != nil)
+          + settings.map { "optimizer.\($0)" }
           + length(recipe, optimizer) + ["seed=\(seed)"])
     }
   }
@@ -112,7 +121,8 @@ extension Race {
     let settings = chosen(recipe, optimizer)?.settings ?? []
     return RaceTrial(
       recipe: recipe, optimizer: optimizer, purpose: .judged(number), settings: settings,
-      overrides: common(recipe, optimizer) + settings.map { "optimizer.\($0)" }
+      overrides: common(recipe, optimizer, hasOwnLength: plan.secondsPerRun != nil)
+        + settings.map { "optimizer.\($0)" }
         + length(recipe, optimizer) + ["seed=\(bases[recipe].run.seed + number + 1)"])
   }
 

@@ -113,7 +113,10 @@ public struct RaceCrew {
     defer {
       // Whatever still runs ends after its step.
       for child in children { try? child.input.fileHandleForWriting.close() }
-      for child in children { child.process.waitUntilExit() }
+      for child in children {
+        child.process.waitUntilExit()
+        try? FileManager.default.removeItem(at: child.errors)
+      }
     }
     while !waiting.isEmpty || !children.isEmpty {
       if stops() { throw RaceError.interrupted(race.folder.relativePath) }

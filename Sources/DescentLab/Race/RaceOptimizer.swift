@@ -26,7 +26,7 @@ public struct RaceOptimizer: Sendable, Equatable {
   public static func texts(_ text: String) throws(RecipeError) -> [String] {
     guard let pieces = SettingSection.split(text[...]), !pieces.isEmpty else {
       throw RecipeError(problems: [
-        "--optimizers \(quotable(text)) cannot be read: give names with commas between them, each "
+        "--optimizers '\(quotable(text))' cannot be read: give names with commas between them, each "
           + "perhaps with settings, such as adamw,adamw(lr=1e-5),prodigy"
       ])
     }

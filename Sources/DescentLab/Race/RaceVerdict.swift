@@ -87,19 +87,21 @@ extension RaceResult {
       if pair.isProven, pair.better.label == leader.label { return nil }
       return pair.better.label == leader.label ? pair.worse.label : pair.better.label
     }
-    let others = recipe.entries.count - 1
+    let others = recipe.entries.filter { $0.label != leader.label }
     if rivals.isEmpty {
-      return others == 1
-        ? "\(leader.label) is better here than \(recipe.entries.first { $0.label != leader.label }?.label ?? ""): proven."
-        : "\(leader.label) is better here than all \(others) others: proven."
+      let beaten =
+        others.count == 1
+        ? others[0].label : others.count == 2 ? "both others" : "all \(others.count) others"
+      return "\(leader.label) is better here than \(beaten): proven."
     }
-    let names = Self.list(rivals)
-    let lowest = "\(leader.label) has the lowest loss in the mean"
-    return rivals.count == others
-      ? "No optimizer is proven best: \(lowest), but that it is better than \(names) is not proven."
-      : "No optimizer is proven best: \(lowest), and is better than "
-        + "\(counted(others - rivals.count, "other")) for certain; that it is better than \(names) is "
-        + "not proven."
+    let lost = others.filter { $0.failures == $0.judged.count }.map(\.label)
+    let open = rivals.filter { !lost.contains($0) }
+    let won = others.count - open.count - lost.count
+    var words = "No optimizer is proven best: \(leader.label) has the lowest loss in the mean"
+    if won > 0 { words += ", and is better than \(counted(won, "other")), which is proven" }
+    if !open.isEmpty { words += "; that it is better than \(Self.list(open)) is not proven" }
+    if !lost.isEmpty { words += "; \(Self.list(lost)) finished no run" }
+    return words + "."
   }
 
   /// The one with the fewest failures, and of those with the lowest mean.
@@ -112,9 +114,11 @@ extension RaceResult {
   /// What was compared, and so how far the verdict reaches.
   var scope: String {
     let runs = counted(plan.seeds, "seed")
+    let steps = Set(recipes.flatMap { $0.entries.map(\.steps) })
     let length =
       plan.secondsPerRun.map { "\(short($0)) seconds of training a run" }
-      ?? "the same number of steps a run"
+      ?? (steps.count == 1
+        ? "\(counted(steps.first ?? 0, "step")) a run" : "as many steps a run as each recipe has")
     let what =
       plan.trials == 0
       ? "Nothing was tuned (--tune 0), so these settings were compared, not the rules"
