@@ -216,7 +216,7 @@ extension RunDirectory {
       case .evaluation(let record) where record.loss.isFinite:
         outcome.evaluations.append(
           .init(step: record.step, seconds: outcome.seconds, loss: record.loss))
-      case .evaluation, .skipped, .spike: break
+      default: break
       }
     }
     // The first step takes memory and starts threads.
