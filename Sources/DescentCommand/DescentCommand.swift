@@ -8,13 +8,16 @@ struct DescentCommand: ParsableCommand {
     commandName: "descent",
     abstract: "Train models, and see what their optimizers do.",
     version: "0.1.0",
+    subcommands: [RaceRun.self],
     groupedSubcommands: [
       CommandGroup(
         name: "Train",
         subcommands: [
-          Train.self, Sample.self, Recipes.self, VerifyResume.self, ComparePrecision.self,
+          Train.self, RaceCommand.self, Sample.self, Recipes.self,
+          VerifyResume.self, ComparePrecision.self,
         ]),
-      CommandGroup(name: "See", subcommands: [ReportCommand.self, Plot.self, Compare.self]),
+      CommandGroup(
+        name: "See", subcommands: [ReportCommand.self, Plot.self, Compare.self]),
       CommandGroup(name: "Tell", subcommands: [Groups.self, Doctor.self]),
       CommandGroup(
         name: "Optimizers",

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Descent
 import DescentFiles
+import DescentLab
 import DescentNN
 import DescentTraining
 import Foundation
@@ -44,6 +45,12 @@ enum ExitStatus {
       case .nonFinite, .float16Overflow: nonFinite
       }
     case is StateMismatch: badData
+    case let error as RaceError:
+      switch error {
+      case .notARace: missingFile
+      case .interrupted: interrupted
+      case .runFailed(_, let status, _): status
+      }
     default: internalError
     }
   }
@@ -53,7 +60,7 @@ enum ExitStatus {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
-      is StateMismatch:
+      is StateMismatch, is RaceError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "
