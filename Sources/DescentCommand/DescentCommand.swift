@@ -9,7 +9,7 @@ struct DescentCommand: ParsableCommand {
     abstract: "Train models, and see what their optimizers do.",
     version: "0.1.0",
     subcommands: [
-      Train.self, ComparePrecision.self, VerifyResume.self, Sample.self, Inspect.self,
+      Train.self, ComparePrecision.self, LRFind.self, VerifyResume.self, Sample.self, Inspect.self,
       ConvertState.self, Recipes.self, Groups.self, Optimizers.self, ScheduleCommand.self,
       ReplayCommand.self, Benchmark.self, Doctor.self,
     ])
