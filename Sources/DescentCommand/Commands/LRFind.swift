@@ -49,6 +49,12 @@ struct LRFind: ParsableCommand {
   @Flag(help: "Let the rate rise by equal amounts, not by equal factors.")
   var linear = false
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most steps of a short training; shorter runs are trained whole.", valueName: "n"))
+  var probeSteps = 1500
+
   @Flag(help: "Sweep only: no short trainings around what the sweeps say.")
   var quick = false
 
@@ -87,7 +93,7 @@ struct LRFind: ParsableCommand {
       let target = try apply.map { try self.target($0, yaml, recipe) }
       var options = RateFinder.Options()
       (options.from, options.to, options.steps, options.seeds) = (from, to, steps, seeds)
-      (options.isLinear, options.isQuick) = (linear, quick)
+      (options.isLinear, options.isQuick, options.probeSteps) = (linear, quick, probeSteps)
       let found: RateFinder
       do {
         found = try RateFinder(recipe, options) { sentence in

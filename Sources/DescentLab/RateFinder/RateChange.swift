@@ -29,7 +29,7 @@ public struct RateChange: Sendable, Equatable {
       guard let own = group.ownRate else { continue }
       changes.append(
         RateChange(
-          key: "optimizer.groups[\(index + 1)].lr", rate: RateFinder.rounded(own * factor),
+          key: "optimizer.groups[\(index + 1)].lr", rate: RateSearch.rounded(own * factor),
           before: own))
     }
     return changes

@@ -33,6 +33,7 @@ extension RateFinder.Options {
         "--steps \(steps) must be from \(Self.steps.lowerBound) to \(grouped(Self.steps.upperBound)): "
           + "with fewer there is no curve to read")
     }
+    if probeSteps < 1 { problems.append("--probe-steps \(probeSteps) must be at least 1") }
     if !Self.seeds.contains(seeds) {
       problems.append(
         "--seeds \(seeds) must be from \(Self.seeds.lowerBound) to \(Self.seeds.upperBound)")

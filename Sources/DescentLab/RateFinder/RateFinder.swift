@@ -17,6 +17,8 @@ public struct RateFinder: Sendable {
     public var seeds = 3
     /// Whether the rate rises by equal amounts rather than by equal factors.
     public var isLinear = false
+    /// The most steps of a short training.
+    public var probeSteps = 1500
     /// Whether the sweeps alone decide, without short trainings.
     public var isQuick = false
 
@@ -131,12 +133,12 @@ public struct RateFinder: Sendable {
     let isFlat = 2 * curves.count(where: \.isFlat) > curves.count
 
     var search = RateSearch(in: min(1e-12, range.lowerBound)...max(1e6, range.upperBound))
-    let probeSteps = Self.probeSteps(run: runSteps)
+    let probeSteps = min(runSteps, options.probeSteps)
     if !options.isQuick, let start = fromSweeps, !isFlat {
       let total = runSteps
       try search.run(from: start) { rate in
         progress(
-          "short training at lr \(short(rate)): \(counted(probeSteps, "step"))"
+          "training at lr \(SettingValue.text(of: rate)): \(counted(probeSteps, "step"))"
             + (probeSteps < total ? " with the whole schedule" : ""))
         let probe = try recipe.probe(rate: rate, steps: probeSteps, of: total)
         return try trials.run(probe).validation ?? .infinity
@@ -146,7 +148,7 @@ public struct RateFinder: Sendable {
     probes = search.probes.map { Probe(rate: $0.rate, loss: $0.loss) }
     cost = (sweepCost, trials.steps - sweepCost)
 
-    let found = isFlat ? nil : (search.bottom ?? fromSweeps).map(Self.rounded)
+    let found = isFlat ? nil : search.choice ?? fromSweeps.map(RateSearch.rounded)
     suggested = found
     if let found {
       let measured = search.range(within: Self.tolerance) ?? Self.spread(suggestions, around: found)
@@ -158,7 +160,7 @@ public struct RateFinder: Sendable {
     warnings =
       RateWarnings(
         curves: curves, suggestions: suggestions, search: search, swept: range, suggested: found,
-        options: options
+        steps: (probe: self.probeSteps, run: runSteps), options: options
       ).sentences
   }
 
@@ -174,13 +176,5 @@ public struct RateFinder: Sendable {
   ) -> ClosedRange<Double> {
     let rates = suggestions.filter { $0.rule != .slide }.compactMap(\.rate) + [rate]
     return (rates.min() ?? rate)...(rates.max() ?? rate)
-  }
-
-  /// The steps of a short training: a quarter of the run, but enough to tell rates apart.
-  static func probeSteps(run steps: Int) -> Int { min(steps, max(300, steps / 4)) }
-
-  /// A rate in two digits.
-  static func rounded(_ rate: Double) -> Double {
-    Double(String(format: "%.1e", rate)) ?? rate
   }
 }

@@ -33,7 +33,9 @@ public enum RateRule: String, CaseIterable, Sendable {
 
   /// The step whose rate it goes by.
   public func index(_ curve: RateCurve) -> Int? {
-    guard curve.fall > 0, curve.descent.count > 1 else { return nil }
+    guard let first = curve.smoothed.first, curve.fall > 1e-6 * abs(first),
+      curve.descent.count > 1
+    else { return nil }
     switch self {
     case .steepest:
       let slopes = curve.descent.map { i in

@@ -13,10 +13,12 @@ struct RateSearch {
   private(set) var probes: [Probe] = []
   /// Between which rates.
   let range: ClosedRange<Double>
-  /// The factor between neighbours.
+  /// The factor between neighbours at first.
   static let factor = 3.0
   /// The most trials.
-  static let most = 9
+  static let most = 10
+  /// Neighbours that differ by less than this share need nobody between them.
+  static let closeness = 0.02
 
   init(in range: ClosedRange<Double>) { self.range = range }
 
@@ -29,49 +31,76 @@ struct RateSearch {
     try probe(start, loss)
     try probe(start * Self.factor, loss)
     try probe(start / Self.factor, loss)
-    while probes.count < Self.most - 2 {
-      let best = best?.rate ?? probes[0].rate
-      // Where all break down, a smaller rate is to be found.
-      let next =
-        probes.first?.rate == best || self.best == nil
-        ? probes[0].rate / Self.factor
-        : probes.last?.rate == best ? best * Self.factor : nil
-      guard let next, try probe(next, loss) else { break }
-    }
-    guard let best else { return }
-    for next in [best.rate * Self.factor.squareRoot(), best.rate / Self.factor.squareRoot()] {
-      try probe(next, loss)
+    while probes.count < Self.most - 3, let next = beyond, try probe(next, loss) {}
+    for factor in [Self.factor.squareRoot(), Self.factor.squareRoot().squareRoot()] {
+      guard let center = best, !isSettled else { return }
+      for next in [center.rate * factor, center.rate / factor] where probes.count < Self.most {
+        try probe(next, loss)
+      }
     }
   }
 
-  /// Tries a rate within the range that was not tried yet.
+  /// The next rate in a direction in which the loss still falls; nil where the best has worse ones on
+  /// both sides.
+  private var beyond: Double? {
+    guard let low = probes.first?.rate, let high = probes.last?.rate else { return nil }
+    // Where all break down, a smaller rate is to be found.
+    guard let best, best.rate != low else { return low / Self.factor }
+    return best.rate == high ? high * Self.factor : nil
+  }
+
+  /// Whether the neighbours of the best are as good but for chance.
+  private var isSettled: Bool {
+    guard let best, let place = probes.firstIndex(of: best), place > 0, place + 1 < probes.count
+    else { return false }
+    let limit = best.loss + Self.closeness * abs(best.loss)
+    return probes[place - 1].loss < limit && probes[place + 1].loss < limit
+  }
+
+  /// Tries a rate, in two digits, within the range that was not tried yet.
   ///
   /// - Returns: whether it was tried.
   @discardableResult
   private mutating func probe(_ rate: Double, _ loss: (Double) throws -> Double) rethrows -> Bool {
-    guard range.contains(rate), !probes.contains(where: { abs(log($0.rate / rate)) < 1e-6 }) else {
-      return false
-    }
+    let rate = Self.rounded(rate)
+    guard range.contains(rate), !probes.contains(where: { $0.rate == rate }) else { return false }
     let found = try loss(rate)
     probes.append(Probe(rate: rate, loss: found.isFinite ? found : .infinity))
     probes.sort { $0.rate < $1.rate }
     return true
   }
 
-  /// The rate at the bottom of a parabola through the losses near the best, over the logarithm of the
-  /// rate: chance moves it less than it moves the best itself.
-  var bottom: Double? {
+  /// A rate in two digits: what is suggested is what was tried.
+  static func rounded(_ rate: Double) -> Double { Double(String(format: "%.1e", rate)) ?? rate }
+
+  /// The rate to take: of those that were tried the one with the least loss, half of it its own and
+  /// half that of a parabola through its neighbours, so that chance counts less. One whose next
+  /// higher neighbour broke down is too near to that.
+  var choice: Double? {
     guard let best else { return nil }
     let near = probes.filter {
-      $0.loss.isFinite && abs(log($0.rate / best.rate)) < log(Self.factor) * 1.01
-        && $0.loss < best.loss + max(0.5 * abs(best.loss), 1e-12)
+      $0.loss.isFinite && abs(log($0.rate / best.rate)) < log(Self.factor) * 1.1
+        && $0.loss < best.loss + 0.5 * abs(best.loss)
     }
-    guard near.count >= 3, let low = near.first?.rate, let high = near.last?.rate else {
-      return best.rate
-    }
+    let safe = near.filter { !isNearBreakdown($0) }
     let points = near.map { (x: log($0.rate / best.rate), y: $0.loss) }
-    guard let (a, b) = Self.parabola(points), a > 0 else { return best.rate }
-    return min(max(best.rate * exp(-b / (2 * a)), low), high)
+    guard near.count > 3, let (a, b) = Self.parabola(points), a > 0 else {
+      return (safe.min { $0.loss < $1.loss } ?? best).rate
+    }
+    // The parabola's own height is the same for all.
+    func score(_ probe: Probe) -> Double {
+      let x = log(probe.rate / best.rate)
+      return probe.loss + a * x * x + b * x
+    }
+    return (safe.min { score($0) < score($1) } ?? best).rate
+  }
+
+  /// Whether the loss of the next higher rate, not far away, is many times this one's.
+  private func isNearBreakdown(_ probe: Probe) -> Bool {
+    guard let next = probes.first(where: { $0.rate > probe.rate }),
+      next.rate < probe.rate * Self.factor.squareRoot() * 1.1
+    else { return false }
+    return next.loss - probe.loss > 2 * max(abs(probe.loss), 1e-9)
   }
 
   /// The rates between which the loss is at most `share` above the best, on straight lines between

@@ -7,11 +7,13 @@ struct RateWarnings {
   let search: RateSearch
   let swept: ClosedRange<Double>
   let suggested: Double?
+  /// Of a short training, 0 where there is none, and of a run.
+  let steps: (probe: Int, run: Int)
   let options: RateFinder.Options
 
   /// A sentence each, with what to do.
   var sentences: [String] {
-    [flat, neverDiverged, divergedAtOnce, edge, disagreement, noise].compactMap(\.self)
+    [flat, neverDiverged, divergedAtOnce, edge, disagreement, noise, shortness].compactMap(\.self)
   }
 
   private var isFlat: Bool { 2 * curves.count(where: \.isFlat) > curves.count }
@@ -60,6 +62,14 @@ struct RateWarnings {
       }
     }
     return nil
+  }
+
+  private var shortness: String? {
+    guard steps.probe > 0, steps.run >= 4 * steps.probe else { return nil }
+    return
+      "the run is \(short(Double(steps.run) / Double(steps.probe))) times as long as the short "
+      + "trainings, and longer runs often end better at somewhat lower rates: raise --probe-steps, or "
+      + "prefer the lower part of the range"
   }
 
   private var noise: String? {

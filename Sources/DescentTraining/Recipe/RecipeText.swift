@@ -83,17 +83,22 @@ public struct RecipeText: Sendable {
 
   // MARK: Places in the text
 
+  private func index(_ mark: Mark) -> String.Index? {
+    let scalars = yaml.unicodeScalars
+    var line = scalars.startIndex
+    for _ in 1..<max(1, mark.line) {
+      guard let end = scalars[line...].firstIndex(of: "\n") else { return nil }
+      line = scalars.index(after: end)
+    }
+    return scalars.index(line, offsetBy: mark.column - 1, limitedBy: scalars.endIndex)
+  }
+
   /// Where a value stands as it was written; nil where the text there is something else.
   private func place(of node: Node) -> Range<String.Index>? {
-    guard let scalar = node.scalar, let mark = node.mark else { return nil }
-    var index = yaml.unicodeScalars.startIndex
-    let scalars = yaml.unicodeScalars
-    for _ in 1..<max(1, mark.line) {
-      guard let end = scalars[index...].firstIndex(of: "\n") else { return nil }
-      index = scalars.index(after: end)
+    guard let scalar = node.scalar, let mark = node.mark, let start = index(mark) else {
+      return nil
     }
-    guard let start = scalars.index(index, offsetBy: mark.column - 1, limitedBy: scalars.endIndex)
-    else { return nil }
+    let scalars = yaml.unicodeScalars
     for text in ["\"\(scalar.string)\"", "'\(scalar.string)'", scalar.string]
     where !text.isEmpty && scalars[start...].starts(with: text.unicodeScalars) {
       return start..<(scalars.index(start, offsetBy: text.unicodeScalars.count))
@@ -111,7 +116,7 @@ public struct RecipeText: Sendable {
       let name = place(of: first.key), let end = place(of: first.value)?.upperBound
     else { return nil }
     let entry = "\(key): \(value)"
-    if section.style == .flow {
+    if let mark = section.mark, let brace = index(mark), yaml[brace...].hasPrefix("{") {
       return yaml.replacingCharacters(in: end..<end, with: ", \(entry)")
     }
     // As far in as the key before it; what leads to that may be the dash of a list.
