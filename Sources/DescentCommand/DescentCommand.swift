@@ -13,7 +13,7 @@ struct DescentCommand: ParsableCommand {
       CommandGroup(
         name: "Train",
         subcommands: [
-          Train.self, RaceCommand.self, Sample.self, Recipes.self,
+          Train.self, RaceCommand.self, LRFind.self, Sample.self, Recipes.self,
           VerifyResume.self, ComparePrecision.self,
         ]),
       CommandGroup(
