@@ -33,6 +33,7 @@ extension Recipe {
     add(SpikeSettings.name, Self.entries(spike.resolved))
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
+    add(LogSettings.name, Self.entries(log.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.
     return (try? Yams.serialize(node: Node(root))) ?? ""
   }

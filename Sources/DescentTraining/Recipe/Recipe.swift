@@ -23,6 +23,8 @@ public struct Recipe: Sendable {
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
   public var checkpoint = CheckpointSettings()
+  /// What is written down beside the metrics.
+  public var log = LogSettings()
 
   /// Reads a recipe.
   ///
@@ -39,6 +41,7 @@ public struct Recipe: Sendable {
     reader.read(&lossScale, LossScaler.name)
     reader.read(&evaluate, EvaluateSettings.name)
     reader.read(&checkpoint, CheckpointSettings.name)
+    reader.read(&log, LogSettings.name)
     reader.read(&spike, SpikeSettings.name)
     if spike.factor != nil, checkpoint.every == 0 {
       reader.problems.append(
