@@ -39,7 +39,7 @@ final class EventFileWriter {
     if case .spike(let spike) = entry {
       return try write(EventEncoding.start(wallTime: now, step: spike.goneBackTo + 1).record)
     }
-    var (event, values) = (EventEncoding(wallTime: now), entry.record.values)
+    var (event, values) = (EventEncoding(wallTime: now), entry.record.line)
     if let step = values.first(where: { $0.key == "step" }).flatMap({ Int($0.value) }) {
       event = EventEncoding(wallTime: now, step: step)
     }
@@ -53,7 +53,7 @@ final class EventFileWriter {
       case .number(let x): event.add(Self.tag(key), x)
       case .integer(let n): event.add(Self.tag(key), Double(n))
       case .flag(let on): event.add(Self.tag(key), on ? 1 : 0)
-      case .text, .other: break
+      case .text, .list, .object: break
       }
     }
     if event.hasValues { try write(event.record) }
