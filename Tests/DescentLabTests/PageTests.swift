@@ -105,7 +105,10 @@ import Testing
     let row = try #require((try object(page.json)["values"] as? [[String: Any]])?.first)
     #expect(Set(row.keys) == ["step", "lr", "betas[0]", "betas[1]"])
     // Of several numbers the figure shows those that move.
-    #expect(long.figure.charts.compactMap(\.lineChart).map { $0.series.map(\.name) } == [["lr"], ["betas[0]"]])
+    #expect(
+      long.figure.charts.compactMap(\.lineChart).map { $0.series.map(\.name) } == [
+        ["lr"], ["betas[0]"],
+      ])
     #expect(throws: RecipeError.self) {
       _ = try ScheduleCurve(recipe, called: "gpt", total: 10, group: "none")
     }
@@ -115,7 +118,8 @@ import Testing
     #expect(
       step.compactMapValues { $0 as? Double } == ["step": 0, "lr": 1e-3, "lr.fast": 0.1])
     #expect(step["betas.fast"] as? [Double] == [0.9, 0.99])
-    #expect(all.figure.charts.first?.lineChart?.series.map(\.name) == ["lr of default", "lr of fast"])
+    #expect(
+      all.figure.charts.first?.lineChart?.series.map(\.name) == ["lr of default", "lr of fast"])
     #expect(all.page().text().contains("lr.fast  peak: 0.1 at step 0"))
   }
 

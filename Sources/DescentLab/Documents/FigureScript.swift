@@ -54,15 +54,27 @@ enum FigureScript {
           for (let i = 2; i + 1 < n.length; i += 2) result.push([x += n[i], y += n[i + 1]]);
           result.push(null);
         }
+        const places = result.filter(p => p);
+        path.isSorted = places.every((p, i) => i === 0 || places[i - 1][0] <= p[0]);
+        path.isDots = path.getAttribute("d").includes("h0");
         return path.points = result;
       };
       // The height of a line at u, between its neighbours; null in a gap.
       const height = (path, u) => {
-        const all = points(path), reach = path.getAttribute("d").includes("h0") ? 40 : 0;
-        let best = null, near = reach;
-        for (let i = 0; i < all.length; i++) {
+        const all = points(path);
+        let best = null, near = path.isDots ? 40 : 0, i = 0;
+        if (path.isSorted) {  // where the line reaches u, found by halves
+          let to = all.length;
+          while (to - i > 8) {
+            const m = (i + to) >> 1, p = all[m] || all[m - 1] || all[m + 1];
+            if (p[0] < u) i = m; else to = m + 1;
+          }
+          i = Math.max(0, i - 3);
+        }
+        for (; i < all.length; i++) {
           const p = all[i];
           if (!p) continue;
+          if (path.isSorted && p[0] > u + near) break;
           if (Math.abs(p[0] - u) <= near) { best = p[1]; near = Math.abs(p[0] - u); }
           const q = all[i + 1];
           if (!q || (p[0] - u) * (q[0] - u) > 0 || p[0] === q[0]) continue;
@@ -380,7 +392,11 @@ enum FigureScript {
             part.style.opacity = off ? 0.4 : "";
           } else part.style.display = off ? "none" : "";
         }
-        for (const frame of frames) frame.paint();
+        for (const frame of frames) {
+          const now = frame.lines.filter(l => hidden.has(l.dataset.s)).length;
+          if (now !== frame.hiddenLines) frame.paint();
+          frame.hiddenLines = now;
+        }
       };
 
       window.descentFigures = (root = document) => {
