@@ -243,7 +243,7 @@ import Testing
     full.estimates = [2e-5]
     #expect(
       full.text == "step 1200/2000  loss 1.2346  val 1.5000  lr 0.001  d 2e-05  |g| 0.523  "
-        + "scale 65536  123,456 tokens/s  3m05s left")
+        + "scale 65,536  123,456 tokens/s  3m05s left")
     // What matters least goes first.
     let order = ["|g|", "scale", "lr", "d ", "val", "tokens"]
     for width in 1...140 {
@@ -257,6 +257,7 @@ import Testing
       var line = full
       (line.loss, line.rate, line.secondsLeft) = (extreme, extreme, extreme)
       (line.gradientNorm, line.learningRate, line.validationLoss) = (extreme, extreme, extreme)
+      line.lossScale = extreme
       for width in [0, 1, 2, 80] { #expect(line.text(width: width).count < max(2, width)) }
     }
     var estimating = line
