@@ -92,7 +92,7 @@ enum FigureScript {
         let data = "";
         for (let i = 8; i < raw.length; i += word(i) + 12) {
           if (raw.slice(i + 4, i + 8) !== "IDAT") continue;
-          for (let j = i + 10, last = 0; !last;) {
+          for (let j = i + 10, last = 0; !last && j < raw.length;) {
             last = byte(j);
             const count = byte(j + 1) + 256 * byte(j + 2);
             data += raw.slice(j + 5, j + 5 + count);
@@ -286,8 +286,8 @@ enum FigureScript {
       }
 
       const ticks = (lo, hi, count, log) => {
-        const decades = Math.log10(hi / lo);
-        if (log && decades > 1) {
+        const decades = log ? Math.log10(hi) - Math.log10(lo) : 0;
+        if (decades > 1 && isFinite(decades)) {
           const every = Math.ceil(decades / count), result = [];
           for (let e = Math.ceil(Math.log10(lo) - 1e-9); e <= Math.log10(hi) + 1e-9; e++) {
             if (e % every === 0) result.push(+`1e${e}`);
@@ -298,6 +298,7 @@ enum FigureScript {
         if (!(rough > 0) || !isFinite(rough)) return [];
         const power = 10 ** Math.floor(Math.log10(rough));
         const step = [1, 2, 5, 10].find(d => d * power >= rough * (1 - 1e-9)) * power;
+        if (!(Math.abs(hi / step) < 2 ** 52)) return [];
         const result = [];
         for (let i = Math.ceil(lo / step - 1e-9); i * step <= hi + step * 1e-9 && result.length < 50; i++) {
           result.push(i * step);
