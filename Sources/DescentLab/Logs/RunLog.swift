@@ -132,7 +132,7 @@ public struct RunLog: Sendable {
   public func family(_ name: String) -> [(member: String, track: Track)] {
     tracks.compactMap { key, track in
       key.hasPrefix(name + "/") ? (String(key.dropFirst(name.count + 1)), track) : nil
-    }.sorted { $0.member.localizedStandardCompare($1.member) == .orderedAscending }
+    }.sorted { $0.member.isBefore($1.member) }
   }
 
   /// The last step of any metric; 0 where there is none.
@@ -158,4 +158,9 @@ public struct Track: Sendable, Equatable {
   public var isEmpty: Bool { steps.isEmpty }
   /// The last value that is finite.
   public var last: Double? { values.last(where: \.isFinite) }
+}
+
+extension String {
+  /// Whether a reader expects it before another: `h.2` before `h.10`.
+  func isBefore(_ other: String) -> Bool { localizedStandardCompare(other) == .orderedAscending }
 }

@@ -216,8 +216,8 @@ struct RecipeDocument {
     case WeightStorage.name: ("format", "bf16")
     case LossScaler.name: ("init_scale", "65536")
     case EvaluateSettings.name, CheckpointSettings.name, InstrumentSettings.name: ("every", "100")
-    case LogSettings.name: ("samples", "true")
     case SpikeSettings.name: ("factor", "10")
+    case LogSettings.name: ("tensorboard", "true")
     default: ("name", "cosine")
     }
   }

@@ -27,7 +27,9 @@ struct TrainingLoop {
   ) throws(RunError) {
     (self.trainer, self.directory, self.observer) = (trainer, directory, observer)
     step = trainer.done.steps
-    journal = try Journal(directory.metrics, keeping: trainer.done.lines)
+    let events =
+      trainer.recipe.log.tensorBoard ? try EventFileWriter(directory, after: step) : nil
+    journal = try Journal(directory.metrics, keeping: trainer.done.lines, events: events)
     checkpoints = CheckpointWriter(directory)
     spikes = trainer.spikes
   }

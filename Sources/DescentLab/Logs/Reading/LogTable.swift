@@ -10,7 +10,7 @@ struct LogTable {
   private(set) var columns: [Column] = []
   /// Rows from which a column was written again that had been at or beyond their step.
   private var falls: [Fall] = []
-  /// How often a number took the place of one of the same step.
+  /// How often a number took the place of another of the same step.
   private(set) var repeated = (count: 0, firstStep: 0)
   private var isExpected = false
 
@@ -57,8 +57,12 @@ struct LogTable {
   mutating func set(_ value: Double, _ index: Int, mayReplace: Bool = false) {
     let row = steps.count - 1
     let step = steps[row]
-    if columns[index].lastStep >= step, isAgain(index, row, step, mayReplace) {
-      columns[index].values[columns[index].values.count - 1] = value
+    if columns[index].lastStep >= step, isAgain(index, row, step) {
+      let last = columns[index].values.count - 1
+      if !mayReplace, columns[index].values[last].bitPattern != value.bitPattern {
+        repeated = (repeated.count + 1, repeated.count == 0 ? step : repeated.firstStep)
+      }
+      columns[index].values[last] = value
       return
     }
     columns[index].lastStep = step
@@ -75,14 +79,9 @@ struct LogTable {
 
   /// Whether a number that does not follow its column's last is one of the same row, which it
   /// replaces; otherwise the run went back.
-  private mutating func isAgain(_ index: Int, _ row: Int, _ step: Int, _ mayReplace: Bool) -> Bool {
+  private mutating func isAgain(_ index: Int, _ row: Int, _ step: Int) -> Bool {
     let last = columns[index].rows?.last.map(Int.init) ?? columns[index].values.count - 1
-    if last == row {
-      if !mayReplace {
-        repeated = (repeated.count + 1, repeated.count == 0 ? step : repeated.firstStep)
-      }
-      return true
-    }
+    if last == row { return true }
     // The row before may be of the same step, in a row of its own.
     fall(at: step, row: row)
     return false

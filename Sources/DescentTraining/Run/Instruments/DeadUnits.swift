@@ -1,10 +1,12 @@
 import DescentNN
 
 /// Watches which units behind a ReLU answer with more than 0, over several passes.
-final class DeadUnits: UnitObserver {
+package final class DeadUnits: UnitObserver {
   private var alive: [ObjectIdentifier: [Bool]] = [:]
 
-  func observe(_ units: Tensor, of layer: any Module) {
+  package init() {}
+
+  package func observe(_ units: Tensor, of layer: any Module) {
     // [batch, channels, height, width], or the last axis counts units.
     let isImage = units.rank == 4
     let count = units.shape[isImage ? 1 : units.rank - 1]
@@ -17,7 +19,7 @@ final class DeadUnits: UnitObserver {
   }
 
   /// The share of units that were 0 all along, by the layer's name.
-  func shares(in model: any Module) -> [(layer: String, share: Double)] {
+  package func shares(in model: any Module) -> [(layer: String, share: Double)] {
     model.namedModules.compactMap { name, module in
       alive[ObjectIdentifier(module)].map { flags in
         (name, Double(flags.count { !$0 }) / Double(max(1, flags.count)))

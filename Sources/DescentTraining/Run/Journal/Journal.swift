@@ -13,7 +13,7 @@ public enum JournalEntry: Sendable, Equatable {
   /// What was measured at a step.
   case instruments(InstrumentRecord)
 
-  private var record: any MetricRecord & Encodable {
+  var record: any MetricRecord & Encodable {
     switch self {
     case .step(let record): record
     case .skipped(let record): record
@@ -61,9 +61,14 @@ final class Journal {
   private(set) var lines: Int
   /// What is wrong with the lines that were there: a sentence each.
   let defects: [String]
+  /// Where its numbers are written, too.
+  private let events: EventFileWriter?
 
   /// A new journal, or the first `lines` lines of one that is there: later ones are dropped.
-  init(_ file: URL, keeping lines: Int = 0) throws(RunError) {
+  init(
+    _ file: URL, keeping lines: Int = 0, events: EventFileWriter? = nil
+  ) throws(RunError) {
+    self.events = events
     path = file.relativePath
     var status = stat()
     if unsafe stat(file.path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
@@ -107,15 +112,17 @@ final class Journal {
       try handle.write(contentsOf: Data("\(entry.line)\n".utf8))
     } catch { throw .cannotWrite(path, SystemReason.of(error)) }
     lines += 1
+    try events?.write(entry)
   }
 
   /// Waits until its lines are on the disk.
   var synchronize: @Sendable () throws -> Void {
-    let (handle, path) = (handle, path)
+    let (handle, path, events) = (handle, path, events?.synchronize)
     return {
       do { try handle.synchronize() } catch {
         throw RunError.cannotWrite(path, SystemReason.of(error))
       }
+      try events?()
     }
   }
 }
