@@ -11,7 +11,7 @@ struct DescentCommand: ParsableCommand {
     subcommands: [
       Train.self, ComparePrecision.self, VerifyResume.self, Sample.self, Inspect.self,
       ConvertState.self, Recipes.self, Groups.self, Optimizers.self, ScheduleCommand.self,
-      ReplayCommand.self, Benchmark.self, Doctor.self,
+      ReplayCommand.self, Benchmark.self, Doctor.self, Serve.self,
     ])
 
   static func main() {

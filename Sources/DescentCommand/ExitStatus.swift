@@ -2,6 +2,7 @@ import ArgumentParser
 import Descent
 import DescentFiles
 import DescentNN
+import DescentServe
 import DescentTraining
 import Foundation
 import Safetensors
@@ -44,6 +45,8 @@ enum ExitStatus {
       case .nonFinite, .float16Overflow: nonFinite
       }
     case is StateMismatch: badData
+    case let error as ServiceError:
+      if case .refused = error { internalError } else { usage }
     default: internalError
     }
   }
@@ -53,7 +56,7 @@ enum ExitStatus {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
-      is StateMismatch:
+      is StateMismatch, is ServiceError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

@@ -12,6 +12,7 @@ final class RunLock {
   /// - Throws: ``RunError/locked(_:by:)`` when another process has it.
   init(_ run: RunDirectory) throws(RunError) {
     file = run.url.appendingPathComponent(".lock")
+    var attempts = 0
     while true {
       let opened = unsafe open(file.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
       guard opened >= 0 else {
@@ -22,6 +23,13 @@ final class RunLock {
         if errno != EWOULDBLOCK {
           descriptor = opened
           return
+        }
+        // Whoever asks whether the run is trained has it for a moment.
+        attempts += 1
+        if attempts < 5 {
+          close(opened)
+          usleep(10_000)
+          continue
         }
         let holder = try? String(contentsOf: file, encoding: .utf8)
         close(opened)
@@ -46,5 +54,15 @@ final class RunLock {
   deinit {
     unsafe unlink(file.path)
     close(descriptor)
+  }
+}
+
+extension RunDirectory {
+  /// Whether a process trains the run in a folder now.
+  public static func isTrained(_ folder: String) -> Bool {
+    let descriptor = unsafe open(folder + "/.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
   }
 }
