@@ -116,8 +116,8 @@ def metrics(path):
   lines = {}
   for number, line in enumerate(Path(path).read_text().splitlines()):
     for key, value in json.loads(line).items():
-      # Both vary from run to run.
-      if key not in ("seconds", "activation_bytes"):
+      # They vary from run to run.
+      if key not in ("seconds", "activation_bytes", "items_per_second", "memory_bytes"):
         lines[f"metrics {number} {key}"] = value
   return lines
 

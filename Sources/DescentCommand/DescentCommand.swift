@@ -8,10 +8,21 @@ struct DescentCommand: ParsableCommand {
     commandName: "descent",
     abstract: "Train models, and see what their optimizers do.",
     version: "0.1.0",
-    subcommands: [
-      Train.self, ComparePrecision.self, VerifyResume.self, Sample.self, Inspect.self,
-      ConvertState.self, Recipes.self, Groups.self, Optimizers.self, ScheduleCommand.self,
-      ReplayCommand.self, Benchmark.self, Doctor.self, Serve.self,
+    subcommands: [RaceRun.self],
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Train",
+        subcommands: [
+          Train.self, RaceCommand.self, LRFind.self, Sample.self, Recipes.self,
+          VerifyResume.self, ComparePrecision.self,
+        ]),
+      CommandGroup(
+        name: "See", subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),
+      CommandGroup(name: "Tell", subcommands: [Groups.self, Doctor.self]),
+      CommandGroup(
+        name: "Optimizers",
+        subcommands: [Optimizers.self, ScheduleCommand.self, Benchmark.self, ReplayCommand.self]),
+      CommandGroup(name: "Files", subcommands: [Inspect.self, ConvertState.self]),
     ])
 
   static func main() {

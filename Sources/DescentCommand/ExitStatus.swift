@@ -1,6 +1,7 @@
 import ArgumentParser
 import Descent
 import DescentFiles
+import DescentLab
 import DescentNN
 import DescentServe
 import DescentTraining
@@ -47,6 +48,12 @@ enum ExitStatus {
     case is StateMismatch: badData
     case let error as ServiceError:
       if case .refused = error { internalError } else { usage }
+    case let error as RaceError:
+      switch error {
+      case .notARace: missingFile
+      case .interrupted: interrupted
+      case .runFailed(_, let status, _): status
+      }
     default: internalError
     }
   }
@@ -56,7 +63,7 @@ enum ExitStatus {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
-      is StateMismatch, is ServiceError:
+      is StateMismatch, is RaceError, is ServiceError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

@@ -32,9 +32,13 @@ enum Terminal {
   }
 
   /// Whether it shows colours and nobody asked for none (no-color.org).
-  static var isColored: Bool {
+  static var isColored: Bool { redraws }
+
+  /// Whether a line may be drawn again in its place: it understands control characters, and nobody
+  /// asked for plain text.
+  static let redraws: Bool = {
     let environment = ProcessInfo.processInfo.environment
-    return isPresent && environment["TERM"] != "dumb"
+    return isPresent && !["dumb", ""].contains(environment["TERM", default: ""])
       && environment["NO_COLOR", default: ""].isEmpty
-  }
+  }()
 }

@@ -12,6 +12,17 @@ extension Machine {
     #endif
   }()
 
+  /// The memory of this process that is in use, in bytes; nil where the system does not say.
+  public static var residentBytes: Int? {
+    #if os(Linux)
+    // size resident shared ..., in pages
+    text("/proc/self/statm")?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+      .map { $0 * sysconf(Int32(_SC_PAGESIZE)) }
+    #else
+    nil
+    #endif
+  }
+
   #if os(Linux)
   private static func text(_ path: String) -> String? {
     try? String(contentsOfFile: path, encoding: .utf8)

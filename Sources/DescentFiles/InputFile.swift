@@ -15,7 +15,15 @@ package final class InputFile: Sendable {
   package let path: String
   /// Its bytes when it was opened.
   package let count: Int
+  /// Which file it is, whatever its name.
+  package let identity: Identity
   private let descriptor: Int32
+
+  /// What tells a file apart from another that took its name.
+  package struct Identity: Equatable, Sendable {
+    fileprivate let device: UInt64
+    fileprivate let number: UInt64
+  }
 
   /// Opens the file at `path`, without waiting for anybody: folders, devices and pipes are refused.
   ///
@@ -36,6 +44,9 @@ package final class InputFile: Sendable {
       close(descriptor)
       throw .unreadable(path: path, reason: reason)
     }
+    identity = Identity(
+      device: UInt64(truncatingIfNeeded: status.st_dev),
+      number: UInt64(truncatingIfNeeded: status.st_ino))
     (self.path, self.descriptor, count) = (path, descriptor, Int(status.st_size))
   }
 

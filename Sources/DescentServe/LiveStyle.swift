@@ -23,6 +23,7 @@ enum LiveStyle {
     .running { background: #0b6e4f; color: #ffffff; } .finished { color: var(--pale); }
     .interrupted { background: var(--warn); } .not-finite { background: #a4262c; color: #ffffff; }
     #banner { padding: .5rem 1rem; background: var(--warn); }
+    .trouble { padding: .5rem 1rem; background: var(--warn); }
     .status { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: center; }
     .status progress { flex: 1 1 10rem; max-width: 20rem; }
     @media (max-width: 50rem) { .more { display: none; } .runs td, .runs th { padding-right: .5rem; } }

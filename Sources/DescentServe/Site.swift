@@ -8,8 +8,10 @@ import Foundation
 /// there.
 public actor Site {
   private var index: RunIndex
+  private var shelf = RunShelf()
+  /// Pages that were made, by what is asked for.
+  private var pages: [String: (version: String, title: String, fragment: String)] = [:]
   private let folder: String
-  private let background: Bool
   private var worker: Task<Void, Never>?
   /// Tells the versions of this server's pages from those of one before it.
   private let start = String(UInt64.random(in: 0 ... .max), radix: 36)
@@ -20,7 +22,7 @@ public actor Site {
   public init(folder: String) throws(DataError) {
     index = try RunIndex(root: folder)
     let name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
-    (self.folder, background) = (name.isEmpty ? folder : name, true)
+    self.folder = name.isEmpty ? folder : name
   }
 
   /// Answers a request.
@@ -28,6 +30,10 @@ public actor Site {
     switch request.path {
     case "/", "/index.html": return list(request)
     case "/runs.json": return listJSON(request)
+    case "/run": return runs(request.all("path"), request)
+    case "/compare": return runs(request.all("run"), request)
+    case "/run.json": return runs(request.all("path") + request.all("run"), request)
+    case "/figures.js": return asset(FigureScript.source, "text/javascript; charset=utf-8")
     case "/live.js": return asset(LiveScript.text, "text/javascript; charset=utf-8")
     case "/style.css":
       return asset(PageStyle.css + LiveStyle.css, "text/css; charset=utf-8")
@@ -64,6 +70,62 @@ public actor Site {
   private func json(_ value: JSONValue, status: Int = 200) -> PageResponse {
     PageResponse(
       status: status, type: "application/json; charset=utf-8", body: value.text + "\n")
+  }
+
+  // MARK: Runs
+
+  private func runs(_ asked: [String], _ request: PageRequest) -> PageResponse {
+    refresh()
+    var paths: [String] = []
+    for path in asked where !paths.contains(path) && paths.count < RunPages.most {
+      paths.append(path)
+    }
+    guard !paths.isEmpty else {
+      return missing(request, "No run is chosen. Tick runs in the list to compare them.")
+    }
+    var (found, troubles, reports): ([RunSummary], [String], [ReportRun]) = ([], [], [])
+    if asked.count > RunPages.most {
+      troubles.append("Only the first \(RunPages.most) runs are shown.")
+    }
+    var editions = Hasher()
+    for path in paths {
+      guard index.contains(path) else {
+        troubles.append(gone(path))
+        continue
+      }
+      do {
+        let (runs, edition) = try shelf.runs(path, in: index)
+        editions.combine(path)
+        editions.combine(edition)
+        reports += runs
+        if let summary = index[path] { found.append(summary) }
+      } catch {
+        // It may have been deleted since the list was made.
+        let isThere = FileManager.default.fileExists(atPath: index.place(of: path))
+        troubles.append(isThere ? "\(path) cannot be read: \(error)" : gone(path))
+      }
+    }
+    if troubles.count == paths.count {
+      return missing(request, troubles.joined(separator: " "))
+    }
+    editions.combine(troubles)
+    editions.combine(found.map { "\($0.state) \($0.step)" })
+    let key = paths.joined(separator: "\n")
+    let version = "\"\(start)-\(String(UInt(bitPattern: editions.finalize()), radix: 36))\""
+    if request.isPart, request.knownVersion == version { return .unchanged(version) }
+    let made = RunPages(summaries: found, troubles: troubles, report: Report(reports))
+    if request.path.hasSuffix(".json") { return json(made.json) }
+    if let page = pages[key], page.version == version {
+      return answer(request, page.title, head: RunPages.head, page.fragment, version)
+    }
+    let page = (version: version, title: made.title, fragment: made.fragment)
+    if pages.count >= 16, let other = pages.keys.first { pages[other] = nil }
+    pages[key] = page
+    return answer(request, page.title, head: RunPages.head, page.fragment, version)
+  }
+
+  private func gone(_ path: String) -> String {
+    "\(path) is not there: it was deleted or moved, or is no run."
   }
 
   // MARK: Pages
@@ -144,6 +206,7 @@ struct Shell {
     <link rel="stylesheet" href="/style.css">
     <title>\(title.escaped)</title>
     <script src="/live.js" defer></script>
+    <script src="/figures.js" defer></script>
     </head>
     <body>
     <header>\(head)<p id="banner" role="status" hidden></p></header>

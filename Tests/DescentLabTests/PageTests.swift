@@ -59,7 +59,7 @@ import Testing
     let rows = try #require(
       try object(curve.page(at: [0, 999]).json)["values"] as? [[String: Any]])
     #expect(rows.map { $0["step"] as? Int } == [0, 999] && rows[0]["lr"] as? Double == 0)
-    let charts = curve.titledFigure.charts
+    let charts = curve.titledFigure.charts.compactMap(\.lineChart)
     #expect(charts[0].title == "cosine" && charts[0].bands.map(\.label) == ["warmup"])
     let nested = try ScheduleCurve(
       schedule: "sequence", [("parts", "warmup(warmup=5),cosine"), ("milestones", "5")], total: 50)
@@ -105,7 +105,7 @@ import Testing
     let row = try #require((try object(page.json)["values"] as? [[String: Any]])?.first)
     #expect(Set(row.keys) == ["step", "lr", "betas[0]", "betas[1]"])
     // Of several numbers the figure shows those that move.
-    #expect(long.figure.charts.map { $0.series.map(\.name) } == [["lr"], ["betas[0]"]])
+    #expect(long.figure.charts.compactMap(\.lineChart).map { $0.series.map(\.name) } == [["lr"], ["betas[0]"]])
     #expect(throws: RecipeError.self) {
       _ = try ScheduleCurve(recipe, called: "gpt", total: 10, group: "none")
     }
@@ -115,7 +115,7 @@ import Testing
     #expect(
       step.compactMapValues { $0 as? Double } == ["step": 0, "lr": 1e-3, "lr.fast": 0.1])
     #expect(step["betas.fast"] as? [Double] == [0.9, 0.99])
-    #expect(all.figure.charts.first?.series.map(\.name) == ["lr of default", "lr of fast"])
+    #expect(all.figure.charts.first?.lineChart?.series.map(\.name) == ["lr of default", "lr of fast"])
     #expect(all.page().text().contains("lr.fast  peak: 0.1 at step 0"))
   }
 
@@ -224,16 +224,37 @@ import Testing
   @Test("a line of progress fits into the terminal") func progress() {
     let line = ProgressPage.Line(
       step: 1200, steps: 2000, loss: 1.23456, learningRate: 1e-3, gradientNorm: 0.5234,
-      isClipped: true, rate: 123_456.7, unit: "tokens", secondsLeft: 185)
+      clippedShare: 0.4, rate: 123_456.7, unit: "tokens", secondsLeft: 185)
     let all =
-      "step 1200/2000  loss 1.2346  lr 0.001  |g| 0.523 clipped  123,456 tokens/s  3m05s left"
+      "step 1200/2000  loss 1.2346  lr 0.001  |g| 0.523 clipped 40 %  123,456 tokens/s  3m05s left"
     #expect(line.text == all)
     #expect(line.text(width: 120) == "████████████░░░░░░░░ " + all)
     for width in 1...120 { #expect(line.text(width: width).count < max(2, width)) }
-    #expect(line.text(width: 97).hasSuffix(" " + all))
+    #expect(line.text(width: 102).hasSuffix(" " + all))
     #expect(line.text(width: 80).contains("░ step 1200/2000  loss 1.2346  lr 0.001  123,456"))
     #expect(line.text(width: 66).contains("░ step 1200/2000  loss 1.2346  123,456 tokens/s"))
     #expect(line.text(width: 40).hasPrefix("step 1200/2000  loss 1.2346"))
+    var full = line
+    (full.validationLoss, full.lossScale, full.clippedShare) = (1.5, 65536, 0)
+    full.estimates = [2e-5]
+    #expect(
+      full.text == "step 1200/2000  loss 1.2346  val 1.5000  lr 0.001  d 2e-05  |g| 0.523  "
+        + "scale 65536  123,456 tokens/s  3m05s left")
+    // What matters least goes first.
+    let order = ["|g|", "scale", "lr", "d ", "val", "tokens"]
+    for width in 1...140 {
+      let text = full.text(width: width)
+      #expect(text.count < max(2, width))
+      let kept = order.map { text.contains($0) }
+      #expect(zip(kept, kept.dropFirst()).allSatisfy { !$0 || $1 }, "\(width): \(text)")
+    }
+    // Nothing that a run may say is too much.
+    for extreme in [Double.nan, .infinity, -1, 1e300] {
+      var line = full
+      (line.loss, line.rate, line.secondsLeft) = (extreme, extreme, extreme)
+      (line.gradientNorm, line.learningRate, line.validationLoss) = (extreme, extreme, extreme)
+      for width in [0, 1, 2, 80] { #expect(line.text(width: width).count < max(2, width)) }
+    }
     var estimating = line
     for (diagnostics, text) in [
       (["d": 1.25e-5, "k": 3], "  d 1.25e-05  "), (["k": 3], "  lr 0.001  |g| "),

@@ -14,7 +14,7 @@ extension RunDirectory {
       switch entry {
       case .step(let record): steps.append(record)
       case .skipped(let record): skips.append(record)
-      case .spike: break
+      case .spike, .instruments: break
       case .evaluation(let record): evaluations.append(record)
       }
     }

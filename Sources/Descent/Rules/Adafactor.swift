@@ -126,6 +126,8 @@ public struct Adafactor: AdafactorRule {
     }
   }
 
+  var takesRelativeSteps: Bool { relativeStep }
+
   func relativeRate(_ t: Double) -> Double {
     relativeStep ? min(warmupInit ? 1e-6 * t : 1e-2, 1 / t.squareRoot()) : learningRate
   }

@@ -90,6 +90,8 @@ public struct AdafactorTorch: AdafactorRule {
     }
   }
 
+  var takesRelativeSteps: Bool { true }
+
   func relativeRate(_ t: Double) -> Double { min(learningRate, 1 / t.squareRoot()) }
 
   private static let slots = FactoredUpdate.Slots(

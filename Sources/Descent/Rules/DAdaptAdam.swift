@@ -108,6 +108,8 @@ public struct DAdaptAdam: SummingRule {
     public var numerator = 0.0
     /// k: the steps that counted.
     public var k = 0.0
+    /// (1−b)·Σ r·‖s‖₁ of the last step; made anew at each, so it is not among the fields.
+    public var denominator = 0.0
 
     public init() {}
 
@@ -124,6 +126,16 @@ public struct DAdaptAdam: SummingRule {
   }
 
   public func effectiveLearningRate(_ variables: Variables) -> Double { variables.d * learningRate }
+
+  /// d; q and (1−b)·Σ r·‖s‖₁, whose quotient is the estimate; k.
+  public func metrics(
+    _ variables: Variables, _ step: Step
+  ) -> [(name: String, value: Double)] {
+    [
+      ("d", variables.d), ("d_numerator", variables.numerator),
+      ("d_denominator", variables.denominator), ("k", variables.k),
+    ]
+  }
 
   public var needs: Needs { .globalSums }
   public static let stateInGather = StateAccess.writes
@@ -165,10 +177,11 @@ public struct DAdaptAdam: SummingRule {
   }
 
   public func updateVariables(_ variables: inout Variables, from sums: SIMD4<Double>) -> Bool {
-    guard sums[1] > 0 else { return false }
     let b = beta2.squareRoot()
+    variables.denominator = (1 - b) * sums[1]
+    guard sums[1] > 0 else { return false }
     variables.numerator = b * variables.numerator + (1 - b) * sums[0]
-    let estimate = variables.numerator / ((1 - b) * sums[1])
+    let estimate = variables.numerator / variables.denominator
     variables.previousD = variables.d
     variables.d = max(variables.d, min(estimate, variables.d * growthRate))
     variables.k += 1

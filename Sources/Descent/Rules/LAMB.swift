@@ -185,27 +185,41 @@ public struct LAMB: SummingRule, StepCountingRule {
       sumOfSquares(over: block.count) { w[$0] }, sumOfSquares(over: block.count, r), 0, 0)
   }
 
+  /// What weights are multiplied by before the step.
+  private var shrink: Double {
+    variant == .pytorchOptimizer ? 1 - learningRate * weightDecay : 1
+  }
+
+  /// ψ, from ‖w‖² and ‖r‖².
+  private func ratio(_ sums: SIMD4<Double>) -> Double {
+    guard sums[0] > 0, sums[1] > 0 else { return 1 }
+    let (length, size) = (sums[0].squareRoot(), sums[1].squareRoot())
+    return switch variant {
+    case .paper: length / size
+    case .pytorchOptimizer: min(length * abs(shrink), 10) / (size + epsilon)
+    case .apex: weightDecay == 0 && !usesNVLAMB ? 1 : length / size
+    case .deepspeed: min(max(length / size, leastRatio), largestRatio)
+    }
+  }
+
+  /// ψ.
+  public func trustRatio(
+    of parameter: ParameterInfo, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
+  ) -> Double? { ratio(sums) }
+
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
   ) {
     let t = t(step, variables)
     let (w, r) = (block.w, direction(block, t))
-    let (length, size) = (sums[0].squareRoot(), sums[1].squareRoot())
-    let isRatio = sums[0] > 0 && sums[1] > 0
-    var (rate, shrink, ratio) = (learningRate, 1.0, isRatio ? length / size : 1)
+    var rate = learningRate
     switch variant {
-    case .paper: break
-    case .pytorchOptimizer:
-      rate /= 1 - pow(beta1, t)
-      shrink = 1 - learningRate * weightDecay
-      if isRatio { ratio = min(length * abs(shrink), 10) / (size + epsilon) }
-    case .apex:
-      if weightDecay == 0, !usesNVLAMB { ratio = 1 }
+    case .paper, .apex: break
+    case .pytorchOptimizer: rate /= 1 - pow(beta1, t)
     case .deepspeed:
       if biasCorrection { rate *= (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)) }
-      if isRatio { ratio = min(max(ratio, leastRatio), largestRatio) }
     }
-    let (factor, kept) = (S(rate * ratio), S(shrink))
+    let (factor, kept) = (S(rate * ratio(sums)), S(shrink))
     for i in block.indices { w[i] = w[i] * kept - factor * r(i) }
   }
 }

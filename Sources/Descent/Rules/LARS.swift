@@ -113,15 +113,29 @@ public struct LARS: SummingRule {
       sumOfSquares(over: block.count) { g[$0] + λ * w[$0] }, 0, 0)
   }
 
+  /// Whether a tensor of this shape gets plain steps.
+  private func isExempt(_ shape: [Int]) -> Bool {
+    variant == .pytorchOptimizer && shape.count < 2
+  }
+
+  /// The local rate of a tensor, 1 where a norm is 0.
+  private func ratio(_ sums: SIMD4<Double>) -> Double {
+    let (weights, gradient) = (sums[0].squareRoot(), sums[1].squareRoot())
+    let divisor = gradient + (variant == .optax ? 0 : weightDecay * weights)
+    return weights > 0 && divisor > 0 ? trustCoefficient * weights / divisor : 1
+  }
+
+  /// The local rate; nil for tensors that get plain steps.
+  public func trustRatio(
+    of parameter: ParameterInfo, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
+  ) -> Double? { isExempt(parameter.shape) ? nil : ratio(sums) }
+
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
     let (w, g, b) = (block.w, block.g, block[Self.b])
-    let exempt = variant == .pytorchOptimizer && block.shape.count < 2
-    var ratio = 1.0
-    let (weights, gradient) = (sums[0].squareRoot(), sums[1].squareRoot())
-    let divisor = gradient + (variant == .optax ? 0 : weightDecay * weights)
-    if weights > 0, divisor > 0, !exempt { ratio = trustCoefficient * weights / divisor }
+    let exempt = isExempt(block.shape)
+    let ratio = exempt ? 1 : ratio(sums)
     let (μ, λ) = (S(momentum), S(exempt ? 0 : weightDecay))
     // η is a factor either of what enters the buffer or of what leaves it.
     let isOutside = variant == .pytorchOptimizer

@@ -151,6 +151,17 @@ public struct Prodigy: SummingRule {
 
   public func effectiveLearningRate(_ variables: Variables) -> Double { variables.d * learningRate }
 
+  /// d; E; r and Σ‖s‖₁, whose quotient is the estimate; k.
+  public func metrics(
+    _ variables: Variables, _ step: Step
+  ) -> [(name: String, value: Double)] {
+    [
+      ("d", variables.d), ("d_hat_max", variables.largestEstimate),
+      ("d_numerator", variables.numerator), ("d_denominator", variables.denominator),
+      ("k", variables.k),
+    ]
+  }
+
   public var needs: Needs { .globalSums }
   public static let stateInGather = StateAccess.writes
 

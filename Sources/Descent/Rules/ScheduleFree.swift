@@ -236,6 +236,19 @@ extension ScheduleFreeRule {
 
   public func effectiveLearningRate(_ variables: Variables) -> Double { rate(variables.k) }
 
+  /// The variables, and c, the weight of the step in the average.
+  public func metrics(
+    _ variables: Variables, _ step: Step
+  ) -> [(name: String, value: Double)] {
+    let fields = Variables.fields.map { ($0.name, variables[keyPath: $0.path]) }
+    return fields + [("schedule_free_weight", averageWeight(variables))]
+  }
+
+  /// c, the weight of the step in the average.
+  private func averageWeight(_ variables: Variables) -> Double {
+    variables.weightSum > 0 ? weight(variables) / variables.weightSum : 0
+  }
+
   /// kʳ·η₊ᵖ
   private func weight(_ variables: Variables) -> Double {
     pow(variables.k, stepPower) * pow(variables.largestRate, ratePower)
@@ -257,7 +270,7 @@ extension ScheduleFreeRule {
     if step.t == 1 {
       for i in block.indices { z[i] = y[i] }
     }
-    let share = variables.weightSum > 0 ? weight(variables) / variables.weightSum : 0
+    let share = averageWeight(variables)
     let rate = rate(variables.k)
     let (c, η, λ) = (S(share), S(rate), S(weightDecay))
     let ηy = S(rate * (interpolation * (1 - share) - 1))

@@ -69,8 +69,8 @@ public struct SettingSection: Sendable, Equatable, CustomStringConvertible {
   /// How many sections may stand beside one another.
   public static let mostListed = 1000
 
-  /// Reads `a(x=1,y=[1,2]),b`, in brackets or not; nil where it is not of this form, or has more
-  /// sections within or beside one another than ``mostNested`` and ``mostListed``.
+  /// Reads `a(x=1,y=[1,2]),b`, in brackets or not, a list of values too; nil where it is not of this
+  /// form, or has more sections within or beside one another than ``mostNested`` and ``mostListed``.
   public static func list(_ text: String) -> [SettingSection]? {
     guard let parts = split(text[...]), parts.count <= mostListed else { return nil }
     var sections: [SettingSection] = []
@@ -86,7 +86,12 @@ public struct SettingSection: Sendable, Equatable, CustomStringConvertible {
       else { return nil }
       var settings: [(name: String, value: SettingValue)] = []
       for field in fields {
-        guard let equals = field.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+        guard let equals = field.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+          // A list without brackets goes on: `betas=0.9,0.95`.
+          guard let last = settings.popLast(), !field.isEmpty else { return nil }
+          settings.append((last.name, .text("\(last.value),\(field)")))
+          continue
+        }
         let value = withoutBrackets(trimmed(field[field.utf8.index(after: equals)...]))
         settings.append((String(trimmed(field[..<equals])), .text(String(value))))
       }
@@ -97,7 +102,7 @@ public struct SettingSection: Sendable, Equatable, CustomStringConvertible {
 
   /// The pieces between commas that stand in no parentheses and no brackets; nil where these do
   /// not match, or stand too deep in one another.
-  private static func split(_ text: Substring) -> [Substring]? {
+  package static func split(_ text: Substring) -> [Substring]? {
     let text = withoutBrackets(trimmed(text))
     // Each section brings its parentheses and perhaps the brackets of the list that it is in.
     let deepest = 2 * mostNested

@@ -151,6 +151,13 @@ public final class Optimizer<S: Scalar> {
     runner.diagnostics(groups: groups.map(\.name))
   }
 
+  /// What metrics say of the rule after a step, by names that are the same for all rules: `d`,
+  /// `d_numerator` and `d_denominator`, `relative_step`, `schedule_free_weight`, the least, the median and
+  /// the largest `trust_ratio`. Where groups differ, each has its own: `d.no_decay`.
+  public var metrics: [(name: String, value: Double)] {
+    runner.metrics(groups: groups.map(\.name))
+  }
+
   /// The learning rate that acts on each group that has parameters, as
   /// ``StepReport/effectiveLearningRate`` does for the first parameter's.
   public var effectiveLearningRates: [(group: String, value: Double)] {

@@ -31,6 +31,8 @@ protocol AnyRuleRunner<S>: AnyObject, Savable {
   var stored: StoredWeights? { get set }
   /// The rule's variables, with the name of the group where each has its own.
   func diagnostics(groups: [String]) -> [(name: String, value: Double)]
+  /// What metrics say of the rule, with the name of the group where groups differ.
+  func metrics(groups: [String]) -> [(name: String, value: Double)]
 }
 
 /// One kind of rule at work: its groups, its parameters, their state and step counts, and the
@@ -226,6 +228,42 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
         (variables.count == 1 ? $0.name : "\($0.name).\(group)", values[keyPath: $0.path])
       }
     }
+  }
+
+  func metrics(groups: [String]) -> [(name: String, value: Double)] {
+    var (names, found): ([String], [String: [(group: String, value: Double)]]) = ([], [:])
+    for (index, group) in groups.enumerated() {
+      let members = parameters.indices.filter { groupOf[$0] == index && parameters[$0].trainable }
+      guard !members.isEmpty || variables.count > 1 else { continue }
+      let t = Step(t: members.reduce(0) { max($0, updates[$1]) })
+      for (name, value) in scheduled[index].metrics(variables[variables(of: index)], t) {
+        if found[name] == nil { names.append(name) }
+        found[name, default: []].append((group, value))
+      }
+    }
+    return names.flatMap { name -> [(name: String, value: Double)] in
+      let values = found[name] ?? []
+      let isShared = variables.count == 1 && Set(values.map(\.value)).count == 1
+      return isShared
+        ? [(name, values[0].value)] : values.map { ("\(name).\($0.group)", $0.value) }
+    } + trustRatios
+  }
+
+  /// The least, the median and the largest factor of a tensor's step.
+  private var trustRatios: [(name: String, value: Double)] {
+    let sums = sums.view
+    let ratios = parameters.indices.compactMap { index -> Double? in
+      guard parameters[index].trainable, updates[index] > 0 else { return nil }
+      let group = groupOf[index]
+      return scheduled[group].trustRatio(
+        of: parameters[index], Step(t: updates[index]), sums[index],
+        variables[variables(of: group)])
+    }.sorted()
+    guard let least = ratios.first, let most = ratios.last else { return [] }
+    let median = (ratios[(ratios.count - 1) / 2] + ratios[ratios.count / 2]) / 2
+    return [
+      ("trust_ratio_min", least), ("trust_ratio_median", median), ("trust_ratio_max", most),
+    ]
   }
 
   // MARK: Blocks

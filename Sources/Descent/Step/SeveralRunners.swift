@@ -79,9 +79,21 @@ final class SeveralRunners<S: Scalar>: AnyRuleRunner {
   var states: [StateStore<S>] { members.flatMap { $0.runner.states } }
 
   func diagnostics(groups: [String]) -> [(name: String, value: Double)] {
+    named(groups) { $0.diagnostics(groups: $1) }
+  }
+
+  func metrics(groups: [String]) -> [(name: String, value: Double)] {
+    named(groups) { $0.metrics(groups: $1) }
+  }
+
+  /// Numbers of all members, with the name of the rule where one before has taken theirs.
+  private func named(
+    _ groups: [String],
+    _ numbers: (any AnyRuleRunner<S>, [String]) -> [(name: String, value: Double)]
+  ) -> [(name: String, value: Double)] {
     var all: [(name: String, value: Double)] = []
     for member in members {
-      for (name, value) in member.runner.diagnostics(groups: member.groups.map { groups[$0] }) {
+      for (name, value) in numbers(member.runner, member.groups.map { groups[$0] }) {
         let isTaken = all.contains { $0.name == name }
         all.append((isTaken ? "\(type(of: member.runner.rule).name).\(name)" : name, value))
       }

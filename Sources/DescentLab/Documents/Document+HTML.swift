@@ -81,11 +81,20 @@ private struct HTMLWriter {
       add("<div class=\"figures\">")
       for figure in all {
         figures += 1
-        add("<figure><div class=\"wide\">")
-        add(figure.svg(width: 560, height: 280, names: "figure\(figures)-"))
-        add("</div>")
+        let (wide, narrow) = figure.pageSVG(names: "figure\(figures)-")
+        add("<figure>")
+        add(wide + narrow)
         if !figure.caption.isEmpty { add("<figcaption>\(figure.caption.escaped)</figcaption>") }
         add("</figure>")
+      }
+      add("</div>")
+    case .pictures(let pictures, _):
+      add("<div class=\"pictures\">")
+      for picture in pictures {
+        let size = picture.width > 64 ? "" : " width=\"\(max(64, picture.width))\""
+        add(
+          "<figure><img alt=\"\(picture.label.escaped)\"\(size) src=\"\(picture.dataURL)\">"
+            + "<figcaption>\(picture.label.escaped)</figcaption></figure>")
       }
       add("</div>")
     case .section(let section, _): add(section, level)
@@ -98,8 +107,10 @@ private struct HTMLWriter {
     if section.isEmpty { return }
     let heading = "h\(min(level, 6))"
     add("<section id=\"\(section.id.escaped)\">")
-    add("<\(heading)>\(section.title.escaped)</\(heading)>")
+    let title = "<\(heading)>\(section.title.escaped)</\(heading)>"
+    add(section.isFolded ? "<details><summary>\(title)</summary>" : title)
     add(section.blocks, level: level + 1)
+    if section.isFolded { add("</details>") }
     add("</section>")
   }
 

@@ -19,6 +19,7 @@ extension Document {
     case .facts(let facts): return facts.flatMap { field($0.key, $0.value.json) }
     case .table(let table): return field(table.key, .array(table.rows.map(table.json)))
     case .figures(let figures, let key): return field(key, .array(figures.map(\.json)))
+    case .pictures(let pictures, let key): return field(key, .array(pictures.map(\.json)))
     case .section(let section, let key):
       let inner = fields(of: section.blocks)
       return key.map { [($0, .object(inner))] } ?? inner
@@ -33,47 +34,5 @@ extension Table {
   /// A row as an object, its fields in the order of the columns.
   public func json(_ row: [Cell]) -> JSONValue {
     .object(zip(columns, row).map { ($0.key, $1.json) })
-  }
-}
-
-extension Figure {
-  /// The data of the charts; a point is an array of x and y.
-  var json: JSONValue {
-    [
-      "caption": .text(caption),
-      "charts": .array(
-        charts.map { chart in
-          [
-            "title": .text(chart.title), "x": chart.x.json, "y": chart.y.json,
-            "series": .array(
-              chart.series.map { series in
-                [
-                  "name": .text(series.name),
-                  "points": .array(series.points.map { [.number($0.x), .number($0.y)] }),
-                ]
-              }),
-            "bands": .array(
-              chart.bands.map { band in
-                [
-                  "label": .text(band.label), "from": .number(band.range.lowerBound),
-                  "to": .number(band.range.upperBound),
-                ]
-              }),
-            "marks": .array(
-              chart.marks.map { mark in
-                switch mark.place {
-                case .x(let x): ["label": .text(mark.label), "x": .number(x)]
-                case .y(let y): ["label": .text(mark.label), "y": .number(y)]
-                }
-              }),
-          ]
-        }),
-    ]
-  }
-}
-
-extension Axis {
-  fileprivate var json: JSONValue {
-    ["label": .text(label), "scale": .text(scale == .linear ? "linear" : "logarithmic")]
   }
 }

@@ -50,6 +50,12 @@ private struct TextWriter {
           return drawing.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             .map(String.init) + (figure.caption.isEmpty ? [] : figure.caption.wrapped(to: width))
         })
+    case .pictures(let pictures, _):
+      return spaced(
+        pictures.map { picture in
+          picture.lines(columns: min(width, 64), isColored: isColored)
+            + (picture.label.isEmpty ? [] : picture.label.wrapped(to: width))
+        })
     case .section(let section, _): return lines(section, width)
     case .sections(let sections, _): return spaced(sections.map { lines($0, width) })
     case .data: return []

@@ -39,6 +39,8 @@ public struct Document: Sendable {
     case table(Table)
     /// Figures, side by side where there is room: an array in JSON.
     case figures([Figure], key: String? = nil)
+    /// Small pictures of pixels, side by side: in JSON an array of labels and sizes.
+    case pictures([Picture], key: String? = nil)
     /// A part with a heading. With a key it is an object in JSON, without one its fields are those of
     /// what it stands in.
     case section(Section, key: String? = nil)
@@ -67,9 +69,14 @@ public struct Section: Sendable {
   public var id: String
   /// From top to bottom.
   public var blocks: [Document.Block]
+  /// Whether a page shows only the heading until the reader opens it.
+  public var isFolded = false
 
   /// A section.
-  public init(_ title: String, id: String? = nil, _ blocks: [Document.Block]) {
+  public init(
+    _ title: String, id: String? = nil, isFolded: Bool = false, _ blocks: [Document.Block]
+  ) {
+    self.isFolded = isFolded
     let words = title.lowercased().split { !$0.isLetter && !$0.isNumber }
     (self.title, self.blocks) = (title, blocks)
     self.id = id ?? words.joined(separator: "-")
@@ -90,6 +97,7 @@ extension Document.Block {
     case .facts(let facts): facts.isEmpty
     case .table(let table): table.rows.isEmpty && table.empty.isEmpty
     case .figures(let figures, _): figures.isEmpty
+    case .pictures(let pictures, _): pictures.isEmpty
     case .section(let section, _): section.isEmpty
     case .sections(let sections, _): sections.allSatisfy(\.isEmpty)
     case .data: true

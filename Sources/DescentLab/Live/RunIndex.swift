@@ -50,6 +50,14 @@ public struct RunIndex: Sendable {
   /// The run at a path from the folder; nil where the index has none.
   public subscript(_ path: String) -> RunSummary? { entries[path]?.summary }
 
+  /// Whether there is a run at a path from the folder, although it may not be listed yet.
+  public func contains(_ path: String) -> Bool { entries[path] != nil }
+
+  /// What is another whenever a run has changed; nil where there is none.
+  package func stamp(of path: String) -> RunStamp? {
+    entries[path].map { RunStamp(found: $0.found) }
+  }
+
   /// Where a run of the index lies.
   public func place(of path: String) -> String { path == "." ? root : "\(root)/\(path)" }
 
@@ -105,6 +113,11 @@ public struct RunIndex: Sendable {
     entry.summarize()
     return entry
   }
+}
+
+/// The state of a run's files.
+package struct RunStamp: Equatable, Sendable {
+  let found: RunScan.Found
 }
 
 extension RunIndex.Entry {

@@ -99,7 +99,8 @@ struct RunScan {
     if names.contains("metrics.jsonl") { run.log = FileStamp(full(path, "metrics.jsonl")) }
     if names.contains("recipe.yaml") { run.recipe = FileStamp(full(path, "recipe.yaml")) }
     if names.contains(".lock") {
-      run.isLocked = RunDirectory.isTrained(path == "." ? root : "\(root)/\(path)")
+      let directory = try? RunDirectory(existing: path == "." ? root : "\(root)/\(path)")
+      run.isLocked = directory?.isTrained ?? false
     }
     return run
   }

@@ -14,6 +14,13 @@ public struct RunLog: Sendable {
   public var format: Format
   /// Numbers over steps, by their names.
   public var tracks: [String: Track] = [:]
+  /// How numbers were distributed at some steps, by what they are of: `weight/<tensor>`,
+  /// `gradient/<tensor>`, `update/<tensor>`.
+  public var histograms: [String: [Histogram]] = [:]
+  /// What the model made at some steps.
+  public var samples: [Sample] = []
+  /// Whether it goes on; nil where the log does not say.
+  public var state: State?
   /// What happened between the steps, in their order.
   public var events: [Event] = []
   /// How the run was set up, as far as the log says: keys as in a recipe, with dots.
@@ -40,6 +47,57 @@ public struct RunLog: Sendable {
     case trainerState = "trainer_state"
     /// One JSON object a line, of other tools.
     case jsonLines = "jsonl"
+  }
+
+  /// Whether a run goes on.
+  public enum State: String, Sendable {
+    /// A process trains it now.
+    case running
+    /// All its steps are done.
+    case finished
+    /// It ended before: interrupted, stopped by the guard, or killed.
+    case stopped
+  }
+
+  /// How many numbers lay where, after a step.
+  public struct Histogram: Sendable, Equatable {
+    /// The steps done.
+    public let step: Int
+    /// The edges of its bins, ascending: one more than there are bins.
+    public let edges: [Double]
+    /// How many numbers lie in each bin.
+    public let counts: [Double]
+
+    /// A histogram with the edges of its bins.
+    public init(step: Int, edges: [Double], counts: [Double]) {
+      precondition(edges.count == counts.count + 1, "bins lie between edges")
+      (self.step, self.edges, self.counts) = (step, edges, counts)
+    }
+
+    /// A histogram of equal bins from one number to another.
+    public init(step: Int, from: Double, to: Double, counts: [Double]) {
+      let width = (to - from) / Double(max(counts.count, 1))
+      edges = (0...counts.count).map { $0 == counts.count ? to : from + Double($0) * width }
+      (self.step, self.counts) = (step, counts)
+    }
+  }
+
+  /// What the model made after a step.
+  public struct Sample: Sendable, Equatable {
+    /// What it made.
+    public enum Content: Sendable, Equatable {
+      /// A text.
+      case text(String)
+      /// A picture: grey from 0 to 255, row by row.
+      case image(label: String, width: Int, height: Int, pixels: [UInt8])
+    }
+    /// The steps done.
+    public let step: Int
+    /// What it made.
+    public let content: Content
+
+    /// A sample.
+    public init(step: Int, content: Content) { (self.step, self.content) = (step, content) }
   }
 
   /// Something that happened.
@@ -74,7 +132,7 @@ public struct RunLog: Sendable {
   public func family(_ name: String) -> [(member: String, track: Track)] {
     tracks.compactMap { key, track in
       key.hasPrefix(name + "/") ? (String(key.dropFirst(name.count + 1)), track) : nil
-    }.sorted { $0.member.localizedStandardCompare($1.member) == .orderedAscending }
+    }.sorted { $0.member.isBefore($1.member) }
   }
 
   /// The last step of any metric; 0 where there is none.
@@ -100,4 +158,9 @@ public struct Track: Sendable, Equatable {
   public var isEmpty: Bool { steps.isEmpty }
   /// The last value that is finite.
   public var last: Double? { values.last(where: \.isFinite) }
+}
+
+extension String {
+  /// Whether a reader expects it before another: `h.2` before `h.10`.
+  func isBefore(_ other: String) -> Bool { localizedStandardCompare(other) == .orderedAscending }
 }

@@ -1,24 +1,59 @@
+import DescentTraining
+import Foundation
+
 /// Reads the logs of runs, and what is added to them later.
 public final class RunLogReader {
   /// Where the log lies.
   public let path: String
-  /// What was read so far: one run, or several where a file has several.
+  /// What was read so far: one run, or several where a file or a folder has several.
   public private(set) var logs: [RunLog] = []
+  private var sources: [(path: String, source: any LogSource)]
+  private var isNew = true
 
-  /// Opens the log at `path`: a run directory, or a file of any ``RunLog/Format``; nothing is read
-  /// yet.
+  /// Opens the log at `path`: a run directory, a file of any ``RunLog/Format``, or a folder of them;
+  /// nothing is read yet but how files begin.
   ///
   /// - Throws: `DataError` where there is none.
   public init(path: String) throws {
     self.path = path
+    sources = try LogFinder(path).found
   }
 
-  /// Reads what was added since the last time.
+  /// Reads what was added since the last time. A file that was written anew, or shortened, is read
+  /// from its beginning; folders are looked through again for runs that are new or gone.
   ///
   /// - Returns: whether anything was.
   /// - Throws: `DataError` where it cannot be read any more.
   @discardableResult
-  public func refresh() throws -> Bool { false }
+  public func refresh() throws -> Bool {
+    var hasChanged = isNew
+    if !isNew { hasChanged = try lookAgain() }
+    isNew = false
+    var made: [RunLog] = []
+    for (_, source) in sources { hasChanged = try source.refresh() || hasChanged }
+    guard hasChanged else { return false }
+    for (_, source) in sources { made += source.logs }
+    // A folder has files without numbers beside its logs.
+    if made.count > 1 {
+      let full = made.filter { !$0.tracks.isEmpty || $0.format == .descent }
+      if !full.isEmpty { made = full }
+    }
+    logs = made.toldApart
+    return true
+  }
+
+  /// Takes in the runs that a folder has got, and leaves out those that are gone.
+  private func lookAgain() throws -> Bool {
+    var isFolder = ObjCBool(false)
+    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+      isFolder.boolValue
+    else { return false }
+    let found = try LogFinder(path).found
+    guard found.map(\.path) != sources.map(\.path) else { return false }
+    let known = Dictionary(sources.map { ($0.path, $0.source) }) { first, _ in first }
+    sources = found.map { ($0.path, known[$0.path] ?? $0.source) }
+    return true
+  }
 }
 
 extension RunLog {
@@ -30,6 +65,32 @@ extension RunLog {
       let reader = try RunLogReader(path: path)
       try reader.refresh()
       return reader.logs
+    }.toldApart
+  }
+}
+
+extension [RunLog] {
+  /// The same, where several have one name with as much of their paths as tells them apart.
+  var toldApart: [RunLog] {
+    var logs = self
+    let groups = Dictionary(grouping: indices) { self[$0].name }
+    for (name, same) in groups where same.count > 1 {
+      let parts = same.map { self[$0].path.split(separator: "/").map(String.init) }
+      // The parts that all paths begin with say nothing.
+      let shortest = parts.map(\.count).min() ?? 0
+      let common = (0..<shortest).prefix { index in
+        parts.allSatisfy { $0[index] == parts[0][index] }
+      }
+      .count
+      var used: Set<String> = []
+      for (index, parts) in zip(same, parts) {
+        let rest = parts.dropFirst(Swift.min(common, parts.count - 1)).joined(separator: "/")
+        var own = rest == name || rest.hasSuffix("/" + name) ? rest : "\(name) (\(rest))"
+        var n = 2
+        while !used.insert(own).inserted { (own, n) = ("\(name) (\(n))", n + 1) }
+        logs[index].name = own
+      }
     }
+    return logs
   }
 }

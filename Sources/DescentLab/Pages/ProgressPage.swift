@@ -25,12 +25,14 @@ public enum ProgressPage {
     public var steps: Int
     /// The loss, smoothed.
     public var loss: Double
+    /// The last validation loss.
+    public var validationLoss: Double?
     /// The learning rate of the step.
     public var learningRate: Double
     /// The norm of the gradients.
     public var gradientNorm: Double
-    /// Whether they were clipped.
-    public var isClipped: Bool
+    /// The share of the last steps whose gradients were clipped, from 0 to 1.
+    public var clippedShare: Double
     /// Items a second.
     public var rate: Double
     /// What items are.
@@ -39,20 +41,24 @@ public enum ProgressPage {
     public var secondsLeft: Double
     /// d, of rules that estimate it: one, or one for each group.
     public var estimates: [Double]
+    /// What the loss is multiplied by, for fp16.
+    public var lossScale: Double?
 
     /// A line.
     public init(
-      step: Int, steps: Int, loss: Double, learningRate: Double, gradientNorm: Double,
-      isClipped: Bool, rate: Double, unit: String, secondsLeft: Double, estimates: [Double] = []
+      step: Int, steps: Int, loss: Double, validationLoss: Double? = nil, learningRate: Double,
+      gradientNorm: Double, clippedShare: Double, rate: Double, unit: String, secondsLeft: Double,
+      estimates: [Double] = [], lossScale: Double? = nil
     ) {
-      (self.step, self.steps, self.loss) = (step, steps, loss)
+      (self.step, self.steps) = (step, steps)
+      (self.loss, self.validationLoss) = (loss, validationLoss)
       (self.learningRate, self.gradientNorm) = (learningRate, gradientNorm)
-      (self.isClipped, self.rate, self.unit) = (isClipped, rate, unit)
-      (self.secondsLeft, self.estimates) = (secondsLeft, estimates)
+      (self.clippedShare, self.rate, self.unit) = (clippedShare, rate, unit)
+      (self.secondsLeft, self.estimates, self.lossScale) = (secondsLeft, estimates, lossScale)
     }
 
     /// All of it, without a bar.
-    public var text: String { fields(hasNorm: true, hasRate: true) }
+    public var text: String { Self.joined(fields) }
 
     /// The step sizes that Prodigy and D-Adaptation estimate, from the diagnostics of a step: `d`, or
     /// `d.<group>` where each group has its own.
@@ -60,26 +66,48 @@ public enum ProgressPage {
       diagnostics.filter { $0.key == "d" || $0.key.hasPrefix("d.") }.map(\.value).sorted()
     }
 
-    /// Behind a bar, in less than `width` columns: a narrow terminal gets a shorter bar, then no norm
-    /// of the gradients, then no learning rate.
+    /// Behind a bar, in less than `width` columns. A narrow terminal gets a shorter bar, then no norm of
+    /// the gradients, no loss scale, no learning rate and so on, and the step last of all.
     public func text(width: Int) -> String {
       let room = max(1, width - 1)
-      for (hasNorm, hasRate) in [(true, true), (false, true), (false, false)] {
-        let fields = fields(hasNorm: hasNorm, hasRate: hasRate)
-        let bar = min(20, room - fields.count - 1)
-        if bar >= 5 { return "\(self.bar(bar)) \(fields)" }
+      var fields = fields
+      while true {
+        let text = Self.joined(fields)
+        let bar = min(20, room - text.count - 1)
+        if bar >= 5 { return "\(self.bar(bar)) \(text)" }
+        if fields.allSatisfy({ $0.rank == 0 }) { break }
+        let least = fields.map(\.rank).max() ?? 0
+        fields.removeAll { $0.rank == least }
       }
-      return String(fields(hasNorm: false, hasRate: false).prefix(room))
+      // Without a bar there is room for more.
+      fields = self.fields
+      while fields.count > 1, Self.joined(fields).count > room {
+        let least = fields.map(\.rank).max() ?? 0
+        guard let index = fields.lastIndex(where: { $0.rank == least }) else { break }
+        fields.remove(at: index)
+      }
+      return String(Self.joined(fields).prefix(room))
     }
 
-    private func fields(hasNorm: Bool, hasRate: Bool) -> String {
-      let rate = self.rate.isFinite ? grouped(Int(self.rate)) : "?"
-      return [
-        "step \(step)/\(steps)", "loss \(fixed(loss, 4))",
-        hasRate ? "lr \(short(learningRate))" : nil, hasRate ? estimate : nil,
-        hasNorm ? "|g| \(short(gradientNorm))\(isClipped ? " clipped" : "")" : nil,
-        "\(rate) \(unit)/s", "\(clock(secondsLeft)) left",
-      ].compactMap { $0 }.joined(separator: "  ")
+    /// A part of the line; where there is no room, that of the highest rank goes first.
+    private typealias Field = (rank: Int, text: String)
+
+    private static func joined(_ fields: [Field]) -> String {
+      fields.map(\.text).joined(separator: "  ")
+    }
+
+    private var fields: [Field] {
+      let rate = self.rate.isFinite ? grouped(Int(min(max(self.rate, 0), 1e15))) : "?"
+      let share = clippedShare > 0 ? " clipped \(percent(clippedShare, 0))" : ""
+      let fields: [Field?] = [
+        (0, "step \(step)/\(steps)"), (0, "loss \(fixed(loss, 4))"),
+        validationLoss.map { (2, "val \(fixed($0, 4))") },
+        (4, "lr \(short(learningRate))"), estimate.map { (3, $0) },
+        (6, "|g| \(short(gradientNorm))\(share)"),
+        lossScale.map { (5, "scale \(short($0))") },
+        (1, "\(rate) \(unit)/s"), (0, "\(clock(secondsLeft)) left"),
+      ]
+      return fields.compactMap { $0 }
     }
 
     /// `d 1.2e-05`, or the smallest and the largest.
@@ -90,7 +118,7 @@ public enum ProgressPage {
     }
 
     private func bar(_ width: Int) -> String {
-      let filled = steps > 0 ? min(width, width * step / steps) : width
+      let filled = steps > 0 ? min(width, max(0, width * step / steps)) : width
       return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     }
   }

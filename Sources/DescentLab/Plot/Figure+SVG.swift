@@ -7,265 +7,286 @@ extension Figure {
   ///   - width: in pixels.
   ///   - height: of each chart.
   public func svg(width: Double = 760, height: Double = 380) -> String {
-    svg(width: width, height: height, names: "")
+    var drawing = Drawing(medium: .file(height: height), width: max(120, width), names: "")
+    return drawing.svg(of: self)
   }
 
-  /// The same with `names` before the names of its parts, which must differ within a page.
-  func svg(width: Double, height: Double, names: String) -> String {
-    var page = Page(names: names)
-    page.open(width: width, height: height * Double(charts.count), title: charts.first?.title ?? "")
-    // All frames begin at one edge.
-    let left = charts.map { page.left($0, height) }.max() ?? 0
-    for (index, chart) in charts.enumerated() {
-      page.draw(
-        chart, number: index, top: Double(index) * height, left: left, width: width, height: height)
-    }
-    page.add("</svg>")
-    return page.lines.joined(separator: "\n") + "\n"
+  /// The figure for a page, drawn for wide columns and for phones and paper; the second shows the
+  /// lines of the first again. `names` stands before the names of its parts, which must differ
+  /// within a page.
+  func pageSVG(names: String) -> (wide: String, narrow: String) {
+    var wide = Drawing(medium: .wide, width: 600, names: names)
+    var narrow = Drawing(medium: .narrow, width: 340, names: names)
+    let first = wide.svg(of: self)
+    narrow.looksOfWide = wide.looksOfWide
+    return (first, narrow.svg(of: self))
   }
+
+  /// How many points the lines of a chart have on a page, together and each.
+  static let pointsOfChart = (all: 8000, most: 3000, least: 240)
 }
 
-/// An SVG document in the making.
-private struct Page {
+/// An SVG document in the making: what all kinds of charts share.
+struct Drawing {
+  /// What it is made for.
+  enum Medium: Equatable {
+    /// A file that stands alone; each chart is so high.
+    case file(height: Double)
+    /// The column of a page. What its frames hold is drawn in units of its own, which the page's
+    /// script can stretch.
+    case wide
+    /// A phone, or half a sheet of paper: its frames show what those of `wide` hold.
+    case narrow
+  }
+
+  let medium: Medium
+  let width: Double
   let names: String
-  var lines: [String] = []
+  var body = ""
+  /// The left edge of all frames of the figure.
+  var left = 0.0
+  /// How the lines of each chart look, as it was found for the wide drawing.
+  var looksOfWide: [Int: [Look]] = [:]
 
-  init(names: String) { self.names = names }
+  init(medium: Medium, width: Double, names: String) {
+    (self.medium, self.width, self.names) = (medium, width, names)
+  }
 
-  mutating func add(_ line: String) { lines.append(line) }
+  /// The edge of the drawing, where titles begin.
+  var edge: Double { isFile ? 14 : 2 }
+  /// The right edge of the frames.
+  var right: Double { width - (isFile ? 24 : 14) }
+  var isFile: Bool { if case .file = medium { true } else { false } }
 
-  mutating func open(width: Double, height: Double, title: String) {
-    add(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(n(width))\" height=\"\(n(height))\" "
-        + "viewBox=\"0 0 \(n(width)) \(n(height))\" role=\"img\" font-family=\"system-ui, "
-        + "-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" font-size=\"12\" "
-        + "fill=\"\(Palette.text.light)\">")
-    if !title.isEmpty { add("<title>\(title.escaped)</title>") }
-    add("<rect width=\"\(n(width))\" height=\"\(n(height))\" fill=\"\(Palette.paper.light)\"/>")
+  mutating func svg(of figure: Figure) -> String {
+    left = figure.charts.map { leftEdge($0) }.max() ?? 0
+    var top = 0.0
+    for (number, chart) in figure.charts.enumerated() {
+      if number > 0, !isFile { top += 14 }
+      top = draw(chart, number: number, top: top)
+    }
+    let titles = figure.charts.map(\.title).filter { !$0.isEmpty }
+    let name = titles.isEmpty ? "figure" : titles.joined(separator: "; ")
+    let what = figure.charts.map(\.summary).joined(separator: " ")
+    var head = "<svg xmlns=\"http://www.w3.org/2000/svg\" "
+    if !isFile { head += medium == .wide ? "class=\"w\" " : "class=\"n\" " }
+    head += "width=\"\(n(width))\" height=\"\(n(top))\" viewBox=\"0 0 \(n(width)) \(n(top))\" "
+    head += "role=\"img\" "
+    if !isFile { head += "aria-label=\"\(name.escaped)\" " }
+    head += "font-family=\"system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" "
+    head += "font-size=\"12\" fill=\"\(Palette.text.light)\">\n"
+    if isFile {
+      if let title = titles.first { head += "<title>\(title.escaped)</title>\n" }
+      head += "<desc>\(what.escaped)</desc>\n"
+      head +=
+        "<rect width=\"\(n(width))\" height=\"\(n(top))\" fill=\"\(Palette.paper.light)\"/>\n"
+    } else {
+      head += "<desc>\(what.escaped)</desc>\n"
+    }
+    return head + body + "</svg>\n"
+  }
+
+  /// Draws a chart and returns where it ends.
+  private mutating func draw(_ chart: Chart, number: Int, top: Double) -> Double {
+    switch chart {
+    case .lines(let chart): draw(chart, bars: nil, number: number, top: top)
+    case .bars(let chart): draw(chart.outlines, bars: chart, number: number, top: top)
+    case .heat(let chart): draw(chart, number: number, top: top)
+    }
   }
 
   /// What the labels of a chart need on the left.
-  func left(_ chart: LineChart, _ height: Double) -> Double {
-    let labels = yTicks(chart, height).labels.map(textWidth)
-    return (chart.y.label.isEmpty ? 12 : 30) + (labels.max() ?? 0) + 12
+  private func leftEdge(_ chart: Chart) -> Double {
+    switch chart {
+    case .lines(let chart): edge + labelWidth(chart) + 10
+    case .bars(let chart): edge + labelWidth(chart.outlines) + 10
+    case .heat(let map): edge + rowWidth(map) + 8
+    }
   }
 
-  private func yTicks(_ chart: LineChart, _ height: Double) -> Ticks {
-    let range = chart.range(chart.y, \.y, isVertical: true)
-    return Ticks(range, chart.y.scale, count: max(2, Int((height - 60) / 55)))
+  private func labelWidth(_ chart: LineChart) -> Double {
+    guard let ranges = chart.ranges(ticks: Self.ticks) else { return 0 }
+    return Ticks(ranges.y, chart.y.scale, count: Self.ticks.y).labels
+      .map { TextMetrics.width($0, size: 11) }.max() ?? 0
   }
 
-  mutating func draw(
-    _ chart: LineChart, number: Int, top: Double, left: Double, width: Double, height: Double
-  ) {
-    let xRange = chart.range(chart.x, \.x, isVertical: false)
-    let yRange = chart.range(chart.y, \.y, isVertical: true)
-    let hasLegend = chart.series.count > 1
-    var head = top + 12
-    if !chart.title.isEmpty { head += 20 }
-    if !chart.subtitle.isEmpty { head += 17 }
-    if hasLegend { head += 22 }
-    // Room above the frame for the labels of stretches and upright lines.
-    head += chart.bands.isEmpty && chart.marks.allSatisfy { !$0.isUpright } ? 6 : 22
+  /// About how many ticks ranges are made for: the same for all sizes of a figure.
+  static let ticks = (x: 6, y: 5)
 
-    let yTicks = yTicks(chart, height)
-    let (right, bottom) = (width - 24, top + height - (chart.x.label.isEmpty ? 30 : 46))
-    let (xAt, yAt) = (Placement(xRange, chart.x.scale), Placement(yRange, chart.y.scale))
-    let px = { (x: Double) in left + xAt(x) * (right - left) }
-    let py = { (y: Double) in bottom - yAt(y) * (bottom - head) }
+  // MARK: Above the frame
 
-    let lines = chart.series.map { runs($0.points, chart, px, py) }
-    let isHidden = lines.indices.map { index in
-      lines[..<index].contains { covers(lines[index], $0) }
-    }
-
-    // Title, subtitle, legend.
-    var line = top + 12
-    if !chart.title.isEmpty {
-      line += 14
+  /// A title and a subtitle; returns where they end.
+  mutating func titles(_ title: String, _ subtitle: String, top: Double) -> Double {
+    var line = top + (isFile ? 10 : 2)
+    let room = right - edge
+    for part in TextMetrics.lines(title, room, size: 15 * 1.05, most: 2) {
+      line += 18
       text(
-        chart.title, left, line,
-        "font-size=\"15\" font-weight=\"600\" fill=\"\(Palette.title.light)\"")
-      line += 6
+        part.text, edge, line,
+        "font-size=\"15\" font-weight=\"600\" fill=\"\(Palette.title.light)\"",
+        whole: part.isCut ? title : nil)
     }
-    if !chart.subtitle.isEmpty {
-      line += 12
-      text(fitting(chart.subtitle, right - left), left, line, "fill=\"\(Palette.detail.light)\"")
-      line += 5
-    }
-    if hasLegend { legend(chart, isHidden, left, line + 14) }
-
-    // Shaded stretches, grid, frame.
-    for band in chart.bands {
-      let (a, b) = (max(left, px(band.range.lowerBound)), min(right, px(band.range.upperBound)))
-      guard a < b else { continue }
-      add(
-        "<rect x=\"\(n(a))\" y=\"\(n(head))\" width=\"\(n(b - a))\" height=\"\(n(bottom - head))\" "
-          + "fill=\"\(Palette.series[0].light)\" fill-opacity=\"0.07\"/>")
-    }
-    let xTicks = Ticks(xRange, chart.x.scale, count: max(2, Int((right - left) / 85)))
-    for x in xTicks.minor { rule(px(x), head, px(x), bottom, Palette.minorGrid.light) }
-    for y in yTicks.minor { rule(left, py(y), right, py(y), Palette.minorGrid.light) }
-    for (x, label) in zip(xTicks.values, xTicks.labels) {
-      rule(px(x), head, px(x), bottom, Palette.grid.light)
-      text(label, px(x), bottom + 17, "text-anchor=\"middle\"")
-    }
-    for (y, label) in zip(yTicks.values, yTicks.labels) {
-      rule(left, py(y), right, py(y), Palette.grid.light)
-      text(label, left - 8, py(y) + 4, "text-anchor=\"end\"")
-    }
-    rule(left, bottom, right, bottom, Palette.frame.light)
-    rule(left, head, left, bottom, Palette.frame.light)
-    if !chart.x.label.isEmpty {
-      text(chart.x.label, (left + right) / 2, bottom + 36, "text-anchor=\"middle\"")
-    }
-    if !chart.y.label.isEmpty {
-      let (x, y) = (18.0, (head + bottom) / 2)
+    for part in TextMetrics.lines(subtitle, room, size: 12, most: 2) {
+      line += 16
       text(
-        chart.y.label, x, y,
-        "text-anchor=\"middle\" transform=\"rotate(-90 \(n(x)) \(n(y)))\"")
+        part.text, edge, line, "fill=\"\(Palette.detail.light)\"",
+        whole: part.isCut ? subtitle : nil)
     }
+    return line + (title.isEmpty && subtitle.isEmpty ? 0 : 6)
+  }
 
-    // Lines, cut at the frame.
+  /// The label of the vertical axis, above it.
+  mutating func axisLabel(_ label: String, top: Double) -> Double {
+    let cut = TextMetrics.beginning(label, right - edge, size: 11)
+    text(
+      cut, edge, top + 12, "font-size=\"11\" fill=\"\(Palette.detail.light)\"",
+      whole: cut == label ? nil : label)
+    return top + 16
+  }
+
+  // MARK: Around the frame
+
+  /// Where a frame lies.
+  struct Frame {
+    var left: Double
+    var right: Double
+    var top: Double
+    var bottom: Double
+    var width: Double { right - left }
+    var height: Double { bottom - top }
+  }
+
+  /// How many units the content of a frame is wide and high.
+  func units(_ frame: Frame) -> (x: Double, y: Double) {
+    isFile ? (10 * frame.width, 10 * frame.height) : (4000, 2000)
+  }
+
+  /// The horizontal axis under a frame.
+  mutating func horizontal(_ axis: Axis, _ range: ClosedRange<Double>, _ frame: Frame) {
+    let place = Placement(range, axis.scale)
+    let ticks = Ticks(range, axis.scale, count: max(2, Int(frame.width / 72)))
+    var free = 0.0
+    for (x, label) in zip(ticks.values, ticks.labels) {
+      let half = TextMetrics.width(label, size: 11) / 2
+      let at = frame.left + place(x) * frame.width
+      let middle = max(min(at, width - half - 1), half + 1)
+      guard middle - half >= free else { continue }
+      rule(at, frame.bottom, at, frame.bottom + 4, Palette.frame.light)
+      text(label, middle, frame.bottom + 17, "text-anchor=\"middle\" font-size=\"11\"")
+      free = middle + half + 8
+    }
+    rule(frame.left, frame.bottom, frame.right, frame.bottom, Palette.frame.light)
+  }
+
+  /// The label of the horizontal axis; returns where the chart ends.
+  mutating func horizontalLabel(_ label: String, _ frame: Frame) {
+    guard !label.isEmpty else { return }
+    let cut = TextMetrics.beginning(label, right - edge)
+    let half = TextMetrics.width(cut) / 2
+    let middle = min((frame.left + frame.right) / 2, width - half - 2)
+    text(
+      cut, max(middle, half + 2), frame.bottom + 34, "text-anchor=\"middle\"",
+      whole: cut == label ? nil : label)
+  }
+
+  /// What an axis needs below the frame.
+  func foot(_ axis: Axis) -> Double { (axis.label.isEmpty ? 24 : 40) + (isFile ? 6 : 2) }
+
+  /// Opens the part of the drawing that shows the content of a frame, cut at its edge.
+  mutating func open(_ frame: Frame, _ data: String, number: Int) {
+    let units = units(frame)
+    let (sx, sy) = (2 * units.x / frame.width, 2 * units.y / frame.height)
     add(
-      "<clipPath id=\"\(names)frame\(number)\"><rect x=\"\(n(left))\" y=\"\(n(head - 2))\" "
-        + "width=\"\(n(right - left))\" height=\"\(n(bottom - head + 4))\"/></clipPath>")
-    add("<g clip-path=\"url(#\(names)frame\(number))\" fill=\"none\" stroke-linejoin=\"round\">")
-    for (index, series) in chart.series.enumerated() {
-      let color = Palette.series[index % Palette.series.count].light
-      let style = strokeStyle(
-        series.stroke, width: series.stroke.width, isDashed: isHidden[index])
-      for run in lines[index] {
-        if run.count == 1 {
-          add("<circle cx=\"\(n(run[0].x))\" cy=\"\(n(run[0].y))\" r=\"2.5\" fill=\"\(color)\"/>")
-        } else {
-          let path = run.map { "\(n($0.x)),\(n($0.y))" }.joined(separator: " ")
-          add("<polyline points=\"\(path)\" stroke=\"\(color)\" \(style)/>")
-        }
-      }
-    }
-    add("</g>")
-
-    // Marks, on top of the lines; a label that would cover its neighbour is left out.
-    var taken = -Double.infinity
-    func label(_ text: String, _ middle: Double) -> Double? {
-      let half = textWidth(text) / 2
-      let place = min(max(middle, left + half), right - half)
-      guard place - half > taken + 6 else { return nil }
-      taken = place + half
-      return place
-    }
-    let small = "text-anchor=\"middle\" font-size=\"11\""
-    for band in chart.bands {
-      let (a, b) = (max(left, px(band.range.lowerBound)), min(right, px(band.range.upperBound)))
-      if a < b, let place = label(band.label, (a + b) / 2) {
-        text(band.label, place, head - 7, small + " fill=\"\(Palette.band.light)\"")
-      }
-    }
-    for mark in chart.marks {
-      switch mark.place {
-      case .x(let x) where xRange.contains(x) && chart.x.shows(x):
-        rule(px(x), head, px(x), bottom, Palette.detail.light, "stroke-dasharray=\"4 3\"")
-        if !mark.label.isEmpty, let place = label(mark.label, px(x)) {
-          text(mark.label, place, head - 7, small)
-        }
-      case .y(let y) where yRange.contains(y) && chart.y.shows(y):
-        rule(left, py(y), right, py(y), Palette.detail.light, "stroke-dasharray=\"4 3\"")
-        if !mark.label.isEmpty {
-          text(mark.label, right - 4, py(y) - 5, "text-anchor=\"end\" font-size=\"11\"")
-        }
-      default: break
-      }
-    }
+      "<svg class=\"frame\" x=\"\(n(frame.left - 2))\" y=\"\(n(frame.top - 2))\" "
+        + "width=\"\(n(frame.width + 4))\" height=\"\(n(frame.height + 4))\" "
+        + "viewBox=\"\(n(-sx)) \(n(-sy)) \(n(units.x + 2 * sx)) \(n(units.y + 2 * sy))\" "
+        + "preserveAspectRatio=\"none\"\(isFile ? "" : data)>")
+    if medium == .narrow { add("<use href=\"#\(names)\(number)\"/>") }
+    if medium == .wide { add("<g id=\"\(names)\(number)\">") }
+    if isFile { add("<g>") }
   }
 
-  private mutating func legend(
-    _ chart: LineChart, _ isDashed: [Bool], _ left: Double, _ y: Double
-  ) {
-    var x = left
-    for (index, series) in chart.series.enumerated() {
-      let color = Palette.series[index % Palette.series.count].light
-      let width = series.stroke == .plain ? 3 : series.stroke.width
-      rule(
-        x, y - 4, x + 20, y - 4, color,
-        strokeStyle(series.stroke, width: width, isDashed: isDashed[index]))
-      text(series.name, x + 26, y, "")
-      x += 26 + textWidth(series.name) + 20
+  mutating func close() { add(medium == .narrow ? "</svg>" : "</g></svg>") }
+
+  /// How wide a stroke is: in pixels, whatever the units.
+  func stroke(_ color: String, _ width: Double, dashes: String? = nil, opacity: Double = 1)
+    -> String
+  {
+    var style =
+      " fill=\"none\" stroke=\"\(color)\" stroke-width=\"\(n(isFile ? 10 * width : width))\""
+    if let dashes {
+      let scaled = dashes.split(separator: " ").compactMap { Double($0) }
+        .map { n(isFile ? 10 * $0 : $0) }
+      style += " stroke-dasharray=\"\(scaled.joined(separator: " "))\""
     }
+    if opacity < 1 { style += " stroke-opacity=\"\(opacity)\"" }
+    return style + (isFile ? "" : " vector-effect=\"non-scaling-stroke\"")
   }
 
-  /// Dashes let through the line that they lie on.
-  private func strokeStyle(_ stroke: Series.Stroke, width: Double, isDashed: Bool) -> String {
-    "stroke-width=\"\(n(width))\"" + (isDashed ? " stroke-dasharray=\"7 6\"" : "")
-      + (stroke.opacity < 1 ? " stroke-opacity=\"\(stroke.opacity)\"" : "")
+  /// A frame of which nothing can be shown.
+  mutating func nothing(_ frame: Frame) {
+    rule(frame.left, frame.bottom, frame.right, frame.bottom, Palette.frame.light)
+    text(
+      "no finite values", (frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2,
+      "class=\"none\" text-anchor=\"middle\" fill=\"\(Palette.detail.light)\"")
   }
 
-  /// Whether a line hides most of another of the same points on the paper.
-  private func covers(_ line: [[Point]], _ other: [[Point]]) -> Bool {
-    let (line, other) = (line.flatMap(\.self), other.flatMap(\.self))
-    guard line.count == other.count, !line.isEmpty else { return false }
-    let near = zip(line, other).count { abs($0.x - $1.x) < 1 && abs($0.y - $1.y) < 1.5 }
-    return 4 * near >= 3 * line.count
+  // MARK: Elements
+
+  mutating func add(_ line: String) {
+    body += line
+    body += "\n"
   }
 
-  /// The parts of a line between gaps, in pixels. Of the points that fall on one column of pixels
-  /// only the first, the lowest, the highest and the last are kept.
-  private func runs(
-    _ points: [Point], _ chart: LineChart, _ px: (Double) -> Double, _ py: (Double) -> Double
-  ) -> [[Point]] {
-    var (runs, column) = ([[Point]](), [Point]())
-    func finish() {
-      guard let first = column.first, let last = column.last else { return }
-      let low = column.min { $0.y < $1.y }!
-      let high = column.max { $0.y < $1.y }!
-      let kept = column.count <= 4 ? column : [first, low, high, last]
-      runs[runs.count - 1] += kept
-      column = []
-    }
-    var isOpen = false
-    for point in points {
-      guard chart.x.shows(point.x), chart.y.shows(point.y) else {
-        finish()
-        isOpen = false
-        continue
-      }
-      let place = Point(px(point.x), py(point.y))
-      if !isOpen {
-        runs.append([])
-        isOpen = true
-      }
-      if let first = column.first, first.x.rounded(.down) != place.x.rounded(.down) { finish() }
-      column.append(place)
-    }
-    finish()
-    return runs
-  }
-
-  private mutating func rule(
+  mutating func rule(
     _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ color: String, _ more: String = ""
   ) {
-    add(
-      "<line x1=\"\(n(x1))\" y1=\"\(n(y1))\" x2=\"\(n(x2))\" y2=\"\(n(y2))\" stroke=\"\(color)\""
-        + (more.isEmpty ? "/>" : " \(more)/>"))
+    // On a pixel: lines of one pixel stay sharp.
+    let (dx, dy) = (x1 == x2 ? 0.5 : 0, y1 == y2 ? 0.5 : 0)
+    let a = (x1 == x2 ? x1.rounded(.down) : x1, y1 == y2 ? y1.rounded(.down) : y1)
+    let b = (x1 == x2 ? a.0 : x2, y1 == y2 ? a.1 : y2)
+    let path =
+      y1 == y2
+      ? "M\(n(a.0 + dx)) \(n(a.1 + dy))H\(n(b.0 + dx))"
+      : "M\(n(a.0 + dx)) \(n(a.1 + dy))V\(n(b.1 + dy))"
+    add("<path d=\"\(path)\" stroke=\"\(color)\"\(more.isEmpty ? "" : " ")\(more)/>")
   }
 
-  private mutating func text(_ text: String, _ x: Double, _ y: Double, _ style: String) {
+  /// A text; `whole` is what it was cut from.
+  mutating func text(
+    _ text: String, _ x: Double, _ y: Double, _ style: String, whole: String? = nil
+  ) {
+    let title = whole.map { "<title>\($0.escaped)</title>" } ?? ""
     add(
-      "<text x=\"\(n(x))\" y=\"\(n(y))\"\(style.isEmpty ? "" : " \(style)")>\(text.escaped)</text>"
+      "<text x=\"\(n(x))\" y=\"\(n(y))\"\(style.isEmpty ? "" : " \(style)")>\(title)\(text.escaped)</text>"
     )
   }
 
-  /// The beginning of a text that fits into `width` pixels.
-  private func fitting(_ text: String, _ width: Double) -> String {
-    textWidth(text) <= width ? text : text.prefix(Int(width / 6.6) - 1) + "…"
-  }
-
-  /// About the width of a text in pixels: there is nothing here that could measure it.
-  private func textWidth(_ text: String) -> Double { 6.6 * Double(text.count) }
-
   /// A coordinate in tenths of a pixel.
-  private func n(_ x: Double) -> String {
-    let tenths = (x * 10).rounded() / 10
-    return tenths == tenths.rounded() ? "\(Int(tenths))" : "\(tenths)"
+  func n(_ x: Double) -> String {
+    let tenths = (x * 10).rounded()
+    guard tenths.isFinite, abs(tenths) < 1e15 else { return "0" }
+    let (whole, rest) = (Int(tenths) / 10, abs(Int(tenths) % 10))
+    if rest == 0 { return "\(whole)" }
+    return "\(tenths < 0 && whole == 0 ? "-" : "")\(whole).\(rest)"
+  }
+}
+
+extension Chart {
+  /// What it is, for those who do not see it.
+  fileprivate var summary: String {
+    func list(_ names: [String]) -> String {
+      let names = names.filter { !$0.isEmpty }
+      let first = names.prefix(12).joined(separator: ", ")
+      return names.isEmpty ? "" : ": \(first)\(names.count > 12 ? " and more" : "")"
+    }
+    func over(_ y: Axis, _ x: Axis) -> String {
+      (y.label.isEmpty ? "" : " of \(y.label)") + (x.label.isEmpty ? "" : " over \(x.label)")
+    }
+    return switch self {
+    case .lines(let c): "Line chart\(over(c.y, c.x))\(list(c.series.map(\.name)))."
+    case .bars(let c): "Histogram\(over(c.y, c.x))\(list(c.series.map(\.name)))."
+    case .heat(let c): "Heat map\(over(Axis(c.label), c.x))\(list(c.rows))."
+    }
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 extension Figure {
-  /// The figure as lines of text, drawn in braille dots.
+  /// The figure as lines of text, drawn in braille dots, blocks and shades.
   ///
   /// - Parameters:
   ///   - columns: the width in characters, at least 30.
@@ -9,52 +9,116 @@ extension Figure {
   ///   - colored: whether lines are told apart by the terminal's colours; otherwise several lines
   ///     are drawn in letters.
   public func text(columns: Int = 80, rows: Int = 16, colored: Bool = false) -> String {
-    charts.map { $0.lines(max(30, columns), max(3, rows), colored).joined(separator: "\n") }
-      .joined(separator: "\n\n") + "\n"
+    let (columns, rows) = (max(30, columns), max(3, rows))
+    return charts.map { chart in
+      let lines =
+        switch chart {
+        case .lines(let chart): chart.lines(columns, rows, colored)
+        case .heat(let map): map.lines(columns, colored)
+        case .bars(let chart): chart.lines(columns, rows, colored)
+        }
+      return lines.joined(separator: "\n")
+    }.joined(separator: "\n\n") + "\n"
   }
 }
 
-/// The terminal's colours in the order of ``Palette/series``.
-private let terminalColors = [34, 31, 32, 35, 33, 36, 39]
-/// What marks the lines where there are no colours.
-private let letters: [Character] = ["•", "+", "x", "o", "*", "#", "~"]
+/// What the texts of all kinds of charts share.
+enum Terminal {
+  /// The terminal's colours in the order of ``Palette/series``.
+  private static let colors = [34, 31, 32, 35, 33, 36, 39]
+  /// What marks the lines where there are no colours.
+  static let letters: [Character] = ["•", "+", "x", "o", "*", "#", "~"]
+
+  static func paint(_ text: String, _ color: Int, _ colored: Bool) -> String {
+    colored ? "\u{1B}[\(colors[color % colors.count])m\(text)\u{1B}[0m" : text
+  }
+
+  static func trimmed(_ line: String) -> String {
+    String(line.reversed().drop { $0 == " " }.reversed())
+  }
+
+  /// The beginning of a text that fits.
+  static func cut(_ text: String, _ columns: Int) -> String {
+    if text.columns <= columns { return text }
+    var (kept, used) = ("", 1)
+    for character in text {
+      used += character.columns
+      if used > columns { break }
+      kept.append(character)
+    }
+    return kept + "…"
+  }
+
+  /// The lines above a chart.
+  static func titles(_ title: String, _ subtitle: String, _ columns: Int) -> [String] {
+    [title, subtitle].filter { !$0.isEmpty }.map { cut($0, columns) }
+  }
+
+  /// A legend in as many lines as it needs, at most four.
+  static func legend(
+    _ entries: [(sample: String, color: Int, name: String)], indent: Int, columns: Int,
+    colored: Bool
+  ) -> [String] {
+    var (lines, used) = ([""], 0)
+    for (index, entry) in entries.enumerated() {
+      let name = cut(entry.name, max(8, columns - indent - entry.sample.columns - 1))
+      let width = entry.sample.columns + 1 + name.columns
+      if used > 0, indent + used + 3 + width > columns {
+        if lines.count == 4 {
+          lines.append("and \(entries.count - index) more")
+          break
+        }
+        lines.append("")
+        used = 0
+      }
+      lines[lines.count - 1] +=
+        (used > 0 ? "   " : "") + "\(paint(entry.sample, entry.color, colored)) \(name)"
+      used += (used > 0 ? 3 : 0) + width
+    }
+    return lines.map { String(repeating: " ", count: indent) + $0 }
+  }
+}
 
 extension LineChart {
   fileprivate func lines(_ columns: Int, _ rows: Int, _ colored: Bool) -> [String] {
-    let xRange = range(x, \.x, isVertical: false)
-    let yRange = range(y, \.y, isVertical: true)
-    let yTicks = Ticks(yRange, y.scale, count: max(2, rows / 4))
-    let gutter = (yTicks.labels.map(\.count).max() ?? 0) + 1
-    let width = columns - gutter - 2
+    var result = Terminal.titles(title, subtitle, columns)
+    let letters = Terminal.letters
+    let colors = self.colors
+    let count = max(2, rows / 4)
+    guard let ranges = ranges(ticks: (max(2, columns / 12), count)) else {
+      return result + ["no finite values"]
+    }
+    let (xRange, yRange) = (ranges.x, ranges.y)
+    let yTicks = Ticks(yRange, y.scale, count: count)
+    let gutter = (yTicks.labels.map(\.columns).max() ?? 0) + 1
+    let width = max(8, columns - gutter - 2)
     let (xAt, yAt) = (Placement(xRange, x.scale), Placement(yRange, y.scale))
-    var canvas = Canvas(columns: width, rows: rows)
+    var canvas = BrailleCanvas(columns: width, rows: rows)
 
     for (index, series) in series.enumerated() {
       var previous: (x: Int, y: Int)?
-      for point in series.points {
-        guard x.shows(point.x), y.shows(point.y) else {
+      let kept = Thinning.kept(series.points, x: x, y: y, range: xRange, most: 8 * width)
+      for at in kept {
+        guard at >= 0 else {
           previous = nil
           continue
         }
+        let point = series.points[at]
         let dot = canvas.dot(xAt(point.x), yAt(point.y))
-        canvas.line(from: previous ?? dot, to: dot, series: index)
+        canvas.line(
+          from: series.stroke == .dots ? dot : previous ?? dot, to: dot, series: index)
         previous = dot
       }
     }
 
-    var result: [String] = []
-    if !title.isEmpty { result.append(title) }
-    if !subtitle.isEmpty {
-      result.append(subtitle.count <= columns ? subtitle : subtitle.prefix(columns - 1) + "…")
-    }
     if series.count > 1 {
-      let names = series.enumerated().map { index, series in
-        "\(Self.paint(colored ? "━━" : String(letters[index % letters.count]), index, colored)) "
-          + series.name
-      }
-      result.append(String(repeating: " ", count: gutter + 1) + names.joined(separator: "   "))
+      let named = series.indices.filter { !series[$0].name.isEmpty }
+      result += Terminal.legend(
+        named.map {
+          (colored ? "━━" : String(letters[$0 % letters.count]), colors[$0], series[$0].name)
+        }, indent: gutter + 1, columns: columns, colored: colored)
     }
-    if !y.label.isEmpty, y.label != title { result.append(y.label) }
+    if !y.label.isEmpty, y.label != title { result.append(Terminal.cut(y.label, columns)) }
 
     let upright = marks.compactMap { mark -> Int? in
       guard case .x(let at) = mark.place, xRange.contains(at), x.shows(at) else { return nil }
@@ -74,7 +138,7 @@ extension LineChart {
       // Characters of one line that stand side by side get their colour once.
       var (run, painter) = ("", Int?.none)
       func finish() {
-        line += painter.map { Self.paint(run, $0, colored) } ?? run
+        line += painter.map { Terminal.paint(run, colors[$0], colored) } ?? run
         run = ""
       }
       for column in 0..<width {
@@ -90,7 +154,7 @@ extension LineChart {
         }
       }
       finish()
-      result.append(Self.trimmed(line))
+      result.append(Terminal.trimmed(line))
     }
     result += horizontal(xRange, xAt, canvas, gutter)
     for band in bands { result.append("━ \(band.label)") }
@@ -104,8 +168,8 @@ extension LineChart {
   }
 
   /// The horizontal axis and its labels.
-  private func horizontal(
-    _ range: ClosedRange<Double>, _ at: Placement, _ canvas: Canvas, _ gutter: Int
+  func horizontal(
+    _ range: ClosedRange<Double>, _ at: Placement, _ canvas: BrailleCanvas, _ gutter: Int
   ) -> [String] {
     let ticks = Ticks(range, x.scale, count: max(2, canvas.columns / 12))
     var axis = Array(repeating: Character("─"), count: canvas.columns)
@@ -125,7 +189,7 @@ extension LineChart {
       free = start + label.count + 1
     }
     var lines = [
-      String(repeating: " ", count: gutter) + "└" + String(axis), Self.trimmed(String(below)),
+      String(repeating: " ", count: gutter) + "└" + String(axis), Terminal.trimmed(String(below)),
     ]
     if !x.label.isEmpty {
       let start = gutter + 1 + max(0, (canvas.columns - x.label.count) / 2)
@@ -134,69 +198,4 @@ extension LineChart {
     return lines
   }
 
-  private static func paint(_ text: String, _ series: Int, _ colored: Bool) -> String {
-    colored ? "\u{1B}[\(terminalColors[series % terminalColors.count])m\(text)\u{1B}[0m" : text
-  }
-
-  private static func trimmed(_ line: String) -> String {
-    String(line.reversed().drop { $0 == " " }.reversed())
-  }
-}
-
-/// Dots, two by four to a character.
-private struct Canvas {
-  let columns: Int
-  let rows: Int
-  private var dots: [UInt8]
-  /// The lines that pass through each character, a bit each.
-  private var owners: [UInt64]
-
-  init(columns: Int, rows: Int) {
-    (self.columns, self.rows) = (columns, rows)
-    dots = Array(repeating: 0, count: columns * rows)
-    owners = Array(repeating: 0, count: columns * rows)
-  }
-
-  /// The dot at a place between 0 and 1 on both axes; others lie outside the canvas.
-  func dot(_ x: Double, _ y: Double) -> (x: Int, y: Int) {
-    func place(_ share: Double, _ count: Int) -> Int {
-      Int((min(max(share, -1), 2) * Double(count - 1)).rounded())
-    }
-    return (place(x, 2 * columns), 4 * rows - 1 - place(y, 4 * rows))
-  }
-
-  /// The column of characters at a place between 0 and 1.
-  func cell(_ x: Double) -> Int { min(max(dot(x, 0).x / 2, 0), columns - 1) }
-  /// The row of characters from the bottom.
-  func row(_ y: Double) -> Int { rows - 1 - min(max(dot(0, y).y / 4, 0), rows - 1) }
-
-  /// The dots of a character and the line that it is drawn for: where several pass, each in turn.
-  subscript(column: Int, row: Int) -> (dots: Character, owner: Int)? {
-    let index = row * columns + column
-    guard dots[index] != 0, let scalar = Unicode.Scalar(0x2800 + UInt32(dots[index])) else {
-      return nil
-    }
-    let all = (0..<UInt64.bitWidth).filter { owners[index] >> $0 & 1 == 1 }
-    return (Character(scalar), all[column / 2 % all.count])
-  }
-
-  /// Sets the dots between two dots.
-  mutating func line(from a: (x: Int, y: Int), to b: (x: Int, y: Int), series: Int) {
-    let steps = max(abs(b.x - a.x), abs(b.y - a.y), 1)
-    for step in 0...steps {
-      let share = Double(step) / Double(steps)
-      set(
-        a.x + Int((share * Double(b.x - a.x)).rounded()),
-        a.y + Int((share * Double(b.y - a.y)).rounded()), series)
-    }
-  }
-
-  private mutating func set(_ x: Int, _ y: Int, _ series: Int) {
-    guard x >= 0, y >= 0, x < 2 * columns, y < 4 * rows else { return }
-    // The order of the dots in a braille character.
-    let bits: [[UInt8]] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]]
-    let index = y / 4 * columns + x / 2
-    dots[index] |= bits[y % 4][x % 2]
-    owners[index] |= 1 << UInt64(series % UInt64.bitWidth)
-  }
 }

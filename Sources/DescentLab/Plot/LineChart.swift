@@ -1,5 +1,3 @@
-import Foundation
-
 /// Lines over one axis: learning rates, losses, norms.
 ///
 /// A chart is data; ``Figure`` stacks charts and turns them into SVG or text. Points that are not
@@ -46,65 +44,40 @@ public struct LineChart: Sendable {
     Figure([self]).text(columns: columns, rows: rows, colored: colored)
   }
 
-  /// The range of an axis: the one that it asks for, else what the data covers.
-  func range(_ axis: Axis, _ value: (Point) -> Double, isVertical: Bool) -> ClosedRange<Double> {
-    if let range = axis.range { return range }
-    let values = series.flatMap { $0.points.map(value) }.filter(axis.shows)
-    guard var low = values.min(), var high = values.max() else { return axis.scale.empty }
-    if axis.scale == .linear, isVertical {
-      // A curve is read against zero where zero is near; its top keeps off the frame.
-      if low > 0, low < 0.5 * high || low == high { low = 0 }
-      if high > low { high += 0.05 * (high - low) }
-      if low != 0 { low -= 0.05 * (high - low) }
-    } else if axis.scale == .logarithmic, isVertical {
-      let margin = pow(high / low, 0.03)
-      (low, high) = (low / margin, high * margin)
+  /// What the axes show: the ranges that they ask for, else those that the points cover; nil where
+  /// no point has a place.
+  func ranges(ticks: (x: Int, y: Int)) -> (x: ClosedRange<Double>, y: ClosedRange<Double>)? {
+    var (left, right) = (Double.infinity, -Double.infinity)
+    var (low, high) = (Double.infinity, -Double.infinity)
+    let (isLogX, isLogY) = (x.scale == .logarithmic, y.scale == .logarithmic)
+    let (from, to) = (
+      x.range?.lowerBound ?? -.infinity, x.range?.upperBound ?? .infinity
+    )
+    for line in series {
+      for point in line.points {
+        guard point.x.isFinite, point.y.isFinite, !isLogX || point.x > 0, !isLogY || point.y > 0
+        else { continue }
+        if point.x < left { left = point.x }
+        if point.x > right { right = point.x }
+        guard point.x >= from, point.x <= to else { continue }
+        if point.y < low { low = point.y }
+        if point.y > high { high = point.y }
+      }
+      for at in line.spread where x.shows(at.x) && at.x >= from && at.x <= to {
+        (left, right) = (min(left, at.x), max(right, at.x))
+        if y.shows(at.low) { low = min(low, at.low) }
+        if y.shows(at.high) { high = max(high, at.high) }
+      }
     }
-    if low < high { return low...high }
-    switch axis.scale {
-    case .linear: return low - max(0.1 * abs(low), 1e-12)...high + max(0.1 * abs(high), 1e-12)
-    case .logarithmic: return low / 2...high * 2
-    }
-  }
-}
-
-/// Charts one above the other, of one width.
-public struct Figure: Sendable {
-  /// The charts from top to bottom.
-  public var charts: [LineChart]
-  /// Stands below it in a document; may be empty.
-  public var caption: String
-
-  /// A figure of `charts`.
-  public init(_ charts: [LineChart], caption: String = "") {
-    (self.charts, self.caption) = (charts, caption)
-  }
-}
-
-/// An axis.
-public struct Axis: Sendable {
-  /// What is measured along it, with its unit.
-  public var label: String
-  /// How values become places.
-  public var scale: Scale
-  /// What it shows; nil is what the data covers.
-  public var range: ClosedRange<Double>?
-
-  /// How values become places.
-  public enum Scale: Sendable {
-    case linear
-    /// Values at or below 0 have no place.
-    case logarithmic
-
-    var empty: ClosedRange<Double> { self == .linear ? 0...1 : 1...10 }
+    guard left <= right, low <= high || y.range != nil else { return nil }
+    return (
+      x.range ?? x.horizontal(left, right, ticks: ticks.x),
+      y.range ?? y.vertical(low, high, ticks: ticks.y)
+    )
   }
 
-  /// An axis.
-  public init(_ label: String, _ scale: Scale = .linear, range: ClosedRange<Double>? = nil) {
-    (self.label, self.scale, self.range) = (label, scale, range)
-  }
-
-  func shows(_ value: Double) -> Bool { value.isFinite && (scale == .linear || value > 0) }
+  /// The index into the palette of each line.
+  var colors: [Int] { series.enumerated().map { max(0, $1.color ?? $0) } }
 }
 
 /// A point of a line.
@@ -116,14 +89,32 @@ public struct Point: Sendable, Equatable {
   public init(_ x: Double, _ y: Double) { (self.x, self.y) = (x, y) }
 }
 
+/// Between which values a quantity lies at one place of the horizontal axis.
+public struct Spread: Sendable, Equatable {
+  public var x: Double
+  public var low: Double
+  public var high: Double
+
+  /// A stretch of values at `x`.
+  public init(_ x: Double, low: Double, high: Double) {
+    (self.x, self.low, self.high) = (x, low, high)
+  }
+}
+
 /// A line with a name.
 public struct Series: Sendable {
-  /// Stands in the legend.
+  /// Stands in the legend. A line without a name is not in it and goes with the named line of its
+  /// colour.
   public var name: String
   /// In the order in which they are joined.
   public var points: [Point]
   /// How the line is drawn.
   public var stroke: Stroke
+  /// An index into the palette, so that lines that belong together share a colour; nil is the place
+  /// among the lines. From the eighth on colours repeat, dashed.
+  public var color: Int?
+  /// A pale area around the line, ascending in x.
+  public var spread: [Spread]
 
   /// How a line is drawn.
   public enum Stroke: Sendable {
@@ -132,26 +123,35 @@ public struct Series: Sendable {
     case faint
     /// Wide and pale: what the lines above it are compared with.
     case broad
+    /// Dashes: another quantity of the same thing.
+    case dashed
+    /// Points that are not joined.
+    case dots
 
     var width: Double {
       switch self {
-      case .plain: 2
+      case .plain, .dashed: 2
       case .faint: 1
       case .broad: 7
+      case .dots: 5
       }
     }
-    var opacity: Double { self == .plain ? 1 : self == .faint ? 0.35 : 0.45 }
+    var opacity: Double { self == .faint ? 0.4 : self == .broad ? 0.45 : 1 }
   }
 
   /// A line.
-  public init(_ name: String, _ points: [Point], _ stroke: Stroke = .plain) {
+  public init(
+    _ name: String, _ points: [Point], _ stroke: Stroke = .plain, color: Int? = nil,
+    spread: [Spread] = []
+  ) {
     (self.name, self.points, self.stroke) = (name, points, stroke)
+    (self.color, self.spread) = (color, spread)
   }
 }
 
 /// A shaded stretch of the horizontal axis.
 public struct Band: Sendable {
-  /// Stands in it.
+  /// Stands above it.
   public var label: String
   public var range: ClosedRange<Double>
 

@@ -116,6 +116,7 @@ extension Module {
 package enum CurvatureStream {
   package static let labels: UInt64 = 0x5EED_0001
   package static let signs: UInt64 = 0x5EED_0002
+  package static let direction: UInt64 = 0x5EED_0003
 }
 
 extension ProvidedNeeds<Float> {

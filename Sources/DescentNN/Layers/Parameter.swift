@@ -35,7 +35,7 @@ public final class Parameter {
 
   /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter, or when
   /// the parameter is frozen.
-  public internal(set) var gradient: Tensor?
+  public package(set) var gradient: Tensor?
 
   /// A parameter with initial weights.
   public init(_ value: Tensor, role: ParameterRole) {

@@ -67,7 +67,10 @@ public final class MLPClassifier: Module {
   /// x of shape [batch, ...] → logits of shape [batch, classes].
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
     var x = x.rank == 2 ? x : x.reshaped([x.shape[0], -1])
-    for layer in layers.dropLast() { x = dropout(activation(layer(x, context)), context) }
+    for layer in layers.dropLast() {
+      let y = layer(x, context)
+      x = dropout(activation == .relu ? context.relu(y, of: layer) : activation(y), context)
+    }
     return layers.last!(x, context)
   }
 }
@@ -107,8 +110,8 @@ public final class ConvClassifier: RecomputingModule {
 
     /// x of shape [batch, inputs, height, width] → [batch, outputs, height / 2, width / 2].
     public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-      let x = norm1(conv1(x, context), context).relu()
-      return norm2(conv2(x, context), context).relu().maxPool2d(2)
+      let x = context.relu(norm1(conv1(x, context), context), of: norm1)
+      return context.relu(norm2(conv2(x, context), context), of: norm2).maxPool2d(2)
     }
   }
 

@@ -17,16 +17,19 @@ public final class Context {
   let records: Bool
   private let seed: UInt64
   private let observer: (any LayerObserver)?
+  /// Who sees the units behind ReLUs.
+  let units: (any UnitObserver)?
   /// The streams of random numbers that were used so far.
   var streams: UInt64
   /// Whether a trainable parameter was used.
   private(set) var usesTrainable = false
 
   init(
-    training: Bool, seed: UInt64, tape: TapeNodes?, observer: (any LayerObserver)? = nil
+    training: Bool, seed: UInt64, tape: TapeNodes?, observer: (any LayerObserver)? = nil,
+    units: (any UnitObserver)? = nil
   ) {
     (self.training, self.seed) = (training, seed)
-    (self.tape, self.observer) = (tape, observer)
+    (self.tape, self.observer, self.units) = (tape, observer, units)
     (records, isRepeated, streams) = (tape != nil, false, 0)
   }
 
@@ -34,7 +37,8 @@ public final class Context {
   init(
     partOf other: Context, tape: TapeNodes?, records: Bool, isRepeated: Bool, streams: UInt64
   ) {
-    (training, seed, observer) = (other.training, other.seed, other.observer)
+    (training, seed) = (other.training, other.seed)
+    (observer, units) = (other.observer, other.units)
     (self.tape, self.records) = (tape, records)
     (self.isRepeated, self.streams) = (isRepeated, streams)
   }
@@ -42,9 +46,9 @@ public final class Context {
   /// A context without a tape, in which layers run as at inference.
   public static var inference: Context { Context(training: false, seed: 0, tape: nil) }
 
-  /// A context without a tape, in which layers run as in training.
-  public static func training(seed: UInt64) -> Context {
-    Context(training: true, seed: seed, tape: nil)
+  /// A context without a tape, in which layers run as in training and `units` sees what ReLUs answer.
+  public static func training(seed: UInt64, units: (any UnitObserver)? = nil) -> Context {
+    Context(training: true, seed: seed, tape: nil, units: units)
   }
 
   /// The value of a parameter, in the format of ``Autocast``; on this context's tape if the parameter is

@@ -33,6 +33,8 @@ extension Recipe {
     add(SpikeSettings.name, Self.entries(spike.resolved))
     add("evaluate", Self.entries(evaluate.resolved))
     add("checkpoint", Self.entries(checkpoint.resolved))
+    add(InstrumentSettings.name, Self.entries(instruments.resolved))
+    add(LogSettings.name, Self.entries(log.resolved))
     // Every node is a plain scalar, list or mapping, which always can be written.
     return (try? Yams.serialize(node: Node(root))) ?? ""
   }

@@ -19,6 +19,10 @@ public struct Recipe: Sendable {
   public var average: (any WeightAverage)?
   /// What happens to updates that are much larger than usual.
   public var spike = SpikeSettings()
+  /// What training measures beside its metrics.
+  public var instruments = InstrumentSettings()
+  /// What else a run writes.
+  public var log = LogSettings()
   /// Evaluation.
   public var evaluate = EvaluateSettings()
   /// Checkpoints.
@@ -40,6 +44,8 @@ public struct Recipe: Sendable {
     reader.read(&evaluate, EvaluateSettings.name)
     reader.read(&checkpoint, CheckpointSettings.name)
     reader.read(&spike, SpikeSettings.name)
+    reader.read(&instruments, InstrumentSettings.name)
+    reader.read(&log, LogSettings.name)
     if spike.factor != nil, checkpoint.every == 0 {
       reader.problems.append(
         "spike.factor needs checkpoints to go back to: set checkpoint.every, or spike.factor=none")

@@ -22,7 +22,7 @@ struct RecipeDocument {
     ["model", "data"] + OptimizerPlan.sections
     + [
       "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
-      SpikeSettings.name,
+      SpikeSettings.name, InstrumentSettings.name, LogSettings.name,
     ]
   /// Those that can be `none`.
   private static let optionalSections = [
@@ -215,8 +215,9 @@ struct RecipeDocument {
     case GradientTools.name: ("noise", "0.01")
     case WeightStorage.name: ("format", "bf16")
     case LossScaler.name: ("init_scale", "65536")
-    case EvaluateSettings.name, CheckpointSettings.name: ("every", "100")
+    case EvaluateSettings.name, CheckpointSettings.name, InstrumentSettings.name: ("every", "100")
     case SpikeSettings.name: ("factor", "10")
+    case LogSettings.name: ("tensorboard", "true")
     default: ("name", "cosine")
     }
   }

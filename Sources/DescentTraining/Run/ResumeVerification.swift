@@ -204,9 +204,17 @@ extension RunDirectory {
   fileprivate var comparableLines: [String] {
     get throws {
       try entries().map { entry in
-        guard case .step(var record) = entry else { return entry.line }
-        (record.seconds, record.activationBytes) = (0, nil)
-        return JournalEntry.step(record).line
+        switch entry {
+        case .step(var record):
+          (record.seconds, record.activationBytes) = (0, nil)
+          (record.itemsPerSecond, record.memoryBytes) = (nil, nil)
+          return JournalEntry.step(record).line
+        case .instruments(var record):
+          // The estimate of the curvature goes on from the last one, which no checkpoint has.
+          (record.seconds, record.values["curvature"]) = (0, nil)
+          return JournalEntry.instruments(record).line
+        default: return entry.line
+        }
       }
     }
   }

@@ -6,6 +6,8 @@ import Foundation
 /// ```
 /// recipe.yaml      the recipe, fully resolved
 /// metrics.jsonl    one JSON object a step, and one an evaluation
+/// samples.jsonl    what the model makes: texts, images that it takes for something else
+/// initial.safetensors   the first weights, where instruments measure the distance from them
 /// tokenizer.json   how text becomes tokens, for language models
 /// checkpoints/     step-<n>.safetensors: weights and all that is needed to resume after n steps
 /// .lock            which process trains the run; there while it does

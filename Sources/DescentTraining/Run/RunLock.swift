@@ -1,18 +1,22 @@
-import Foundation
+package import Foundation
 
-/// The right to train a run, which one process has at a time.
+/// The right to work in a folder, to train a run or to race, which one process has at a time.
 ///
 /// The system gives it up with the process, however that ends; the file says whose it is.
-final class RunLock {
+package final class RunLock {
   private let file: URL
   private let descriptor: Int32
 
   /// Takes the lock of a run.
   ///
   /// - Throws: ``RunError/locked(_:by:)`` when another process has it.
-  init(_ run: RunDirectory) throws(RunError) {
-    file = run.url.appendingPathComponent(".lock")
-    var attempts = 0
+  convenience init(_ run: RunDirectory) throws(RunError) { try self.init(folder: run.url) }
+
+  /// Takes the lock of a folder.
+  ///
+  /// - Throws: ``RunError/locked(_:by:)`` when another process has it.
+  package init(folder: URL) throws(RunError) {
+    file = folder.appendingPathComponent(".lock")
     while true {
       let opened = unsafe open(file.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
       guard opened >= 0 else {
@@ -24,16 +28,10 @@ final class RunLock {
           descriptor = opened
           return
         }
-        // Whoever asks whether the run is trained has it for a moment.
-        attempts += 1
-        if attempts < 5 {
-          close(opened)
-          usleep(10_000)
-          continue
-        }
         let holder = try? String(contentsOf: file, encoding: .utf8)
         close(opened)
-        throw .locked(run.path, by: holder.flatMap { $0.isEmpty ? nil : $0 } ?? "another process")
+        throw .locked(
+          folder.relativePath, by: holder.flatMap { $0.isEmpty ? nil : $0 } ?? "another process")
       }
       // Whoever had it may have removed the file in between: then the lock is that of no file.
       var (mine, there) = (stat(), stat())
@@ -54,15 +52,5 @@ final class RunLock {
   deinit {
     unsafe unlink(file.path)
     close(descriptor)
-  }
-}
-
-extension RunDirectory {
-  /// Whether a process trains the run in a folder now.
-  public static func isTrained(_ folder: String) -> Bool {
-    let descriptor = unsafe open(folder + "/.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
   }
 }

@@ -27,6 +27,7 @@ public final class Trainer {
   let result: ResultWeights
   let batches: BatchGradients
   let spikes: SpikePolicy?
+  let instruments: Instruments?
   /// The best of the regular evaluations.
   var best: BestEvaluation?
   /// Steps done, and the lines of the metrics about them.
@@ -63,6 +64,7 @@ public final class Trainer {
     result = try ResultWeights(recipe.average, batches, optimizer)
     let trainable = zip(parameters, optimizer.parameters).filter(\.1.trainable).map(\.0)
     spikes = SpikePolicy(recipe.spike, trainable)
+    instruments = Instruments(recipe.instruments, batches, optimizer)
   }
 
   /// What is known before the first step.

@@ -27,7 +27,9 @@ struct TrainingLoop {
   ) throws(RunError) {
     (self.trainer, self.directory, self.observer) = (trainer, directory, observer)
     step = trainer.done.steps
-    journal = try Journal(directory.metrics, keeping: trainer.done.lines)
+    let events =
+      trainer.recipe.log.tensorBoard ? try EventFileWriter(directory, after: step) : nil
+    journal = try Journal(directory.metrics, keeping: trainer.done.lines, events: events)
     checkpoints = CheckpointWriter(directory)
     spikes = trainer.spikes
   }
@@ -44,8 +46,10 @@ struct TrainingLoop {
   private mutating func train() throws -> TrainingResult {
     observer.started(trainer.facts)
     for defect in journal.defects { observer.warned(defect) }
+    try directory.dropSamples(after: step)
     trainer.nonFinite.begin(after: step)
     spikes?.begin()
+    try trainer.instruments?.begin(after: step, in: directory)
     if recipe.checkpoint.every > 0 { checkpoints.prepare(bytes: trainer.checkpointBytes) }
     // Where to go back to before the first checkpoint.
     if spikes != nil, step == 0 { try save() }
@@ -62,6 +66,9 @@ struct TrainingLoop {
       // Schedules follow the regular evaluations only, so that a longer run takes the same course.
       try evaluate(isRegular: false)
     }
+    if step == trainer.steps, !recipe.log.samples || !isDue(every: recipe.evaluate.every) {
+      try writeSamples()
+    }
     result.checkpoint = try saveLast()
     (result.steps, result.interrupted) = (step, step < trainer.steps)
     result.skipped = trainer.nonFinite.skipped - (spikes?.undone ?? 0)
@@ -69,26 +76,31 @@ struct TrainingLoop {
     return result
   }
 
-  private func isDue(every interval: Int) -> Bool { interval > 0 && step % interval == 0 }
+  private func isDue(every interval: Int, after step: Int? = nil) -> Bool {
+    interval > 0 && (step ?? self.step) % interval == 0
+  }
 
   /// Takes the next step.
   ///
   /// - Returns: whether it was taken, rather than skipped.
   private mutating func takeStep() throws -> Bool {
     let (source, nonFinite, optimizer) = (trainer.source, trainer.nonFinite, trainer.optimizer)
-    let start = ContinuousClock.now
     // The batches of a step that was skipped are not tried again.
     let attempt = step + nonFinite.skipped + 1
+    let scale = nonFinite.scaler?.scale ?? 1
+    let measurement = trainer.instruments?.begin(step + 1, attempt: attempt, scale: scale)
+    let start = ContinuousClock.now
     nonFinite.prepare(after: step)
     // Gradients that are released never exist all at once.
     let meter = ActivationMeter(recipe.run.releasesGradients ? [] : trainer.parameters)
     let loss = source.compute(
-      attempt, scale: nonFinite.scaler?.scale ?? 1
+      attempt, scale: scale
     ) {
       nonFinite.accept()
       checkpoints.prove()
     }
     let activations = meter.bytes
+    measurement?.takeGradients(scale: scale)
     guard loss.isFinite else {
       try skip(
         loss, try optimizer.nonFiniteGradient(trainer.parameters.memory))
@@ -109,8 +121,13 @@ struct TrainingLoop {
     var record = StepRecord(step: step + 1, loss: loss.mean, report, of: optimizer)
     record.seconds = start.duration(to: .now) / .seconds(1)
     record.activationBytes = activations
+    record.itemsPerSecond = Double(loss.items) / record.seconds
+    if record.step % 50 == 0 || isDue(every: recipe.evaluate.every, after: record.step) {
+      record.memoryBytes = Machine.residentBytes
+    }
     record.lossScale = lossScale.map(Double.init)
     try journal.write(.step(record))
+    if let measurement { try journal.write(.instruments(measurement.end(loss: loss.mean))) }
     observer.stepped(TrainingStep(record: record, items: loss.items, notes: report.notes))
     result.add(record, report.lostUpdates)
     step += 1
@@ -147,6 +164,7 @@ struct TrainingLoop {
       throw try broken("the validation loss after it is \(inWords(loss))", after: step)
     }
     guard isRegular else { return false }
+    if recipe.log.samples { try writeSamples() }
     trainer.optimizer.observe(metric: found.loss, mode: .min)
     if let accuracy = found.accuracy { trainer.optimizer.observe(metric: accuracy, mode: .max) }
     guard recipe.checkpoint.keepsBest, found.loss < trainer.best?.loss ?? .infinity else {
@@ -156,6 +174,12 @@ struct TrainingLoop {
     formerBest = trainer.best.flatMap { every > 0 && $0.step % every == 0 ? nil : $0.step }
     trainer.best = BestEvaluation(step: step, loss: found.loss)
     return true
+  }
+
+  /// Writes what the weights to use make.
+  private func writeSamples() throws {
+    let samples = try trainer.result.use { trainer.task.samples(batchSize: recipe.run.batch) }
+    try directory.write(samples, after: step)
   }
 
   // MARK: Checkpoints

@@ -43,6 +43,8 @@ public final class Classification: TrainingTask {
   private let validation: ClassificationDataset
   private let seed: UInt64
   private let isImages: Bool
+  /// The features that are black and white in an image.
+  private lazy var greys = (training.features.min() ?? 0, training.features.max() ?? 1)
   /// The order of the examples in the epoch that is running.
   private var order: (epoch: Int, indices: [Int]) = (-1, [])
 
@@ -123,6 +125,53 @@ public final class Classification: TrainingTask {
     return (
       Tensor(shape: [indices.count] + data.shape, scalars: features), IndexTensor(labels)
     )
+  }
+
+  /// The images among the first thousand to validate on that are taken for something else with the
+  /// most confidence, at most eight.
+  public func samples(batchSize: Int) -> [TrainingSample] {
+    guard isImages else { return [] }
+    var mistakes: [(example: Int, class: Int, probability: Float)] = []
+    let (size, count) = (max(batchSize, 256), min(validation.count, 1000))
+    for start in stride(from: 0, to: count, by: size) {
+      let indices = Array(start..<min(start + size, count))
+      let (x, labels) = tensors(of: validation, indices[...])
+      let probabilities = network(x, .inference).softmax()
+      let (scores, classes) = (probabilities.scalars, probabilities.shape[1])
+      for (row, label) in labels.scalars.enumerated() {
+        let scores = scores[row * classes..<(row + 1) * classes]
+        guard scores.allSatisfy(\.isFinite), let largest = scores.max(),
+          let found = scores.firstIndex(of: largest), found - scores.startIndex != Int(label)
+        else { continue }
+        mistakes.append((indices[row], found - scores.startIndex, largest))
+      }
+    }
+    // The first of those that are equally sure come first.
+    let worst = mistakes.sorted { ($1.probability, $0.example) < ($0.probability, $1.example) }
+    return worst.prefix(8).map { mistake in
+      func name(_ index: Int) -> String { validation.classNames?[index] ?? "\(index)" }
+      let right = name(Int(validation.labels[mistake.example]))
+      let percent = Int((100 * mistake.probability).rounded())
+      return .image(
+        grey(mistake.example, "\(right) taken for \(name(mistake.class)) (\(percent) %)"))
+    }
+  }
+
+  /// An image to validate on, its channels averaged.
+  private func grey(_ index: Int, _ label: String) -> TrainingSample.Image {
+    let (channels, height, width) = (
+      validation.shape[0], validation.shape[1], validation.shape[2]
+    )
+    let start = index * validation.exampleSize
+    let (black, white) = greys
+    let pixels = (0..<height * width).map { pixel -> UInt8 in
+      let sum = (0..<channels).reduce(Float(0)) {
+        $0 + validation.features[start + $1 * height * width + pixel]
+      }
+      let grey = (sum / Float(channels) - black) / max(white - black, .leastNormalMagnitude)
+      return UInt8(min(max(255 * grey, 0), 255).rounded())
+    }
+    return TrainingSample.Image(label: label, width: width, height: height, pixels: pixels)
   }
 
   public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {

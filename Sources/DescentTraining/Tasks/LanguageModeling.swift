@@ -146,6 +146,13 @@ public final class LanguageModeling: TrainingTask {
     return Evaluation(loss: loss / Double(wanted), accuracy: nil)
   }
 
+  /// A text of 200 tokens, drawn with the same seed each time.
+  public func samples(batchSize: Int) -> [TrainingSample] {
+    let text = try? LanguageModel(network, text.tokenizer).sample(
+      tokens: 200, temperature: 0.8, seed: seed)
+    return text.map { [.text($0)] } ?? []
+  }
+
   /// Writes the tokenizer.
   public func save(to run: RunDirectory) throws {
     let json = try JSONEncoder().encode(text.tokenizer)

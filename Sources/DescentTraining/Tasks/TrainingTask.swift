@@ -19,6 +19,11 @@ public protocol TrainingTask: AnyObject {
   func batch(_ number: Int, size: Int) -> Batch
   /// The metrics of the validation part, on at most `batches` batches.
   func evaluate(batchSize: Int, batches: Int?) -> Evaluation
+  /// What the model makes with its present weights, for a person to look at: a text, examples that it
+  /// gets wrong; nothing where there is nothing to be seen. Training must not depend on it.
+  ///
+  /// - Parameter batchSize: how many examples may go through the model at once.
+  func samples(batchSize: Int) -> [TrainingSample]
   /// Writes into the run's folder what using the model takes besides its weights, such as the
   /// tokenizer of a language model.
   func save(to run: RunDirectory) throws
@@ -29,6 +34,8 @@ extension TrainingTask {
   public var summary: String? { nil }
   /// False: each pass takes the examples once.
   public var drawsAtRandom: Bool { false }
+  /// None.
+  public func samples(batchSize: Int) -> [TrainingSample] { [] }
   /// Nothing.
   public func save(to run: RunDirectory) throws {}
 }

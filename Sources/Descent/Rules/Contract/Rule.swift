@@ -40,6 +40,17 @@ public protocol Rule: Configurable {
   /// groups and schedules change them (Lion's first η).
   func rememberingDeclaredSettings() -> Self
 
+  /// What metrics say of the rule after a step, by names that are the same for all rules: ``RunVariables/fields``
+  /// unless it says otherwise.
+  ///
+  /// - Parameter step: that of the parameter with the most updates.
+  func metrics(_ variables: Variables, _ step: Step) -> [(name: String, value: Double)]
+  /// For rules that scale the step of each tensor by its norms: the factor that acted, from the sums
+  /// of the tensor.
+  func trustRatio(
+    of parameter: ParameterInfo, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
+  ) -> Double?
+
   /// Whether sums over all tensors, and the variables that they feed, are kept for each parameter
   /// group apart: one d for each group.
   var separatesGroups: Bool { get }
@@ -92,6 +103,16 @@ extension Rule {
   public var initialVariables: Variables { Variables() }
   /// η itself.
   public func effectiveLearningRate(_ variables: Variables) -> Double { learningRate }
+  /// All variables.
+  public func metrics(
+    _ variables: Variables, _ step: Step
+  ) -> [(name: String, value: Double)] {
+    Variables.fields.map { ($0.name, variables[keyPath: $0.path]) }
+  }
+  /// None.
+  public func trustRatio(
+    of parameter: ParameterInfo, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
+  ) -> Double? { nil }
   /// Remembers nothing.
   public func rememberingDeclaredSettings() -> Self { self }
   /// One set of variables for all.

@@ -31,6 +31,10 @@ public struct StepCount: RunVariables {
 public protocol StepCountingRule: Rule where Variables == StepCount {}
 
 extension StepCountingRule {
+  /// Nothing: metrics have the number of the step.
+  public func metrics(
+    _ variables: StepCount, _ step: Step
+  ) -> [(name: String, value: Double)] { [] }
   /// Counts the step.
   public func updateVariables(_ variables: inout StepCount, from sums: SIMD4<Double>) -> Bool {
     variables.steps += 1

@@ -191,6 +191,8 @@ struct FactoredUpdate {
 protocol AdafactorRule: TensorRule, StepCountingRule {
   /// ρ at step t; α differs from tensor to tensor.
   func relativeRate(_ t: Double) -> Double
+  /// Whether ρ follows t.
+  var takesRelativeSteps: Bool { get }
 }
 
 extension AdafactorRule {
@@ -199,6 +201,13 @@ extension AdafactorRule {
     Shazeer, Stern: Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, 2018, \
     arXiv:1804.04235
     """
+  }
+
+  /// ρ, where it follows t.
+  public func metrics(
+    _ variables: StepCount, _ step: Step
+  ) -> [(name: String, value: Double)] {
+    takesRelativeSteps ? [("relative_step", effectiveLearningRate(variables))] : []
   }
 
   /// ρ

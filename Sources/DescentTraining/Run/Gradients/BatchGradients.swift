@@ -37,13 +37,12 @@ struct BatchGradients {
     sampled: Bool = false,
     permits: (Double) -> Bool = { _ in true }, whenComplete: ((Parameter) -> Void)? = nil
   ) -> BatchLoss {
-    let numbers = microBatches.range(ofStep: attempt - 1)
-    let batches = numbers.map { task.batch($0, size: run.batch) }
+    let parts = parts(of: attempt)
     // Each micro-batch counts by its examples, so that accumulation equals one large batch.
-    var total = BatchLoss(mean: 0, items: batches.reduce(0) { $0 + $1.weight })
-    for (index, batch) in batches.enumerated() {
+    var total = BatchLoss(mean: 0, items: parts.reduce(0) { $0 + $1.batch.weight })
+    for (index, part) in parts.enumerated() {
+      let (batch, seed) = (part.batch, part.seed)
       let tape = Tape()
-      let seed = UInt64(run.seed) ^ UInt64(numbers.lowerBound + index) << 20
       let context = tape.context(training: true, seed: seed, observer: observer)
       let loss =
         sampled
@@ -56,5 +55,39 @@ struct BatchGradients {
         of: loss, scale: Float(share) * scale, accumulating: index > 0, whenComplete: whenComplete)
     }
     return total
+  }
+
+  /// A batch, and the seed of what dropout drops.
+  struct Part {
+    let batch: Batch
+    let seed: UInt64
+
+    /// Leaves its mean gradient, multiplied by `scale`, in the parameters that it depends on.
+    func gradients(scale: Float) {
+      let tape = Tape()
+      let loss = batch.loss(tape.context(training: true, seed: seed))
+      tape.gradients(of: loss, scale: scale)
+    }
+  }
+
+  /// The batch with this number.
+  func part(_ number: Int, size: Int) -> Part {
+    Part(batch: task.batch(number, size: size), seed: UInt64(run.seed) ^ UInt64(number) << 20)
+  }
+
+  /// The micro-batches of an attempt.
+  func parts(of attempt: Int) -> [Part] {
+    microBatches.range(ofStep: attempt - 1).map { part($0, size: run.batch) }
+  }
+
+  /// The mean loss over all examples of an attempt with the weights as they are, as in training; `units`
+  /// sees what ReLUs answer.
+  func loss(_ attempt: Int, units: (any UnitObserver)? = nil) -> Double {
+    let parts = parts(of: attempt)
+    let items = parts.reduce(0) { $0 + $1.batch.weight }
+    return parts.reduce(0) { sum, part in
+      let loss = part.batch.loss(.training(seed: part.seed, units: units))
+      return sum + Double(part.batch.weight) / Double(items) * Double(loss.scalar)
+    }
   }
 }

@@ -10,26 +10,29 @@ public enum JournalEntry: Sendable, Equatable {
   case evaluation(EvaluationRecord)
   /// A spike that the run went back from.
   case spike(SpikeRecord)
+  /// What was measured at a step.
+  case instruments(InstrumentRecord)
 
-  private var record: any MetricRecord & Encodable {
+  var record: any MetricRecord & Encodable {
     switch self {
     case .step(let record): record
     case .skipped(let record): record
     case .evaluation(let record): record
     case .spike(let record): record
+    case .instruments(let record): record
     }
   }
 
   /// The line, without its end. Numbers read back to the same bits.
   public var line: String {
-    let fields = record.values.map { "\(MetricValue.quoted($0.key)): \($0.value.json)" }
-    return "{\(fields.joined(separator: ", "))}"
+    MetricValue.object(record.line)
   }
 }
 
 extension JournalEntry: Codable {
   /// Reads the object of a line: one with `val_loss` is an evaluation, one with `skipped` a skipped
-  /// step, one with `went_back_to` a spike, any other a step. Keys that it does not know are kept as diagnostics or ignored.
+  /// step, one with `went_back_to` a spike, one with `instrument_seconds` what was measured, any other a
+  /// step. Keys that it does not know are kept as diagnostics or ignored.
   public init(from decoder: any Decoder) throws {
     let line = try [String: MetricValue](from: decoder)
     if line["val_loss"] != nil {
@@ -38,6 +41,8 @@ extension JournalEntry: Codable {
       self = .skipped(try SkippedRecord(line: line))
     } else if line["went_back_to"] != nil {
       self = .spike(try SpikeRecord(line: line))
+    } else if line["instrument_seconds"] != nil {
+      self = .instruments(try InstrumentRecord(line: line))
     } else {
       self = .step(try StepRecord(line: line))
     }
@@ -56,9 +61,14 @@ final class Journal {
   private(set) var lines: Int
   /// What is wrong with the lines that were there: a sentence each.
   let defects: [String]
+  /// Where its numbers are written, too.
+  private let events: EventFileWriter?
 
   /// A new journal, or the first `lines` lines of one that is there: later ones are dropped.
-  init(_ file: URL, keeping lines: Int = 0) throws(RunError) {
+  init(
+    _ file: URL, keeping lines: Int = 0, events: EventFileWriter? = nil
+  ) throws(RunError) {
+    self.events = events
     path = file.relativePath
     var status = stat()
     if unsafe stat(file.path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
@@ -102,15 +112,17 @@ final class Journal {
       try handle.write(contentsOf: Data("\(entry.line)\n".utf8))
     } catch { throw .cannotWrite(path, SystemReason.of(error)) }
     lines += 1
+    try events?.write(entry)
   }
 
   /// Waits until its lines are on the disk.
   var synchronize: @Sendable () throws -> Void {
-    let (handle, path) = (handle, path)
+    let (handle, path, events) = (handle, path, events?.synchronize)
     return {
       do { try handle.synchronize() } catch {
         throw RunError.cannotWrite(path, SystemReason.of(error))
       }
+      try events?()
     }
   }
 }

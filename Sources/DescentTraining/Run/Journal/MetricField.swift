@@ -9,8 +9,8 @@ enum MetricValue: Sendable, Equatable {
   case integer(Int)
   case flag(Bool)
   case text(String)
-  /// A list or an object, which no line of a run has.
-  case other
+  case list([MetricValue])
+  case object([String: MetricValue])
 
   /// The value as JSON; a number reads back to the same bits.
   var json: String {
@@ -19,8 +19,14 @@ enum MetricValue: Sendable, Equatable {
     case .integer(let n): "\(n)"
     case .flag(let on): "\(on)"
     case .text(let text): Self.quoted(text)
-    case .other: "null"
+    case .list(let values): "[\(values.map(\.json).joined(separator: ", "))]"
+    case .object(let values): Self.object(values.sorted { $0.key < $1.key })
     }
+  }
+
+  /// A JSON object with its keys in this order.
+  static func object(_ fields: [(key: String, value: MetricValue)]) -> String {
+    "{\(fields.map { "\(quoted($0.key)): \($0.value.json)" }.joined(separator: ", "))}"
   }
 
   /// A JSON string; names of groups are the user's.
@@ -42,8 +48,12 @@ extension MetricValue: Codable {
       self = .number(x)
     } else if let on = try? value.decode(Bool.self) {
       self = .flag(on)
+    } else if let text = try? value.decode(String.self) {
+      self = .text(text)
+    } else if let values = try? value.decode([MetricValue].self) {
+      self = .list(values)
     } else {
-      self = (try? value.decode(String.self)).map(MetricValue.text) ?? .other
+      self = .object(try value.decode([String: MetricValue].self))
     }
   }
 
@@ -54,7 +64,9 @@ extension MetricValue: Codable {
     case .integer(let n): try value.encode(n)
     case .flag(let on): try value.encode(on)
     case .text(let text): try value.encode(text)
-    case .number, .other: try value.encodeNil()
+    case .list(let values): try value.encode(values)
+    case .object(let values): try value.encode(values)
+    case .number: try value.encodeNil()
     }
   }
 }
@@ -153,7 +165,7 @@ extension MetricRecord {
   mutating func read(_ key: String, _ value: MetricValue) {}
 
   /// The keys and values of its line.
-  var values: [(key: String, value: MetricValue)] {
+  var line: [(key: String, value: MetricValue)] {
     Self.fields.compactMap { field in field.value(self).map { (field.key, $0) } } + others
   }
 
@@ -179,6 +191,6 @@ extension MetricRecord {
 
   /// Writes the object of a line.
   public func encode(to encoder: any Encoder) throws {
-    try Dictionary(values.map { ($0.key, $0.value) }) { first, _ in first }.encode(to: encoder)
+    try Dictionary(line.map { ($0.key, $0.value) }) { first, _ in first }.encode(to: encoder)
   }
 }

@@ -28,8 +28,8 @@ extension StepRecord {
     if Set(rates.map(\.value)).count > 1 {
       learningRates = Dictionary(rates.map { ($0.group, $0.value) }) { first, _ in first }
     }
-    diagnostics = Dictionary(optimizer.diagnostics.map { ($0.name, $0.value) }) { first, _ in first
-    }
+    clipNorm = optimizer.plan.clip.norm
+    diagnostics = Dictionary(optimizer.metrics.map { ($0.name, $0.value) }) { first, _ in first }
   }
 }
 

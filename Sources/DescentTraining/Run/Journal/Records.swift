@@ -13,6 +13,8 @@ public struct StepRecord: Sendable, Equatable {
   public var learningRate = Double.nan
   /// `grad_norm`: the norm over all gradients before clipping: L2, or the type that is limited.
   public var gradientNorm = Double.nan
+  /// `clip_norm`: the most that the norm may be; nil where it is not limited.
+  public var clipNorm: Double?
   /// `clipped`: whether any limit of the gradients acted.
   public var clipped = false
   /// `applied`: whether the weights were updated.
@@ -21,6 +23,11 @@ public struct StepRecord: Sendable, Equatable {
   public var seconds = Double.nan
   /// `activation_bytes`: the memory of activations at the peak of the step.
   public var activationBytes: Int?
+  /// `items_per_second`: images, rows or tokens of the step's batches by its seconds.
+  public var itemsPerSecond: Double?
+  /// `memory_bytes`: the memory of the process that is in use, at every 50th step and before
+  /// evaluations.
+  public var memoryBytes: Int?
 
   /// `loss_scale`: what the loss was multiplied by for the backward pass, with `precision: fp16`.
   public var lossScale: Double?
@@ -59,8 +66,10 @@ public struct StepRecord: Sendable, Equatable {
 extension StepRecord: MetricRecord, Codable {
   static let fields: [MetricField<StepRecord>] = [
     .init("step", \.step), .init("loss", \.loss), .init("lr", \.learningRate),
-    .init("grad_norm", \.gradientNorm), .init("clipped", \.clipped), .init("applied", \.applied),
-    .init("seconds", \.seconds), .init("activation_bytes", \.activationBytes),
+    .init("grad_norm", \.gradientNorm), .init("clip_norm", \.clipNorm),
+    .init("clipped", \.clipped), .init("applied", \.applied), .init("seconds", \.seconds),
+    .init("activation_bytes", \.activationBytes), .init("items_per_second", \.itemsPerSecond),
+    .init("memory_bytes", \.memoryBytes),
     .init("loss_scale", \.lossScale), .init("lost_updates", \.lostUpdates),
     .init("lost_share", \.lostShare), .init("kl_scale", \.preconditionerScale),
     .init("kfac_failures", \.preconditionerFailures), .init("curvature_folded", \.curvatureFolded),

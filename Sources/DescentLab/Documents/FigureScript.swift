@@ -1,0 +1,426 @@
+/// What makes the figures of a page answer to the pointer and the keyboard.
+package enum FigureScript {
+  /// Plain JavaScript. A frame is an SVG in an SVG whose `viewBox` is what it shows of its content:
+  /// 4000 units wide and 2000 high. All figures with one label of the horizontal axis share the
+  /// cursor and the stretch that they show; a line is hidden everywhere by its name. What is hidden
+  /// and shown is kept when a part of the page is replaced: `descentFigures(root)` then prepares the
+  /// new part.
+  package static let source = #"""
+    (() => {
+      "use strict";
+      if (window.descentFigures) return;
+      const W = 4000, H = 2000, svgNS = "http://www.w3.org/2000/svg";
+      const zooms = new Map();   // label of an axis -> [from, to], values
+      const hidden = new Set();  // names of lines
+      const frames = new Set();
+      let dragging = null, pinned = null;
+
+      const axis = text => {
+        const [lo, hi, log] = text.split(" ");
+        const f = log ? Math.log10 : v => v, a = f(+lo), b = f(+hi);
+        // Halves, so that the longest range is finite, too.
+        const at = u => (1 - u) * a + u * b;
+        return {
+          log: !!log, lo: +lo, hi: +hi,
+          place: v => (f(v) / 2 - a / 2) / (b / 2 - a / 2),
+          value: u => log ? 10 ** at(u) : at(u),
+        };
+      };
+      const element = (name, attributes, parent, text) => {
+        const node = document.createElementNS(svgNS, name);
+        for (const key in attributes) node.setAttribute(key, attributes[key]);
+        if (text !== undefined) node.textContent = text;
+        return parent.appendChild(node);
+      };
+      const number = (v, span) => {
+        if (v === 0) return "0";
+        const size = Math.abs(v);
+        const digits = span > 0 ? Math.ceil(Math.log10(size / span)) + 4 : 4;
+        const n = Math.min(15, Math.max(3, digits || 4));
+        const text = size >= 1e-3 && size < 1e7
+          ? String(+v.toPrecision(n)) : v.toExponential(Math.min(3, n - 1)).replace("e+", "e");
+        return text.replace("-", "−");
+      };
+
+      // The points of a path that Descent wrote: M x y, then l with pairs, or M x y h0 for a dot.
+      const points = path => {
+        if (path.points) return path.points;
+        const result = [];
+        for (const run of path.getAttribute("d").split("M").slice(1)) {
+          const n = (run.match(/-?\d+/g) || []).map(Number);
+          let x = n[0], y = n[1];
+          result.push([x, y]);
+          if (run.includes("h0")) continue;
+          for (let i = 2; i + 1 < n.length; i += 2) result.push([x += n[i], y += n[i + 1]]);
+          result.push(null);
+        }
+        return path.points = result;
+      };
+      // The height of a line at u, between its neighbours; null in a gap.
+      const height = (path, u) => {
+        const all = points(path), reach = path.getAttribute("d").includes("h0") ? 40 : 0;
+        let best = null, near = reach;
+        for (let i = 0; i < all.length; i++) {
+          const p = all[i];
+          if (!p) continue;
+          if (Math.abs(p[0] - u) <= near) { best = p[1]; near = Math.abs(p[0] - u); }
+          const q = all[i + 1];
+          if (!q || (p[0] - u) * (q[0] - u) > 0 || p[0] === q[0]) continue;
+          return p[1] + (q[1] - p[1]) * (u - p[0]) / (q[0] - p[0]);
+        }
+        return best;
+      };
+
+      // The values of a heat map: its picture holds an index into the colours for each cell.
+      const cells = image => {
+        if (image.cells) return image.cells;
+        const raw = atob(image.getAttribute("href").split(",")[1]);
+        const byte = i => raw.charCodeAt(i);
+        const word = i => byte(i) * 2 ** 24 + (byte(i + 1) << 16) + (byte(i + 2) << 8) + byte(i + 3);
+        let data = "";
+        for (let i = 8; i < raw.length; i += word(i) + 12) {
+          if (raw.slice(i + 4, i + 8) !== "IDAT") continue;
+          for (let j = i + 10, last = 0; !last;) {
+            last = byte(j);
+            const count = byte(j + 1) + 256 * byte(j + 2);
+            data += raw.slice(j + 5, j + 5 + count);
+            j += 5 + count;
+          }
+        }
+        return image.cells = { width: word(16), height: word(20), data };
+      };
+
+      class Frame {
+        constructor(svg) {
+          this.svg = svg;
+          this.figure = svg.closest("figure");
+          this.key = svg.dataset.axis || "";
+          this.x = axis(svg.dataset.x);
+          this.y = svg.dataset.y ? axis(svg.dataset.y) : null;
+          this.box = svg.getAttribute("viewBox").split(" ").map(Number);
+          const size = k => +svg.getAttribute(k);
+          this.rect = { x: size("x") + 2, y: size("y") + 2, w: size("width") - 4, h: size("height") - 4 };
+          this.outer = svg.parentNode.closest("svg");
+          const use = svg.querySelector("use");
+          this.content = use ? document.getElementById(use.getAttribute("href").slice(1)) : svg;
+          this.lines = [...this.content.querySelectorAll(".line")];
+          this.ticks = svg.previousElementSibling;
+          while (this.ticks && !this.ticks.matches("g.ticks")) this.ticks = this.ticks.previousElementSibling;
+          this.plain = this.ticks.innerHTML;
+          this.cursor = element("path", { d: "", class: "cursor", "stroke-width": 1, "pointer-events": "none" }, this.outer);
+          this.brush = element("rect", { class: "brush", "pointer-events": "none", width: 0, height: 0 }, this.outer);
+          const pad = element("rect", { x: this.rect.x, y: this.rect.y, width: this.rect.w,
+            height: this.rect.h, fill: "transparent", class: "pad", tabindex: 0, role: "img" }, this.outer);
+          pad.setAttribute("aria-label", (this.outer.getAttribute("aria-label") || "figure")
+            + ": arrow keys read values, plus and minus zoom, Escape shows all");
+          this.pad = pad;
+          pad.addEventListener("pointermove", e => this.move(e));
+          pad.addEventListener("pointerdown", e => this.down(e));
+          pad.addEventListener("pointerup", e => this.up(e));
+          pad.addEventListener("pointercancel", () => { dragging = null; this.paint(); });
+          pad.addEventListener("pointerleave", () => { if (!dragging) show(null); });
+          pad.addEventListener("dblclick", () => zoom(this.key, null));
+          pad.addEventListener("keydown", e => this.press(e));
+          pad.addEventListener("blur", () => show(null));
+          this.paint();
+        }
+        get range() {  // what is shown, in units
+          const z = zooms.get(this.key);
+          if (!z) return [0, W];
+          const [a, b] = z.map(v => this.x.place(v) * W);
+          return a < b && isFinite(a) && isFinite(b) && a < W && b > 0 ? [a, b] : [0, W];
+        }
+        unit(e) {  // where the pointer is, in units
+          const r = this.pad.getBoundingClientRect(), [a, b] = this.range;
+          return a + Math.min(1, Math.max(0, (e.clientX - r.left) / r.width)) * (b - a);
+        }
+        move(e) {
+          const u = this.unit(e);
+          if (dragging && dragging.frame === this) { dragging.to = u; this.drawBrush(); }
+          show(this, u, e);
+        }
+        down(e) {
+          if (e.button !== 0) return;
+          if (e.pointerType === "touch") { this.move(e); return; }
+          dragging = { frame: this, from: this.unit(e), to: this.unit(e) };
+          this.pad.setPointerCapture(e.pointerId);
+          e.preventDefault();
+          this.pad.focus({ preventScroll: true });
+        }
+        up() {
+          if (!dragging || dragging.frame !== this) return;
+          const { from, to } = dragging, [a, b] = this.range;
+          dragging = null;
+          this.brush.setAttribute("width", 0);
+          if (Math.abs(to - from) > (b - a) / 60) {
+            zoom(this.key, [Math.min(from, to), Math.max(from, to)].map(u => this.x.value(u / W)));
+          }
+        }
+        press(e) {
+          const [a, b] = this.range, step = (b - a) / (e.shiftKey ? 10 : 100);
+          let u = pinned && pinned.frame === this ? pinned.u : (a + b) / 2;
+          const about = f => {
+            const half = (b - a) * f / 2, m = Math.min(W - half, Math.max(half, u));
+            zoom(this.key, half * 2 >= W ? null : [m - half, m + half].map(v => this.x.value(v / W)));
+          };
+          if (e.key === "ArrowLeft") u -= step;
+          else if (e.key === "ArrowRight") u += step;
+          else if (e.key === "Home") u = a;
+          else if (e.key === "End") u = b;
+          else if (e.key === "+" || e.key === "=") about(0.5);
+          else if (e.key === "-") about(2);
+          else if (e.key === "Escape") { zoom(this.key, null); show(null); return; }
+          else return;
+          e.preventDefault();
+          show(this, Math.min(Math.max(u, this.range[0]), this.range[1]));
+        }
+        drawBrush() {
+          const [a, b] = this.range, px = u => this.rect.x + (u - a) / (b - a) * this.rect.w;
+          const [p, q] = [px(dragging.from), px(dragging.to)].sort((m, n) => m - n);
+          const set = (k, v) => this.brush.setAttribute(k, v);
+          set("x", p); set("width", q - p); set("y", this.rect.y); set("height", this.rect.h);
+        }
+        visible() { return this.lines.filter(l => !hidden.has(l.dataset.s)); }
+        paint() {  // what is shown, and the ticks of it
+          const [a, b] = this.range, whole = a === 0 && b === W;
+          const some = whole && !this.lines.some(l => hidden.has(l.dataset.s));
+          let low = 0, high = H;
+          if (!some && this.y) {
+            let [top, bottom] = [Infinity, -Infinity];
+            for (const line of this.visible()) {
+              const all = points(line);
+              for (const p of all) if (p && p[0] >= a && p[0] <= b) {
+                top = Math.min(top, p[1]); bottom = Math.max(bottom, p[1]);
+              }
+              for (const u of [a, b]) {
+                const v = height(line, u);
+                if (v !== null) { top = Math.min(top, v); bottom = Math.max(bottom, v); }
+              }
+            }
+            if (top <= bottom) {
+              const room = Math.max(6, 0.05 * (bottom - top));
+              [low, high] = [top - room, bottom + room];
+            }
+          }
+          this.shown = [low, high];
+          const sx = 2 * (b - a) / this.rect.w, sy = 2 * (high - low) / this.rect.h;
+          this.svg.setAttribute("viewBox", some ? this.box.join(" ")
+            : [a - sx, low - sy, b - a + 2 * sx, high - low + 2 * sy].join(" "));
+          if (some) this.ticks.innerHTML = this.plain; else this.drawTicks(a, b, low, high);
+          for (const label of this.outer.querySelectorAll("text[data-x], text[data-y]")) {
+            if (this.owns(label)) label.style.display = some ? "" : "none";
+          }
+        }
+        owns(label) {
+          let next = label;
+          while (next && !(next.matches && next.matches("svg.frame"))) {
+            next = label.dataset.x ? next.nextElementSibling : next.previousElementSibling;
+          }
+          return next === this.svg;
+        }
+        drawTicks(a, b, low, high) {
+          const { x, y, w, h } = this.rect, g = this.ticks;
+          g.replaceChildren();
+          const each = (ax, from, to, count, draw) => {
+            const p = Math.min(from, to), q = Math.max(from, to);
+            const values = ticks(p, q, count, ax.log);
+            for (const v of values) draw(v, number(v, (q - p) / 4));
+          };
+          const grid = "var(--grid)", frame = "var(--frame)";
+          if (this.y) {
+            each(this.y, this.y.value(1 - high / H), this.y.value(1 - low / H), h / 36, (v, label) => {
+              const at = y + ((1 - this.y.place(v)) * H - low) / (high - low) * h;
+              element("path", { d: `M${x} ${at}h${w}`, style: `stroke:${grid}` }, g);
+              element("text", { x: x - 8, y: at + 4, "text-anchor": "end", "font-size": 11 }, g, label);
+            });
+          }
+          let free = 0;
+          each(this.x, this.x.value(a / W), this.x.value(b / W), w / 80, (v, label) => {
+            const at = x + (this.x.place(v) * W - a) / (b - a) * w, half = label.length * 3.5;
+            if (this.y) element("path", { d: `M${at} ${y}v${h}`, style: `stroke:${grid}` }, g);
+            element("path", { d: `M${at} ${y + h}v4`, style: `stroke:${frame}` }, g);
+            if (at - half < free || at + half > x + w + 12) return;
+            element("text", { x: at, y: y + h + 17, "text-anchor": "middle", "font-size": 11 }, g, label);
+            free = at + half + 8;
+          });
+          element("path", { d: `M${x} ${y + h}h${w}`, style: `stroke:${frame}` }, g);
+        }
+        read(u) {  // rows of the readout
+          const [low, high] = this.shown;
+          if (this.svg.dataset.heat) {
+            const image = this.content.querySelector("image");
+            const wide = this.outer.classList.contains("w") ? this.svg : this.content.closest(".frame");
+            const names = (wide.dataset.rows || "").split("\n"), map = cells(image);
+            const scale = axis(this.svg.dataset.heat);
+            const column = Math.min(map.width - 1, Math.max(0, Math.floor(u / W * map.width)));
+            return names.map((name, row) => {
+              const at = Math.min(map.height - 1, Math.floor(row * map.height / names.length));
+              const cell = map.data.charCodeAt(at * (map.width + 1) + 1 + column);
+              const value = cell === 255 ? "no value" : number(scale.value(cell / 254), 0);
+              return { name, text: value, at: (row + 0.5) / names.length * H };
+            });
+          }
+          const span = Math.abs(this.y.value(1 - low / H) - this.y.value(1 - high / H));
+          const rows = [];
+          for (const line of this.visible()) {
+            const v = height(line, u);
+            if (v === null) continue;
+            const value = this.y.value(1 - v / H);
+            rows.push({ name: line.dataset.n || line.dataset.s, color: getComputedStyle(line).stroke, at: v,
+              text: number(value, this.y.log ? Math.abs(value) : span) });
+          }
+          return rows;
+        }
+      }
+
+      const ticks = (lo, hi, count, log) => {
+        const decades = Math.log10(hi / lo);
+        if (log && decades > 1) {
+          const every = Math.ceil(decades / count), result = [];
+          for (let e = Math.ceil(Math.log10(lo) - 1e-9); e <= Math.log10(hi) + 1e-9; e++) {
+            if (e % every === 0) result.push(+`1e${e}`);
+          }
+          if (result.length > 1) return result;
+        }
+        const rough = hi / count - lo / count;
+        if (!(rough > 0) || !isFinite(rough)) return [];
+        const power = 10 ** Math.floor(Math.log10(rough));
+        const step = [1, 2, 5, 10].find(d => d * power >= rough * (1 - 1e-9)) * power;
+        const result = [];
+        for (let i = Math.ceil(lo / step - 1e-9); i * step <= hi + step * 1e-9 && result.length < 50; i++) {
+          result.push(i * step);
+        }
+        return result;
+      };
+
+      // The cursor in all figures of one axis, and the readout beside the pointer.
+      const show = (frame, u, e) => {
+        pinned = frame ? { frame, u } : null;
+        const value = frame && frame.x.value(u / W);
+        for (const other of frames) {
+          const tip = other.tip;
+          if (!frame || other.key !== frame.key || !other.outer.getClientRects().length) {
+            other.cursor.setAttribute("d", "");
+            if (tip) tip.hidden = true;
+            continue;
+          }
+          const [a, b] = other.range, at = other === frame ? u : other.x.place(value) * W;
+          if (!(at >= a && at <= b)) {
+            other.cursor.setAttribute("d", "");
+            if (tip) tip.hidden = true;
+            continue;
+          }
+          const px = other.rect.x + (at - a) / (b - a) * other.rect.w;
+          other.cursor.setAttribute("d", `M${px} ${other.rect.y}v${other.rect.h}`);
+          other.readout(at, px, other === frame ? e : null);
+        }
+      };
+      Frame.prototype.readout = function (u, px, e) {
+        let rows = this.read(u);
+        const [low, high] = this.shown, most = 12;
+        let left = 0;
+        if (e || rows.length > most) {  // those nearest the pointer first
+          const r = this.pad.getBoundingClientRect();
+          const at = e ? low + (e.clientY - r.top) / r.height * (high - low) : low;
+          const near = [...rows].sort((p, q) => Math.abs(p.at - at) - Math.abs(q.at - at)).slice(0, most);
+          left = rows.length - near.length;
+          rows = rows.filter(row => near.includes(row));
+          if (e && near.length > 1) near[0].isNear = true;
+        }
+        if (!this.svg.dataset.heat) rows.sort((p, q) => p.at - q.at);
+        if (!this.tip) {
+          this.tip = document.createElement("div");
+          this.tip.className = "tip";
+          this.tip.setAttribute("role", "status");
+          this.figure.append(this.tip);
+        }
+        const tip = this.tip;
+        const [a, b] = this.range, value = this.x.value(u / W);
+        const span = Math.abs(this.x.value(b / W) - this.x.value(a / W)) / this.rect.w;
+        const whole = Number.isInteger(this.x.lo) && Number.isInteger(this.x.hi) || span >= 1;
+        const head = document.createElement("b");
+        head.textContent = `${this.key} ${whole && !this.x.log && Math.abs(value) < 1e15
+          ? Math.round(value).toLocaleString("en").replace("-", "−") : number(value, this.x.log ? value : span * 100)}`.trim();
+        tip.replaceChildren(head);
+        for (const row of rows) {
+          const line = document.createElement("div");
+          if (row.isNear) line.className = "near";
+          const dot = document.createElement("i"), name = document.createElement("span"), text = document.createElement("span");
+          if (row.color) dot.style.background = row.color;
+          name.textContent = row.name;
+          text.textContent = row.text;
+          line.append(dot, name, text);
+          tip.append(line);
+        }
+        if (left > 0) {
+          const line = document.createElement("div");
+          line.textContent = `and ${left} more`;
+          tip.append(line);
+        }
+        tip.hidden = false;
+        const scale = this.outer.getBoundingClientRect().width / this.outer.viewBox.baseVal.width;
+        const box = this.figure.getBoundingClientRect(), x = px * scale;
+        const room = box.width, width = tip.offsetWidth;
+        tip.style.left = `${Math.max(0, x + 14 + width <= room ? x + 14 : x - 14 - width)}px`;
+        tip.style.top = `${this.outer.getBoundingClientRect().top - box.top + this.rect.y * scale + 6}px`;
+      };
+
+      const zoom = (key, range) => {
+        if (range) zooms.set(key, range); else zooms.delete(key);
+        for (const frame of frames) if (frame.key === key) frame.paint();
+        for (const button of document.querySelectorAll("figure .reset")) {
+          if (button.dataset.axis === key) button.hidden = !range;
+        }
+      };
+      const hide = () => {
+        for (const part of document.querySelectorAll("figure [data-s]")) {
+          const off = hidden.has(part.dataset.s);
+          if (part.matches(".key")) {
+            part.setAttribute("aria-pressed", String(!off));
+            part.style.opacity = off ? 0.4 : "";
+          } else part.style.display = off ? "none" : "";
+        }
+        for (const frame of frames) frame.paint();
+      };
+
+      window.descentFigures = (root = document) => {
+        for (const frame of frames) if (!frame.svg.isConnected) frames.delete(frame);
+        for (const svg of root.querySelectorAll("figure svg.frame[data-x]")) {
+          if (svg.isReady) continue;
+          svg.isReady = true;
+          const frame = new Frame(svg);
+          frames.add(frame);
+          frame.outer.setAttribute("role", "group");
+          if (!frame.figure.querySelector(`.reset`)) {
+            const button = document.createElement("button");
+            button.className = "reset";
+            button.type = "button";
+            button.textContent = "Show all";
+            button.dataset.axis = frame.key;
+            button.hidden = !zooms.has(frame.key);
+            button.addEventListener("click", () => zoom(frame.key, null));
+            frame.figure.append(button);
+          }
+        }
+        for (const key of root.querySelectorAll("figure .key")) {
+          if (key.isReady) continue;
+          key.isReady = true;
+          key.setAttribute("tabindex", 0);
+          key.setAttribute("role", "button");
+          key.setAttribute("aria-label", key.querySelector("text").lastChild.textContent);
+          const toggle = () => {
+            const name = key.dataset.s;
+            if (!hidden.delete(name)) hidden.add(name);
+            hide();
+          };
+          key.addEventListener("click", toggle);
+          key.addEventListener("keydown", e => {
+            if (e.key === "Enter" || e.key === " ") { e.preventDefault(); toggle(); }
+          });
+        }
+        hide();
+      };
+      window.descentFigures();
+    })();
+    """#
+}

@@ -1,0 +1,126 @@
+import DescentFiles
+import DescentTraining
+import Foundation
+
+/// A run directory of Descent: `metrics.jsonl` with what lies beside it.
+final class DescentRun: LogSource {
+  private let name: String
+  private let directory: RunDirectory
+  private let metrics: FileSource<JSONLines>
+  private var samples: GrowingFile
+  private var (recipe, settings): (String?, [(key: String, value: String)]) = (nil, [])
+  private var recipeFile: GrowingFile
+  private var made: [RunLog.Sample] = []
+  private var notes: [String] = []
+  private var hasMetrics = false
+  private var state: RunLog.State?
+  private var isNew = true
+
+  init(name: String, path: String) throws(DataError) {
+    do { directory = try RunDirectory(existing: path) } catch {
+      throw .missingFile(path: path, advice: "it is no run")
+    }
+    self.name = name
+    metrics = FileSource(name: name, path: directory.metrics.relativePath) { JSONLines(.descent) }
+    samples = GrowingFile(path: directory.url.appendingPathComponent("samples.jsonl").relativePath)
+    recipeFile = GrowingFile(path: directory.recipe.relativePath)
+  }
+
+  func refresh() throws(DataError) -> Bool {
+    var hasChanged = isNew
+    isNew = false
+    notes = []
+    hasChanged = try readRecipe() || hasChanged
+    if FileManager.default.fileExists(atPath: directory.metrics.path) {
+      hasChanged = try metrics.refresh() || hasChanged
+      hasMetrics = true
+    } else if hasMetrics {
+      throw .missingFile(
+        path: directory.metrics.relativePath, advice: "the run was moved or removed")
+    }
+    hasChanged = readSamples() || hasChanged
+    let state = currentState
+    hasChanged = hasChanged || state != self.state
+    self.state = state
+    return hasChanged
+  }
+
+  private func readRecipe() throws(DataError) -> Bool {
+    guard try recipeFile.open().change != .none || recipe == nil else { return false }
+    let text = try Recipe.text(of: directory.recipe.relativePath)
+    recipeFile = GrowingFile(path: directory.recipe.relativePath)
+    let input = try recipeFile.open().file
+    while try recipeFile.piece(of: input) != nil {}
+    recipe = text
+    if let settings = Recipe.settings(of: text) {
+      self.settings = settings
+    } else {
+      (settings, notes) = ([], ["Its recipe.yaml cannot be read."])
+    }
+    return true
+  }
+
+  var logs: [RunLog] {
+    var log =
+      hasMetrics
+      ? metrics.logs.first : nil
+    if log == nil {
+      var empty = RunLog(name: name, path: directory.path, format: .descent)
+      empty.notes = ["It has no metrics yet."]
+      log = empty
+    }
+    guard var log else { return [] }
+    log.path = directory.path
+    (log.recipe, log.settings, log.samples, log.state) = (recipe, settings, made, state)
+    log.notes += notes
+    return [log]
+  }
+
+  // MARK: What lies beside the metrics
+
+  private struct SampleLine: Decodable {
+    let step: Int
+    let kind: String
+    let text: String?
+    let label: String?
+    let width: Int?
+    let height: Int?
+    let pixels: [Double]?
+
+    var sample: RunLog.Sample? {
+      if kind == "text", let text { return RunLog.Sample(step: step, content: .text(text)) }
+      guard kind == "image", let width, let height, let pixels, width > 0, height > 0,
+        pixels.count / width == height, pixels.count % width == 0
+      else { return nil }
+      return RunLog.Sample(
+        step: step,
+        content: .image(
+          label: label ?? "", width: width, height: height,
+          pixels: pixels.map { UInt8(max(0, min(255, $0.rounded()))) }))
+    }
+  }
+
+  /// Few and small, so they are read anew when there are more.
+  private func readSamples() -> Bool {
+    guard let opened = try? samples.open(), opened.change != .none else { return false }
+    samples = GrowingFile(path: samples.path)
+    guard let input = try? samples.open().file else { return false }
+    var bytes: [UInt8] = []
+    while bytes.count < 256 << 20, let piece = try? samples.piece(of: input) { bytes += piece }
+    let lines = bytes.split(separator: 0x0A)
+    made = lines.compactMap {
+      (try? JSONDecoder().decode(SampleLine.self, from: Data($0)))?.sample
+    }
+    return true
+  }
+
+  private var currentState: RunLog.State {
+    if directory.isTrained { return .running }
+    guard hasMetrics, let log = metrics.logs.first else { return .stopped }
+    let steps = settings.first { $0.key == "steps" }.flatMap { Int($0.value) }
+    let last = log.lastStep
+    // A run evaluates after its last step, whatever its recipe says of evaluations.
+    let isDone = steps.map { last >= $0 } ?? (log["val_loss"]?.steps.last == last && last > 0)
+    return isDone ? .finished : .stopped
+  }
+}

@@ -1,0 +1,146 @@
+/// A number that runs write down over their steps: what it is, and what tools call it.
+public struct Metric: Sendable, Equatable {
+  /// Its name in a ``RunLog``; of a family, what stands before the slash.
+  public let key: String
+  /// What it is, as the title of a figure.
+  public let title: String
+  /// What it is measured in; empty for pure numbers.
+  public let unit: String
+  /// Whether its axis is best logarithmic: it spans powers of ten.
+  public let isLogarithmic: Bool
+  /// Whether there may be one for each of several things: `key/member`.
+  public let isFamily: Bool
+  /// What tools call it, without what says that it is of the training: lower case, words joined by
+  /// `_`. The first of them that a log has is taken.
+  public let aliases: [String]
+  /// What tools call averages of it, which are taken only where there is nothing else.
+  public let averages: [String]
+
+  private init(
+    _ key: String, _ title: String, unit: String = "", log: Bool = false, family: Bool = false,
+    _ aliases: [String] = [], averages: [String] = []
+  ) {
+    (self.key, self.title, self.unit, isLogarithmic) = (key, title, unit, log)
+    (isFamily, self.aliases, self.averages) = (family, aliases, averages)
+  }
+
+  /// All that have a name of their own, in the order in which they are best shown.
+  public static let all = [
+    Metric(
+      "loss", "Training loss", unit: "nats",
+      [
+        "step_loss", "loss_step", "loss/current", "loss/train_step", "loss/step", "current_loss",
+        "batch_loss", "loss_batch", "lm_loss", "total_loss", "loss_total", "loss/total",
+        "loss/loss",
+        "loss/lm", "losses/total", "cross_entropy_loss", "ce_loss", "nll_loss", "loss_value",
+      ],
+      averages: [
+        "loss/average", "loss/avg", "avg_loss", "loss_avg", "average_loss", "loss_average",
+        "mean_loss", "loss_mean", "loss/mean", "smooth_loss", "smooth_loss/train_step",
+        "smoothed_loss", "running_loss", "loss_ema", "ema_loss", "loss_epoch", "epoch_loss",
+        "loss/epoch_average", "loss/epoch", "loss_epoch_avg",
+      ]),
+    Metric("smoothed_loss", "Training loss, averaged by the tool", unit: "nats"),
+    Metric(
+      "val_loss", "Validation loss", unit: "nats", family: true,
+      ["loss/validation_step/total_average", "loss/validation_step"]),
+    Metric("val_loss_raw", "Validation loss without the average", unit: "nats"),
+    Metric(
+      "accuracy", "Training accuracy", ["acc", "top1", "acc1", "top_1_accuracy", "accuracy_top1"],
+      averages: ["accuracy_epoch", "acc_epoch"]),
+    Metric("val_accuracy", "Validation accuracy"),
+    Metric("perplexity", "Training perplexity", log: true, ["ppl"]),
+    Metric("val_perplexity", "Validation perplexity", log: true),
+    Metric(
+      "lr", "Effective learning rate", family: true,
+      [
+        "lr/d*eff_lr", "lr/d_eff_lr", "lr/d*lr", "lr/d_lr", "d*lr", "d_times_lr", "effective_lr",
+        "effective_learning_rate", "eff_lr", "lr_eff", "learning_rate", "lr/lr", "learning_rate/lr",
+        "learningrate", "lr_rate", "current_lr", "step_lr", "lr_step",
+      ]),
+    Metric("base_lr", "Learning rate before it is multiplied by d", family: true),
+    Metric(
+      "d", "Prodigy's estimate d", log: true, family: true,
+      ["prodigy_d", "prodigy/d", "d_estimate", "dadapt_d", "optimizer_d", "d_value"]),
+    Metric("d_numerator", "Numerator of d", log: true, family: true),
+    Metric("d_denominator", "Denominator of d", log: true, family: true),
+    Metric("relative_step", "Adafactor's relative step", log: true, family: true),
+    Metric("schedule_free_weight", "Schedule-Free's averaging weight c", log: true, family: true),
+    Metric("kl_scale", "K-FAC's scale ν"),
+    Metric(
+      "grad_norm", "Gradient norm", log: true, family: true,
+      [
+        "gradient_norm", "grad_norm_total", "total_grad_norm", "grad_norm/total",
+        "global_grad_norm",
+        "gradnorm", "gnorm", "grad_2.0_norm_total", "grad_2_norm_total", "grad_2.0_norm",
+        "grad_l2_norm", "gradient_norm/total", "norm/grad_norm", "norm/avg_grad_norm",
+        "grad_global_norm", "global_gradient_norm", "grad_norm_before_clip",
+      ]),
+    Metric(
+      "clip_norm", "Clip threshold", log: true,
+      [
+        "max_grad_norm", "grad_clip", "grad_clip_norm", "gradient_clip_val", "gradient_clip_norm",
+        "clip_threshold", "gradient_clipping", "clip_grad_norm", "clip_grad", "grad_clip_threshold",
+      ]),
+    Metric(
+      "clipped", "Clipped steps",
+      ["is_clipped", "grad_clipped", "gradient_clipped", "was_clipped"]),
+    Metric("applied", "Applied steps"),
+    Metric(
+      "skipped", "Skipped steps",
+      ["skipped_step", "step_skipped", "overflow", "is_skipped", "found_inf", "skipped_iter"]),
+    Metric(
+      "loss_scale", "Loss scale", log: true,
+      ["grad_scale", "scaler_scale", "amp_scale", "loss_scaling", "gradient_scale", "grad_scaler"]),
+    Metric("lost_updates", "Updates lost to rounding"),
+    Metric("lost_share", "Share of updates lost to rounding"),
+    Metric(
+      "update_ratio", "Update to weight ratio", log: true, family: true,
+      ["update_to_weight_ratio", "update_weight_ratio", "update_to_weight"]),
+    Metric(
+      "weight_norm", "Weight norm", log: true, family: true,
+      ["param_norm", "params_norm", "parameter_norm", "weights_norm", "p_norm"]),
+    Metric("step_size", "Root mean square of the update", log: true, family: true),
+    Metric("distance", "Distance from the beginning", log: true, family: true),
+    Metric("snr", "Signal-to-noise ratio of the gradient", log: true, family: true),
+    Metric("norm_test", "Norm test", log: true, family: true),
+    Metric("alpha", "Share of the first-order gain that came true"),
+    Metric("curvature", "Largest curvature", log: true),
+    Metric("dead_units", "Share of dead units", family: true),
+    Metric(
+      "seconds", "Time of a step", unit: "s",
+      [
+        "step_time", "time_per_step", "seconds_per_step", "sec_per_step", "iter_time",
+        "step_seconds",
+        "iteration_time", "step_time_s", "seconds_per_iter", "perf/step_time", "time/step",
+      ]),
+    Metric(
+      "items_per_second", "Throughput", unit: "items/s",
+      [
+        "tokens_per_second", "samples_per_second", "tokens_per_sec", "samples_per_sec",
+        "images_per_second", "images_per_sec", "examples_per_second", "examples_per_sec",
+        "throughput", "tok/s", "tok_s", "tps", "tokens/sec", "tokens/s", "samples/s",
+        "tokens_per_second_per_gpu", "it/s_items",
+      ]),
+    Metric("activation_bytes", "Memory of activations", unit: "bytes"),
+    Metric(
+      "memory_bytes", "Memory", unit: "bytes",
+      ["peak_memory_bytes", "max_memory_bytes", "memory/bytes", "gpu_memory_bytes"]),
+    Metric("epoch", "Passes over the data", ["epochs", "num_epochs"]),
+  ]
+
+  /// What a name of a ``RunLog`` stands for. One that is not known is its own title; of a family the
+  /// title names the member.
+  public static func of(_ key: String) -> Metric {
+    if let metric = byKey[key] { return metric }
+    let base = key.prefix { $0 != "/" }
+    guard base.count < key.count, let family = byKey[String(base)], family.isFamily else {
+      return Metric(key, key)
+    }
+    let member = key.dropFirst(base.count + 1)
+    return Metric(
+      key, "\(family.title), \(member)", unit: family.unit, log: family.isLogarithmic)
+  }
+
+  private static let byKey = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
+}

@@ -1,0 +1,220 @@
+import DescentFiles
+import DescentTraining
+import Foundation
+
+/// Finds what logs a path leads to.
+struct LogFinder {
+  private(set) var found: [(path: String, source: any LogSource)] = []
+  private var looked = 0
+
+  /// Folders within one another beyond this are not looked into, nor more entries than this.
+  private static let (deepest, most) = (8, 20_000)
+
+  private struct Folder {
+    let path: String
+    /// Its path from the one that was asked for; empty for that one.
+    let name: String
+    let files: [String]
+    let folders: [String]
+  }
+
+  /// - Throws: `DataError` where nothing is, or nothing that fits.
+  init(_ path: String) throws(DataError) {
+    if path.isEmpty { throw .unreadable(path: "''", reason: "its name is empty") }
+    var isFolder = ObjCBool(false)
+    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw .missingFile(path: path, advice: "give a run, its folder, or a log")
+    }
+    let name = Self.lastName(path)
+    guard isFolder.boolValue else {
+      try addFile(path)
+      return
+    }
+    let folder = try Self.list(path, name: "")
+    try look(into: folder, root: name, depth: 0)
+    if found.isEmpty {
+      throw .unsuitable(
+        "\(path) holds no run: there is no recipe.yaml with metrics.jsonl, no trainer_state.json, no "
+          + "event files of TensorBoard and no table or JSON lines with numbers in it")
+    }
+  }
+
+  /// The last part of a path that is a name.
+  static func lastName(_ path: String) -> String {
+    let name = URL(fileURLWithPath: path).standardizedFileURL.lastPathComponent
+    return name.isEmpty ? path : name
+  }
+
+  // MARK: Files
+
+  private mutating func addFile(_ path: String) throws(DataError) {
+    let file = Self.lastName(path)
+    let kind = try LogKind.of(path)
+    if case .none(let reason) = kind {
+      throw .malformed(
+        path: path,
+        expected: "a log: a table with named columns, JSON lines, trainer_state.json or an event "
+          + "file of TensorBoard", found: "none of these (\(reason))")
+    }
+    guard let source = Self.source(kind, path, name: Self.title(file, of: path), file: file) else {
+      throw .unsuitable("\(path) is empty")
+    }
+    found.append((path, source))
+  }
+
+  /// Names of event files and of files that every run has say less than that of their folder.
+  private static func title(_ file: String, of path: String) -> String {
+    let generic: Set = [
+      "metrics.jsonl", "trainer_state.json", "metrics.csv", "results.csv", "log.csv", "history.csv",
+      "progress.csv", "log.jsonl", "train.jsonl", "log.txt", "history.json", "training_log.csv",
+    ]
+    guard file.contains("tfevents") || generic.contains(file.lowercased()) else {
+      return file.lastIndex(of: ".").map { String(file[..<$0]) }.flatMap { $0.isEmpty ? nil : $0 }
+        ?? file
+    }
+    let folder = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent()
+    return folder.lastPathComponent == "/" ? file : folder.lastPathComponent
+  }
+
+  private static func source(
+    _ kind: LogKind, _ path: String, name: String, file: String
+  ) -> (any LogSource)? {
+    switch kind {
+    case .events: EventLog(name: name, path: path) { [path] }
+    case .descentLines: FileSource(name: name, path: path) { JSONLines(.descent) }
+    case .otherLines: FileSource(name: name, path: path) { JSONLines(.jsonLines) }
+    case .document: JSONDocument(name: name, path: path)
+    case .table(let delimiter):
+      FileSource(name: name, path: path) { CSVLog(delimiter: delimiter, fileName: file) }
+    case .empty:
+      // A writer opens its file before it has anything to say.
+      isEventFile(file)
+        ? EventLog(name: name, path: path) { [path] }
+        : file == "metrics.jsonl" ? FileSource(name: name, path: path) { JSONLines(.descent) } : nil
+    case .none: nil
+    }
+  }
+
+  private static func isEventFile(_ name: String) -> Bool { name.contains(".tfevents.") }
+
+  // MARK: Folders
+
+  private static func list(_ path: String, name: String) throws(DataError) -> Folder {
+    let entries: [String]
+    do { entries = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
+      throw .unreadable(path: path, reason: SystemReason.of(error))
+    }
+    var (files, folders): ([String], [String]) = ([], [])
+    for entry in entries.sorted(by: { $0.localizedStandardCompare($1) == .orderedAscending })
+    where !entry.hasPrefix(".") {
+      var isFolder = ObjCBool(false)
+      let there = unsafe FileManager.default.fileExists(
+        atPath: "\(path)/\(entry)", isDirectory: &isFolder)
+      if there { if isFolder.boolValue { folders.append(entry) } else { files.append(entry) } }
+    }
+    return Folder(path: path, name: name, files: files, folders: folders)
+  }
+
+  private mutating func look(
+    into folder: Folder, root: String, depth: Int
+  ) throws(DataError) {
+    looked += 1 + folder.files.count + folder.folders.count
+    let name = folder.name.isEmpty ? root : folder.name
+    let before = found.count
+    if folder.files.contains("recipe.yaml") || folder.files.contains("metrics.jsonl") {
+      if let run = Self.ownRun(folder, name) { return found.append((folder.path, run)) }
+    }
+    if let state = Self.trainerState(folder) {
+      return found.append((state, JSONDocument(name: name, path: state)))
+    }
+    if folder.files.contains(where: Self.isEventFile) {
+      let path = folder.path
+      found.append(
+        (
+          path,
+          EventLog(name: name, path: path) {
+            let files = try? Self.list(path, name: "").files
+            return (files ?? []).filter(Self.isEventFile).sorted().map { "\(path)/\($0)" }
+          }
+        ))
+    } else {
+      addTables(of: folder, name)
+    }
+    if depth >= Self.deepest || looked > Self.most { return }
+    for child in folder.folders where child != "checkpoints" {
+      let name = folder.name.isEmpty ? child : "\(folder.name)/\(child)"
+      // A folder that cannot be listed hides nothing of the others.
+      guard let inner = try? Self.list("\(folder.path)/\(child)", name: name) else { continue }
+      try look(into: inner, root: root, depth: depth + 1)
+    }
+    // A single run is named by what was asked for.
+    if depth == 0, found.count == before + 1, let only = found.last {
+      found[before] = (only.path, Renamed(only.source, root))
+    }
+  }
+
+  private static func ownRun(_ folder: Folder, _ name: String) -> (any LogSource)? {
+    if folder.files.contains("recipe.yaml") {
+      return try? DescentRun(name: name, path: folder.path)
+    }
+    let path = "\(folder.path)/metrics.jsonl"
+    guard let kind = try? LogKind.of(path) else { return nil }
+    return source(kind, path, name: name, file: "metrics.jsonl")
+  }
+
+  /// Tables and JSON lines that lie in a folder: only those that are logs by what they hold.
+  private mutating func addTables(of folder: Folder, _ name: String) {
+    let files = folder.files.filter { file in
+      ["csv", "tsv", "jsonl", "ndjson"].contains { file.lowercased().hasSuffix(".\($0)") }
+    }
+    var logs: [(file: String, kind: LogKind)] = []
+    for file in files.prefix(1000) {
+      guard let kind = try? LogKind.of("\(folder.path)/\(file)") else { continue }
+      switch kind {
+      case .table, .descentLines, .otherLines: logs.append((file, kind))
+      default: break
+      }
+    }
+    for (file, kind) in logs {
+      let path = "\(folder.path)/\(file)"
+      let stem = Self.title(file, of: "x/\(file)")
+      let own = stem == "x" ? name : folder.name.isEmpty ? stem : "\(folder.name)/\(stem)"
+      if let source = Self.source(kind, path, name: own, file: file) {
+        found.append((path, source))
+      }
+    }
+  }
+
+  /// Hugging Face's state in a folder or in its checkpoints: that of the most steps.
+  private static func trainerState(_ folder: Folder) -> String? {
+    let file = "trainer_state.json"
+    let checkpoints = folder.folders.compactMap { name -> (Int, String)? in
+      guard name.hasPrefix("checkpoint-"), let step = Int(name.dropFirst(11)) else { return nil }
+      let path = "\(folder.path)/\(name)/\(file)"
+      return FileManager.default.fileExists(atPath: path) ? (step, path) : nil
+    }
+    let newest = checkpoints.max { $0.0 < $1.0 }
+    guard folder.files.contains(file) else { return newest?.1 }
+    let own = "\(folder.path)/\(file)"
+    guard let newest else { return own }
+    let document = JSONDocument(name: "", path: own)
+    _ = try? document.refresh()
+    return (document.logs.first?.lastStep ?? 0) >= newest.0 ? own : newest.1
+  }
+}
+
+/// A source under another name.
+private final class Renamed: LogSource {
+  private let source: any LogSource
+  private let name: String
+
+  init(_ source: any LogSource, _ name: String) { (self.source, self.name) = (source, name) }
+
+  func refresh() throws(DataError) -> Bool { try source.refresh() }
+
+  var logs: [RunLog] {
+    var logs = source.logs
+    if logs.count == 1 { logs[0].name = name }
+    return logs
+  }
+}

@@ -1,0 +1,164 @@
+import DescentFiles
+import DescentTraining
+import Foundation
+
+/// What a file is, told by how it begins.
+enum LogKind: Equatable {
+  case events
+  case descentLines, otherLines
+  case document
+  case table(delimiter: UInt8)
+  /// An empty file: nothing is there yet, or nothing ever was.
+  case empty
+  /// Not a log, and why.
+  case none(String)
+
+  /// As much as is looked at.
+  private static let headSize = 64 << 10
+  private static let longHeadSize = 8 << 20
+
+  /// Looks at a file.
+  ///
+  /// - Throws: `DataError` where it cannot be read.
+  static func of(_ path: String) throws(DataError) -> LogKind {
+    let file: InputFile
+    var head: [UInt8]
+    do {
+      file = try InputFile(path: path)
+      head = try file.bytes(0..<min(file.count, headSize))
+      // A header of thousands of columns is longer.
+      if !head.contains(0x0A), file.count > headSize {
+        head = try file.bytes(0..<min(file.count, longHeadSize))
+      }
+    } catch { throw DataError(error) }
+    return of(head, isWhole: head.count == file.count)
+  }
+
+  /// Looks at how a file begins.
+  static func of(_ head: [UInt8], isWhole: Bool) -> LogKind {
+    if head.allSatisfy({ $0 <= 0x20 && $0 != 0 }) { return .empty }
+    if EventFile.begins(head.span) { return .events }
+    if head.contains(0) { return .none("it is a binary file of another format") }
+    var start = head.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    while start < head.count, head[start] <= 0x20 { start += 1 }
+    switch head[start] {
+    case 0x7B: return object(head, start)
+    case 0x5B: return .document
+    default: return table(head, start, isWhole)
+    }
+  }
+
+  // MARK: JSON
+
+  /// An object a line, or one object.
+  private static func object(_ head: [UInt8], _ start: Int) -> LogKind {
+    let text = head.span
+    let end = text.firstIndex(of: 0x0A, from: start) ?? head.count
+    var scanner = JSONScanner(start..<end)
+    scanner.index += 1
+    var keys: Set<String> = []
+    var hasLists = false
+    do throws(JSONScanner.Failure) {
+      if !scanner.skip(0x7D, text) {
+        repeat {
+          keys.insert(JSONScanner.string(text, try scanner.key(text)))
+          switch try scanner.value(text) {
+          case .list:
+            hasLists = true
+            try scanner.skipRest(text)
+          case .object: try scanner.skipRest(text)
+          default: break
+          }
+        } while scanner.skip(0x2C, text)
+        try scanner.expect(0x7D, text)
+      }
+    } catch {
+      // Not whole in its line: a document, or the cut line of a log that has just begun.
+      if keys.contains("log_history") || end < head.count { return cutObject(head, end) }
+      return keys.contains("step") && !hasLists ? lines(keys) : .document
+    }
+    if keys.contains("log_history") { return .document }
+    if hasLists, end + 1 >= head.count, StepName.rank(in: keys) == nil { return .document }
+    return lines(keys)
+  }
+
+  /// A first line that is no object: of a document, unless the next one is one.
+  private static func cutObject(_ head: [UInt8], _ end: Int) -> LogKind {
+    let next = head[min(end + 1, head.count)...].prefix { $0 != 0x0A }
+    if next.first == 0x7B, next.last == 0x7D || next.dropLast().last == 0x7D {
+      return object(head, end + 1)
+    }
+    return .document
+  }
+
+  private static func lines(_ keys: Set<String>) -> LogKind {
+    let own: Set = ["applied", "instrument_seconds", "went_back_to"]
+    let isEvaluation = keys.isSubset(
+      of: ["step", "val_loss", "val_accuracy", "average", "val_loss_raw"])
+    let isOwn =
+      keys.contains("step") && (!keys.isDisjoint(with: own) || isEvaluation && keys.count > 1)
+    return isOwn ? .descentLines : .otherLines
+  }
+
+  // MARK: Tables
+
+  private static func table(_ head: [UInt8], _ start: Int, _ isWhole: Bool) -> LogKind {
+    var lines = head[start...].split(
+      separator: 0x0A, maxSplits: 60, omittingEmptySubsequences: true)
+    if !isWhole, lines.count > 1 { lines.removeLast() }
+    let comments = lines.prefix { $0.first == UInt8(ascii: "#") }
+    lines.removeFirst(comments.count)
+    guard let first = lines.first else { return .none("it holds nothing but comments") }
+    let delimiter = delimiter(of: first)
+    var names = names(first, delimiter)
+    var rows = lines.dropFirst()
+    if names.allSatisfy({ Double($0) != nil || $0.isEmpty }) {
+      let header = comments.last.map { self.names($0.dropFirst(), delimiter) } ?? []
+      guard header.count == names.count, header.contains(where: { Double($0) == nil }) else {
+        return .none(
+          "its first line is numbers: a table needs a header with the names of its columns")
+      }
+      (names, rows) = (header, lines[...])
+    }
+    if names.count == 1, MetricName(names[0]).key == nil {
+      return .none("no table, no JSON and no events are in it")
+    }
+    if String(validating: first, as: UTF8.self) == nil, names.count < 2 {
+      return .none("its header is not text in UTF-8")
+    }
+    let looksFilled =
+      rows.isEmpty
+      || rows.contains { row in
+        self.names(row, delimiter).contains { Double($0) != nil }
+      }
+    let isKnown = names.contains { MetricName($0).key != nil || StepName.rank($0) != nil }
+    if rows.isEmpty, !isKnown { return .none("no table, no JSON and no events are in it") }
+    return looksFilled || isKnown
+      ? .table(delimiter: delimiter) : .none("no column of it holds numbers")
+  }
+
+  private static func names(_ line: ArraySlice<UInt8>, _ delimiter: UInt8) -> [String] {
+    var line = line
+    while line.last == 0x0D { line.removeLast() }
+    let bytes = Array(line)
+    return CSVLog.names(bytes.span, bytes.indices, delimiter).map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+  }
+
+  /// The one of tab, semicolon and comma that stands most often outside quotes.
+  private static func delimiter(of line: ArraySlice<UInt8>) -> UInt8 {
+    var (counts, isQuoted): ([UInt8: Int], Bool) = ([:], false)
+    for byte in line {
+      if byte == 0x22 { isQuoted.toggle() }
+      if !isQuoted { counts[byte, default: 0] += 1 }
+    }
+    let (comma, semicolon, tab) = (UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t"))
+    return [comma, semicolon, tab].max { counts[$0, default: 0] < counts[$1, default: 0] } ?? comma
+  }
+}
+
+extension StepName {
+  /// The best rank among names.
+  static func rank(in names: Set<String>) -> Int? { names.compactMap { rank($0) }.min() }
+}

@@ -1,0 +1,135 @@
+import Descent
+
+// What a race says in words: no more than its intervals allow.
+
+extension RaceResult.Comparison {
+  /// One sentence.
+  public var sentence: String {
+    let (a, b) = (better.label, worse.label)
+    if test.isOfSigns { return signs }
+    guard test.differences.count > 1 else {
+      return "\(a) and \(b): not proven which is better; one seed proves nothing, so give --seeds 3"
+    }
+    if test.isIdentical {
+      return "\(a) and \(b): not proven; their runs end with the same losses to the last bit"
+    }
+    let difference = abs(test.mean ?? 0)
+    let size = "\(short(difference)) lower\(interval)"
+    if isProven {
+      return "\(a) ends lower than \(b), by \(short(difference))\(interval): proven, \(chance)"
+    }
+    let start = "\(a) and \(b): not proven which is better (\(a) is \(size), \(chance))"
+    switch test.pairsNeeded(comparisons: comparisons) {
+    case .unknown:
+      return start + "; that is no more than \(percent(RaceResult.margin, 1)) of the loss, which "
+        + "counts as equal"
+    case .more(let limit):
+      return start + "; if the difference is what it seems, it would take more than "
+        + "\(grouped(limit)) seeds"
+    case .about(let seeds):
+      return start + "; if the difference is what it seems, it would take about "
+        + "\(counted(max(seeds, test.differences.count + 1), "seed"))"
+    }
+  }
+
+  /// `p = 0.012 (corrected for 6 pairs)`.
+  private var chance: String {
+    let p = p < 0.0001 ? "p < 0.0001" : "p = \(NumberStyle.significant(2).text(p))"
+    return comparisons > 1 ? "\(p), corrected for \(grouped(comparisons)) pairs" : p
+  }
+
+  /// ` (95 % interval 0.01 to 0.02)`, as seen from the better one.
+  private var interval: String {
+    guard let interval = test.interval else { return "" }
+    let sign = test.direction > 0 ? 1.0 : -1.0
+    let ends = [sign * interval.low, sign * interval.high].sorted()
+    return " (95 % interval \(short(ends[0])) to \(short(ends[1])))"
+  }
+
+  /// Where runs failed, who did better how often.
+  private var signs: String {
+    let n = test.differences.count
+    func failed(_ entry: RaceResult.Entry) -> String? {
+      entry.failures == 0
+        ? nil
+        : "\(entry.label) failed in \(entry.failures) of \(counted(entry.judged.count, "run"))"
+    }
+    let failures = [failed(better), failed(worse)].compactMap(\.self).joined(separator: ", ")
+    let wins = test.differences.count { test.direction > 0 ? $0 > 0 : $0 < 0 }
+    let count = "\(better.label) did better on \(wins) of \(counted(n, "seed"))"
+    if isProven {
+      return
+        "\(better.label) is better than \(worse.label): \(failures); \(count): proven, \(chance)"
+    }
+    let needed = (1...60).first { 2 * pow2(-$0) * Double(comparisons) < 0.05 } ?? 60
+    return "\(better.label) and \(worse.label): \(failures); \(count), which by itself proves "
+      + "nothing (\(chance)); it would take \(counted(needed, "seed")) that all end so"
+  }
+
+  private func pow2(_ exponent: Int) -> Double {
+    Double(sign: .plus, exponent: exponent, significand: 1)
+  }
+}
+
+extension RaceResult {
+  /// What the race says of a recipe in a sentence or two.
+  func headline(_ index: Int) -> String {
+    let (recipe, comparisons) = (recipes[index], comparisons[index])
+    guard recipe.entries.count > 1, let leader = leader(of: recipe) else {
+      return recipe.entries.contains { $0.failures < $0.judged.count }
+        ? "There is nothing to compare \(recipe.entries[0].label) with."
+        : "No run came to its end, so nothing can be said."
+    }
+    let rivals = comparisons.compactMap { pair -> String? in
+      guard pair.better.label == leader.label || pair.worse.label == leader.label else {
+        return nil
+      }
+      if pair.isProven, pair.better.label == leader.label { return nil }
+      return pair.better.label == leader.label ? pair.worse.label : pair.better.label
+    }
+    let others = recipe.entries.filter { $0.label != leader.label }
+    if rivals.isEmpty {
+      let beaten =
+        others.count == 1
+        ? others[0].label : others.count == 2 ? "both others" : "all \(others.count) others"
+      return "\(leader.label) is better here than \(beaten): proven."
+    }
+    let lost = others.filter { $0.failures == $0.judged.count }.map(\.label)
+    let open = rivals.filter { !lost.contains($0) }
+    let won = others.count - open.count - lost.count
+    var words = "No optimizer is proven best: \(leader.label) has the lowest loss in the mean"
+    if won > 0 { words += ", and is better than \(counted(won, "other")), which is proven" }
+    if !open.isEmpty { words += "; that it is better than \(Self.list(open)) is not proven" }
+    if !lost.isEmpty { words += "; \(Self.list(lost)) finished no run" }
+    return words + "."
+  }
+
+  /// The one with the fewest failures, and of those with the lowest mean.
+  private func leader(of recipe: OnRecipe) -> Entry? {
+    recipe.entries.filter { $0.sample.mean != nil }.min {
+      ($0.failures, $0.sample.mean ?? .infinity) < ($1.failures, $1.sample.mean ?? .infinity)
+    }
+  }
+
+  /// What was compared, and so how far the verdict reaches.
+  var scope: String {
+    let runs = counted(plan.seeds, "seed")
+    let steps = Set(recipes.flatMap { $0.entries.map(\.steps) })
+    let length =
+      plan.secondsPerRun.map { "\(short($0)) seconds of training a run" }
+      ?? (steps.count == 1
+        ? "\(counted(steps.first ?? 0, "step")) a run" : "as many steps a run as each recipe has")
+    let what =
+      plan.trials == 0
+      ? "Nothing was tuned (--tune 0), so these settings were compared, not the rules"
+      : "Each optimizer was given \(counted(plan.trials, "tuning trial")), and no other search was made"
+    return "\(what). It holds for \(recipes.count == 1 ? "this recipe" : "these recipes"), with "
+      + "\(length), over \(runs)."
+  }
+
+  /// `a`, `a and b`, `a, b and c`.
+  static func list(_ words: [String]) -> String {
+    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " and " + last
+  }
+}

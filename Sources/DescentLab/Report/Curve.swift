@@ -1,0 +1,115 @@
+/// A metric of a run as pictures and sentences take it: few points that hide nothing, a smoothed
+/// line, and some numbers.
+public struct Curve: Sendable {
+  /// The values: of many, those that keep every rise and fall.
+  public let points: [Point]
+  /// The running mean of the values that are finite, over up to ``window`` of them.
+  public let smooth: [Point]
+  /// How many values a running mean has: a fiftieth of all.
+  public let window: Int
+  /// How many values there are.
+  public let count: Int
+  /// How many of them are not finite.
+  public let nonFinite: Int
+  /// The mean of the first values, a window of them.
+  public let start: Double
+  /// The mean of the last values, a window of them.
+  public let end: Double
+  /// The last value that is finite, and its step; nil where there is none.
+  public let last: Point?
+  /// The lowest value and its step; nil where none is finite.
+  public let lowest: Point?
+  /// The highest value and its step; nil where none is finite.
+  public let highest: Point?
+  /// The mean of the finite values.
+  public let mean: Double
+  /// The standard deviation of values around those before them: what is left of a curve when its
+  /// course is taken out.
+  public let noise: Double
+
+  /// The means of the last tenth of the values and of the tenth before it, and how much their difference
+  /// varies by chance (one standard deviation); nil where there are fewer than 50 values.
+  public let lastTenths: (before: Double, last: Double, uncertainty: Double)?
+
+  /// The most points that a curve keeps.
+  static let most = 4_000
+
+  /// What a track looks like.
+  public init(_ track: Track) {
+    var finite: [Point] = []
+    finite.reserveCapacity(track.count)
+    var points: [Point] = []
+    points.reserveCapacity(track.count)
+    for (step, value) in zip(track.steps, track.values) {
+      let point = Point(Double(step), value)
+      points.append(point)
+      if value.isFinite { finite.append(point) }
+    }
+    (count, nonFinite) = (track.count, track.count - finite.count)
+    window = max(1, finite.count / 50)
+    let smooth = finite.runningMean(over: window)
+    (self.points, self.smooth) = (points.thinned(to: Self.most), smooth.thinned(to: Self.most / 2))
+    let first = finite.prefix(window)
+    start = first.isEmpty ? .nan : first.reduce(0) { $0 + $1.y } / Double(first.count)
+    end = smooth.last?.y ?? .nan
+    last = finite.last
+    lowest = finite.min { $0.y < $1.y }
+    highest = finite.max { $0.y < $1.y }
+    mean = finite.isEmpty ? .nan : finite.reduce(0) { $0 + $1.y } / Double(finite.count)
+    // Two neighbours differ by noise alone, and by twice its variance.
+    let squares = zip(finite, finite.dropFirst()).reduce(0) { sum, pair in
+      sum + (pair.1.y - pair.0.y) * (pair.1.y - pair.0.y)
+    }
+    noise = finite.count < 2 ? .nan : (squares / Double(2 * (finite.count - 1))).squareRoot()
+    let tenth = finite.count / 10
+    func average(_ part: ArraySlice<Point>) -> Double {
+      part.reduce(0) { $0 + $1.y } / Double(part.count)
+    }
+    lastTenths =
+      tenth < 5
+      ? nil
+      : (
+        average(finite.dropLast(tenth).suffix(tenth)), average(finite.suffix(tenth)),
+        noise * (2 / Double(tenth)).squareRoot()
+      )
+  }
+
+  /// The smoothed value at a step, between two points on the straight line; nil outside.
+  public func value(at step: Double) -> Double? {
+    guard let first = smooth.first, let last = smooth.last, step >= first.x, step <= last.x else {
+      return nil
+    }
+    var (low, high) = (0, smooth.count - 1)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if smooth[middle].x <= step { low = middle } else { high = middle }
+    }
+    let (a, b) = (smooth[low], smooth[high])
+    return a.x == b.x ? b.y : a.y + (b.y - a.y) * (step - a.x) / (b.x - a.x)
+  }
+}
+
+extension [Point] {
+  /// The mean of each value and up to `window` − 1 before it.
+  func runningMean(over window: Int) -> [Point] {
+    // A sum of what was added and taken away would keep the rounding of a huge value for good.
+    var (sum, lost) = (0.0, 0.0)
+    func add(_ x: Double) {
+      let next = sum + x
+      lost += abs(sum) >= abs(x) ? (sum - next) + x : (x - next) + sum
+      sum = next
+    }
+    return indices.map { i in
+      add(self[i].y)
+      if i >= window { add(-self[i - window].y) }
+      return Point(self[i].x, (sum + lost) / Double(Swift.min(i + 1, window)))
+    }
+  }
+
+  /// At most about `most` of the points, such that nothing that could be seen is lost.
+  func thinned(to most: Int) -> [Point] {
+    guard count > most, let first, let last, first.x < last.x else { return self }
+    let kept = Thinning.kept(self, x: Axis(""), y: Axis(""), range: first.x...last.x, most: most)
+    return kept.map { $0 < 0 ? Point(.nan, .nan) : self[$0] }
+  }
+}

@@ -1,0 +1,198 @@
+import Descent
+
+/// A page about one run, or about several that it lays over each other.
+public struct Report: Sendable {
+  /// What it is about.
+  public let runs: [ReportRun]
+
+  /// A report on `runs`; those of one name are told apart by their paths.
+  public init(_ runs: [ReportRun]) {
+    var runs = runs
+    let names = Dictionary(grouping: runs.indices) { runs[$0].name }
+    for (_, same) in names where same.count > 1 {
+      let paths = Set(same.map { runs[$0].path })
+      for (number, index) in same.enumerated() {
+        runs[index].name =
+          paths.count == same.count ? runs[index].path : "\(runs[index].name) (\(number + 1))"
+      }
+    }
+    self.runs = runs
+  }
+
+  /// Reads the logs at `paths`, one after another, so that only what is shown stays in memory.
+  ///
+  /// - Throws: `DataError` for the first path that holds no log.
+  public static func read(_ paths: [String]) throws -> Report {
+    var runs: [ReportRun] = []
+    for path in paths {
+      let reader = try RunLogReader(path: path)
+      try reader.refresh()
+      runs += reader.logs.map(ReportRun.init)
+    }
+    return Report(runs)
+  }
+
+  private var isSingle: Bool { runs.count == 1 }
+
+  /// Whether none of the runs has a number.
+  public var isEmpty: Bool { runs.allSatisfy(\.curves.isEmpty) }
+
+  /// The title of the page.
+  public var title: String {
+    switch runs.count {
+    case 0: "No runs"
+    case 1: runs[0].name
+    case 2...4: joined(runs.map(\.name))
+    default: "\(grouped(runs.count)) runs"
+    }
+  }
+
+  /// The whole page.
+  public var page: Document {
+    let figures = ReportFigures(runs: runs)
+    let parts: [(String, [Document.Block])] = [
+      ("Loss and learning rate", [.figures(figures.loss + figures.rates)]),
+      ("Gradients", [.figures(figures.gradients)]),
+    ]
+    let more: [(String, [Document.Block])] = [
+      ("Precision", [.figures(figures.precision)]),
+      ("Speed and memory", [.figures(figures.speed)]),
+      ("Other metrics", [.figures(figures.others)]),
+      ("Samples", samples),
+      ("Recipe", recipes),
+    ]
+    return Document(
+      title,
+      [findings, .table(summary), differences]
+        + parts.map { .section(Section($0.0, $0.1)) }
+        + layers
+        + more.map { .section(Section($0.0, $0.1)) }
+        + [.section(Section("How the logs were read", [.list(notes, .notes, key: "notes")]))])
+  }
+
+  /// What stands on the terminal when the page is written.
+  public var summaryPage: Document { Document(title, [.table(summary), findings]) }
+
+  /// The figures alone, each with a name for its file.
+  public var figures: [(name: String, figure: Figure)] {
+    let figures = ReportFigures(runs: runs)
+    let all =
+      figures.loss + figures.rates + figures.gradients
+      + runs.flatMap { LayerFigures(run: $0).figures }
+      + figures.precision + figures.speed + figures.others
+    var taken: [String: Int] = [:]
+    return all.map { figure in
+      let words = (figure.charts.first?.title ?? "figure").lowercased().split {
+        !$0.isLetter && !$0.isNumber
+      }
+      let name = words.joined(separator: "-")
+      taken[name, default: 0] += 1
+      let number = taken[name] ?? 1
+      return (number == 1 ? name : "\(name)-\(number)", figure)
+    }
+  }
+
+  // MARK: Parts
+
+  /// What the numbers say.
+  var findings: Document.Block {
+    if isSingle {
+      return .list(ReportFindings(run: runs[0]).sentences, key: "findings")
+    }
+    return .list(RunDifferences(runs).sentences, key: "findings")
+  }
+
+  /// Each run in a row.
+  public var summary: Table {
+    let loss = NumberStyle.significant(4)
+    var table = Table(
+      [
+        .init("run"), .init("state"), .number("steps"), .number("loss", "training loss", loss),
+        .number("val_loss", "validation loss", loss), .number("best_val_loss", "lowest", loss),
+        .number("best_step", "at step"),
+        .number("val_accuracy", "accuracy", .percent(2)), .number("lr", "last rate"),
+        .number("clipped", "clipped", .percent(0)), .number("skipped", "skipped"),
+        .number("step_ms", "step", unit: "ms"), .init("time", alignment: .right),
+      ], key: "runs", empty: "no runs")
+    for run in runs {
+      func last(_ name: String) -> Table.Cell { run[name]?.last.map { .number($0.y) } ?? .nothing }
+      let skipped = run.events.count { $0.kind == .skipped }
+      let lowest = run["val_loss"]?.lowest
+      let seconds = run["seconds"].map { $0.mean * Double($0.count) }
+      table.append(
+        .text(run.name), run.state.map { .text($0) } ?? .nothing, .count(run.lastStep),
+        run["loss"].map { .number($0.end) } ?? .nothing, last("val_loss"),
+        lowest.map { .number($0.y) } ?? .nothing, lowest.map { .ordinal(Int($0.x)) } ?? .nothing,
+        last("val_accuracy"), last("lr"),
+        run["clipped"].map { .number($0.mean) } ?? .nothing,
+        skipped > 0 ? .count(skipped) : .nothing,
+        run["seconds"].map { .number(1_000 * $0.mean) } ?? .nothing,
+        seconds.map { .text(clock($0)) } ?? .nothing)
+    }
+    return table
+  }
+
+  /// The keys in which the runs differ, a row for each run.
+  public var differences: Document.Block {
+    let differing = RunDifferences(runs).settings
+    guard !differing.isEmpty else { return .data([]) }
+    var table = Table(
+      [.init("run")] + differing.map { .init($0.key) }, key: "differences",
+      caption: "What the runs were asked for, where they differ")
+    for (index, run) in runs.enumerated() {
+      table.append(
+        [.text(run.name)] + differing.map { $0.values[index].map { .text($0) } ?? .nothing })
+    }
+    return .table(table)
+  }
+
+  /// What was measured of each tensor, a part for each run that has it.
+  private var layers: [Document.Block] {
+    let measured = runs.map { LayerFigures(run: $0) }.filter { !$0.figures.isEmpty }
+    return measured.prefix(4).flatMap { layers -> [Document.Block] in
+      let of = isSingle ? "" : " of \(layers.run.name)"
+      var distributions = Section("Distributions" + of, [.figures(layers.histograms)])
+      distributions.isFolded = true
+      return [
+        .section(Section("Layers" + of, [.figures(layers.figures)])), .section(distributions),
+      ]
+    }
+  }
+
+  /// What the models wrote, or took for something else.
+  private var samples: [Document.Block] {
+    runs.filter { !$0.samples.isEmpty }.prefix(8).map { run in
+      var texts: [Document.Block] = []
+      var pictures: [Picture] = []
+      for sample in run.samples.suffix(24) {
+        switch sample.content {
+        case .text(let text):
+          texts += [.paragraph("after step \(grouped(sample.step)):"), .preformatted(text)]
+        case .image(let label, let width, let height, let pixels):
+          if let picture = Picture(label, width: width, height: height, grey: pixels) {
+            pictures.append(picture)
+          }
+        }
+      }
+      // The last texts say how far the model has come.
+      let blocks = Array(texts.suffix(6)) + [.pictures(pictures)]
+      return .section(Section(isSingle ? "What the model made" : run.name, blocks))
+    }
+  }
+
+  /// The recipes, folded.
+  private var recipes: [Document.Block] {
+    runs.compactMap { run -> Document.Block? in
+      let text = run.recipe ?? run.settings.map { "\($0.key): \($0.value)" }.joined(separator: "\n")
+      guard !text.isEmpty else { return nil }
+      var section = Section(isSingle ? "As it was resolved" : run.name, [.preformatted(text)])
+      section.isFolded = true
+      return .section(section)
+    }
+  }
+
+  /// What was skipped or mended when the logs were read.
+  var notes: [String] {
+    runs.flatMap { run in run.notes.map { isSingle ? $0 : "\(run.name): \($0)" } }
+  }
+}

@@ -1,0 +1,232 @@
+import Descent
+
+/// The figures of a report, by what they are about.
+struct ReportFigures {
+  let runs: [ReportRun]
+
+  private var isSingle: Bool { runs.count == 1 }
+
+  // MARK: Loss
+
+  /// Training loss, raw and smoothed, and what was measured on held-out examples.
+  var loss: [Figure] {
+    if isSingle, let run = runs.first {
+      var chart = LineChart(title: "Loss", x: Axis("step"), y: Axis("loss (nats)"))
+      if let curve = run["loss"] { chart.add(curve, named: "training", color: 0) }
+      if let curve = run["val_loss"] {
+        chart.series.append(Series("validation", curve.points, .plain, color: 1))
+        chart.series.append(Series("", curve.points, .dots, color: 1))
+      }
+      if let curve = run["val_loss_raw"] {
+        chart.series.append(
+          Series("validation without the average", curve.points, .dashed, color: 2))
+      }
+      chart.settle()
+      return (chart.series.isEmpty ? [] : [Figure([chart])])
+        + all("val_accuracy", "Validation accuracy", "share of right answers")
+    }
+    return all("loss", "Training loss", "loss (nats)")
+      + all("val_loss", "Validation loss", "loss (nats)")
+      + all("val_accuracy", "Validation accuracy", "share of right answers")
+  }
+
+  // MARK: Rates
+
+  /// The learning rate that acted, of each group, and what rules make it from.
+  var rates: [Figure] {
+    groups("lr", "Learning rate", "effective learning rate")
+      + groups("base_lr", "Base learning rate", "learning rate before d")
+      + groups("d", "d, the estimated step size", "d", .logarithmic)
+      + all("d_numerator", "Numerator of d", "numerator")
+      + all("d_denominator", "Denominator of d", "denominator")
+      + all("relative_step", "Relative step", "relative step ρ")
+      + all("schedule_free_weight", "Weight of the newest point in the average", "weight c")
+      + all("loss_scale", "Loss scale", "scale", .logarithmic)
+      + all("weight_decay", "Weight decay", "weight decay")
+      + all("momentum", "Momentum", "momentum")
+  }
+
+  // MARK: Gradients
+
+  /// The norm of the gradients beside its limit, and how often that acted.
+  var gradients: [Figure] {
+    var figures: [Figure] = []
+    if var norm = chart("grad_norm", "Gradient norm", "norm before clipping") {
+      for (index, run) in runs.enumerated() {
+        guard let limit = run["clip_norm"], let low = limit.lowest, let high = limit.highest else {
+          continue
+        }
+        if low.y == high.y {
+          let label = isSingle ? "limit \(short(low.y))" : ""
+          if !norm.marks.contains(where: { $0.isAt(low.y) }) {
+            norm.marks.append(Mark(label, .y(low.y)))
+          }
+        } else {
+          let name = isSingle ? "limit" : "limit of \(run.name)"
+          norm.series.append(Series(name, limit.points, .dashed, color: isSingle ? 1 : index))
+        }
+      }
+      norm.settle()
+      figures.append(Figure([norm]))
+    }
+    if runs.contains(where: { ($0["clipped"]?.highest?.y ?? 0) > 0 }) {
+      var share = LineChart(
+        title: "Share of clipped steps", x: Axis("step"), y: Axis("share", range: 0...1.02))
+      for (index, run) in runs.enumerated() {
+        guard let curve = run["clipped"] else { continue }
+        share.subtitle = isSingle ? "over \(counted(curve.window, "step"))" : ""
+        share.series.append(Series(run.name, curve.smooth, color: index))
+      }
+      figures.append(Figure([share]))
+    }
+    return figures + all("update_norm", "Update norm", "‖Δw‖")
+      + all("snr", "Gradient signal-to-noise", "ratio", .logarithmic)
+      + all("norm_test", "Norm test", "θ²", .logarithmic)
+      + all("noise_scale", "Gradient noise scale", "examples", .logarithmic)
+      + all("alpha", "Share of the first-order gain that came true", "α")
+      + all("curvature", "Largest curvature of the loss", "eigenvalue", .logarithmic)
+  }
+
+  // MARK: Precision, speed, memory
+
+  /// What rounding took.
+  var precision: [Figure] {
+    all("lost_share", "Updates lost to rounding", "share of updates")
+  }
+
+  /// Time and memory.
+  var speed: [Figure] {
+    all("seconds", "Time of a step", "milliseconds", scaledBy: 1_000)
+      + all("items_per_second", "Throughput", "items a second")
+      + all("memory_bytes", "Memory of the process", "megabytes", scaledBy: 1e-6)
+      + all("activation_bytes", "Memory of activations", "megabytes", scaledBy: 1e-6)
+      + all("instrument_seconds", "Time of the instruments", "milliseconds", scaledBy: 1_000)
+  }
+
+  /// The metrics that have a figure of their own or need none.
+  private static let shown: Set<String> = [
+    "loss", "val_loss", "val_loss_raw", "val_accuracy", "lr", "base_lr", "d", "d_numerator",
+    "d_denominator", "relative_step", "schedule_free_weight", "loss_scale", "weight_decay",
+    "momentum", "grad_norm", "clip_norm", "clipped", "update_norm", "snr", "norm_test",
+    "noise_scale", "alpha", "curvature", "lost_share", "seconds", "items_per_second",
+    "memory_bytes", "activation_bytes", "instrument_seconds", "applied", "skipped", "lost_updates",
+    "epoch",
+  ]
+
+  /// What else the runs wrote down, that changes; metrics of tensors and groups are elsewhere.
+  var others: [Figure] {
+    var names = Set<String>()
+    for run in runs {
+      for (name, curve) in run.curves where !Self.shown.contains(name) {
+        let family = String(name.prefix { $0 != "/" })
+        if LayerFigures.families.contains(family) || ["lr", "base_lr", "d"].contains(family) {
+          continue
+        }
+        if curve.lowest?.y != curve.highest?.y { names.insert(name) }
+      }
+    }
+    return names.sorted { $0.isBefore($1) }.prefix(24).flatMap { all($0, $0, $0) }
+  }
+
+  // MARK: Making them
+
+  /// A figure of one metric of all runs; none where no run has it.
+  private func all(
+    _ name: String, _ title: String, _ label: String, _ scale: Axis.Scale = .linear,
+    scaledBy factor: Double = 1
+  ) -> [Figure] {
+    guard var chart = chart(name, title, label, scale, scaledBy: factor) else { return [] }
+    chart.settle()
+    return [Figure([chart])]
+  }
+
+  private func chart(
+    _ name: String, _ title: String, _ label: String, _ scale: Axis.Scale = .linear,
+    scaledBy factor: Double = 1
+  ) -> LineChart? {
+    var chart = LineChart(title: title, x: Axis("step"), y: Axis(label, scale))
+    for (index, run) in runs.enumerated() {
+      guard let curve = run[name] else { continue }
+      chart.add(
+        curve, named: run.name, color: index, hasRaw: runs.count <= 5, scaledBy: factor)
+    }
+    return chart.series.isEmpty ? nil : chart
+  }
+
+  /// A figure of a metric that there may be one of for each group.
+  private func groups(
+    _ name: String, _ title: String, _ label: String, _ scale: Axis.Scale = .linear
+  ) -> [Figure] {
+    var chart = LineChart(title: title, x: Axis("step"), y: Axis(label, scale))
+    for (index, run) in runs.enumerated() {
+      let members = run.family(name)
+      if members.isEmpty {
+        guard let curve = run[name] else { continue }
+        chart.series.append(Series(run.name, curve.points, color: index))
+      } else if isSingle {
+        for (color, member) in members.prefix(20).enumerated() {
+          chart.series.append(Series(member.member, member.curve.points, color: color))
+        }
+      } else {
+        for member in members.prefix(8) {
+          chart.series.append(
+            Series("\(run.name): \(member.member)", member.curve.points, color: index))
+        }
+      }
+    }
+    guard !chart.series.isEmpty else { return [] }
+    chart.settleRates()
+    return [Figure([chart])]
+  }
+}
+
+extension Mark {
+  fileprivate func isAt(_ value: Double) -> Bool {
+    if case .y(let y) = place { y == value } else { false }
+  }
+}
+
+extension LineChart {
+  /// Adds a curve: its smoothed line before the raw values, or these alone where they are few.
+  mutating func add(
+    _ curve: Curve, named name: String, color: Int, hasRaw: Bool = true, scaledBy factor: Double = 1
+  ) {
+    func scaled(_ points: [Point]) -> [Point] {
+      factor == 1 ? points : points.map { Point($0.x, $0.y * factor) }
+    }
+    guard curve.window > 1 else {
+      series.append(Series(name, scaled(curve.points), color: color))
+      return
+    }
+    // A line without a name goes with the named one of its colour.
+    if hasRaw { series.insert(Series("", scaled(curve.points), .faint, color: color), at: 0) }
+    series.append(Series(name, scaled(curve.smooth), color: color))
+    subtitle =
+      "running mean over \(counted(curve.window, "step"))" + (hasRaw ? ", raw values behind" : "")
+  }
+
+  /// Chooses the scale of the vertical axis by what the lines cover: logarithmic where they span more
+  /// than a factor of 30 and nothing would be lost.
+  mutating func settle() {
+    var (low, high, isPositive) = (Double.infinity, 0.0, true)
+    for line in series {
+      for point in line.points where point.y.isFinite {
+        if point.y <= 0 { isPositive = false }
+        (low, high) = (min(low, point.y), max(high, point.y))
+      }
+    }
+    if y.scale == .logarithmic, !isPositive, high <= 0 || low < 0 { y.scale = .linear }
+    if y.scale == .linear, y.range == nil, isPositive, low > 0, high / low > 30 {
+      y.scale = .logarithmic
+    }
+  }
+
+  /// The same for rates, which begin near zero: logarithmic where their peaks lie far apart.
+  mutating func settleRates() {
+    let peaks = series.compactMap { $0.points.lazy.map(\.y).filter(\.isFinite).max() }
+    if y.scale == .linear, let low = peaks.min(), let high = peaks.max(), low > 0, high / low > 30 {
+      y.scale = .logarithmic
+    }
+    if y.scale == .logarithmic { settle() }
+  }
+}

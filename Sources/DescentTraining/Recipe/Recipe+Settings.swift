@@ -1,0 +1,34 @@
+extension Recipe {
+  /// The keys and values of a recipe's YAML as `--set` takes them, `optimizer.lr` and so on, without
+  /// asking what they mean; nil where it is no YAML of sections.
+  ///
+  /// Lists are written `0.9,0.95`; the members of lists of sections have the section's name or its
+  /// number in their key: `optimizer.groups.decay.lr`.
+  public static func settings(of yaml: String) -> [(key: String, value: String)]? {
+    guard let root = try? YAMLValue(yaml: yaml), case .map(let entries) = root else { return nil }
+    return entries.flatMap { $0.value.settings(at: $0.key) }
+  }
+}
+
+extension YAMLValue {
+  fileprivate func settings(at key: String) -> [(key: String, value: String)] {
+    switch self {
+    case .text(let text): return [(key, text)]
+    case .null: return [(key, "null")]
+    case .map(let entries): return entries.flatMap { $0.value.settings(at: "\(key).\($0.key)") }
+    case .list(let items):
+      let texts = items.compactMap { if case .text(let text) = $0 { text } else { nil } }
+      if texts.count == items.count { return [(key, texts.joined(separator: ","))] }
+      return items.enumerated().flatMap { index, item in
+        item.settings(at: "\(key).\(item.name ?? "\(index + 1)")")
+      }
+    }
+  }
+
+  private var name: String? {
+    guard case .map(let entries) = self,
+      let entry = entries.first(where: { $0.key == "name" }), case .text(let name) = entry.value
+    else { return nil }
+    return name
+  }
+}

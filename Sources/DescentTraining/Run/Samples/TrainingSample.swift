@@ -1,0 +1,105 @@
+import Foundation
+
+/// What a model makes, for a person to look at: a line of `samples.jsonl`.
+public enum TrainingSample: Sendable, Equatable {
+  /// A text that a language model has written.
+  case text(String)
+  /// An example, such as one that a classifier takes for something else.
+  case image(Image)
+
+  /// A grey image and what is to be said of it.
+  public struct Image: Sendable, Equatable {
+    /// What it is and what it was taken for: `3 taken for 8 (93 %)`.
+    public var label: String
+    /// Pixels in a row.
+    public var width: Int
+    /// Rows.
+    public var height: Int
+    /// The grey of each pixel, row by row, from black 0 to white 255.
+    public var pixels: [UInt8]
+
+    /// An image.
+    public init(label: String, width: Int, height: Int, pixels: [UInt8]) {
+      (self.label, self.pixels) = (label, pixels)
+      (self.width, self.height) = (width, height)
+    }
+  }
+
+  /// Its line after `step` steps, without the end.
+  func line(after step: Int) -> String {
+    let step: (key: String, value: MetricValue) = ("step", .integer(step))
+    switch self {
+    case .text(let text):
+      return MetricValue.object([step, ("kind", .text("text")), ("text", .text(text))])
+    case .image(let image):
+      return MetricValue.object([
+        step, ("kind", .text("image")), ("label", .text(image.label)),
+        ("width", .integer(image.width)), ("height", .integer(image.height)),
+        ("pixels", .list(image.pixels.map { .integer(Int($0)) })),
+      ])
+    }
+  }
+
+  /// The step and the sample of a line; nil for a line that is none.
+  init?(line: [String: MetricValue], after step: inout Int) {
+    func text(_ key: String) -> String? { line[key].flatMap { String($0) } }
+    func number(_ key: String) -> Int? { line[key].flatMap { Int($0) } }
+    guard let found = number("step") else { return nil }
+    switch text("kind") {
+    case "text":
+      guard let text = text("text") else { return nil }
+      self = .text(text)
+    case "image":
+      guard let label = text("label"), let width = number("width"), let height = number("height"),
+        case .list(let list)? = line["pixels"]
+      else { return nil }
+      let pixels = list.compactMap { Int($0).flatMap { UInt8(exactly: $0) } }
+      guard width > 0, height > 0, width.times(height) == list.count, pixels.count == list.count
+      else { return nil }
+      self = .image(Image(label: label, width: width, height: height, pixels: pixels))
+    default: return nil
+    }
+    step = found
+  }
+}
+
+extension RunDirectory {
+  /// `samples.jsonl`
+  public var samplesFile: URL { url.appendingPathComponent("samples.jsonl") }
+
+  /// What the model made during the run, with the steps done by then; lines that cannot be read are
+  /// left out.
+  public var samples: [(step: Int, sample: TrainingSample)] {
+    sampleLines.compactMap { line in
+      guard let fields = try? JSONDecoder().decode([String: MetricValue].self, from: line) else {
+        return nil
+      }
+      var step = 0
+      return TrainingSample(line: fields, after: &step).map { (step, $0) }
+    }
+  }
+
+  private var sampleLines: [Data] {
+    ((try? Data(contentsOf: samplesFile)) ?? Data()).split(separator: 0x0A)
+  }
+
+  /// Adds samples made after `step` steps.
+  func write(_ samples: [TrainingSample], after step: Int) throws(RunError) {
+    guard !samples.isEmpty else { return }
+    var lines = sampleLines.map { String(decoding: $0, as: UTF8.self) }
+    lines += samples.map { $0.line(after: step) }
+    try write(lines.map { $0 + "\n" }.joined(), to: samplesFile)
+  }
+
+  /// Drops samples made after more than `step` steps.
+  func dropSamples(after step: Int) throws(RunError) {
+    let lines = sampleLines
+    let kept = lines.filter { line in
+      let fields = try? JSONDecoder().decode([String: MetricValue].self, from: line)
+      return fields?["step"].flatMap { Int($0) }.map { $0 <= step } ?? false
+    }
+    if kept.count == lines.count { return }
+    let text = kept.map { String(decoding: $0, as: UTF8.self) + "\n" }.joined()
+    try write(text, to: samplesFile)
+  }
+}

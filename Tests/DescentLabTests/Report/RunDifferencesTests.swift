@@ -1,0 +1,95 @@
+import Testing
+
+@testable import DescentLab
+
+@Suite("Differences of runs") struct RunDifferencesTests {
+  private func run(
+    _ name: String, _ losses: [Double], validation: [Int: Double] = [:],
+    settings: [(String, String)] = []
+  ) -> ReportRun {
+    var log = RunLog(name: name, path: "runs/\(name)", format: .descent)
+    if !losses.isEmpty {
+      log.tracks["loss"] = Track(steps: Array(1...losses.count), values: losses)
+    }
+    if !validation.isEmpty {
+      let steps = validation.keys.sorted()
+      log.tracks["val_loss"] = Track(steps: steps, values: steps.map { validation[$0]! })
+    }
+    log.settings = settings.map { (key: $0.0, value: $0.1) }
+    return ReportRun(log)
+  }
+
+  @Test("only keys that differ are shown; a log that says nothing contradicts nothing")
+  func settings() {
+    let all = RunDifferences([
+      run("a", [1], settings: [("lr", "0.1"), ("seed", "1"), ("clip.norm", "1")]),
+      run("b", [1], settings: [("lr", "0.2"), ("seed", "1")]), run("csv", [1]),
+    ])
+    #expect(all.settings.map(\.key) == ["lr", "clip.norm"])
+    #expect(all.settings.map(\.values) == [["0.1", "0.2", nil], ["1", nil, nil]])
+    #expect(
+      RunDifferences([run("a", [1], settings: [("lr", "1")]), run("b", [1])]).settings.isEmpty)
+  }
+
+  @Test("runs of different length are compared where all still were")
+  func lengths() {
+    let long = run("long", (1...1000).map { 4 - 0.003 * Double($0) })
+    let short = run("short", (1...500).map { 4 - 0.004 * Double($0) })
+    let differences = RunDifferences([long, short])
+    #expect(differences.ranking.map(\.run.name) == ["short", "long"])
+    #expect(differences.sentences[0].contains("at step 500, the last that all reached"))
+  }
+
+  @Test("who led when")
+  func leads() {
+    // a falls fast and stops, b falls slowly and goes on.
+    let a = run("a", (1...1000).map { max(2, 4 - 0.01 * Double($0)) })
+    let b = run("b", (1...1000).map { 4 - 0.0025 * Double($0) })
+    let differences = RunDifferences([a, b])
+    #expect(differences.leads.map(\.run) == [0, 1])
+    let change = differences.leads[0].steps.upperBound
+    #expect((780...830).contains(change))
+    #expect(
+      differences.sentences.contains {
+        $0.contains("a until step") && $0.contains("then b to the end")
+      })
+  }
+
+  @Test("the validation loss decides where all have it") func decisive() {
+    let a = run("a", [3, 2, 1], validation: [3: 2.5])
+    let b = run("b", [3, 2.5, 2], validation: [3: 2.0])
+    #expect(RunDifferences([a, b]).ranking.map(\.run.name) == ["b", "a"])
+    #expect(RunDifferences([a, run("c", [1, 1, 1])]).decisive == "loss")
+    #expect(RunDifferences([a, run("none", [])]).decisive == nil)
+    #expect(
+      RunDifferences([a, run("none", [])]).sentences == [
+        "Not all of the runs have a loss, so they cannot be ranked."
+      ])
+  }
+
+  @Test("equal runs are called equal; those within their noise are not called better")
+  func equal() {
+    let a = run("a", [3, 2, 1]), b = run("b", [3, 2, 1])
+    #expect(RunDifferences([a, b]).sentences[0] == "a and b have the same training loss: 1.")
+    func noisy(_ name: String, _ seed: Int, _ offset: Double) -> ReportRun {
+      let losses = (0..<1000).map { step -> Double in
+        let noise = Double((step * 7919 + seed * 104_729) % 1000) / 1000
+        return 2 + offset + 0.2 * noise
+      }
+      return run(name, losses)
+    }
+    let close = RunDifferences([noisy("a", 1, 0), noisy("b", 2, 0.001)])
+    #expect(close.sentences.contains("The two are closer than the noise of their losses."))
+    let far = RunDifferences([noisy("a", 1, 0), noisy("b", 2, 1)])
+    #expect(!far.sentences.contains("The two are closer than the noise of their losses."))
+  }
+
+  @Test("runs of one name are told apart") func names() {
+    var (a, b, c) = (run("x", [1]), run("x", [1]), run("y", [1]))
+    a.name = "x"
+    let report = Report([a, b, c])
+    #expect(Set(report.runs.map(\.name)).count == 3)
+    (b.name, c.name) = ("z", "y")
+    #expect(Report([a, b, c]).runs.map(\.name) == ["x", "z", "y"])
+  }
+}

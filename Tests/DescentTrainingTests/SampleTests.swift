@@ -1,0 +1,78 @@
+import Descent
+import DescentTraining
+import Foundation
+import Testing
+
+@Suite("Samples") struct SampleTests {
+  private func train(
+    _ recipe: String, _ changes: [String], in folder: String, stopAfter limit: Int = .max
+  ) throws -> RunDirectory {
+    let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(recipe)), overrides: changes)
+    let run = try RunDirectory(new: folder, name: "test")
+    _ = try Trainer(recipe).run(in: run, observer: Watcher(stopAfter: limit))
+    return run
+  }
+
+  private static let digits = [
+    "epochs=none", "steps=6", "schedule.warmup=1", "model.hidden=[8]", "evaluate.every=2",
+    "evaluate.batches=1",
+  ]
+  private static let text = [
+    "steps=6", "schedule.warmup=1", "model.width=16", "model.layers=1", "model.heads=2",
+    "model.context=8", "batch=4", "evaluate.every=2", "evaluate.batches=1",
+  ]
+
+  @Test(
+    "they are written at the end, and at each evaluation where that is asked for",
+    arguments: [
+      ("digits-mlp", digits, [6]), ("digits-mlp", digits + ["log.samples=true"], [2, 4, 6]),
+      ("gpt", text, [6]), ("gpt", text + ["log.samples=true", "steps=5"], [2, 4, 5]),
+      ("gpt", text + ["evaluate.every=0", "log.samples=true"], [6]),
+    ])
+  func steps(_ recipe: String, _ changes: [String], _ steps: [Int]) throws {
+    try withFolder { folder in
+      let samples = try train(recipe, changes, in: folder + "/run").samples
+      #expect(Set(samples.map(\.step)).sorted() == steps)
+      for (_, sample) in samples {
+        switch sample {
+        case .text(let text): #expect(recipe == "gpt" && text.unicodeScalars.count == 200)
+        case .image(let image):
+          #expect(recipe == "digits-mlp" && image.width == 8 && image.height == 8)
+          #expect(image.pixels.count == 64 && image.pixels.contains { $0 > 100 })
+          let words = image.label.split(separator: " ")
+          #expect(words[1...2] == ["taken", "for"] && words[0] != words[3], "\(image.label)")
+          #expect(words.last == "%)")
+        }
+      }
+      #expect(samples.count <= 8 * steps.count)
+    }
+  }
+
+  @Test("rows of a table and runs that were interrupted have none") func none() throws {
+    try withFolder { folder in
+      let rows = (0..<60).map { "\($0 % 7),\($0 % 5),\($0 % 2)" }
+      let table = folder + "/table.csv"
+      try rows.joined(separator: "\n").write(toFile: table, atomically: true, encoding: .utf8)
+      let changes = Self.digits + ["data.kind=csv", "data.path=\(table)", "log.samples=true"]
+      #expect(try train("digits-mlp", changes, in: folder + "/a").samples.isEmpty)
+      let run = try train("digits-mlp", Self.digits, in: folder + "/b", stopAfter: 3)
+      #expect(run.samples.isEmpty)
+    }
+  }
+
+  @Test("a run that is resumed drops later ones, and ends with those of one that never stopped")
+  func resumed() throws {
+    try withFolder { folder in
+      let changes = Self.text + ["log.samples=true", "checkpoint.every=3"]
+      func all(_ run: RunDirectory) throws -> String {
+        try String(contentsOf: run.samplesFile, encoding: .utf8)
+      }
+      let straight = try train("gpt", changes, in: folder + "/a")
+      let other = try train("gpt", changes, in: folder + "/b", stopAfter: 5)
+      #expect(other.samples.map(\.step) == [2, 4])
+      let trainer = try Trainer(resuming: other, checkpoint: "step-00000003.safetensors")
+      _ = try trainer.run(in: other, observer: Watcher())
+      #expect(try all(straight) == all(other))
+    }
+  }
+}
