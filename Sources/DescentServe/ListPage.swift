@@ -12,7 +12,7 @@ struct ListPage {
   let limitation: String?
   var now = Date()
 
-  var title: String { "Runs in \(folder)" }
+  var title: String { "Runs in \(folder)/" }
 
   /// What stands above the list and does not change with it.
   var head: String {

@@ -1,8 +1,8 @@
 /// How lists and live pages look, beside what all documents share.
 enum LiveStyle {
   static let css = """
-    header { max-width: 60rem; margin: 0 auto; padding: 1rem 1rem 0; }
-    main:has(table.runs) { max-width: 90rem; } header:has(#search) { max-width: 90rem; }
+    header { max-width: 82rem; margin: 0 auto; padding: .5rem 1.25rem 0; }
+    main { padding-top: 0; } .runs td:first-child { width: 1.5rem; }
     #search { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
     #search input { flex: 1 1 12rem; max-width: 36rem; }
     input[type=search], button { font: inherit; padding: .35rem .6rem; border-radius: .3rem;

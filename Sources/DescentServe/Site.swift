@@ -133,7 +133,7 @@ public actor Site {
   /// A whole page, or what a page that is shown replaces its contents with.
   private func answer(
     _ request: PageRequest, _ title: String, head: String = "", _ fragment: String,
-    _ version: String, status: Int = 200
+    _ version: String?, status: Int = 200
   ) -> PageResponse {
     let body =
       request.isPart
@@ -145,7 +145,7 @@ public actor Site {
     if request.path.hasSuffix(".json") { return json(["error": .text(sentence)], status: 404) }
     if request.isPart { return .plain(404, sentence) }
     let html = "<h1>\(sentence.escaped)</h1>\n<p><a href=\"/\">All runs</a></p>\n"
-    return answer(request, sentence, html, "", status: 404)
+    return answer(request, sentence, html, nil, status: 404)
   }
 
   // MARK: Work for when there is time
@@ -192,7 +192,7 @@ struct Shell {
   let title: String
   let head: String
   let fragment: String
-  let version: String
+  let version: String?
 
   var html: String {
     """
@@ -210,7 +210,7 @@ struct Shell {
     </head>
     <body>
     <header>\(head)<p id="banner" role="status" hidden></p></header>
-    <main id="live" data-version="\(version.escaped)">
+    <main id="live" data-version="\((version ?? "").escaped)">
     \(fragment)</main>
     </body>
     </html>

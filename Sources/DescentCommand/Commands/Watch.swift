@@ -86,9 +86,13 @@ struct Watch: ParsableCommand {
       }
       if watched.hasEnded || watched.isGone { return }
       let next = ContinuousClock.now + .seconds(every ?? 10)
-      while next > .now, !Interrupt.requested, !watched.hasEnded {
+      // The end of a run is told at once.
+      var look = ContinuousClock.now + .seconds(1)
+      while next > .now, !Interrupt.requested, !watched.hasEnded, !watched.isGone {
         usleep(100_000)
-        if watched.mayHaveEnded { try watched.refresh() }
+        guard look <= .now else { continue }
+        try watched.refresh()
+        look = .now + .seconds(1)
       }
       try watched.refresh()
     }
@@ -120,9 +124,6 @@ private struct WatchedRun {
       reader = try RunLogReader(path: path)
     }
   }
-
-  /// Whether it does not go on now, or not any more.
-  var mayHaveEnded: Bool { index != nil }
 
   /// Whether it has ended.
   var hasEnded: Bool {
