@@ -42,7 +42,9 @@ public enum RacePage {
       .section(
         Section("Loss", id: "loss-\(index)", [.figures([curves(recipe, result.plan.target)])])),
       .section(Section("Tuning", id: "tuning-\(index)", tuning(recipe, result.plan))),
-      .section(Section("Settings", id: "settings-\(index)", [.list(settings(recipe))])),
+      .section(
+        Section(
+          "Settings", id: "settings-\(index)", isFolded: true, [.list(settings(recipe))])),
     ]
   }
 
@@ -101,44 +103,65 @@ public enum RacePage {
 
   // MARK: Figures
 
+  /// The validation loss over steps and over seconds: means over seeds, with all of them in the shade.
   private static func curves(_ recipe: RaceResult.OnRecipe, _ target: Double?) -> Figure {
-    let series = recipe.entries.map { entry -> Series in
-      let runs = entry.judged.compactMap(\.outcome).filter { $0.failure == nil }.map(\.evaluations)
-      let steps = Set(runs.flatMap { $0.map(\.step) }).sorted()
-      return Series(
-        entry.label,
-        steps.compactMap { step in
-          let losses = runs.compactMap { run in run.first { $0.step == step }?.loss }
+    typealias Place = (RaceOutcome.Evaluation) -> Double
+    func series(_ place: Place) -> [Series] {
+      recipe.entries.enumerated().map { index, entry in
+        let runs = entry.judged.compactMap(\.outcome).filter { $0.failure == nil }
+          .map(\.evaluations)
+        var (points, spread): ([Point], [Spread]) = ([], [])
+        for step in Set(runs.flatMap { $0.map(\.step) }).sorted() {
+          let here = runs.compactMap { run in run.first { $0.step == step } }
+          let losses = here.map(\.loss)
           // Where not all have been evaluated, the mean would jump.
-          guard losses.count == runs.count, let mean = Sample(losses).mean else { return nil }
-          return Point(Double(step), mean)
-        })
+          guard here.count == runs.count, let mean = Sample(losses).mean,
+            let x = Sample(here.map(place)).mean
+          else { continue }
+          points.append(Point(x, mean))
+          spread.append(
+            Spread(x, low: losses.min() ?? mean, high: losses.max() ?? mean))
+        }
+        return Series(
+          entry.label, points, color: index, spread: runs.count > 1 ? spread : [])
+      }
     }
     let seeds = recipe.entries.map(\.judged.count).max() ?? 0
+    let marks = target.map { [Mark("target", .y($0))] } ?? []
+    let subtitle =
+      seeds > 1 ? "mean over \(counted(seeds, "seed")), all of them in the shade" : "one seed"
     return Figure([
       LineChart(
-        title: "\(recipe.name): validation loss", subtitle: "mean over \(counted(seeds, "seed"))",
-        x: Axis("step"), y: Axis("loss"), series: series,
-        marks: target.map { [Mark("target", .y($0))] } ?? [])
+        title: "\(recipe.name): validation loss", subtitle: subtitle, x: Axis("step"),
+        y: Axis("loss"), series: series { Double($0.step) }, marks: marks),
+      LineChart(
+        title: "the same over time", x: Axis("seconds of training"), y: Axis("loss"),
+        series: series(\.seconds), marks: marks),
     ])
   }
 
   /// Loss over learning rate, of the tuning trials.
   private static func sensitivity(_ recipe: RaceResult.OnRecipe) -> Figure? {
-    let series = recipe.entries.compactMap { entry -> Series? in
-      guard entry.dimensions.contains(where: { $0.setting == "lr" }) else { return nil }
+    let series = recipe.entries.enumerated().flatMap { index, entry -> [Series] in
+      guard entry.dimensions.contains(where: { $0.setting == "lr" }) else { return [] }
       let points = entry.tuning.compactMap { trial -> Point? in
         guard let rate = trial.value(of: "lr"), let loss = trial.outcome?.final else { return nil }
         return Point(rate, loss)
-      }
-      return points.isEmpty ? nil : Series(entry.label, points.sorted { $0.x < $1.x })
+      }.sorted { $0.x < $1.x }
+      if points.isEmpty { return [] }
+      // Where something else varies, too, a line would show what nobody measured.
+      let line = entry.dimensions.count == 1 ? [Series("", points, .faint, color: index)] : []
+      return line + [Series(entry.label, points, .dots, color: index)]
     }
     guard !series.isEmpty else { return nil }
+    let losses = series.flatMap { $0.points.map(\.y) }
+    let isWide = (losses.max() ?? 1) > 10 * (losses.min() ?? 1)
     return Figure([
       LineChart(
         title: "\(recipe.name): sensitivity to the learning rate",
         subtitle: "loss at the end of each tuning trial",
-        x: Axis("learning rate", .logarithmic), y: Axis("final loss"), series: series)
+        x: Axis("learning rate", .logarithmic),
+        y: Axis("final loss", isWide ? .logarithmic : .linear), series: series)
     ])
   }
 
@@ -150,7 +173,8 @@ public enum RacePage {
         title: "share of recipes within a factor of the best",
         x: Axis("factor τ", range: 1...4), y: Axis("share of recipes", range: 0...1.05),
         series: first.entries.enumerated().map { index, entry in
-          Series(entry.label, factors.map { Point($0, profile.share(index, within: $0)) })
+          Series(
+            entry.label, factors.map { Point($0, profile.share(index, within: $0)) }, color: index)
         })
     ])
   }
@@ -177,7 +201,7 @@ public enum RacePage {
     }
     let sentences = recipe.entries.map { search($0, plan.trials) }
     return [.list(sentences)] + (sensitivity(recipe).map { [.figures([$0])] } ?? [])
-      + [.table(table)]
+      + [.section(Section("Trials", isFolded: true, [.table(table)]))]
   }
 
   /// What was searched for an optimizer, and what came of it.
