@@ -159,7 +159,7 @@ private struct HTMLWriter {
 
 extension String {
   /// The text as it stands in HTML and SVG, between tags or quotes.
-  var escaped: String {
+  package var escaped: String {
     replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
       .replacing("\"", with: "&quot;").replacing("'", with: "&#39;")
   }

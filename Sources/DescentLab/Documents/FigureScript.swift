@@ -1,11 +1,11 @@
 /// What makes the figures of a page answer to the pointer and the keyboard.
-enum FigureScript {
+package enum FigureScript {
   /// Plain JavaScript. A frame is an SVG in an SVG whose `viewBox` is what it shows of its content:
   /// 4000 units wide and 2000 high. All figures with one label of the horizontal axis share the
   /// cursor and the stretch that they show; a line is hidden everywhere by its name. What is hidden
   /// and shown is kept when a part of the page is replaced: `descentFigures(root)` then prepares the
   /// new part.
-  static let source = #"""
+  package static let source = #"""
     (() => {
       "use strict";
       if (window.descentFigures) return;
