@@ -3,12 +3,14 @@ import Foundation
 import Testing
 
 @Suite("Pages in a browser") struct BrowserTests {
-  /// Where a program lies; nil where it is not installed.
+  /// Where one of some programs lies; nil where none is installed.
   static func program(_ names: String...) -> URL? {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-    return names.flatMap { name in
-      folders.map { URL(filePath: String($0)).appending(path: name) }
-    }.first { FileManager.default.isExecutableFile(atPath: $0.path()) }
+    var places: [URL] = []
+    for name in names {
+      for folder in folders { places.append(URL(filePath: "\(folder)/\(name)")) }
+    }
+    return places.first { FileManager.default.isExecutableFile(atPath: $0.path()) }
   }
 
   static let script = URL(filePath: #filePath).deletingLastPathComponent()
@@ -25,7 +27,7 @@ import Testing
     try html.write(to: page, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(at: page) }
     let (process, pipe) = (Process(), Pipe())
-    process.executableURL = try #require(program("python3"))
+    process.executableURL = program("python3")
     process.arguments = [script.path(), page.path()]
     process.standardOutput = pipe
     try process.run()

@@ -39,7 +39,7 @@ package enum FigureScript {
         const n = Math.min(15, Math.max(3, digits || 4));
         const text = size >= 1e-3 && size < 1e7
           ? String(+v.toPrecision(n)) : v.toExponential(Math.min(3, n - 1)).replace("e+", "e");
-        return text.replace("-", "−");
+        return text.replace(/^-/, "−");
       };
 
       // The points of a path that Descent wrote: M x y, then l with pairs, or M x y h0 for a dot.
@@ -119,6 +119,10 @@ package enum FigureScript {
           this.ticks = svg.previousElementSibling;
           while (this.ticks && !this.ticks.matches("g.ticks")) this.ticks = this.ticks.previousElementSibling;
           this.plain = this.ticks.innerHTML;
+          // Labels of upright marks stand before the ticks of their frame, of level ones after it.
+          this.labels = [];
+          for (let e = this.ticks.previousElementSibling; e && e.matches("text[data-x]"); e = e.previousElementSibling) this.labels.unshift(e);
+          for (let e = svg.nextElementSibling; e && e.matches("text[data-y]"); e = e.nextElementSibling) this.labels.push(e);
           this.cursor = element("path", { d: "", class: "cursor", "stroke-width": 1, "pointer-events": "none" }, this.outer);
           this.brush = element("rect", { class: "brush", "pointer-events": "none", width: 0, height: 0 }, this.outer);
           const pad = element("rect", { x: this.rect.x, y: this.rect.y, width: this.rect.w,
@@ -219,16 +223,27 @@ package enum FigureScript {
           this.svg.setAttribute("viewBox", some ? this.box.join(" ")
             : [a - sx, low - sy, b - a + 2 * sx, high - low + 2 * sy].join(" "));
           if (some) this.ticks.innerHTML = this.plain; else this.drawTicks(a, b, low, high);
-          for (const label of this.outer.querySelectorAll("text[data-x], text[data-y]")) {
-            if (this.owns(label)) label.style.display = some ? "" : "none";
-          }
+          this.place(a, b, low, high, some);
         }
-        owns(label) {
-          let next = label;
-          while (next && !(next.matches && next.matches("svg.frame"))) {
-            next = label.dataset.x ? next.nextElementSibling : next.previousElementSibling;
+        place(a, b, low, high, some) {  // the labels of marks and bands, none over another
+          const { x, y, w, h } = this.rect, free = {};
+          for (const label of this.labels) {
+            const set = (k, v) => label.setAttribute(k, v);
+            if (!label.home) label.home = [+label.getAttribute("x"), +label.getAttribute("y")];
+            label.style.display = "";
+            if (some) { set("x", label.home[0]); set("y", label.home[1]); continue; }
+            if (label.dataset.x) {
+              const at = x + (label.dataset.x - a) / (b - a) * w, row = label.getAttribute("y");
+              const half = label.getComputedTextLength() / 2;
+              const middle = Math.min(Math.max(at, x + half), x + w - half);
+              if (at < x || at > x + w || middle - half < (free[row] ?? -1)) label.style.display = "none";
+              else { set("x", middle); free[row] = middle + half + 8; }
+            } else {
+              const at = y + (label.dataset.y - low) / (high - low) * h - 5;
+              if (at < y + 9 || at > y + h - 2 || Math.abs(at - (free.level ?? -99)) < 14) label.style.display = "none";
+              else { set("y", at); free.level = at; }
+            }
           }
-          return next === this.svg;
         }
         drawTicks(a, b, low, high) {
           const { x, y, w, h } = this.rect, g = this.ticks;
@@ -325,12 +340,14 @@ package enum FigureScript {
           }
           const px = other.rect.x + (at - a) / (b - a) * other.rect.w;
           other.cursor.setAttribute("d", `M${px} ${other.rect.y}v${other.rect.h}`);
-          other.readout(at, px, other === frame ? e : null);
+          // Beside the pointer all of it; elsewhere the lines, and of heat maps just the cursor.
+          if (other === frame || !other.svg.dataset.heat) other.readout(at, px, other === frame ? e : null);
+          else if (tip) tip.hidden = true;
         }
       };
       Frame.prototype.readout = function (u, px, e) {
         let rows = this.read(u);
-        const [low, high] = this.shown, most = 12;
+        const [low, high] = this.shown, most = this.svg.dataset.heat ? 5 : pinned.frame === this ? 12 : 6;
         let left = 0;
         if (e || rows.length > most) {  // those nearest the pointer first
           const r = this.pad.getBoundingClientRect();

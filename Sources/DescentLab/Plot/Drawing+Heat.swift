@@ -25,8 +25,9 @@ extension Drawing {
     // Names, as many as there is room for.
     let each = frame.height / Double(map.rows.count)
     let every = max(1, Int((13 / each).rounded(.up)))
+    let names = TextMetrics.names(map.rows, frame.left - edge - 8, size: 11)
     for index in stride(from: 0, to: map.rows.count, by: every) {
-      let name = TextMetrics.ends(map.rows[index], frame.left - edge - 8, size: 11)
+      let name = names[index]
       let middle = frame.top + (Double(index) + 0.5) * each
       guard middle + 4 <= frame.bottom + 4 else { continue }
       text(

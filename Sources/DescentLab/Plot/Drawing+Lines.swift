@@ -151,7 +151,10 @@ extension Drawing {
       let look = looks[index]
       let trace = traces[index]
       guard !trace.isEmpty else { continue }
-      let name = "data-s=\"\(owners[index].escaped)\" data-n=\"\(series.name.escaped)\" "
+      let shown =
+        series.name.isEmpty && series.stroke == .faint && !owners[index].isEmpty
+        ? owners[index] + ", raw" : series.name
+      let name = "data-s=\"\(owners[index].escaped)\" data-n=\"\(shown.escaped)\" "
       if series.stroke == .dots {
         add(
           "<path class=\"line\" \(name)d=\"\(trace.dots)\" stroke-linecap=\"round\""
@@ -248,8 +251,10 @@ extension Drawing {
     var places: [(index: Int, text: String, x: Double, row: Int)] = []
     var (x, row) = (0.0, 0)
     var rest = 0
+    let names = TextMetrics.names(
+      entries.map { chart.series[$0].name }, min(room - sample - 4, 320))
     for (count, index) in entries.enumerated() {
-      let name = TextMetrics.ends(chart.series[index].name, min(room - sample - 4, 320))
+      let name = names[count]
       let needed = sample + 4 + TextMetrics.width(name)
       if x > 0, x + needed > room { (x, row) = (0, row + 1) }
       guard row < rows else {

@@ -43,12 +43,24 @@ enum TextMetrics {
   }
 
   /// The beginning and the end of a name that is too long: both tell it apart from others.
-  static func ends(_ text: String, _ room: Double, size: Double = 12) -> String {
+  static func ends(
+    _ text: String, _ room: Double, size: Double = 12, head share: Double = 0.5
+  ) -> String {
     if width(text, size: size) <= room { return text }
-    let half = (room - 0.9 * size) / 2
-    let head = beginning(text, half + 0.9 * size, size: size).dropLast()
-    let tail = beginning(String(text.reversed()), half + 0.9 * size, size: size).dropLast()
+    let dots = 0.9 * size
+    let head = beginning(text, share * (room - dots) + dots, size: size).dropLast()
+    let back = String(text.reversed())
+    let tail = beginning(back, (1 - share) * (room - dots) + dots, size: size).dropLast()
     return head + "…" + String(tail.reversed())
+  }
+
+  /// Names that are cut so that they stay different, where that is possible.
+  static func names(_ names: [String], _ room: Double, size: Double = 12) -> [String] {
+    let count = Set(names).count
+    let cuts = [0.5, 0.65, 0.35, 0.85].map { share in
+      names.map { ends($0, room, size: size, head: share) }
+    }
+    return cuts.first { Set($0).count == count } ?? cuts[0]
   }
 }
 
