@@ -6,6 +6,7 @@ import Foundation
 /// ```
 /// recipe.yaml      the recipe, fully resolved
 /// metrics.jsonl    one JSON object a step, and one an evaluation
+/// events.out.tfevents.*  the same for TensorBoard, with log.tensorboard
 /// tokenizer.json   how text becomes tokens, for language models
 /// checkpoints/     step-<n>.safetensors: weights and all that is needed to resume after n steps
 /// .lock            which process trains the run; there while it does
