@@ -17,7 +17,8 @@ struct FuzzTarget: Sendable {
   }
 
   static let all = [
-    safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, gzip, tokenizer,
+    safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, gzip, tokenizer, csvLog,
+    jsonLog, trainerState, events,
   ]
 }
 

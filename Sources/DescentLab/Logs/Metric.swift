@@ -63,7 +63,7 @@ public struct Metric: Sendable, Equatable {
       "d", "Prodigy's estimate d", log: true, family: true,
       ["prodigy_d", "prodigy/d", "d_estimate", "dadapt_d", "optimizer_d", "d_value"]),
     Metric("d_numerator", "Numerator of d", log: true, family: true),
-    Metric("d_denominator", "Denominator of d", log: true, family: true),
+    Metric("d_denominator", "Denominator of d", log: true, family: true, ["d_denom"]),
     Metric("relative_step", "Adafactor's relative step", log: true, family: true),
     Metric("schedule_free_weight", "Schedule-Free's averaging weight c", log: true, family: true),
     Metric("kl_scale", "K-FAC's scale ν"),

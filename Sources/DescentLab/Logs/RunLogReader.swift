@@ -9,6 +9,8 @@ public final class RunLogReader {
   public private(set) var logs: [RunLog] = []
   private var sources: [(path: String, source: any LogSource)]
   private var isNew = true
+  /// Those of the sources that could not be read the last time.
+  private var failed: [String] = []
 
   /// Opens the log at `path`: a run directory, a file of any ``RunLog/Format``, or a folder of them;
   /// nothing is read yet but how files begin.
@@ -29,10 +31,24 @@ public final class RunLogReader {
     var hasChanged = isNew
     if !isNew { hasChanged = try lookAgain() }
     isNew = false
-    var made: [RunLog] = []
-    for (_, source) in sources { hasChanged = try source.refresh() || hasChanged }
-    guard hasChanged else { return false }
-    for (_, source) in sources { made += source.logs }
+    var (made, failures): ([RunLog], [(path: String, error: DataError)]) = ([], [])
+    for (path, source) in sources {
+      do throws(DataError) {
+        hasChanged = try source.refresh() || hasChanged
+      } catch { failures.append((path, error)) }
+    }
+    // Of several runs one may be gone.
+    if let first = failures.first, failures.count == sources.count { throw first.error }
+    guard hasChanged || failures.map(\.path) != failed else { return false }
+    failed = failures.map(\.path)
+    for (path, source) in sources {
+      let failure = failures.first { $0.path == path }?.error
+      made += source.logs.map { log in
+        var log = log
+        if let failure { log.notes.append("It cannot be read any more: \(failure)") }
+        return log
+      }
+    }
     // A folder has files without numbers beside its logs.
     if made.count > 1 {
       let full = made.filter { !$0.tracks.isEmpty || $0.format == .descent }
@@ -51,6 +67,7 @@ public final class RunLogReader {
     let found = try LogFinder(path).found
     guard found.map(\.path) != sources.map(\.path) else { return false }
     let known = Dictionary(sources.map { ($0.path, $0.source) }) { first, _ in first }
+    for (path, source) in found { known[path]?.name = source.name }
     sources = found.map { ($0.path, known[$0.path] ?? $0.source) }
     return true
   }
@@ -82,10 +99,12 @@ extension [RunLog] {
         parts.allSatisfy { $0[index] == parts[0][index] }
       }
       .count
+      let isOnePath = Set(same.map { self[$0].path }).count == 1
       var used: Set<String> = []
       for (index, parts) in zip(same, parts) {
         let rest = parts.dropFirst(Swift.min(common, parts.count - 1)).joined(separator: "/")
-        var own = rest == name || rest.hasSuffix("/" + name) ? rest : "\(name) (\(rest))"
+        var own =
+          isOnePath ? name : rest == name || rest.hasSuffix("/" + name) ? rest : "\(name) (\(rest))"
         var n = 2
         while !used.insert(own).inserted { (own, n) = ("\(name) (\(n))", n + 1) }
         logs[index].name = own

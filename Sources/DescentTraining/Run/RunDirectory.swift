@@ -6,6 +6,7 @@ import Foundation
 /// ```
 /// recipe.yaml      the recipe, fully resolved
 /// metrics.jsonl    one JSON object a step, and one an evaluation
+/// events.out.tfevents.*  the metrics for TensorBoard, with log.tensorboard
 /// samples.jsonl    what the model makes: texts, images that it takes for something else
 /// initial.safetensors   the first weights, where instruments measure the distance from them
 /// tokenizer.json   how text becomes tokens, for language models

@@ -39,10 +39,10 @@ final class EventFileWriter {
     if case .spike(let spike) = entry {
       return try write(EventEncoding.start(wallTime: now, step: spike.goneBackTo + 1).record)
     }
-    var (event, values) = (EventEncoding(wallTime: now), entry.record.line)
-    if let step = values.first(where: { $0.key == "step" }).flatMap({ Int($0.value) }) {
-      event = EventEncoding(wallTime: now, step: step)
-    }
+    var values = entry.record.line
+    var step = 0
+    if case .integer(let n) = values.first(where: { $0.key == "step" })?.value { step = n }
+    var event = EventEncoding(wallTime: now, step: step)
     if case .skipped = entry {
       // The step is tried again; its loss is that of the step that is taken.
       values.removeAll { $0.key == "loss" || $0.key == "applied" }

@@ -12,9 +12,11 @@ struct CSVLog: LogParser {
   private var row = 0
   private var searched = 0
   private var isCut = false
+  private var isInLongLine = false
   private var numbers: [(column: Int, value: Double)] = []
   private var comment: [UInt8]?
   private var epochs = EpochSteps()
+  private var lastStep: Int?
   private var provisional: Provisional?
 
   /// A run of the table: W&B's exports have several side by side.
@@ -43,6 +45,7 @@ struct CSVLog: LogParser {
     let columns: [Column]
     let row: Int
     let epochs: EpochSteps
+    let lastStep: Int?
   }
 
   /// - Parameters:
@@ -64,11 +67,18 @@ struct CSVLog: LogParser {
     while let end = CSVCells.endOfLine(bytes, from: start) {
       line += 1
       takeBack()
-      read(bytes, start..<end, isNew: false)
+      if isInLongLine {
+        isInLongLine = false
+      } else if end - start > JSONLines.longestLine {
+        notes.add(.longLine, line: line)
+      } else {
+        read(bytes, start..<end, isNew: false)
+      }
       start = end + 1
     }
-    if bytes.count - start > JSONLines.longestLine {
-      notes.add(.longLine, line: line + 1)
+    if isInLongLine || bytes.count - start > JSONLines.longestLine {
+      if !isInLongLine { notes.add(.longLine, line: line + 1) }
+      isInLongLine = true
       start = bytes.count
     }
     searched = bytes.count - start
@@ -79,26 +89,37 @@ struct CSVLog: LogParser {
     takeBack()
     searched = rest.count
     isCut = !rest.isEmpty
-    guard isCut else { return }
-    var (cells, count) = (CSVCells(0..<rest.count, delimiter: delimiter, rest), 0)
+    guard isCut, !columns.isEmpty else { return }
+    let before = Provisional(
+      tables: runs.map(\.table.mark), notes: notes, columns: columns, row: row, epochs: epochs,
+      lastStep: lastStep)
+    let first = line
+    var start = 0
+    // A quote that does not end hides the ends of lines.
+    while let end = rest.firstIndex(of: 0x0A, from: start) {
+      line += 1
+      read(rest, start..<end, isNew: true)
+      start = end + 1
+    }
+    var (cells, count) = (CSVCells(start..<rest.count, delimiter: delimiter, rest), 0)
     while cells.nextText(rest) != nil { count += 1 }
     // A row with all its cells counts, though its last number may go on.
-    guard !columns.isEmpty, count == columns.count, rest[rest.count - 1] != delimiter else {
-      return
+    if start == rest.count {
+      isCut = false
+    } else if count == columns.count, rest[rest.count - 1] != delimiter {
+      isCut = false
+      line += 1
+      read(rest, start..<rest.count, isNew: true)
     }
-    isCut = false
-    provisional = Provisional(
-      tables: runs.map(\.table.mark), notes: notes, columns: columns, row: row, epochs: epochs)
-    line += 1
-    read(rest, 0..<rest.count, isNew: true)
-    line -= 1
+    line = first
+    provisional = before
   }
 
   private mutating func takeBack() {
     guard let before = provisional.take() else { return }
     for (index, mark) in before.tables.enumerated() { runs[index].table.goBack(to: mark) }
     (notes, columns, row) = (before.notes, before.columns, before.row)
-    epochs = before.epochs
+    (epochs, lastStep) = (before.epochs, before.lastStep)
   }
 
   // MARK: Rows
@@ -153,11 +174,16 @@ struct CSVLog: LogParser {
     // A header that is repeated, where runs were written one behind the other.
     if hasText, numbers.isEmpty { return }
     row += 1
-    var place: Int
+    let place: Int
     if let step {
       guard let whole = StepName.whole(step.value) else { return notes.add(.noStep, line: line) }
-      place = whole
-      if step.rank < StepName.epochRank { place = epochs.place(of: whole, epoch: epoch) }
+      if step.rank < StepName.epochRank {
+        place = epochs.place(of: whole, epoch: epoch)
+        lastStep = place
+      } else {
+        // What is said of an epoch is of its last step.
+        place = lastStep ?? whole
+      }
     } else if hasStepColumn {
       return notes.add(.noStep, line: line)
     } else {

@@ -4,7 +4,7 @@ import Foundation
 
 /// A run directory of Descent: `metrics.jsonl` with what lies beside it.
 final class DescentRun: LogSource {
-  private let name: String
+  var name: String
   private let directory: RunDirectory
   private let metrics: FileSource<JSONLines>
   private var samples: GrowingFile
@@ -13,6 +13,8 @@ final class DescentRun: LogSource {
   private var made: [RunLog.Sample] = []
   private var notes: [String] = []
   private var hasMetrics = false
+  /// What the metrics say.
+  private var base: RunLog?
   private var state: RunLog.State?
   private var isNew = true
 
@@ -32,7 +34,9 @@ final class DescentRun: LogSource {
     notes = []
     hasChanged = try readRecipe() || hasChanged
     if FileManager.default.fileExists(atPath: directory.metrics.path) {
-      hasChanged = try metrics.refresh() || hasChanged
+      if try metrics.refresh() || !hasMetrics {
+        (base, hasChanged) = (metrics.logs.first, true)
+      }
       hasMetrics = true
     } else if hasMetrics {
       throw .missingFile(
@@ -61,16 +65,16 @@ final class DescentRun: LogSource {
   }
 
   var logs: [RunLog] {
-    var log =
-      hasMetrics
-      ? metrics.logs.first : nil
-    if log == nil {
-      var empty = RunLog(name: name, path: directory.path, format: .descent)
-      empty.notes = ["It has no metrics yet."]
-      log = empty
+    var log = base ?? RunLog(name: name, path: directory.path, format: .descent)
+    if base == nil { log.notes = ["It has no metrics yet."] }
+    (log.name, log.path) = (name, directory.path)
+    // The threshold is a constant of the recipe.
+    if let norm = log["grad_norm"], let first = norm.steps.first, let last = norm.steps.last,
+      let limit = settings.first(where: { $0.key == "clip.norm" }).flatMap({ Double($0.value) })
+    {
+      let steps = first == last ? [first] : [first, last]
+      log.tracks["clip_norm"] = Track(steps: steps, values: steps.map { _ in limit })
     }
-    guard var log else { return [] }
-    log.path = directory.path
     (log.recipe, log.settings, log.samples, log.state) = (recipe, settings, made, state)
     log.notes += notes
     return [log]
@@ -116,7 +120,7 @@ final class DescentRun: LogSource {
 
   private var currentState: RunLog.State {
     if directory.isTrained { return .running }
-    guard hasMetrics, let log = metrics.logs.first else { return .stopped }
+    guard let log = base else { return .stopped }
     let steps = settings.first { $0.key == "steps" }.flatMap { Int($0.value) }
     let last = log.lastStep
     // A run evaluates after its last step, whatever its recipe says of evaluations.

@@ -4,8 +4,9 @@ import DescentTraining
 
 /// The event files of a folder, which are one run, in the order of their names.
 final class EventLog: LogSource {
-  private let name: String
+  var name: String { didSet { made = nil } }
   private let path: String
+  private var made: [RunLog]?
   private var files: [EventFile] = []
   private var run = EventRun()
   private var isNew = true
@@ -36,12 +37,14 @@ final class EventLog: LogSource {
         return try refresh()
       }
     }
+    if hasGrown || isLonger { made = nil }
     return hasGrown || isLonger
   }
 
   private func reset() { (files, run) = ([], EventRun()) }
 
   var logs: [RunLog] {
+    if let made { return made }
     var notes = run.notes
     for file in files where file.isCut {
       notes.add(
@@ -52,6 +55,7 @@ final class EventLog: LogSource {
     var log = LogBuilder.log(
       name: name, path: path, format: .tensorBoard, table: run.table, notes: notes)
     log.histograms = run.histograms
+    made = [log]
     return [log]
   }
 }

@@ -5,7 +5,7 @@ import DescentTraining
 /// A file that is written anew each time, as one JSON value: `trainer_state.json`, TensorBoard's
 /// export of a tag, a list of records, an object of columns.
 final class JSONDocument: LogSource {
-  private let name: String
+  var name: String
   private let path: String
   private var file: GrowingFile
   private var log: RunLog?
@@ -14,7 +14,11 @@ final class JSONDocument: LogSource {
     (self.name, self.path, file) = (name, path, GrowingFile(path: path))
   }
 
-  var logs: [RunLog] { log.map { [$0] } ?? [] }
+  var logs: [RunLog] {
+    guard var log else { return [] }
+    log.name = name
+    return [log]
+  }
 
   /// Longer documents are no log's.
   private static let longest = 1 << 30

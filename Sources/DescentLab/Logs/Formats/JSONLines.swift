@@ -3,16 +3,19 @@ import DescentTraining
 
 /// One JSON object a line: Descent's `metrics.jsonl`, and what other tools write so.
 struct JSONLines: LogParser {
-  private let format: RunLog.Format
+  /// nil as long as no line has said whose they are.
+  private var format: RunLog.Format?
   private var table = LogTable()
   private var notes = LogNotes()
   private var events: [RunLog.Event] = []
   private var histograms: [String: [RunLog.Histogram]] = [:]
   private var names = NameTable()
   private var keys: [Key] = []
+  private var columns: [String: Int] = [:]
   private var line = 0
   private var searched = 0
   private var isCut = false
+  private var isInLongLine = false
   private var numbers: [(column: Int, value: Double)] = []
 
   private struct Key {
@@ -24,7 +27,8 @@ struct JSONLines: LogParser {
     case number, step(rank: Int), skipped, wentBack, histograms, clock
   }
 
-  init(_ format: RunLog.Format) { self.format = format }
+  /// - Parameter format: whose lines they are; nil where their keys are to say.
+  init(_ format: RunLog.Format? = nil) { self.format = format }
 
   /// Longer lines are no log's.
   static let longestLine = 16 << 20
@@ -34,12 +38,19 @@ struct JSONLines: LogParser {
     var from = searched
     while let end = bytes.firstIndex(of: 0x0A, from: from) {
       line += 1
-      read(bytes, start..<end)
+      if isInLongLine {
+        isInLongLine = false
+      } else if end - start > Self.longestLine {
+        notes.add(.longLine, line: line)
+      } else {
+        read(bytes, start..<end)
+      }
       start = end + 1
       from = start
     }
-    if bytes.count - start > Self.longestLine {
-      notes.add(.longLine, line: line + 1)
+    if isInLongLine || bytes.count - start > Self.longestLine {
+      if !isInLongLine { notes.add(.longLine, line: line + 1) }
+      isInLongLine = true
       (start, searched) = (bytes.count, 0)
       return start
     }
@@ -54,7 +65,7 @@ struct JSONLines: LogParser {
     // An object that is complete stays as it is; its newline comes as an empty line.
     var scanner = JSONScanner(0..<rest.count)
     guard isCut, scanner.skip(0x7B, rest), (try? scanner.skipRest(rest)) != nil else { return }
-    provisional = (table.mark, notes, events, histograms, counted, skippedStep)
+    provisional = (table.mark, notes, events, histograms, counted, skippedStep, lastStep)
     isCut = false
     read(rest, 0..<rest.count, isNew: true)
   }
@@ -62,14 +73,15 @@ struct JSONLines: LogParser {
   private var provisional:
     (
       table: LogTable.Mark, notes: LogNotes, events: [RunLog.Event],
-      histograms: [String: [RunLog.Histogram]], counted: Int, skippedStep: Int?
+      histograms: [String: [RunLog.Histogram]], counted: Int, skippedStep: Int?,
+      lastStep: Int?
     )?
 
   private mutating func takeBack() {
     guard let before = provisional.take() else { return }
     table.goBack(to: before.table)
     (notes, events, histograms) = (before.notes, before.events, before.histograms)
-    (counted, skippedStep) = (before.counted, before.skippedStep)
+    (counted, skippedStep, lastStep) = (before.counted, before.skippedStep, before.lastStep)
   }
 
   // MARK: Lines
@@ -80,6 +92,7 @@ struct JSONLines: LogParser {
     if line <= 1, range.count >= 3, text[range.lowerBound] == 0xEF { scanner.index += 3 }
     scanner.skipSpace(text)
     if scanner.index == scanner.end { return }
+    if format == nil { format = Self.format(of: text, scanner.index..<range.upperBound) }
     numbers.removeAll(keepingCapacity: true)
     var found = Line()
     do throws(JSONScanner.Failure) {
@@ -116,8 +129,31 @@ struct JSONLines: LogParser {
     }
   }
 
+  /// Whose a line is, by its keys; nil for one that cannot be read.
+  private static func format(of text: Span<UInt8>, _ range: Range<Int>) -> RunLog.Format? {
+    var (scanner, keys) = (JSONScanner(range), Set<String>())
+    do throws(JSONScanner.Failure) {
+      try scanner.expect(0x7B, text)
+      if !scanner.skip(0x7D, text) {
+        repeat {
+          keys.insert(JSONScanner.string(text, try scanner.key(text)))
+          switch try scanner.value(text) {
+          case .object, .list: try scanner.skipRest(text)
+          default: break
+          }
+        } while scanner.skip(0x2C, text)
+      }
+    } catch { return nil }
+    let own: Set = ["applied", "instrument_seconds", "went_back_to"]
+    let ofEvaluations: Set = ["step", "val_loss", "val_accuracy", "average", "val_loss_raw"]
+    let isOwn =
+      !keys.isDisjoint(with: own) || keys.contains("val_loss") && keys.isSubset(of: ofEvaluations)
+    return keys.contains("step") && isOwn ? .descent : .jsonLines
+  }
+
   private var skippedStep: Int?
   private var counted = 0
+  private var lastStep: Int?
 
   /// What a line says beside its numbers.
   private struct Line {
@@ -146,7 +182,11 @@ struct JSONLines: LogParser {
       notes.add("It has no steps; its lines were counted.")
       return counted
     }
-    return StepName.whole(step.value)
+    guard let whole = StepName.whole(step.value) else { return nil }
+    // What is said of an epoch is of its last step.
+    if step.rank >= StepName.epochRank { return lastStep ?? whole }
+    lastStep = whole
+    return whole
   }
 
   private mutating func members(
@@ -241,7 +281,10 @@ struct JSONLines: LogParser {
 
   private mutating func column(named name: String) -> Int {
     // Few names come here: those of new keys, and of objects in lines.
-    table.columns.firstIndex { $0.name == name } ?? table.add(name)
+    if let column = columns[name] { return column }
+    let column = table.add(name)
+    columns[name] = column
+    return column
   }
 
   /// Takes the numbers of an object within the line: `{"train": {"loss": 1}}` is `train/loss`.
@@ -269,7 +312,7 @@ struct JSONLines: LogParser {
       if let value {
         if let rank = StepName.rank(name) {
           if line.step.map({ rank < $0.rank }) ?? true { line.step = (rank, value) }
-        } else {
+        } else if !StepName.isClock(name) {
           numbers.append((column(named: "\(prefix)/\(name)"), value))
         }
       }
@@ -315,7 +358,8 @@ struct JSONLines: LogParser {
     var notes = notes
     if isCut { notes.add("The last line is cut off; it was left out.") }
     var log = LogBuilder.log(
-      name: name, path: path, format: format, table: table, notes: notes, events: events)
+      name: name, path: path, format: format ?? .jsonLines, table: table, notes: notes,
+      events: events)
     log.histograms = histograms
     return [log]
   }

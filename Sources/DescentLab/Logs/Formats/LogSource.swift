@@ -2,6 +2,8 @@ import DescentTraining
 
 /// What a log is read from: a file, or several that belong together.
 protocol LogSource: AnyObject {
+  /// What the run is called, unless the log itself says.
+  var name: String { get set }
   /// Reads what was added since the last time.
   ///
   /// - Returns: whether anything was.
@@ -25,13 +27,14 @@ protocol LogParser {
 
 /// A file that grows at its end.
 final class FileSource<Parser: LogParser>: LogSource {
-  private let name: String
+  var name: String { didSet { made = nil } }
   private let path: String
   private let make: () -> Parser
   private var file: GrowingFile
   private var parser: Parser
   private var pending: [UInt8] = []
   private var isNew = true
+  private var made: [RunLog]?
 
   init(name: String, path: String, _ make: @escaping () -> Parser) {
     (self.name, self.path, self.make) = (name, path, make)
@@ -47,6 +50,7 @@ final class FileSource<Parser: LogParser>: LogSource {
     let wasNew = isNew
     isNew = false
     guard change != .none else { return wasNew }
+    made = nil
     while let piece = try file.piece(of: input, pending: pending.count) {
       let bytes = pending.isEmpty ? piece : pending + piece
       let used = parser.take(bytes.span)
@@ -57,7 +61,12 @@ final class FileSource<Parser: LogParser>: LogSource {
     return true
   }
 
-  var logs: [RunLog] { parser.logs(name: name, path: path) }
+  var logs: [RunLog] {
+    if let made { return made }
+    let logs = parser.logs(name: name, path: path)
+    made = logs
+    return logs
+  }
 }
 
 extension Span<UInt8> {

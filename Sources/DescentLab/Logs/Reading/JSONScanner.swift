@@ -2,7 +2,7 @@
 /// keys are always the same, and what is not a number is seldom wanted.
 ///
 /// `NaN`, `Infinity` and `-Infinity`, as Python writes them, are numbers.
-struct JSONScanner: ~Copyable {
+struct JSONScanner {
   /// What stands at a place.
   enum Token {
     case number(Double)

@@ -33,12 +33,13 @@ struct LogBuilder {
     return builder.log
   }
 
-  /// `lr.<group>` and `d.<group>` of Descent's metrics.
+  /// `lr/<group>` for `lr.<group>` of Descent's metrics, and what else there is one of for each group.
   private static func slashed(_ name: String) -> String {
-    for prefix in ["lr.", "d.", "d_numerator.", "d_denominator."] where name.hasPrefix(prefix) {
-      return prefix.dropLast() + "/" + name.dropFirst(prefix.count)
+    if name == "d_denom" || name.hasPrefix("d_denom.") {
+      return slashed("d_denominator" + name.dropFirst(7))
     }
-    return name
+    guard let dot = name.firstIndex(of: "."), !name[..<dot].contains("/") else { return name }
+    return name[..<dot] + "/" + name[name.index(after: dot)...]
   }
 
   // MARK: Names
@@ -62,7 +63,9 @@ struct LogBuilder {
         if entry.name.isAverage {
           log.notes.append("“\(key)” is an average that the tool made (“\(entry.own)”).")
         }
-      } else if key == "lr" || key.hasPrefix("lr/"), MetricName(entry.own).rank >= Self.plainRate {
+      } else if key == "lr" || key.hasPrefix("lr/"), entry.name.rank >= Self.plainRate,
+        let winner = best[key], named[winner].name.rank < Self.plainRate
+      {
         others.append(("base_" + key, entry.track))
       } else if entry.name.isAverage, key == "loss" {
         others.append(("smoothed_loss", entry.track))

@@ -6,6 +6,8 @@ import Foundation
 struct LogFinder {
   private(set) var found: [(path: String, source: any LogSource)] = []
   private var looked = 0
+  /// The folders that were looked into, links followed.
+  private var seen: Set<String> = []
 
   /// Folders within one another beyond this are not looked into, nor more entries than this.
   private static let (deepest, most) = (8, 20_000)
@@ -81,8 +83,7 @@ struct LogFinder {
   ) -> (any LogSource)? {
     switch kind {
     case .events: EventLog(name: name, path: path) { [path] }
-    case .descentLines: FileSource(name: name, path: path) { JSONLines(.descent) }
-    case .otherLines: FileSource(name: name, path: path) { JSONLines(.jsonLines) }
+    case .lines: FileSource(name: name, path: path) { JSONLines() }
     case .document: JSONDocument(name: name, path: path)
     case .table(let delimiter):
       FileSource(name: name, path: path) { CSVLog(delimiter: delimiter, fileName: file) }
@@ -90,7 +91,7 @@ struct LogFinder {
       // A writer opens its file before it has anything to say.
       isEventFile(file)
         ? EventLog(name: name, path: path) { [path] }
-        : file == "metrics.jsonl" ? FileSource(name: name, path: path) { JSONLines(.descent) } : nil
+        : file == "metrics.jsonl" ? FileSource(name: name, path: path) { JSONLines() } : nil
     case .none: nil
     }
   }
@@ -118,6 +119,9 @@ struct LogFinder {
   private mutating func look(
     into folder: Folder, root: String, depth: Int
   ) throws(DataError) {
+    // A link may lead back.
+    let place = URL(fileURLWithPath: folder.path).resolvingSymlinksInPath().path
+    guard seen.insert(place).inserted else { return }
     looked += 1 + folder.files.count + folder.folders.count
     let name = folder.name.isEmpty ? root : folder.name
     let before = found.count
@@ -148,9 +152,7 @@ struct LogFinder {
       try look(into: inner, root: root, depth: depth + 1)
     }
     // A single run is named by what was asked for.
-    if depth == 0, found.count == before + 1, let only = found.last {
-      found[before] = (only.path, Renamed(only.source, root))
-    }
+    if depth == 0, found.count == before + 1 { found[before].source.name = root }
   }
 
   private static func ownRun(_ folder: Folder, _ name: String) -> (any LogSource)? {
@@ -171,7 +173,7 @@ struct LogFinder {
     for file in files.prefix(1000) {
       guard let kind = try? LogKind.of("\(folder.path)/\(file)") else { continue }
       switch kind {
-      case .table, .descentLines, .otherLines: logs.append((file, kind))
+      case .table, .lines: logs.append((file, kind))
       default: break
       }
     }
@@ -200,21 +202,5 @@ struct LogFinder {
     let document = JSONDocument(name: "", path: own)
     _ = try? document.refresh()
     return (document.logs.first?.lastStep ?? 0) >= newest.0 ? own : newest.1
-  }
-}
-
-/// A source under another name.
-private final class Renamed: LogSource {
-  private let source: any LogSource
-  private let name: String
-
-  init(_ source: any LogSource, _ name: String) { (self.source, self.name) = (source, name) }
-
-  func refresh() throws(DataError) -> Bool { try source.refresh() }
-
-  var logs: [RunLog] {
-    var logs = source.logs
-    if logs.count == 1 { logs[0].name = name }
-    return logs
   }
 }

@@ -5,7 +5,7 @@ import Foundation
 /// What a file is, told by how it begins.
 enum LogKind: Equatable {
   case events
-  case descentLines, otherLines
+  case lines
   case document
   case table(delimiter: UInt8)
   /// An empty file: nothing is there yet, or nothing ever was.
@@ -38,13 +38,14 @@ enum LogKind: Equatable {
   static func of(_ head: [UInt8], isWhole: Bool) -> LogKind {
     if head.allSatisfy({ $0 <= 0x20 && $0 != 0 }) { return .empty }
     if EventFile.begins(head.span) { return .events }
-    if head.contains(0) { return .none("it is a binary file of another format") }
     var start = head.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     while start < head.count, head[start] <= 0x20 { start += 1 }
     switch head[start] {
     case 0x7B: return object(head, start)
     case 0x5B: return .document
-    default: return table(head, start, isWhole)
+    default:
+      return head.contains(0)
+        ? .none("it is a binary file of another format") : table(head, start, isWhole)
     }
   }
 
@@ -75,11 +76,11 @@ enum LogKind: Equatable {
     } catch {
       // Not whole in its line: a document, or the cut line of a log that has just begun.
       if keys.contains("log_history") || end < head.count { return cutObject(head, end) }
-      return keys.contains("step") && !hasLists ? lines(keys) : .document
+      return StepName.rank(in: keys) != nil && !hasLists ? .lines : .document
     }
     if keys.contains("log_history") { return .document }
     if hasLists, end + 1 >= head.count, StepName.rank(in: keys) == nil { return .document }
-    return lines(keys)
+    return .lines
   }
 
   /// A first line that is no object: of a document, unless the next one is one.
@@ -89,15 +90,6 @@ enum LogKind: Equatable {
       return object(head, end + 1)
     }
     return .document
-  }
-
-  private static func lines(_ keys: Set<String>) -> LogKind {
-    let own: Set = ["applied", "instrument_seconds", "went_back_to"]
-    let isEvaluation = keys.isSubset(
-      of: ["step", "val_loss", "val_accuracy", "average", "val_loss_raw"])
-    let isOwn =
-      keys.contains("step") && (!keys.isDisjoint(with: own) || isEvaluation && keys.count > 1)
-    return isOwn ? .descentLines : .otherLines
   }
 
   // MARK: Tables

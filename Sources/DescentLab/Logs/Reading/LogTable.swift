@@ -13,6 +13,10 @@ struct LogTable {
   /// How often a number took the place of another of the same step.
   private(set) var repeated = (count: 0, firstStep: 0)
   private var isExpected = false
+  /// How many of the falls the log does not announce.
+  private var surprises = 0
+  /// Whether there were so many that rows are in no order, and falls are not kept any more.
+  private var isShuffled = false
 
   struct Column {
     let name: String
@@ -30,7 +34,7 @@ struct LogTable {
     let step: Int
     /// The last step before it.
     let from: Int
-    /// Whether the log itself says that it went back.
+    /// Whether the log itself says that it went back, and why.
     let isExpected: Bool
   }
 
@@ -83,6 +87,9 @@ struct LogTable {
     let last = columns[index].rows?.last.map(Int.init) ?? columns[index].values.count - 1
     if last == row { return true }
     // The row before may be of the same step, in a row of its own.
+    if isShuffled { return false }
+    if !isExpected { surprises += 1 }
+    isShuffled = surprises > max(6, steps.count / 20)
     fall(at: step, row: row)
     return false
   }
@@ -91,20 +98,18 @@ struct LogTable {
     let last = columns.lazy.map(\.lastStep).max() ?? step
     falls.append(Fall(row: row, step: step, from: last, isExpected: isExpected))
     isExpected = false
-    if !isDisordered {
-      for i in columns.indices { columns[i].lastStep = min(columns[i].lastStep, step - 1) }
-    }
+    for i in columns.indices { columns[i].lastStep = min(columns[i].lastStep, step - 1) }
   }
 
   /// What is there of `step` and later is void: the log says that the run was resumed before it.
   mutating func restart(at step: Int) {
-    if columns.contains(where: { $0.lastStep >= step }) { fall(at: step, row: steps.count) }
+    if !isShuffled, columns.contains(where: { $0.lastStep >= step }) {
+      fall(at: step, row: steps.count)
+    }
   }
 
   /// Whether rows are in no order, rather than done again now and then.
-  var isDisordered: Bool {
-    falls.count > max(3, steps.count / 20) || falls.count * 2 >= max(steps.count, 2)
-  }
+  private var isDisordered: Bool { isShuffled || surprises * 2 >= max(steps.count, 2) }
 
   // MARK: Undoing
 
@@ -114,16 +119,21 @@ struct LogTable {
     fileprivate let falls: [Fall]
     fileprivate let lastSteps: [Int]
     fileprivate let repeated: (count: Int, firstStep: Int)
+    fileprivate let surprises: Int
+    fileprivate let isShuffled: Bool
   }
 
   var mark: Mark {
-    Mark(rows: steps.count, falls: falls, lastSteps: columns.map(\.lastStep), repeated: repeated)
+    Mark(
+      rows: steps.count, falls: falls, lastSteps: columns.map(\.lastStep), repeated: repeated,
+      surprises: surprises, isShuffled: isShuffled)
   }
 
   /// Takes back rows that were begun as new ones since.
   mutating func goBack(to mark: Mark) {
     steps.removeLast(steps.count - mark.rows)
     (falls, repeated) = (mark.falls, mark.repeated)
+    (surprises, isShuffled) = (mark.surprises, mark.isShuffled)
     for index in columns.indices {
       columns[index].lastStep = index < mark.lastSteps.count ? mark.lastSteps[index] : .min
       if columns[index].rows == nil {
@@ -160,7 +170,7 @@ struct LogTable {
   /// What was mended.
   var notes: [String] {
     var notes: [String] = []
-    if isDisordered, !falls.isEmpty {
+    if isDisordered {
       notes.append("The rows were not in the order of their steps; they were sorted.")
     } else {
       let restarts = falls.count { !$0.isExpected }

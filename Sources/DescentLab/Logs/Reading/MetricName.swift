@@ -174,6 +174,7 @@ struct MetricName: Equatable {
         if names.exact[alias] == nil { names.exact[alias] = .init(key: key, rank: rank) }
       }
     }
+    names.exact[Array("loss_raw".utf8)] = .init(key: "val_loss_raw", rank: 0)
     // kohya and OneTrainer say so in the middle.
     for (rank, alias) in [
       "epoch_average", "total_average", "step_average", "average", "step_current",
