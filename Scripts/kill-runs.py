@@ -166,7 +166,8 @@ def contents(file):
   """What a file says, but for times and the number of threads."""
   if file.name == "metrics.jsonl":
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    return [{key: line[key] for key in line if key not in ("seconds", "activation_bytes")} for line in lines]
+    changing = ("seconds", "activation_bytes", "items_per_second", "memory_bytes")
+    return [{key: line[key] for key in line if key not in changing} for line in lines]
   if file.suffix == ".json":
     return json.loads(file.read_text())
   if file.name == "recipe.yaml":
