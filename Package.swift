@@ -23,6 +23,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     // Loops that Swift cannot compile for a run-time choice of instruction set.
@@ -58,12 +59,20 @@ let package = Package(
         "Safetensors",
       ],
       swiftSettings: settings),
+    // Pages about runs, live, over HTTP.
+    .target(
+      name: "DescentServe",
+      dependencies: [
+        "DescentLab", .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ],
+      swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.
     .executableTarget(
       name: "DescentCommand",
       dependencies: [
-        "Descent", "DescentCompute", "DescentFiles", "DescentLab", "DescentNN", "DescentTraining",
-        "Safetensors",
+        "Descent", "DescentCompute", "DescentFiles", "DescentLab", "DescentNN", "DescentServe",
+        "DescentTraining", "Safetensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -90,6 +99,9 @@ let package = Package(
     .testTarget(
       name: "DescentLabTests",
       dependencies: ["Descent", "DescentLab", "DescentTraining", "Safetensors"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "DescentServeTests", dependencies: ["DescentLab", "DescentServe"],
       swiftSettings: settings),
     .testTarget(
       name: "DescentCommandTests", dependencies: ["DescentCommand", "Safetensors"],

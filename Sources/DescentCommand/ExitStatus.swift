@@ -3,6 +3,7 @@ import Descent
 import DescentFiles
 import DescentLab
 import DescentNN
+import DescentServe
 import DescentTraining
 import Foundation
 import Safetensors
@@ -45,6 +46,8 @@ enum ExitStatus {
       case .nonFinite, .float16Overflow: nonFinite
       }
     case is StateMismatch: badData
+    case let error as ServiceError:
+      if case .refused = error { internalError } else { usage }
     case let error as RaceError:
       switch error {
       case .notARace: missingFile
@@ -60,7 +63,7 @@ enum ExitStatus {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
-      is StateMismatch, is RaceError:
+      is StateMismatch, is RaceError, is ServiceError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

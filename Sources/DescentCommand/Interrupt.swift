@@ -19,6 +19,7 @@ enum Interrupt {
       let before = signal(number) { number in
         Interrupt.isRequested.store(true, ordering: .relaxed)
         if number == SIGINT, Interrupt.presses.add(1, ordering: .relaxed).newValue > 1 {
+          Screen.restore()
           _exit(130)
         }
       }

@@ -28,9 +28,10 @@ enum Gallery {
     }
   }
 
-  static func runs(_ count: Int, points: Int) -> LineChart {
+  static func runs(_ count: Int, points: Int, named title: String = "") -> LineChart {
     LineChart(
-      title: "loss of \(count) runs", x: Axis("step"), y: Axis("loss", .logarithmic),
+      title: title.isEmpty ? "loss of \(count) runs" : title, x: Axis("step"),
+      y: Axis("loss", .logarithmic),
       series: (0..<count).map { run in
         Series(
           "run-\(run) lr=\(run)e-4", smooth(loss(points, seed: UInt64(run), rate: Double(run + 1))))
@@ -155,6 +156,12 @@ enum Gallery {
           series: [Series("d", (0..<500).map { Point(Double($0), 1e-6 * exp(Double($0) / 60)) })]),
       ]),
     ]
+  }
+
+  static var shortDocument: Document {
+    Document(
+      "Short",
+      [.figures([Figure([LineChart(title: "a", series: [Series("a", loss(50, seed: 1))])])])])
   }
 
   static var document: Document {

@@ -105,7 +105,10 @@ import Testing
     let row = try #require((try object(page.json)["values"] as? [[String: Any]])?.first)
     #expect(Set(row.keys) == ["step", "lr", "betas[0]", "betas[1]"])
     // Of several numbers the figure shows those that move.
-    #expect(long.figure.charts.compactMap(\.lineChart).map { $0.series.map(\.name) } == [["lr"], ["betas[0]"]])
+    #expect(
+      long.figure.charts.compactMap(\.lineChart).map { $0.series.map(\.name) } == [
+        ["lr"], ["betas[0]"],
+      ])
     #expect(throws: RecipeError.self) {
       _ = try ScheduleCurve(recipe, called: "gpt", total: 10, group: "none")
     }
@@ -115,7 +118,8 @@ import Testing
     #expect(
       step.compactMapValues { $0 as? Double } == ["step": 0, "lr": 1e-3, "lr.fast": 0.1])
     #expect(step["betas.fast"] as? [Double] == [0.9, 0.99])
-    #expect(all.figure.charts.first?.lineChart?.series.map(\.name) == ["lr of default", "lr of fast"])
+    #expect(
+      all.figure.charts.first?.lineChart?.series.map(\.name) == ["lr of default", "lr of fast"])
     #expect(all.page().text().contains("lr.fast  peak: 0.1 at step 0"))
   }
 
@@ -239,7 +243,7 @@ import Testing
     full.estimates = [2e-5]
     #expect(
       full.text == "step 1200/2000  loss 1.2346  val 1.5000  lr 0.001  d 2e-05  |g| 0.523  "
-        + "scale 65536  123,456 tokens/s  3m05s left")
+        + "scale 65,536  123,456 tokens/s  3m05s left")
     // What matters least goes first.
     let order = ["|g|", "scale", "lr", "d ", "val", "tokens"]
     for width in 1...140 {
@@ -253,6 +257,7 @@ import Testing
       var line = full
       (line.loss, line.rate, line.secondsLeft) = (extreme, extreme, extreme)
       (line.gradientNorm, line.learningRate, line.validationLoss) = (extreme, extreme, extreme)
+      line.lossScale = extreme
       for width in [0, 1, 2, 80] { #expect(line.text(width: width).count < max(2, width)) }
     }
     var estimating = line

@@ -154,8 +154,8 @@ private func curve(
 
   @Test("the parabola through points") func parabola() throws {
     let points = [-2.0, -1, 0, 1, 3].map { (x: $0, y: 2 * $0 * $0 - 3 * $0 + 5) }
-    let (a, b) = try #require(RateSearch.parabola(points))
-    #expect(abs(a - 2) < 1e-9 && abs(b + 3) < 1e-9)
+    let (a, b, c) = try #require(RateSearch.parabola(points))
+    #expect(abs(a - 2) < 1e-9 && abs(b + 3) < 1e-9 && abs(c - 5) < 1e-9)
     #expect(RateSearch.parabola([(1, 1), (1, 2), (1, 3)]) == nil)
   }
 }

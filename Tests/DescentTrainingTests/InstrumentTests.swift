@@ -48,7 +48,7 @@ extension RunDirectory {
     ("digits-mlp", small, ["optimizer.name=lbfgs", "clip.norm=none"]),
     ("digits-mlp", small, ["optimizer.name=prodigy", "optimizer.lr=1"]),
     ("digits-mlp", small, ["optimizer.name=sophia-h", "optimizer.update_interval=2"]),
-    ("digits-mlp", small, ["optimizer.name=schedule-free-adamw", "schedule.name=constant"]),
+    ("digits-mlp", small, ["optimizer.name=schedule-free-adamw"]),
     ("digits-mlp", small, ["average.name=lookahead", "average.k=2"]),
     ("digits-cnn", images, ["optimizer.name=kfac", "model.recompute=layers"]),
     ("digits-cnn", images, ["average.name=swa", "model.dropout=0.1"]),
@@ -73,11 +73,12 @@ extension RunDirectory {
           guard case .step(var step) = entry else {
             if case .instruments = entry { return nil } else { return entry.line }
           }
-          (step.seconds, step.itemsPerSecond, step.memoryBytes) = (0, nil, nil)
+          (step.seconds, step.itemsPerSecond) = (0, nil)
+          // Other tests use memory at the same time.
+          (step.memoryBytes, step.activationBytes) = (nil, nil)
           return JournalEntry.step(step).line
         }
       }
-      // The memory of activations, too.
       #expect(try comparable(plain) == comparable(watched))
       let records = try watched.measured()
       #expect(records.map(\.step) == [2, 4] && records.allSatisfy { $0.seconds > 0 })
@@ -224,7 +225,9 @@ extension RunDirectory {
           return record
         }
       }
-      #expect(try records([], "a") == records(["release_gradients=true"], "b"))
+      let plain = try records([], "a")
+      let released = try records(["release_gradients=true"], "b")
+      #expect(plain == released && plain.count == 2)
     }
   }
 

@@ -152,8 +152,8 @@ public final class Optimizer<S: Scalar> {
   }
 
   /// What metrics say of the rule after a step, by names that are the same for all rules: `d`,
-  /// `d_numerator` and `d_denominator`, `relative_step`, `schedule_free_weight`, the least, the median and
-  /// the largest `trust_ratio`. Where groups differ, each has its own: `d.no_decay`.
+  /// `d_numerator` and `d_denominator`, `relative_step`, `schedule_free_weight`, the least, the median
+  /// and the largest `trust_ratio`. Where groups differ, each has its own: `d.no_decay`.
   public var metrics: [(name: String, value: Double)] {
     runner.metrics(groups: groups.map(\.name))
   }

@@ -1,26 +1,40 @@
 extension Document {
-  /// The document as one HTML page that needs nothing else: no network, no scripts. It follows the
-  /// reader's choice of light or dark, fits a phone, and prints in black on white.
+  /// The document as one HTML page that needs nothing else and fetches nothing. It follows the
+  /// reader's choice of light or dark, fits a phone, and prints in black on white. Where scripts run,
+  /// figures show their values under the pointer, can be zoomed, and hide lines by their legends;
+  /// where none do, everything else is the same.
   public func html() -> String {
-    """
-    <!doctype html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>\(title.escaped)</title>
-    <style>
-    \(PageStyle.css)</style>
-    </head>
-    <body>
-    <main>
-    \(htmlFragment())</main>
-    </body>
-    </html>
+    let fragment = htmlFragment()
+    let script = fragment.contains("class=\"frame\"") ? "<script>\n\(Self.script)\n</script>\n" : ""
+    return """
+      <!doctype html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <meta name="color-scheme" content="light dark">
+      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
+      style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+      <title>\(title.escaped)</title>
+      <style>
+      \(Self.style)</style>
+      </head>
+      <body>
+      <main>
+      \(fragment)</main>
+      \(script)</body>
+      </html>
 
-    """
+      """
   }
+
+  /// The style sheet of ``html()``, for a page of another kind around ``htmlFragment()``.
+  public static var style: String { PageStyle.css }
+
+  /// The script of ``html()``, for a page of another kind. It prepares the figures that are there
+  /// when it runs; after a part of the page was replaced, `descentFigures(part)` prepares those in
+  /// it. What is zoomed and hidden stays so.
+  public static var script: String { FigureScript.source }
 
   /// What stands between the `main` tags of ``html()``, for a page with a style of its own.
   public func htmlFragment() -> String {
@@ -145,7 +159,7 @@ private struct HTMLWriter {
 
 extension String {
   /// The text as it stands in HTML and SVG, between tags or quotes.
-  var escaped: String {
+  package var escaped: String {
     replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
       .replacing("\"", with: "&quot;").replacing("'", with: "&#39;")
   }

@@ -1,11 +1,11 @@
 /// What makes the figures of a page answer to the pointer and the keyboard.
-enum FigureScript {
+package enum FigureScript {
   /// Plain JavaScript. A frame is an SVG in an SVG whose `viewBox` is what it shows of its content:
   /// 4000 units wide and 2000 high. All figures with one label of the horizontal axis share the
   /// cursor and the stretch that they show; a line is hidden everywhere by its name. What is hidden
   /// and shown is kept when a part of the page is replaced: `descentFigures(root)` then prepares the
   /// new part.
-  static let source = #"""
+  package static let source = #"""
     (() => {
       "use strict";
       if (window.descentFigures) return;
@@ -54,15 +54,27 @@ enum FigureScript {
           for (let i = 2; i + 1 < n.length; i += 2) result.push([x += n[i], y += n[i + 1]]);
           result.push(null);
         }
+        const places = result.filter(p => p);
+        path.isSorted = places.every((p, i) => i === 0 || places[i - 1][0] <= p[0]);
+        path.isDots = path.getAttribute("d").includes("h0");
         return path.points = result;
       };
       // The height of a line at u, between its neighbours; null in a gap.
       const height = (path, u) => {
-        const all = points(path), reach = path.getAttribute("d").includes("h0") ? 40 : 0;
-        let best = null, near = reach;
-        for (let i = 0; i < all.length; i++) {
+        const all = points(path);
+        let best = null, near = path.isDots ? 40 : 0, i = 0;
+        if (path.isSorted) {  // where the line reaches u, found by halves
+          let to = all.length;
+          while (to - i > 8) {
+            const m = (i + to) >> 1, p = all[m] || all[m - 1] || all[m + 1];
+            if (p[0] < u) i = m; else to = m + 1;
+          }
+          i = Math.max(0, i - 3);
+        }
+        for (; i < all.length; i++) {
           const p = all[i];
           if (!p) continue;
+          if (path.isSorted && p[0] > u + near) break;
           if (Math.abs(p[0] - u) <= near) { best = p[1]; near = Math.abs(p[0] - u); }
           const q = all[i + 1];
           if (!q || (p[0] - u) * (q[0] - u) > 0 || p[0] === q[0]) continue;
@@ -80,7 +92,7 @@ enum FigureScript {
         let data = "";
         for (let i = 8; i < raw.length; i += word(i) + 12) {
           if (raw.slice(i + 4, i + 8) !== "IDAT") continue;
-          for (let j = i + 10, last = 0; !last;) {
+          for (let j = i + 10, last = 0; !last && j < raw.length;) {
             last = byte(j);
             const count = byte(j + 1) + 256 * byte(j + 2);
             data += raw.slice(j + 5, j + 5 + count);
@@ -274,8 +286,8 @@ enum FigureScript {
       }
 
       const ticks = (lo, hi, count, log) => {
-        const decades = Math.log10(hi / lo);
-        if (log && decades > 1) {
+        const decades = log ? Math.log10(hi) - Math.log10(lo) : 0;
+        if (decades > 1 && isFinite(decades)) {
           const every = Math.ceil(decades / count), result = [];
           for (let e = Math.ceil(Math.log10(lo) - 1e-9); e <= Math.log10(hi) + 1e-9; e++) {
             if (e % every === 0) result.push(+`1e${e}`);
@@ -286,6 +298,7 @@ enum FigureScript {
         if (!(rough > 0) || !isFinite(rough)) return [];
         const power = 10 ** Math.floor(Math.log10(rough));
         const step = [1, 2, 5, 10].find(d => d * power >= rough * (1 - 1e-9)) * power;
+        if (!(Math.abs(hi / step) < 2 ** 52)) return [];
         const result = [];
         for (let i = Math.ceil(lo / step - 1e-9); i * step <= hi + step * 1e-9 && result.length < 50; i++) {
           result.push(i * step);
@@ -380,7 +393,11 @@ enum FigureScript {
             part.style.opacity = off ? 0.4 : "";
           } else part.style.display = off ? "none" : "";
         }
-        for (const frame of frames) frame.paint();
+        for (const frame of frames) {
+          const now = frame.lines.filter(l => hidden.has(l.dataset.s)).length;
+          if (now !== frame.hiddenLines) frame.paint();
+          frame.hiddenLines = now;
+        }
       };
 
       window.descentFigures = (root = document) => {

@@ -1,12 +1,14 @@
 /// How the HTML of documents looks.
-enum PageStyle {
+package enum PageStyle {
   /// A style sheet: one column of text, wide tables and figures scroll by themselves.
-  static let css = """
+  package static let css = """
     :root { color-scheme: light dark; --ink: #1a1a1a; --pale: #5c5c5c; --line: #d9d9d9;
-      --box: #f4f4f4; --link: #00589c; --warn: #fff3df; --paper: \(Palette.paper.light); }
+      --box: #f4f4f4; --link: #00589c; --warn: #fff3df; --paper: \(Palette.paper.light);
+      --grid: \(Palette.grid.light); --frame: \(Palette.frame.light); }
     @media screen and (prefers-color-scheme: dark) {
       :root { --ink: #e6e6e6; --pale: #a3a3a3; --line: #3a3d42; --box: #23262b; --link: #7cc0f5;
-        --warn: #3a2f1a; --paper: \(Palette.paper.dark); }
+        --warn: #3a2f1a; --paper: \(Palette.paper.dark); --grid: \(Palette.grid.dark);
+        --frame: \(Palette.frame.dark); }
     \(Palette.all.map(\.css).joined(separator: "\n"))
     }
     body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5;
@@ -37,6 +39,23 @@ enum PageStyle {
     figure { position: relative; min-width: 0; margin: 0; }
     figure svg { display: block; width: 100%; height: auto; }
     figure svg.frame { display: inline; } figure .n { display: none; }
+    .key[role] { cursor: pointer; } .pad { cursor: crosshair; touch-action: pan-y; }
+    .pad:focus-visible, .key:focus-visible { outline: 2px solid var(--link); outline-offset: 1px; }
+    .pad:focus:not(:focus-visible) { outline: none; }
+    .cursor { stroke: var(--pale); } .brush { fill: var(--link); fill-opacity: .15; }
+    .tip { position: absolute; z-index: 1; pointer-events: none; max-width: 20rem;
+      padding: .35rem .5rem; border: 1px solid var(--line); border-radius: 4px;
+      background: var(--paper); box-shadow: 0 1px 6px #0003; font-size: .75rem; line-height: 1.35;
+      font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+    .tip div { display: flex; gap: .4rem; align-items: baseline; white-space: nowrap; }
+    .tip i { flex: none; width: .6rem; height: .6rem; border-radius: 50%; }
+    .tip span { overflow: hidden; text-overflow: ellipsis; }
+    .tip span:last-child { flex: none; margin-left: auto; padding-left: .5rem; }
+    .tip .near { font-weight: 600; }
+    .reset { position: absolute; top: 0; right: 0; padding: .15rem .6rem; font: inherit;
+      font-size: .8rem; color: var(--ink); background: var(--box); border: 1px solid var(--line);
+      border-radius: 4px; cursor: pointer; }
+    [hidden] { display: none !important; }
     .pictures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; }
     .pictures img { display: block; max-width: 100%; image-rendering: pixelated;
       border: 1px solid var(--line); }

@@ -104,7 +104,7 @@ public enum ProgressPage {
         validationLoss.map { (2, "val \(fixed($0, 4))") },
         (4, "lr \(short(learningRate))"), estimate.map { (3, $0) },
         (6, "|g| \(short(gradientNorm))\(share)"),
-        lossScale.map { (5, "scale \(short($0))") },
+        lossScale.map { (5, "scale \(!($0 >= 1 && $0 < 1e15) ? short($0) : grouped(Int($0)))") },
         (1, "\(rate) \(unit)/s"), (0, "\(clock(secondsLeft)) left"),
       ]
       return fields.compactMap { $0 }

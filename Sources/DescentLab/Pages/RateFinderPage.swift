@@ -33,18 +33,26 @@ public enum RateFinderPage {
     let key = found.changes.first?.key ?? "optimizer.lr"
     if found.probes.isEmpty {
       return
-        "Take \(key)=\(written(rate)): the middle of what the rules read off the sweeps, which "
-        + "lies between \(short(range.lowerBound)) and \(short(range.upperBound)). No training at "
-        + "that rate was tried; without --quick some short ones are."
+        "Take \(key)=\(written(rate)): halfway between where the loss falls most "
+        + "steeply in the sweeps and a tenth of where it is lowest. The rules differ, from "
+        + "\(short(range.lowerBound)) to \(short(range.upperBound)), and no training at any rate was "
+        + "tried; without --quick some are."
     }
     let best = found.probes.map(\.loss).min() ?? .nan
-    return "Take \(key)=\(written(rate)). Of \(counted(found.probes.count, "short training")) "
-      + "(\(counted(found.probeSteps, "step")) each"
-      + (found.probeSteps < found.runSteps ? ", the whole schedule in less time" : "")
-      + ") those near this rate ended best, with a validation loss of \(fixed(best, 4)). From "
-      + "\(short(range.lowerBound)) to \(short(range.upperBound)) they ended within "
-      + "\(percent(RateFinder.tolerance, 0)) of that."
+    let own = found.probes.first { $0.rate == rate }?.loss ?? best
+    let kind =
+      found.probeSteps < found.runSteps
+      ? "trainings of \(counted(found.probeSteps, "step")) with the whole schedule"
+      : "whole trainings"
+    return
+      "Take \(key)=\(written(rate)). Of \(found.probes.count) \(kind), it ended with a validation "
+      + "loss of \(short4(own))"
+      + (own > best ? ", the best with \(short4(best))" : ", the best")
+      + "; from \(short(range.lowerBound)) to \(short(range.upperBound)) they ended within "
+      + "\(percent(RateFinder.tolerance, 0)) of the best."
   }
+
+  private static func short4(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
 
   /// A rate as a recipe has it.
   private static func written(_ rate: Double) -> String { SettingValue.text(of: rate) }
@@ -54,7 +62,8 @@ public enum RateFinderPage {
     let share = Double(all) / Double(max(1, found.runSteps))
     return "This took \(counted(all, "step")), as many as \(short(share)) runs of the recipe: "
       + "\(grouped(found.cost.sweeps)) in sweeps"
-      + (found.cost.probes > 0 ? " and \(grouped(found.cost.probes)) in short trainings" : "") + "."
+      + (found.cost.probes > 0
+        ? " and \(grouped(found.cost.probes)) in trainings at some rates" : "") + "."
   }
 
   // MARK: Tables
@@ -93,9 +102,9 @@ public enum RateFinderPage {
   private static func probes(_ found: RateFinder) -> Table {
     var table = Table(
       [
-        .number("rate", "rate"), .number("loss", "validation loss", .fixed(4)),
+        .number("rate", "rate"), .number("loss", "validation loss", .significant(4)),
         .number("above", "above the best", .percent(1)),
-      ], key: "probes", caption: "Short trainings", empty: "")
+      ], key: "probes", caption: "Trainings at some rates", empty: "")
     let best = found.probes.map(\.loss).min() ?? .nan
     for probe in found.probes {
       let isWhole = probe.loss.isFinite
@@ -113,7 +122,7 @@ public enum RateFinderPage {
     let scale: Axis.Scale = found.isLinear ? .linear : .logarithmic
     var sweep = LineChart(
       title: "\(recipe): loss while the learning rate rises",
-      subtitle: "\(counted(found.curves.count, "sweep")); pale: each seed, smoothed",
+      subtitle: subtitle(found),
       x: Axis("learning rate", scale, range: found.swept), y: Axis("loss"))
     for (number, curve) in found.curves.enumerated() where found.curves.count > 1 {
       sweep.series.append(
@@ -138,12 +147,24 @@ public enum RateFinderPage {
     if whole.count > 1 {
       charts.append(
         LineChart(
-          title: "Short trainings at fixed peaks", x: Axis("learning rate", .logarithmic),
-          y: Axis("validation loss at the end"),
-          series: [Series("short trainings", whole.map { Point($0.rate, $0.loss) })],
+          title: "Trainings at some rates", x: Axis("learning rate", .logarithmic),
+          y: Axis(
+            "validation loss at the end", whole.allSatisfy { $0.loss > 0 } ? .logarithmic : .linear),
+          series: [Series("trainings", whole.map { Point($0.rate, $0.loss) })],
           marks: found.suggested.map { [Mark("suggested", .x($0))] } ?? []))
     }
     return Figure(charts)
+  }
+
+  /// Labels of lines that are close would cover each other, so their order is said.
+  private static func subtitle(_ found: RateFinder) -> String {
+    let marks = found.suggestions.compactMap { suggestion in
+      suggestion.rate.flatMap {
+        shows($0, found) ? (rate: $0, name: suggestion.rule.rawValue) : nil
+      }
+    }.sorted { $0.rate < $1.rate }.map(\.name)
+    return "smoothed"
+      + (marks.isEmpty ? "" : "; dashed, from the left: \(marks.joined(separator: ", "))")
   }
 
   private static func figures(_ found: RateFinder, _ recipe: String) -> [Figure] {

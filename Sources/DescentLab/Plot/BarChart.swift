@@ -78,7 +78,7 @@ public struct BarChart: Sendable {
       let high = counts.max() ?? 1
       y.range =
         y.scale == .linear
-        ? min(0, counts.min() ?? 0)...max(high > 0 ? high * 1.05 : 1, .leastNormalMagnitude)
+        ? y.vertical(min(0, counts.min() ?? 0), max(high, 0), ticks: Drawing.ticks.y)
         : (counts.min() ?? 1) / 2...max(high * 1.5, .leastNormalMagnitude)
     }
     return LineChart(

@@ -27,7 +27,7 @@ extension Drawing {
     let every = max(1, Int((13 / each).rounded(.up)))
     for index in stride(from: 0, to: map.rows.count, by: every) {
       let name = TextMetrics.ends(map.rows[index], frame.left - edge - 8, size: 11)
-      let middle = frame.top + (Double(index) + (every == 1 ? 0.5 : 0.5)) * each
+      let middle = frame.top + (Double(index) + 0.5) * each
       guard middle + 4 <= frame.bottom + 4 else { continue }
       text(
         name, frame.left - 8, max(middle + 4, frame.top + 8),
@@ -109,8 +109,8 @@ extension Drawing {
     var values = Array(zip(ticks.values, ticks.labels))
     if values.count < 2 {
       values = [
-        (limits.lowerBound, short(limits.lowerBound)),
-        (limits.upperBound, short(limits.upperBound)),
+        (limits.lowerBound, Ticks.short(limits.lowerBound, digits: 3)),
+        (limits.upperBound, Ticks.short(limits.upperBound, digits: 3)),
       ]
     }
     var free = -Double.infinity

@@ -28,7 +28,9 @@ extension HeatMap {
     let axis = LineChart(x: x)
     result += axis.horizontal(
       range, Placement(range, x.scale), BrailleCanvas(columns: width, rows: 1), gutter - 1)
-    let (low, high) = (short(limits.lowerBound), short(limits.upperBound))
+    let (low, high) = (
+      Ticks.short(limits.lowerBound, digits: 3), Ticks.short(limits.upperBound, digits: 3)
+    )
     let name = label.isEmpty ? "" : label + ": "
     let key =
       colored

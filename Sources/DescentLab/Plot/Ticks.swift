@@ -28,7 +28,8 @@ public struct Ticks: Sendable, Equatable {
     let coarse = decades.filter { $0 % every == 0 }.map { pow(10, Double($0)) }
       .filter { $0 >= low && $0 <= high && $0 > 0 }
     let few = decades.count <= 40
-    let choices = few ? [all([1, 2, 3, 4, 5, 6, 7, 8, 9]), all([1, 2, 5]), all([1])] : []
+    let sets: [[Double]] = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1]]
+    let choices = few ? sets.map(all) : []
     let chosen = choices.first { $0.count <= count } ?? coarse
     // Within less than a decade, numbers at equal distances say more.
     if chosen.count < 2, linear.values.count(where: { $0 > 0 }) > 1 {

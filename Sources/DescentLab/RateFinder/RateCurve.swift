@@ -26,8 +26,12 @@ public struct RateCurve: Sendable, Equatable {
     (self.rates, self.losses) = (Array(rates.prefix(end)), Array(losses.prefix(end)))
     self.planned = planned ?? losses.count
     self.diverged = diverged || end < losses.count
-    smoothed = Self.smooth(self.losses, width: max(0.5, Double(self.planned) / 60))
+    width = max(0.5, Double(self.planned) / 60)
+    smoothed = Self.smooth(self.losses, width: width)
   }
+
+  /// Over how many steps the loss is smoothed: a standard deviation.
+  private let width: Double
 
   /// The first step that counts: before it the model has not begun to learn, and what changes the
   /// loss is chance.
@@ -52,17 +56,20 @@ public struct RateCurve: Sendable, Equatable {
     return before.reduce(0, +) / Double(before.count) - smoothed[lowest]
   }
 
-  /// The typical distance of a loss from the smoothed one, up to the lowest.
+  /// How much chance moves the loss of a step: the standard deviation that the differences of
+  /// neighbours up to the lowest loss speak for.
   public var noise: Double {
     guard let lowest, lowest > 0 else { return 0 }
-    let squares = (0..<lowest).map { pow(losses[$0] - smoothed[$0], 2) }
-    return (squares.reduce(0, +) / Double(lowest)).squareRoot()
+    let squares = (0..<lowest).map { pow(losses[$0 + 1] - losses[$0], 2) }
+    return (squares.reduce(0, +) / Double(2 * lowest)).squareRoot()
   }
 
-  /// Whether the loss fell no more than chance and rounding explain.
+  /// Whether the loss fell no more than chance and rounding explain: the lowest of many means is three
+  /// of their standard deviations below the others.
   public var isFlat: Bool {
     guard let first = smoothed.first else { return true }
-    return fall <= max(noise, 1e-3 * abs(first))
+    let inMean = max(1, 2 * Double.pi.squareRoot() * width)
+    return fall <= max(3 * noise / inMean.squareRoot(), 1e-3 * abs(first))
   }
 
   /// The mean of each value and its neighbours, weighted by a normal distribution over the places.

@@ -164,9 +164,12 @@ public struct RateFinder: Sendable {
       ).sentences
   }
 
-  /// What the sweeps alone suggest: the middle of the rules that have an answer.
+  /// What the sweeps alone suggest: halfway, on a logarithmic scale, between where the loss falls most
+  /// steeply and a tenth of where it is lowest. The valley lies below what trains best, since the
+  /// noise of losses lengthens it to the left, and the slide depends on the size of the loss.
   static func combined(_ suggestions: [Suggestion]) -> Double? {
-    let rates = suggestions.filter { $0.rule != .slide }.compactMap(\.rate)
+    let rates = suggestions.filter { [.steepest, .minimumTenth].contains($0.rule) }
+      .compactMap(\.rate)
     return rates.isEmpty ? nil : middleRate(rates)
   }
 

@@ -30,7 +30,6 @@ struct RateSearch {
     let start = min(max(start, range.lowerBound), range.upperBound)
     try probe(start, loss)
     try probe(start * Self.factor, loss)
-    try probe(start / Self.factor, loss)
     while probes.count < Self.most - 3, let next = beyond, try probe(next, loss) {}
     for factor in [Self.factor.squareRoot(), Self.factor.squareRoot().squareRoot()] {
       guard let center = best, !isSettled else { return }
@@ -40,13 +39,18 @@ struct RateSearch {
     }
   }
 
-  /// The next rate in a direction in which the loss still falls; nil where the best has worse ones on
-  /// both sides.
+  /// A loss is clearly worse than the best where it is above it by this share; less may be chance.
+  static let clearness = 0.25
+
+  /// The next rate on a side where the loss may still fall; nil where the outermost rates are clearly
+  /// worse than the best.
   private var beyond: Double? {
-    guard let low = probes.first?.rate, let high = probes.last?.rate else { return nil }
+    guard let low = probes.first, let high = probes.last else { return nil }
     // Where all break down, a smaller rate is to be found.
-    guard let best, best.rate != low else { return low / Self.factor }
-    return best.rate == high ? high * Self.factor : nil
+    guard let best else { return low.rate / Self.factor }
+    let limit = best.loss + Self.clearness * abs(best.loss)
+    if low == best || (low.loss < limit && high != best) { return low.rate / Self.factor }
+    return high.loss < limit ? high.rate * Self.factor : nil
   }
 
   /// Whether the neighbours of the best are as good but for chance.
@@ -73,26 +77,29 @@ struct RateSearch {
   /// A rate in two digits: what is suggested is what was tried.
   static func rounded(_ rate: Double) -> Double { Double(String(format: "%.1e", rate)) ?? rate }
 
-  /// The rate to take: of those that were tried the one with the least loss, half of it its own and
-  /// half that of a parabola through its neighbours, so that chance counts less. One whose next
-  /// higher neighbour broke down is too near to that.
+  /// The rate to take: of those that were tried the one with the least loss, chance evened out. One
+  /// whose next higher neighbour broke down is too near to that.
   var choice: Double? {
-    guard let best else { return nil }
-    let near = probes.filter {
-      $0.loss.isFinite && abs(log($0.rate / best.rate)) < log(Self.factor) * 1.1
-        && $0.loss < best.loss + 0.5 * abs(best.loss)
+    let safe = probes.indices.filter { probes[$0].loss.isFinite && !isNearBreakdown(probes[$0]) }
+    return (safe.min { evened[$0].loss < evened[$1].loss }.map { probes[$0] } ?? best)?.rate
+  }
+
+  /// What was tried, with losses of which chance moves less: those near the best are half their own and
+  /// half those of a parabola through all of them, over the logarithm of the rate.
+  private var evened: [Probe] {
+    guard let best else { return probes }
+    func isNear(_ probe: Probe) -> Bool {
+      abs(log(probe.rate / best.rate)) < log(Self.factor) * 1.1
+        && probe.loss < best.loss + 0.5 * abs(best.loss)
     }
-    let safe = near.filter { !isNearBreakdown($0) }
+    let near = probes.filter(isNear)
     let points = near.map { (x: log($0.rate / best.rate), y: $0.loss) }
-    guard near.count > 3, let (a, b) = Self.parabola(points), a > 0 else {
-      return (safe.min { $0.loss < $1.loss } ?? best).rate
-    }
-    // The parabola's own height is the same for all.
-    func score(_ probe: Probe) -> Double {
+    guard near.count > 3, let (a, b, c) = Self.parabola(points), a > 0 else { return probes }
+    return probes.map { probe in
+      guard isNear(probe) else { return probe }
       let x = log(probe.rate / best.rate)
-      return probe.loss + a * x * x + b * x
+      return Probe(rate: probe.rate, loss: (probe.loss + a * x * x + b * x + c) / 2)
     }
-    return (safe.min { score($0) < score($1) } ?? best).rate
   }
 
   /// Whether the loss of the next higher rate, not far away, is many times this one's.
@@ -103,14 +110,17 @@ struct RateSearch {
     return next.loss - probe.loss > 2 * max(abs(probe.loss), 1e-9)
   }
 
-  /// The rates between which the loss is at most `share` above the best, on straight lines between
-  /// the rates that were tried.
+  /// The rates between which the loss is at most `share` above the least, chance evened out, on
+  /// straight lines between the rates that were tried.
   func range(within share: Double) -> ClosedRange<Double>? {
-    guard let best, let place = probes.firstIndex(of: best) else { return nil }
-    let limit = best.loss + share * abs(best.loss)
+    let evened = evened
+    guard let least = evened.min(by: { $0.loss < $1.loss }), least.loss.isFinite,
+      let place = evened.firstIndex(of: least)
+    else { return nil }
+    let limit = least.loss + share * abs(least.loss)
     func edge(_ places: some Sequence<Int>) -> Double {
-      var inside = best
-      for probe in places.map({ probes[$0] }) {
+      var inside = least
+      for probe in places.map({ evened[$0] }) {
         if probe.loss > limit {
           guard probe.loss.isFinite else { return inside.rate }
           let part = (limit - inside.loss) / (probe.loss - inside.loss)
@@ -120,11 +130,11 @@ struct RateSearch {
       }
       return inside.rate
     }
-    return edge((0..<place).reversed())...edge(place + 1..<probes.count)
+    return edge((0..<place).reversed())...edge(place + 1..<evened.count)
   }
 
-  /// The coefficients of x² and x of the parabola with the least squared distance to some points.
-  static func parabola(_ points: [(x: Double, y: Double)]) -> (a: Double, b: Double)? {
+  /// The coefficients of x², x and 1 of the parabola with the least squared distance to some points.
+  static func parabola(_ points: [(x: Double, y: Double)]) -> (a: Double, b: Double, c: Double)? {
     let n = Double(points.count)
     func mean(_ f: (Double, Double) -> Double) -> Double {
       points.reduce(0) { $0 + f($1.x, $1.y) } / n
@@ -139,6 +149,8 @@ struct RateSearch {
     let (t1, t2) = (y1 - x1 * y0, y2 - x2 * y0)
     let determinant = s11 * s22 - s12 * s12
     guard abs(determinant) > 1e-12 else { return nil }
-    return (a: (s11 * t2 - s12 * t1) / determinant, b: (s22 * t1 - s12 * t2) / determinant)
+    let a = (s11 * t2 - s12 * t1) / determinant
+    let b = (s22 * t1 - s12 * t2) / determinant
+    return (a, b, c: y0 - a * x2 - b * x1)
   }
 }

@@ -161,13 +161,13 @@ public struct Report: Sendable {
 
   /// What the models wrote, or took for something else.
   private var samples: [Document.Block] {
-    runs.filter { !$0.samples.isEmpty }.prefix(8).map { run in
+    runs.filter { !$0.samples.isEmpty }.prefix(8).flatMap { run -> [Document.Block] in
       var texts: [Document.Block] = []
       var pictures: [Picture] = []
       for sample in run.samples.suffix(24) {
         switch sample.content {
         case .text(let text):
-          texts += [.paragraph("after step \(grouped(sample.step)):"), .preformatted(text)]
+          texts += [.paragraph("After step \(grouped(sample.step)):\n\(text)")]
         case .image(let label, let width, let height, let pixels):
           if let picture = Picture(label, width: width, height: height, grey: pixels) {
             pictures.append(picture)
@@ -175,8 +175,8 @@ public struct Report: Sendable {
         }
       }
       // The last texts say how far the model has come.
-      let blocks = Array(texts.suffix(6)) + [.pictures(pictures)]
-      return .section(Section(isSingle ? "What the model made" : run.name, blocks))
+      let blocks = Array(texts.suffix(3)) + [.pictures(pictures)]
+      return isSingle ? blocks : [.section(Section(run.name, blocks))]
     }
   }
 

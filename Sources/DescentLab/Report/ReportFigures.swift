@@ -98,8 +98,9 @@ struct ReportFigures {
   var speed: [Figure] {
     all("seconds", "Time of a step", "milliseconds", scaledBy: 1_000)
       + all("items_per_second", "Throughput", "items a second")
-      + all("memory_bytes", "Memory of the process", "megabytes", scaledBy: 1e-6)
-      + all("activation_bytes", "Memory of activations", "megabytes", scaledBy: 1e-6)
+      + all("memory_bytes", "Memory of the process", "megabytes", scaledBy: 1e-6, isSmooth: true)
+      + all(
+        "activation_bytes", "Memory of activations", "megabytes", scaledBy: 1e-6, isSmooth: true)
       + all("instrument_seconds", "Time of the instruments", "milliseconds", scaledBy: 1_000)
   }
 
@@ -131,24 +132,29 @@ struct ReportFigures {
   // MARK: Making them
 
   /// A figure of one metric of all runs; none where no run has it.
+  ///
+  /// - Parameter isSmooth: whether it has no noise to be taken out.
   private func all(
     _ name: String, _ title: String, _ label: String, _ scale: Axis.Scale = .linear,
-    scaledBy factor: Double = 1
+    scaledBy factor: Double = 1, isSmooth: Bool = false
   ) -> [Figure] {
-    guard var chart = chart(name, title, label, scale, scaledBy: factor) else { return [] }
+    guard var chart = chart(name, title, label, scale, scaledBy: factor, isSmooth: isSmooth) else {
+      return []
+    }
     chart.settle()
     return [Figure([chart])]
   }
 
   private func chart(
     _ name: String, _ title: String, _ label: String, _ scale: Axis.Scale = .linear,
-    scaledBy factor: Double = 1
+    scaledBy factor: Double = 1, isSmooth: Bool = false
   ) -> LineChart? {
     var chart = LineChart(title: title, x: Axis("step"), y: Axis(label, scale))
     for (index, run) in runs.enumerated() {
       guard let curve = run[name] else { continue }
       chart.add(
-        curve, named: run.name, color: index, hasRaw: runs.count <= 5, scaledBy: factor)
+        curve, named: run.name, color: index, hasRaw: runs.count <= 5, scaledBy: factor,
+        isSmooth: isSmooth)
     }
     return chart.series.isEmpty ? nil : chart
   }
@@ -189,12 +195,14 @@ extension Mark {
 extension LineChart {
   /// Adds a curve: its smoothed line before the raw values, or these alone where they are few.
   mutating func add(
-    _ curve: Curve, named name: String, color: Int, hasRaw: Bool = true, scaledBy factor: Double = 1
+    _ curve: Curve, named name: String, color: Int, hasRaw: Bool = true,
+    scaledBy factor: Double = 1,
+    isSmooth: Bool = false
   ) {
     func scaled(_ points: [Point]) -> [Point] {
       factor == 1 ? points : points.map { Point($0.x, $0.y * factor) }
     }
-    guard curve.window > 1 else {
+    guard curve.window > 1, !isSmooth else {
       series.append(Series(name, scaled(curve.points), color: color))
       return
     }

@@ -1,8 +1,8 @@
 internal import DescentCompute
 
 extension Module {
-  /// A direction for ``largestCurvature(from:iterations:difference:gradients:)`` to start from: a tensor of
-  /// normal numbers for every parameter.
+  /// A direction for ``largestCurvature(from:iterations:difference:gradients:)`` to start from: a
+  /// tensor of normal numbers for every parameter.
   package func randomDirection(seed: UInt64) -> [Tensor] {
     var random = RandomStream(seed: seed, stream: CurvatureStream.direction)
     return parameters.map { .random($0.value.shape, normal: 1, &random) }
@@ -19,8 +19,8 @@ extension Module {
   /// one with each iteration.
   ///
   /// - Parameters:
-  ///   - v: a tensor for every parameter, to start from; becomes the direction that was found, from which
-  ///     the next estimate may start.
+  ///   - v: a tensor for every parameter, to start from; becomes the direction that was found, from
+  ///     which the next estimate may start.
   ///   - iterations: at least 1.
   ///   - gradients: leaves the gradients of the loss in the parameters.
   /// - Returns: λ of the last iteration; 0 where H·v is.

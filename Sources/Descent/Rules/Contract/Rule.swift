@@ -40,8 +40,8 @@ public protocol Rule: Configurable {
   /// groups and schedules change them (Lion's first η).
   func rememberingDeclaredSettings() -> Self
 
-  /// What metrics say of the rule after a step, by names that are the same for all rules: ``RunVariables/fields``
-  /// unless it says otherwise.
+  /// What metrics say of the rule after a step, by names that are the same for all rules: its
+  /// variables, unless it says otherwise.
   ///
   /// - Parameter step: that of the parameter with the most updates.
   func metrics(_ variables: Variables, _ step: Step) -> [(name: String, value: Double)]

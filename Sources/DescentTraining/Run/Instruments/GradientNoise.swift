@@ -11,9 +11,9 @@ import DescentNN
 /// snr         = (‖ḡ‖² − T/N) / (T/N)
 /// noise_scale = T / (‖ḡ‖² − T/N)    examples whose gradient is as much signal as noise
 /// ```
-/// T and ‖ḡ‖² − T/N are unbiased for tr Σ and ‖∇L‖². For parts of one size b, where s² is the variance of
-/// the gᵢ by element, T/N = ‖s²‖₁/k: the norm test of Byrd, Chin, Nocedal, Wu (2012), which asks for
-/// norm_test ≤ θ² with θ below 1 and lets a batch grow that fails it; and noise_scale is the simple noise
+/// T and ‖ḡ‖² − T/N are unbiased for tr Σ and ‖∇L‖². For parts of one size b, where s² is the variance
+/// of the gᵢ by element, T/N = ‖s²‖₁/k: the norm test of Byrd, Chin, Nocedal, Wu (2012), which asks for
+/// norm_test ≤ θ² with θ below 1 and lets a batch grow that fails it. noise_scale is the simple noise
 /// scale of McCandlish et al. (2018, arXiv:1812.06162) with their estimates from the batch sizes b and N.
 /// snr is below 1 where a batch is more noise than signal; estimates of a signal that is next to nothing
 /// are about 0, and may be negative. Where the signal is not above 0, noise_scale is left out.

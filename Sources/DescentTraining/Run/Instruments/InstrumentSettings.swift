@@ -2,16 +2,19 @@ import Descent
 
 /// `instruments`: what training measures at every N-th step, beside the metrics of each. Off by default.
 ///
-/// Training is the same to the bit with instruments and without. P being the number of trainable
-/// weights, a measured step costs:
+/// Training is the same to the bit with instruments and without. What a measured step costs, P being
+/// the number of trainable weights and a pass the time of a forward and a backward pass of the step:
 ///
-/// | | passes | bytes while it is measured | bytes all along |
+/// | | time | bytes while it is measured | bytes all along |
 /// |---|---|---|---|
-/// | always | one forward; forward and backward too with `release_gradients` | 4·P, 8·P with `release_gradients` | none |
-/// | `noise` | forward and backward for as many examples as a step has | 8·P | none |
-/// | `curvature` | 8 forward and backward, at the first measured step 32 | 24·P | 4·P |
-/// | `distance` | none | none | 4·P, and as much in `initial.safetensors` |
-/// | `histograms` | none, about six times the metrics | none | none |
+/// | always | a forward pass | 8·P | none |
+/// | `noise` | a pass | 8·P | none |
+/// | `curvature` | 8 passes; the first time 32 | 28·P | 4·P |
+/// | `distance` | none | 4·P | 4·P |
+///
+/// With `release_gradients` there is one more pass, and 4·P bytes for its gradients. `distance` keeps the
+/// first weights in `initial.safetensors`, so that it is right in a run that is resumed; one that began
+/// without instruments has no distance. `histograms` cost lines in `metrics.jsonl` alone.
 public struct InstrumentSettings: Configurable {
   /// Steps between measured ones; 0 measures nothing.
   public var every = 0

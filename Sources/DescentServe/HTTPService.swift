@@ -1,0 +1,193 @@
+import FlyingFox
+import FlyingSocks
+import Foundation
+import Synchronization
+
+/// A request, as far as pages look at it.
+public struct PageRequest: Sendable {
+  /// The path, without percent encoding.
+  public var path: String
+  /// What follows the question mark, in its order.
+  public var query: [(name: String, value: String)]
+  /// The version of the page that the browser has.
+  public var knownVersion: String?
+
+  /// A request.
+  public init(
+    _ path: String, _ query: [(name: String, value: String)] = [], knownVersion: String? = nil
+  ) {
+    (self.path, self.query, self.knownVersion) = (path, query, knownVersion)
+  }
+
+  /// The first value of a name; nil where there is none.
+  subscript(_ name: String) -> String? { query.first { $0.name == name }?.value }
+
+  /// All values of a name.
+  func all(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
+}
+
+/// What is answered.
+public struct PageResponse: Sendable {
+  /// The HTTP status.
+  public var status = 200
+  /// The type of the body.
+  public var type = "text/html; charset=utf-8"
+  /// The body.
+  public var body = ""
+  /// What tells this version of the page from others; nil for a page that does not change.
+  public var version: String?
+}
+
+/// Serves pages to browsers on this machine.
+///
+/// The only asynchronous part of the package: an actor answers one request after another with
+/// synchronous code.
+public final class HTTPService: Sendable {
+  /// Where it can be reached.
+  public let address: String
+  /// The port that it has.
+  public let port: Int
+  private let server: HTTPServer
+  private let task: Task<Void, any Error>
+
+  /// Starts to serve.
+  ///
+  /// - Parameters:
+  ///   - host: `127.0.0.1` or another address of this machine.
+  ///   - ports: the first one that is free is taken; 0 is any.
+  ///   - answer: what makes the pages.
+  /// - Throws: ``ServiceError``.
+  public static func start(
+    host: String, ports: [Int],
+    _ answer: @escaping @Sendable (PageRequest) async -> PageResponse
+  ) throws(ServiceError) -> HTTPService {
+    var last = ServiceError.portInUse(ports.first ?? 0)
+    for port in ports {
+      do throws(ServiceError) {
+        return try HTTPService(host, port, answer)
+      } catch {
+        guard case .portInUse = error else { throw error }
+        last = error
+      }
+    }
+    throw last
+  }
+
+  private init(
+    _ host: String, _ port: Int, _ answer: @escaping @Sendable (PageRequest) async -> PageResponse
+  ) throws(ServiceError) {
+    guard let number = UInt16(exactly: port) else { throw .notAPort(port) }
+    let guardian = RequestGuard(host: host)
+    let handler = ClosureHTTPHandler { request in await guardian.answer(request, answer) }
+    do {
+      server =
+        host.contains(":")
+        ? HTTPServer(
+          address: try .inet6(ip6: host, port: number), timeout: 120, logger: .disabled,
+          handler: handler)
+        : HTTPServer(
+          address: try .inet(ip4: host, port: number), timeout: 120, logger: .disabled,
+          handler: handler)
+    } catch { throw .notAnAddress(host) }
+    let (server, failure) = (server, Failure())
+    task = Task {
+      do { try await server.run() } catch {
+        failure.set(error)
+        throw error
+      }
+    }
+    let listening = Listening()
+    Task {
+      while !failure.isSet {
+        if let address = await server.listeningAddress {
+          switch address {
+          case .ip4(_, let port), .ip6(_, let port): return listening.end(Int(port))
+          case .unix: break
+          }
+        }
+        try? await Task.sleep(for: .milliseconds(2))
+      }
+      listening.end(nil)
+    }
+    guard let found = listening.wait() else {
+      throw failure.reason(host, port)
+    }
+    self.port = found
+    let shown = host == "0.0.0.0" || host == "::" ? "localhost" : host
+    address = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(found)/"
+  }
+
+  /// Whether only this machine can reach what is served at an address.
+  public static func isLoopback(_ host: String) -> Bool { RequestGuard(host: host).isLoopback }
+
+  /// Ends it.
+  public func stop() {
+    let done = DispatchSemaphore(value: 0)
+    Task {
+      await server.stop(timeout: 0.2)
+      task.cancel()
+      done.signal()
+    }
+    _ = done.wait(timeout: .now() + 1)
+  }
+
+  /// Why the server could not begin.
+  private final class Failure: Sendable {
+    private let error = Mutex<(any Error)?>(nil)
+
+    func set(_ error: any Error) { self.error.withLock { $0 = error } }
+    var isSet: Bool { error.withLock { $0 != nil } }
+
+    func reason(_ host: String, _ port: Int) -> ServiceError {
+      guard case .failed(_, let code, let message) = error.withLock({ $0 }) as? SocketError else {
+        return .refused(host, port, "the system gave no reason")
+      }
+      switch code {
+      case EADDRINUSE: return .portInUse(port)
+      case EADDRNOTAVAIL: return .notAnAddress(host)
+      default: return .refused(host, port, message)
+      }
+    }
+  }
+
+  /// Waits for the server to listen.
+  private final class Listening: Sendable {
+    private let done = DispatchSemaphore(value: 0)
+    private let port = Mutex<Int?>(nil)
+
+    func end(_ port: Int?) {
+      self.port.withLock { $0 = port }
+      done.signal()
+    }
+
+    func wait() -> Int? {
+      done.wait()
+      return port.withLock { $0 }
+    }
+  }
+}
+
+/// Why pages cannot be served.
+public enum ServiceError: Error, Equatable, CustomStringConvertible {
+  /// Another process listens there.
+  case portInUse(Int)
+  /// Ports are numbers from 0 to 65535.
+  case notAPort(Int)
+  /// It is not an address of this machine.
+  case notAnAddress(String)
+  /// The system says why not.
+  case refused(String, Int, String)
+
+  /// One plain sentence.
+  public var description: String {
+    switch self {
+    case .portInUse(let port):
+      "port \(port) is in use; give another one with --port, or none to take the next that is free"
+    case .notAPort(let port): "a port is a number from 0 to 65535, and \(port) is not one"
+    case .notAnAddress(let host):
+      "\(host) is not an address of this machine; give 127.0.0.1, or 0.0.0.0 for all of them"
+    case .refused(let host, let port, let reason):
+      "nothing can be served on port \(port) of \(host): \(reason)"
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import DescentLab
+import DescentServe
+import Foundation
+import Testing
+
+/// A server on a free port with a few runs, asked through a socket.
+private final class Server {
+  let folder = FileManager.default.temporaryDirectory
+    .appendingPathComponent("serve-\(UUID().uuidString)")
+  let service: HTTPService
+
+  init() throws {
+    signal(SIGPIPE, SIG_IGN)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try "top secret".write(
+      to: folder.appendingPathComponent("secret.txt"), atomically: true, encoding: .utf8)
+    let runs = folder.appendingPathComponent("runs")
+    for (name, optimizer, loss) in [("a", "adamw", 1.5), ("b", "lion", 2.5), ("<i>&", "sgd", 3.5)] {
+      let run = runs.appendingPathComponent(name)
+      try FileManager.default.createDirectory(at: run, withIntermediateDirectories: true)
+      try "steps: 4\noptimizer:\n  name: \(optimizer)\n".write(
+        to: run.appendingPathComponent("recipe.yaml"), atomically: true, encoding: .utf8)
+      try (1...4).map { "{\"step\": \($0), \"loss\": \(loss / Double($0)), \"lr\": 0.1}\n" }
+        .joined()
+        .write(
+          to: run.appendingPathComponent("metrics.jsonl"), atomically: false, encoding: .utf8)
+    }
+    try FileManager.default.createSymbolicLink(
+      at: runs.appendingPathComponent("out"), withDestinationURL: folder)
+    let site = try Site(folder: runs.path)
+    service = try HTTPService.start(host: "127.0.0.1", ports: [0]) { await site.answer($0) }
+  }
+
+  deinit {
+    service.stop()
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// What is answered to a request as it is.
+  func ask(raw text: String) -> (status: Int, head: String, body: String) {
+    let answer = exchange(text, port: service.port)
+    let parts = answer.components(separatedBy: "\r\n\r\n")
+    let status = parts[0].split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+    return (status, parts[0], parts.dropFirst().joined(separator: "\r\n\r\n"))
+  }
+
+  func get(
+    _ target: String, method: String = "GET", host: String = "localhost", headers: String = ""
+  ) -> (status: Int, head: String, body: String) {
+    ask(
+      raw: "\(method) \(target) HTTP/1.1\r\nHost: \(host):\(service.port)\r\n\(headers)"
+        + "Connection: close\r\n\r\n")
+  }
+}
+
+/// Sends a text to a port of this machine; what comes back until the connection is closed.
+private func exchange(_ text: String, port: Int) -> String {
+  #if canImport(Darwin)
+  let kind = SOCK_STREAM
+  #else
+  let kind = Int32(SOCK_STREAM.rawValue)
+  #endif
+  let descriptor = socket(AF_INET, kind, 0)
+  defer { close(descriptor) }
+  var limit = timeval(tv_sec: 10, tv_usec: 0)
+  unsafe setsockopt(
+    descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = in_port_t(UInt16(port).bigEndian)
+  address.sin_addr.s_addr = in_addr_t(UInt32(0x7F00_0001).bigEndian)
+  let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let connected = unsafe withUnsafePointer(to: &address) { pointer in
+    unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      unsafe connect(descriptor, $0, size)
+    }
+  }
+  guard connected == 0 else { return "" }
+  let bytes = Array(text.utf8)
+  _ = unsafe write(descriptor, bytes, bytes.count)
+  var (answer, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 65_536))
+  while true {
+    let count = unsafe read(descriptor, &buffer, buffer.count)
+    guard count > 0 else { break }
+    answer += buffer[..<count]
+  }
+  return String(decoding: answer, as: UTF8.self)
+}
+
+@Suite("Pages over HTTP") struct SiteTests {
+  private let server: Server
+  init() throws { server = try Server() }
+
+  @Test("the list shows, finds and sorts runs, and escapes their names") func list() {
+    let page = server.get("/")
+    #expect(page.status == 200)
+    #expect(page.body.contains("3 runs, none running now."))
+    #expect(page.body.contains("&lt;i&gt;&amp;") && !page.body.contains("<i>"))
+    #expect(page.head.contains("default-src 'none'") && page.head.contains("no-store"))
+    let found = server.get("/?q=optimizer.name:lion").body
+    #expect(found.contains("1 of 3 runs") && !found.contains("data-key=\"a\""))
+    let sorted = server.get("/?sort=loss&reverse=1").body
+    let (a, b) = (sorted.range(of: "data-key=\"a\""), sorted.range(of: "data-key=\"b\""))
+    #expect((b?.lowerBound).flatMap { b in a.map { b < $0.lowerBound } } == true)
+  }
+
+  @Test(
+    "the page of a run, a comparison, JSON and what pages need",
+    arguments: [
+      ("/run?path=a", "id=\"loss"), ("/run?path=%3Ci%3E%26", "&lt;i&gt;&amp;"),
+      ("/compare?run=a&run=b", "optimizer.name"), ("/runs.json", "\"optimizer\": \"lion\""),
+      ("/run.json?path=a", "\"findings\""), ("/live.js", "fetch("),
+      ("/figures.js", "descentFigures"),
+      ("/style.css", ".figures"),
+    ])
+  func pages(_ target: String, _ part: String) throws {
+    let page = server.get(target)
+    #expect(page.status == 200)
+    #expect(page.body.contains(part) || page.body.contains("Loss"), "\(page.body.prefix(500))")
+    if target.contains(".json") {
+      _ = try JSONSerialization.jsonObject(with: Data(page.body.utf8))
+    }
+  }
+
+  @Test(
+    "nothing outside the runs is read",
+    arguments: [
+      "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "//etc/passwd",
+      "/run?path=../secret.txt",
+      "/run?path=%2e%2e%2fsecret.txt", "/run?path=%2Fetc%2Fpasswd", "/run?path=out",
+      "/run?path=out/runs/a",
+      "/run?path=a/../a", "/compare?run=..", "/run.json?path=a%00b", "/run?path=", "/run",
+      "/compare",
+      "/nothing",
+    ])
+  func traversal(_ target: String) {
+    let page = server.get(target)
+    #expect(page.status == 404 || page.status == 400)
+    #expect(!page.body.contains("top secret") && !page.body.contains("root:"))
+  }
+
+  @Test("what is no request for a page is refused, and the server goes on") func refusals() {
+    #expect(server.get("/", method: "POST").status == 405)
+    #expect(server.get("/", method: "DELETE").head.contains("Allow: GET, HEAD"))
+    let head = server.get("/", method: "HEAD")
+    #expect(head.status == 200 && head.body.isEmpty && head.head.contains("Content-Length: "))
+    for host in ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "127.evil", ""] {
+      #expect(server.get("/", host: host).status == 403, "\(host)")
+    }
+    for host in ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"] {
+      #expect(server.get("/", host: host).status == 200, "\(host)")
+    }
+    #expect(server.ask(raw: "GET / HTTP/1.0\r\n\r\n").status == 403)
+    #expect(server.get("/run?path=%zz").status == 400)
+    for text in [
+      "\r\n\r\n", "nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ] {
+      #expect(server.ask(raw: text).status == 0)
+    }
+    #expect(server.get("/").status == 200)
+  }
+
+  @Test("a page that is shown learns what is new, and what is gone") func live() async throws {
+    func tag(_ head: String) -> String {
+      head.components(separatedBy: "ETag: ").dropFirst().first?.prefix { $0 != "\r" }.description
+        ?? ""
+    }
+    let first = server.get("/run?path=a&part=1")
+    let known = "If-None-Match: \(tag(first.head))\r\n"
+    #expect(tag(first.head).count > 5)
+    #expect(server.get("/run?path=a&part=1", headers: known).status == 304)
+    let metrics = server.folder.appendingPathComponent("runs/a/metrics.jsonl")
+    let file = try FileHandle(forWritingTo: metrics)
+    try file.seekToEnd()
+    try file.write(contentsOf: Data("{\"step\": 5, \"loss\": 0.125}\n".utf8))
+    try file.close()
+    try await Task.sleep(for: .milliseconds(600))
+    let next = server.get("/run?path=a&part=1", headers: known)
+    #expect(next.status == 200 && next.body.contains("step 5 of 4"))
+    #expect(!next.body.contains("<html"))
+    try FileManager.default.removeItem(at: metrics.deletingLastPathComponent())
+    try await Task.sleep(for: .milliseconds(600))
+    let gone = server.get("/run?path=a&part=1", headers: known)
+    #expect(gone.status == 404)
+    #expect(gone.body == "a is not there: it was deleted or moved, or is no run.")
+    let rest = server.get("/compare?run=a&run=b")
+    #expect(rest.status == 200 && rest.body.contains("it was deleted or moved"))
+    #expect(server.get("/").body.contains("2 runs"))
+  }
+
+  @Test("a port in use, and what is none") func ports() throws {
+    #expect(throws: ServiceError.portInUse(server.service.port)) {
+      try HTTPService.start(host: "127.0.0.1", ports: [server.service.port]) { _ in PageResponse() }
+    }
+    #expect(throws: ServiceError.notAPort(70_000)) {
+      try HTTPService.start(host: "127.0.0.1", ports: [70_000]) { _ in PageResponse() }
+    }
+    #expect(throws: ServiceError.notAnAddress("nowhere")) {
+      try HTTPService.start(host: "nowhere", ports: [0]) { _ in PageResponse() }
+    }
+    let other = try HTTPService.start(host: "127.0.0.1", ports: [server.service.port, 0]) { _ in
+      PageResponse()
+    }
+    #expect(other.port != server.service.port)
+    other.stop()
+  }
+}
