@@ -123,7 +123,16 @@ extension RaceResult {
       plan.trials == 0
       ? "Nothing was tuned (--tune 0), so these settings were compared, not the rules"
       : "Each optimizer was given \(counted(plan.trials, "tuning trial")), and no other search was made"
-    return "\(what). It holds for \(recipes.count == 1 ? "this recipe" : "these recipes"), with "
+    let open = recipes.flatMap { $0.entries.filter { !$0.atEdge.isEmpty }.map(\.label) }
+    var seen: Set<String> = []
+    let edges = open.filter { seen.insert($0).inserted }
+    let caution =
+      edges.isEmpty
+      ? ""
+      : " For \(Self.list(edges)) the best setting was the smallest or the largest that was tried, so "
+        + "more trials or a wider space could change this."
+    return
+      "\(what).\(caution) It holds for \(recipes.count == 1 ? "this recipe" : "these recipes"), with "
       + "\(length), over \(runs)."
   }
 
