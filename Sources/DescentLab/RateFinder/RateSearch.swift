@@ -39,13 +39,18 @@ struct RateSearch {
     }
   }
 
-  /// The next rate in a direction in which the loss still falls; nil where the best has worse ones on
-  /// both sides.
+  /// A loss is clearly worse than the best where it is above it by this share; less may be chance.
+  static let clearness = 0.25
+
+  /// The next rate on a side where the loss may still fall; nil where the outermost rates are clearly
+  /// worse than the best.
   private var beyond: Double? {
-    guard let low = probes.first?.rate, let high = probes.last?.rate else { return nil }
+    guard let low = probes.first, let high = probes.last else { return nil }
     // Where all break down, a smaller rate is to be found.
-    guard let best, best.rate != low else { return low / Self.factor }
-    return best.rate == high ? high * Self.factor : nil
+    guard let best else { return low.rate / Self.factor }
+    let limit = best.loss + Self.clearness * abs(best.loss)
+    if low == best || (low.loss < limit && high != best) { return low.rate / Self.factor }
+    return high.loss < limit ? high.rate * Self.factor : nil
   }
 
   /// Whether the neighbours of the best are as good but for chance.
