@@ -29,13 +29,21 @@ public struct PageRequest: Sendable {
 /// What is answered.
 public struct PageResponse: Sendable {
   /// The HTTP status.
-  public var status = 200
+  public var status: Int
   /// The type of the body.
-  public var type = "text/html; charset=utf-8"
+  public var type: String
   /// The body.
-  public var body = ""
+  public var body: String
   /// What tells this version of the page from others; nil for a page that does not change.
   public var version: String?
+
+  /// An answer.
+  public init(
+    status: Int = 200, type: String = "text/html; charset=utf-8", body: String = "",
+    version: String? = nil
+  ) {
+    (self.status, self.type, self.body, self.version) = (status, type, body, version)
+  }
 }
 
 /// Serves pages to browsers on this machine.
