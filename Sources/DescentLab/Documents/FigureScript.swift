@@ -445,6 +445,7 @@ package enum FigureScript {
           const toggle = () => {
             const name = key.dataset.s;
             if (!hidden.delete(name)) hidden.add(name);
+            show(null);
             hide();
           };
           key.addEventListener("click", toggle);
