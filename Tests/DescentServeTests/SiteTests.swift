@@ -195,7 +195,9 @@ private func exchange(_ text: String, port: Int) -> String {
 
   @Test("a port in use, and what is none") func ports() async throws {
     await #expect(throws: ServiceError.portInUse(server.service.port)) {
-      try await HTTPService.start(host: "127.0.0.1", ports: [server.service.port]) { _ in PageResponse() }
+      try await HTTPService.start(host: "127.0.0.1", ports: [server.service.port]) { _ in
+        PageResponse()
+      }
     }
     await #expect(throws: ServiceError.notAPort(70_000)) {
       try await HTTPService.start(host: "127.0.0.1", ports: [70_000]) { _ in PageResponse() }
@@ -203,7 +205,8 @@ private func exchange(_ text: String, port: Int) -> String {
     await #expect(throws: ServiceError.notAnAddress("nowhere")) {
       try await HTTPService.start(host: "nowhere", ports: [0]) { _ in PageResponse() }
     }
-    let other = try await HTTPService.start(host: "127.0.0.1", ports: [server.service.port, 0]) { _ in
+    let other = try await HTTPService.start(host: "127.0.0.1", ports: [server.service.port, 0]) {
+      _ in
       PageResponse()
     }
     #expect(other.port != server.service.port)
