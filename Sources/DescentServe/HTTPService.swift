@@ -56,7 +56,7 @@ public final class HTTPService: Sendable {
   /// The port that it has.
   public let port: Int
   private let server: HTTPServer
-  private let task: Task<Void, any Error>
+  private let task: Task<Void, Never>
 
   /// Starts to serve.
   ///
@@ -68,11 +68,11 @@ public final class HTTPService: Sendable {
   public static func start(
     host: String, ports: [Int],
     _ answer: @escaping @Sendable (PageRequest) async -> PageResponse
-  ) throws(ServiceError) -> HTTPService {
+  ) async throws(ServiceError) -> HTTPService {
     var last = ServiceError.portInUse(ports.first ?? 0)
     for port in ports {
       do throws(ServiceError) {
-        return try HTTPService(host, port, answer)
+        return try await start(host, port, answer)
       } catch {
         guard case .portInUse = error else { throw error }
         last = error
@@ -81,12 +81,13 @@ public final class HTTPService: Sendable {
     throw last
   }
 
-  private init(
+  private static func start(
     _ host: String, _ port: Int, _ answer: @escaping @Sendable (PageRequest) async -> PageResponse
-  ) throws(ServiceError) {
+  ) async throws(ServiceError) -> HTTPService {
     guard let number = UInt16(exactly: port) else { throw .notAPort(port) }
     let guardian = RequestGuard(host: host)
     let handler = ClosureHTTPHandler { request in await guardian.answer(request, answer) }
+    let server: HTTPServer
     do {
       server =
         host.contains(":")
@@ -97,46 +98,33 @@ public final class HTTPService: Sendable {
           address: try .inet(ip4: host, port: number), timeout: 120, logger: .disabled,
           handler: handler)
     } catch { throw .notAnAddress(host) }
-    let (server, failure) = (server, Failure())
-    task = Task {
-      do { try await server.run() } catch {
-        failure.set(error)
-        throw error
+    let failure = Failure()
+    let task = Task {
+      do { try await server.run() } catch { failure.set(error) }
+    }
+    while !failure.isSet {
+      switch await server.listeningAddress {
+      case .ip4(_, let port), .ip6(_, let port):
+        return HTTPService(host, Int(port), server, task)
+      default: try? await Task.sleep(for: .milliseconds(2))
       }
     }
-    let listening = Listening()
-    Task {
-      while !failure.isSet {
-        if let address = await server.listeningAddress {
-          switch address {
-          case .ip4(_, let port), .ip6(_, let port): return listening.end(Int(port))
-          case .unix: break
-          }
-        }
-        try? await Task.sleep(for: .milliseconds(2))
-      }
-      listening.end(nil)
-    }
-    guard let found = listening.wait() else {
-      throw failure.reason(host, port)
-    }
-    self.port = found
+    throw failure.reason(host, port)
+  }
+
+  private init(_ host: String, _ port: Int, _ server: HTTPServer, _ task: Task<Void, Never>) {
+    (self.port, self.server, self.task) = (port, server, task)
     let shown = host == "0.0.0.0" || host == "::" ? "localhost" : host
-    address = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(found)/"
+    address = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(port)/"
   }
 
   /// Whether only this machine can reach what is served at an address.
   public static func isLoopback(_ host: String) -> Bool { RequestGuard(host: host).isLoopback }
 
-  /// Ends it.
-  public func stop() {
-    let done = DispatchSemaphore(value: 0)
-    Task {
-      await server.stop(timeout: 0.2)
-      task.cancel()
-      done.signal()
-    }
-    _ = done.wait(timeout: .now() + 1)
+  /// Ends it, after what is being answered or a fifth of a second.
+  public func stop() async {
+    await server.stop(timeout: 0.2)
+    task.cancel()
   }
 
   /// Why the server could not begin.
@@ -155,22 +143,6 @@ public final class HTTPService: Sendable {
       case EADDRNOTAVAIL: return .notAnAddress(host)
       default: return .refused(host, port, message)
       }
-    }
-  }
-
-  /// Waits for the server to listen.
-  private final class Listening: Sendable {
-    private let done = DispatchSemaphore(value: 0)
-    private let port = Mutex<Int?>(nil)
-
-    func end(_ port: Int?) {
-      self.port.withLock { $0 = port }
-      done.signal()
-    }
-
-    func wait() -> Int? {
-      done.wait()
-      return port.withLock { $0 }
     }
   }
 }

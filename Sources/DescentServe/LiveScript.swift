@@ -84,11 +84,12 @@ enum LiveScript {
           const answer = await fetch(address, {
             headers: { "If-None-Match": version }, cache: "no-store", signal: mine.signal });
           const html = answer.status === 304 ? "" : await answer.text();
-          if (answer.status === 200) {
+          const isSentence = (answer.headers.get("Content-Type") || "").startsWith("text/plain");
+          if (answer.status === 200 && !isSentence) {
             version = answer.headers.get("ETag") || "";
             show(html);
           }
-          say(answer.status < 400 ? "" : html.trim());
+          say(isSentence ? html.trim() : "");
         } catch (error) {
           if (mine.signal.aborted) return;
           say("The server does not answer. This is what it said last; the page goes on when it is back.");

@@ -2,7 +2,7 @@
 enum LiveStyle {
   static let css = """
     header { max-width: 82rem; margin: 0 auto; padding: .5rem 1.25rem 0; }
-    main { padding-top: 0; } .runs td:first-child { width: 1.5rem; }
+    main { padding-top: 0; } .runs td:first-child { width: 1.5rem; min-width: 0; }
     #search { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
     #search input { flex: 1 1 12rem; max-width: 36rem; }
     input[type=search], button { font: inherit; padding: .35rem .6rem; border-radius: .3rem;
@@ -26,7 +26,9 @@ enum LiveStyle {
     .trouble { padding: .5rem 1rem; background: var(--warn); }
     .status { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: center; }
     .status progress { flex: 1 1 10rem; max-width: 20rem; }
-    @media (max-width: 50rem) { .more { display: none; } .runs td, .runs th { padding-right: .5rem; } }
+    @media (max-width: 50rem) { .more { display: none; }
+      .runs td, .runs th { padding-right: .5rem; min-width: 0; } }
+    @media (max-width: 36rem) { header { padding: .5rem .75rem 0; } }
     @media print { #search, #compare, .hint { display: none; } }
 
     """

@@ -143,7 +143,8 @@ public actor Site {
 
   private func missing(_ request: PageRequest, _ sentence: String) -> PageResponse {
     if request.path.hasSuffix(".json") { return json(["error": .text(sentence)], status: 404) }
-    if request.isPart { return .plain(404, sentence) }
+    // The page shows it above what it has; an error would be one in the browser's console, too.
+    if request.isPart { return .plain(200, sentence) }
     let html = "<h1>\(sentence.escaped)</h1>\n<p><a href=\"/\">All runs</a></p>\n"
     return answer(request, sentence, html, nil, status: 404)
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DescentServe
 import Foundation
+import Synchronization
 
 /// `descent serve`
 struct Serve: ParsableCommand {
@@ -40,10 +41,9 @@ struct Serve: ParsableCommand {
     try reportingErrors {
       let site = try Site(folder: folder)
       let host = self.host == "localhost" ? "127.0.0.1" : self.host
-      let service = try HTTPService.start(
-        host: host, ports: port.map { [$0] } ?? Array(8080...8179)
-      ) {
-        await site.answer($0)
+      let ports = port.map { [$0] } ?? Array(8080...8179)
+      let service = try waiting {
+        try await HTTPService.start(host: host, ports: ports) { await site.answer($0) }
       }
       if !HTTPService.isLoopback(host) {
         writeError(
@@ -52,7 +52,30 @@ struct Serve: ParsableCommand {
       output("the runs in \(folder): \(service.address)")
       output("Ctrl-C ends it")
       while !Interrupt.requested, StandardOutput.failure == nil { usleep(50_000) }
-      service.stop()
+      try waiting { await service.stop() }
     }
   }
+}
+
+/// Waits for what is asynchronous, on a thread that nothing asynchronous needs: the main thread.
+private func waiting<Value: Sendable>(
+  for work: @escaping @Sendable () async throws -> Value
+) throws -> Value {
+  let (result, done) = (Outcome<Value>(), DispatchSemaphore(value: 0))
+  Task.detached {
+    do {
+      let value = try await work()
+      result.value.withLock { $0 = .success(value) }
+    } catch {
+      result.value.withLock { $0 = .failure(error) }
+    }
+    done.signal()
+  }
+  done.wait()
+  guard let value = result.value.withLock({ $0 }) else { throw CancellationError() }
+  return try value.get()
+}
+
+private final class Outcome<Value: Sendable>: Sendable {
+  let value = Mutex<Result<Value, any Error>?>(nil)
 }

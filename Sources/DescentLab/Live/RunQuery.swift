@@ -121,6 +121,6 @@ private struct Term {
     }
     // 3e-4 finds 0.0003.
     if let wanted = Double(value), let number = Double(text) { return wanted == number }
-    return text.lowercased().contains(value)
+    return value.isEmpty || text.lowercased().contains(value)
   }
 }
