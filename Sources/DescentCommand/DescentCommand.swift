@@ -17,7 +17,8 @@ struct DescentCommand: ParsableCommand {
           VerifyResume.self, ComparePrecision.self,
         ]),
       CommandGroup(
-        name: "See", subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),
+        name: "See",
+        subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),
       CommandGroup(name: "Tell", subcommands: [Groups.self, Doctor.self]),
       CommandGroup(
         name: "Optimizers",

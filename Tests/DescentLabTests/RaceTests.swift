@@ -246,7 +246,7 @@ import Testing
       let race = try Race(plan, in: path)
       let result = try race.run(RaceCrew()) { _ in }
       let entry = result.recipes[0].entries[0]
-      #expect(entry.steps > 1 && entry.steps < 5000)
+      #expect(entry.steps > 1)
       #expect(entry.judged[0].outcome?.steps == entry.steps)
       #expect(entry.judged[0].overrides.contains("steps=\(entry.steps)"))
     }

@@ -40,7 +40,7 @@ public enum RacePage {
       .list(failures(recipe), .warnings),
       .section(Section("Verdict", id: "verdict-\(index)", [.list(pairs.map(\.sentence))])),
       .section(
-        Section("Loss", id: "loss-\(index)", [.figures([curves(recipe, result.plan.target)])])),
+        Section("Loss", id: "loss-\(index)", [.figures(curves(recipe, result.plan.target))])),
       .section(Section("Tuning", id: "tuning-\(index)", tuning(recipe, result.plan))),
       .section(
         Section(
@@ -104,7 +104,7 @@ public enum RacePage {
   // MARK: Figures
 
   /// The validation loss over steps and over seconds: means over seeds, with all of them in the shade.
-  private static func curves(_ recipe: RaceResult.OnRecipe, _ target: Double?) -> Figure {
+  private static func curves(_ recipe: RaceResult.OnRecipe, _ target: Double?) -> [Figure] {
     typealias Place = (RaceOutcome.Evaluation) -> Double
     func series(_ place: Place) -> [Series] {
       recipe.entries.enumerated().map { index, entry in
@@ -130,14 +130,18 @@ public enum RacePage {
     let marks = target.map { [Mark("target", .y($0))] } ?? []
     let subtitle =
       seeds > 1 ? "mean over \(counted(seeds, "seed")), all of them in the shade" : "one seed"
-    return Figure([
-      LineChart(
-        title: "\(recipe.name): validation loss", subtitle: subtitle, x: Axis("step"),
-        y: Axis("loss"), series: series { Double($0.step) }, marks: marks),
-      LineChart(
-        title: "the same over time", x: Axis("seconds of training"), y: Axis("loss"),
-        series: series(\.seconds), marks: marks),
-    ])
+    return [
+      Figure([
+        LineChart(
+          title: "\(recipe.name): validation loss", subtitle: subtitle, x: Axis("step"),
+          y: Axis("loss"), series: series { Double($0.step) }, marks: marks)
+      ]),
+      Figure([
+        LineChart(
+          title: "\(recipe.name): validation loss over time", subtitle: subtitle,
+          x: Axis("seconds of training"), y: Axis("loss"), series: series(\.seconds), marks: marks)
+      ]),
+    ]
   }
 
   /// Loss over learning rate, of the tuning trials.

@@ -79,7 +79,7 @@ public struct SearchSpace: Sendable {
     return [
       "sgd": .init([rate(1e-2, 1), momentum], .gradient, sgd),
       "asgd": .init([rate(1e-2, 1)], .gradient, "as SGD"),
-      "adagrad": .init([rate(1e-3, 1e-1)], .gradient, "0.01 is the default of Keras, torch and TF"),
+      "adagrad": .init([rate(1e-3, 1e-1)], .gradient, "torch's default is 0.01, Keras' 0.001"),
       "rmsprop": .init(
         [rate(1e-4, 1e-2)], .gradient, "0.001 is Hinton's; torch has 0.01, Keras 0.001"),
       "adam": .init([rate(1e-4, 1e-2)], .gradient, adam),

@@ -6,8 +6,9 @@ import Foundation
 /// Student's t of the differences, against the hypothesis that their true mean is at most `margin`:
 ///
 /// ```
-/// t = (|d̄| − δ)⁺ / (s/√n)        p = P(|T| ≥ t), T of n − 1 degrees of freedom
+/// t = (|m| − δ)⁺ / (s/√n)        p = P(|T| ≥ t), T of n − 1 degrees of freedom
 /// ```
+/// m is the mean of the n differences, s their standard deviation.
 /// δ keeps out what is real but means nothing: settings that differ in their tenth digit move every seed the
 /// same way by as little, with a spread so small that any t is large. p errs on the side of "not
 /// proven" for differences within δ. Where a run of a pair failed, there is no difference; the sign test

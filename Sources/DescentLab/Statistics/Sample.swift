@@ -43,7 +43,7 @@ extension Array where Element == Double {
   /// Holm's correction of p values for their number: with it, the chance that any of them is wrongly
   /// below a level is at most that level. At most 1, in the order of the array.
   ///
-  /// p̃₍ᵢ₎ = max over j ≤ i of (m − j + 1)·p₍ⱼ₎, for p₍₁₎ ≤ … ≤ p₍ₘ₎
+  /// q₍ᵢ₎ = max over j ≤ i of (m − j + 1)·p₍ⱼ₎, for p₍₁₎ ≤ … ≤ p₍ₘ₎
   public var holmCorrected: [Double] {
     var corrected = self
     var largest = 0.0

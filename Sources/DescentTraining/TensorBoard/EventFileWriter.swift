@@ -41,7 +41,7 @@ final class EventFileWriter {
     }
     var values = entry.record.line
     var step = 0
-    if case .integer(let n) = values.first(where: { $0.key == "step" })?.value { step = n }
+    if let n = values.first(where: { $0.key == "step" }).flatMap({ Int($0.value) }) { step = n }
     var event = EventEncoding(wallTime: now, step: step)
     if case .skipped = entry {
       // The step is tried again; its loss is that of the step that is taken.
@@ -54,6 +54,13 @@ final class EventFileWriter {
       case .integer(let n): event.add(Self.tag(key), Double(n))
       case .flag(let on): event.add(Self.tag(key), on ? 1 : 0)
       case .text, .list, .object: break
+      }
+    }
+    if case .instruments(let record) = entry {
+      for (name, histogram) in record.histograms.sorted(by: { $0.key < $1.key }) {
+        event.add(
+          "train/\(name)", from: histogram.from, to: histogram.to,
+          counts: histogram.counts.map(Double.init))
       }
     }
     if event.hasValues { try write(event.record) }

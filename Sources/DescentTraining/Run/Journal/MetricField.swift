@@ -82,16 +82,22 @@ protocol MetricConvertible: Sendable {
 extension Double: MetricConvertible {
   var metric: MetricValue? { .number(self) }
   init?(_ metric: MetricValue) {
-    guard case .number(let x) = metric else { return nil }
-    self = x
+    switch metric {
+    case .number(let x): self = x
+    case .integer(let n): self = Double(n)
+    default: return nil
+    }
   }
 }
 
 extension Int: MetricConvertible {
   var metric: MetricValue? { .integer(self) }
   init?(_ metric: MetricValue) {
-    guard case .number(let x) = metric else { return nil }
-    self.init(exactly: x)
+    switch metric {
+    case .number(let x): self.init(exactly: x)
+    case .integer(let n): self = n
+    default: return nil
+    }
   }
 }
 
