@@ -33,3 +33,26 @@ func makeFolder(_ path: String) throws {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch { throw FileError.unwritable(path: path, reason: SystemReason.of(error)) }
 }
+
+/// Refuses to write over what is read, over files that a run consists of, and two things into one file.
+func requireOwnFiles(_ outputs: [String?], reading inputs: [String]) throws(RecipeError) {
+  func place(_ path: String) -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+  }
+  let files = outputs.compactMap(\.self).filter { $0 != "-" }
+  let places = files.map(place)
+  for (index, file) in files.enumerated() {
+    let name = URL(fileURLWithPath: file).lastPathComponent
+    let isOfARun =
+      ["recipe.yaml", "metrics.jsonl", "samples.jsonl", "tokenizer.json", "trainer_state.json"]
+      .contains(name) || name.hasSuffix(".safetensors") || name.contains("tfevents")
+    if inputs.map(place).contains(places[index])
+      || isOfARun && FileManager.default.fileExists(atPath: file)
+    {
+      throw RecipeError(problems: ["\(file) would be overwritten; give another file"])
+    }
+    if places[..<index].contains(places[index]) {
+      throw RecipeError(problems: ["\(file) is asked for twice; give another file"])
+    }
+  }
+}

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DescentLab
+import DescentTraining
 
 /// `descent compare`
 struct Compare: ParsableCommand {
@@ -19,9 +20,12 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      try requireOwnFiles([json.path], reading: paths)
       let report = try Report.read(paths)
       guard report.runs.count > 1 else {
-        throw ValidationError("a comparison takes two runs or more; \(paths[0]) is one")
+        throw RecipeError(problems: [
+          "a comparison takes two runs or more; \(paths[0]) is one"
+        ])
       }
       let page = report.comparison
       try json.write(page)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Descent
 import DescentLab
+import DescentTraining
 import Foundation
 
 /// `descent plot`
@@ -35,16 +36,20 @@ struct Plot: ParsableCommand {
     try reportingErrors {
       let charts = RunCharts(try Report.read(paths))
       let known = charts.names
-      guard !known.isEmpty else { throw ValidationError("the logs have no numbers") }
+      guard !known.isEmpty else {
+        throw DataError.unsuitable("\(paths.joined(separator: ", ")): there are no numbers to draw")
+      }
       let names =
         show.map { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
         ?? ["loss", "val_loss", "lr"].filter(known.contains)
       let all = names.isEmpty ? Array(known.prefix(3)) : names
       let drawn = try all.map { name in
         guard let chart = charts.chart(name) else {
-          throw ValidationError(
-            "the logs have no \(quotable(name)); they have \(known.prefix(30).joined(separator: ", "))"
-              + (known.count > 30 ? " and \(known.count - 30) more" : ""))
+          let more = known.count > 30 ? " and \(known.count - 30) more" : ""
+          throw RecipeError(problems: [
+            "the logs have no \(quotable(name)); they have "
+              + known.prefix(30).joined(separator: ", ") + more
+          ])
         }
         return chart
       }

@@ -39,9 +39,10 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      let file = page ?? defaultPage
+      try requireOwnFiles([file, json.path], reading: paths)
       let report = try Report.read(paths)
       let document = report.page
-      let file = page ?? defaultPage
       try OutputFile.write(document.html(), to: file)
       if let svg {
         try makeFolder(svg)
@@ -53,7 +54,7 @@ struct ReportCommand: ParsableCommand {
       guard !json.isStandardOutput else { return }
       output(report.summaryPage)
       output("page: \(file)")
-      if let svg { output("figures: \(svg)") }
+      if let svg { output("figures: \(report.figures.isEmpty ? "none" : svg)") }
     }
   }
 

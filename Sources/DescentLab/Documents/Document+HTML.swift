@@ -160,7 +160,14 @@ private struct HTMLWriter {
 extension String {
   /// The text as it stands in HTML and SVG, between tags or quotes.
   package var escaped: String {
-    replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+    let isAllowed = { (byte: UInt8) in byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09
+    }
+    if !utf8.allSatisfy(isAllowed) {
+      // XML has no characters for these.
+      let bytes = utf8.flatMap { isAllowed($0) ? [$0] : Array("\u{FFFD}".utf8) }
+      return String(decoding: bytes, as: UTF8.self).escaped
+    }
+    return replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
       .replacing("\"", with: "&quot;").replacing("'", with: "&#39;")
   }
 }

@@ -5,8 +5,8 @@ extension Report {
     let shown = figures.loss.prefix(2)
     return Document(
       title,
-      [
-        findings, differences, .table(summary), leads, .figures(Array(shown)),
+      [findings] + differences + [
+        .table(summary), leads, .figures(Array(shown)),
         .section(Section("How the logs were read", [.list(notes, .notes, key: "notes")])),
       ])
   }

@@ -17,16 +17,19 @@ public struct Curve: Sendable {
   public let end: Double
   /// The last value that is finite, and its step; nil where there is none.
   public let last: Point?
+  /// The last step that has a value, finite or not.
+  public let lastStep: Double
+  /// From which step on no value is finite; nil where the last one is.
+  public let brokenSince: Double?
   /// The lowest value and its step; nil where none is finite.
   public let lowest: Point?
   /// The highest value and its step; nil where none is finite.
   public let highest: Point?
   /// The mean of the finite values.
   public let mean: Double
-  /// The standard deviation of values around those before them: what is left of a curve when its
-  /// course is taken out.
+  /// The standard deviation of the second half of the values around their course, in which single
+  /// spikes do not count.
   public let noise: Double
-
   /// The means of the last tenth of the values and of the tenth before it, and how much their difference
   /// varies by chance (one standard deviation); nil where there are fewer than 50 values.
   public let lastTenths: (before: Double, last: Double, uncertainty: Double)?
@@ -50,28 +53,37 @@ public struct Curve: Sendable {
     let smooth = finite.runningMean(over: window)
     (self.points, self.smooth) = (points.thinned(to: Self.most), smooth.thinned(to: Self.most / 2))
     let first = finite.prefix(window)
-    start = first.isEmpty ? .nan : first.reduce(0) { $0 + $1.y } / Double(first.count)
-    end = smooth.last?.y ?? .nan
-    last = finite.last
+    (start, self.end) = (Self.mean(first), smooth.last?.y ?? .nan)
+    (last, lastStep) = (finite.last, points.last?.x ?? 0)
+    let end = (points.lastIndex { $0.y.isFinite } ?? -1) + 1
+    brokenSince = end < points.count ? points[end].x : nil
     lowest = finite.min { $0.y < $1.y }
     highest = finite.max { $0.y < $1.y }
-    mean = finite.isEmpty ? .nan : finite.reduce(0) { $0 + $1.y } / Double(finite.count)
-    // Two neighbours differ by noise alone, and by twice its variance.
-    let squares = zip(finite, finite.dropFirst()).reduce(0) { sum, pair in
-      sum + (pair.1.y - pair.0.y) * (pair.1.y - pair.0.y)
-    }
-    noise = finite.count < 2 ? .nan : (squares / Double(2 * (finite.count - 1))).squareRoot()
+    mean = Self.mean(finite[...])
+    noise = Self.noise(finite.suffix(max(5, finite.count / 2)))
     let tenth = finite.count / 10
-    func average(_ part: ArraySlice<Point>) -> Double {
-      part.reduce(0) { $0 + $1.y } / Double(part.count)
-    }
     lastTenths =
       tenth < 5
       ? nil
       : (
-        average(finite.dropLast(tenth).suffix(tenth)), average(finite.suffix(tenth)),
+        Self.mean(finite.dropLast(tenth).suffix(tenth)), Self.mean(finite.suffix(tenth)),
         noise * (2 / Double(tenth)).squareRoot()
       )
+  }
+
+  private static func mean(_ part: ArraySlice<Point>) -> Double {
+    // The sum of the largest numbers there are must not overflow.
+    part.isEmpty ? .nan : part.reduce(0) { $0 + $1.y / Double(part.count) }
+  }
+
+  /// Of three neighbours on a straight course with noise of the deviation σ, the middle one lies √1.5·σ
+  /// from the mean of the others, and half of all lie closer than 0.6745 times that.
+  private static func noise(_ part: ArraySlice<Point>) -> Double {
+    guard part.count > 2 else { return .nan }
+    let distances = zip(part, zip(part.dropFirst(), part.dropFirst(2))).map { a, rest in
+      abs(rest.0.y - (a.y / 2 + rest.1.y / 2))
+    }.sorted()
+    return distances[distances.count / 2] / (0.6745 * 1.5.squareRoot())
   }
 
   /// The smoothed value at a step, between two points on the straight line; nil outside.
@@ -92,6 +104,8 @@ public struct Curve: Sendable {
 extension [Point] {
   /// The mean of each value and up to `window` − 1 before it.
   func runningMean(over window: Int) -> [Point] {
+    // The sum of the largest numbers there are must not overflow.
+    let scale = contains { abs($0.y) > 1e290 } ? 0x1p-64 : 1
     // A sum of what was added and taken away would keep the rounding of a huge value for good.
     var (sum, lost) = (0.0, 0.0)
     func add(_ x: Double) {
@@ -100,9 +114,9 @@ extension [Point] {
       sum = next
     }
     return indices.map { i in
-      add(self[i].y)
-      if i >= window { add(-self[i - window].y) }
-      return Point(self[i].x, (sum + lost) / Double(Swift.min(i + 1, window)))
+      add(self[i].y * scale)
+      if i >= window { add(-self[i - window].y * scale) }
+      return Point(self[i].x, (sum + lost) / Double(Swift.min(i + 1, window)) / scale)
     }
   }
 

@@ -57,13 +57,13 @@ public struct Report: Sendable {
     let more: [(String, [Document.Block])] = [
       ("Precision", [.figures(figures.precision)]),
       ("Speed and memory", [.figures(figures.speed)]),
-      ("Other metrics", [.figures(figures.others)]),
+      ("Other metrics", [.figures(figures.others), .facts(figures.constants)]),
       ("Samples", samples),
       ("Recipe", recipes),
     ]
     return Document(
       title,
-      [findings, .table(summary), differences]
+      [findings, .table(summary)] + differences
         + parts.map { .section(Section($0.0, $0.1)) }
         + layers
         + more.map { .section(Section($0.0, $0.1)) }
@@ -71,7 +71,9 @@ public struct Report: Sendable {
   }
 
   /// What stands on the terminal when the page is written.
-  public var summaryPage: Document { Document(title, [.table(summary), findings]) }
+  public var summaryPage: Document {
+    Document(title, [.table(summary), findings, .list(notes, .notes)])
+  }
 
   /// The figures alone, each with a name for its file.
   public var figures: [(name: String, figure: Figure)] {
@@ -85,7 +87,7 @@ public struct Report: Sendable {
       let words = (figure.charts.first?.title ?? "figure").lowercased().split {
         !$0.isLetter && !$0.isNumber
       }
-      let name = words.joined(separator: "-")
+      let name = String(words.joined(separator: "-").prefix(60))
       taken[name, default: 0] += 1
       let number = taken[name] ?? 1
       return (number == 1 ? name : "\(name)-\(number)", figure)
@@ -107,21 +109,25 @@ public struct Report: Sendable {
     let loss = NumberStyle.significant(4)
     var table = Table(
       [
-        .init("run"), .init("state"), .number("steps"), .number("loss", "training loss", loss),
-        .number("val_loss", "validation loss", loss), .number("best_val_loss", "lowest", loss),
-        .number("best_step", "at step"),
-        .number("val_accuracy", "accuracy", .percent(2)), .number("lr", "last rate"),
-        .number("clipped", "clipped", .percent(0)), .number("skipped", "skipped"),
-        .number("step_ms", "step", unit: "ms"), .init("time", alignment: .right),
+        .init("run"), .init("state"), .number("steps"), .number("loss", "train loss", loss),
+        .number("val_loss", "val loss", loss), .number("best_val_loss", "lowest", loss),
+        .number("best_step", "at"), .number("val_accuracy", "accuracy", .percent(2)),
+        .number("lr", "last lr"), .number("clipped", "clipped", .percent(0)),
+        .number("skipped", "skipped"), .number("step_ms", "ms/step"),
+        .init("time", alignment: .right),
       ], key: "runs", empty: "no runs")
     for run in runs {
-      func last(_ name: String) -> Table.Cell { run[name]?.last.map { .number($0.y) } ?? .nothing }
-      let skipped = run.events.count { $0.kind == .skipped }
+      func last(_ name: String) -> Table.Cell {
+        guard let curve = run[name], let last = curve.last else { return .nothing }
+        return .number(curve.brokenSince == nil ? last.y : .nan)
+      }
+      let skipped = run.skippedSteps
       let lowest = run["val_loss"]?.lowest
       let seconds = run["seconds"].map { $0.mean * Double($0.count) }
       table.append(
         .text(run.name), run.state.map { .text($0) } ?? .nothing, .count(run.lastStep),
-        run["loss"].map { .number($0.end) } ?? .nothing, last("val_loss"),
+        run["loss"].map { .number($0.brokenSince == nil ? $0.end : .nan) } ?? .nothing,
+        last("val_loss"),
         lowest.map { .number($0.y) } ?? .nothing, lowest.map { .ordinal(Int($0.x)) } ?? .nothing,
         last("val_accuracy"), last("lr"),
         run["clipped"].map { .number($0.mean) } ?? .nothing,
@@ -132,18 +138,31 @@ public struct Report: Sendable {
     return table
   }
 
-  /// The keys in which the runs differ, a row for each run.
-  public var differences: Document.Block {
+  /// The keys in which the runs differ: a row for each run, or where there are fewer of these a row for
+  /// each key.
+  public var differences: [Document.Block] {
     let differing = RunDifferences(runs).settings
-    guard !differing.isEmpty else { return .data([]) }
-    var table = Table(
-      [.init("run")] + differing.map { .init($0.key) }, key: "differences",
-      caption: "What the runs were asked for, where they differ")
-    for (index, run) in runs.enumerated() {
-      table.append(
-        [.text(run.name)] + differing.map { $0.values[index].map { .text($0) } ?? .nothing })
+    let data = differing.map { key, values in
+      (
+        key: key,
+        value: JSONValue.object(
+          zip(runs, values).map { ($0.name, $1.map(JSONValue.text) ?? .null) })
+      )
     }
-    return .table(table)
+    guard !differing.isEmpty else { return [.data([("differences", [:])])] }
+    func cell(_ value: String?) -> Table.Cell { value.map { .text($0) } ?? .nothing }
+    let caption = "What the runs were asked for, where they differ"
+    var table: Table
+    if runs.count < differing.count {
+      table = Table([.init("key")] + runs.map { .init($0.name) }, caption: caption)
+      for (key, values) in differing { table.append([.text(key)] + values.map(cell)) }
+    } else {
+      table = Table([.init("run")] + differing.map { .init($0.key) }, caption: caption)
+      for (index, run) in runs.enumerated() {
+        table.append([.text(run.name)] + differing.map { cell($0.values[index]) })
+      }
+    }
+    return [.table(table), .data([("differences", .object(data))])]
   }
 
   /// What was measured of each tensor, a part for each run that has it.
@@ -161,7 +180,8 @@ public struct Report: Sendable {
 
   /// What the models wrote, or took for something else.
   private var samples: [Document.Block] {
-    runs.filter { !$0.samples.isEmpty }.prefix(8).flatMap { run -> [Document.Block] in
+    let all = runs.enumerated().filter { !$0.element.samples.isEmpty }
+    return all.prefix(8).flatMap { number, run -> [Document.Block] in
       var texts: [Document.Block] = []
       var pictures: [Picture] = []
       for sample in run.samples.suffix(24) {
@@ -176,16 +196,17 @@ public struct Report: Sendable {
       }
       // The last texts say how far the model has come.
       let blocks = Array(texts.suffix(3)) + [.pictures(pictures)]
-      return isSingle ? blocks : [.section(Section(run.name, blocks))]
+      return isSingle ? blocks : [.section(Section(run.name, id: "samples-\(number)", blocks))]
     }
   }
 
   /// The recipes, folded.
   private var recipes: [Document.Block] {
-    runs.compactMap { run -> Document.Block? in
+    runs.enumerated().compactMap { number, run -> Document.Block? in
       let text = run.recipe ?? run.settings.map { "\($0.key): \($0.value)" }.joined(separator: "\n")
       guard !text.isEmpty else { return nil }
-      var section = Section(isSingle ? "As it was resolved" : run.name, [.preformatted(text)])
+      var section = Section(
+        isSingle ? "As it was resolved" : run.name, id: "recipe-\(number)", [.preformatted(text)])
       section.isFolded = true
       return .section(section)
     }

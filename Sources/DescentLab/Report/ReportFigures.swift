@@ -116,17 +116,32 @@ struct ReportFigures {
 
   /// What else the runs wrote down, that changes; metrics of tensors and groups are elsewhere.
   var others: [Figure] {
+    otherNames { $0.lowest?.y != $0.highest?.y }.prefix(24).flatMap { all($0, $0, $0) }
+  }
+
+  /// What else they wrote down that stays the same.
+  var constants: [Fact] {
+    let changing = Set(otherNames { $0.lowest?.y != $0.highest?.y })
+    return otherNames { $0.last != nil }.filter { !changing.contains($0) }.prefix(50).map { name in
+      let values = Set(runs.compactMap { $0[name]?.last?.y }).sorted()
+      let text = values.prefix(4).map { NumberStyle.significant(6).text($0) }.joined(
+        separator: ", ")
+      return Fact(name, .text(text + (values.count > 4 ? ", …" : "")))
+    }
+  }
+
+  private func otherNames(_ isWanted: (Curve) -> Bool) -> [String] {
     var names = Set<String>()
     for run in runs {
-      for (name, curve) in run.curves where !Self.shown.contains(name) {
+      for (name, curve) in run.curves where !Self.shown.contains(name) && isWanted(curve) {
         let family = String(name.prefix { $0 != "/" })
         if LayerFigures.families.contains(family) || ["lr", "base_lr", "d"].contains(family) {
           continue
         }
-        if curve.lowest?.y != curve.highest?.y { names.insert(name) }
+        names.insert(name)
       }
     }
-    return names.sorted { $0.isBefore($1) }.prefix(24).flatMap { all($0, $0, $0) }
+    return names.sorted { $0.isBefore($1) }
   }
 
   // MARK: Making them

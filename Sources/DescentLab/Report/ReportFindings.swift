@@ -30,16 +30,15 @@ struct ReportFindings {
   private var loss: String? {
     guard let curve = run["loss"], curve.count > 1, curve.start.isFinite else { return nil }
     let means = curve.window > 1 ? " (means over \(counted(curve.window, "step")))" : ""
+    let (start, end) = (number(curve.start), number(curve.end))
     let change = curve.end - curve.start
-    let uncertain = curve.noise / Double(max(1, curve.window)).squareRoot() * 3
-    guard abs(change) > uncertain || curve.window == 1 else {
+    let uncertain = 3 * curve.noise * (2 / Double(curve.window)).squareRoot()
+    if start == end || abs(change) <= uncertain {
       return
-        "The training loss has not changed by more than its noise: \(number(curve.start)) at the "
-        + "start, \(number(curve.end)) at the end\(means)."
+        "The training loss has not changed by more than its noise: \(start) at the start, \(end) at "
+        + "the end\(means)."
     }
-    let course =
-      "The training loss \(change < 0 ? "fell" : "rose") from \(number(curve.start)) to "
-      + "\(number(curve.end))\(means)"
+    let course = "The training loss \(change < 0 ? "fell" : "rose") from \(start) to \(end)\(means)"
     guard let tenths = curve.lastTenths else { return course + "." }
     let recent = tenths.last - tenths.before
     if abs(recent) <= 2 * tenths.uncertainty {
@@ -55,15 +54,22 @@ struct ReportFindings {
     guard let curve = run["val_loss"], let lowest = curve.lowest, let last = curve.last else {
       return nil
     }
+    let best = "its lowest was \(number(lowest.y)) at step \(step(lowest.x))"
+    if let broken = curve.brokenSince {
+      return "The validation loss is not finite from step \(step(broken)) on; \(best)."
+    }
     var sentence = "The validation loss ended at \(number(last.y))"
     if last.x > lowest.x, last.y > lowest.y {
+      // A percentage says nothing where losses may be zero or negative.
       sentence +=
-        ", \(percent(last.y / lowest.y - 1, 1)) above its lowest, \(number(lowest.y)) at step "
-        + grouped(Int(lowest.x))
+        lowest.y > 0
+        ? ", \(percent(last.y / lowest.y - 1, 1)) above its lowest, \(number(lowest.y)) at step "
+          + step(lowest.x)
+        : "; \(best)"
     } else if curve.count > 1 {
       sentence += ", its lowest"
     }
-    if let accuracy = run["val_accuracy"]?.last {
+    if let accuracy = run["val_accuracy"]?.last, accuracy.x == last.x {
       sentence += "; \(percent(accuracy.y, 2)) of the answers were right"
     }
     return sentence + "."
@@ -77,7 +83,7 @@ struct ReportFindings {
     if highest.y == lowest.y { return "The learning rate was \(short(highest.y)) throughout." }
     var parts: [String] = []
     if highest.x > first.x {
-      parts.append("rose to \(short(highest.y)) at step \(grouped(Int(highest.x)))")
+      parts.append("rose to \(short(highest.y)) at step \(step(highest.x))")
     }
     if last.y < highest.y {
       parts.append(
@@ -98,12 +104,13 @@ struct ReportFindings {
     if last.y == first.y {
       return "d\(name) has stayed at \(short(first.y)): the estimate of the step size never grew."
     }
+    if last.y < first.y { return "d\(name) fell from \(short(first.y)) to \(short(last.y))." }
     let settled = curve.points.first { $0.y >= 0.99 * last.y } ?? last
     let isRising = settled.x > first.x + 0.9 * (last.x - first.x)
     return "d\(name) grew from \(short(first.y)) to \(short(last.y))"
       + (isRising
         ? " and was still growing at the end."
-        : " and has been there since step \(grouped(Int(settled.x))).")
+        : " and has been there since step \(step(settled.x)).")
   }
 
   /// How often the gradients met their limit.
@@ -119,11 +126,13 @@ struct ReportFindings {
 
   /// Steps that changed nothing.
   private var skipped: String? {
-    let skips = run.events.filter { $0.kind == .skipped }
-    guard let first = skips.first else { return nil }
-    return
-      "\(counted(skips.count, "step")) \(skips.count == 1 ? "was" : "were") skipped, the first at "
-      + "\(grouped(first.step)): \(first.text)."
+    let count = run.skippedSteps
+    guard count > 0 else { return nil }
+    let sentence = "\(counted(count, "step")) \(count == 1 ? "was" : "were") skipped"
+    guard let first = run.events.first(where: { $0.kind == .skipped }) else {
+      return sentence + "."
+    }
+    return "\(sentence). \(first.text)"
   }
 
   /// Times that the run went back.
@@ -168,4 +177,5 @@ struct ReportFindings {
   }
 
   private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
+  private func step(_ x: Double) -> String { NumberStyle.fixed(0).text(x) }
 }

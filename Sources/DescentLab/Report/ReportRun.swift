@@ -28,11 +28,30 @@ public struct ReportRun: Sendable {
 
   /// What a log says.
   public init(_ log: RunLog) {
-    (name, path, format) = (log.name, log.path, log.format)
-    curves = log.tracks.mapValues(Curve.init)
-    (events, settings, recipe) = (log.events, log.settings, log.recipe)
-    (notes, histograms, samples) = (log.notes, log.histograms, log.samples)
+    (name, path, format) = (log.name.withVisibleControls, log.path.withVisibleControls, log.format)
+    curves = Dictionary(
+      log.tracks.map { ($0.key.withVisibleControls, Curve($0.value)) },
+      uniquingKeysWith: { first, _ in first })
+    events = log.events.map {
+      .init($0.kind, step: $0.step, text: $0.text.withVisibleControls)
+    }
+    settings = log.settings.map { ($0.key.withVisibleControls, $0.value.withVisibleControls) }
+    (recipe, notes) = (log.recipe?.withVisibleControls, log.notes.map(\.withVisibleControls))
+    histograms = Dictionary(
+      log.histograms.map { ($0.key.withVisibleControls, $0.value) },
+      uniquingKeysWith: { first, _ in first })
+    samples = log.samples.map(\.withVisibleControls)
     (lastStep, state) = (log.lastStep, log.state?.rawValue)
+  }
+
+  /// Steps that were left out since something was not finite.
+  var skippedSteps: Int {
+    let events = events.count { $0.kind == .skipped }
+    if events > 0 { return events }
+    guard let flags = curves["skipped"], flags.lowest?.y == 0, flags.highest?.y == 1 else {
+      return 0
+    }
+    return Int((flags.mean * Double(flags.count - flags.nonFinite)).rounded())
   }
 
   /// A metric; nil where the run has none, or no finite value.
@@ -49,5 +68,31 @@ public struct ReportRun: Sendable {
   var decisive: (name: String, curve: Curve)? {
     for name in ["val_loss", "loss"] { if let curve = self[name] { return (name, curve) } }
     return nil
+  }
+}
+
+extension RunLog.Sample {
+  fileprivate var withVisibleControls: RunLog.Sample {
+    switch content {
+    case .text(let text): .init(step: step, content: .text(text.withVisibleControls))
+    case .image(let label, let width, let height, let pixels):
+      .init(
+        step: step,
+        content: .image(
+          label: label.withVisibleControls, width: width, height: height, pixels: pixels))
+    }
+  }
+}
+
+extension String {
+  /// The text with what would move a cursor or break a page made visible; the ends of lines stay.
+  var withVisibleControls: String {
+    guard unicodeScalars.contains(where: Self.isControl) else { return self }
+    return unicodeScalars.map { Self.isControl($0) ? $0.escaped(asASCII: true) : String($0) }
+      .joined()
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
   }
 }

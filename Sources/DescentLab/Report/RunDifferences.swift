@@ -45,21 +45,27 @@ public struct RunDifferences: Sendable {
     ["val_loss", "loss"].first { name in runs.allSatisfy { $0[name] != nil } }
   }
 
-  /// The runs in the order of how they ended, best first, with the value; those of different length are
-  /// compared at the last step that all reached.
+  /// The runs in the order of how they ended, best first, with the value: NaN for those whose loss was
+  /// not finite any more. Runs of different length are compared at the last step that all reached.
   public var ranking: [(run: ReportRun, value: Double)] {
     guard let decisive else { return [] }
     let end = commonEnd(decisive)
-    return runs.compactMap { run in
-      run[decisive].flatMap { curve in
-        (decisive == "loss" ? curve.value(at: end) : curve.measured(at: end)).map { (run, $0) }
-      }
-    }.sorted { $0.value < $1.value }
+    let values = runs.compactMap { run in
+      run[decisive].map { (run: run, value: value($0, at: end)) }
+    }
+    return values.filter { !$0.value.isNaN }.sorted { $0.value < $1.value }
+      + values.filter(\.value.isNaN)
   }
 
-  /// The last step that all runs have a value at or after.
+  /// What a run is judged by at a step: its smoothed training loss, or the last validation loss.
+  private func value(_ curve: Curve, at step: Double) -> Double {
+    if let broken = curve.brokenSince, broken <= step { return .nan }
+    return (decisive == "loss" ? curve.value(at: step) : curve.measured(at: step)) ?? .nan
+  }
+
+  /// The last step that all runs have reached.
   public func commonEnd(_ name: String) -> Double {
-    runs.compactMap { $0[name]?.last?.x }.min() ?? 0
+    runs.compactMap { $0[name]?.lastStep }.min() ?? 0
   }
 
   // MARK: Who led when
@@ -86,10 +92,13 @@ public struct RunDifferences: Sendable {
       : Set(curves.flatMap { $0.points.map(\.x) }).filter { $0 >= begin && $0 <= end }.sorted()
     var leads: [(run: Int, from: Double, to: Double)] = []
     for step in steps {
-      let values = curves.map {
-        (decisive == "loss" ? $0.value(at: step) : $0.measured(at: step)) ?? .infinity
+      let values = curves.map { curve in
+        let value = value(curve, at: step)
+        return value.isNaN ? .infinity : value
       }
-      guard let ahead = values.indices.min(by: { values[$0] < values[$1] }) else { continue }
+      guard let ahead = values.indices.min(by: { values[$0] < values[$1] }),
+        values[ahead] < .infinity
+      else { continue }
       if let last = leads.last, last.run == ahead {
         leads[leads.count - 1].to = step
       } else {
@@ -116,58 +125,89 @@ public struct RunDifferences: Sendable {
     guard let decisive else {
       return ["Not all of the runs have a loss, so they cannot be ranked."]
     }
-    let ranking = ranking
-    guard let best = ranking.first, ranking.count > 1 else { return [] }
     let word = decisive == "loss" ? "training loss" : "validation loss"
-    let second = ranking[1]
-    let lengths = Set(runs.map(\.lastStep))
-    let at =
-      lengths.count > 1
-      ? " at step \(grouped(Int(commonEnd(decisive)))), the last that all reached" : ""
+    let finite = ranking.filter { !$0.value.isNaN }
     var sentences: [String] = []
-    if best.value == second.value {
-      let equal = ranking.filter { $0.value == best.value }.map(\.run.name)
-      sentences.append("\(joined(equal)) have the same \(word)\(at): \(number(best.value)).")
-    } else {
-      let others = ranking.count > 2 ? ", ahead of" : " against"
-      let gap = percent(second.value / best.value - 1, 1)
-      sentences.append(
-        "\(best.run.name) has the lowest \(word)\(at): \(number(best.value))\(others) "
-          + "\(number(second.value)) of \(second.run.name) (\(gap) more).")
-      if decisive == "loss" {
-        let noise = ranking.prefix(2).compactMap { $0.run["loss"] }.map {
-          $0.noise * $0.noise / Double(max(1, $0.window))
-        }.reduce(0, +).squareRoot()
-        if second.value - best.value < 2 * noise {
-          sentences.append("The two are closer than the noise of their losses.")
-        }
+    if let best = finite.first {
+      sentences = finite.count > 1 ? ranked(best, finite[1], word) + led : []
+      if finite.count == 1 {
+        sentences = ["\(best.run.name) alone ended with a finite \(word): \(number(best.value))."]
       }
     }
-    let leads = leads
-    if leads.count == 1 {
-      sentences.append("\(runs[leads[0].run].name) led all the way.")
-    } else if let last = leads.last, leads.count <= 6 {
-      let parts = leads.dropLast().map {
-        "\(runs[$0.run].name) until step \(grouped($0.steps.upperBound))"
-      }
+    let broken = ranking.filter(\.value.isNaN).map(\.run)
+    if let first = broken.first, let since = first[decisive]?.brokenSince {
       sentences.append(
-        "Ahead was \(parts.joined(separator: ", then ")), then \(runs[last.run].name) to the end.")
-    } else if let last = leads.last {
-      sentences.append(
-        "The lead changed \(counted(leads.count - 1, "time")); \(runs[last.run].name) has had it since "
-          + "step \(grouped(last.steps.lowerBound)).")
+        broken.count == 1
+          ? "The \(word) of \(first.name) is not finite from step \(NumberStyle.fixed(0).text(since)) on."
+          : "The \(word) of \(joined(broken.map(\.name))) is not finite at the end.")
     }
     sentences.append(
       "Single runs differ by chance, too: `descent race` says with several seeds what is proven.")
     return sentences
   }
 
+  /// Who ended best, and by how much.
+  private func ranked(
+    _ best: (run: ReportRun, value: Double), _ second: (run: ReportRun, value: Double),
+    _ word: String
+  ) -> [String] {
+    let end = commonEnd(decisive ?? "")
+    let at =
+      Set(runs.map(\.lastStep)).count > 1
+      ? " at step \(NumberStyle.fixed(0).text(end)), the last that all reached" : ""
+    if best.value == second.value {
+      let equal = ranking.filter { $0.value == best.value }.map(\.run.name)
+      return ["\(joined(equal)) have the same \(word)\(at): \(number(best.value))."]
+    }
+    let gap =
+      best.value > 0
+      ? "\(percent(second.value / best.value - 1, 1)) more"
+      : "\(number(second.value - best.value)) more"
+    var sentences = [
+      "\(best.run.name) has the lowest \(word)\(at): \(number(best.value))"
+        + "\(runs.count > 2 ? ", ahead of" : " against") \(number(second.value)) of "
+        + "\(second.run.name) (\(gap))."
+    ]
+    if decisive == "loss" {
+      let variance = [best.run, second.run].compactMap { $0["loss"] }.map {
+        $0.noise * $0.noise / Double(max(1, $0.window))
+      }
+      if second.value - best.value < 2 * variance.reduce(0, +).squareRoot() {
+        sentences.append(
+          "\(best.run.name) and \(second.run.name) are closer than the noise of their losses.")
+      }
+    }
+    return sentences
+  }
+
+  /// Who was ahead when.
+  private var led: [String] {
+    let leads = leads
+    guard let last = leads.last, Set(ranking.map(\.value)).count > 1 else { return [] }
+    if leads.count == 1 { return ["\(runs[last.run].name) led all the way."] }
+    if leads.count <= 6 {
+      let parts = leads.dropLast().map {
+        "\(runs[$0.run].name) until step \($0.steps.upperBound)"
+      }
+      return [
+        "Ahead was \(parts.joined(separator: ", then ")), then \(runs[last.run].name) to the end."
+      ]
+    }
+    return [
+      "The lead changed \(counted(leads.count - 1, "time")); \(runs[last.run].name) has had it since "
+        + "step \(last.steps.lowerBound)."
+    ]
+  }
+
   private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
 }
 
-/// Names as a sentence lists them: `a`, `a and b`, `a, b and c`.
+/// Names as a sentence lists them: `a`, `a and b`, `a, b and c`, `a, b, c, d and 96 others`.
 func joined(_ names: [String]) -> String {
   guard names.count > 1, let last = names.last else { return names.first ?? "" }
+  if names.count > 6 {
+    return names.prefix(4).joined(separator: ", ") + " and \(grouped(names.count - 4)) others"
+  }
   return names.dropLast().joined(separator: ", ") + " and " + last
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import DescentLab
@@ -36,11 +37,29 @@ import Testing
     #expect(curve.smooth[100].y > 1e17 && curve.smooth[107].y == 1)
   }
 
-  @Test("noise is what neighbours differ by, whatever the course", arguments: [0.0, 5.0])
-  func noise(_ slope: Double) {
-    let values = (0..<1000).map { slope * Double($0) / 1000 + ($0 % 2 == 0 ? 0.1 : -0.1) }
-    // Neighbours that alternate differ by twice the amplitude: √2 of it.
-    #expect(abs(Curve(track(values)).noise - 0.1 * 2.0.squareRoot()) < 0.01)
+  @Test(
+    "noise is what is left when the course and single spikes are taken out",
+    arguments: [(0.0, 0.0), (50, 0), (0, 1e6)])
+  func noise(_ slope: Double, _ spike: Double) {
+    var values = normalNumbers(2_000, seed: 1).enumerated().map {
+      slope * Double($0) / 2_000 + 0.1 * $1
+    }
+    values[1_500] += spike
+    #expect(abs(Curve(track(values)).noise / 0.1 - 1) < 0.1)
+    let smooth = (0..<2_000).map { 4.0 / Double($0 + 1) + slope * Double($0) }
+    #expect(Curve(track(smooth)).noise < 1e-6)
+  }
+
+  @Test("the largest numbers there are have means") func largest() {
+    let curve = Curve(track([Double](repeating: 1e308, count: 200)))
+    #expect(curve.end == 1e308 && curve.start.isFinite && curve.mean.isFinite)
+  }
+
+  @Test("from where on nothing is finite") func broken() {
+    #expect(Curve(track([1, .nan, 2, .nan, .infinity])).brokenSince == 4)
+    #expect(Curve(track([1, .nan, 2])).brokenSince == nil)
+    #expect(Curve(track([.nan, .nan])).brokenSince == 1)
+    #expect(Curve(track([1, .nan])).lastStep == 2)
   }
 
   @Test("values between points lie on the line between them") func between() {
@@ -48,4 +67,17 @@ import Testing
     #expect(curve.value(at: 15) == 1.5 && curve.value(at: 30) == 3 && curve.value(at: 40) == 4)
     #expect(curve.value(at: 9) == nil && curve.value(at: 41) == nil)
   }
+}
+
+/// Independent numbers of mean 0 and deviation 1 (splitmix64, Box and Muller).
+func normalNumbers(_ count: Int, seed: UInt64) -> [Double] {
+  var state = seed
+  func uniform() -> Double {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return (Double((z ^ z >> 31) >> 11) + 0.5) / 0x1p53
+  }
+  return (0..<count).map { _ in (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform()) }
 }

@@ -71,17 +71,18 @@ import Testing
   func equal() {
     let a = run("a", [3, 2, 1]), b = run("b", [3, 2, 1])
     #expect(RunDifferences([a, b]).sentences[0] == "a and b have the same training loss: 1.")
-    func noisy(_ name: String, _ seed: Int, _ offset: Double) -> ReportRun {
-      let losses = (0..<1000).map { step -> Double in
-        let noise = Double((step * 7919 + seed * 104_729) % 1000) / 1000
-        return 2 + offset + 0.2 * noise
-      }
-      return run(name, losses)
+    func noisy(_ name: String, _ seed: UInt64, _ offset: Double) -> ReportRun {
+      run(name, normalNumbers(1_000, seed: seed).map { 2 + offset + 0.2 * $0 })
     }
     let close = RunDifferences([noisy("a", 1, 0), noisy("b", 2, 0.001)])
-    #expect(close.sentences.contains("The two are closer than the noise of their losses."))
+    let words = "a and b are closer than the noise of their losses."
+    #expect(close.sentences.contains(words))
     let far = RunDifferences([noisy("a", 1, 0), noisy("b", 2, 1)])
-    #expect(!far.sentences.contains("The two are closer than the noise of their losses."))
+    #expect(!far.sentences.contains(words))
+    // Without noise, the smallest lead is one.
+    let course = (1...40).map { 10.0 / Double($0) }
+    let above = RunDifferences([run("a", course), run("b", course.map { $0 + 0.1 })])
+    #expect(!above.sentences.contains { $0.contains("closer than the noise") })
   }
 
   @Test("runs of one name are told apart") func names() {
@@ -91,5 +92,43 @@ import Testing
     #expect(Set(report.runs.map(\.name)).count == 3)
     (b.name, c.name) = ("z", "y")
     #expect(Report([a, b, c]).runs.map(\.name) == ["x", "z", "y"])
+  }
+
+  @Test(
+    "a run that broke down is the last, whatever it had before", arguments: [Double.nan, .infinity])
+  func broken(_ loss: Double) {
+    let good = run("good", (1...200).map { 4.0 / Double($0) + 1 })
+    let bad = run("bad", (1...200).map { $0 < 50 ? 0.4 : loss })
+    let differences = RunDifferences([bad, good])
+    #expect(differences.ranking.map(\.run.name) == ["good", "bad"])
+    #expect(differences.sentences.contains("good alone ended with a finite training loss: 1.02."))
+    #expect(
+      differences.sentences.contains("The training loss of bad is not finite from step 50 on."))
+    #expect(differences.leads.last?.run == 1)
+    let both = RunDifferences([bad, run("worse", [.nan, .nan])]).sentences
+    #expect(!both.contains { $0.contains("lowest") })
+  }
+
+  @Test(
+    "percentages only where they say something",
+    arguments: [([-1.0, -3], [-1.0, -2]), ([1, 0], [1, 0.5])])
+  func negative(_ a: [Double], _ b: [Double]) {
+    let sentences = RunDifferences([run("a", a), run("b", b)]).sentences
+    #expect(sentences[0].contains("more") && !sentences[0].contains("%"))
+    #expect(!sentences[0].contains("inf"))
+  }
+
+  @Test("names and texts of a log cannot move the cursor") func controls() {
+    var log = RunLog(name: "a\u{1B}[31mred", path: "x\u{7}", format: .csv)
+    log.tracks["loss\u{0}"] = Track(steps: [1], values: [2])
+    log.samples = [.init(step: 1, content: .text("one\ntwo\u{1B}[2J"))]
+    log.notes = ["\u{9B}31m"]
+    let report = Report([ReportRun(log)])
+    for text in [report.page.text(), report.page.html()] {
+      let controls = text.unicodeScalars.filter {
+        $0.properties.generalCategory == .control && $0 != "\n" && $0 != "\t"
+      }
+      #expect(controls.isEmpty)
+    }
   }
 }
