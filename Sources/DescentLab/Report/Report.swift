@@ -122,7 +122,8 @@ public struct Report: Sendable {
       table.append(
         .text(run.name), run.state.map { .text($0) } ?? .nothing, .count(run.lastStep),
         run["loss"].map { .number($0.end) } ?? .nothing, last("val_loss"),
-        lowest.map { .number($0.y) } ?? .nothing, lowest.map { .ordinal(Int($0.x)) } ?? .nothing,
+        lowest.map { .number($0.y) } ?? .nothing,
+        lowest.map { .ordinal(Int(step: $0.x)) } ?? .nothing,
         last("val_accuracy"), last("lr"),
         run["clipped"].map { .number($0.mean) } ?? .nothing,
         skipped > 0 ? .count(skipped) : .nothing,

@@ -59,7 +59,7 @@ struct ReportFindings {
     if last.x > lowest.x, last.y > lowest.y {
       sentence +=
         ", \(percent(last.y / lowest.y - 1, 1)) above its lowest, \(number(lowest.y)) at step "
-        + grouped(Int(lowest.x))
+        + grouped(Int(step: lowest.x))
     } else if curve.count > 1 {
       sentence += ", its lowest"
     }
@@ -77,7 +77,7 @@ struct ReportFindings {
     if highest.y == lowest.y { return "The learning rate was \(short(highest.y)) throughout." }
     var parts: [String] = []
     if highest.x > first.x {
-      parts.append("rose to \(short(highest.y)) at step \(grouped(Int(highest.x)))")
+      parts.append("rose to \(short(highest.y)) at step \(grouped(Int(step: highest.x)))")
     }
     if last.y < highest.y {
       parts.append(
@@ -103,7 +103,7 @@ struct ReportFindings {
     return "d\(name) grew from \(short(first.y)) to \(short(last.y))"
       + (isRising
         ? " and was still growing at the end."
-        : " and has been there since step \(grouped(Int(settled.x))).")
+        : " and has been there since step \(grouped(Int(step: settled.x))).")
   }
 
   /// How often the gradients met their limit.

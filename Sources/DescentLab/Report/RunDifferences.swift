@@ -105,7 +105,7 @@ public struct RunDifferences: Sendable {
         merged.append(lead)
       }
     }
-    return merged.map { Lead(run: $0.run, steps: Int($0.from)...Int($0.to)) }
+    return merged.map { Lead(run: $0.run, steps: Int(step: $0.from)...Int(step: $0.to)) }
   }
 
   // MARK: Words
@@ -123,7 +123,7 @@ public struct RunDifferences: Sendable {
     let lengths = Set(runs.map(\.lastStep))
     let at =
       lengths.count > 1
-      ? " at step \(grouped(Int(commonEnd(decisive)))), the last that all reached" : ""
+      ? " at step \(grouped(Int(step: commonEnd(decisive)))), the last that all reached" : ""
     var sentences: [String] = []
     if best.value == second.value {
       let equal = ranking.filter { $0.value == best.value }.map(\.run.name)
