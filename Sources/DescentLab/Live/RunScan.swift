@@ -89,7 +89,10 @@ struct RunScan {
     let place = path == "." ? root + "/." : "\(root)/\(path)"
     guard let stamp = FileStamp(place), stamp.isFolder else { return nil }
     if let known = folders[path], known.stamp == stamp, known.isSettled { return known }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: place) else {
+      limitation = "The folder \(path) cannot be read; what is in it is not listed."
+      return Folder(stamp: stamp, isSettled: false, names: [])
+    }
     let age = Date().timeIntervalSince(stamp.date)
     return Folder(stamp: stamp, isSettled: age > 2, names: names.sorted())
   }

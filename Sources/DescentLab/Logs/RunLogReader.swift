@@ -9,6 +9,8 @@ public final class RunLogReader {
   public private(set) var logs: [RunLog] = []
   private var sources: [(path: String, source: any LogSource)]
   private var isNew = true
+  /// What of a folder may be missing.
+  private var missing: [String]
   /// Those of the sources that could not be read the last time.
   private var failed: [String] = []
 
@@ -18,7 +20,8 @@ public final class RunLogReader {
   /// - Throws: `DataError` where there is none.
   public init(path: String) throws {
     self.path = path
-    sources = try LogFinder(path).found
+    let finder = try LogFinder(path)
+    (sources, missing) = (finder.found, finder.missing)
   }
 
   /// Reads what was added since the last time. A file that was written anew, or shortened, is read
@@ -54,6 +57,7 @@ public final class RunLogReader {
       let full = made.filter { !$0.tracks.isEmpty || $0.format == .descent }
       if !full.isEmpty { made = full }
     }
+    if !made.isEmpty { made[0].notes += missing }
     logs = made.toldApart
     return true
   }
@@ -64,8 +68,12 @@ public final class RunLogReader {
     guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
       isFolder.boolValue
     else { return false }
-    let found = try LogFinder(path).found
-    guard found.map(\.path) != sources.map(\.path) else { return false }
+    let finder = try LogFinder(path)
+    let found = finder.found
+    guard found.map(\.path) != sources.map(\.path) || finder.missing != missing else {
+      return false
+    }
+    missing = finder.missing
     let known = Dictionary(sources.map { ($0.path, $0.source) }) { first, _ in first }
     for (path, source) in found { known[path]?.name = source.name }
     sources = found.map { ($0.path, known[$0.path] ?? $0.source) }

@@ -101,6 +101,13 @@ public struct Curve: Sendable {
   }
 }
 
+extension Int {
+  /// The step at a place of a curve: what lies beyond all integers is the last of them.
+  init(step x: Double) {
+    self = x.isNaN ? 0 : Int(exactly: x.rounded(.towardZero)) ?? (x < 0 ? .min : .max)
+  }
+}
+
 extension [Point] {
   /// The mean of each value and up to `window` − 1 before it.
   func runningMean(over window: Int) -> [Point] {

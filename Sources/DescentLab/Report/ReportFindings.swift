@@ -177,5 +177,5 @@ struct ReportFindings {
   }
 
   private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
-  private func step(_ x: Double) -> String { NumberStyle.fixed(0).text(x) }
+  private func step(_ x: Double) -> String { grouped(Int(step: x)) }
 }

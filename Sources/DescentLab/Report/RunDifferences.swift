@@ -114,7 +114,7 @@ public struct RunDifferences: Sendable {
         merged.append(lead)
       }
     }
-    return merged.map { Lead(run: $0.run, steps: Int($0.from)...Int($0.to)) }
+    return merged.map { Lead(run: $0.run, steps: Int(step: $0.from)...Int(step: $0.to)) }
   }
 
   // MARK: Words
@@ -138,7 +138,7 @@ public struct RunDifferences: Sendable {
     if let first = broken.first, let since = first[decisive]?.brokenSince {
       sentences.append(
         broken.count == 1
-          ? "The \(word) of \(first.name) is not finite from step \(NumberStyle.fixed(0).text(since)) on."
+          ? "The \(word) of \(first.name) is not finite from step \(grouped(Int(step: since))) on."
           : "The \(word) of \(joined(broken.map(\.name))) is not finite at the end.")
     }
     sentences.append(
@@ -154,7 +154,7 @@ public struct RunDifferences: Sendable {
     let end = commonEnd(decisive ?? "")
     let at =
       Set(runs.map(\.lastStep)).count > 1
-      ? " at step \(NumberStyle.fixed(0).text(end)), the last that all reached" : ""
+      ? " at step \(grouped(Int(step: end))), the last that all reached" : ""
     if best.value == second.value {
       let equal = ranking.filter { $0.value == best.value }.map(\.run.name)
       return ["\(joined(equal)) have the same \(word)\(at): \(number(best.value))."]
@@ -187,7 +187,7 @@ public struct RunDifferences: Sendable {
     if leads.count == 1 { return ["\(runs[last.run].name) led all the way."] }
     if leads.count <= 6 {
       let parts = leads.dropLast().map {
-        "\(runs[$0.run].name) until step \($0.steps.upperBound)"
+        "\(runs[$0.run].name) until step \(grouped($0.steps.upperBound))"
       }
       return [
         "Ahead was \(parts.joined(separator: ", then ")), then \(runs[last.run].name) to the end."
@@ -195,7 +195,7 @@ public struct RunDifferences: Sendable {
     }
     return [
       "The lead changed \(counted(leads.count - 1, "time")); \(runs[last.run].name) has had it since "
-        + "step \(last.steps.lowerBound)."
+        + "step \(grouped(last.steps.lowerBound))."
     ]
   }
 

@@ -11,8 +11,10 @@ import DescentCompute
 package enum EventRecord {
   /// What stands before a payload, and behind it.
   package static let (headerSize, footerSize) = (12, 4)
-  /// Longer payloads are held for damage: nothing that a run logs comes near.
-  package static let longestPayload = 256 << 20
+  /// Longer payloads are not read: no numbers of a run come near.
+  package static let longestPayload = 16 << 20
+  /// What claims to be longer is damage, whatever its checksum.
+  private static let longestOfAll = 1 << 40
 
   /// What lies at a place of a file.
   package enum Reading: Equatable {
@@ -20,6 +22,8 @@ package enum EventRecord {
     case record(payload: Range<Int>, next: Int)
     /// The record is whole but for its payload.
     case badPayload(next: Int)
+    /// The payload is too long to be read; the next record may begin beyond what is there.
+    case long(next: Int)
     /// No record begins here.
     case badHeader
     /// More bytes are needed: the file ends in the record.
@@ -32,9 +36,10 @@ package enum EventRecord {
     let length = integer(bytes, at: index, count: 8)
     let isWhole =
       integer(bytes, at: index + 8, count: 4) == UInt64(checksum(bytes, index..<index + 8))
-    guard isWhole, length <= longestPayload else { return .badHeader }
+    guard isWhole, length <= longestOfAll else { return .badHeader }
     let start = index + headerSize
     let end = start + Int(length)
+    if length > longestPayload { return .long(next: end + footerSize) }
     guard end + footerSize <= bytes.count else { return .incomplete }
     let isIntact = integer(bytes, at: end, count: 4) == UInt64(checksum(bytes, start..<end))
     return isIntact

@@ -1,12 +1,52 @@
+/// How a table is written.
+struct CSVDialect: Equatable {
+  /// What stands between cells.
+  let delimiter: UInt8
+  /// What ends a line: a line feed, or a carriage return where there is no line feed.
+  var newline: UInt8 = 0x0A
+
+  /// Whether a comma may stand before decimals: tables that need commas for that have other delimiters.
+  var hasDecimalCommas: Bool { delimiter != UInt8(ascii: ",") }
+
+  /// Whether a cell says a number.
+  func isNumber(_ cell: String) -> Bool {
+    let bytes = Array(cell.utf8)
+    return number(bytes.span, bytes.indices) != nil
+  }
+
+  /// The number that a cell says, with decimals behind a point or a comma, maybe in percent.
+  func number(_ text: Span<UInt8>, _ range: Range<Int>) -> Double? {
+    if let x = Self.number(text, range, point: UInt8(ascii: ".")) { return x }
+    return hasDecimalCommas ? Self.number(text, range, point: UInt8(ascii: ",")) : nil
+  }
+
+  private static func number(
+    _ text: Span<UInt8>, _ range: Range<Int>, point: UInt8
+  ) -> Double? {
+    var index = range.lowerBound
+    guard let x = NumberScanner.number(text, &index, end: range.upperBound, point: point) else {
+      return nil
+    }
+    if index == range.upperBound { return x }
+    while index < range.upperBound, text[index] == 0x20 { index += 1 }
+    return index + 1 == range.upperBound && text[index] == UInt8(ascii: "%") ? x / 100 : nil
+  }
+}
+
 /// The cells of a line of a table.
 struct CSVCells {
+  private let dialect: CSVDialect
   private let delimiter: UInt8
   private(set) var index: Int
   let end: Int
   private var isOver = false
 
-  init(_ range: Range<Int>, delimiter: UInt8, _ text: Span<UInt8>) {
-    (index, end, self.delimiter) = (range.lowerBound, range.upperBound, delimiter)
+  /// Whether a comma was taken as a decimal point.
+  private(set) var hadDecimalComma = false
+
+  init(_ range: Range<Int>, _ dialect: CSVDialect) {
+    (index, end, self.dialect) = (range.lowerBound, range.upperBound, dialect)
+    delimiter = dialect.delimiter
   }
 
   /// What a cell says.
@@ -46,7 +86,7 @@ struct CSVCells {
 
   private mutating func word(_ text: Span<UInt8>, from start: Int) -> Cell {
     let range = nextText(text, from: start)
-    return Self.meaning(text, range)
+    return meaning(text, range)
   }
 
   /// The bytes of the next cell, whatever it says; nil behind the last.
@@ -80,11 +120,12 @@ struct CSVCells {
   }
 
   /// What a text in a cell means.
-  private static func meaning(_ text: Span<UInt8>, _ range: Range<Int>) -> Cell {
+  private mutating func meaning(_ text: Span<UInt8>, _ range: Range<Int>) -> Cell {
     if range.isEmpty { return .empty }
-    var index = range.lowerBound
-    if let x = NumberScanner.number(text, &index, end: range.upperBound), index == range.upperBound
-    {
+    if let x = dialect.number(text, range) {
+      if dialect.hasDecimalCommas {
+        hadDecimalComma = hadDecimalComma || range.contains { text[$0] == UInt8(ascii: ",") }
+      }
       return .number(x)
     }
     if range.count <= 5 {
@@ -103,26 +144,28 @@ struct CSVCells {
     NumberScanner.string(text, range).replacing("\"\"", with: "\"")
   }
 
-  /// The end of the line that begins at `start`: the next newline that no quotes enclose, or simply
+  /// The end of the line that begins at `start`: the next `newline` that no quotes enclose, or simply
   /// the next one where they do not end soon.
   @inline(__always)
-  static func endOfLine(_ text: Span<UInt8>, from start: Int) -> Int? {
+  static func endOfLine(_ text: Span<UInt8>, from start: Int, _ newline: UInt8) -> Int? {
     var (i, hasQuote) = (start, false)
     while i < text.count {
       let byte = text[i]
-      if byte == 0x0A { break }
+      if byte == newline { break }
       if byte == 0x22 { hasQuote = true }
       i += 1
     }
     if !hasQuote { return i < text.count ? i : nil }
-    return endOfQuotedLine(text, from: start)
+    return endOfQuotedLine(text, from: start, newline)
   }
 
-  private static func endOfQuotedLine(_ text: Span<UInt8>, from start: Int) -> Int? {
+  private static func endOfQuotedLine(
+    _ text: Span<UInt8>, from start: Int, _ newline: UInt8
+  ) -> Int? {
     var (isQuoted, first) = (false, Int?.none)
     for i in start..<text.count {
       if text[i] == 0x22 { isQuoted.toggle() }
-      guard text[i] == 0x0A else {
+      guard text[i] == newline else {
         if let first, i - first > longestCell { return first }
         continue
       }

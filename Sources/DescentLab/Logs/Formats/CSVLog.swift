@@ -3,13 +3,15 @@ import DescentTraining
 
 /// A table with named columns: a row for each step, or for each time that something was written.
 struct CSVLog: LogParser {
-  private let delimiter: UInt8
+  private let dialect: CSVDialect
   private let fileName: String
   private var columns: [Column] = []
   private var runs: [Run] = []
   private var notes = LogNotes()
   private var line = 0
   private var row = 0
+  /// Rows that hold nothing but words.
+  private var wordRows = 0
   private var searched = 0
   private var isCut = false
   private var isInLongLine = false
@@ -43,28 +45,28 @@ struct CSVLog: LogParser {
     let tables: [LogTable.Mark]
     let notes: LogNotes
     let columns: [Column]
-    let row: Int
+    let row: (Int, words: Int)
     let epochs: EpochSteps
     let lastStep: Int?
   }
 
   /// - Parameters:
-  ///   - delimiter: what stands between cells.
+  ///   - dialect: how it is written.
   ///   - fileName: its name without the folder.
-  init(delimiter: UInt8, fileName: String) {
-    (self.delimiter, self.fileName) = (delimiter, fileName)
+  init(_ dialect: CSVDialect, fileName: String) {
+    (self.dialect, self.fileName) = (dialect, fileName)
   }
 
   mutating func take(_ bytes: Span<UInt8>) -> Int {
     var start = 0
     // A line without an end is looked through once, unless quotes may hold its end.
-    if searched > 0, bytes.firstIndex(of: 0x0A, from: searched) == nil,
+    if searched > 0, bytes.firstIndex(of: dialect.newline, from: searched) == nil,
       bytes.count <= JSONLines.longestLine
     {
       searched = bytes.count
       return 0
     }
-    while let end = CSVCells.endOfLine(bytes, from: start) {
+    while let end = CSVCells.endOfLine(bytes, from: start, dialect.newline) {
       line += 1
       takeBack()
       if isInLongLine {
@@ -91,22 +93,22 @@ struct CSVLog: LogParser {
     isCut = !rest.isEmpty
     guard isCut, !columns.isEmpty else { return }
     let before = Provisional(
-      tables: runs.map(\.table.mark), notes: notes, columns: columns, row: row, epochs: epochs,
-      lastStep: lastStep)
+      tables: runs.map(\.table.mark), notes: notes, columns: columns, row: (row, wordRows),
+      epochs: epochs, lastStep: lastStep)
     let first = line
     var start = 0
     // A quote that does not end hides the ends of lines.
-    while let end = rest.firstIndex(of: 0x0A, from: start) {
+    while let end = rest.firstIndex(of: dialect.newline, from: start) {
       line += 1
       read(rest, start..<end, isNew: true)
       start = end + 1
     }
-    var (cells, count) = (CSVCells(start..<rest.count, delimiter: delimiter, rest), 0)
+    var (cells, count) = (CSVCells(start..<rest.count, dialect), 0)
     while cells.nextText(rest) != nil { count += 1 }
     // A row with all its cells counts, though its last number may go on.
     if start == rest.count {
       isCut = false
-    } else if count == columns.count, rest[rest.count - 1] != delimiter {
+    } else if count == columns.count, rest[rest.count - 1] != dialect.delimiter {
       isCut = false
       line += 1
       read(rest, start..<rest.count, isNew: true)
@@ -118,7 +120,7 @@ struct CSVLog: LogParser {
   private mutating func takeBack() {
     guard let before = provisional.take() else { return }
     for (index, mark) in before.tables.enumerated() { runs[index].table.goBack(to: mark) }
-    (notes, columns, row) = (before.notes, before.columns, before.row)
+    (notes, columns, (row, wordRows)) = (before.notes, before.columns, before.row)
     (epochs, lastStep) = (before.epochs, before.lastStep)
   }
 
@@ -143,7 +145,7 @@ struct CSVLog: LogParser {
 
   private mutating func readRow(_ text: Span<UInt8>, _ range: Range<Int>, isNew: Bool) {
     numbers.removeAll(keepingCapacity: true)
-    var cells = CSVCells(range, delimiter: delimiter, text)
+    var cells = CSVCells(range, dialect)
     var (index, step, epoch) = (0, (rank: Int, value: Double)?.none, Double?.none)
     var (hasStepColumn, hasText) = (false, false)
     while let cell = cells.next(text) {
@@ -171,15 +173,24 @@ struct CSVLog: LogParser {
     if index < columns.count, index > 1 || columns.count == 1 {
       notes.add(.missingCells, line: line)
     }
+    // Thousands may be meant, which only semicolons exclude.
+    if cells.hadDecimalComma, dialect.delimiter == UInt8(ascii: "\t") {
+      notes.add("Commas in its numbers were taken as decimal points.")
+    }
     // A header that is repeated, where runs were written one behind the other.
-    if hasText, numbers.isEmpty { return }
+    if hasText, numbers.isEmpty {
+      wordRows += 1
+      return
+    }
     row += 1
     let place: Int
     if let step {
       guard let whole = StepName.whole(step.value) else { return notes.add(.noStep, line: line) }
       if step.rank < StepName.epochRank {
-        place = epochs.place(of: whole, epoch: epoch)
-        lastStep = place
+        guard let counted = epochs.place(of: whole, epoch: epoch) else {
+          return notes.add(.noStep, line: line)
+        }
+        (place, lastStep) = (counted, counted)
       } else {
         // What is said of an epoch is of its last step.
         place = lastStep ?? whole
@@ -212,9 +223,9 @@ struct CSVLog: LogParser {
   // MARK: The header
 
   private mutating func readHeader(_ text: Span<UInt8>, _ range: Range<Int>) {
-    let names = Self.names(text, range, delimiter)
-    if let comment, !names.isEmpty, names.allSatisfy({ Double($0) != nil }) {
-      let header = Self.names(comment.span, comment.indices, delimiter)
+    let names = Self.names(text, range, dialect)
+    if let comment, !names.isEmpty, names.allSatisfy(dialect.isNumber) {
+      let header = Self.names(comment.span, comment.indices, dialect)
       self.comment = nil
       if header.count == names.count {
         lay(out: header)
@@ -225,8 +236,8 @@ struct CSVLog: LogParser {
   }
 
   /// The cells of a line as texts.
-  static func names(_ text: Span<UInt8>, _ range: Range<Int>, _ delimiter: UInt8) -> [String] {
-    var (names, cells) = ([String](), CSVCells(range, delimiter: delimiter, text))
+  static func names(_ text: Span<UInt8>, _ range: Range<Int>, _ dialect: CSVDialect) -> [String] {
+    var (names, cells) = ([String](), CSVCells(range, dialect))
     while let cell = cells.nextText(text) { names.append(CSVCells.string(text, cell)) }
     return names
   }
@@ -281,7 +292,7 @@ struct CSVLog: LogParser {
     if epochs.hasOffset {
       notes.add("Its steps begin again with each epoch; they were counted on.")
     }
-    if row == 0 { notes.add("It has no rows yet.") }
+    if row == 0, wordRows == 0 { notes.add("It has no rows yet.") }
     let words = columns.filter { $0.numbers == 0 && notes.count(.text(column: $0.name)) > 0 }
     if !words.isEmpty {
       let list = words.prefix(5).map { "“\($0.name)”" }.joined(separator: ", ")
@@ -309,14 +320,14 @@ private struct EpochSteps {
   /// Whether they do.
   private(set) var hasOffset = false
 
-  mutating func place(of step: Int, epoch: Double?) -> Int {
-    guard let epoch, abs(epoch) < 1e9 else { return step + offset }
+  /// nil for a place that no run reaches.
+  mutating func place(of step: Int, epoch: Double?) -> Int? {
+    guard let epoch, abs(epoch) < 1e9 else { return StepName.whole(step + offset) }
     let pass = Int(epoch.rounded(.down))
-    if let last, step < last.step, pass > last.epoch {
-      offset = last.place + 1 - step
-      hasOffset = true
-    }
-    let place = step + offset
+    let isAgain = last.map { step < $0.step && pass > $0.epoch } ?? false
+    let next = isAgain ? (last?.place ?? 0) + 1 - step : offset
+    guard let place = StepName.whole(step + next) else { return nil }
+    (offset, hasOffset) = (next, hasOffset || isAgain)
     last = (step, pass, place)
     return place
   }

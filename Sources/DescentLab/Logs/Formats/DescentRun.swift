@@ -92,6 +92,7 @@ final class DescentRun: LogSource {
     let pixels: [Double]?
 
     var sample: RunLog.Sample? {
+      guard let step = StepName.whole(step) else { return nil }
       if kind == "text", let text { return RunLog.Sample(step: step, content: .text(text)) }
       guard kind == "image", let width, let height, let pixels, width > 0, height > 0,
         pixels.count / width == height, pixels.count % width == 0

@@ -68,24 +68,29 @@ struct EventRun {
   private var tags = NameTable()
   private var columns: [Int?] = []
 
-  mutating func take(_ bytes: Span<UInt8>, _ payload: Range<Int>) -> Bool {
+  /// Takes the event of a record.
+  ///
+  /// - Parameter place: where the record begins in its file.
+  mutating func take(_ bytes: Span<UInt8>, _ payload: Range<Int>, at place: Int) {
     let event = EventMessage(bytes, payload)
-    if event.isBroken { return false }
-    if event.isStart { table.restart(at: event.step) }
-    guard event.summaries != nil else { return true }
+    if event.isBroken { return notes.add(.badRecord, line: place) }
+    guard event.isStart || event.summaries != nil else { return }
+    guard let step = StepName.whole(event.step) else {
+      return notes.add(.farStep, line: place, "\(event.step)")
+    }
+    if event.isStart { table.restart(at: step) }
     event.values(bytes) { tag, content in
       switch content {
       case .number(let x):
-        table.begin(event.step)
+        table.begin(step)
         table.set(x, column(bytes, tag))
       case .histogram(let edges, let counts):
         let name = String(decoding: tag.map { bytes[$0] }, as: UTF8.self)
         histograms[Self.histogramName(name), default: []].append(
-          RunLog.Histogram(step: event.step, edges: edges, counts: counts))
+          RunLog.Histogram(step: step, edges: edges, counts: counts))
       case .other: break
       }
     }
-    return true
   }
 
   @inline(__always)
@@ -112,13 +117,15 @@ struct EventFile {
   private var start = 0
   /// Whether the bytes at `start` belong to no record.
   private var isLost = false
+  /// How much of a record that is too long is still to come.
+  private var toSkip = 0
 
   init(_ path: String) { file = GrowingFile(path: path) }
 
   var path: String { file.path }
   var name: String { String(path.split(separator: "/").last ?? "") }
   /// Whether it ends in the middle of a record.
-  var isCut: Bool { !pending.isEmpty && !isLost }
+  var isCut: Bool { toSkip > 0 || !pending.isEmpty && !isLost }
 
   mutating func refresh(
     _ run: inout EventRun, among count: Int
@@ -135,15 +142,20 @@ struct EventFile {
   }
 
   private mutating func take(_ bytes: Span<UInt8>, _ run: inout EventRun) -> Int {
-    var index = 0
+    var index = min(toSkip, bytes.count)
+    toSkip -= index
     while true {
       switch EventRecord.read(bytes, at: index) {
       case .record(let payload, let next):
-        if !run.take(bytes, payload) { run.notes.add(.badRecord, line: start + index) }
+        run.take(bytes, payload, at: start + index)
         (index, isLost) = (next, false)
       case .badPayload(let next):
         run.notes.add(.badRecord, line: start + index)
         (index, isLost) = (next, false)
+      case .long(let next):
+        run.notes.add(.longRecord, line: start + index)
+        (index, isLost) = (min(next, bytes.count), false)
+        toSkip = next - index
       case .incomplete: return index
       case .badHeader:
         if !isLost { run.notes.add(.badRecord, line: start + index) }
@@ -163,7 +175,7 @@ struct EventFile {
   /// Whether a file begins as event files do.
   static func begins(_ head: Span<UInt8>) -> Bool {
     switch EventRecord.read(head, at: 0) {
-    case .record, .badPayload: true
+    case .record, .badPayload, .long: true
     case .incomplete: head.count >= EventRecord.headerSize
     case .badHeader: false
     }

@@ -107,7 +107,7 @@ private struct DocumentReader {
       case .list:
         let start = scanner.index
         do throws(JSONScanner.Failure) {
-          lists.append((key, try scanner.numbers(text)))
+          lists.append((key, try scanner.numbers(text, allowsTexts: true)))
         } catch {
           scanner.index = start
           try scanner.skipRest(text)
@@ -165,18 +165,36 @@ private struct DocumentReader {
     if scanner.skip(0x5D, text) { return }
     repeat {
       switch try scanner.value(text) {
-      case .list:
-        let numbers = try scanner.numbers(text)
-        guard numbers.count == 3, let step = StepName.whole(numbers[1]) else {
-          throw JSONScanner.Failure()
-        }
-        table.begin(step)
-        table.set(numbers[2], column(tag))
+      case .list: try readTriple(&scanner, text, tag)
       case .object: try readRecord(&scanner, text)
-      default: throw JSONScanner.Failure()
+      default: skipElement()
       }
     } while scanner.skip(0x2C, text)
     try scanner.expect(0x5D, text)
+    // A list of anything else is no log.
+    if table.steps.isEmpty, notes.count(.noRecord) > 0 { throw JSONScanner.Failure() }
+  }
+
+  /// Leaves out what is no record; says so.
+  private mutating func skipElement() {
+    records += 1
+    notes.add(.noRecord, line: records)
+  }
+
+  private mutating func readTriple(
+    _ scanner: inout JSONScanner, _ text: Span<UInt8>, _ tag: String
+  ) throws(JSONScanner.Failure) {
+    let start = scanner.index
+    guard let numbers = try? scanner.numbers(text), numbers.count == 3,
+      let step = StepName.whole(numbers[1])
+    else {
+      scanner.index = start
+      try scanner.skipRest(text)
+      return skipElement()
+    }
+    records += 1
+    table.begin(step)
+    table.set(numbers[2], column(tag))
   }
 
   private mutating func readHistory(
@@ -184,8 +202,13 @@ private struct DocumentReader {
   ) throws(JSONScanner.Failure) {
     if scanner.skip(0x5D, text) { return }
     repeat {
-      guard case .object = try scanner.value(text) else { throw JSONScanner.Failure() }
-      try readRecord(&scanner, text)
+      switch try scanner.value(text) {
+      case .object: try readRecord(&scanner, text)
+      case .list:
+        try scanner.skipRest(text)
+        skipElement()
+      default: skipElement()
+      }
     } while scanner.skip(0x2C, text)
     try scanner.expect(0x5D, text)
   }
@@ -197,17 +220,22 @@ private struct DocumentReader {
     if !scanner.skip(0x7D, text) {
       repeat {
         let key = JSONScanner.string(text, try scanner.key(text))
+        let value: Double?
         switch try scanner.value(text) {
-        case .number(let x):
-          if let rank = StepName.rank(key) {
-            if step.map({ rank < $0.rank }) ?? true { step = (rank, x) }
-            if rank >= StepName.epochRank { numbers.append((key, x)) }
-          } else if !StepName.isClock(key) {
-            numbers.append((key, x))
-          }
-        case .flag(let on): numbers.append((key, on ? 1 : 0))
-        case .object, .list: try scanner.skipRest(text)
-        case .null, .text: break
+        case .number(let x): value = x
+        case .flag(let on): value = on ? 1 : 0
+        case .text(let range): value = NumberScanner.number(text, range)
+        case .null: value = nil
+        case .object, .list:
+          try scanner.skipRest(text)
+          value = nil
+        }
+        guard let value else { continue }
+        if let rank = StepName.rank(key) {
+          if step.map({ rank < $0.rank }) ?? true { step = (rank, value) }
+          if rank >= StepName.epochRank { numbers.append((key, value)) }
+        } else if !StepName.isClock(key) {
+          numbers.append((key, value))
         }
       } while scanner.skip(0x2C, text)
       try scanner.expect(0x7D, text)

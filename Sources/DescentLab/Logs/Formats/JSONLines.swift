@@ -217,12 +217,7 @@ struct JSONLines: LogParser {
         line.skipped = JSONScanner.string(text, value)
       } else {
         // Python's writers give what is not finite as a text.
-        var index = value.lowerBound
-        if let x = NumberScanner.number(text, &index, end: value.upperBound),
-          index == value.upperBound
-        {
-          take(x, key, text, range, &line)
-        }
+        if let x = NumberScanner.number(text, value) { take(x, key, text, range, &line) }
       }
     case .object:
       if case .histograms = keys[key].meaning {

@@ -150,12 +150,19 @@ struct JSONScanner {
   }
 
   /// A list of numbers whose bracket has been read; null is NaN.
-  mutating func numbers(_ text: Span<UInt8>) throws(Failure) -> [Double] {
+  ///
+  /// - Parameter allowsTexts: whether texts may say numbers, as Python's writers give `"NaN"`.
+  mutating func numbers(
+    _ text: Span<UInt8>, allowsTexts: Bool = false
+  ) throws(Failure) -> [Double] {
     var numbers: [Double] = []
     try elements(text) { scanner throws(Failure) in
       switch try scanner.value(text) {
       case .number(let x): numbers.append(x)
       case .null: numbers.append(.nan)
+      case .text(let range) where allowsTexts:
+        guard let x = NumberScanner.number(text, range) else { throw Failure() }
+        numbers.append(x)
       default: throw Failure()
       }
     }

@@ -1,3 +1,4 @@
+import DescentCompute
 import DescentFiles
 import DescentTraining
 import Foundation
@@ -5,12 +6,18 @@ import Foundation
 /// Finds what logs a path leads to.
 struct LogFinder {
   private(set) var found: [(path: String, source: any LogSource)] = []
+  /// What may be missing, and why: sentences.
+  private(set) var missing: [String] = []
+  /// The first thing that cannot be read.
+  private var failure: DataError?
   private var looked = 0
   /// The folders that were looked into, links followed.
   private var seen: Set<String> = []
 
   /// Folders within one another beyond this are not looked into, nor more entries than this.
   private static let (deepest, most) = (8, 20_000)
+  /// The most tables of one folder.
+  private static let mostTables = 1_000
 
   private struct Folder {
     let path: String
@@ -35,6 +42,7 @@ struct LogFinder {
     let folder = try Self.list(path, name: "")
     try look(into: folder, root: name, depth: 0)
     if found.isEmpty {
+      if let failure { throw failure }
       throw .unsuitable(
         "\(path) holds no run: there is no recipe.yaml with metrics.jsonl, no trainer_state.json, no "
           + "event files of TensorBoard and no table or JSON lines with numbers in it")
@@ -85,8 +93,8 @@ struct LogFinder {
     case .events: EventLog(name: name, path: path) { [path] }
     case .lines: FileSource(name: name, path: path) { JSONLines() }
     case .document: JSONDocument(name: name, path: path)
-    case .table(let delimiter):
-      FileSource(name: name, path: path) { CSVLog(delimiter: delimiter, fileName: file) }
+    case .table(let dialect):
+      FileSource(name: name, path: path) { CSVLog(dialect, fileName: file) }
     case .empty:
       // A writer opens its file before it has anything to say.
       isEventFile(file)
@@ -126,7 +134,7 @@ struct LogFinder {
     let name = folder.name.isEmpty ? root : folder.name
     let before = found.count
     if folder.files.contains("recipe.yaml") || folder.files.contains("metrics.jsonl") {
-      if let run = Self.ownRun(folder, name) { return found.append((folder.path, run)) }
+      if let run = ownRun(folder, name) { return found.append((folder.path, run)) }
     }
     if let state = Self.trainerState(folder) {
       return found.append((state, JSONDocument(name: name, path: state)))
@@ -144,24 +152,49 @@ struct LogFinder {
     } else {
       addTables(of: folder, name)
     }
-    if depth >= Self.deepest || looked > Self.most { return }
     for child in folder.folders where child != "checkpoints" {
+      if depth >= Self.deepest {
+        say("folders more than \(Self.deepest) deep were not looked into.")
+        break
+      } else if looked > Self.most {
+        say("only the first \(Amount.count(Self.most)) files and folders were looked at.")
+        break
+      }
       let name = folder.name.isEmpty ? child : "\(folder.name)/\(child)"
       // A folder that cannot be listed hides nothing of the others.
-      guard let inner = try? Self.list("\(folder.path)/\(child)", name: name) else { continue }
-      try look(into: inner, root: root, depth: depth + 1)
+      if let inner = read({ () throws(DataError) in
+        try Self.list("\(folder.path)/\(child)", name: name)
+      }) {
+        try look(into: inner, root: root, depth: depth + 1)
+      }
     }
     // A single run is named by what was asked for.
     if depth == 0, found.count == before + 1 { found[before].source.name = root }
   }
 
-  private static func ownRun(_ folder: Folder, _ name: String) -> (any LogSource)? {
+  /// What `body` reads; nil where it cannot be read, which is said.
+  private mutating func read<Value>(_ body: () throws(DataError) -> Value) -> Value? {
+    do throws(DataError) { return try body() } catch {
+      failure = failure ?? error
+      say("\(error)")
+      return nil
+    }
+  }
+
+  /// Says once what may be missing.
+  private mutating func say(_ what: String) {
+    let sentence = "Beside it, \(what)"
+    if !missing.contains(sentence) { missing.append(sentence) }
+  }
+
+  private mutating func ownRun(_ folder: Folder, _ name: String) -> (any LogSource)? {
     if folder.files.contains("recipe.yaml") {
-      return try? DescentRun(name: name, path: folder.path)
+      return read { () throws(DataError) in try DescentRun(name: name, path: folder.path) }
     }
     let path = "\(folder.path)/metrics.jsonl"
-    guard let kind = try? LogKind.of(path) else { return nil }
-    return source(kind, path, name: name, file: "metrics.jsonl")
+    return read { () throws(DataError) in try LogKind.of(path) }.flatMap {
+      Self.source($0, path, name: name, file: "metrics.jsonl")
+    }
   }
 
   /// Tables and JSON lines that lie in a folder: only those that are logs by what they hold.
@@ -170,10 +203,13 @@ struct LogFinder {
       ["csv", "tsv", "jsonl", "ndjson"].contains { file.lowercased().hasSuffix(".\($0)") }
     }
     var logs: [(file: String, kind: LogKind)] = []
-    for file in files.prefix(1000) {
-      guard let kind = try? LogKind.of("\(folder.path)/\(file)") else { continue }
-      switch kind {
-      case .table, .lines: logs.append((file, kind))
+    if files.count > Self.mostTables {
+      say("only the first \(Amount.count(Self.mostTables)) tables of \(folder.path) were read.")
+    }
+    for file in files.prefix(Self.mostTables) {
+      switch read({ () throws(DataError) in try LogKind.of("\(folder.path)/\(file)") }) {
+      case .table(let dialect): logs.append((file, .table(dialect)))
+      case .lines: logs.append((file, .lines))
       default: break
       }
     }

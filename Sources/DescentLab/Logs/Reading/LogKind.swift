@@ -7,7 +7,7 @@ enum LogKind: Equatable {
   case events
   case lines
   case document
-  case table(delimiter: UInt8)
+  case table(CSVDialect)
   /// An empty file: nothing is there yet, or nothing ever was.
   case empty
   /// Not a log, and why.
@@ -36,10 +36,16 @@ enum LogKind: Equatable {
 
   /// Looks at how a file begins.
   static func of(_ head: [UInt8], isWhole: Bool) -> LogKind {
-    if head.allSatisfy({ $0 <= 0x20 && $0 != 0 }) { return .empty }
     if EventFile.begins(head.span) { return .events }
+    if head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF]) {
+      return .none("it is text in UTF-16: save it as UTF-8")
+    }
     var start = head.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     while start < head.count, head[start] <= 0x20 { start += 1 }
+    guard start < head.count else {
+      if head.contains(0) { return .none("it begins with zero bytes alone") }
+      return isWhole ? .empty : .none("it begins with white space alone")
+    }
     switch head[start] {
     case 0x7B: return object(head, start)
     case 0x5B: return .document
@@ -52,7 +58,9 @@ enum LogKind: Equatable {
   // MARK: JSON
 
   /// An object a line, or one object.
-  private static func object(_ head: [UInt8], _ start: Int) -> LogKind {
+  ///
+  /// - Parameter tries: how many lines may turn out to be no object.
+  private static func object(_ head: [UInt8], _ start: Int, tries: Int = 20) -> LogKind {
     let text = head.span
     let end = text.firstIndex(of: 0x0A, from: start) ?? head.count
     var scanner = JSONScanner(start..<end)
@@ -75,7 +83,7 @@ enum LogKind: Equatable {
       }
     } catch {
       // Not whole in its line: a document, or the cut line of a log that has just begun.
-      if keys.contains("log_history") || end < head.count { return cutObject(head, end) }
+      if keys.contains("log_history") || end < head.count { return cutObject(head, end, tries) }
       return StepName.rank(in: keys) != nil && !hasLists ? .lines : .document
     }
     if keys.contains("log_history") { return .document }
@@ -84,10 +92,10 @@ enum LogKind: Equatable {
   }
 
   /// A first line that is no object: of a document, unless the next one is one.
-  private static func cutObject(_ head: [UInt8], _ end: Int) -> LogKind {
+  private static func cutObject(_ head: [UInt8], _ end: Int, _ tries: Int) -> LogKind {
     let next = head[min(end + 1, head.count)...].prefix { $0 != 0x0A }
-    if next.first == 0x7B, next.last == 0x7D || next.dropLast().last == 0x7D {
-      return object(head, end + 1)
+    if tries > 0, next.first == 0x7B, next.last == 0x7D || next.dropLast().last == 0x7D {
+      return object(head, end + 1, tries: tries - 1)
     }
     return .document
   }
@@ -95,18 +103,21 @@ enum LogKind: Equatable {
   // MARK: Tables
 
   private static func table(_ head: [UInt8], _ start: Int, _ isWhole: Bool) -> LogKind {
-    var lines = head[start...].split(
-      separator: 0x0A, maxSplits: 60, omittingEmptySubsequences: true)
+    let text = head[start...]
+    // A carriage return at the end may be half of the end of a line.
+    let newline: UInt8 = !text.contains(0x0A) && text.dropLast().contains(0x0D) ? 0x0D : 0x0A
+    var lines = text.split(
+      separator: newline, maxSplits: 60, omittingEmptySubsequences: true)
     if !isWhole, lines.count > 1 { lines.removeLast() }
     let comments = lines.prefix { $0.first == UInt8(ascii: "#") }
     lines.removeFirst(comments.count)
     guard let first = lines.first else { return .none("it holds nothing but comments") }
-    let delimiter = delimiter(of: first)
-    var names = names(first, delimiter)
+    let dialect = CSVDialect(delimiter: delimiter(of: first), newline: newline)
+    var names = names(first, dialect)
     var rows = lines.dropFirst()
-    if names.allSatisfy({ Double($0) != nil || $0.isEmpty }) {
-      let header = comments.last.map { self.names($0.dropFirst(), delimiter) } ?? []
-      guard header.count == names.count, header.contains(where: { Double($0) == nil }) else {
+    if names.allSatisfy({ dialect.isNumber($0) || $0.isEmpty }) {
+      let header = comments.last.map { self.names($0.dropFirst(), dialect) } ?? []
+      guard header.count == names.count, !header.allSatisfy(dialect.isNumber) else {
         return .none(
           "its first line is numbers: a table needs a header with the names of its columns")
       }
@@ -121,19 +132,19 @@ enum LogKind: Equatable {
     let looksFilled =
       rows.isEmpty
       || rows.contains { row in
-        self.names(row, delimiter).contains { Double($0) != nil }
+        self.names(row, dialect).contains(where: dialect.isNumber)
       }
     let isKnown = names.contains { MetricName($0).key != nil || StepName.rank($0) != nil }
     if rows.isEmpty, !isKnown { return .none("no table, no JSON and no events are in it") }
     return looksFilled || isKnown
-      ? .table(delimiter: delimiter) : .none("no column of it holds numbers")
+      ? .table(dialect) : .none("no column of it holds numbers")
   }
 
-  private static func names(_ line: ArraySlice<UInt8>, _ delimiter: UInt8) -> [String] {
+  private static func names(_ line: ArraySlice<UInt8>, _ dialect: CSVDialect) -> [String] {
     var line = line
     while line.last == 0x0D { line.removeLast() }
     let bytes = Array(line)
-    return CSVLog.names(bytes.span, bytes.indices, delimiter).map {
+    return CSVLog.names(bytes.span, bytes.indices, dialect).map {
       $0.trimmingCharacters(in: .whitespaces)
     }
   }

@@ -7,7 +7,11 @@ struct LogNotes {
     /// A cell of a column of numbers.
     case text(column: String)
     case unreadableLine, noStep, longLine, missingCells, extraCells
-    case badRecord
+    case badRecord, longRecord
+    /// A record whose step is none that a run reaches.
+    case farStep
+    /// An element of a list of records that is none.
+    case noRecord
   }
 
   private struct Count {
@@ -76,6 +80,16 @@ struct LogNotes {
     case .badRecord:
       "\(lines("record")) \(n == 1 ? "is" : "are") damaged (the first begins at byte "
         + "\(Amount.count(count.line))) and \(n == 1 ? "was" : "were") left out."
+    case .longRecord:
+      "\(lines("record")) \(n == 1 ? "is" : "are") longer than 16 MB (the first begins at byte "
+        + "\(Amount.count(count.line))) and \(n == 1 ? "was" : "were") left out."
+    case .farStep:
+      "\(lines("record")) \(n == 1 ? "has" : "have") a step that no run reaches "
+        + "(\(n == 1 ? "" : "first ")\(count.example)) and \(n == 1 ? "was" : "were") left out."
+    case .noRecord:
+      "\(Amount.count(n, "element", "elements")) of the list \(n == 1 ? "is" : "are") no record "
+        + "(\(n == 1 ? "" : "first ")number \(Amount.count(count.line))) and "
+        + "\(n == 1 ? "was" : "were") left out."
     }
   }
 }

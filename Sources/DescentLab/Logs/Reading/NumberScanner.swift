@@ -7,10 +7,14 @@ import Foundation
 enum NumberScanner {
   /// Reads the number that begins at `index`, and moves there past it.
   ///
-  /// - Parameter end: where the text ends.
+  /// - Parameters:
+  ///   - end: where the text ends.
+  ///   - point: what stands before decimals.
   /// - Returns: nil where no number begins, and `index` stays.
   @inline(__always)
-  static func number(_ text: Span<UInt8>, _ index: inout Int, end: Int) -> Double? {
+  static func number(
+    _ text: Span<UInt8>, _ index: inout Int, end: Int, point: UInt8 = 0x2E
+  ) -> Double? {
     let start = index
     var i = start
     var (digits, mantissa, exponent, isWhole) = (0, UInt64(0), 0, true)
@@ -31,9 +35,9 @@ enum NumberScanner {
       i += 1
     }
     digits = i - first
-    if i < end, text[i] == 0x2E {
+    if i < end, text[i] == point {
       i += 1
-      let point = i
+      let decimals = i
       while i < end {
         let digit = text[i] &- 0x30
         if digit > 9 { break }
@@ -45,7 +49,7 @@ enum NumberScanner {
         }
         i += 1
       }
-      digits += i - point
+      digits += i - decimals
     }
     if digits == 0 {
       return word(text, &index, end: end)
@@ -67,7 +71,14 @@ enum NumberScanner {
     }
     index = i
     if isWhole, let x = rounded(mantissa, exponent) { return isNegative ? -x : x }
-    return slow(text, start..<i)
+    return slow(text, start..<i, point)
+  }
+
+  /// The number that all of a text says; nil for another text.
+  static func number(_ text: Span<UInt8>, _ range: Range<Int>) -> Double? {
+    var index = range.lowerBound
+    let x = number(text, &index, end: range.upperBound)
+    return index == range.upperBound ? x : nil
   }
 
   /// The double nearest to `mantissa`·10^`exponent`; nil where the powers of the table do not reach.
@@ -116,8 +127,8 @@ enum NumberScanner {
     (0..<power).reduce(1) { product, _ in product * 10 }
   }
 
-  private static func slow(_ text: Span<UInt8>, _ range: Range<Int>) -> Double {
-    Double(string(text, range)) ?? .nan
+  private static func slow(_ text: Span<UInt8>, _ range: Range<Int>, _ point: UInt8) -> Double {
+    Double(string(text, range).replacing(String(Unicode.Scalar(point)), with: ".")) ?? .nan
   }
 
   /// `nan`, `inf` and `infinity` in any case, with a sign.

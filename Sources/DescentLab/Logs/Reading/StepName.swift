@@ -17,9 +17,18 @@ enum StepName {
   /// Whether a name is of a time of day, or of the time since the beginning.
   static func isClock(_ name: String) -> Bool { clocks.contains(normalized(name)) }
 
+  /// No step of a run lies beyond ± this. Those within are exact as `Double`, and what readers and
+  /// reports add to them does not overflow: every step that is read goes through ``whole(_:)``.
+  static let farthest = 9_000_000_000_000_000
+
   /// A step from a number; nil for one that cannot be.
   static func whole(_ x: Double) -> Int? {
-    abs(x) < 9e15 ? Int(x.rounded()) : nil
+    abs(x) <= Double(farthest) ? Int(x.rounded()) : nil
+  }
+
+  /// The same step; nil for one that cannot be.
+  static func whole(_ step: Int) -> Int? {
+    (-farthest...farthest).contains(step) ? step : nil
   }
 
   private static func normalized(_ name: String) -> String {
