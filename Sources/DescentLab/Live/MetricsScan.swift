@@ -87,17 +87,19 @@ struct MetricsScan: Sendable {
       older.takeEvaluations(bytes[...newline])
       older.end += newline + 1
     }
-    start = 0
-    if last == nil { last = older.last }
-    if let other = older.best, other.loss < best?.loss ?? .infinity { best = other }
+    takeOver(older)
   }
 
   /// Takes over what another one of the same file found before the part that this one read.
   mutating func complete(with other: MetricsScan) {
     guard other.number == number, other.isComplete, start > 0 else { return }
+    takeOver(other)
+  }
+
+  private mutating func takeOver(_ older: MetricsScan) {
     start = 0
-    if last == nil { last = other.last }
-    if let other = other.best, other.loss < best?.loss ?? .infinity { best = other }
+    if last == nil { last = older.last }
+    if let other = older.best, other.loss < best?.loss ?? .infinity { best = other }
   }
 
   // MARK: Lines
@@ -116,9 +118,9 @@ struct MetricsScan: Sendable {
       endsWithEvaluation = Self.hasKey("val_loss", in: line)
       endsWithSkip = Self.hasKey("skipped", in: line)
       if let gone = Self.number("went_back_to", in: line) {
-        step = Int(exactly: gone) ?? step
+        step = StepName.whole(gone) ?? step
       } else if !endsWithSkip {
-        step = Int(exactly: at) ?? step
+        step = StepName.whole(at) ?? step
       }
       if endsWithEvaluation || endsWithSkip { continue }
       if Self.hasKey("loss", in: line) { loss = Self.number("loss", in: line) ?? .nan }
@@ -136,7 +138,7 @@ struct MetricsScan: Sendable {
       // The key is the second one of its line.
       guard Self.hasKey("val_loss", in: line.prefix(64)) else { continue }
       guard let loss = Self.number("val_loss", in: line), let step = Self.number("step", in: line),
-        let step = Int(exactly: step)
+        let step = StepName.whole(step)
       else { continue }
       last = .init(loss: loss, step: step)
       if loss < best?.loss ?? .infinity { best = last }

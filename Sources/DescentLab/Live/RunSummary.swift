@@ -79,13 +79,13 @@ public struct RunSummary: Sendable, Equatable {
 
   /// The share of the steps that are done, from 0 to 1.
   public var progress: Double? {
-    steps.map { $0 > 0 ? min(1, Double(step) / Double($0)) : 1 }
+    steps.map { $0 > 0 ? min(1, max(0, Double(step) / Double($0))) : 1 }
   }
 
   /// Seconds until a run that goes on has done all its steps.
   public var secondsLeft: Double? {
     guard state == .running, let steps, let secondsPerStep else { return nil }
-    return Double(max(0, steps - step)) * secondsPerStep
+    return max(0, Double(steps) - Double(step)) * secondsPerStep
   }
 
   /// Everything, for programs.

@@ -312,7 +312,7 @@ private struct EpochSteps {
   mutating func place(of step: Int, epoch: Double?) -> Int {
     guard let epoch, abs(epoch) < 1e9 else { return step + offset }
     let pass = Int(epoch.rounded(.down))
-    if let last, step < last.step, pass > last.epoch {
+    if let last, step < last.step, pass > last.epoch, StepName.canBe(last.place + 1 - step) {
       offset = last.place + 1 - step
       hasOffset = true
     }

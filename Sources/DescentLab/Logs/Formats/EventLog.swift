@@ -70,7 +70,7 @@ struct EventRun {
 
   mutating func take(_ bytes: Span<UInt8>, _ payload: Range<Int>) -> Bool {
     let event = EventMessage(bytes, payload)
-    if event.isBroken { return false }
+    if event.isBroken || !StepName.canBe(event.step) { return false }
     if event.isStart { table.restart(at: event.step) }
     guard event.summaries != nil else { return true }
     event.values(bytes) { tag, content in

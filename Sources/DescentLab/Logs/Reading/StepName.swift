@@ -19,8 +19,13 @@ enum StepName {
 
   /// A step from a number; nil for one that cannot be.
   static func whole(_ x: Double) -> Int? {
-    abs(x) < 9e15 ? Int(x.rounded()) : nil
+    abs(x) < largest ? Int(x.rounded()) : nil
   }
+
+  /// Whether a whole number can be a step: one that a double holds, so that sums of them are numbers.
+  static func canBe(_ step: Int) -> Bool { step.magnitude < UInt(largest) }
+
+  private static let largest = 9e15
 
   private static func normalized(_ name: String) -> String {
     String(
