@@ -22,7 +22,7 @@ struct ListPage {
     <label for="q">Search</label>
     <input id="q" name="q" type="search" value="\(query.text.escaped)" autocomplete="off" \
     placeholder="gpt optimizer.name:lion lr:&gt;1e-4" aria-describedby="hint">
-    \(query.order == .state ? "" : "<input type=\"hidden\" name=\"sort\" value=\"\(query.order)\">")
+    \(order)
     <button>Search</button>
     </form>
     <p id="hint" class="hint">Words, or keys of the recipe: optimizer.name:lion, lr:3e-4, \
@@ -30,6 +30,15 @@ struct ListPage {
     <form id="compare" action="/compare" method="get"><button>Compare the chosen runs</button></form>
 
     """
+  }
+
+  /// The order of the list, which a search keeps.
+  private var order: String {
+    func field(_ name: String, _ value: String) -> String {
+      "<input type=\"hidden\" name=\"\(name)\" value=\"\(value)\">"
+    }
+    return (query.order == .state ? "" : field("sort", query.order.rawValue))
+      + (query.isReversed ? field("reverse", "1") : "")
   }
 
   /// The list.

@@ -104,6 +104,10 @@ private func exchange(_ text: String, port: Int) -> String {
     #expect(page.head.contains("default-src 'none'") && page.head.contains("no-store"))
     let found = await server.get("/?q=optimizer.name:lion").body
     #expect(found.contains("1 of 3 runs") && !found.contains("data-key=\"a\""))
+    let best = await server.get("/?sort=best_val_loss&reverse=1").body
+    for field in [("sort", "best_val_loss"), ("reverse", "1")] {
+      #expect(best.contains("<input type=\"hidden\" name=\"\(field.0)\" value=\"\(field.1)\">"))
+    }
     let sorted = await server.get("/?sort=loss&reverse=1").body
     let (a, b) = (sorted.range(of: "data-key=\"a\""), sorted.range(of: "data-key=\"b\""))
     #expect((b?.lowerBound).flatMap { b in a.map { b < $0.lowerBound } } == true)

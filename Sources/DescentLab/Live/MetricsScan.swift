@@ -87,17 +87,19 @@ struct MetricsScan: Sendable {
       older.takeEvaluations(bytes[...newline])
       older.end += newline + 1
     }
-    start = 0
-    if last == nil { last = older.last }
-    if let other = older.best, other.loss < best?.loss ?? .infinity { best = other }
+    takeOver(older)
   }
 
   /// Takes over what another one of the same file found before the part that this one read.
   mutating func complete(with other: MetricsScan) {
     guard other.number == number, other.isComplete, start > 0 else { return }
+    takeOver(other)
+  }
+
+  private mutating func takeOver(_ older: MetricsScan) {
     start = 0
-    if last == nil { last = other.last }
-    if let other = other.best, other.loss < best?.loss ?? .infinity { best = other }
+    if last == nil { last = older.last }
+    if let other = older.best, other.loss < best?.loss ?? .infinity { best = other }
   }
 
   // MARK: Lines

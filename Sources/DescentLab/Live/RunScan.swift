@@ -57,13 +57,12 @@ struct RunScan {
         found.append(run(path, names))
         continue
       }
-      if folder.names.contains(where: { $0.contains("tfevents") }) {
-        let newest = folder.names.filter { $0.contains("tfevents") }.compactMap {
-          FileStamp(full(path, $0))
-        }.max { $0.time < $1.time }
+      let events = folder.names.filter(LogFinder.isEventFile)
+      if !events.isEmpty {
+        let newest = events.compactMap { FileStamp(full(path, $0)) }.max { $0.time < $1.time }
         found.append(Found(path: path, format: .tensorBoard, log: newest))
       }
-      for name in folder.names where !name.hasPrefix(".") && !name.contains("tfevents") {
+      for name in folder.names where !name.hasPrefix(".") && !LogFinder.isEventFile(name) {
         let inner = path == "." ? name : "\(path)/\(name)"
         if let format = Self.format(ofFile: name) {
           guard let stamp = FileStamp(full(path, name)), !stamp.isFolder else { continue }

@@ -87,9 +87,7 @@ public struct HeatMap: Sendable {
     let columns: Int
     let rows: Int
     /// Values; NaN where there is none.
-    var cells: [Double]
-    /// Which rows of the map share a row of the picture.
-    let perRow: Double
+    let cells: [Double]
   }
 
   /// The map in at most so many cells, over what the axis shows.
@@ -144,9 +142,7 @@ public struct HeatMap: Sendable {
       }
     }
     for at in sums.indices where counts[at] == 0 { sums[at] = .nan }
-    return Grid(
-      columns: width, rows: height, cells: sums,
-      perRow: Double(rows.count) / Double(max(1, height)))
+    return Grid(columns: width, rows: height, cells: sums)
   }
 
   /// What the axis shows: to the outer edges of the outer cells.

@@ -174,8 +174,6 @@ public struct Mark: Sendable {
   public var label: String
   public var place: Place
 
-  var isUpright: Bool { if case .x = place { true } else { false } }
-
   /// A line at `place`.
   public init(_ label: String, _ place: Place) { (self.label, self.place) = (label, place) }
 }

@@ -123,7 +123,7 @@ extension Race {
       recipe: recipe, optimizer: optimizer, purpose: .judged(number), settings: settings,
       overrides: common(recipe, optimizer, hasOwnLength: plan.secondsPerRun != nil)
         + settings.map { "optimizer.\($0)" }
-        + length(recipe, optimizer) + ["seed=\(bases[recipe].run.seed + number + 1)"])
+        + length(recipe, optimizer) + ["seed=\(bases[recipe].run.seed(ofRun: number + 1))"])
   }
 
   /// What came of the race, as far as its runs have ended.

@@ -106,7 +106,7 @@ public struct RateFinder: Sendable {
     let rates = options.rates(in: range)
     var curves: [RateCurve] = []
     for number in 0..<options.seeds {
-      let seed = recipe.run.seed + number
+      let seed = recipe.run.seed(ofRun: number)
       progress(
         "sweep \(number + 1) of \(options.seeds): \(counted(options.steps, "step"))"
           + " from lr \(short(range.lowerBound)) to \(short(range.upperBound))")

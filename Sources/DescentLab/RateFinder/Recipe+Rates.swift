@@ -58,13 +58,15 @@ extension Recipe {
     return recipe
   }
 
-  /// The recipe without what a trial has no use for: evaluations on the way, checkpoints, averages
-  /// that leave the weights alone, going back, and schedules that follow a metric.
+  /// The recipe without what a trial has no use for: evaluations on the way, instruments, samples,
+  /// event files, checkpoints, averages that leave the weights alone, going back, and schedules that
+  /// follow a metric.
   private func trial(steps: Int) -> Recipe {
     var recipe = self
     (recipe.run.steps, recipe.run.epochs) = (steps, nil)
     recipe.run.nonFinite = .stop
     recipe.evaluate.every = 0
+    (recipe.log, recipe.instruments) = (LogSettings(), InstrumentSettings())
     recipe.checkpoint = CheckpointSettings()
     recipe.spike = SpikeSettings()
     if let average, !type(of: average).movesWeights { recipe.average = nil }

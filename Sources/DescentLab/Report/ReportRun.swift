@@ -63,12 +63,6 @@ public struct ReportRun: Sendable {
       key.hasPrefix(name + "/") ? (String(key.dropFirst(name.count + 1)), curve) : nil
     }.sorted { $0.member.isBefore($1.member) }
   }
-
-  /// The curve by which runs are compared: the validation loss, or without one the training loss.
-  var decisive: (name: String, curve: Curve)? {
-    for name in ["val_loss", "loss"] { if let curve = self[name] { return (name, curve) } }
-    return nil
-  }
 }
 
 extension RunLog.Sample {

@@ -73,6 +73,12 @@ public struct EvaluateSettings: Configurable {
   ]
 }
 
+extension RunSettings {
+  /// The seed of another run of the recipe, of several that differ by their seeds: behind the largest
+  /// number comes 0.
+  package func seed(ofRun number: Int) -> Int { (seed &+ number) & .max }
+}
+
 /// `checkpoint`: when to write the weights, and how many files to keep.
 public struct CheckpointSettings: Configurable {
   /// Steps between checkpoints; 0 only writes at the end.

@@ -58,6 +58,26 @@ struct RunFolder: ~Copyable {
   }
 
   @Test(
+    "steps that cannot be do no harm",
+    arguments: [
+      ("-9223372036854775808", "5"), ("5", "-9223372036854775808"), ("-5", "100"),
+      ("9223372036854775807", "1"), ("1e300", "1"),
+    ])
+  func impossibleSteps(_ step: String, _ steps: String) throws {
+    let folder = try RunFolder()
+    try folder.write(
+      "a", recipe: "steps: \(steps)\n", more: "{\"step\": \(step), \"loss\": 1, \"seconds\": 1}\n")
+    var index = try RunIndex(root: folder.url.path)
+    index.refresh()
+    var run = try #require(index["a"])
+    run.state = .running
+    #expect((run.secondsLeft ?? 0) >= 0)
+    #expect((0...1).contains(run.progress ?? 0))
+    let page = WatchPage(name: "a", summary: run, run: nil)
+    #expect(!page.text(columns: 80, rows: 20, isColored: false).isEmpty)
+  }
+
+  @Test(
     "how a run stands is told by its recipe and the end of its metrics",
     arguments: [
       (1..<1, "", RunSummary.State.waiting), (1..<41, "", .interrupted), (1..<101, "", .finished),

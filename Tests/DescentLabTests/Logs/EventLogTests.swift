@@ -37,6 +37,16 @@ import Testing
     #expect(log.notes == [])
   }
 
+  /// Damage that a checksum does not show: they are no steps, and nothing is computed with them.
+  @Test(arguments: [Int.min, .max, -1 << 60]) func impossibleSteps(_ step: Int) throws {
+    let start = EventEncoding.start(wallTime: 1.7e9, step: step).record
+    let log = try RunLog.read([
+      files.write(events([(step, 2), (1, 1), (step, 3)]) + start, to: Self.name)
+    ])[0]
+    #expect(log.text == ["loss": "1:1"])
+    #expect(log.notes.first?.hasPrefix("3 records are damaged") == true)
+  }
+
   /// Scalars as tensors, of each type that a tensor may have, and in each of its fields.
   @Test func tensors() throws {
     let half: [UInt8] = [0x00, 0x3E]  // 1.5

@@ -21,9 +21,6 @@ struct JSONScanner {
 
   init(_ range: Range<Int>) { (index, end) = (range.lowerBound, range.upperBound) }
 
-  /// Objects and lists within one another beyond this are no log.
-  static let deepest = 64
-
   @inline(__always)
   mutating func skipSpace(_ text: Span<UInt8>) {
     while index < end, text[index] <= 0x20 { index += 1 }

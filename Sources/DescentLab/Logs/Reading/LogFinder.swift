@@ -78,7 +78,7 @@ struct LogFinder {
       "metrics.jsonl", "trainer_state.json", "metrics.csv", "results.csv", "log.csv", "history.csv",
       "progress.csv", "log.jsonl", "train.jsonl", "log.txt", "history.json", "training_log.csv",
     ]
-    guard file.contains("tfevents") || generic.contains(file.lowercased()) else {
+    guard isEventFile(file) || generic.contains(file.lowercased()) else {
       return file.lastIndex(of: ".").map { String(file[..<$0]) }.flatMap { $0.isEmpty ? nil : $0 }
         ?? file
     }
@@ -104,7 +104,8 @@ struct LogFinder {
     }
   }
 
-  private static func isEventFile(_ name: String) -> Bool { name.contains(".tfevents.") }
+  /// Whether a name is that of an event file of TensorBoard.
+  static func isEventFile(_ name: String) -> Bool { name.contains(".tfevents.") }
 
   // MARK: Folders
 
@@ -114,7 +115,7 @@ struct LogFinder {
       throw .unreadable(path: path, reason: SystemReason.of(error))
     }
     var (files, folders): ([String], [String]) = ([], [])
-    for entry in entries.sorted(by: { $0.localizedStandardCompare($1) == .orderedAscending })
+    for entry in entries.sorted(by: { $0.isBefore($1) })
     where !entry.hasPrefix(".") {
       var isFolder = ObjCBool(false)
       let there = unsafe FileManager.default.fileExists(
