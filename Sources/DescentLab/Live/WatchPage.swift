@@ -28,7 +28,7 @@ public struct WatchPage: Sendable {
       sentence.wrapped(to: columns - 2).enumerated().map { ($0 == 0 ? "· " : "  ") + $1 }
     }
     let figures = ReportFigures(runs: [run])
-    let wanted = (figures.loss.prefix(1) + figures.rates.prefix(2)).map { $0 }
+    let wanted = (figures.losses.prefix(1) + figures.rates.prefix(2)).map { $0 }
     // Each has about six lines beside its frame; findings get what is left, at least four.
     let room = rows - head.count - 1 - min(findings.count, 4)
     let count = min(wanted.count, max(room >= 10 ? 1 : 0, room / 15))

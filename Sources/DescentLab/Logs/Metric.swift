@@ -104,6 +104,8 @@ public struct Metric: Sendable, Equatable {
     Metric("distance", "Distance from the beginning", log: true, family: true),
     Metric("snr", "Signal-to-noise ratio of the gradient", log: true, family: true),
     Metric("norm_test", "Norm test", log: true, family: true),
+    Metric("noise_scale", "Gradient noise scale", unit: "examples", log: true),
+    Metric("instrument_seconds", "Time of the instruments", unit: "s"),
     Metric("alpha", "Share of the first-order gain that came true"),
     Metric("curvature", "Largest curvature", log: true),
     Metric("dead_units", "Share of dead units", family: true),

@@ -2,11 +2,11 @@ extension Report {
   /// The comparison alone, for a terminal: what differs, how the runs ended, who led when.
   public var comparison: Document {
     let figures = ReportFigures(runs: runs)
-    let shown = figures.loss.prefix(2)
+    let shown = figures.losses.prefix(2)
     return Document(
       title,
-      [findings] + differences + [
-        .table(summary), leads, .figures(Array(shown)),
+      [findings] + differences + summaryBlocks + [
+        leads, .figures(Array(shown)),
         .section(Section("How the logs were read", [.list(notes, .notes, key: "notes")])),
       ])
   }

@@ -5,7 +5,7 @@ public struct Curve: Sendable {
   public let points: [Point]
   /// The running mean of the values that are finite, over up to ``window`` of them.
   public let smooth: [Point]
-  /// How many values a running mean has: a fiftieth of all.
+  /// How many values a running mean has: a fiftieth of all, but ten where that is no more than a tenth.
   public let window: Int
   /// How many values there are.
   public let count: Int
@@ -49,7 +49,7 @@ public struct Curve: Sendable {
       if value.isFinite { finite.append(point) }
     }
     (count, nonFinite) = (track.count, track.count - finite.count)
-    window = max(1, finite.count / 50)
+    window = max(1, finite.count / 50, min(10, finite.count / 10))
     let smooth = finite.runningMean(over: window)
     (self.points, self.smooth) = (points.thinned(to: Self.most), smooth.thinned(to: Self.most / 2))
     let first = finite.prefix(window)

@@ -51,7 +51,7 @@ public struct Report: Sendable {
   public var page: Document {
     let figures = ReportFigures(runs: runs)
     let parts: [(String, [Document.Block])] = [
-      ("Loss and learning rate", [.figures(figures.loss + figures.rates)]),
+      ("Loss and learning rate", [.figures(figures.losses + figures.rates)]),
       ("Gradients", [.figures(figures.gradients)]),
     ]
     let more: [(String, [Document.Block])] = [
@@ -63,7 +63,7 @@ public struct Report: Sendable {
     ]
     return Document(
       title,
-      [findings, .table(summary)] + differences
+      [findings] + summaryBlocks + differences
         + parts.map { .section(Section($0.0, $0.1)) }
         + layers
         + more.map { .section(Section($0.0, $0.1)) }
@@ -72,14 +72,14 @@ public struct Report: Sendable {
 
   /// What stands on the terminal when the page is written.
   public var summaryPage: Document {
-    Document(title, [.table(summary), findings, .list(notes, .notes)])
+    Document(title, [findings] + summaryBlocks + [.list(notes, .notes)])
   }
 
   /// The figures alone, each with a name for its file.
   public var figures: [(name: String, figure: Figure)] {
     let figures = ReportFigures(runs: runs)
     let all =
-      figures.loss + figures.rates + figures.gradients
+      figures.losses + figures.rates + figures.gradients
       + runs.flatMap { LayerFigures(run: $0).figures }
       + figures.precision + figures.speed + figures.others
     var taken: [String: Int] = [:]
@@ -102,6 +102,21 @@ public struct Report: Sendable {
       return .list(ReportFindings(run: runs[0]).sentences, key: "findings")
     }
     return .list(RunDifferences(runs).sentences, key: "findings")
+  }
+
+  /// The rows of ``summary`` as columns where that is narrower: few runs beside many numbers.
+  var summaryBlocks: [Document.Block] {
+    var table = summary
+    let data = Document.Block.data([("runs", .array(table.rows.map(table.json)))])
+    table.key = nil
+    guard (1...4).contains(runs.count) else { return [.table(table), data] }
+    let (columns, rows) = table.visible
+    var turned = Table([.init("", "")] + runs.map { .init($0.name, alignment: .right) })
+    for index in columns.indices.dropFirst() {
+      turned.append(
+        [.text(columns[index].heading)] + rows.map { .text($0[index].text(columns[index].style)) })
+    }
+    return [.table(turned), data]
   }
 
   /// Each run in a row.
@@ -131,10 +146,12 @@ public struct Report: Sendable {
         lowest.map { .number($0.y) } ?? .nothing,
         lowest.map { .ordinal(Int(step: $0.x)) } ?? .nothing,
         last("val_accuracy"), last("lr"),
-        run["clipped"].map { .number($0.mean) } ?? .nothing,
+        run["clipped"].flatMap { curve in
+          curve.mean > 0 || run["clip_norm"] != nil ? .number(curve.mean) : nil
+        } ?? .nothing,
         skipped > 0 ? .count(skipped) : .nothing,
         run["seconds"].map { .number(1_000 * $0.mean) } ?? .nothing,
-        seconds.map { .text(clock($0)) } ?? .nothing)
+        seconds.map { .text(duration($0)) } ?? .nothing)
     }
     return table
   }
@@ -185,18 +202,26 @@ public struct Report: Sendable {
     return all.prefix(8).flatMap { number, run -> [Document.Block] in
       var texts: [Document.Block] = []
       var pictures: [Picture] = []
-      for sample in run.samples.suffix(24) {
+      let lastPictures = run.samples.last { if case .image = $0.content { true } else { false } }?
+        .step
+      for sample in run.samples.suffix(100) {
         switch sample.content {
         case .text(let text):
           texts += [.paragraph("After step \(grouped(sample.step)):\n\(text)")]
         case .image(let label, let width, let height, let pixels):
+          guard sample.step == lastPictures else { continue }
           if let picture = Picture(label, width: width, height: height, grey: pixels) {
             pictures.append(picture)
           }
         }
       }
       // The last texts say how far the model has come.
-      let blocks = Array(texts.suffix(3)) + [.pictures(pictures)]
+      let heading =
+        pictures.isEmpty
+        ? ""
+        : "Held-out examples that the model reads wrongly after step \(grouped(lastPictures ?? 0))"
+      let blocks =
+        Array(texts.suffix(3)) + [.paragraph(heading), .pictures(Array(pictures.prefix(24)))]
       return isSingle ? blocks : [.section(Section(run.name, id: "samples-\(number)", blocks))]
     }
   }

@@ -6,12 +6,15 @@ struct ReportFigures {
 
   private var isSingle: Bool { runs.count == 1 }
 
+  /// What losses are measured in: known for Descent's own.
+  private var loss: String { runs.allSatisfy { $0.format == .descent } ? "loss (nats)" : "loss" }
+
   // MARK: Loss
 
   /// Training loss, raw and smoothed, and what was measured on held-out examples.
-  var loss: [Figure] {
+  var losses: [Figure] {
     if isSingle, let run = runs.first {
-      var chart = LineChart(title: "Loss", x: Axis("step"), y: Axis("loss (nats)"))
+      var chart = LineChart(title: "Loss", x: Axis("step"), y: Axis(loss))
       if let curve = run["loss"] { chart.add(curve, named: "training", color: 0) }
       if let curve = run["val_loss"] {
         chart.series.append(Series("validation", curve.points, .plain, color: 1))
@@ -25,8 +28,8 @@ struct ReportFigures {
       return (chart.series.isEmpty ? [] : [Figure([chart])])
         + all("val_accuracy", "Validation accuracy", "share of right answers")
     }
-    return all("loss", "Training loss", "loss (nats)")
-      + all("val_loss", "Validation loss", "loss (nats)")
+    return all("loss", "Training loss", loss)
+      + all("val_loss", "Validation loss", loss)
       + all("val_accuracy", "Validation accuracy", "share of right answers")
   }
 
@@ -157,8 +160,28 @@ struct ReportFigures {
       return []
     }
     chart.settle()
-    return [Figure([chart])]
+    return [Figure([chart], caption: Self.captions[name] ?? "")]
   }
+
+  /// How to read what is not known to everybody.
+  private static let captions = [
+    "snr":
+      "Far above 1, gradients agree from batch to batch; below 1, most of a gradient is noise.",
+    "norm_test":
+      "The share of noise in the squared norm of the gradient. Above 1, a larger batch would take better "
+      + "steps.",
+    "noise_scale":
+      "Batches much smaller than this are mostly noise; much larger ones bring little (McCandlish et al., "
+      + "2018).",
+    "alpha":
+      "1: the loss fell as the gradient promised. 0.5: as far as the valley's floor. Below 0: the step made "
+      + "the loss worse.",
+    "curvature":
+      "Plain gradient descent is stable while this times the learning rate stays below 2.",
+    "lost_share":
+      "Updates smaller than half a unit in the last place of 16-bit weights change nothing.",
+    "d_numerator": "d grows to this over the denominator, where that is more.",
+  ]
 
   private func chart(
     _ name: String, _ title: String, _ label: String, _ scale: Axis.Scale = .linear,
@@ -219,6 +242,8 @@ extension LineChart {
     }
     guard curve.window > 1, !isSmooth else {
       series.append(Series(name, scaled(curve.points), color: color))
+      // Between few measurements lines are guesses.
+      if curve.count <= 40 { series.append(Series("", scaled(curve.points), .dots, color: color)) }
       return
     }
     // A line without a name goes with the named one of its colour.

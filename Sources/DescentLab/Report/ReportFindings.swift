@@ -5,6 +5,10 @@ import Foundation
 struct ReportFindings {
   let run: ReportRun
 
+  /// Whether more may come, so that nothing has ended yet.
+  private var isRunning: Bool { run.state == RunLog.State.running.rawValue }
+  private var ended: String { isRunning ? "is now at" : "ended at" }
+
   /// From the most to the least important.
   var sentences: [String] {
     [
@@ -19,8 +23,13 @@ struct ReportFindings {
       return run.curves["val_loss"] == nil ? "The log has no loss." : nil
     }
     if loss.nonFinite == loss.count { return "No loss of the run is finite." }
+    if let last = run.events.last, last.kind == .skipped, last.step >= run.lastStep,
+      run.state == RunLog.State.stopped.rawValue
+    {
+      return "The run stopped at step \(grouped(last.step)): \(last.text.withoutStop)."
+    }
     if loss.nonFinite > 0 {
-      return "\(counted(loss.nonFinite, "loss", "losses")) of \(grouped(loss.count)) "
+      return "\(grouped(loss.nonFinite)) of \(counted(loss.count, "loss", "losses")) "
         + "\(loss.nonFinite == 1 ? "is" : "are") not finite."
     }
     return nil
@@ -58,7 +67,7 @@ struct ReportFindings {
     if let broken = curve.brokenSince {
       return "The validation loss is not finite from step \(step(broken)) on; \(best)."
     }
-    var sentence = "The validation loss ended at \(number(last.y))"
+    var sentence = "The validation loss \(ended) \(number(last.y))"
     if last.x > lowest.x, last.y > lowest.y {
       // A percentage says nothing where losses may be zero or negative.
       sentence +=
@@ -71,6 +80,9 @@ struct ReportFindings {
     }
     if let accuracy = run["val_accuracy"]?.last, accuracy.x == last.x {
       sentence += "; \(percent(accuracy.y, 2)) of the answers were right"
+    }
+    if let training = run["loss"], training.end > 0, last.y > 1.1 * training.end {
+      sentence += "; it lies \(number(last.y - training.end)) above the training loss"
     }
     return sentence + "."
   }
@@ -88,7 +100,7 @@ struct ReportFindings {
     if last.y < highest.y {
       parts.append(
         (highest.x > first.x ? "" : "fell from \(short(highest.y)) and ")
-          + "ended at \(short(last.y))")
+          + "\(ended) \(short(last.y))")
     }
     return "The learning rate \(parts.joined(separator: " and "))."
   }
@@ -109,7 +121,7 @@ struct ReportFindings {
     let isRising = settled.x > first.x + 0.9 * (last.x - first.x)
     return "d\(name) grew from \(short(first.y)) to \(short(last.y))"
       + (isRising
-        ? " and was still growing at the end."
+        ? " and \(isRunning ? "is still growing" : "was still growing at the end")."
         : " and has been there since step \(step(settled.x)).")
   }
 
@@ -124,15 +136,29 @@ struct ReportFindings {
       "Gradients were clipped\(limit) in \(percent(curve.mean, curve.mean < 0.1 ? 1 : 0)) of the steps."
   }
 
+  /// A loss that stands out of its surroundings, after the beginning.
+  private var jump: String? {
+    guard let curve = run["loss"], let highest = curve.highest, let first = curve.points.first,
+      highest.x > first.x + (curve.lastStep - first.x) / 10,
+      let around = curve.value(at: highest.x - (curve.lastStep - first.x) / 50)
+    else { return nil }
+    guard highest.y - around > max(10 * curve.noise, 0.5 * abs(around)) else { return nil }
+    return
+      "The training loss jumped to \(number(highest.y)) at step \(step(highest.x)), from about "
+      + "\(number(around))."
+  }
+
   /// Steps that changed nothing.
   private var skipped: String? {
-    let count = run.skippedSteps
+    // The last one may be what the run ended with.
+    let count = run.skippedSteps - (stopped?.hasPrefix("The run stopped") == true ? 1 : 0)
     guard count > 0 else { return nil }
     let sentence = "\(counted(count, "step")) \(count == 1 ? "was" : "were") skipped"
     guard let first = run.events.first(where: { $0.kind == .skipped }) else {
       return sentence + "."
     }
-    return "\(sentence). \(first.text)"
+    let which = count == 1 ? ", number" : ", the first at"
+    return "\(sentence)\(which) \(grouped(first.step)): \(first.text.withoutStop)."
   }
 
   /// Times that the run went back.
@@ -142,13 +168,13 @@ struct ReportFindings {
     var sentences: [String] = []
     if let first = spikes.first {
       sentences.append(
-        "The run went back \(counted(spikes.count, "time")) after a spike, first at step "
-          + "\(grouped(first.step)).")
+        "The run went back \(times(spikes.count)) after a spike"
+          + "\(spikes.count > 1 ? ", first" : "") at step \(grouped(first.step)).")
     }
     if let first = restarts.first {
       sentences.append(
-        "It was resumed \(counted(restarts.count, "time")) from an earlier step, first at step "
-          + "\(grouped(first.step)).")
+        "It was resumed \(times(restarts.count)) from an earlier step"
+          + "\(restarts.count > 1 ? ", first" : "") at step \(grouped(first.step)).")
     }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
@@ -156,26 +182,54 @@ struct ReportFindings {
   /// What rounding took.
   private var rounding: String? {
     guard let curve = run["lost_share"], curve.mean > 0 else { return nil }
-    return "Rounding took \(percent(curve.mean, 1)) of the updates of weights, "
+    return "Rounding swallowed \(percent(curve.mean, 1)) of the updates of weights, "
       + "\(percent(curve.end, 1)) at the end."
   }
 
   /// Tensors that stand still.
   private var unmoved: String? {
-    let still = run.family("update_ratio").filter { ($0.curve.highest?.y ?? 0) == 0 }.map(\.member)
-    guard let first = still.first else { return nil }
+    let ratios = run.family("update_ratio")
+    let still = ratios.filter { ($0.curve.highest?.y ?? 0) == 0 }.map(\.member)
+    guard let first = still.first, let count = ratios.map(\.curve.count).max() else { return nil }
+    let when =
+      "in \(count == 1 ? "the step that was" : "any of the \(grouped(count)) steps that were") measured"
     return still.count == 1
-      ? "\(first) never moved."
-      : "\(grouped(still.count)) tensors never moved, \(first) among them."
+      ? "\(first) did not move \(when)."
+      : "\(grouped(still.count)) tensors did not move \(when), \(first) among them."
   }
 
   /// How long steps took.
   private var speed: String? {
     guard let curve = run["seconds"], curve.mean > 0 else { return nil }
-    return
-      "A step took \(short(1_000 * curve.mean)) ms, the whole run \(clock(curve.mean * Double(curve.count)))."
+    let steps = curve.mean * Double(curve.count)
+    var sentence =
+      "A step \(isRunning ? "takes" : "took") \(short(1_000 * curve.mean)) ms, "
+      + "\(counted(curve.count, "step")) \(duration(steps))"
+    if let instruments = run["instrument_seconds"] {
+      sentence +=
+        ", the instruments \(duration(instruments.mean * Double(instruments.count))) more"
+    }
+    return sentence + "; evaluations are not counted."
   }
 
   private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
   private func step(_ x: Double) -> String { grouped(Int(step: x)) }
+  private func times(_ n: Int) -> String {
+    n == 1 ? "once" : n == 2 ? "twice" : "\(grouped(n)) times"
+  }
+}
+
+/// A duration in a sentence or a table: short ones with their decimals.
+func duration(_ seconds: Double) -> String {
+  seconds < 1
+    ? "\(short(1_000 * seconds)) ms" : seconds < 60 ? "\(fixed(seconds, 1)) s" : clock(seconds)
+}
+
+extension String {
+  /// The sentence without the stop at its end.
+  fileprivate var withoutStop: String {
+    var text = self[...]
+    while let last = text.last, last == "." || last == " " { text.removeLast() }
+    return String(text)
+  }
 }

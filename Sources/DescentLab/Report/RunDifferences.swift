@@ -37,6 +37,12 @@ public struct RunDifferences: Sendable {
     }
   }
 
+  /// The keys by which runs learn different things, so that their losses say nothing of each other:
+  /// other data, or a model of another kind.
+  public var incomparable: [(key: String, values: [String?])] {
+    settings.filter { $0.key.hasPrefix("data.") || $0.key == "model.kind" }
+  }
+
   // MARK: Endings
 
   /// The metric by which the runs are compared: the validation loss if all have it, else the training
@@ -48,7 +54,7 @@ public struct RunDifferences: Sendable {
   /// The runs in the order of how they ended, best first, with the value: NaN for those whose loss was
   /// not finite any more. Runs of different length are compared at the last step that all reached.
   public var ranking: [(run: ReportRun, value: Double)] {
-    guard let decisive else { return [] }
+    guard let decisive, incomparable.isEmpty else { return [] }
     let end = commonEnd(decisive)
     let values = runs.compactMap { run in
       run[decisive].map { (run: run, value: value($0, at: end)) }
@@ -81,7 +87,7 @@ public struct RunDifferences: Sendable {
   /// Who was ahead, from the first step that all have to the last. Stretches shorter than a fiftieth of
   /// that go to the neighbour: smoothed losses that lie on each other cross often.
   public var leads: [Lead] {
-    guard let decisive, runs.count > 1 else { return [] }
+    guard let decisive, runs.count > 1, incomparable.isEmpty else { return [] }
     let curves = runs.compactMap { $0[decisive] }
     let begin = curves.compactMap { $0.smooth.first?.x }.max() ?? 0
     let end = commonEnd(decisive)
@@ -125,6 +131,12 @@ public struct RunDifferences: Sendable {
     guard let decisive else {
       return ["Not all of the runs have a loss, so they cannot be ranked."]
     }
+    if let first = incomparable.first {
+      let values = Set(first.values.map { $0 ?? "none" }).sorted().prefix(3).joined(separator: ", ")
+      return [
+        "The runs learn different things (\(first.key): \(values)), so their losses cannot be compared."
+      ]
+    }
     let word = decisive == "loss" ? "training loss" : "validation loss"
     let finite = ranking.filter { !$0.value.isNaN }
     var sentences: [String] = []
@@ -142,9 +154,12 @@ public struct RunDifferences: Sendable {
           : "The \(word) of \(joined(broken.map(\.name))) is not finite at the end.")
     }
     sentences.append(
-      "Single runs differ by chance, too: `descent race` says with several seeds what is proven.")
+      "Single runs differ by chance, too; descent race, with several seeds, says what is proven.")
     return sentences
   }
+
+  /// Whether two losses differ by no more than rounding to 32 bits.
+  private func isSame(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-6 * max(abs(a), abs(b)) }
 
   /// Who ended best, and by how much.
   private func ranked(
@@ -155,8 +170,8 @@ public struct RunDifferences: Sendable {
     let at =
       Set(runs.map(\.lastStep)).count > 1
       ? " at step \(grouped(Int(step: end))), the last that all reached" : ""
-    if best.value == second.value {
-      let equal = ranking.filter { $0.value == best.value }.map(\.run.name)
+    if isSame(best.value, second.value) {
+      let equal = ranking.filter { isSame(best.value, $0.value) }.map(\.run.name)
       return ["\(joined(equal)) have the same \(word)\(at): \(number(best.value))."]
     }
     let gap =
@@ -165,8 +180,8 @@ public struct RunDifferences: Sendable {
       : "\(number(second.value - best.value)) more"
     var sentences = [
       "\(best.run.name) has the lowest \(word)\(at): \(number(best.value))"
-        + "\(runs.count > 2 ? ", ahead of" : " against") \(number(second.value)) of "
-        + "\(second.run.name) (\(gap))."
+        + "\(runs.count > 2 ? ", ahead of" : " against") \(second.run.name) with "
+        + "\(number(second.value)) (\(gap))."
     ]
     if decisive == "loss" {
       let variance = [best.run, second.run].compactMap { $0["loss"] }.map {
@@ -183,7 +198,9 @@ public struct RunDifferences: Sendable {
   /// Who was ahead when.
   private var led: [String] {
     let leads = leads
-    guard let last = leads.last, Set(ranking.map(\.value)).count > 1 else { return [] }
+    guard let last = leads.last, let best = ranking.first, ranking.count > 1,
+      !isSame(best.value, ranking[1].value)
+    else { return [] }
     if leads.count == 1 { return ["\(runs[last.run].name) led all the way."] }
     if leads.count <= 6 {
       let parts = leads.dropLast().map {

@@ -153,7 +153,7 @@ public final class Classification: TrainingTask {
       let right = name(Int(validation.labels[mistake.example]))
       let percent = Int((100 * mistake.probability).rounded())
       return .image(
-        grey(mistake.example, "\(right) taken for \(name(mistake.class)) (\(percent) %)"))
+        grey(mistake.example, "\(right), read as \(name(mistake.class)) (\(percent) % sure)"))
     }
   }
 

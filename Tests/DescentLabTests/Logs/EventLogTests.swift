@@ -44,7 +44,7 @@ import Testing
       files.write(events([(step, 2), (1, 1), (step, 3)]) + start, to: Self.name)
     ])[0]
     #expect(log.text == ["loss": "1:1"])
-    #expect(log.notes.first?.hasPrefix("3 records are damaged") == true)
+    #expect(log.notes.count == 1)
   }
 
   /// Scalars as tensors, of each type that a tensor may have, and in each of its fields.

@@ -33,8 +33,8 @@ import Testing
     var values = [Double](repeating: 1, count: 300)
     values[100] = 1e18
     let curve = Curve(track(values))
-    #expect(curve.window == 6 && curve.end == 1)
-    #expect(curve.smooth[100].y > 1e17 && curve.smooth[107].y == 1)
+    #expect(curve.window == 10 && curve.end == 1)
+    #expect(curve.smooth[100].y > 1e17 && curve.smooth[111].y == 1)
   }
 
   @Test(

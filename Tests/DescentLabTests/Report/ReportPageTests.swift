@@ -34,11 +34,11 @@ import Testing
       .init(step: 600, content: .text("Once upon a time\nthere was <b>a test</b>.")),
       .init(
         step: 600,
-        content: .image(label: "3 taken for 8", width: 2, height: 2, pixels: [0, 90, 180, 255])),
+        content: .image(label: "3, read as 8", width: 2, height: 2, pixels: [0, 90, 180, 255])),
     ]
     log.settings = [("optimizer.name", name), ("optimizer.lr", "0.001")]
     log.recipe = "optimizer:\n  name: \(name)\n"
-    log.events = [.init(.skipped, step: 7, text: "Step 7 was skipped: the loss was not finite.")]
+    log.events = [.init(.skipped, step: 7, text: "the loss was not finite")]
     log.notes = ["The last line is cut off."]
     return ReportRun(log)
   }
@@ -62,8 +62,9 @@ import Testing
     for part in [
       "The training loss fell from", "Learning rate", "limit 1", "Share of clipped steps",
       "d, the estimated step size", "Updates lost to rounding", "Update ratio", "Distributions",
-      "Time of a step", "Memory of the process", "there was &lt;b&gt;a test", "3 taken for 8",
-      "name: adamw", "The last line is cut off.", "Step 7 was skipped",
+      "Time of a step", "Memory of the process", "there was &lt;b&gt;a test", "3, read as 8",
+      "name: adamw", "The last line is cut off.",
+      "1 step was skipped, number 7: the loss was not finite.",
     ] { #expect(html.contains(part), "\(part)") }
     // Names for links are there once.
     let ids = html.matches(of: /\sid="([^"]+)"/).map { String($0.output.1) }

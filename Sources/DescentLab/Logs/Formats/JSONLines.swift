@@ -118,7 +118,7 @@ struct JSONLines: LogParser {
     table.begin(step, isNew: isNew)
     if let cause = found.skipped {
       events.append(
-        RunLog.Event(.skipped, step: step, text: "Step \(step) was skipped: \(cause)."))
+        RunLog.Event(.skipped, step: step, text: cause))
       table.set(1, column(named: "skipped"), mayReplace: true)
     }
     let mayReplace = found.skipped != nil || skippedStep == step

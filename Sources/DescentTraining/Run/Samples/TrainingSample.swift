@@ -9,7 +9,7 @@ public enum TrainingSample: Sendable, Equatable {
 
   /// A grey image and what is to be said of it.
   public struct Image: Sendable, Equatable {
-    /// What it is and what it was taken for: `3 taken for 8 (93 %)`.
+    /// What it is and what the model read, with its probability: `3, read as 8 (93 % sure)`.
     public var label: String
     /// Pixels in a row.
     public var width: Int
