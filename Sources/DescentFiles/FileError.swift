@@ -35,9 +35,10 @@ package enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// What the system says about the call that has just failed.
+/// What the system says about the call that has just failed, as part of a sentence.
 func lastSystemError() -> String {
-  unsafe String(cString: strerror(errno))
+  let text = unsafe String(cString: strerror(errno))
+  return text.prefix(1).lowercased() + text.dropFirst()
 }
 
 /// What a path leads to.

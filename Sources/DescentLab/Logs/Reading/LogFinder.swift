@@ -112,7 +112,7 @@ struct LogFinder {
   private static func list(_ path: String, name: String) throws(DataError) -> Folder {
     let entries: [String]
     do { entries = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
-      throw .unreadable(path: path, reason: SystemReason.of(error))
+      throw .unsuitable("the folder \(path) cannot be read: \(SystemReason.of(error))")
     }
     var (files, folders): ([String], [String]) = ([], [])
     for entry in entries.sorted(by: { $0.isBefore($1) })

@@ -43,8 +43,9 @@ enum LogKind: Equatable {
     var start = head.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     while start < head.count, head[start] <= 0x20 { start += 1 }
     guard start < head.count else {
-      if head.contains(0) { return .none("it begins with zero bytes alone") }
-      return isWhole ? .empty : .none("it begins with white space alone")
+      let start = isWhole ? "it holds nothing but" : "it begins with nothing but"
+      if head.contains(0) { return .none("\(start) zero bytes") }
+      return isWhole ? .empty : .none("\(start) white space")
     }
     switch head[start] {
     case 0x7B: return object(head, start)
@@ -66,14 +67,15 @@ enum LogKind: Equatable {
     var scanner = JSONScanner(start..<end)
     scanner.index += 1
     var keys: Set<String> = []
-    var hasLists = false
+    var lists: Set<String> = []
     do throws(JSONScanner.Failure) {
       if !scanner.skip(0x7D, text) {
         repeat {
-          keys.insert(JSONScanner.string(text, try scanner.key(text)))
+          let key = JSONScanner.string(text, try scanner.key(text))
+          keys.insert(key)
           switch try scanner.value(text) {
           case .list:
-            hasLists = true
+            lists.insert(key)
             try scanner.skipRest(text)
           case .object: try scanner.skipRest(text)
           default: break
@@ -84,10 +86,13 @@ enum LogKind: Equatable {
     } catch {
       // Not whole in its line: a document, or the cut line of a log that has just begun.
       if keys.contains("log_history") || end < head.count { return cutObject(head, end, tries) }
-      return StepName.rank(in: keys) != nil && !hasLists ? .lines : .document
+      return StepName.rank(in: keys) != nil && lists.isEmpty ? .lines : .document
     }
     if keys.contains("log_history") { return .document }
-    if hasLists, end + 1 >= head.count, StepName.rank(in: keys) == nil { return .document }
+    let isLast = end + 1 >= head.count
+    if !lists.isEmpty, isLast, StepName.rank(in: keys.subtracting(lists)) == nil {
+      return .document
+    }
     return .lines
   }
 
@@ -114,6 +119,7 @@ enum LogKind: Equatable {
     guard let first = lines.first else { return .none("it holds nothing but comments") }
     let dialect = CSVDialect(delimiter: delimiter(of: first), newline: newline)
     var names = names(first, dialect)
+    if names.allSatisfy(\.isEmpty) { return .none("no table, no JSON and no events are in it") }
     var rows = lines.dropFirst()
     if names.allSatisfy({ dialect.isNumber($0) || $0.isEmpty }) {
       let header = comments.last.map { self.names($0.dropFirst(), dialect) } ?? []
