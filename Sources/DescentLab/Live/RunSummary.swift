@@ -90,15 +90,14 @@ public struct RunSummary: Sendable, Equatable {
 
   /// Everything, for programs.
   public var json: JSONValue {
-    func number(_ x: Double?) -> JSONValue { x.map(JSONValue.number) ?? .null }
-    return [
+    [
       "path": .text(path), "format": .text(format.rawValue), "state": .text(state.rawValue),
       "recipe": .text(recipe), "optimizer": .text(optimizer), "step": .integer(step),
-      "steps": steps.map(JSONValue.integer) ?? .null, "loss": number(loss),
-      "val_loss": number(validationLoss), "best_val_loss": number(best?.loss),
+      "steps": steps.map(JSONValue.integer) ?? .null, "loss": JSONValue(loss),
+      "val_loss": JSONValue(validationLoss), "best_val_loss": JSONValue(best?.loss),
       "best_step": best.map { .integer($0.step) } ?? .null,
-      "seconds_per_step": number(secondsPerStep),
-      "seconds_left": number(secondsLeft), "changed": .number(changed.timeIntervalSince1970),
+      "seconds_per_step": JSONValue(secondsPerStep),
+      "seconds_left": JSONValue(secondsLeft), "changed": .number(changed.timeIntervalSince1970),
       "settings": .object(settings.map { ($0.key, .text($0.value)) }),
     ]
   }

@@ -72,16 +72,6 @@ private final class TrialLog: TrainingObserver {
   func evaluated(_ evaluation: Evaluation, after step: Int) {}
 }
 
-extension RunError {
-  /// Whether the non-finite guard stopped the run.
-  fileprivate var isBreakdown: Bool {
-    switch self {
-    case .nonFinite, .float16Overflow: true
-    default: false
-    }
-  }
-}
-
 /// Tells when the loss of a sweep has clearly diverged: when it is as far above its beginning as half
 /// of what it had fallen, in a mean over the last steps.
 struct Divergence {

@@ -42,7 +42,7 @@ public struct Report: Sendable {
     switch runs.count {
     case 0: "No runs"
     case 1: runs[0].name
-    case 2...4: joined(runs.map(\.name))
+    case 2...4: listed(runs.map(\.name))
     default: "\(grouped(runs.count)) runs"
     }
   }

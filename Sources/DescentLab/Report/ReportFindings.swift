@@ -34,12 +34,12 @@ struct ReportFindings {
     let uncertain = curve.noise / Double(max(1, curve.window)).squareRoot() * 3
     guard abs(change) > uncertain || curve.window == 1 else {
       return
-        "The training loss has not changed by more than its noise: \(number(curve.start)) at the "
-        + "start, \(number(curve.end)) at the end\(means)."
+        "The training loss has not changed by more than its noise: \(short(curve.start, 4)) at the "
+        + "start, \(short(curve.end, 4)) at the end\(means)."
     }
     let course =
-      "The training loss \(change < 0 ? "fell" : "rose") from \(number(curve.start)) to "
-      + "\(number(curve.end))\(means)"
+      "The training loss \(change < 0 ? "fell" : "rose") from \(short(curve.start, 4)) to "
+      + "\(short(curve.end, 4))\(means)"
     guard let tenths = curve.lastTenths else { return course + "." }
     let recent = tenths.last - tenths.before
     if abs(recent) <= 2 * tenths.uncertainty {
@@ -47,7 +47,7 @@ struct ReportFindings {
     }
     return course
       + "; over the last tenth of the run it still \(recent < 0 ? "fell" : "rose") by "
-      + "\(number(abs(recent)))."
+      + "\(short(abs(recent), 4))."
   }
 
   /// How it does on what it has not seen.
@@ -55,10 +55,10 @@ struct ReportFindings {
     guard let curve = run["val_loss"], let lowest = curve.lowest, let last = curve.last else {
       return nil
     }
-    var sentence = "The validation loss ended at \(number(last.y))"
+    var sentence = "The validation loss ended at \(short(last.y, 4))"
     if last.x > lowest.x, last.y > lowest.y {
       sentence +=
-        ", \(percent(last.y / lowest.y - 1, 1)) above its lowest, \(number(lowest.y)) at step "
+        ", \(percent(last.y / lowest.y - 1, 1)) above its lowest, \(short(lowest.y, 4)) at step "
         + grouped(Int(lowest.x))
     } else if curve.count > 1 {
       sentence += ", its lowest"
@@ -133,15 +133,19 @@ struct ReportFindings {
     var sentences: [String] = []
     if let first = spikes.first {
       sentences.append(
-        "The run went back \(counted(spikes.count, "time")) after a spike, first at step "
-          + "\(grouped(first.step)).")
+        "The run went back \(times(spikes.count)) after a spike, \(Self.at(first, spikes))."
+      )
     }
     if let first = restarts.first {
       sentences.append(
-        "It was resumed \(counted(restarts.count, "time")) from an earlier step, first at step "
-          + "\(grouped(first.step)).")
+        "It was resumed \(times(restarts.count)) from an earlier step, \(Self.at(first, restarts))."
+      )
     }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
+  }
+
+  private static func at(_ first: RunLog.Event, _ all: [RunLog.Event]) -> String {
+    "\(all.count == 1 ? "" : "first ")at step \(grouped(first.step))"
   }
 
   /// What rounding took.
@@ -166,6 +170,4 @@ struct ReportFindings {
     return
       "A step took \(short(1_000 * curve.mean)) ms, the whole run \(clock(curve.mean * Double(curve.count)))."
   }
-
-  private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
 }

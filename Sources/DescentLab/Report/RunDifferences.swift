@@ -127,13 +127,13 @@ public struct RunDifferences: Sendable {
     var sentences: [String] = []
     if best.value == second.value {
       let equal = ranking.filter { $0.value == best.value }.map(\.run.name)
-      sentences.append("\(joined(equal)) have the same \(word)\(at): \(number(best.value)).")
+      sentences.append("\(listed(equal)) have the same \(word)\(at): \(short(best.value, 4)).")
     } else {
       let others = ranking.count > 2 ? ", ahead of" : " against"
       let gap = percent(second.value / best.value - 1, 1)
       sentences.append(
-        "\(best.run.name) has the lowest \(word)\(at): \(number(best.value))\(others) "
-          + "\(number(second.value)) of \(second.run.name) (\(gap) more).")
+        "\(best.run.name) has the lowest \(word)\(at): \(short(best.value, 4))\(others) "
+          + "\(short(second.value, 4)) of \(second.run.name) (\(gap) more).")
       if decisive == "loss" {
         let noise = ranking.prefix(2).compactMap { $0.run["loss"] }.map {
           $0.noise * $0.noise / Double(max(1, $0.window))
@@ -161,14 +161,6 @@ public struct RunDifferences: Sendable {
       "Single runs differ by chance, too: `descent race` says with several seeds what is proven.")
     return sentences
   }
-
-  private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
-}
-
-/// Names as a sentence lists them: `a`, `a and b`, `a, b and c`.
-func joined(_ names: [String]) -> String {
-  guard names.count > 1, let last = names.last else { return names.first ?? "" }
-  return names.dropLast().joined(separator: ", ") + " and " + last
 }
 
 extension Curve {

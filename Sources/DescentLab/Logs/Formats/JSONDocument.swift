@@ -1,4 +1,4 @@
-import DescentCompute
+import Descent
 import DescentFiles
 import DescentTraining
 
@@ -72,7 +72,7 @@ private struct DocumentReader {
           found: "something else, or one that is cut off")
       }
       notes.add(
-        "The file is cut off or damaged at byte \(Amount.count(scanner.index)); what comes before was read."
+        "The file is cut off or damaged at byte \(grouped(scanner.index)); what comes before was read."
       )
     }
     if !hasSteps { notes.add("It has no steps; its rows were counted.") }
@@ -216,7 +216,7 @@ private struct DocumentReader {
     // The last record of a run gives means over all of it.
     if format == .trainerState, numbers.contains(where: { $0.0 == "train_runtime" }) {
       for (key, value) in numbers where key == "train_loss" {
-        notes.add("The mean loss over the run is \(NumberStyle.significant(6).text(value)).")
+        notes.add("The mean loss over the run is \(short(value, 6)).")
       }
       return
     }

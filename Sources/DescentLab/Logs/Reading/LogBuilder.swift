@@ -1,4 +1,4 @@
-import DescentCompute
+import Descent
 import Foundation
 
 /// Makes a run's log of what a reader found: names become those of ``Metric``, and what follows from
@@ -128,8 +128,8 @@ struct LogBuilder {
       tracks[index].track = Track(
         steps: kept.map { track.steps[$0] }, values: kept.map { track.values[$0] })
       notes.append(
-        "“\(name)” has numbers only in \(Amount.count(kept.count)) of "
-          + "\(Amount.count(track.count, "row")); NaN in the others was taken as empty.")
+        "“\(name)” has numbers only in \(grouped(kept.count)) of "
+          + "\(counted(track.count, "row")); NaN in the others was taken as empty.")
     }
     return notes
   }
