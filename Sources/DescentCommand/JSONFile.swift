@@ -1,8 +1,6 @@
 import ArgumentParser
 import DescentFiles
 import DescentLab
-import DescentTraining
-import Foundation
 
 /// `--json FILE`
 struct JSONFile: ParsableArguments {
@@ -11,6 +9,10 @@ struct JSONFile: ParsableArguments {
     help: ArgumentHelp("Write the page as JSON; - is standard output, alone.", valueName: "file"),
     completion: .file(extensions: ["json"]))
   var path: String?
+
+  func validate() throws {
+    if path?.isEmpty == true { throw ValidationError("--json names no file") }
+  }
 
   /// Whether standard output belongs to the JSON.
   var isStandardOutput: Bool { path == "-" }
@@ -25,11 +27,4 @@ struct JSONFile: ParsableArguments {
       try OutputFile.write(text, to: path)
     }
   }
-}
-
-/// Makes a folder that somebody names.
-func makeFolder(_ path: String) throws {
-  do {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  } catch { throw FileError.unwritable(path: path, reason: SystemReason.of(error)) }
 }

@@ -7,7 +7,7 @@ public struct RunSummary: Sendable, Equatable {
   /// What wrote it.
   public let format: RunLog.Format
   /// Whether it goes on, or how it ended.
-  public var state = State.waiting
+  public var state = RunState.waiting
   /// The settings of its recipe: keys with dots, values as they are written. Without those that are
   /// null.
   public var settings: [Setting] = []
@@ -45,22 +45,6 @@ public struct RunSummary: Sendable, Equatable {
     public let loss: Double
     /// The steps before it.
     public let step: Int
-  }
-
-  /// Whether a run goes on, or how it ended.
-  public enum State: String, Sendable, CaseIterable {
-    /// A process trains it now.
-    case running
-    /// It has a recipe and no step.
-    case waiting = "not started"
-    /// All its steps are done.
-    case finished
-    /// It ended before its last step.
-    case interrupted
-    /// The guard stopped it: a number was not finite.
-    case stopped = "not finite"
-    /// A log that does not say whether it goes on.
-    case unknown = "log"
   }
 
   /// What tells it apart from others: its path, or the name of the folder where that is listed itself.

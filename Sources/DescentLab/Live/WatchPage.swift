@@ -52,7 +52,7 @@ public struct WatchPage: Sendable {
     return (["\(state): step \(step)\(steps)"] + numbers + left).joined(separator: "  ")
   }
 
-  private var state: String { summary?.state.rawValue ?? run?.state ?? "log" }
+  private var state: String { (summary?.state ?? run?.state ?? .unknown).rawValue }
 
   private func progress(_ columns: Int) -> String? {
     guard let summary else { return run.map { "step \(grouped($0.lastStep))" } }

@@ -126,7 +126,10 @@ struct ReportFigures {
         if curve.lowest?.y != curve.highest?.y { names.insert(name) }
       }
     }
-    return names.sorted { $0.isBefore($1) }.prefix(24).flatMap { all($0, $0, $0) }
+    return names.sorted { $0.isBefore($1) }.prefix(24).flatMap { name in
+      let metric = Metric.of(name)
+      return all(name, metric.title, metric.unit.isEmpty ? name : metric.unit)
+    }
   }
 
   // MARK: Making them

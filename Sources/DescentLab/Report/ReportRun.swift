@@ -1,3 +1,5 @@
+public import DescentTraining
+
 /// What a report keeps of a run: its curves and a few facts, so that the numbers of the next run can
 /// take the memory of this one's.
 public struct ReportRun: Sendable {
@@ -19,12 +21,12 @@ public struct ReportRun: Sendable {
   public let notes: [String]
   /// Distributions at some steps, by the names of their quantities.
   public let histograms: [String: [RunLog.Histogram]]
-  /// What the model wrote or took for something else.
-  public let samples: [RunLog.Sample]
+  /// What the model wrote or took for something else, with the steps done by then.
+  public let samples: [(step: Int, sample: TrainingSample)]
   /// The last step of any metric.
   public let lastStep: Int
-  /// Whether it goes on, or how it ended, in a word; nil where the log does not say.
-  public let state: String?
+  /// Whether it goes on, as far as the log says.
+  public let state: RunState
 
   /// What a log says.
   public init(_ log: RunLog) {
@@ -32,7 +34,7 @@ public struct ReportRun: Sendable {
     curves = log.tracks.mapValues(Curve.init)
     (events, settings, recipe) = (log.events, log.settings, log.recipe)
     (notes, histograms, samples) = (log.notes, log.histograms, log.samples)
-    (lastStep, state) = (log.lastStep, log.state?.rawValue)
+    (lastStep, state) = (log.lastStep, log.state)
   }
 
   /// A metric; nil where the run has none, or no finite value.
@@ -40,8 +42,8 @@ public struct ReportRun: Sendable {
 
   /// What there is one of for each of several things, by their names in order.
   func family(_ name: String) -> [(member: String, curve: Curve)] {
-    curves.compactMap { key, curve in
-      key.hasPrefix(name + "/") ? (String(key.dropFirst(name.count + 1)), curve) : nil
-    }.sorted { $0.member.isBefore($1.member) }
+    curves.members(of: name).map { ($0, $1) }
   }
 }
+
+extension ReportRun: NamedRun {}

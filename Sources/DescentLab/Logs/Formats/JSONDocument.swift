@@ -78,9 +78,7 @@ private struct DocumentReader {
     if !hasSteps { notes.add("It has no steps; its rows were counted.") }
     var log = LogBuilder.log(name: name, path: path, format: format, table: table, notes: notes)
     log.settings = settings
-    if format == .trainerState, longestRun > 0 {
-      log.state = globalStep >= longestRun ? .finished : nil
-    }
+    if format == .trainerState, longestRun > 0, globalStep >= longestRun { log.state = .finished }
     return log
   }
 
