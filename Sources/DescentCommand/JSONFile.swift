@@ -12,6 +12,10 @@ struct JSONFile: ParsableArguments {
     completion: .file(extensions: ["json"]))
   var path: String?
 
+  func validate() throws {
+    if path?.isEmpty == true { throw ValidationError("--json names no file") }
+  }
+
   /// Whether standard output belongs to the JSON.
   var isStandardOutput: Bool { path == "-" }
 
@@ -25,13 +29,6 @@ struct JSONFile: ParsableArguments {
       try OutputFile.write(text, to: path)
     }
   }
-}
-
-/// Makes a folder that somebody names.
-func makeFolder(_ path: String) throws {
-  do {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  } catch { throw FileError.unwritable(path: path, reason: SystemReason.of(error)) }
 }
 
 /// Refuses to write over what is read, over files that a run consists of, and two things into one file.

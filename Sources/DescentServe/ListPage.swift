@@ -126,7 +126,7 @@ struct ListPage {
 
 /// How it stands with a run, in HTML.
 enum StateLine {
-  static func badge(_ state: RunSummary.State) -> String {
+  static func badge(_ state: RunState) -> String {
     let css = state.rawValue.split(separator: " ").joined(separator: "-")
     return "<span class=\"state \(css)\">\(state.rawValue)</span>"
   }

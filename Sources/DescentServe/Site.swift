@@ -33,10 +33,10 @@ public actor Site {
     case "/run": return runs(request.all("path"), request)
     case "/compare": return runs(request.all("run"), request)
     case "/run.json": return runs(request.all("path") + request.all("run"), request)
-    case "/figures.js": return asset(FigureScript.source, "text/javascript; charset=utf-8")
+    case "/figures.js": return asset(Document.script, "text/javascript; charset=utf-8")
     case "/live.js": return asset(LiveScript.text, "text/javascript; charset=utf-8")
     case "/style.css":
-      return asset(PageStyle.css + LiveStyle.css, "text/css; charset=utf-8")
+      return asset(Document.style + LiveStyle.css, "text/css; charset=utf-8")
     default: return missing(request, "There is no page here.")
     }
   }

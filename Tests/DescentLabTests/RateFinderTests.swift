@@ -23,7 +23,7 @@ import Testing
   private var leftovers: [String] {
     let all = try? FileManager.default.contentsOfDirectory(
       atPath: FileManager.default.temporaryDirectory.path)
-    return (all ?? []).filter { $0.hasPrefix("descent-lr-find-") }
+    return (all ?? []).filter { $0.hasPrefix(RateTrials.folderPrefix) }
   }
 
   @Test("a rate that was tried and ended near the best, with all fields of the JSON")

@@ -12,6 +12,17 @@ package func counted(_ n: Int, _ singular: String, _ plural: String? = nil) -> S
   Amount.count(n, singular, plural)
 }
 
+/// How often: `once`, `twice`, `1,200 times`.
+package func times(_ n: Int) -> String {
+  n == 1 ? "once" : n == 2 ? "twice" : "\(grouped(n)) times"
+}
+
+/// Words as a sentence lists them: `a`, `a and b`, `a, b and c`.
+package func listed(_ words: [String]) -> String {
+  guard words.count > 1, let last = words.last else { return words.first ?? "" }
+  return words.dropLast().joined(separator: ", ") + " and " + last
+}
+
 /// A text that a user gave, on one line and short enough to be quoted in a sentence.
 package func quotable(_ text: String) -> String {
   let limit = 120

@@ -63,11 +63,7 @@ struct LRFind: ParsableCommand {
     completion: .file(extensions: ["svg"]))
   var plot: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Write the result as JSON to a file; - is standard output.", valueName: "file"),
-    completion: .file(extensions: ["json"]))
-  var json: String?
+  @OptionGroup var json: JSONFile
 
   @Option(
     help: ArgumentHelp(
@@ -97,7 +93,7 @@ struct LRFind: ParsableCommand {
       let found: RateFinder
       do {
         found = try RateFinder(recipe, options) { sentence in
-          if json != "-" { output(sentence) }
+          if !json.isStandardOutput { output(sentence) }
         } wantsToStop: {
           Interrupt.requested || StandardOutput.failure != nil
         }
@@ -115,8 +111,8 @@ struct LRFind: ParsableCommand {
     if let plot, !found.curves.isEmpty {
       try OutputFile.write(RateFinderPage.figure(found, recipe: name).svg(), to: plot)
     }
-    if let json, json != "-" { try OutputFile.write(page.json.text + "\n", to: json) }
-    if json == "-" { return output(page, json: true) }
+    try json.write(page)
+    guard !json.isStandardOutput else { return }
     if found.ownRate == nil { output() }
     output(page)
     if let plot, !found.curves.isEmpty { output("curves written to \(plot)") }
@@ -147,7 +143,7 @@ struct LRFind: ParsableCommand {
     var text = target
     for change in found.changes { try text.set(change.key, to: change.text) }
     try OutputFile.write(text.yaml, to: file)
-    guard json != "-" else { return }
+    guard !json.isStandardOutput else { return }
     let list = found.changes.map { "\($0.key)=\($0.text)" }.joined(separator: ", ")
     output("\(list) written to \(file)")
   }

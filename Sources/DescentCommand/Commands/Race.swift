@@ -80,8 +80,7 @@ struct RaceCommand: ParsableCommand {
     completion: .directory)
   var resume: String?
 
-  @Option(help: ArgumentHelp("Write the result as JSON; - is standard output.", valueName: "file"))
-  var json: String?
+  @OptionGroup var json: JSONFile
 
   @Flag(help: "Print nothing but errors and the result.")
   var quiet = false
@@ -108,7 +107,6 @@ struct RaceCommand: ParsableCommand {
     if !(1...256).contains(jobs) {
       throw ValidationError("--jobs \(jobs) is out of range: give from 1 to 256 runs at once")
     }
-    if let json, json.isEmpty { throw ValidationError("--json names no file") }
   }
 
   func run() throws {
@@ -116,7 +114,7 @@ struct RaceCommand: ParsableCommand {
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       let race = try resume.map(resumed) ?? started()
-      let isSilent = quiet || json == "-"
+      let isSilent = quiet || json.isStandardOutput
       if !isSilent { output("racing in \(race.folder.relativePath)") }
       let crew = RaceCrew(jobs: jobs, program: Self.program) {
         Interrupt.requested || StandardOutput.failure != nil
@@ -128,14 +126,11 @@ struct RaceCommand: ParsableCommand {
         let page = RacePage.about(result, command: command(race))
         let report = race.folder.appendingPathComponent("report.html").relativePath
         try OutputFile.write(page.html(), to: report)
-        if json == "-" {
-          output(page.json.text)
-        } else {
-          if let json { try OutputFile.write(page.json.text + "\n", to: json) }
-          if !quiet { output() }
-          output(page)
-          output("report: \(report)")
-        }
+        try json.write(page)
+        guard !json.isStandardOutput else { return }
+        if !quiet { output() }
+        output(page)
+        output("report: \(report)")
       } catch RaceError.interrupted(let path) {
         writeError("\(RaceError.interrupted(path))")
         throw ExitCode(ExitStatus.interrupted)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DescentFiles
 import DescentLab
+import DescentTraining
 import Foundation
 
 /// `descent report`
@@ -64,5 +65,11 @@ struct ReportCommand: ParsableCommand {
       FileManager.default.fileExists(atPath: path + "/recipe.yaml")
     else { return "report.html" }
     return URL(fileURLWithPath: path).appendingPathComponent("report.html").relativePath
+  }
+
+  private func makeFolder(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch { throw FileError.unwritable(path: path, reason: SystemReason.of(error)) }
   }
 }

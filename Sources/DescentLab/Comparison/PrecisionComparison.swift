@@ -67,7 +67,7 @@ public struct PrecisionComparison: Sendable {
       do {
         let result = try trainer.run(in: directory, observer: log)
         return Run(name: name, losses: log.losses, result: result)
-      } catch let error as RunError where name != "float32" && error.isOverflow {
+      } catch let error as RunError where name != "float32" && error.isBreakdown {
         return Run(name: name, losses: log.losses, result: nil, failure: error)
       }
     }
@@ -192,16 +192,6 @@ public struct PrecisionComparison: Sendable {
     return values.indices.map { i in
       sum += values[i] - (i >= window ? values[i - window] : 0)
       return sum / Double(min(i + 1, window))
-    }
-  }
-}
-
-extension RunError {
-  /// Whether the non-finite guard stopped the run.
-  fileprivate var isOverflow: Bool {
-    switch self {
-    case .nonFinite, .float16Overflow: true
-    default: false
     }
   }
 }

@@ -21,7 +21,7 @@ private struct TextWriter {
   let isColored: Bool
   let isSpaced: Bool
 
-  func bold(_ text: String) -> String { isColored ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+  func bold(_ text: String) -> String { Terminal.bold(text, isColored) }
 
   func lines(_ blocks: [Document.Block], _ width: Int) -> [String] {
     spaced(blocks.map { lines($0, width) })

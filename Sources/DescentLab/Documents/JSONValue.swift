@@ -11,6 +11,9 @@ public enum JSONValue: Sendable {
   case array([JSONValue])
   case object([(key: String, value: JSONValue)])
 
+  /// A number, or `null`.
+  public init(_ number: Double?) { self = number.map(JSONValue.number) ?? .null }
+
   /// The value in one line, without spaces.
   public var line: String { written(indent: nil) }
 

@@ -65,8 +65,10 @@ extension String {
 /// A number with so many decimals.
 package func fixed(_ x: Double, _ decimals: Int) -> String { NumberStyle.fixed(decimals).text(x) }
 
-/// A number in three significant digits.
-package func short(_ x: Double) -> String { NumberStyle.significant(3).text(x) }
+/// A number in few significant digits.
+package func short(_ x: Double, _ digits: Int = 3) -> String {
+  NumberStyle.significant(digits).text(x)
+}
 
 /// A share as a percentage.
 package func percent(_ share: Double, _ decimals: Int) -> String {

@@ -1,7 +1,7 @@
 /// How the HTML of documents looks.
-package enum PageStyle {
+enum PageStyle {
   /// A style sheet: one column of text, wide tables and figures scroll by themselves.
-  package static let css = """
+  static let css = """
     :root { color-scheme: light dark; --ink: #1a1a1a; --pale: #5c5c5c; --line: #d9d9d9;
       --box: #f4f4f4; --link: #00589c; --warn: #fff3df; --paper: \(Palette.paper.light);
       --grid: \(Palette.grid.light); --frame: \(Palette.frame.light); }

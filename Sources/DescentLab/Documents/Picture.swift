@@ -1,3 +1,5 @@
+import Foundation
+
 /// A small picture of pixels: a digit that was taken for another.
 public struct Picture: Sendable {
   /// Stands below it.
@@ -97,7 +99,7 @@ struct PNG {
   }
 
   /// The file as a URL.
-  var dataURL: String { "data:image/png;base64," + Self.base64(bytes) }
+  var dataURL: String { "data:image/png;base64," + Data(bytes).base64EncodedString() }
 
   private static func number(_ n: Int) -> [UInt8] {
     [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: n >> $0) }
@@ -128,20 +130,5 @@ struct PNG {
 
   private static let table: [UInt32] = (0..<256).map { n in
     (0..<8).reduce(UInt32(n)) { c, _ in c & 1 == 1 ? 0xEDB8_8320 ^ c >> 1 : c >> 1 }
-  }
-
-  private static func base64(_ data: [UInt8]) -> String {
-    let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity(data.count / 3 * 4 + 4)
-    for start in stride(from: 0, to: data.count, by: 3) {
-      let part = (0..<3).map { start + $0 < data.count ? Int(data[start + $0]) : 0 }
-      let bits = part[0] << 16 | part[1] << 8 | part[2]
-      for place in 0..<4 {
-        text.append(
-          start + place <= data.count ? letters[bits >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
-      }
-    }
-    return String(decoding: text, as: UTF8.self)
   }
 }

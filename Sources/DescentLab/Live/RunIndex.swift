@@ -59,7 +59,7 @@ public struct RunIndex: Sendable {
   }
 
   /// Where a run of the index lies.
-  public func place(of path: String) -> String { path == "." ? root : "\(root)/\(path)" }
+  public func place(of path: String) -> String { RunScan.place(of: path, in: root) }
 
   /// Looks for what has changed, unless it did so less than `interval` ago.
   public mutating func refresh(after interval: Duration = .zero) {
@@ -99,7 +99,7 @@ public struct RunIndex: Sendable {
       entry.summary?.changed = found.log?.date ?? .distantPast
       return entry
     }
-    let place = found.path == "." ? root : "\(root)/\(found.path)"
+    let place = RunScan.place(of: found.path, in: root)
     if let before { (entry.metrics, entry.settings) = (before.metrics, before.settings) }
     if found.recipe != before?.found.recipe || before == nil {
       let settings = try? RecipeHead.settings(ofFile: place + "/recipe.yaml")
@@ -129,17 +129,10 @@ extension RunIndex.Entry {
     (run.isComplete, run.secondsPerStep) = (metrics.isComplete, metrics.secondsPerStep)
     run.steps = run["steps"].flatMap { Int($0) }
     run.changed = (found.log ?? found.recipe)?.date ?? .distantPast
-    run.state =
-      if found.isLocked { .running } else if metrics.endsWithSkip { .stopped } else if run.step == 0
-      {
-        .waiting
-      } else if let steps = run.steps {
-        run.step >= steps ? .finished : .interrupted
-      } else {
-        // Of a run in epochs the recipe does not say how many steps it has; it ends with an
-        // evaluation.
-        found.recipe == nil ? .unknown : metrics.endsWithEvaluation ? .finished : .interrupted
-      }
+    run.state = RunState(
+      isTrained: found.isLocked, step: run.step, steps: run.steps,
+      endsWithSkip: metrics.endsWithSkip, endsWithEvaluation: metrics.endsWithEvaluation)
+    if found.recipe == nil, [.finished, .interrupted].contains(run.state) { run.state = .unknown }
     summary = run
   }
 }

@@ -80,8 +80,13 @@ struct RunScan {
     return found.sorted { $0.path < $1.path }
   }
 
+  /// Where something lies, by its path from the folder that is listed.
+  static func place(of path: String, in root: String) -> String {
+    path == "." ? root : "\(root)/\(path)"
+  }
+
   private func full(_ folder: String, _ name: String) -> String {
-    folder == "." ? "\(root)/\(name)" : "\(root)/\(folder)/\(name)"
+    "\(Self.place(of: folder, in: root))/\(name)"
   }
 
   private mutating func look(into path: String) -> Folder? {
@@ -101,7 +106,7 @@ struct RunScan {
     if names.contains("metrics.jsonl") { run.log = FileStamp(full(path, "metrics.jsonl")) }
     if names.contains("recipe.yaml") { run.recipe = FileStamp(full(path, "recipe.yaml")) }
     if names.contains(".lock") {
-      let directory = try? RunDirectory(existing: path == "." ? root : "\(root)/\(path)")
+      let directory = try? RunDirectory(existing: Self.place(of: path, in: root))
       run.isLocked = directory?.isTrained ?? false
     }
     return run

@@ -7,7 +7,7 @@ public struct RunSummary: Sendable, Equatable {
   /// What wrote it.
   public let format: RunLog.Format
   /// Whether it goes on, or how it ended.
-  public var state = State.waiting
+  public var state = RunState.waiting
   /// The settings of its recipe: keys with dots, values as they are written. Without those that are
   /// null.
   public var settings: [Setting] = []
@@ -47,22 +47,6 @@ public struct RunSummary: Sendable, Equatable {
     public let step: Int
   }
 
-  /// Whether a run goes on, or how it ended.
-  public enum State: String, Sendable, CaseIterable {
-    /// A process trains it now.
-    case running
-    /// It has a recipe and no step.
-    case waiting = "not started"
-    /// All its steps are done.
-    case finished
-    /// It ended before its last step.
-    case interrupted
-    /// The guard stopped it: a number was not finite.
-    case stopped = "not finite"
-    /// A log that does not say whether it goes on.
-    case unknown = "log"
-  }
-
   /// What tells it apart from others: its path, or the name of the folder where that is listed itself.
   public var name: String { path == "." ? "this folder" : path }
 
@@ -90,15 +74,14 @@ public struct RunSummary: Sendable, Equatable {
 
   /// Everything, for programs.
   public var json: JSONValue {
-    func number(_ x: Double?) -> JSONValue { x.map(JSONValue.number) ?? .null }
-    return [
+    [
       "path": .text(path), "format": .text(format.rawValue), "state": .text(state.rawValue),
       "recipe": .text(recipe), "optimizer": .text(optimizer), "step": .integer(step),
-      "steps": steps.map(JSONValue.integer) ?? .null, "loss": number(loss),
-      "val_loss": number(validationLoss), "best_val_loss": number(best?.loss),
+      "steps": steps.map(JSONValue.integer) ?? .null, "loss": JSONValue(loss),
+      "val_loss": JSONValue(validationLoss), "best_val_loss": JSONValue(best?.loss),
       "best_step": best.map { .integer($0.step) } ?? .null,
-      "seconds_per_step": number(secondsPerStep),
-      "seconds_left": number(secondsLeft), "changed": .number(changed.timeIntervalSince1970),
+      "seconds_per_step": JSONValue(secondsPerStep),
+      "seconds_left": JSONValue(secondsLeft), "changed": .number(changed.timeIntervalSince1970),
       "settings": .object(settings.map { ($0.key, .text($0.value)) }),
     ]
   }

@@ -18,7 +18,7 @@ public struct WatchPage: Sendable {
   /// The picture in at most `rows` lines of at most `columns` columns.
   public func text(columns: Int, rows: Int, isColored: Bool) -> [String] {
     let columns = max(20, columns)
-    var head = [bold(cut("\(name)  \(state)", columns), isColored)]
+    var head = [Terminal.bold(Terminal.cut("\(name)  \(state)", columns), isColored)]
     if let progress = progress(columns) { head.append(progress) }
     head += numbers.joined(separator: "   ").wrapped(to: columns)
     guard let run else {
@@ -52,7 +52,7 @@ public struct WatchPage: Sendable {
     return (["\(state): step \(step)\(steps)"] + numbers + left).joined(separator: "  ")
   }
 
-  private var state: String { summary?.state.rawValue ?? run?.state ?? "log" }
+  private var state: String { (summary?.state ?? run?.state ?? .unknown).rawValue }
 
   private func progress(_ columns: Int) -> String? {
     guard let summary else { return run.map { "step \(grouped($0.lastStep))" } }
@@ -62,10 +62,8 @@ public struct WatchPage: Sendable {
     guard let share = summary.progress else { return text }
     text = "\(percent(share, 0))   \(text)"
     let width = min(40, columns - text.columns - 2)
-    guard width >= 5 else { return cut(text, columns) }
-    let filled = Int(Double(width) * share)
-    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    return "\(bar)  \(text)"
+    guard width >= 5 else { return Terminal.cut(text, columns) }
+    return "\(Terminal.bar(share, width))  \(text)"
   }
 
   /// What the last lines say.
@@ -92,13 +90,5 @@ public struct WatchPage: Sendable {
       parts.append("\(short(1_000 * seconds)) ms a step")
     }
     return parts
-  }
-
-  private func bold(_ text: String, _ isColored: Bool) -> String {
-    isColored ? "\u{1B}[1m\(text)\u{1B}[0m" : text
-  }
-
-  private func cut(_ text: String, _ columns: Int) -> String {
-    text.columns <= columns ? text : String(text.prefix(columns - 1)) + "…"
   }
 }

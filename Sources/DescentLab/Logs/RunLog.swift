@@ -1,3 +1,4 @@
+public import DescentTraining
 import Foundation
 
 /// What a run wrote down about its training, whoever wrote it: numbers over its steps.
@@ -17,10 +18,10 @@ public struct RunLog: Sendable {
   /// How numbers were distributed at some steps, by what they are of: `weight/<tensor>`,
   /// `gradient/<tensor>`, `update/<tensor>`.
   public var histograms: [String: [Histogram]] = [:]
-  /// What the model made at some steps.
-  public var samples: [Sample] = []
-  /// Whether it goes on; nil where the log does not say.
-  public var state: State?
+  /// What the model made, with the steps done by then.
+  public var samples: [(step: Int, sample: TrainingSample)] = []
+  /// Whether it goes on, as far as the log says.
+  public var state = RunState.unknown
   /// What happened between the steps, in their order.
   public var events: [Event] = []
   /// How the run was set up, as far as the log says: keys as in a recipe, with dots.
@@ -49,16 +50,6 @@ public struct RunLog: Sendable {
     case jsonLines = "jsonl"
   }
 
-  /// Whether a run goes on.
-  public enum State: String, Sendable {
-    /// A process trains it now.
-    case running
-    /// All its steps are done.
-    case finished
-    /// It ended before: interrupted, stopped by the guard, or killed.
-    case stopped
-  }
-
   /// How many numbers lay where, after a step.
   public struct Histogram: Sendable, Equatable {
     /// The steps done.
@@ -80,24 +71,6 @@ public struct RunLog: Sendable {
       edges = (0...counts.count).map { $0 == counts.count ? to : from + Double($0) * width }
       (self.step, self.counts) = (step, counts)
     }
-  }
-
-  /// What the model made after a step.
-  public struct Sample: Sendable, Equatable {
-    /// What it made.
-    public enum Content: Sendable, Equatable {
-      /// A text.
-      case text(String)
-      /// A picture: grey from 0 to 255, row by row.
-      case image(label: String, width: Int, height: Int, pixels: [UInt8])
-    }
-    /// The steps done.
-    public let step: Int
-    /// What it made.
-    public let content: Content
-
-    /// A sample.
-    public init(step: Int, content: Content) { (self.step, self.content) = (step, content) }
   }
 
   /// Something that happened.
@@ -130,9 +103,7 @@ public struct RunLog: Sendable {
   /// What there is one of for each of several things, by their names in order: `family("lr")` has
   /// `lr/a` as `a`.
   public func family(_ name: String) -> [(member: String, track: Track)] {
-    tracks.compactMap { key, track in
-      key.hasPrefix(name + "/") ? (String(key.dropFirst(name.count + 1)), track) : nil
-    }.sorted { $0.member.isBefore($1.member) }
+    tracks.members(of: name).map { ($0, $1) }
   }
 
   /// The last step of any metric; 0 where there is none.
@@ -158,6 +129,15 @@ public struct Track: Sendable, Equatable {
   public var isEmpty: Bool { steps.isEmpty }
   /// The last value that is finite.
   public var last: Double? { values.last(where: \.isFinite) }
+}
+
+extension Dictionary where Key == String {
+  /// What there is one of for each of several things: the values of `name/…`, by what follows the slash.
+  func members(of name: String) -> [(member: String, value: Value)] {
+    compactMap { key, value in
+      key.hasPrefix(name + "/") ? (String(key.dropFirst(name.count + 1)), value) : nil
+    }.sorted { $0.member.isBefore($1.member) }
+  }
 }
 
 extension String {

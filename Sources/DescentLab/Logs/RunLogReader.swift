@@ -94,10 +94,18 @@ extension RunLog {
   }
 }
 
-extension [RunLog] {
+/// What has a name, and a path that tells it apart from others of that name.
+protocol NamedRun {
+  var name: String { get set }
+  var path: String { get }
+}
+
+extension RunLog: NamedRun {}
+
+extension Array where Element: NamedRun {
   /// The same, where several have one name with as much of their paths as tells them apart.
-  var toldApart: [RunLog] {
-    var logs = self
+  var toldApart: Self {
+    var runs = self
     let groups = Dictionary(grouping: indices) { self[$0].name }
     for (name, same) in groups where same.count > 1 {
       let parts = same.map { self[$0].path.split(separator: "/").map(String.init) }
@@ -115,9 +123,9 @@ extension [RunLog] {
           isOnePath ? name : rest == name || rest.hasSuffix("/" + name) ? rest : "\(name) (\(rest))"
         var n = 2
         while !used.insert(own).inserted { (own, n) = ("\(name) (\(n))", n + 1) }
-        logs[index].name = own
+        runs[index].name = own
       }
     }
-    return logs
+    return runs
   }
 }

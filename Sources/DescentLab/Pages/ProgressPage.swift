@@ -118,8 +118,7 @@ public enum ProgressPage {
     }
 
     private func bar(_ width: Int) -> String {
-      let filled = steps > 0 ? min(width, max(0, width * step / steps)) : width
-      return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+      Terminal.bar(steps > 0 ? Double(step) / Double(steps) : 1, width)
     }
   }
 }

@@ -62,7 +62,7 @@ public enum RacePage {
       .number("failures"),
     ])
     for entry in recipe.entries {
-      let interval = entry.sample.interval.map { "\(digits($0.low)) to \(digits($0.high))" }
+      let interval = entry.sample.interval.map { "\(short($0.low, 5)) to \(short($0.high, 5))" }
       table.append(
         .text(entry.label), entry.sample.mean.map { .number($0) } ?? .nothing,
         interval.map { .text($0) } ?? .nothing,
@@ -73,8 +73,6 @@ public enum RacePage {
     }
     return table
   }
-
-  private static func digits(_ x: Double) -> String { NumberStyle.significant(5).text(x) }
 
   /// Failures, each with its reason; alike ones are said once.
   private static func failures(_ recipe: RaceResult.OnRecipe) -> [String] {
@@ -222,7 +220,7 @@ public enum RacePage {
       return "\(dimension.setting) from \(short(a)) to \(short(b))"
         + (dimension.isFactor ? " times the recipe's" : "")
     }
-    var text = "\(entry.label): \(RaceResult.list(spaces)) (\(entry.space.source))"
+    var text = "\(entry.label): \(listed(spaces)) (\(entry.space.source))"
     guard let chosen = entry.chosen else { return text + "; every trial failed" }
     text += "; taken: \(words(chosen.settings))"
     for edge in entry.atEdge {
@@ -282,7 +280,6 @@ public enum RacePage {
   // MARK: For programs
 
   private static func fields(_ result: RaceResult) -> [(key: String, value: JSONValue)] {
-    func number(_ x: Double?) -> JSONValue { x.map { .number($0) } ?? .null }
     let rows = result.recipes.flatMap { recipe in
       recipe.entries.map { entry -> JSONValue in
         let interval = entry.sample.interval
@@ -290,14 +287,14 @@ public enum RacePage {
           "recipe": .text(recipe.name), "optimizer": .text(entry.label),
           "settings": .object(entry.settings.map { (key: $0.name, value: json($0.value)) }),
           "final": [
-            "mean": number(entry.sample.mean), "low": number(interval?.low),
-            "high": number(interval?.high),
+            "mean": JSONValue(entry.sample.mean), "low": JSONValue(interval?.low),
+            "high": JSONValue(interval?.high),
           ],
-          "finals": .array(entry.finals.map(number)),
-          "steps_to_target": number(entry.stepsToTarget),
-          "seconds_to_target": number(entry.secondsToTarget),
+          "finals": .array(entry.finals.map { JSONValue($0) }),
+          "steps_to_target": JSONValue(entry.stepsToTarget),
+          "seconds_to_target": JSONValue(entry.secondsToTarget),
           "steps": .integer(entry.steps), "seconds": .number(entry.seconds),
-          "seconds_per_step": number(entry.secondsPerStep),
+          "seconds_per_step": JSONValue(entry.secondsPerStep),
           "state_bytes": .integer(entry.stateBytes), "failures": .integer(entry.failures),
           "reasons": .array(entry.judged.compactMap { $0.outcome?.failure }.map(JSONValue.text)),
           "tuned": .array((entry.chosen?.settings ?? []).map(JSONValue.text)),
@@ -310,7 +307,7 @@ public enum RacePage {
         [
           "recipe": .text(recipe.name), "better": .text(pair.better.label),
           "worse": .text(pair.worse.label), "proven": .flag(pair.isProven), "p": .number(pair.p),
-          "difference": number(pair.test.mean.map(abs)), "sentence": .text(pair.sentence),
+          "difference": JSONValue(pair.test.mean.map(abs)), "sentence": .text(pair.sentence),
         ]
       }
     }
@@ -318,7 +315,7 @@ public enum RacePage {
     return [
       ("recipe", .text(result.recipes.map(\.name).joined(separator: ", "))),
       ("seeds", .integer(result.plan.seeds)), ("tune", .integer(result.plan.trials)),
-      ("target", number(result.plan.target)), ("budget", number(result.plan.secondsPerRun)),
+      ("target", JSONValue(result.plan.target)), ("budget", JSONValue(result.plan.secondsPerRun)),
       ("rows", .array(rows)), ("verdict", .array(verdict)), ("headlines", .array(headlines)),
       ("scope", .text(result.scope)),
     ]

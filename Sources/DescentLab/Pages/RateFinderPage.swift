@@ -46,13 +46,11 @@ public enum RateFinderPage {
       : "whole trainings"
     return
       "Take \(key)=\(written(rate)). Of \(found.probes.count) \(kind), it ended with a validation "
-      + "loss of \(short4(own))"
-      + (own > best ? ", the best with \(short4(best))" : ", the best")
+      + "loss of \(short(own, 4))"
+      + (own > best ? ", the best with \(short(best, 4))" : ", the best")
       + "; from \(short(range.lowerBound)) to \(short(range.upperBound)) they ended within "
       + "\(percent(RateFinder.tolerance, 0)) of the best."
   }
-
-  private static func short4(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
 
   /// A rate as a recipe has it.
   private static func written(_ rate: Double) -> String { SettingValue.text(of: rate) }
@@ -184,16 +182,15 @@ public enum RateFinderPage {
 
   /// The fields that programs rely on.
   private static func contract(_ found: RateFinder) -> [(key: String, value: JSONValue)] {
-    func number(_ x: Double?) -> JSONValue { x.map(JSONValue.number) ?? .null }
     let rules = RateRule.allCases.map { rule in
-      (rule.rawValue, number(found.suggestions.first { $0.rule == rule }?.rate))
+      (rule.rawValue, JSONValue(found.suggestions.first { $0.rule == rule }?.rate))
     }
     let curve = RateCurve.median(found.curves).map { point -> JSONValue in
       ["lr": .number(point.rate), "loss": .number(point.loss)]
     }
     return [
-      ("suggested", number(found.suggested)), ("low", number(found.range?.lowerBound)),
-      ("high", number(found.range?.upperBound)), ("rules", .object(rules)),
+      ("suggested", JSONValue(found.suggested)), ("low", JSONValue(found.range?.lowerBound)),
+      ("high", JSONValue(found.range?.upperBound)), ("rules", .object(rules)),
       ("curve", .array(curve)),
       (
         "steps",

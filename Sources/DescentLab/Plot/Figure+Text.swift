@@ -22,7 +22,7 @@ extension Figure {
   }
 }
 
-/// What the texts of all kinds of charts share.
+/// What texts for a terminal are made of: colours, bars, what fits into a line.
 enum Terminal {
   /// The terminal's colours in the order of ``Palette/series``.
   private static let colors = [34, 31, 32, 35, 33, 36, 39]
@@ -31,6 +31,17 @@ enum Terminal {
 
   static func paint(_ text: String, _ color: Int, _ colored: Bool) -> String {
     colored ? "\u{1B}[\(colors[color % colors.count])m\(text)\u{1B}[0m" : text
+  }
+
+  static func bold(_ text: String, _ isColored: Bool) -> String {
+    isColored ? "\u{1B}[1m\(text)\u{1B}[0m" : text
+  }
+
+  /// A bar of so many columns, filled to a share from 0 to 1.
+  static func bar(_ share: Double, _ width: Int) -> String {
+    // A share of whole columns may lie a rounding below them.
+    let filled = min(width, Int(Double(width) * min(1, max(0, share)) + 1e-9))
+    return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
   }
 
   static func trimmed(_ line: String) -> String {
@@ -197,5 +208,4 @@ extension LineChart {
     }
     return lines
   }
-
 }

@@ -69,10 +69,7 @@ public final class Race {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch { throw RunError.cannotWrite(folder.relativePath, SystemReason.of(error)) }
     lock = try RunLock(folder: folder)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let text = String(decoding: try encoder.encode(plan), as: UTF8.self)
-    try OutputFile.write(text + "\n", to: folder.appendingPathComponent(Self.planFile).relativePath)
+    try plan.writeJSON(to: folder.appendingPathComponent(Self.planFile))
   }
 
   // MARK: Files
@@ -165,6 +162,16 @@ public final class Race {
   private func removeWeights(of trial: RaceTrial) {
     let run = file(of: trial).deletingPathExtension()
     try? FileManager.default.removeItem(at: run.appendingPathComponent("checkpoints"))
+  }
+}
+
+extension Encodable {
+  /// Writes it as a file of a race: JSON that people can read, too.
+  func writeJSON(to file: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let text = String(decoding: try encoder.encode(self), as: UTF8.self)
+    try OutputFile.write(text + "\n", to: file.relativePath)
   }
 }
 

@@ -109,10 +109,7 @@ extension RaceTrial {
 
   /// Writes it into its file, whole.
   func write(to file: URL) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let text = String(decoding: try encoder.encode(self), as: UTF8.self)
-    try OutputFile.write(text + "\n", to: file.relativePath)
+    try writeJSON(to: file)
   }
 
   /// Trains it, in the folder beside its `file`, and writes down how it ended.
@@ -175,11 +172,7 @@ extension RaceTrial {
   /// Whether an error says something of the optimizer, rather than of the disk.
   private static func isFailure(of error: any Error) -> Bool {
     switch error {
-    case let error as RunError:
-      switch error {
-      case .nonFinite, .float16Overflow: true
-      default: false
-      }
+    case let error as RunError: error.isBreakdown
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError: true
     default: false
     }

@@ -34,7 +34,7 @@ extension RaceResult.Comparison {
 
   /// `p = 0.012 (corrected for 6 pairs)`.
   private var chance: String {
-    let p = p < 0.0001 ? "p < 0.0001" : "p = \(NumberStyle.significant(2).text(p))"
+    let p = p < 0.0001 ? "p < 0.0001" : "p = \(short(p, 2))"
     return comparisons > 1 ? "\(p), corrected for \(grouped(comparisons)) pairs" : p
   }
 
@@ -99,8 +99,8 @@ extension RaceResult {
     let won = others.count - open.count - lost.count
     var words = "No optimizer is proven best: \(leader.label) has the lowest loss in the mean"
     if won > 0 { words += ", and is better than \(counted(won, "other")), which is proven" }
-    if !open.isEmpty { words += "; that it is better than \(Self.list(open)) is not proven" }
-    if !lost.isEmpty { words += "; \(Self.list(lost)) finished no run" }
+    if !open.isEmpty { words += "; that it is better than \(listed(open)) is not proven" }
+    if !lost.isEmpty { words += "; \(listed(lost)) finished no run" }
     return words + "."
   }
 
@@ -129,16 +129,10 @@ extension RaceResult {
     let caution =
       edges.isEmpty
       ? ""
-      : " For \(Self.list(edges)) the best setting was the smallest or the largest that was tried, so "
+      : " For \(listed(edges)) the best setting was the smallest or the largest that was tried, so "
         + "more trials or a wider space could change this."
     return
       "\(what).\(caution) It holds for \(recipes.count == 1 ? "this recipe" : "these recipes"), with "
       + "\(length), over \(runs)."
-  }
-
-  /// `a`, `a and b`, `a, b and c`.
-  static func list(_ words: [String]) -> String {
-    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
-    return words.dropLast().joined(separator: ", ") + " and " + last
   }
 }

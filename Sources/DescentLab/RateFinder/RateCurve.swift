@@ -102,12 +102,8 @@ public struct RateCurve: Sendable, Equatable {
   }
 }
 
-/// The middle of some numbers, the mean of two where there is none; NaN for none.
-func middle(_ values: [Double]) -> Double {
-  let sorted = values.sorted()
-  guard !sorted.isEmpty else { return .nan }
-  return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-}
+/// The median of some numbers; NaN for none.
+func middle(_ values: [Double]) -> Double { Sample(values).median ?? .nan }
 
 /// The middle of some rates, halfway between two on a logarithmic scale; NaN for none.
 func middleRate(_ rates: [Double]) -> Double { exp(middle(rates.map { log($0) })) }

@@ -15,6 +15,9 @@ struct RateTrials {
 
   init(wantsToStop: @escaping () -> Bool) { self.wantsToStop = wantsToStop }
 
+  /// What the names of this process's folders begin with.
+  static let folderPrefix = "descent-lr-find-\(getpid())-"
+
   /// How a trial ended.
   struct Outcome {
     /// The loss of each step, in nats, before its update.
@@ -30,7 +33,7 @@ struct RateTrials {
     throws -> Outcome
   {
     let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("descent-lr-find-\(UUID().uuidString)")
+      .appendingPathComponent(Self.folderPrefix + UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: folder) }
     let trainer = try Trainer(recipe)
     let directory = try RunDirectory(new: folder.path, name: "")
@@ -70,16 +73,6 @@ private final class TrialLog: TrainingObserver {
     isEnough = enough(step.record.loss)
   }
   func evaluated(_ evaluation: Evaluation, after step: Int) {}
-}
-
-extension RunError {
-  /// Whether the non-finite guard stopped the run.
-  fileprivate var isBreakdown: Bool {
-    switch self {
-    case .nonFinite, .float16Overflow: true
-    default: false
-    }
-  }
 }
 
 /// Tells when the loss of a sweep has clearly diverged: when it is as far above its beginning as half

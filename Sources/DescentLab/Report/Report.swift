@@ -1,4 +1,5 @@
 import Descent
+import DescentTraining
 
 /// A page about one run, or about several that it lays over each other.
 public struct Report: Sendable {
@@ -6,18 +7,7 @@ public struct Report: Sendable {
   public let runs: [ReportRun]
 
   /// A report on `runs`; those of one name are told apart by their paths.
-  public init(_ runs: [ReportRun]) {
-    var runs = runs
-    let names = Dictionary(grouping: runs.indices) { runs[$0].name }
-    for (_, same) in names where same.count > 1 {
-      let paths = Set(same.map { runs[$0].path })
-      for (number, index) in same.enumerated() {
-        runs[index].name =
-          paths.count == same.count ? runs[index].path : "\(runs[index].name) (\(number + 1))"
-      }
-    }
-    self.runs = runs
-  }
+  public init(_ runs: [ReportRun]) { self.runs = runs.toldApart }
 
   /// Reads the logs at `paths`, one after another, so that only what is shown stays in memory.
   ///
@@ -42,7 +32,7 @@ public struct Report: Sendable {
     switch runs.count {
     case 0: "No runs"
     case 1: runs[0].name
-    case 2...4: joined(runs.map(\.name))
+    case 2...4: listed(runs.map(\.name))
     default: "\(grouped(runs.count)) runs"
     }
   }
@@ -140,7 +130,8 @@ public struct Report: Sendable {
       let lowest = run["val_loss"]?.lowest
       let seconds = run["seconds"].map { $0.mean * Double($0.count) }
       table.append(
-        .text(run.name), run.state.map { .text($0) } ?? .nothing, .count(run.lastStep),
+        .text(run.name), run.state == .unknown ? .nothing : .text(run.state.rawValue),
+        .count(run.lastStep),
         run["loss"].map { .number($0.brokenSince == nil ? $0.end : .nan) } ?? .nothing,
         last("val_loss"),
         lowest.map { .number($0.y) } ?? .nothing,
@@ -202,17 +193,17 @@ public struct Report: Sendable {
     return all.prefix(8).flatMap { number, run -> [Document.Block] in
       var texts: [Document.Block] = []
       var pictures: [Picture] = []
-      let lastPictures = run.samples.last { if case .image = $0.content { true } else { false } }?
-        .step
-      for sample in run.samples.suffix(100) {
-        switch sample.content {
-        case .text(let text):
-          texts += [.paragraph("After step \(grouped(sample.step)):\n\(text)")]
-        case .image(let label, let width, let height, let pixels):
-          guard sample.step == lastPictures else { continue }
-          if let picture = Picture(label, width: width, height: height, grey: pixels) {
-            pictures.append(picture)
-          }
+      let lastPictures = run.samples.last {
+        if case .image = $0.sample { true } else { false }
+      }?.step
+      for (step, sample) in run.samples.suffix(100) {
+        switch sample {
+        case .text(let text): texts.append(.paragraph("After step \(grouped(step)):\n\(text)"))
+        case .image(let image):
+          guard step == lastPictures else { continue }
+          let picture = Picture(
+            image.label, width: image.width, height: image.height, grey: image.pixels)
+          if let picture { pictures.append(picture) }
         }
       }
       // The last texts say how far the model has come.

@@ -6,7 +6,7 @@ struct ReportFindings {
   let run: ReportRun
 
   /// Whether more may come, so that nothing has ended yet.
-  private var isRunning: Bool { run.state == RunLog.State.running.rawValue }
+  private var isRunning: Bool { run.state == .running }
   private var ended: String { isRunning ? "is now at" : "ended at" }
 
   /// From the most to the least important.
@@ -24,7 +24,7 @@ struct ReportFindings {
     }
     if loss.nonFinite == loss.count { return "No loss of the run is finite." }
     if let last = run.events.last, last.kind == .skipped, last.step >= run.lastStep,
-      run.state == RunLog.State.stopped.rawValue
+      run.state == .stopped
     {
       return "The run stopped at step \(grouped(last.step)): \(last.text.withoutStop)."
     }
@@ -55,7 +55,7 @@ struct ReportFindings {
     }
     return course
       + "; over the last tenth of the run it still \(recent < 0 ? "fell" : "rose") by "
-      + "\(number(abs(recent)))."
+      + "\(short(abs(recent), 4))."
   }
 
   /// How it does on what it has not seen.
@@ -177,6 +177,10 @@ struct ReportFindings {
           + "\(restarts.count > 1 ? ", first" : "") at step \(grouped(first.step)).")
     }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
+  }
+
+  private static func at(_ first: RunLog.Event, _ all: [RunLog.Event]) -> String {
+    "\(all.count == 1 ? "" : "first ")at step \(grouped(first.step))"
   }
 
   /// What rounding took.

@@ -1,6 +1,8 @@
+public import DescentTraining
+
 /// What a report keeps of a run: its curves and a few facts, so that the numbers of the next run can
 /// take the memory of this one's.
-public struct ReportRun: Sendable {
+public struct ReportRun: NamedRun, Sendable {
   /// What tells it apart from others.
   public var name: String
   /// Where it was read.
@@ -19,12 +21,12 @@ public struct ReportRun: Sendable {
   public let notes: [String]
   /// Distributions at some steps, by the names of their quantities.
   public let histograms: [String: [RunLog.Histogram]]
-  /// What the model wrote or took for something else.
-  public let samples: [RunLog.Sample]
+  /// What the model wrote or took for something else, with the steps done by then.
+  public let samples: [(step: Int, sample: TrainingSample)]
   /// The last step of any metric.
   public let lastStep: Int
-  /// Whether it goes on, or how it ended, in a word; nil where the log does not say.
-  public let state: String?
+  /// Whether it goes on, as far as the log says.
+  public let state: RunState
 
   /// What a log says.
   public init(_ log: RunLog) {
@@ -40,8 +42,8 @@ public struct ReportRun: Sendable {
     histograms = Dictionary(
       log.histograms.map { ($0.key.withVisibleControls, $0.value) },
       uniquingKeysWith: { first, _ in first })
-    samples = log.samples.map(\.withVisibleControls)
-    (lastStep, state) = (log.lastStep, log.state?.rawValue)
+    samples = log.samples.map { ($0.step, $0.sample.withVisibleControls) }
+    (lastStep, state) = (log.lastStep, log.state)
   }
 
   /// Steps that were left out since something was not finite.
@@ -59,21 +61,17 @@ public struct ReportRun: Sendable {
 
   /// What there is one of for each of several things, by their names in order.
   func family(_ name: String) -> [(member: String, curve: Curve)] {
-    curves.compactMap { key, curve in
-      key.hasPrefix(name + "/") ? (String(key.dropFirst(name.count + 1)), curve) : nil
-    }.sorted { $0.member.isBefore($1.member) }
+    curves.members(of: name).map { ($0, $1) }
   }
 }
 
-extension RunLog.Sample {
-  fileprivate var withVisibleControls: RunLog.Sample {
-    switch content {
-    case .text(let text): .init(step: step, content: .text(text.withVisibleControls))
-    case .image(let label, let width, let height, let pixels):
-      .init(
-        step: step,
-        content: .image(
-          label: label.withVisibleControls, width: width, height: height, pixels: pixels))
+extension TrainingSample {
+  fileprivate var withVisibleControls: TrainingSample {
+    switch self {
+    case .text(let text): return .text(text.withVisibleControls)
+    case .image(var image):
+      image.label = image.label.withVisibleControls
+      return .image(image)
     }
   }
 }

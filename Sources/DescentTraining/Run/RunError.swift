@@ -80,3 +80,13 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     }
   }
 }
+
+extension RunError {
+  /// Whether the non-finite guard stopped the run.
+  package var isBreakdown: Bool {
+    switch self {
+    case .nonFinite, .float16Overflow: true
+    default: false
+    }
+  }
+}

@@ -69,11 +69,7 @@ final class EventFileWriter {
   /// The tag of a key of the metrics.
   static func tag(_ key: String) -> String {
     if key.hasPrefix("val_") { return "eval/\(key.dropFirst(4))" }
-    // One of several groups: `lr.decay`.
-    guard let dot = key.firstIndex(of: "."), !key[..<dot].contains("/") else {
-      return "train/\(key)"
-    }
-    return "train/\(key[..<dot])/\(key[key.index(after: dot)...])"
+    return "train/\(MetricKey.slashed(key))"
   }
 
   private func write(_ records: [UInt8]) throws(RunError) {

@@ -80,13 +80,13 @@ struct RunFolder: ~Copyable {
   @Test(
     "how a run stands is told by its recipe and the end of its metrics",
     arguments: [
-      (1..<1, "", RunSummary.State.waiting), (1..<41, "", .interrupted), (1..<101, "", .finished),
+      (1..<1, "", RunState.waiting), (1..<41, "", .interrupted), (1..<101, "", .finished),
       (
         1..<41, "{\"step\": 41, \"loss\": null, \"applied\": false, \"skipped\": \"nan\"}\n",
         .stopped
       ),
     ])
-  func states(_ steps: Range<Int>, _ more: String, _ state: RunSummary.State) throws {
+  func states(_ steps: Range<Int>, _ more: String, _ state: RunState) throws {
     let folder = try RunFolder()
     try folder.write("a", steps: steps, more: more)
     var index = try RunIndex(root: folder.url.path)

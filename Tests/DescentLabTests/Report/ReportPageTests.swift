@@ -1,4 +1,5 @@
 import DescentLab
+import DescentTraining
 import Foundation
 import Testing
 
@@ -31,10 +32,8 @@ import Testing
       .init(step: 20, from: -1, to: 1, counts: [1, 20, 300, 25, 2])
     ]
     log.samples = [
-      .init(step: 600, content: .text("Once upon a time\nthere was <b>a test</b>.")),
-      .init(
-        step: 600,
-        content: .image(label: "3, read as 8", width: 2, height: 2, pixels: [0, 90, 180, 255])),
+      (600, .text("Once upon a time\nthere was <b>a test</b>.")),
+      (600, .image(.init(label: "3, read as 8", width: 2, height: 2, pixels: [0, 90, 180, 255]))),
     ]
     log.settings = [("optimizer.name", name), ("optimizer.lr", "0.001")]
     log.recipe = "optimizer:\n  name: \(name)\n"

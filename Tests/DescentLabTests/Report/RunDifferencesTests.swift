@@ -1,3 +1,4 @@
+import DescentTraining
 import Testing
 
 @testable import DescentLab
@@ -121,7 +122,7 @@ import Testing
   @Test("names and texts of a log cannot move the cursor") func controls() {
     var log = RunLog(name: "a\u{1B}[31mred", path: "x\u{7}", format: .csv)
     log.tracks["loss\u{0}"] = Track(steps: [1], values: [2])
-    log.samples = [.init(step: 1, content: .text("one\ntwo\u{1B}[2J"))]
+    log.samples = [(1, .text("one\ntwo\u{1B}[2J"))]
     log.notes = ["\u{9B}31m"]
     let report = Report([ReportRun(log)])
     for text in [report.page.text(), report.page.html()] {

@@ -1,4 +1,4 @@
-import DescentCompute
+import Descent
 import DescentTraining
 
 /// A table with named columns: a row for each step, or for each time that something was written.
@@ -296,7 +296,7 @@ struct CSVLog: LogParser {
     let words = columns.filter { $0.numbers == 0 && notes.count(.text(column: $0.name)) > 0 }
     if !words.isEmpty {
       let list = words.prefix(5).map { "“\($0.name)”" }.joined(separator: ", ")
-      let rest = words.count > 5 ? " and \(Amount.count(words.count - 5)) more" : ""
+      let rest = words.count > 5 ? " and \(grouped(words.count - 5)) more" : ""
       notes.add(
         "\(list)\(rest) \(words.count == 1 ? "holds" : "hold") no numbers and "
           + "\(words.count == 1 ? "was" : "were") left out.")

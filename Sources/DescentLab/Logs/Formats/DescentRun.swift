@@ -10,12 +10,12 @@ final class DescentRun: LogSource {
   private var samples: GrowingFile
   private var (recipe, settings): (String?, [(key: String, value: String)]) = (nil, [])
   private var recipeFile: GrowingFile
-  private var made: [RunLog.Sample] = []
+  private var made: [(step: Int, sample: TrainingSample)] = []
   private var notes: [String] = []
   private var hasMetrics = false
   /// What the metrics say.
   private var base: RunLog?
-  private var state: RunLog.State?
+  private var state = RunState.waiting
   private var isNew = true
 
   init(name: String, path: String) throws(DataError) {
@@ -24,7 +24,7 @@ final class DescentRun: LogSource {
     }
     self.name = name
     metrics = FileSource(name: name, path: directory.metrics.relativePath) { JSONLines(.descent) }
-    samples = GrowingFile(path: directory.url.appendingPathComponent("samples.jsonl").relativePath)
+    samples = GrowingFile(path: directory.samplesFile.relativePath)
     recipeFile = GrowingFile(path: directory.recipe.relativePath)
   }
 
@@ -82,29 +82,6 @@ final class DescentRun: LogSource {
 
   // MARK: What lies beside the metrics
 
-  private struct SampleLine: Decodable {
-    let step: Int
-    let kind: String
-    let text: String?
-    let label: String?
-    let width: Int?
-    let height: Int?
-    let pixels: [Double]?
-
-    var sample: RunLog.Sample? {
-      guard let step = StepName.whole(step) else { return nil }
-      if kind == "text", let text { return RunLog.Sample(step: step, content: .text(text)) }
-      guard kind == "image", let width, let height, let pixels, width > 0, height > 0,
-        pixels.count / width == height, pixels.count % width == 0
-      else { return nil }
-      return RunLog.Sample(
-        step: step,
-        content: .image(
-          label: label ?? "", width: width, height: height,
-          pixels: pixels.map { UInt8(max(0, min(255, $0.rounded()))) }))
-    }
-  }
-
   /// Few and small, so they are read anew when there are more.
   private func readSamples() -> Bool {
     guard let opened = try? samples.open(), opened.change != .none else { return false }
@@ -112,20 +89,16 @@ final class DescentRun: LogSource {
     guard let input = try? samples.open().file else { return false }
     var bytes: [UInt8] = []
     while bytes.count < 256 << 20, let piece = try? samples.piece(of: input) { bytes += piece }
-    let lines = bytes.split(separator: 0x0A)
-    made = lines.compactMap {
-      (try? JSONDecoder().decode(SampleLine.self, from: Data($0)))?.sample
-    }
+    made = TrainingSample.all(in: Data(bytes))
     return true
   }
 
-  private var currentState: RunLog.State {
-    if directory.isTrained { return .running }
-    guard let log = base else { return .stopped }
-    let steps = settings.first { $0.key == "steps" }.flatMap { Int($0.value) }
-    let last = log.lastStep
-    // A run evaluates after its last step, whatever its recipe says of evaluations.
-    let isDone = steps.map { last >= $0 } ?? (log["val_loss"]?.steps.last == last && last > 0)
-    return isDone ? .finished : .stopped
+  private var currentState: RunState {
+    let last = base?.lastStep ?? 0
+    return RunState(
+      isTrained: directory.isTrained, step: last,
+      steps: settings.first { $0.key == "steps" }.flatMap { Int($0.value) },
+      endsWithSkip: base?["applied"]?.values.last == 0,
+      endsWithEvaluation: base?["val_loss"]?.steps.last == last)
   }
 }

@@ -1,4 +1,3 @@
-import DescentCompute
 import DescentFiles
 import DescentTraining
 

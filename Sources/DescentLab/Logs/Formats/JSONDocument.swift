@@ -1,4 +1,4 @@
-import DescentCompute
+import Descent
 import DescentFiles
 import DescentTraining
 
@@ -72,15 +72,13 @@ private struct DocumentReader {
           found: "something else, or one that is cut off")
       }
       notes.add(
-        "The file is cut off or damaged at byte \(Amount.count(scanner.index)); what comes before was read."
+        "The file is cut off or damaged at byte \(grouped(scanner.index)); what comes before was read."
       )
     }
     if !hasSteps { notes.add("It has no steps; its rows were counted.") }
     var log = LogBuilder.log(name: name, path: path, format: format, table: table, notes: notes)
     log.settings = settings
-    if format == .trainerState, longestRun > 0 {
-      log.state = globalStep >= longestRun ? .finished : nil
-    }
+    if format == .trainerState, longestRun > 0, globalStep >= longestRun { log.state = .finished }
     return log
   }
 
@@ -244,7 +242,7 @@ private struct DocumentReader {
     // The last record of a run gives means over all of it.
     if format == .trainerState, numbers.contains(where: { $0.0 == "train_runtime" }) {
       for (key, value) in numbers where key == "train_loss" {
-        notes.add("The mean loss over the run is \(NumberStyle.significant(6).text(value)).")
+        notes.add("The mean loss over the run is \(short(value, 6)).")
       }
       return
     }

@@ -1,4 +1,3 @@
-import DescentCompute
 import DescentTraining
 
 /// One JSON object a line: Descent's `metrics.jsonl`, and what other tools write so.
@@ -363,12 +362,11 @@ struct JSONLines: LogParser {
 extension RunLog.Event {
   /// A run that went back to a checkpoint.
   static func spike(at step: Int, backTo: Int, norm: Double?, median: Double?) -> RunLog.Event {
-    let style = NumberStyle.significant(3)
     var text = "After step \(step) the run went back to step \(backTo)"
     if let norm, let median, norm.isFinite, median.isFinite {
       text +=
-        ": the update's norm was \(style.text(norm)), its median before "
-        + "\(style.text(median))"
+        ": the update's norm was \(short(norm)), its median before "
+        + "\(short(median))"
     }
     return RunLog.Event(.spike, step: step, text: text + ".")
   }

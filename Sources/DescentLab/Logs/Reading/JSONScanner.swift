@@ -117,22 +117,6 @@ struct JSONScanner {
     throw Failure()
   }
 
-  /// Reads the members of an object whose brace has been read.
-  @inline(__always)
-  mutating func members(
-    _ text: Span<UInt8>,
-    _ body: (inout JSONScanner, Range<Int>) throws(Failure) -> Void
-  ) throws(Failure) {
-    if skip(0x7D, text) { return }
-    while true {
-      let key = try key(text)
-      try body(&self, key)
-      if skip(0x2C, text) { continue }
-      try expect(0x7D, text)
-      return
-    }
-  }
-
   /// Reads the elements of a list whose bracket has been read.
   mutating func elements(
     _ text: Span<UInt8>, _ body: (inout JSONScanner) throws(Failure) -> Void

@@ -1,4 +1,5 @@
-import DescentCompute
+import Descent
+import DescentTraining
 import Foundation
 
 /// Makes a run's log of what a reader found: names become those of ``Metric``, and what follows from
@@ -22,7 +23,7 @@ struct LogBuilder {
     builder.log.notes = said + table.notes
     builder.log.events = (events + table.events).sorted { $0.step < $1.step }
     if format == .descent {
-      for (name, track) in tracks { builder.log.tracks[slashed(name)] = track }
+      for (name, track) in tracks { builder.log.tracks[self.name(of: name)] = track }
     } else {
       builder.take(tracks)
     }
@@ -33,13 +34,10 @@ struct LogBuilder {
     return builder.log
   }
 
-  /// `lr/<group>` for `lr.<group>` of Descent's metrics, and what else there is one of for each group.
-  private static func slashed(_ name: String) -> String {
-    if name == "d_denom" || name.hasPrefix("d_denom.") {
-      return slashed("d_denominator" + name.dropFirst(7))
-    }
-    guard let dot = name.firstIndex(of: "."), !name[..<dot].contains("/") else { return name }
-    return name[..<dot] + "/" + name[name.index(after: dot)...]
+  /// The name of a key of Descent's metrics.
+  private static func name(of key: String) -> String {
+    let isDenominator = key == "d_denom" || key.hasPrefix("d_denom.")
+    return MetricKey.slashed(isDenominator ? "d_denominator" + key.dropFirst(7) : key)
   }
 
   // MARK: Names
@@ -128,8 +126,8 @@ struct LogBuilder {
       tracks[index].track = Track(
         steps: kept.map { track.steps[$0] }, values: kept.map { track.values[$0] })
       notes.append(
-        "“\(name)” has numbers only in \(Amount.count(kept.count)) of "
-          + "\(Amount.count(track.count, "row")); NaN in the others was taken as empty.")
+        "“\(name)” has numbers only in \(grouped(kept.count)) of "
+          + "\(counted(track.count, "row")); NaN in the others was taken as empty.")
     }
     return notes
   }

@@ -1,4 +1,4 @@
-import DescentCompute
+import Descent
 
 /// What was skipped when a log was read, counted by its kind.
 struct LogNotes {
@@ -59,7 +59,7 @@ struct LogNotes {
   private func sentence(_ kind: Kind, _ count: Count) -> String {
     let n = count.number
     let place = n == 1 ? "line \(count.line)" : "first in line \(count.line)"
-    func lines(_ noun: String = "line") -> String { Amount.count(n, noun) }
+    func lines(_ noun: String = "line") -> String { counted(n, noun) }
     return switch kind {
     case .text(let column):
       "“\(column)” has text in the place of a number in \(lines("row")) (\(place): "

@@ -1,4 +1,4 @@
-import DescentCompute
+import Descent
 
 /// Numbers in rows and columns as a log gives them, in its order: what tracks are made of.
 ///
@@ -177,21 +177,17 @@ struct LogTable {
       if restarts > 0 {
         let first = falls.first { !$0.isExpected }
         notes.append(
-          "The run went back to an earlier step \(Self.times(restarts))"
+          "The run went back to an earlier step \(times(restarts))"
             + (first.map { " (first to step \($0.step))" } ?? "")
             + "; what it did again replaces what was there.")
       }
     }
     if repeated.count > 0 {
       notes.append(
-        "\(Amount.count(repeated.count, "number is", "numbers are")) given again for the same step "
+        "\(counted(repeated.count, "number is", "numbers are")) given again for the same step "
           + "(first at step \(repeated.firstStep)); the last one counts.")
     }
     return notes
-  }
-
-  static func times(_ n: Int) -> String {
-    n == 1 ? "once" : n == 2 ? "twice" : "\(Amount.count(n)) times"
   }
 
   private var plainTracks: [(name: String, track: Track)] {

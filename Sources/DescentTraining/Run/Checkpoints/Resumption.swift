@@ -228,7 +228,7 @@ extension Recipe {
     }
     let (verb, them) = keys.count == 1 ? ("contradicts", "it") : ("contradict", "them")
     return RecipeError(problems: [
-      "\(list(keys)) \(verb) the run, whose state is another (\(reason)): leave \(them) out, or "
+      "\(listed(keys)) \(verb) the run, whose state is another (\(reason)): leave \(them) out, or "
         + "start a new run"
     ])
   }
@@ -253,16 +253,10 @@ extension Recipe {
 
   private static func contradiction(_ changes: [RecipeChange]) -> String {
     let (now, was) = (
-      list(changes.map { "\($0.key)=\($0.now)" }), list(changes.map { "\($0.key)=\($0.was)" })
+      listed(changes.map { "\($0.key)=\($0.now)" }), listed(changes.map { "\($0.key)=\($0.was)" })
     )
     let (verb, them) = changes.count == 1 ? ("contradicts", "it") : ("contradict", "them")
     return "\(now) \(verb) the run, which has \(was): leave \(them) out, or start a new run"
-  }
-
-  /// `a`, `a and b`, `a, b and c`.
-  private static func list(_ words: [String]) -> String {
-    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
-    return words.dropLast().joined(separator: ", ") + " and " + last
   }
 }
 

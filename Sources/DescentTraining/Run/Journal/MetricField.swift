@@ -71,6 +71,15 @@ extension MetricValue: Codable {
   }
 }
 
+/// The keys of `metrics.jsonl`.
+package enum MetricKey {
+  /// `lr/<group>` for `lr.<group>`, and what else there is one of for each group.
+  package static func slashed(_ key: String) -> String {
+    guard let dot = key.firstIndex(of: "."), !key[..<dot].contains("/") else { return key }
+    return "\(key[..<dot])/\(key[key.index(after: dot)...])"
+  }
+}
+
 /// What a property of a record may be.
 protocol MetricConvertible: Sendable {
   /// The value to write; nil for none.

@@ -40,11 +40,19 @@ public enum TrainingSample: Sendable, Equatable {
     }
   }
 
-  /// The step and the sample of a line; nil for a line that is none.
-  init?(line: [String: MetricValue], after step: inout Int) {
+  /// The samples in lines, with the steps done by then; lines that cannot be read are left out.
+  package static func all(in lines: Data) -> [(step: Int, sample: TrainingSample)] {
+    lines.split(separator: 0x0A).compactMap { line in
+      guard let fields = try? JSONDecoder().decode([String: MetricValue].self, from: line),
+        let step = fields["step"].flatMap({ Int($0) })
+      else { return nil }
+      return TrainingSample(fields).map { (step, $0) }
+    }
+  }
+
+  private init?(_ line: [String: MetricValue]) {
     func text(_ key: String) -> String? { line[key].flatMap { String($0) } }
     func number(_ key: String) -> Int? { line[key].flatMap { Int($0) } }
-    guard let found = number("step") else { return nil }
     switch text("kind") {
     case "text":
       guard let text = text("text") else { return nil }
@@ -59,7 +67,6 @@ public enum TrainingSample: Sendable, Equatable {
       self = .image(Image(label: label, width: width, height: height, pixels: pixels))
     default: return nil
     }
-    step = found
   }
 }
 
@@ -70,13 +77,7 @@ extension RunDirectory {
   /// What the model made during the run, with the steps done by then; lines that cannot be read are
   /// left out.
   public var samples: [(step: Int, sample: TrainingSample)] {
-    sampleLines.compactMap { line in
-      guard let fields = try? JSONDecoder().decode([String: MetricValue].self, from: line) else {
-        return nil
-      }
-      var step = 0
-      return TrainingSample(line: fields, after: &step).map { (step, $0) }
-    }
+    (try? Data(contentsOf: samplesFile)).map(TrainingSample.all) ?? []
   }
 
   private var sampleLines: [Data] {
