@@ -58,7 +58,7 @@ extension Recipe {
     return recipe
   }
 
-  /// The recipe without what a trial has no use for: evaluations on the way, checkpoints, averages
+  /// The recipe without what a trial has no use for: evaluations on the way, checkpoints, event files, instruments, averages
   /// that leave the weights alone, going back, and schedules that follow a metric.
   private func trial(steps: Int) -> Recipe {
     var recipe = self
@@ -67,6 +67,7 @@ extension Recipe {
     recipe.evaluate.every = 0
     recipe.checkpoint = CheckpointSettings()
     recipe.spike = SpikeSettings()
+    (recipe.log, recipe.instruments) = (LogSettings(), InstrumentSettings())
     if let average, !type(of: average).movesWeights { recipe.average = nil }
     recipe.plan.schedules.removeAll { $0.setting != "lr" && $0.schedule is any MetricSchedule }
     return recipe
