@@ -27,7 +27,7 @@ RULES = {
     "lamb": (["optimizer.name=lamb"], 1e-2),
     "muon": (["optimizer.name=muon"], 1e-2),
 }
-SHORT_GPT = ["steps=600", "model.layers=2", "model.width=64", "evaluate.every=0"]
+SHORT_GPT = ["steps=300", "model.layers=2", "evaluate.every=0"]
 
 
 def csv_file(folder):

@@ -1,8 +1,6 @@
 import ArgumentParser
 import DescentFiles
 import DescentLab
-import DescentTraining
-import Foundation
 
 /// `--json FILE`
 struct JSONFile: ParsableArguments {
@@ -27,29 +25,6 @@ struct JSONFile: ParsableArguments {
       output(text, terminator: "")
     } else {
       try OutputFile.write(text, to: path)
-    }
-  }
-}
-
-/// Refuses to write over what is read, over files that a run consists of, and two things into one file.
-func requireOwnFiles(_ outputs: [String?], reading inputs: [String]) throws(RecipeError) {
-  func place(_ path: String) -> String {
-    URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
-  }
-  let files = outputs.compactMap(\.self).filter { $0 != "-" }
-  let places = files.map(place)
-  for (index, file) in files.enumerated() {
-    let name = URL(fileURLWithPath: file).lastPathComponent
-    let isOfARun =
-      ["recipe.yaml", "metrics.jsonl", "samples.jsonl", "tokenizer.json", "trainer_state.json"]
-      .contains(name) || name.hasSuffix(".safetensors") || name.contains("tfevents")
-    if inputs.map(place).contains(places[index])
-      || isOfARun && FileManager.default.fileExists(atPath: file)
-    {
-      throw RecipeError(problems: ["\(file) would be overwritten; give another file"])
-    }
-    if places[..<index].contains(places[index]) {
-      throw RecipeError(problems: ["\(file) is asked for twice; give another file"])
     }
   }
 }

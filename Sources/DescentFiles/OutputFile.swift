@@ -102,6 +102,11 @@ package struct OutputFile: ~Copyable {
     try file.commit()
   }
 
+  /// Whether a file could be written at `path` now. Nothing there changes, and nothing is left.
+  ///
+  /// - Throws: ``FileError/unwritable(path:reason:)``.
+  package static func check(_ path: String) throws(FileError) { _ = try OutputFile(path: path) }
+
   private static func split(_ path: String) -> (folder: String, name: String) {
     guard let slash = path.lastIndex(of: "/") else { return (".", path) }
     let folder = slash == path.startIndex ? "/" : String(path[..<slash])

@@ -11,7 +11,7 @@ extension CommandTests {
   func findsRate() throws {
     let recipe = folder.appendingPathComponent("mine.yaml")
     try """
-    # mine
+    \u{FEFF}# mine
     steps: 30
     model: {kind: mlp, hidden: [8]}
     data: {kind: digits}
@@ -28,7 +28,9 @@ extension CommandTests {
     let json = try #require(
       JSONSerialization.jsonObject(with: Data(ran.output.utf8)) as? [String: Any])
     let rate = try #require(json["suggested"] as? Double)
-    let text = try String(contentsOf: recipe, encoding: .utf8)
+    let bytes = try Data(contentsOf: recipe)
+    let text = String(decoding: bytes.dropFirst(3), as: UTF8.self)
+    #expect(Array(bytes.prefix(3)) == [0xEF, 0xBB, 0xBF])
     #expect(text.hasPrefix("# mine\n") && text.contains("  lr: \(rate)  # to be found"))
     let svg = try String(contentsOf: folder.appendingPathComponent("curve.svg"), encoding: .utf8)
     #expect(svg.hasPrefix("<svg") && svg.contains("steepest"))
@@ -48,6 +50,9 @@ extension CommandTests {
     #expect(written.contains("name: lion") && written.contains("lr: \(lion)"))
     #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("runs").path))
 
+    let over = try descent(["lr-find", "mine.yaml", "--json", "./mine.yaml"], in: folder)
+    #expect(over.status == 64 && over.error.contains("would replace the recipe"))
+
     // A rate for another rule does not belong there.
     let other = try descent(
       ["lr-find", "digits-mlp"] + Self.small
@@ -62,6 +67,10 @@ extension CommandTests {
       (["digits-mlp", "--steps", "3"], 64, "--steps 3 must be from 20"),
       (["digits-mlp", "--from", "nan"], 64, "--from nan must be a finite number above 0"),
       (["digits-mlp", "--plot", "curve.png"], 64, "must name a file that ends in .svg"),
+      (["digits-mlp", "--json", "none/x.json"], 70, "none/x.json cannot be written"),
+      (["digits-mlp", "--plot", "none/x.svg"], 70, "none/x.svg cannot be written"),
+      (["digits-mlp", "--apply", "none/x.yaml"], 70, "none/x.yaml cannot be written"),
+      (["digits-mlp", "--json", "a.svg", "--plot", "./a.svg"], 64, "give each a file of its own"),
       (["digits-mlp", "--set", "optimizer.lrr=1"], 64, "optimizer.lrr"),
       (["no-such-recipe"], 66, "no file and no built-in recipe"),
       (["digits-mlp", "--set", "data.kind=csv", "--set", "data.path=none.csv"], 66, "none.csv"),

@@ -32,6 +32,21 @@ import Testing
     #expect(one == two && one.map(\.count) == [2, 0, 2])
   }
 
+  @Test(
+    "what cannot be written is said before the race, and nothing of its own is replaced",
+    arguments: [
+      ("none/x.json", 70, "none/x.json cannot be written"),
+      ("race", 64, "would replace the folder of the race"),
+      ("race/race.json", 64, "would replace the race's own race.json"),
+    ])
+  func paths(json: String, status: Int32, sentence: String) throws {
+    let ran = try descent(
+      ["race", "digits-mlp", "--optimizers", "adamw", "--out", "race", "--json", json] + small,
+      in: folder)
+    #expect(ran.status == status && ran.error.contains(sentence), "\(ran)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
   @Test("Ctrl-C ends a race with 130 and how to go on, and JSON alone goes to standard output")
   func interrupted() throws {
     let out = folder.appendingPathComponent("race")

@@ -43,7 +43,10 @@ import Testing
 
   @Test(
     "texts that cannot be read",
-    arguments: ["adamw(lr=1", "adamw,,lion", "", "adamw(lr)", "(lr=1)", "adamw)"])
+    arguments: [
+      "adamw(lr=1", "adamw,,lion", "", "adamw(lr)", "(lr=1)", "adamw)", "adamw(lr=1,lr=2)",
+      "adamw(lr=1,optimizer.lr=1)", "adamw(name=lion)", "adamw(optimizer.name=lion)",
+    ])
   func unreadable(text: String) {
     #expect(throws: RecipeError.self) { try RaceOptimizer.list(text) }
   }
@@ -58,6 +61,21 @@ import Testing
       "did you mean 'optimizer.lr'?", "optimizer.lr=-1 is out of range",
     ] { #expect(text.contains(part), "\(part)") }
     #expect(text.split(separator: "\n").count == 6)
+  }
+
+  @Test(
+    "what a race would leave out is refused", arguments: ["optimizer.name=lion", "optimizer=lion"])
+  func leftOut(change: String) throws {
+    let error = #expect(throws: RecipeError.self) { try plan(["adamw"], [change]).check() }
+    #expect(error?.description.contains("--set \(change) does nothing in a race") == true)
+  }
+
+  @Test("many names, and times")
+  func phrases() {
+    let names = (1...30).map { "r\($0)" }
+    #expect(few(Array(names.prefix(5))) == "r1, r2, r3, r4 and r5")
+    #expect(few(names) == "r1, r2, r3 and 27 others")
+    #expect([1, 0.5, 90].map(RaceResult.seconds) == ["1 second", "0.5 seconds", "90 seconds"])
   }
 
   @Test(
@@ -186,6 +204,12 @@ import Testing
       #expect(verdict[0].worse.label == "adamw(lr=1e-5)")
       #expect(!verdict[1].isProven && verdict[1].p == 1)
       #expect(verdict[1].sentence.contains("to the last bit"))
+      for pair in verdict {
+        guard let interval = pair.interval else { continue }
+        #expect((interval.low > pair.test.margin) == pair.isProven)
+      }
+      #expect(verdict.count { $0.interval != nil } == 3)
+      #expect(verdict[0].sentence.contains("both corrected for 6 pairs"))
       #expect(verdict[2].sentence.contains("sgd(lr=1e38) failed in 3 of 3 runs"))
       #expect(verdict[2].better.label == "adamw" && !verdict[2].isProven)
       #expect(result.scope.contains("these settings were compared, not the rules"))
@@ -201,6 +225,8 @@ import Testing
       let final = try #require(rows[0]["final"] as? [String: Double])
       #expect(final.keys.sorted() == ["high", "low", "mean"])
       #expect(rows[3]["failures"] as? Int == 3 && rows[0]["state_bytes"] as? Int ?? 0 > 0)
+      // The first step blows up, so nothing after the second was done.
+      #expect(rows[0]["steps"] as? Int == 40 && rows[3]["steps"] as? Int ?? 40 < 5)
       #expect((rows[0]["settings"] as? [String: Any])?["lr"] as? Double == 0.001)
       #expect(rows[0]["steps_to_target"] is Double && rows[1]["steps_to_target"] is NSNull)
       let pairs = try #require(json["verdict"] as? [[String: Any]])

@@ -188,6 +188,24 @@ import Testing
     #expect(leftovers.isEmpty)
   }
 
+  @Test("a linear sweep without limits has its rates where the recipe's is") func linear() throws {
+    var options = options(steps: 30)
+    options.isLinear = true
+    let found = try RateFinder(recipe(), options)
+    #expect(found.swept == 1.0 / 30...1)
+    #expect(found.suggested.map { (0.005...1).contains($0) } == true)
+  }
+
+  @Test("a trial writes neither event files nor what instruments measure") func bare() throws {
+    let changes = ["log.tensorboard=true", "log.samples=true", "instruments.every=1"]
+    let recipe = try recipe(changes)
+    for trial in [
+      try recipe.sweep([0.1, 0.2], seed: 1), try recipe.probe(rate: 0.1, steps: 5, of: 40),
+    ] {
+      #expect(!trial.log.tensorBoard && !trial.log.samples && trial.instruments.every == 0)
+    }
+  }
+
   @Test("where nothing can be learned, nothing is suggested, and why is said") func nothing() throws
   {
     // So small a rate moves no float32 weight.
@@ -196,7 +214,8 @@ import Testing
     let found = try RateFinder(recipe(), options)
     #expect(found.suggested == nil && found.changes.isEmpty)
     #expect(found.warnings.contains { $0.hasPrefix("the loss hardly changed") })
-    #expect(RateFinderPage.about(found, recipe: "x").text().contains("No learning rate"))
+    let text = RateFinderPage.about(found, recipe: "x").text()
+    #expect(text.contains("No learning rate") && text.contains("--from") && text.contains("--to"))
   }
 }
 

@@ -104,7 +104,7 @@ import Testing
     let pairs = [(1.52, 1.49), (1.48, 1.47), (1.61, 1.55), (1.57, 1.5)]
     let test = PairedTest(pairs.map { (a: $0, b: $1) })
     #expect(abs(test.p - 5.385421772754209e-02) < 1e-10)
-    let interval = try #require(test.interval)
+    let interval = try #require(test.interval(level: 0.05))
     #expect(abs(interval.low + 1.318868848250054e-03) < 1e-10)
     #expect(abs(interval.high - 8.631886884825013e-02) < 1e-10)
     #expect(test.direction > 0)
@@ -114,6 +114,36 @@ import Testing
     // By hand: 4·0.005, 3·0.01, then no less than those before, at most 1.
     #expect([0.01, 0.04, 0.005, 0.03].holmCorrected == [0.03, 0.06, 0.02, 0.06])
     #expect([0.9, 0.8].holmCorrected == [1, 1] && [Double]().holmCorrected.isEmpty)
+  }
+
+  @Test(
+    "a corrected interval keeps clear of the margin exactly where the corrected p is below the level"
+  )
+  func correctedIntervals() {
+    // By hand: 4·0.005 and 3·0.01 are below 0.05, 2·0.03 is not, nor what comes after it.
+    #expect([0.01, 0.04, 0.005, 0.03].holmLevels(0.12) == [0.04, 0.12, 0.03, 0.06])
+    #expect([0.01, 0.04, 0.005, 0.03].holmLevels(0.06) == [0.02, 0.03, 0.015, 0.03])
+    #expect([Double]().holmLevels(0.05).isEmpty)
+    var random = SystemRandomNumberGenerator.Seeded(3)
+    var (proven, others) = (0, 0)
+    for _ in 0..<100 {
+      let tests = (0..<5).map { pair in
+        PairedTest(
+          (0..<4).map { _ in
+            (a: 2 + 0.01 * random.normal(), b: 2 + 0.02 * Double(pair) + 0.01 * random.normal())
+          }, margin: 0.001)
+      }
+      let p = tests.map(\.p)
+      for (test, (q, level)) in zip(tests, zip(p.holmCorrected, p.holmLevels(0.05))) {
+        guard let (low, high) = test.interval(level: level) else {
+          Issue.record("four pairs have an interval")
+          continue
+        }
+        #expect((low > test.margin || high < -test.margin) == (q < 0.05))
+        if q < 0.05 { proven += 1 } else { others += 1 }
+      }
+    }
+    #expect(proven > 50 && others > 50)
   }
 
   @Test("what proves nothing has p = 1") func degenerate() {

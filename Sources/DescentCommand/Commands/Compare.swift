@@ -20,7 +20,7 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      try requireOwnFiles([json.path], reading: paths)
+      try OutputPaths.check([("--json", json.path)], readingLogs: paths)
       let report = try Report.read(paths)
       guard report.runs.count > 1 else {
         throw RecipeError(problems: [

@@ -26,13 +26,18 @@ struct LRFind: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The first rate of a sweep (default: the rule's own default / 10000).", valueName: "lr"))
+      """
+      The first rate of a sweep (default: the rule's own default / 10000; with --linear, --to / --steps).
+      """, valueName: "lr"))
   var from: Double?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The last rate of a sweep (default: 10000 times the rule's own default).", valueName: "lr"))
+      """
+      The last rate of a sweep (default: 10000 times the rule's own default; with --linear, 20 times the \
+      recipe's rate).
+      """, valueName: "lr"))
   var to: Double?
 
   @Option(
@@ -87,6 +92,9 @@ struct LRFind: ParsableCommand {
       let (name, yaml) = try findRecipe(recipe.recipe)
       let recipe = try Recipe(yaml: yaml, overrides: recipe.changes.assignments)
       let target = try apply.map { try self.target($0, yaml, recipe) }
+      try OutputPaths.check(
+        [("--plot", plot), ("--json", json.path), ("--apply", apply)].map { (name: $0, path: $1) },
+        keeping: apply == self.recipe.recipe ? [] : [("the recipe", recipeFile)])
       var options = RateFinder.Options()
       (options.from, options.to, options.steps, options.seeds) = (from, to, steps, seeds)
       (options.isLinear, options.isQuick, options.probeSteps) = (linear, quick, probeSteps)
@@ -108,14 +116,18 @@ struct LRFind: ParsableCommand {
 
   private func report(_ found: RateFinder, _ name: String) throws {
     let page = RateFinderPage.about(found, recipe: name)
+    // What was found comes first: the disk may be full by now.
+    if json.isStandardOutput {
+      try json.write(page)
+    } else {
+      if found.ownRate == nil { output() }
+      output(page)
+    }
     if let plot, !found.curves.isEmpty {
       try OutputFile.write(RateFinderPage.figure(found, recipe: name).svg(), to: plot)
+      if !json.isStandardOutput { output("curves written to \(plot)") }
     }
-    try json.write(page)
-    guard !json.isStandardOutput else { return }
-    if found.ownRate == nil { output() }
-    output(page)
-    if let plot, !found.curves.isEmpty { output("curves written to \(plot)") }
+    if !json.isStandardOutput { try json.write(page) }
   }
 
   /// The text that `--apply` writes into: of the file, or where there is none of the recipe.
@@ -135,6 +147,20 @@ struct LRFind: ParsableCommand {
     return RecipeText(text)
   }
 
+  /// The file of the recipe; nil for a built-in one.
+  private var recipeFile: String? {
+    BuiltInRecipes.yaml(recipe.recipe) == nil ? recipe.recipe : nil
+  }
+
+  /// The byte-order mark that a file begins with, which is no part of its text.
+  private func mark(of file: String) -> String {
+    let mark = "\u{FEFF}"
+    guard let there = try? InputFile(path: file),
+      let start = try? there.bytes(0..<min(3, there.count))
+    else { return "" }
+    return start == Array(mark.utf8) ? mark : ""
+  }
+
   private func write(_ found: RateFinder, _ target: RecipeText, to file: String) throws {
     guard !found.changes.isEmpty else {
       writeError("Warning: no rate is suggested, so \(file) was left as it is")
@@ -142,7 +168,7 @@ struct LRFind: ParsableCommand {
     }
     var text = target
     for change in found.changes { try text.set(change.key, to: change.text) }
-    try OutputFile.write(text.yaml, to: file)
+    try OutputFile.write(mark(of: file) + text.yaml, to: file)
     guard !json.isStandardOutput else { return }
     let list = found.changes.map { "\($0.key)=\($0.text)" }.joined(separator: ", ")
     output("\(list) written to \(file)")

@@ -41,7 +41,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let file = page ?? defaultPage
-      try requireOwnFiles([file, json.path], reading: paths)
+      try OutputPaths.check([("--out", file), ("--json", json.path)], readingLogs: paths)
       let report = try Report.read(paths)
       let document = report.page
       try OutputFile.write(document.html(), to: file)

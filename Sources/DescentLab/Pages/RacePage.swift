@@ -67,11 +67,19 @@ public enum RacePage {
         .text(entry.label), entry.sample.mean.map { .number($0) } ?? .nothing,
         interval.map { .text($0) } ?? .nothing,
         target == nil ? .nothing : entry.stepsToTarget.map { .number($0) } ?? .text("not reached"),
-        entry.secondsToTarget.map { .number($0) } ?? .nothing, .count(entry.steps),
+        entry.secondsToTarget.map { .number($0) } ?? .nothing, steps(entry),
         .number(entry.seconds), entry.secondsPerStep.map { .number(1000 * $0) } ?? .nothing,
         .bytes(entry.stateBytes), hasFailures ? .count(entry.failures) : .nothing)
     }
     return table
+  }
+
+  /// The steps that the runs did: `60`; `2 to 60` where some ended early.
+  private static func steps(_ entry: RaceResult.Entry) -> Table.Cell {
+    guard let done = entry.stepsDone else { return .nothing }
+    return done.count == 1
+      ? .count(done.lowerBound)
+      : .text("\(grouped(done.lowerBound)) to \(grouped(done.upperBound))")
   }
 
   /// Failures, each with its reason; alike ones are said once.
@@ -252,8 +260,10 @@ public enum RacePage {
       "Judged by the validation loss at the end of training.",
       "Proven means p < 0.05: Student's t of the differences between runs of one seed, two-sided, after "
         + "Holm's correction for all pairs. Losses that differ by no more than "
-        + "\(percent(RaceResult.margin, 1)) count as equal. Where a run failed, the sign test takes "
-        + "its place.",
+        + "\(percent(RaceResult.margin, 1)) count as equal. The interval beside a p is corrected as p is: "
+        + "all of it lies beyond what counts as equal exactly where the difference is proven. The "
+        + "intervals of the table are those of each optimizer alone. Where a run failed, the sign test "
+        + "takes its place.",
     ]
     if plan.trials > 0 {
       lines.append(
@@ -263,7 +273,7 @@ public enum RacePage {
     }
     if let seconds = plan.secondsPerRun {
       lines.append(
-        "Each run has as many steps as \(short(seconds)) seconds of training hold, by a short run before "
+        "Each run has as many steps as \(RaceResult.seconds(seconds)) of training can hold, by a short run before "
           + "the race; schedules without a length of their own end with the run.")
     }
     if let target = plan.target {
@@ -293,7 +303,7 @@ public enum RacePage {
           "finals": .array(entry.finals.map { JSONValue($0) }),
           "steps_to_target": JSONValue(entry.stepsToTarget),
           "seconds_to_target": JSONValue(entry.secondsToTarget),
-          "steps": .integer(entry.steps), "seconds": .number(entry.seconds),
+          "steps": .integer(entry.stepsDone?.upperBound ?? 0), "seconds": .number(entry.seconds),
           "seconds_per_step": JSONValue(entry.secondsPerStep),
           "state_bytes": .integer(entry.stateBytes), "failures": .integer(entry.failures),
           "reasons": .array(entry.judged.compactMap { $0.outcome?.failure }.map(JSONValue.text)),
@@ -307,7 +317,8 @@ public enum RacePage {
         [
           "recipe": .text(recipe.name), "better": .text(pair.better.label),
           "worse": .text(pair.worse.label), "proven": .flag(pair.isProven), "p": .number(pair.p),
-          "difference": JSONValue(pair.test.mean.map(abs)), "sentence": .text(pair.sentence),
+          "difference": JSONValue(pair.test.mean.map(abs)), "low": JSONValue(pair.interval?.low),
+          "high": JSONValue(pair.interval?.high), "sentence": .text(pair.sentence),
         ]
       }
     }

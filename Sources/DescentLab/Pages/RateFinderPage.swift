@@ -28,7 +28,11 @@ public enum RateFinderPage {
   public static func verdict(_ found: RateFinder) -> String {
     if let own = found.ownRate { return own.note }
     guard let rate = found.suggested, let range = found.range else {
-      return "No learning rate is suggested: nothing speaks for one rather than another."
+      let swept = found.swept.map {
+        " between \(short($0.lowerBound)) and \(short($0.upperBound))"
+      }
+      return "No learning rate is suggested: nothing speaks for one rather than another"
+        + "\(swept ?? ""). Look elsewhere, with a lower --from or another --to."
     }
     let key = found.changes.first?.key ?? "optimizer.lr"
     if found.probes.isEmpty {

@@ -38,7 +38,7 @@ public struct RaceOptimizer: Sendable, Equatable {
   /// - Throws: a sentence for each that cannot be read.
   public static func list(_ texts: [String]) throws(RecipeError) -> [RaceOptimizer] {
     var (optimizers, problems): ([RaceOptimizer], [String]) = ([], [])
-    for text in texts {
+    for (place, text) in texts.enumerated() {
       guard let sections = SettingSection.list(text), sections.count == 1,
         let section = sections.first
       else {
@@ -49,10 +49,11 @@ public struct RaceOptimizer: Sendable, Equatable {
               + "adamw(lr=1e-3,betas=[0.9,0.95])")
         continue
       }
-      let alike = texts.prefix(optimizers.count + problems.count).count { $0 == text }
+      let alike = texts[..<place].count { $0 == text }
       let assignments = section.texts.map { name, value in
         name.contains(".") || name == "schedule" ? "\(name)=\(value)" : "optimizer.\(name)=\(value)"
       }
+      problems += Self.problems(text, section, assignments)
       optimizers.append(
         RaceOptimizer(
           label: alike == 0 ? text : "\(text) #\(alike + 1)", rule: section.name,
@@ -60,6 +61,24 @@ public struct RaceOptimizer: Sendable, Equatable {
     }
     if !problems.isEmpty { throw RecipeError(problems: problems) }
     return optimizers
+  }
+
+  /// What a text sets twice, or that belongs to its name.
+  private static func problems(
+    _ text: String, _ section: SettingSection, _ assignments: [String]
+  ) -> [String] {
+    let keys = assignments.map { String($0.prefix { $0 != "=" }) }
+    if keys.contains("optimizer.name") {
+      return [
+        "--optimizers: '\(quotable(text))' names its rule twice: what stands before the parentheses is "
+          + "the name"
+      ]
+    }
+    var seen: Set<String> = []
+    let twice = keys.filter { !seen.insert($0).inserted }
+    return Set(twice).sorted().map {
+      "--optimizers: '\(quotable(text))' sets \($0) twice: leave one out"
+    }
   }
 
   /// Whether its text sets a key of the section `optimizer`.

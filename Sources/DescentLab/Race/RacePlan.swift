@@ -61,6 +61,12 @@ public struct RacePlan: Sendable, Equatable, Codable {
     if let seconds = secondsPerRun, !(0.1...1e8).contains(seconds) {
       problems.append("--budget must be from 0.1s to 1e8s of training for each run")
     }
+    for change in changes
+    where ["optimizer", "optimizer.name"].contains(String(change.prefix { $0 != "=" })) {
+      problems.append(
+        "--set \(quotable(change)) does nothing in a race, whose optimizers are those of --optimizers: "
+          + "name it there")
+    }
     let names = recipes.map(\.name)
     if recipes.isEmpty { problems.append("give at least one recipe to race on") }
     if Set(names).count < names.count {
@@ -114,7 +120,7 @@ public struct RacePlan: Sendable, Equatable, Codable {
     if other.seeds < seeds { refuse("has \(counted(seeds, "seed")), not only \(other.seeds)") }
     if !other.optimizers.starts(with: optimizers) {
       refuse(
-        "is between \(optimizers.joined(separator: ", ")), in this order; others can be added behind"
+        "is between \(few(optimizers)), in this order; others can be added behind"
       )
     }
     if !problems.isEmpty { throw RecipeError(problems: problems) }

@@ -18,20 +18,24 @@ public struct RaceResult: Sendable {
         }
       }
     }
-    let corrected = tests.flatMap { $0 }.map(\.2.p).holmCorrected
+    let p = tests.flatMap { $0 }.map(\.2.p)
+    let (corrected, levels) = (p.holmCorrected, p.holmLevels(Self.level))
     var next = 0
     comparisons = tests.enumerated().map { recipe, tests in
       tests.map { a, b, test in
         defer { next += 1 }
         return Comparison(
           recipes[recipe].entries[a], recipes[recipe].entries[b], test, p: corrected[next],
-          among: corrected.count)
+          level: levels[next], among: corrected.count)
       }
     }
     func pairing(_ a: Entry, _ b: Entry) -> [(a: Double?, b: Double?)] {
       zip(a.finals, b.finals).map { (a: $0, b: $1) }
     }
   }
+
+  /// A difference is proven where its corrected p is below this.
+  public static let level = 0.05
 
   /// Losses that differ by no more than this share count as equal.
   public static let margin = 0.001
@@ -51,7 +55,7 @@ public struct RaceResult: Sendable {
   public struct Entry: Sendable {
     /// The optimizer.
     public let optimizer: RaceOptimizer
-    /// The steps of its runs.
+    /// The steps that its runs were to take.
     public let steps: Int
     /// What was searched.
     public let dimensions: [SearchSpace.Dimension]
@@ -74,6 +78,12 @@ public struct RaceResult: Sendable {
     public var finals: [Double?] { judged.map { $0.outcome?.final } }
     /// The losses of those that finished.
     public var sample: Sample { Sample(finals.compactMap(\.self)) }
+    /// The fewest and the most steps that a judged run did; nil before one has ended.
+    public var stepsDone: ClosedRange<Int>? {
+      let done = outcomes.map(\.steps)
+      guard let least = done.min(), let most = done.max() else { return nil }
+      return least...most
+    }
     /// The judged runs that did not finish.
     public var failures: Int { finals.count { $0 == nil } }
     /// The median seconds of training of those that finished, or of all where none did.
@@ -125,17 +135,28 @@ public struct RaceResult: Sendable {
     public let test: PairedTest
     /// The test's p, by Holm's correction for the number of comparisons.
     public let p: Double
+    /// The level that the correction holds the test to.
+    public let level: Double
     /// The number of comparisons.
     public let comparisons: Int
 
-    init(_ a: Entry, _ b: Entry, _ test: PairedTest, p: Double, among comparisons: Int) {
+    init(
+      _ a: Entry, _ b: Entry, _ test: PairedTest, p: Double, level: Double, among comparisons: Int
+    ) {
       let isSwapped = test.direction > 0
       (better, worse) = isSwapped ? (b, a) : (a, b)
-      (self.test, self.p, self.comparisons) = (test, p, comparisons)
+      (self.test, self.p, self.level, self.comparisons) = (test, p, level, comparisons)
     }
 
-    /// Whether the difference is proven: p below 0.05.
-    public var isProven: Bool { p < 0.05 }
+    /// Whether the difference is proven: p below ``RaceResult/level``.
+    public var isProven: Bool { p < RaceResult.level }
+
+    /// By how much the better one ends lower, with 95 % confidence after the correction: all of it lies
+    /// beyond the margin exactly where the difference is proven. nil where a run failed, or there are
+    /// fewer than two seeds.
+    public var interval: (low: Double, high: Double)? {
+      test.interval(level: level).map { test.direction > 0 ? $0 : (-$0.high, -$0.low) }
+    }
   }
 
   /// How often each optimizer was within a factor of the best, over all recipes: of the steps to the

@@ -14,11 +14,12 @@ extension RaceResult.Comparison {
       return "\(a) and \(b): not proven; their runs end with the same losses to the last bit"
     }
     let difference = abs(test.mean ?? 0)
-    let size = "\(short(difference)) lower\(interval)"
     if isProven {
-      return "\(a) ends lower than \(b), by \(short(difference))\(interval): proven, \(chance)"
+      return "\(a) ends lower than \(b), by \(short(difference)): proven (\(evidence))"
     }
-    let start = "\(a) and \(b): not proven which is better (\(a) is \(size), \(chance))"
+    let start =
+      "\(a) and \(b): not proven which is better (\(a) is \(short(difference)) lower; "
+      + "\(evidence))\(closeness)"
     switch test.pairsNeeded(comparisons: comparisons) {
     case .unknown:
       return start + "; that is no more than \(percent(RaceResult.margin, 1)) of the loss, which "
@@ -38,12 +39,18 @@ extension RaceResult.Comparison {
     return comparisons > 1 ? "\(p), corrected for \(grouped(comparisons)) pairs" : p
   }
 
-  /// ` (95 % interval 0.01 to 0.02)`, as seen from the better one.
-  private var interval: String {
-    guard let interval = test.interval else { return "" }
-    let sign = test.direction > 0 ? 1.0 : -1.0
-    let ends = [sign * interval.low, sign * interval.high].sorted()
-    return " (95 % interval \(short(ends[0])) to \(short(ends[1])))"
+  /// `95 % interval 0.01 to 0.02, p = 0.012, both corrected for 6 pairs`
+  private var evidence: String {
+    guard let interval else { return chance }
+    return "95 % interval \(short(interval.low)) to \(short(interval.high)), "
+      + chance.replacing(", corrected", with: ", both corrected")
+  }
+
+  /// What keeps a difference that is not proven although its interval leaves out 0.
+  private var closeness: String {
+    guard let interval, interval.low > 0, abs(test.mean ?? 0) > test.margin else { return "" }
+    return ", since up to \(short(test.margin)), \(percent(RaceResult.margin, 1)) of the loss, "
+      + "counts as equal"
   }
 
   /// Where runs failed, who did better how often.
@@ -61,7 +68,7 @@ extension RaceResult.Comparison {
       return
         "\(better.label) is better than \(worse.label): \(failures); \(count): proven, \(chance)"
     }
-    let needed = (1...60).first { 2 * pow2(-$0) * Double(comparisons) < 0.05 } ?? 60
+    let needed = (1...60).first { 2 * pow2(-$0) * Double(comparisons) < RaceResult.level } ?? 60
     return "\(better.label) and \(worse.label): \(failures); \(count), which by itself proves "
       + "nothing (\(chance)); it would take \(counted(needed, "seed")) that all end so"
   }
@@ -99,8 +106,8 @@ extension RaceResult {
     let won = others.count - open.count - lost.count
     var words = "No optimizer is proven best: \(leader.label) has the lowest loss in the mean"
     if won > 0 { words += ", and is better than \(counted(won, "other")), which is proven" }
-    if !open.isEmpty { words += "; that it is better than \(listed(open)) is not proven" }
-    if !lost.isEmpty { words += "; \(listed(lost)) finished no run" }
+    if !open.isEmpty { words += "; that it is better than \(few(open)) is not proven" }
+    if !lost.isEmpty { words += "; \(few(lost)) finished no run" }
     return words + "."
   }
 
@@ -116,7 +123,7 @@ extension RaceResult {
     let runs = counted(plan.seeds, "seed")
     let steps = Set(recipes.flatMap { $0.entries.map(\.steps) })
     let length =
-      plan.secondsPerRun.map { "\(short($0)) seconds of training a run" }
+      plan.secondsPerRun.map { "\(Self.seconds($0)) of training a run" }
       ?? (steps.count == 1
         ? "\(counted(steps.first ?? 0, "step")) a run" : "as many steps a run as each recipe has")
     let what =
@@ -129,10 +136,13 @@ extension RaceResult {
     let caution =
       edges.isEmpty
       ? ""
-      : " For \(listed(edges)) the best setting was the smallest or the largest that was tried, so "
+      : " For \(few(edges)) the best setting was the smallest or the largest that was tried, so "
         + "more trials or a wider space could change this."
     return
       "\(what).\(caution) It holds for \(recipes.count == 1 ? "this recipe" : "these recipes"), with "
       + "\(length), over \(runs)."
   }
+
+  /// `1 second`, `0.5 seconds`.
+  static func seconds(_ x: Double) -> String { x == 1 ? "1 second" : "\(short(x)) seconds" }
 }

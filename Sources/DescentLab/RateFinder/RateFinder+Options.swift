@@ -8,15 +8,21 @@ extension RateFinder.Options {
   /// The most sweeps.
   static let seeds = 1...100
 
-  /// The rates to sweep for a rule.
+  /// The rates to sweep for a recipe.
   ///
   /// - Throws: all that is wrong with the options, at once.
-  func range(for rule: any Rule) throws(RecipeError) -> ClosedRange<Double> {
-    let (least, most) = Self.usualRange(type(of: rule))
+  func range(for recipe: Recipe) throws(RecipeError) -> ClosedRange<Double> {
+    let (least, most) = Self.usualRange(type(of: recipe.plan.rule))
     var (low, high) = (from ?? least, to ?? most)
-    if from == nil, isLinear { low = (to ?? most) / Double(steps) }
-    if let from, to == nil { high = max(most, from * 1e3) }
-    if let to, from == nil, !isLinear { low = min(least, to / 1e6) }
+    if isLinear {
+      // Equal steps spend themselves on the largest rates, so those are not far above the recipe's.
+      let own = recipe.peakRate.flatMap { $0 > 0 ? $0 : nil } ?? Recipe.fallbackRate
+      high = to ?? max(20 * own, (from ?? 0) * 20)
+      low = from ?? high / Double(max(1, steps))
+    } else {
+      if let from, to == nil { high = max(most, from * 1e3) }
+      if let to, from == nil { low = min(least, to / 1e6) }
+    }
     var problems: [String] = []
     func refuse(_ option: String, _ value: Double?) {
       guard let value, !(value > 0 && value.isFinite) else { return }

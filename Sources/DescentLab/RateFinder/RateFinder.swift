@@ -90,7 +90,7 @@ public struct RateFinder: Sendable {
     _ recipe: Recipe, _ options: Options = Options(), progress: (String) -> Void = { _ in },
     wantsToStop: @escaping () -> Bool = { false }
   ) throws {
-    let range = try options.range(for: recipe.plan.rule)
+    let range = try options.range(for: recipe)
     runSteps = try recipe.plannedSteps()
     isLinear = options.isLinear
     if let own = OwnRate(recipe.plan.rule) {

@@ -66,9 +66,9 @@ extension Recipe {
     (recipe.run.steps, recipe.run.epochs) = (steps, nil)
     recipe.run.nonFinite = .stop
     recipe.evaluate.every = 0
-    (recipe.log, recipe.instruments) = (LogSettings(), InstrumentSettings())
     recipe.checkpoint = CheckpointSettings()
     recipe.spike = SpikeSettings()
+    (recipe.log, recipe.instruments) = (LogSettings(), InstrumentSettings())
     if let average, !type(of: average).movesWeights { recipe.average = nil }
     recipe.plan.schedules.removeAll { $0.setting != "lr" && $0.schedule is any MetricSchedule }
     return recipe

@@ -218,9 +218,6 @@ struct ReportFindings {
 
   private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
   private func step(_ x: Double) -> String { grouped(Int(step: x)) }
-  private func times(_ n: Int) -> String {
-    n == 1 ? "once" : n == 2 ? "twice" : "\(grouped(n)) times"
-  }
 }
 
 /// A duration in a sentence or a table: short ones with their decimals.

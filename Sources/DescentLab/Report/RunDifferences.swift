@@ -151,7 +151,7 @@ public struct RunDifferences: Sendable {
       sentences.append(
         broken.count == 1
           ? "The \(word) of \(first.name) is not finite from step \(grouped(Int(step: since))) on."
-          : "The \(word) of \(joined(broken.map(\.name))) is not finite at the end.")
+          : "The \(word) of \(few(broken.map(\.name))) is not finite at the end.")
     }
     sentences.append(
       "Single runs differ by chance, too; descent race, with several seeds, says what is proven.")
@@ -172,7 +172,7 @@ public struct RunDifferences: Sendable {
       ? " at step \(grouped(Int(step: end))), the last that all reached" : ""
     if isSame(best.value, second.value) {
       let equal = ranking.filter { isSame(best.value, $0.value) }.map(\.run.name)
-      return ["\(joined(equal)) have the same \(word)\(at): \(number(best.value))."]
+      return ["\(few(equal)) have the same \(word)\(at): \(number(best.value))."]
     }
     let gap =
       best.value > 0
@@ -217,15 +217,6 @@ public struct RunDifferences: Sendable {
   }
 
   private func number(_ x: Double) -> String { NumberStyle.significant(4).text(x) }
-}
-
-/// Names as a sentence lists them: `a`, `a and b`, `a, b and c`, `a, b, c, d and 96 others`.
-func joined(_ names: [String]) -> String {
-  guard names.count > 1, let last = names.last else { return names.first ?? "" }
-  if names.count > 6 {
-    return names.prefix(4).joined(separator: ", ") + " and \(grouped(names.count - 4)) others"
-  }
-  return names.dropLast().joined(separator: ", ") + " and " + last
 }
 
 extension Curve {

@@ -38,7 +38,7 @@ public struct PairedTest: Sendable, Equatable {
     let mean = Sample(numbers.map(abs)).mean ?? 0
     margin = share * mean
     // float32 holds a loss to that.
-    resolution = mean * 1e-7
+    resolution = max(mean * 1e-7, .leastNormalMagnitude)
   }
 
   /// No spread is taken for smaller than this.
@@ -55,9 +55,17 @@ public struct PairedTest: Sendable, Equatable {
   /// The mean difference; nil where a run failed, or there is no pair.
   public var mean: Double? { isOfSigns ? nil : Sample(differences).mean }
 
-  /// Where the true difference lies with 95 % confidence; nil where that cannot be said.
-  public var interval: (low: Double, high: Double)? {
-    isOfSigns ? nil : Sample(differences).interval
+  /// Where the true difference lies; nil where that cannot be said. It keeps clear of all within the
+  /// margin exactly where p is below `level`.
+  ///
+  /// m ± t·s/√n, t of n − 1 degrees of freedom with P(|T| ≥ t) = `level`
+  ///
+  /// - Parameter level: the chance that it does not lie there, such as 0.05.
+  public func interval(level: Double) -> (low: Double, high: Double)? {
+    guard let mean, let spread else { return nil }
+    let n = Double(differences.count)
+    let reach = StudentT(n - 1).critical(level) * spread / n.squareRoot()
+    return (mean - reach, mean + reach)
   }
 
   /// Below 0 where a did better, above where b did, 0 where neither.
@@ -80,10 +88,14 @@ public struct PairedTest: Sendable, Equatable {
 
   /// How far the mean lies beyond the margin, in standard deviations of the differences.
   private var effect: Double? {
-    guard !isOfSigns, let mean, let deviation = Sample(differences).deviation else { return nil }
-    let beyond = abs(mean) - margin
-    guard beyond > 0 else { return 0 }
-    return beyond / max(deviation, resolution)
+    guard let mean, let spread else { return nil }
+    return max(0, abs(mean) - margin) / spread
+  }
+
+  /// The standard deviation of the differences, no smaller than ``resolution``; nil where a run failed,
+  /// or there are fewer than two pairs.
+  private var spread: Double? {
+    isOfSigns ? nil : Sample(differences).deviation.map { max($0, resolution) }
   }
 
   /// The chance of at most `few` heads or tails among `n` throws of a fair coin.

@@ -53,4 +53,20 @@ extension Array where Element == Double {
     }
     return corrected
   }
+
+  /// The level that Holm's correction holds each p value to, in the order of the array: a corrected p is
+  /// below `level` exactly where p is below this.
+  ///
+  /// α₍ᵢ₎ = α/(m − min(i, k) + 1), k being the first whose p is not below its level
+  public func holmLevels(_ level: Double) -> [Double] {
+    var levels = self
+    var others = count
+    var goesOn = true
+    for index in indices.sorted(by: { self[$0] < self[$1] }) {
+      levels[index] = level / Double(others)
+      if !(self[index] < levels[index]) { goesOn = false }
+      if goesOn { others -= 1 }
+    }
+    return levels
+  }
 }

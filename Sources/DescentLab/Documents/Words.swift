@@ -1,0 +1,8 @@
+import Descent
+
+/// Words as a sentence lists them; of many the first three and how many more: `a`, `a and b`,
+/// `a, b, c and 26 others`.
+func few(_ words: [String]) -> String {
+  words.count < 6
+    ? listed(words) : listed(words.prefix(3) + ["\(grouped(words.count - 3)) others"])
+}
