@@ -57,7 +57,9 @@ public final class HTTPService: Sendable {
   /// Why it has ended although nobody stopped it; nil while it goes on.
   public var failure: ServiceError? { fault.withLock { $0 } }
 
-  let listener: AsyncSocket
+  private let listener: AsyncSocket
+  /// The number of the socket that listens, for tests that take it away.
+  var descriptor: Int32 { listener.socket.file.rawValue }
   private let pool: any SettlingPool
   private let open = OpenConnections()
   private let fault = Mutex<ServiceError?>(nil)
@@ -144,8 +146,9 @@ public final class HTTPService: Sendable {
     return socket
   }
 
-  private func run(_ patience: Duration, _ answer: @escaping @Sendable (RequestHead) async -> Answer)
-  {
+  private func run(
+    _ patience: Duration, _ answer: @escaping @Sendable (RequestHead) async -> Answer
+  ) {
     let wakes = Task {
       do { try await pool.run() } catch {
         if !Task.isCancelled { fail("\(error.localizedDescription)") }
@@ -156,7 +159,7 @@ public final class HTTPService: Sendable {
         do {
           guard open.count < OpenConnections.most else {
             open.endOldest()
-            try await Task.sleep(for: .milliseconds(10))
+            try await Task.sleep(for: .milliseconds(1))
             continue
           }
           let socket = try await listener.accept()

@@ -98,7 +98,9 @@ struct RequestFault: Error, Equatable {
   let status: Int
   let sentence: String
 
-  static func malformed(_ sentence: String) -> RequestFault { .init(status: 400, sentence: sentence) }
+  static func malformed(_ sentence: String) -> RequestFault {
+    .init(status: 400, sentence: sentence)
+  }
   static let tooSlow = RequestFault(status: 408, sentence: "The request took too long to arrive.")
   static let targetTooLong = RequestFault(status: 414, sentence: "The address is too long.")
   static let fieldsTooLong = RequestFault(
