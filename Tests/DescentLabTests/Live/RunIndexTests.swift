@@ -106,8 +106,8 @@ struct RunFolder: ~Copyable {
     try folder.write("a", steps: 1..<2)
     try folder.write("b/c", steps: 1..<2)
     let path = folder.url.appendingPathComponent("b").path
-    chmod(path, 0)
-    defer { chmod(path, 0o755) }
+    unsafe chmod(path, 0)
+    defer { unsafe chmod(path, 0o755) }
     var index = try RunIndex(root: folder.url.path)
     index.refresh()
     #expect(index.limitation == "b cannot be looked into: permission denied.")
