@@ -63,8 +63,7 @@ let package = Package(
     .target(
       name: "DescentServe",
       dependencies: [
-        "DescentLab", .product(name: "FlyingFox", package: "FlyingFox"),
-        .product(name: "FlyingSocks", package: "FlyingFox"),
+        "DescentLab", .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       swiftSettings: settings),
     // The command line; named apart from `Descent` for file systems that ignore case.

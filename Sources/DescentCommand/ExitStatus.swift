@@ -47,7 +47,10 @@ enum ExitStatus {
       }
     case is StateMismatch: badData
     case let error as ServiceError:
-      if case .refused = error { internalError } else { usage }
+      switch error {
+      case .refused, .ended: internalError
+      case .portInUse, .notAPort, .notAnAddress: usage
+      }
     case let error as RaceError:
       switch error {
       case .notARace: missingFile

@@ -1,4 +1,3 @@
-import FlyingFox
 import FlyingSocks
 import Foundation
 import Synchronization
@@ -55,24 +54,37 @@ public final class HTTPService: Sendable {
   public let address: String
   /// The port that it has.
   public let port: Int
-  private let server: HTTPServer
-  private let task: Task<Void, Never>
+  /// Why it has ended although nobody stopped it; nil while it goes on.
+  public var failure: ServiceError? { fault.withLock { $0 } }
+
+  private let listener: AsyncSocket
+  /// The number of the socket that listens, for tests that take it away.
+  var descriptor: Int32 { listener.socket.file.rawValue }
+  private let pool: any SettlingPool
+  private let open = OpenConnections()
+  private let fault = Mutex<ServiceError?>(nil)
+  /// What waits for connections, and what wakes tasks.
+  private let tasks = Mutex<(accepts: Task<Void, Never>?, wakes: Task<Void, Never>?)>((nil, nil))
 
   /// Starts to serve.
   ///
   /// - Parameters:
   ///   - host: `127.0.0.1` or another address of this machine.
   ///   - ports: the first one that is free is taken; 0 is any.
+  ///   - patience: how long a request may take to arrive.
   ///   - answer: what makes the pages.
   /// - Throws: ``ServiceError``.
   public static func start(
-    host: String, ports: [Int],
+    host: String, ports: [Int], patience: Duration = .seconds(10),
     _ answer: @escaping @Sendable (PageRequest) async -> PageResponse
   ) async throws(ServiceError) -> HTTPService {
     var last = ServiceError.portInUse(ports.first ?? 0)
     for port in ports {
       do throws(ServiceError) {
-        return try await start(host, port, answer)
+        let service = try await HTTPService(host, port)
+        let guardian = RequestGuard(host: host)
+        service.run(patience) { request in await guardian.answer(request, answer) }
+        return service
       } catch {
         guard case .portInUse = error else { throw error }
         last = error
@@ -81,41 +93,96 @@ public final class HTTPService: Sendable {
     throw last
   }
 
-  private static func start(
-    _ host: String, _ port: Int, _ answer: @escaping @Sendable (PageRequest) async -> PageResponse
-  ) async throws(ServiceError) -> HTTPService {
+  private init(_ host: String, _ port: Int) async throws(ServiceError) {
     guard let number = UInt16(exactly: port) else { throw .notAPort(port) }
-    let guardian = RequestGuard(host: host)
-    let handler = ClosureHTTPHandler { request in await guardian.answer(request, answer) }
-    let server: HTTPServer
     do {
-      server =
-        host.contains(":")
-        ? HTTPServer(
-          address: try .inet6(ip6: host, port: number), timeout: 120, logger: .disabled,
-          handler: handler)
-        : HTTPServer(
-          address: try .inet(ip4: host, port: number), timeout: 120, logger: .disabled,
-          handler: handler)
-    } catch { throw .notAnAddress(host) }
-    let failure = Failure()
-    let task = Task {
-      do { try await server.run() } catch { failure.set(error) }
-    }
-    while !failure.isSet {
-      switch await server.listeningAddress {
-      case .ip4(_, let port), .ip6(_, let port):
-        return HTTPService(host, Int(port), server, task)
-      default: try? await Task.sleep(for: .milliseconds(2))
+      pool = Self.makePool()
+      try await pool.prepare()
+      let socket =
+        if host.contains(":") {
+          try Self.listen(try .inet6(ip6: host, port: number) as sockaddr_in6)
+        } else {
+          try Self.listen(try .inet(ip4: host, port: number) as sockaddr_in)
+        }
+      listener = try AsyncSocket(socket: socket, pool: pool)
+      self.port =
+        switch try socket.sockname() {
+        case .ip4(_, let port), .ip6(_, let port): Int(port)
+        case .unix: port
+        }
+    } catch SocketError.failed(_, let code, let message) {
+      switch code {
+      case EADDRINUSE: throw .portInUse(port)
+      case EADDRNOTAVAIL: throw .notAnAddress(host)
+      default: throw .refused(host, port, message)
       }
-    }
-    throw failure.reason(host, port)
+    } catch { throw .notAnAddress(host) }
+    let shown = host == "0.0.0.0" || host == "::" ? "localhost" : host
+    address = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(self.port)/"
   }
 
-  private init(_ host: String, _ port: Int, _ server: HTTPServer, _ task: Task<Void, Never>) {
-    (self.port, self.server, self.task) = (port, server, task)
-    let shown = host == "0.0.0.0" || host == "::" ? "localhost" : host
-    address = "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(port)/"
+  private static func makePool() -> any SettlingPool {
+    #if canImport(Darwin)
+    let pool: SocketPool<kQueue> = .kQueue()
+    #else
+    let pool: SocketPool<ePoll> = .ePoll()
+    #endif
+    return pool
+  }
+
+  private static func listen(_ address: some SocketAddress) throws -> Socket {
+    let socket = try Socket(domain: Int32(address.family), type: .stream)
+    do {
+      try socket.setValue(true, for: .localAddressReuse)
+      #if canImport(Darwin)
+      try socket.setValue(true, for: .noSIGPIPE)
+      #endif
+      try socket.bind(to: address)
+    } catch {
+      try? socket.close()
+      throw error
+    }
+    try socket.listen()
+    return socket
+  }
+
+  private func run(
+    _ patience: Duration, _ answer: @escaping @Sendable (RequestHead) async -> Answer
+  ) {
+    let wakes = Task {
+      do { try await pool.run() } catch {
+        if !Task.isCancelled { fail("\(error.localizedDescription)") }
+      }
+    }
+    let accepts = Task {
+      while !Task.isCancelled, failure == nil {
+        do {
+          guard open.count < OpenConnections.most else {
+            open.endOldest()
+            try await Task.sleep(for: .milliseconds(1))
+            continue
+          }
+          let socket = try await listener.accept()
+          let connection = Connection(
+            socket: socket, pool: pool, open: open, patience: patience, answer: answer)
+          open.waits(socket.socket)
+          Task { await connection.run() }
+        } catch SocketError.failed(_, let code, _) where code != EINVAL && code != ENOTSOCK {
+          // Too many open files, or a browser that gave up: another one can be accepted later.
+          open.endOldest()
+          try? await Task.sleep(for: .milliseconds(100))
+        } catch {
+          if !Task.isCancelled { fail("no more connections come in") }
+        }
+      }
+      await pool.settle()
+      try? listener.close()
+    }
+    tasks.withLock { $0 = (accepts, wakes) }
+  }
+
+  private func fail(_ reason: String) {
+    fault.withLock { $0 = $0 ?? .ended(port, reason) }
   }
 
   /// Whether only this machine can reach what is served at an address.
@@ -123,27 +190,15 @@ public final class HTTPService: Sendable {
 
   /// Ends it, after what is being answered or a fifth of a second.
   public func stop() async {
-    await server.stop(timeout: 0.2)
-    task.cancel()
-  }
-
-  /// Why the server could not begin.
-  private final class Failure: Sendable {
-    private let error = Mutex<(any Error)?>(nil)
-
-    func set(_ error: any Error) { self.error.withLock { $0 = error } }
-    var isSet: Bool { error.withLock { $0 != nil } }
-
-    func reason(_ host: String, _ port: Int) -> ServiceError {
-      guard case .failed(_, let code, let message) = error.withLock({ $0 }) as? SocketError else {
-        return .refused(host, port, "the system gave no reason")
-      }
-      switch code {
-      case EADDRINUSE: return .portInUse(port)
-      case EADDRNOTAVAIL: return .notAnAddress(host)
-      default: return .refused(host, port, message)
-      }
-    }
+    let (accepts, wakes) = tasks.withLock { $0 }
+    accepts?.cancel()
+    await accepts?.value
+    let end = ContinuousClock.now + .milliseconds(200)
+    repeat {
+      open.endIdle()
+      try? await Task.sleep(for: .milliseconds(5))
+    } while open.count > 0 && .now < end
+    wakes?.cancel()
   }
 }
 
@@ -157,6 +212,8 @@ public enum ServiceError: Error, Equatable, CustomStringConvertible {
   case notAnAddress(String)
   /// The system says why not.
   case refused(String, Int, String)
+  /// It was served, until something went wrong.
+  case ended(Int, String)
 
   /// One plain sentence.
   public var description: String {
@@ -168,6 +225,8 @@ public enum ServiceError: Error, Equatable, CustomStringConvertible {
       "\(host) is not an address of this machine; give 127.0.0.1, or 0.0.0.0 for all of them"
     case .refused(let host, let port, let reason):
       "nothing can be served on port \(port) of \(host): \(reason)"
+    case .ended(let port, let reason):
+      "nothing is served on port \(port) any more: \(reason); start it again"
     }
   }
 }

@@ -26,10 +26,10 @@ public actor Site {
   }
 
   /// Answers a request.
-  public func answer(_ request: PageRequest) -> PageResponse {
+  public func answer(_ request: PageRequest) async -> PageResponse {
     switch request.path {
     case "/", "/index.html": return list(request)
-    case "/runs.json": return listJSON(request)
+    case "/runs.json": return await listJSON(request)
     case "/run": return runs(request.all("path"), request)
     case "/compare": return runs(request.all("run"), request)
     case "/run.json": return runs(request.all("path") + request.all("run"), request)
@@ -61,10 +61,17 @@ public actor Site {
     return answer(request, page.title, head: page.head, page.fragment, version)
   }
 
-  private func listJSON(_ request: PageRequest) -> PageResponse {
+  private func listJSON(_ request: PageRequest) async -> PageResponse {
     refresh()
+    // A program asks once, and a page again and again.
+    let end = ContinuousClock.now + .seconds(20)
+    while worker != nil, .now < end { try? await Task.sleep(for: .milliseconds(5)) }
     let runs = request.search.apply(to: index.runs)
-    return json(["folder": .text(folder), "runs": .array(runs.map(\.json))])
+    return json([
+      "folder": .text(folder), "complete": .flag(worker == nil),
+      "limitation": index.limitation.map(JSONValue.text) ?? .null,
+      "runs": .array(runs.map(\.json)),
+    ])
   }
 
   private func json(_ value: JSONValue, status: Int = 200) -> PageResponse {

@@ -36,6 +36,15 @@ import Testing
     #expect(result.error.contains(part) && result.output.isEmpty, "\(result.error)")
   }
 
+  @Test("of a folder with several runs none is picked") func several() throws {
+    let runs = folder.appendingPathComponent("runs")
+    try FileManager.default.copyItem(
+      at: runs.appendingPathComponent("a"), to: runs.appendingPathComponent("b"))
+    let result = try descent(["watch", "runs"], in: folder)
+    #expect(result.status == 64 && result.output.isEmpty)
+    #expect(result.error.contains("runs has 2 runs (a, b); give the path of one of them"))
+  }
+
   @Test("Ctrl-C ends the server") func serves() throws {
     let start = Date()
     let result = try descent(

@@ -1,7 +1,8 @@
 import DescentLab
-import DescentServe
 import Foundation
 import Testing
+
+@testable import DescentServe
 
 /// A server on a free port with a few runs, asked through a socket.
 private final class Server {
@@ -39,14 +40,7 @@ private final class Server {
 
   /// What is answered to a request as it is.
   func ask(raw text: String) async -> (status: Int, head: String, body: String) {
-    let port = service.port
-    // Tasks of the server run on the threads that tests do: none of them may wait.
-    let answer = await withCheckedContinuation { done in
-      Thread.detachNewThread { done.resume(returning: exchange(text, port: port)) }
-    }
-    let parts = answer.components(separatedBy: "\r\n\r\n")
-    let status = parts[0].split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-    return (status, parts[0], parts.dropFirst().joined(separator: "\r\n\r\n"))
+    await DescentServeTests.ask(text, port: service.port)
   }
 
   func get(
@@ -58,15 +52,24 @@ private final class Server {
   }
 }
 
-/// Sends a text to a port of this machine; what comes back until the connection is closed.
-private func exchange(_ text: String, port: Int) -> String {
+private func ask(_ text: String, port: Int) async -> (status: Int, head: String, body: String) {
+  // Tasks of the server run on the threads that tests do: none of them may wait.
+  let answer = await withCheckedContinuation { done in
+    Thread.detachNewThread { done.resume(returning: exchange(text, port: port)) }
+  }
+  let parts = answer.components(separatedBy: "\r\n\r\n")
+  let status = parts[0].split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+  return (status, parts[0], parts.dropFirst().joined(separator: "\r\n\r\n"))
+}
+
+/// A socket that is connected to a port of this machine.
+private func connection(to port: Int) -> Int32 {
   #if canImport(Darwin)
   let kind = SOCK_STREAM
   #else
   let kind = Int32(SOCK_STREAM.rawValue)
   #endif
   let descriptor = socket(AF_INET, kind, 0)
-  defer { close(descriptor) }
   var limit = timeval(tv_sec: 10, tv_usec: 0)
   unsafe setsockopt(
     descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -75,12 +78,18 @@ private func exchange(_ text: String, port: Int) -> String {
   address.sin_port = in_port_t(UInt16(port).bigEndian)
   address.sin_addr.s_addr = in_addr_t(UInt32(0x7F00_0001).bigEndian)
   let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let connected = unsafe withUnsafePointer(to: &address) { pointer in
+  _ = unsafe withUnsafePointer(to: &address) { pointer in
     unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
       unsafe connect(descriptor, $0, size)
     }
   }
-  guard connected == 0 else { return "" }
+  return descriptor
+}
+
+/// Sends a text to a port of this machine; what comes back until the connection is closed.
+private func exchange(_ text: String, port: Int) -> String {
+  let descriptor = connection(to: port)
+  defer { close(descriptor) }
   let bytes = Array(text.utf8)
   _ = unsafe write(descriptor, bytes, bytes.count)
   var (answer, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 65_536))
@@ -153,6 +162,7 @@ private func exchange(_ text: String, port: Int) -> String {
     #expect(await server.get("/", method: "DELETE").head.contains("Allow: GET, HEAD"))
     let head = await server.get("/", method: "HEAD")
     #expect(head.status == 200 && head.body.isEmpty && head.head.contains("Content-Length: "))
+    #expect(await server.get("/", method: "BREW").status == 405)
     for host in ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "127.evil", ""] {
       #expect(await server.get("/", host: host).status == 403, "\(host)")
     }
@@ -161,11 +171,6 @@ private func exchange(_ text: String, port: Int) -> String {
     }
     #expect(await server.ask(raw: "GET / HTTP/1.0\r\n\r\n").status == 403)
     #expect(await server.get("/run?path=%zz").status == 400)
-    for text in [
-      "\r\n\r\n", "nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-    ] {
-      #expect(await server.ask(raw: text).status == 0)
-    }
     #expect(await server.get("/").status == 200)
   }
 
@@ -196,6 +201,69 @@ private func exchange(_ text: String, port: Int) -> String {
     let rest = await server.get("/compare?run=a&run=b")
     #expect(rest.status == 200 && rest.body.contains("it was deleted or moved"))
     #expect(await server.get("/").body.contains("2 runs"))
+  }
+
+  @Test("a head that is long or slow holds up nobody") func slow() async throws {
+    let long = String(repeating: "a", count: 200_000)
+    let start = ContinuousClock.now
+    #expect(await server.get("/?q=\(long)").status == 414)
+    #expect(await server.get("/", headers: "Cookie: \(long)\r\n").status == 431)
+    #expect(ContinuousClock.now - start < .seconds(5))
+    let hasty = try await HTTPService.start(
+      host: "127.0.0.1", ports: [0], patience: .milliseconds(200)
+    ) { _ in PageResponse() }
+    #expect(await ask("GET / HT", port: hasty.port).status == 408)
+    #expect(await ask("\r\n", port: hasty.port).status == 0)
+    await hasty.stop()
+  }
+
+  @Test("requests on one connection are answered in their order") func pipeline() async {
+    let one = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    let answer = await server.ask(
+      raw: one + one + one.replacing("Host", with: "Connection: close\r\nHost"))
+    let text = answer.head + answer.body
+    #expect(text.components(separatedBy: "HTTP/1.1 404 Not Found").count == 4)
+  }
+
+  @Test("more half-open connections than there may be do not keep a browser out") func crowd()
+    async throws
+  {
+    var descriptors: [Int32] = []
+    for _ in 0..<OpenConnections.most + 20 {
+      let descriptor = connection(to: server.service.port)
+      let bytes = Array("GET / HT".utf8)
+      _ = unsafe write(descriptor, bytes, bytes.count)
+      descriptors.append(descriptor)
+    }
+    #expect(await server.get("/nothing").status == 404)
+    for descriptor in descriptors { close(descriptor) }
+    #expect(await server.get("/nothing").status == 404)
+  }
+
+  #if os(Linux)
+  @Test("a server that has ended says so") func ends() async throws {
+    let service = try await HTTPService.start(host: "127.0.0.1", ports: [0]) { _ in PageResponse() }
+    #expect(service.failure == nil)
+    shutdown(service.descriptor, Int32(SHUT_RDWR))
+    let end = ContinuousClock.now + .seconds(5)
+    while service.failure == nil, .now < end { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(service.failure?.description.contains("\(service.port)") == true)
+    await service.stop()
+  }
+  #endif
+
+  @Test("logs of other tools are in the first list, and what has diverged is told") func first()
+    async throws
+  {
+    let runs = server.folder.appendingPathComponent("runs")
+    try "step,loss\n1,2.5\n2,nan\n".write(
+      to: runs.appendingPathComponent("other.csv"), atomically: false, encoding: .utf8)
+    let answer = await server.get("/runs.json").body
+    let list = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]
+    let rows = try #require(list?["runs"] as? [[String: Any]])
+    let row = try #require(rows.first { $0["path"] as? String == "other.csv" })
+    #expect(row["diverged"] as? Bool == true)
+    #expect(rows.first { $0["path"] as? String == "a" }?["diverged"] as? Bool == false)
   }
 
   @Test("a port in use, and what is none") func ports() async throws {

@@ -51,8 +51,11 @@ struct Serve: ParsableCommand {
       }
       output("the runs in \(folder): \(service.address)")
       output("Ctrl-C ends it")
-      while !Interrupt.requested, StandardOutput.failure == nil { usleep(50_000) }
+      while !Interrupt.requested, StandardOutput.failure == nil, service.failure == nil {
+        usleep(50_000)
+      }
       try waiting { await service.stop() }
+      if let failure = service.failure { throw failure }
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Descent
 import DescentLab
 import DescentTraining
 import Foundation
@@ -121,8 +122,20 @@ private struct WatchedRun {
     {
       index = try RunIndex(root: path)
     } else {
-      reader = try RunLogReader(path: path)
+      let reader = try RunLogReader(path: path)
+      try reader.refresh()
+      guard reader.logs.count <= 1 else { throw Self.choice(of: reader.logs, in: path) }
+      self.reader = reader
     }
+  }
+
+  /// A picture has room for one run.
+  private static func choice(of logs: [RunLog], in path: String) -> ValidationError {
+    let shown = logs.prefix(3).map { $0.name }.joined(separator: ", ")
+    let rest = logs.count > 3 ? ", …" : ""
+    return ValidationError(
+      "\(path) has \(counted(logs.count, "run")) (\(shown)\(rest)); give the path of one of them, "
+        + "or see them all with descent serve \(path)")
   }
 
   /// Whether it has ended.

@@ -137,11 +137,12 @@ struct MetricsScan: Sendable {
       rest = rest[(newline + 1)...]
       // The key is the second one of its line.
       guard Self.hasKey("val_loss", in: line.prefix(64)) else { continue }
-      guard let loss = Self.number("val_loss", in: line), let step = Self.number("step", in: line),
-        let step = StepName.whole(step)
+      guard let step = Self.number("step", in: line), let step = StepName.whole(step)
       else { continue }
+      // What was not finite is written as null.
+      let loss = Self.number("val_loss", in: line) ?? .nan
       last = .init(loss: loss, step: step)
-      if loss < best?.loss ?? .infinity { best = last }
+      if loss.isFinite, loss < best?.loss ?? .infinity { best = last }
     }
   }
 

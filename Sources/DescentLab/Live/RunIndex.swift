@@ -40,8 +40,14 @@ public struct RunIndex: Sendable {
       throw .missingFile(
         path: root.isEmpty ? "''" : root, advice: "give the folder in which the runs are")
     }
-    guard FileStamp(url.path + "/.")?.isFolder == true else {
+    var isFolder = ObjCBool(false)
+    guard unsafe FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder),
+      isFolder.boolValue
+    else {
       throw .unreadable(path: root, reason: "it is a file; give the folder in which the runs are")
+    }
+    do { _ = try FileManager.default.contentsOfDirectory(atPath: url.path) } catch {
+      throw .unreadable(path: root, reason: SystemReason.of(error))
     }
     self.root = url.path
     scan = RunScan(root: url.path)
@@ -208,7 +214,9 @@ extension RunSummary {
     guard let log = reader.logs.first, !log.tracks.isEmpty else { return nil }
     self.init(path: found.path, format: log.format)
     settings = log.settings.map { Setting(key: $0.key, value: $0.value) }
-    (step, loss, validationLoss) = (log.lastStep, log["loss"]?.last, log["val_loss"]?.last)
+    (step, loss, validationLoss) = (
+      log.lastStep, log["loss"]?.values.last, log["val_loss"]?.values.last
+    )
     if let track = log["val_loss"] {
       let best = zip(track.steps, track.values).filter { $0.1.isFinite }.min { $0.1 < $1.1 }
       self.best = best.map { Evaluation(loss: $0.1, step: $0.0) }

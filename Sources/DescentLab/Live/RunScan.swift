@@ -25,6 +25,8 @@ struct RunScan {
   /// Why something may be missing: a sentence; nil otherwise.
   private(set) var limitation: String?
   private var folders: [String: Folder] = [:]
+  /// Folders that the system does not let one look into.
+  private var unreadable: [(path: String, reason: String)] = []
 
   /// What was in a folder the last time.
   private struct Folder {
@@ -43,6 +45,7 @@ struct RunScan {
   /// All runs, in the order of their paths.
   mutating func run() -> [Found] {
     limitation = nil
+    unreadable = []
     var (found, visited): ([Found], [String: Folder]) = ([], [:])
     var waiting: [(path: String, depth: Int)] = [(".", 0)]
     while let (path, depth) = waiting.popLast() {
@@ -77,6 +80,10 @@ struct RunScan {
       }
     }
     folders = visited
+    if limitation == nil, let first = unreadable.first {
+      let others = unreadable.count == 1 ? "" : ", nor \(counted(unreadable.count - 1, "other"))"
+      limitation = "\(first.path) cannot be looked into\(others): \(first.reason)."
+    }
     return found.sorted { $0.path < $1.path }
   }
 
@@ -91,11 +98,14 @@ struct RunScan {
 
   private mutating func look(into path: String) -> Folder? {
     let place = path == "." ? root + "/." : "\(root)/\(path)"
-    guard let stamp = FileStamp(place), stamp.isFolder else { return nil }
+    guard let stamp = FileStamp(place) ?? FileStamp(path == "." ? root : place), stamp.isFolder
+    else { return nil }
     if let known = folders[path], known.stamp == stamp, known.isSettled { return known }
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: place) else {
-      limitation = "The folder \(path) cannot be read; what is in it is not listed."
-      return Folder(stamp: stamp, isSettled: false, names: [])
+    let names: [String]
+    do { names = try FileManager.default.contentsOfDirectory(atPath: place) } catch {
+      // It may have been deleted just now.
+      if FileStamp(place) != nil { unreadable.append((path, SystemReason.of(error))) }
+      return nil
     }
     let age = Date().timeIntervalSince(stamp.date)
     return Folder(stamp: stamp, isSettled: age > 2, names: names.sorted())

@@ -15,9 +15,9 @@ public struct RunSummary: Sendable, Equatable {
   public var step = 0
   /// The steps that it is to have; nil where the recipe does not say.
   public var steps: Int?
-  /// The training loss of the last step, in nats; nil before the first.
+  /// The training loss of the last step, in nats; NaN where it was not finite, nil before the first.
   public var loss: Double?
-  /// The validation loss of the last evaluation, in nats.
+  /// The validation loss of the last evaluation, in nats; NaN where it was not finite.
   public var validationLoss: Double?
   /// The lowest validation loss so far, and the steps before it.
   public var best: Evaluation?
@@ -66,19 +66,26 @@ public struct RunSummary: Sendable, Equatable {
     steps.map { $0 > 0 ? max(0, min(1, Double(step) / Double($0))) : 1 }
   }
 
+  /// Whether the last loss, or the last validation loss, is not finite.
+  public var hasDiverged: Bool {
+    [loss, validationLoss].contains { $0.map { !$0.isFinite } ?? false }
+  }
+
   /// Seconds until a run that goes on has done all its steps.
   public var secondsLeft: Double? {
     guard state == .running, let steps, let secondsPerStep else { return nil }
     return max(0, Double(steps) - Double(step)) * secondsPerStep
   }
 
-  /// Everything, for programs.
+  /// Everything, for programs. What is not finite is null there, as what is not known; `diverged`
+  /// tells them apart.
   public var json: JSONValue {
     [
       "path": .text(path), "format": .text(format.rawValue), "state": .text(state.rawValue),
       "recipe": .text(recipe), "optimizer": .text(optimizer), "step": .integer(step),
       "steps": steps.map(JSONValue.integer) ?? .null, "loss": JSONValue(loss),
-      "val_loss": JSONValue(validationLoss), "best_val_loss": JSONValue(best?.loss),
+      "val_loss": JSONValue(validationLoss), "diverged": .flag(hasDiverged),
+      "best_val_loss": JSONValue(best?.loss),
       "best_step": best.map { .integer($0.step) } ?? .null,
       "seconds_per_step": JSONValue(secondsPerStep),
       "seconds_left": JSONValue(secondsLeft), "changed": .number(changed.timeIntervalSince1970),

@@ -75,8 +75,11 @@ public struct WatchPage: Sendable {
     }
     if let loss = run["loss"] { parts.append("loss \(fixed(loss.end, 4))") }
     if let validation = run["val_loss"], let last = validation.last {
-      let best = validation.lowest.map { $0.y < last.y ? " (best \(fixed($0.y, 4)))" : "" } ?? ""
-      parts.append("validation \(fixed(last.y, 4))\(best)")
+      // The last one that is finite is not the last one of a run that has diverged.
+      let now = summary?.validationLoss ?? last.y
+      let best = validation.lowest.map { $0.y < now || now.isNaN ? $0.y : nil } ?? nil
+      let bestText = best.map { " (best \(fixed($0, 4)))" } ?? ""
+      parts.append("validation \(NumberStyle.fixed(4).text(now))\(bestText)")
     }
     add("accuracy", "val_accuracy", .percent(2))
     add("lr", "lr")

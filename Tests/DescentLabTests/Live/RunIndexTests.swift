@@ -105,6 +105,37 @@ struct RunFolder: ~Copyable {
     }
   }
 
+  @Test("an evaluation that was not finite is the last one, and never the best") func diverged()
+    throws
+  {
+    let folder = try RunFolder()
+    try folder.write("a", steps: 1..<21, more: "{\"step\": 21, \"val_loss\": null}\n")
+    var index = try RunIndex(root: folder.url.path)
+    index.refresh()
+    let run = try #require(index["a"])
+    #expect(run.validationLoss?.isNaN == true && run.hasDiverged)
+    #expect(run.best == .init(loss: 3.3, step: 20))
+    let log = try RunLog.read([folder.url.appendingPathComponent("a").path]).first
+    let page = WatchPage(name: "a", summary: run, run: log.map(ReportRun.init))
+    #expect(page.line.contains("validation NaN (best 3.3000)"))
+  }
+
+  @Test("a folder that nobody may look into is told", .enabled(if: geteuid() != 0))
+  func unreadable() throws {
+    let folder = try RunFolder()
+    try folder.write("a", steps: 1..<2)
+    try folder.write("b/c", steps: 1..<2)
+    let path = folder.url.appendingPathComponent("b").path
+    unsafe chmod(path, 0)
+    defer { unsafe chmod(path, 0o755) }
+    var index = try RunIndex(root: folder.url.path)
+    index.refresh()
+    #expect(index.limitation == "b cannot be looked into: permission denied.")
+    #expect(throws: DataError.unreadable(path: path, reason: "permission denied")) {
+      try RunIndex(root: path)
+    }
+  }
+
   @Test("a run whose process lives is running, with the time left") func running() throws {
     let folder = try RunFolder()
     try folder.write("a", steps: 1..<41)
