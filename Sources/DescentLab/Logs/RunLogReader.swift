@@ -118,7 +118,9 @@ extension Array where Element: NamedRun {
       let isOnePath = Set(same.map { self[$0].path }).count == 1
       var used: Set<String> = []
       for (index, parts) in zip(same, parts) {
-        let rest = parts.dropFirst(Swift.min(common, parts.count - 1)).joined(separator: "/")
+        // The last part stays; the root has none.
+        let rest = parts.dropFirst(Swift.min(common, Swift.max(parts.count, 1) - 1))
+          .joined(separator: "/")
         var own =
           isOnePath ? name : rest == name || rest.hasSuffix("/" + name) ? rest : "\(name) (\(rest))"
         var n = 2

@@ -187,6 +187,11 @@ import Testing
       tracks: ["loss": "1:2 2:1"],
       notes: ["3 elements of the list are no record (first number 2) and were left out."]),
     Case(
+      fault: "something behind the document", file: "log.json",
+      text: "[{\"step\": 1, \"loss\": 2}]\n\u{0}x",
+      tracks: ["loss": "1:2"],
+      notes: ["The file is cut off or damaged at byte 26; what comes before was read."]),
+    Case(
       fault: "columns with texts", file: "history.json",
       text: "{\"loss\": [2, \"NaN\", 1], \"name\": [\"a\", \"b\", \"c\"], \"step\": [1, 2, 3]}",
       tracks: ["loss": "1:2 2:nan 3:1"]),

@@ -1,4 +1,4 @@
-import DescentLab
+@testable import DescentLab
 import Foundation
 
 extension FuzzTarget {
@@ -107,11 +107,13 @@ extension FuzzTarget {
         precondition(histogram.edges.count == histogram.counts.count + 1)
       }
     }
-    Scratch.write(Array(input.prefix(input.count / 2)), to: file)
+    let half = Array(input.prefix(input.count / 2))
+    // What a file is, is told by its first half.
+    guard LogKind.of(half, isWhole: true) == LogKind.of(input, isWhole: true) else { return }
+    Scratch.write(half, to: file)
     guard let reader = try? RunLogReader(path: path), (try? reader.refresh()) != nil else { return }
     Scratch.write(input, to: file)
     guard (try? reader.refresh()) != nil else { return }
-    // What a file is was told by its first half.
     guard reader.logs.map(\.format) == logs.map(\.format), reader.logs.count == logs.count else {
       return
     }

@@ -65,6 +65,8 @@ private struct DocumentReader {
         try scanner.expect(0x7B, text)
         try readObject(&scanner, text)
       }
+      scanner.skipSpace(text)
+      if scanner.index != scanner.end { throw JSONScanner.Failure() }
     } catch {
       if table.steps.isEmpty, format != .trainerState {
         throw .malformed(
