@@ -95,15 +95,20 @@ public final class HTTPService: Sendable {
 
   private init(_ host: String, _ port: Int) async throws(ServiceError) {
     guard let number = UInt16(exactly: port) else { throw .notAPort(port) }
+    // What the system says of a text that is no address is of no use.
+    let old = try? sockaddr_in.inet(ip4: host, port: number)
+    let new = try? sockaddr_in6.inet6(ip6: host, port: number)
     do {
+      let socket: Socket
+      if let old {
+        socket = try Self.listen(old)
+      } else if let new {
+        socket = try Self.listen(new)
+      } else {
+        throw ServiceError.notAnAddress(host)
+      }
       pool = Self.makePool()
       try await pool.prepare()
-      let socket =
-        if host.contains(":") {
-          try Self.listen(try .inet6(ip6: host, port: number) as sockaddr_in6)
-        } else {
-          try Self.listen(try .inet(ip4: host, port: number) as sockaddr_in)
-        }
       listener = try AsyncSocket(socket: socket, pool: pool)
       self.port =
         switch try socket.sockname() {
