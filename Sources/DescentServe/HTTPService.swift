@@ -154,36 +154,46 @@ public final class HTTPService: Sendable {
   private func run(
     _ patience: Duration, _ answer: @escaping @Sendable (RequestHead) async -> Answer
   ) {
-    let wakes = Task {
-      do { try await pool.run() } catch {
-        if !Task.isCancelled { fail("\(error.localizedDescription)") }
-      }
-    }
-    let accepts = Task {
-      while !Task.isCancelled, failure == nil {
-        do {
-          guard open.count < OpenConnections.most else {
-            open.endOldest()
-            try await Task.sleep(for: .milliseconds(1))
-            continue
-          }
-          let socket = try await listener.accept()
-          let connection = Connection(
-            socket: socket, pool: pool, open: open, patience: patience, answer: answer)
-          open.waits(socket.socket)
-          Task { await connection.run() }
-        } catch SocketError.failed(_, let code, _) where code != EINVAL && code != ENOTSOCK {
-          // Too many open files, or a browser that gave up: another one can be accepted later.
-          open.endOldest()
-          try? await Task.sleep(for: .milliseconds(100))
-        } catch {
-          if !Task.isCancelled { fail("no more connections come in") }
-        }
-      }
-      await pool.settle()
-      try? listener.close()
+    let wakes = Task(executorPreference: QueueExecutor.answers) { await self.wake() }
+    let accepts = Task(executorPreference: QueueExecutor.answers) {
+      await self.accept(patience, answer)
     }
     tasks.withLock { $0 = (accepts, wakes) }
+  }
+
+  /// Wakes tasks whose sockets can be read or written again.
+  private func wake() async {
+    do { try await pool.run() } catch {
+      if !Task.isCancelled { fail("\(error.localizedDescription)") }
+    }
+  }
+
+  /// Takes connections, each with a task of its own.
+  private func accept(
+    _ patience: Duration, _ answer: @escaping @Sendable (RequestHead) async -> Answer
+  ) async {
+    while !Task.isCancelled, failure == nil {
+      do {
+        guard open.count < OpenConnections.most else {
+          open.endOldest()
+          try await Task.sleep(for: .milliseconds(1))
+          continue
+        }
+        let socket = try await listener.accept()
+        let connection = Connection(
+          socket: socket, pool: pool, open: open, patience: patience, answer: answer)
+        open.waits(socket.socket)
+        Task(executorPreference: QueueExecutor.answers) { await connection.run() }
+      } catch SocketError.failed(_, let code, _) where code != EINVAL && code != ENOTSOCK {
+        // Too many open files, or a browser that gave up: another one can be accepted later.
+        open.endOldest()
+        try? await Task.sleep(for: .milliseconds(100))
+      } catch {
+        if !Task.isCancelled { fail("no more connections come in") }
+      }
+    }
+    await pool.settle()
+    try? listener.close()
   }
 
   private func fail(_ reason: String) {

@@ -161,7 +161,8 @@ public actor Site {
   /// Does what takes longer than a list may, one thing after another beside the requests.
   private func work() {
     guard worker == nil, let first = index.task() else { return }
-    worker = Task.detached(priority: .utility) { [weak self] in
+    worker = Task.detached(executorPreference: QueueExecutor.search, priority: .utility) {
+      [weak self] in
       var next: RunIndex.Task? = first
       while let task = next { next = await self?.take(task.run()) }
       await self?.rest()

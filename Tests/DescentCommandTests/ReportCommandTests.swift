@@ -35,7 +35,7 @@ import Testing
     arguments: [
       (["report", "good.csv"], 0, "The training loss fell"),
       (["report", "good.csv", "other.csv"], 0, "lowest training loss"),
-      (["report", "nan.csv"], 0, "2 losses of 4 are not finite"),
+      (["report", "nan.csv"], 0, "2 of 4 losses are not finite"),
       (["report", "all-nan.csv"], 0, "No loss of the run is finite"),
       (["report", "torn.csv"], 0, "page: report.html"),
       (["report", "one.csv"], 0, "page: report.html"),

@@ -208,7 +208,7 @@ private func exchange(_ text: String, port: Int) -> String {
     let start = ContinuousClock.now
     #expect(await server.get("/?q=\(long)").status == 414)
     #expect(await server.get("/", headers: "Cookie: \(long)\r\n").status == 431)
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(20))
     let hasty = try await HTTPService.start(
       host: "127.0.0.1", ports: [0], patience: .milliseconds(200)
     ) { _ in PageResponse() }

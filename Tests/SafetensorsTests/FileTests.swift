@@ -48,12 +48,12 @@ import Testing
       switch self {
       case .folder: "it is a folder"
       case .device, .pipe: "it is a device or a pipe, not a file"
-      case .circle: "Too many levels of symbolic links"
-      case .missingFolder: "No such file or directory"
+      case .circle: "too many levels of symbolic links"
+      case .missingFolder: "no such file or directory"
       case .folderName: "its name ends in “/”, as a folder's does"
       case .empty: "its name is empty"
       case .zeroByte: "its name holds a zero byte"
-      case .throughFile: "Not a directory"
+      case .throughFile: "not a directory"
       }
     }
   }

@@ -145,7 +145,7 @@ import Testing
   @Test func `a folder that is not there is reported`() throws {
     let path = folder.file("none/x.safetensors")
     let error = #expect(throws: SafetensorsError.self) { try SafetensorsFile.write([], to: path) }
-    #expect(error == .unwritable(path: path, reason: "No such file or directory"))
+    #expect(error == .unwritable(path: path, reason: "no such file or directory"))
     #expect(error?.isMissingFile == false)
   }
 }
