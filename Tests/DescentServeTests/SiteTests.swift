@@ -205,10 +205,18 @@ private func exchange(_ text: String, port: Int) -> String {
 
   @Test("a head that is long or slow holds up nobody") func slow() async throws {
     let long = String(repeating: "a", count: 200_000)
-    let start = ContinuousClock.now
+    // Taken where it is asked: this task itself may have to wait for other tests.
+    let port = server.service.port
+    let seconds = await withCheckedContinuation { done in
+      Thread.detachNewThread {
+        let start = ContinuousClock.now
+        _ = exchange("GET /?q=\(long) HTTP/1.1\r\nHost: localhost:\(port)\r\n\r\n", port: port)
+        done.resume(returning: start.duration(to: .now) / .seconds(1))
+      }
+    }
+    #expect(seconds < 8)
     #expect(await server.get("/?q=\(long)").status == 414)
     #expect(await server.get("/", headers: "Cookie: \(long)\r\n").status == 431)
-    #expect(ContinuousClock.now - start < .seconds(20))
     let hasty = try await HTTPService.start(
       host: "127.0.0.1", ports: [0], patience: .milliseconds(200)
     ) { _ in PageResponse() }
