@@ -115,8 +115,8 @@ public struct Report: Sendable {
     var table = Table(
       [
         .init("run"), .init("state"), .number("steps"), .number("loss", "train loss", loss),
-        .number("val_loss", "val loss", loss), .number("best_val_loss", "lowest", loss),
-        .number("best_step", "at"), .number("val_accuracy", "accuracy", .percent(2)),
+        .number("val_loss", "val loss", loss), .number("best_val_loss", "lowest val loss", loss),
+        .number("best_step", "at step"), .number("val_accuracy", "accuracy", .percent(2)),
         .number("lr", "last lr"), .number("clipped", "clipped", .percent(0)),
         .number("skipped", "skipped"), .number("step_ms", "ms/step"),
         .init("time", alignment: .right),
