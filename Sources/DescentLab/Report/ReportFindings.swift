@@ -12,7 +12,7 @@ struct ReportFindings {
   /// From the most to the least important.
   var sentences: [String] {
     [
-      stopped, loss, validation, rate, estimate, clipping, skipped, spikes, rounding, unmoved,
+      stopped, loss, jump, validation, rate, estimate, clipping, skipped, spikes, rounding, unmoved,
       speed,
     ].compactMap(\.self)
   }

@@ -132,4 +132,26 @@ import Testing
       #expect(controls.isEmpty)
     }
   }
+
+  @Test(
+    "runs that learn different things are not ranked; those that learn the same with another seed are",
+    arguments: [
+      ("data.kind", false), ("data.path", false), ("model.kind", false), ("model.layers", true),
+      ("seed", true), ("optimizer.lr", true),
+    ])
+  func incomparable(_ key: String, _ isRanked: Bool) {
+    let differences = RunDifferences([
+      run("a", [3, 2, 1], settings: [(key, "x")]), run("b", [3, 2, 2], settings: [(key, "y")]),
+    ])
+    #expect(differences.ranking.isEmpty != isRanked && differences.leads.isEmpty != isRanked)
+    #expect(differences.sentences[0].contains("cannot be compared") != isRanked)
+    #expect(differences.sentences[0].contains("a has the lowest") == isRanked)
+  }
+
+  @Test("rounding to 32 bits is no lead") func rounding() {
+    let losses = (1...100).map { 3 / Double($0) }
+    let rounded = RunDifferences([run("a", losses), run("b", losses.map { Double(Float($0)) })])
+    #expect(rounded.sentences[0].hasPrefix("a and b have the same training loss"))
+    #expect(!rounded.sentences.contains { $0.contains("led") || $0.contains("Ahead") })
+  }
 }
