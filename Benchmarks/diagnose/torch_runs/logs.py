@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from pathlib import Path
+from unittest import mock
 
 NAMES = {
     # one row a logged step, the validation loss where there is one
@@ -68,9 +68,15 @@ def write_csv(path, rows, style, extra, digits, clip_name):
 
 
 TAGS = {
-    "hf": {"loss": "train/loss", "lr": "train/learning_rate", "grad_norm": "train/grad_norm", "val_loss": "eval/loss"},
+    "hf": {
+        "loss": "train/loss", "lr": "train/learning_rate", "grad_norm": "train/grad_norm",
+        "val_loss": "eval/loss",
+    },
     "short": {"loss": "train/loss", "lr": "train/lr", "grad_norm": "train/grad_norm", "val_loss": "val/loss"},
-    "kohya": {"loss": "loss/current", "lr": "lr/unet", "d*lr": "lr/d*lr/unet", "val_loss": "loss/validation/current"},
+    "kohya": {
+        "loss": "loss/current", "lr": "lr/unet", "d*lr": "lr/d*lr/unet",
+        "val_loss": "loss/validation/current",
+    },
     "flat": {"loss": "loss", "lr": "lr", "grad_norm": "grad_norm", "val_loss": "val_loss"},
 }
 
@@ -81,7 +87,8 @@ def write_tensorboard(folder, rows, style, extra, clip_name):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("events*"):
         old.unlink()
-    writer = SummaryWriter(str(folder))
+    with mock.patch("time.time", return_value=1.7e9):  # the file's first record holds the time
+        writer = SummaryWriter(str(folder))
     tags = dict(TAGS[style])
     for key in [*ALWAYS, *extra]:
         tags[key] = "train/" + (clip_name if key == "clip_norm" else key) if style == "hf" else key

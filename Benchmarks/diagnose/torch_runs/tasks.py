@@ -202,6 +202,17 @@ def regression(examples=4000, inputs=8, noise=0.1, hidden=(32,), scale=1.0, acti
     return Task(model, squares, train, held, y[:examples, 0])
 
 
+def likelihood(examples=4000, inputs=8, noise=0.03):
+    """The same, where the model also says how sure it is: a loss that goes below zero."""
+    task = regression(examples=examples, inputs=inputs, noise=noise, scale=0.3)
+
+    def loss(model, x, y):
+        mean, spread = model(x).split(1, dim=1)
+        return F.gaussian_nll_loss(mean, y, F.softplus(spread) + 1e-4)
+
+    return Task(mlp(inputs, 64, 2, activation=nn.SiLU), loss, task.train, task.held)
+
+
 def linear(examples=2000, inputs=20, condition=10.0, noise=0.3):
     """Linear regression; the inputs' variances span `condition`."""
     spread = torch.logspace(0, -math.log10(condition) / 2, inputs)
@@ -261,7 +272,7 @@ def contrastive(temperature=0.2, noise=0.2):
 
 
 def pairs(eps=0.0, twins=0):
-    """Distances between two digits, small for one class and large for two; `twins` pairs are the same digit."""
+    """Distances between two digits, small within a class; `twins` pairs are one digit twice."""
     x, y = digits()
     other = torch.randint(len(x), (len(x),))
     if twins:
@@ -333,7 +344,7 @@ def lora_gpt(rank=4, alpha=8, steps=300, context=24):
 TASKS = {
     f.__name__: f
     for f in [
-        digits_mlp, digits_cnn, gpt, lstm, regression, linear, autoencoder, moons, sparse, contrastive, pairs,
-        normalized, missing, finetune, lora_mlp, lora_gpt,
+        digits_mlp, digits_cnn, gpt, lstm, regression, likelihood, linear, autoencoder, moons, sparse,
+        contrastive, pairs, normalized, missing, finetune, lora_mlp, lora_gpt,
     ]
 }
