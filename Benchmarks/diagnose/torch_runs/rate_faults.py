@@ -47,7 +47,7 @@ def rate_faults():
     )
     add(
         k, "linear-blows-up", csv("plain", 1, digits=None),
-        of("linear", 60, 2.0, data=dict(condition=2), stop=True, **SGD), dict(lr=0.05),
+        of("linear", 150, 1.1, data=dict(condition=2), stop=True, **SGD), dict(lr=0.05),
         "a rate of 0.05", "train",
     )
     add(
@@ -61,7 +61,7 @@ def rate_faults():
     add(
         k, "regression-momentum", csv("long", 1),
         of(
-            "regression", 400, 0.35, optimizer="sgd", settings=dict(momentum=0.95), evaluate=50,
+            "regression", 400, 0.12, optimizer="sgd", settings=dict(momentum=0.95), evaluate=50,
             stop=True, data=dict(activation=nn.ReLU),
         ),
         dict(lr=0.01), "a rate of 0.01",

@@ -55,7 +55,7 @@ def text(context):
     return windows[:cut], windows[cut:], len(alphabet)
 
 
-def mlp(*sizes, activation=nn.ReLU, dropout=0.0, norm=False, last=True):
+def mlp(*sizes, activation=nn.ReLU, dropout=0.0, norm=False):
     layers = []
     for n, (a, b) in enumerate(zip(sizes, sizes[1:])):
         layers.append(nn.Linear(a, b))
