@@ -34,7 +34,10 @@ def as_csv(rows, evaluations, path, style, every, hidden, total):
     if style == "lightning":
         columns = ["epoch"] + columns
     columns += [names[1]]
-    columns += [n for n, k in ((names[2], "lr"), (names[3], "grad_norm")) if k not in hidden]
+    rates = sorted({k for row in rows for k in row if k.startswith("lr.")})
+    columns += [k.replace("lr.", "lr/") for k in rates]
+    columns += [] if rates or "lr" in hidden else [names[2]]
+    columns += [] if "grad_norm" in hidden else [names[3]]
     has_validation = evaluations and "val_loss" not in hidden
     columns += [names[4]] if has_validation else []
     columns += extras + families
@@ -52,6 +55,8 @@ def as_csv(rows, evaluations, path, style, every, hidden, total):
                 line[names[3]] = spelled(row.get("grad_norm"))
                 for key in extras:
                     line[key] = int("skipped" in row) if key == "skipped" else row.get(key, "")
+                for key in rates:
+                    line[key.replace("lr.", "lr/")] = spelled(row.get(key))
                 for key in families:
                     line[key] = row.get(key, "")
             if has_validation and step in evaluations:

@@ -133,8 +133,8 @@ def main():
     lab = Lab(os.path.abspath(options.descent), cache)
     if not os.path.exists(cache + "/data"):
         write_data(cache + "/data")
-    whole = not (options.label or options.only)
-    labels = {half: [] if whole else load(options.out, half) for half in "AB"}
+    known = {name for _, name, _, _ in numbered()}
+    labels = {h: [e for e in load(options.out, h) if e["name"] in known] for h in "AB"}
     dropped = []
     for run, name, half, seed in numbered():
         if options.label and run.label not in options.label.split(","):

@@ -67,7 +67,8 @@ add("lr_too_high", "mlp", "optimizer.name=lion optimizer.lr=0.01 steps=600", "op
 add("diverged", "mlp", "optimizer.lr=0.8", "optimizer.lr=0.05", form=OWN, val=100, proof="diverged")
 add("diverged", "mlp", f"schedule.name=warmup schedule.warmup=300 optimizer.lr=0.9",
     "optimizer.lr=0.05", style="wandb", proof="diverged")
-add("diverged", "gpt", f"{ADAFACTOR} {CONSTANT} optimizer.lr=1.5 steps=300", "optimizer.lr=0.01",
+add("diverged", "gpt", f"optimizer.name=lion {CONSTANT} optimizer.lr=0.15 clip=none steps=250",
+    "optimizer.lr=3e-4",
     form=HF, every=5, proof="diverged")
 add("diverged", "mlp", f"{CLOUDS} {CONSTANT} optimizer.lr=2 optimizer.momentum=0.9",
     "optimizer.lr=0.02", form=TB, proof="diverged")
@@ -281,16 +282,18 @@ add("schedule_ended_early", "mlp", f"{CLOUDS} optimizer.lr=3e-3 schedule.total=2
     "schedule.total=none", style="bare", every=5)
 
 # The run stops in the middle of its schedule.
-add("schedule_cut_off", "gpt", f"{ADAFACTOR} schedule.total=2000 steps=800 optimizer.lr=0.02 batch=2 "
-    "schedule.floor_ratio=0",
-    "schedule.total=none", form=OWN)
+MUON_COSINE = (
+    "-optimizer optimizer.name=muon clip=none schedule.floor_ratio=0 schedules.adamw_lr.name=cosine "
+)
+WHOLE = "schedule.total=none schedules.adamw_lr.total=none"
+add("schedule_cut_off", "gpt", MUON_COSINE + "optimizer.lr=0.05 optimizer.adamw_lr=3e-2 batch=4 "
+    "steps=600 schedule.total=1500 schedules.adamw_lr.total=1500", WHOLE, form=OWN)
 add("schedule_cut_off", "mlp", f"{CLOUDS} schedule.total=2000 steps=800 optimizer.lr=0.1 batch=16 "
     "model.hidden=24", "schedule.total=none", style="wandb", val=100)
 add("schedule_cut_off", "cnn", "schedule.total=700 steps=300 optimizer.lr=0.04",
     "schedule.total=none", form=TB)
-add("schedule_cut_off", "gpt", f"{MUON} optimizer.adamw_lr=1e-2 schedule.total=1600 steps=800 batch=2 "
-    "schedule.floor_ratio=0 schedules.adamw_lr.name=cosine schedules.adamw_lr.total=1600",
-    "schedule.total=none schedules.adamw_lr.total=none", form=HF, every=10)
+add("schedule_cut_off", "gpt", MUON_COSINE + "optimizer.lr=0.08 optimizer.adamw_lr=5e-3 batch=2 "
+    "steps=600 schedule.total=1500 schedules.adamw_lr.total=1500", WHOLE, form=HF, every=10)
 add("schedule_cut_off", "mlp", f"{CLOUDS} schedule.total=1600 steps=700 optimizer.lr=0.1",
     "schedule.total=none", style="plain", every=5)
 add("schedule_cut_off", "mlp", f"{CLOUDS} schedule.name=cosine schedule.total=1500 steps=600 "
