@@ -18,9 +18,10 @@ WANTED = {
     "healthy": ["csv", "trainer_state", "descent", "csv"], "lr_too_high": ["csv"],
     "diverged": ["csv"], "lr_too_low": ["trainer_state"], "warmup_too_short": ["csv"],
     "clip_too_tight": ["csv"], "plateau": ["csv", "descent"], "overfitting": ["trainer_state"],
-    "nan": ["csv"], "updates_lost": ["csv", "descent"], "d_stuck": ["csv"],
+    "nan": ["csv"], "updates_lost": ["csv"], "d_stuck": ["csv"],
     "schedule_ended_early": ["csv"], "schedule_cut_off": ["csv"], "resume_jump": ["csv"],
-    "epoch_sawtooth": ["trainer_state"], "lr_not_logged": ["trainer_state", "csv"],
+    "epoch_sawtooth": ["trainer_state"], "lr_not_logged": ["trainer_state"],
+    "clip_idle": ["csv"], "fp16_overflow": ["csv"], "d_still_rising": ["csv"],
 }
 KEPT = ["step", "loss", "lr", "grad_norm", "clip_norm", "clipped", "d", "lost_share", "loss_scale",
         "skipped", "val_loss", "val_accuracy"]
@@ -78,7 +79,8 @@ def main():
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     with open(runs + "/A/labels.json") as file:
-        labels = json.load(file)
+        # Those with a validation loss first: they tell more.
+        labels = sorted(json.load(file), key=lambda e: "evaluate.every" not in e["recipe"])
     fixtures, used = [], set()
     thin = {"csv": thin_csv, "trainer_state": thin_state, "descent": thin_run}
     for label, formats in WANTED.items():
