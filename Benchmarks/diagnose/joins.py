@@ -5,7 +5,6 @@ import os
 import statistics
 import struct
 
-from proofs import spelled
 from trainings import end, losses, read
 
 
