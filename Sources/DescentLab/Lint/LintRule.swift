@@ -1,0 +1,44 @@
+/// A check of recipes before they train: one file a rule in `Lint/Rules`, and its line in
+/// ``Lint/rules``.
+public protocol LintRule: Sendable {
+  /// What the warnings are called: `decay_off`.
+  static var name: String { get }
+  /// What it finds, in a phrase: `decoupled weight decay that is off`.
+  static var summary: String { get }
+  /// Who says so: a paper, or the documentation of the reference implementation.
+  static var source: String { get }
+  /// What it finds in a recipe.
+  static func check(_ subject: LintSubject) -> [LintWarning]
+}
+
+/// All rules.
+public enum Lint {
+  /// The rules, in the order in which their warnings are shown.
+  public static let rules: [any LintRule.Type] = []
+
+  /// What all rules find in a recipe.
+  public static func warnings(_ subject: LintSubject) -> [LintWarning] {
+    rules.flatMap { $0.check(subject) }
+  }
+}
+
+extension LintRule {
+  /// A warning of the rule.
+  ///
+  /// - Parameters:
+  ///   - subject: what is linted.
+  ///   - key: the recipe's key that the warning is about.
+  ///   - value: its value, where the user has not written it.
+  ///   - reason: a sentence.
+  ///   - changes: what to change.
+  ///   - advice: what else to say of that, or what to do where nothing can be written; a clause.
+  static func warning(
+    in subject: LintSubject, at key: String, _ value: String? = nil, _ reason: String,
+    changes: [LintWarning.Change] = [], advice: String = "", source: String? = nil
+  ) -> LintWarning {
+    let set = changes.map { "\(subject.name(of: $0.key))=\($0.value)" }.joined(separator: " ")
+    return LintWarning(
+      rule: name, place: subject.place(key, value), reason: reason, source: source ?? self.source,
+      fix: [set, advice].filter { !$0.isEmpty }.joined(separator: ": "), changes: changes)
+  }
+}
