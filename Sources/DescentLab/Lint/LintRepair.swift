@@ -58,15 +58,12 @@ struct LintRepair {
   }
 
   private func warning(_ problem: String, _ given: [String: String]) -> LintWarning {
-    let set = changes.filter { $0.value != nil }.map { "\($0.key)=\($0.value ?? "")" }
-    let left = changes.filter { $0.value == nil }.map { "leave out \($0.key)" }
-    let steps = (left + (set.isEmpty ? [] : ["set \(set.joined(separator: " "))"]))
-      .joined(separator: " and ")
-    // The sentence ends in advice of its own.
-    let reason = problem.prefix { $0 != ";" }
+    // The sentence begins with its section and ends in advice of its own.
+    let sentence = problem.contains(/^[a-z_.]+:\s/) ? problem.drop { $0 != " " }.dropFirst() : problem[...]
+    let reason = sentence.prefix { $0 != ";" && $0 != ":" }
     return LintWarning(
       rule: rule.name, place: key + (given[key].map { "=\($0)" } ?? ""), reason: String(reason),
-      source: rule.source, fix: steps + (advice.isEmpty ? "" : ": \(advice)"), changes: changes)
+      source: rule.source, fix: LintWarning.fix(changes, advice), changes: changes)
   }
 
   private static func candidates(_ given: [String: String]) -> [LintRepair] {

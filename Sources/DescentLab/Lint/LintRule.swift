@@ -45,15 +45,25 @@ extension LintRule {
     in subject: LintSubject, at key: String, _ value: String? = nil, because reason: String,
     changes: [LintWarning.Change] = [], advice: String = "", source: String? = nil
   ) -> LintWarning {
-    let set = changes.filter { $0.value != nil }.map {
-      "\(subject.name(of: $0.key))=\($0.value ?? "")"
-    }
-    let left = changes.filter { $0.value == nil }.map { subject.name(of: $0.key) }
-    let leave = left.isEmpty ? [] : ["leave out \(listed(left))"]
-    let steps = (set.isEmpty ? [] : [set.joined(separator: " ")]) + leave
-    let fix = [steps.joined(separator: ", "), advice].filter { !$0.isEmpty }
-    return LintWarning(
+    LintWarning(
       rule: name, place: subject.place(key, value), reason: reason, source: source ?? self.source,
-      fix: fix.joined(separator: ": "), changes: changes)
+      fix: LintWarning.fix(changes, advice, subject.name), changes: changes)
+  }
+}
+
+extension LintWarning {
+  /// What to do, in words: the changes, `optimizer.lr=0.0002`, and advice behind them.
+  ///
+  /// - Parameter name: what the user calls a key.
+  static func fix(
+    _ changes: [Change], _ advice: String, _ name: (String) -> String = { $0 }
+  ) -> String {
+    let set = changes.compactMap { change in change.value.map { "\(name(change.key))=\($0)" } }
+    let left = changes.filter { $0.value == nil }.map { name($0.key) }
+    let steps =
+      (left.isEmpty ? [] : ["leave out \(listed(left))"])
+      + (set.isEmpty ? [] : [set.joined(separator: " ")])
+    if steps.isEmpty { return advice }
+    return steps.joined(separator: ", ") + (advice.isEmpty ? "" : " (\(advice))")
   }
 }

@@ -12,7 +12,7 @@ public struct LintSubject: Sendable {
   public let fitted: Recipe
   /// What is known of the run besides.
   public let facts: LintFacts
-  /// What the user wrote, as he wrote it, by the recipe's keys (`optimizer.lr`); what is missing here
+  /// What the user wrote, as it is written, by the recipe's keys (`optimizer.lr`); what is missing here
   /// has the default.
   public let given: [String: String]
   /// The keys of the user's file by the recipe's keys, where they differ; also for keys that the user
@@ -35,7 +35,9 @@ public struct LintSubject: Sendable {
     let parameters = facts.parameters ?? Self.typical(isTransformer: facts.isTransformer)
     // What cannot be set has been said by the recipe.
     let (plan, steps) = (fitted.plan, facts.steps ?? 1000)
-    parts = ((try? plan.parts(for: parameters)) ?? []).map {
+    let all = (try? plan.parts(for: parameters)) ?? []
+    // What is said once is said of the matrices.
+    parts = (all.filter { !$0.isVectors } + all.filter(\.isVectors)).map {
       LintPart($0, of: plan, steps: steps)
     }
   }

@@ -25,11 +25,4 @@ enum AdafactorModes: LintRule {
         advice: "or leave lr to relative_step=true, which is meant to be scaled")
     }.withoutRepeats
   }
-
-  /// The contradictions that no run can begin with, as warnings with a way out.
-  static func contradiction(
-    _ subject: LintSubject, at key: String, _ change: LintWarning.Change, because reason: String
-  ) -> LintWarning {
-    warning(in: subject, at: key, because: reason, changes: [change])
-  }
 }

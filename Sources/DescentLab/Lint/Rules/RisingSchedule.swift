@@ -31,11 +31,4 @@ enum RisingSchedule: LintRule {
         advice: key == nil ? "choose a schedule that falls, or set lr to the peak" : "")
     }.withoutRepeats
   }
-
-  /// A floor above the rate, which no run can begin with.
-  static func floor(
-    _ subject: LintSubject, at key: String, _ changes: [LintWarning.Change], because reason: String
-  ) -> LintWarning {
-    warning(in: subject, at: key, because: reason, changes: changes)
-  }
 }
