@@ -17,16 +17,33 @@ struct LintCommand: ParsableCommand {
         descent lint gpt --set optimizer.name=lion --set optimizer.lr=1e-3
         descent lint mine.yaml --fix
 
+      Configurations of other tools are read too: TrainingArguments of Hugging Face (JSON or YAML), \
+      kohya's TOML, OneTrainer's JSON, axolotl's YAML. Then the page has the true learning-rate \
+      curve, the examples and steps, what the tool does without saying so, and an equivalent recipe.
+
+        descent lint training_args.json --examples 52000 --ranks 4
+
       Warnings do not change the exit status: 0, or 64 with --strict, as for a recipe that cannot be \
       trained at all.
       """)
 
   @Argument(
-    help: "A built-in recipe, a YAML file, or the folder of a run.",
-    completion: .file(extensions: ["yaml"]))
+    help: "A built-in recipe, a file, or the folder of a run.", completion: .file())
   var recipe: String
 
   @OptionGroup var changes: RecipeChanges
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Of another tool's configuration: the examples in a pass over the data.", valueName: "n"))
+  var examples: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Of another tool's configuration: the processes that share a step.", valueName: "n"))
+  var ranks: Int?
 
   @Flag(help: "Write what can be fixed into the file.")
   var fix = false
@@ -46,43 +63,73 @@ struct LintCommand: ParsableCommand {
     if fix, !changes.assignments.isEmpty {
       throw ValidationError("--fix writes into the file as it stands: leave out --set")
     }
+    for (option, value) in [("--examples", examples), ("--ranks", ranks)] {
+      if let value, !(1...1_000_000_000_000).contains(value) {
+        throw ValidationError("\(option) \(value) must be from 1 to 1e12")
+      }
+    }
   }
 
   func run() throws {
     try reportingErrors {
-      let (name, yaml) = try found()
       try OutputPaths.check([("--html", html)], keeping: [("the recipe", recipe)])
+      if let configuration = try configuration() { return try show(configuration) }
+      if examples != nil || ranks != nil {
+        throw RecipeError(problems: [
+          "--examples and --ranks are for configurations of other tools: a recipe says its own"
+        ])
+      }
+      let (name, yaml) = try found()
       if fix { try mend(name, yaml) } else { try show(name, yaml) }
     }
   }
 
+  private var isBuiltIn: Bool { BuiltInRecipes.yaml(recipe) != nil }
+
+  /// The folder of a run that is given; nil for anything else.
+  private var directory: RunDirectory? {
+    isBuiltIn || recipe.hasSuffix(".yaml") ? nil : try? RunDirectory(existing: recipe)
+  }
+
+  /// The configuration of another tool that is given: what is in the file decides, not its name.
+  private func configuration() throws -> ForeignConfiguration? {
+    guard !isBuiltIn, directory == nil, FileManager.default.fileExists(atPath: recipe) else {
+      return nil
+    }
+    return try ForeignConfiguration.read(path: recipe, examples: examples, ranks: ranks)
+  }
+
+  private func show(_ configuration: ForeignConfiguration) throws {
+    if fix || !changes.assignments.isEmpty {
+      throw RecipeError(problems: [
+        "\(recipe) is a configuration of \(configuration.tool), which lint reads and does not change: "
+          + "leave out \(fix ? "--fix" : "--set")"
+      ])
+    }
+    let name = URL(fileURLWithPath: recipe).lastPathComponent
+    let report = try LintReport(configuration, called: name)
+    try finish(report, LintPage.about(report, of: configuration))
+  }
+
   /// A recipe by name, as a file or as that of a run.
   private func found() throws -> (name: String, yaml: String) {
-    if BuiltInRecipes.yaml(recipe) == nil, !recipe.hasSuffix(".yaml"),
-      let run = try? RunDirectory(existing: recipe)
-    {
-      return (recipe, try Recipe.text(of: run.recipe.relativePath))
-    }
-    return try findRecipe(recipe)
+    guard let directory else { return try findRecipe(recipe) }
+    return (recipe, try Recipe.text(of: directory.recipe.relativePath))
   }
 
   private func show(_ name: String, _ yaml: String) throws {
     let report = try LintReport(yaml: yaml, overrides: changes.assignments, called: name)
-    let page = LintPage.about(report)
-    if let html { try OutputFile.write(page.html(), to: html) }
-    output(page, json: json)
-    if let refusal = report.refusal { throw refusal }
-    if strict, !report.warnings.isEmpty { throw ExitCode(ExitStatus.usage) }
+    try finish(report, LintPage.about(report))
   }
 
   private func mend(_ name: String, _ yaml: String) throws {
-    if BuiltInRecipes.yaml(recipe) != nil {
+    if isBuiltIn {
       throw RecipeError(problems: [
         "\(recipe) is built in: write it to a file first, descent recipes \(recipe) > "
           + "\(recipe).yaml, and fix that"
       ])
     }
-    if !recipe.hasSuffix(".yaml"), (try? RunDirectory(existing: recipe)) != nil {
+    if directory != nil {
       throw RecipeError(problems: [
         "\(recipe) is the folder of a run, whose recipe says what was trained: copy it, and fix the "
           + "copy"
@@ -92,14 +139,15 @@ struct LintCommand: ParsableCommand {
     if !mended.changes.isEmpty {
       try OutputFile.write(byteOrderMark(of: recipe) + mended.yaml, to: recipe)
     }
+    if !json { output(LintPage.about(mended, file: recipe), isSpaced: false) }
     let report = try LintReport(yaml: mended.yaml, called: name)
-    let page = LintPage.about(report)
+    try finish(report, LintPage.about(report), isShown: json)
+  }
+
+  /// Writes and prints the page, and ends as the warnings ask for.
+  private func finish(_ report: LintReport, _ page: Document, isShown: Bool = true) throws {
     if let html { try OutputFile.write(page.html(), to: html) }
-    if json {
-      output(page, json: true)
-    } else {
-      output(LintPage.about(mended, file: recipe), isSpaced: false)
-    }
+    if isShown { output(page, json: json) }
     if let refusal = report.refusal { throw refusal }
     if strict, !report.warnings.isEmpty { throw ExitCode(ExitStatus.usage) }
   }

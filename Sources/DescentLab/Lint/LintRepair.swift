@@ -59,7 +59,8 @@ struct LintRepair {
 
   private func warning(_ problem: String, _ given: [String: String]) -> LintWarning {
     // The sentence begins with its section and ends in advice of its own.
-    let sentence = problem.contains(/^[a-z_.]+:\s/) ? problem.drop { $0 != " " }.dropFirst() : problem[...]
+    let sentence =
+      problem.contains(/^[a-z_.]+:\s/) ? problem.drop { $0 != " " }.dropFirst() : problem[...]
     let reason = sentence.prefix { $0 != ";" && $0 != ":" }
     return LintWarning(
       rule: rule.name, place: key + (given[key].map { "=\($0)" } ?? ""), reason: String(reason),

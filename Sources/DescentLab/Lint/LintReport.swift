@@ -26,7 +26,16 @@ public struct LintReport: Sendable {
     self = try LintReport(yaml: yaml, overrides: overrides, called: name, task: &task)
   }
 
-  /// The same, with the model and data of a recipe that differs in other things.
+  /// Lints the configuration of another tool, in its words.
+  ///
+  /// - Throws: what contradicts the length of the run.
+  public init(_ configuration: ForeignConfiguration, called name: String) throws(RecipeError) {
+    self.name = name
+    warnings = Lint.warnings(try configuration.subject())
+    (refusal, remark) = (nil, nil)
+  }
+
+  /// Lints a recipe, with the model and data of one that differs in other things.
   ///
   /// - Parameter task: those; made and put here where there are none.
   init(

@@ -7,8 +7,19 @@ public enum LintPage {
     Document("Lint of \(report.name)", blocks(report.warnings, remark: report.remark))
   }
 
-  /// The same as parts of another page.
-  public static func blocks(_ warnings: [LintWarning], remark: String? = nil) -> [Document.Block] {
+  /// What a configuration of another tool comes to, and the warnings in its words.
+  ///
+  /// - Throws: what contradicts the length of the run.
+  public static func about(
+    _ report: LintReport, of configuration: ForeignConfiguration
+  ) throws -> Document {
+    Document(
+      "Lint of \(report.name)",
+      try configuration.blocks(called: report.name)
+        + [.section(Section("Warnings", blocks(report.warnings)))])
+  }
+
+  private static func blocks(_ warnings: [LintWarning], remark: String? = nil) -> [Document.Block] {
     let verdict =
       warnings.isEmpty
       ? "Nothing to warn of: \(counted(Lint.rules.count, "rule")) checked."
