@@ -18,10 +18,12 @@ struct LintPart {
   init(_ plan: PlanPart, of whole: OptimizerPlan, steps: Int) {
     self.plan = plan
     let values = try? whole.scheduledValues(of: plan.group)
+    let own = plan.rule.rate
     rates = Self.landmarks(steps, plan.schedules).compactMap { step in
-      guard case .number(let rate)? = values?(at: step).first(where: { $0.name == "lr" })?.value
-      else { return nil }
-      return (step, rate)
+      if case .number(let rate)? = values?(at: step).first(where: { $0.name == "lr" })?.value {
+        return (step, rate)
+      }
+      return own.map { (step, $0) }
     }
   }
 

@@ -52,6 +52,11 @@ extension LintRule {
 }
 
 extension LintWarning {
+  /// How many times something is as large, without an exponent.
+  static func ratio(_ x: Double) -> String {
+    (100..<1e15).contains(x) ? grouped(Int(x.rounded())) : short(x)
+  }
+
   /// What to do, in words: the changes, `optimizer.lr=0.0002`, and advice behind them.
   ///
   /// - Parameter name: what the user calls a key.

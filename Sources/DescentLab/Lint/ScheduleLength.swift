@@ -52,7 +52,13 @@ struct ScheduleLength {
     var found: [Fault] = []
     let passes = facts.epochs.map { Int($0.rounded()) }
     let (warmup, mismatches) = (schedule.warmupEnd, schedule.mismatches(steps: steps))
-    if let end = schedule.end, let mismatch = mismatches.first(where: { $0.kind != .warmup }) {
+    if let end = schedule.end, schedule.lastingEnd == nil, end < steps / 2, let passes, passes > 1,
+      abs(end - passes) <= 1
+    {
+      found.append(.passes(end, of: facts.stepsPerEpoch))
+    } else if let end = schedule.end,
+      let mismatch = mismatches.first(where: { $0.kind != .warmup })
+    {
       let product = accumulate.multipliedReportingOverflow(by: facts.ranks)
       let factors = [
         (accumulate, "micro-batches"), (facts.ranks, "steps of all processes"),

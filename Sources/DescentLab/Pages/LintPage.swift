@@ -48,9 +48,12 @@ public enum LintPage {
       ])
   }
 
-  /// Each warning in a line, for the start of a run.
+  /// A warning in a short line, for the start of a run: the whole reason only where it is short.
   public static func line(_ warning: LintWarning) -> String {
-    "\(warning.place): \(warning.reason)" + (warning.fix.isEmpty ? "" : "; \(warning.fix)")
+    let summary = Lint.rules.first { $0.name == warning.rule }?.summary
+    let reason = warning.reason.count > 110 ? summary ?? warning.reason : warning.reason
+    let fix = warning.changes.isEmpty ? warning.fix : LintWarning.fix(warning.changes, "")
+    return "\(warning.place): \(reason); \(fix) (\(warning.rule))"
   }
 
   /// What `--fix` has done.

@@ -34,7 +34,7 @@ enum AccumulationTotals: LintRule {
             "with accumulate=\(factor) the run takes \(counted(steps, "optimizer step")), and "
             + "\(grouped(warmup)) of them warm up: \(grouped(warmup)) micro-batches would be "
             + "\(counted(max(1, warmup / factor), "step"))",
-          changes: key.map { [.init($0, max(1, warmup / factor))] } ?? [],
+          changes: key.map { [.init($0, max(2, warmup / factor))] } ?? [],
           advice: "schedules count optimizer steps")
       default: return nil
       }

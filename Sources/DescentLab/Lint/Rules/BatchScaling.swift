@@ -53,10 +53,12 @@ enum BatchScaling: LintRule {
       warning(
         in: subject, at: subject.rateKey(of: part), SettingValue.text(of: peak),
         because:
-          "a step sees \(counted(batch, "example")), \(short(factor)) times as much as in the "
+          "a step sees \(counted(batch, "example")), \(LintWarning.ratio(factor)) times as much as in the "
           + "recipe \(name), where lr=\(short(rate)): grown \(by), the rate would be "
           + "\(short(scaled)), and \(short(peak)) is "
-          + (ratio < 1 ? "\(short(1 / ratio)) times less" : "\(short(ratio)) times more"),
+          + (ratio < 1
+            ? "\(LintWarning.ratio(1 / ratio)) times less"
+            : "\(LintWarning.ratio(ratio)) times more"),
         changes: [.init(subject.rateKey(of: part), right.rounded(digits: 2))],
         advice: "a rule of thumb; descent lr-find looks for a better one")
     ]

@@ -24,7 +24,8 @@ enum DecayOff: LintRule {
     guard isOff, let part = matrices.first(where: { decaying.contains($0.ruleName) }) else {
       return []
     }
-    let usual = part.ruleName == "lion" || (subject.isTransformer && subject.isFromScratch)
+    let usual =
+      part.ruleName == "lion" || (subject.isTransformer && subject.facts.isFineTuning == false)
     let key = part.key("weight_decay")
     let remark =
       part.ruleName == "adamw"

@@ -58,7 +58,9 @@ enum ForeignRate: LintRule {
       rate(
         part, peak, 1,
         "estimates its own rate d and takes steps of d·lr, so they become "
-          + (peak < 1 ? "\(short(1 / peak)) times too small" : "\(short(peak)) times too large"),
+          + (peak < 1
+            ? "\(LintWarning.ratio(1 / peak)) times too small"
+            : "\(LintWarning.ratio(peak)) times too large"),
         "Mishchenko and Defazio, Prodigy, 2023, arXiv:2306.06101: lr stays at 1", subject,
         advice: coefficient)
     ]
@@ -67,10 +69,12 @@ enum ForeignRate: LintRule {
   private static func lion(
     _ part: LintPart, _ peak: Double, _ subject: LintSubject
   ) -> [LintWarning] {
-    if peak <= 3.4e-4 { return [] }
+    // Between AdamW's rates and Lion's, the decay tells whose they are.
+    let decay = part.number("weight_decay") ?? 0
+    if peak <= 2.5e-4 || (peak <= 3.4e-4 && !(0.001..<0.2).contains(decay)) { return [] }
     let new = min(peak / 5, 3e-4).rounded(digits: 2)
     var others: [LintWarning.Change] = []
-    if let decay = part.number("weight_decay"), decay > 0, !part.follows("weight_decay") {
+    if decay > 0, !part.follows("weight_decay") {
       let raised = (decay * min(10, peak / new)).rounded(digits: 2)
       others = [.init(part.key("weight_decay"), raised)]
     }
@@ -141,13 +145,13 @@ enum ForeignRate: LintRule {
   private static func adam(
     _ part: LintPart, _ peak: Double, _ subject: LintSubject
   ) -> [LintWarning] {
-    let loschchilov = "Kingma and Ba, Adam, 2015, arXiv:1412.6980: 1e-3"
+    let usual = "Kingma and Ba, Adam, 2015, arXiv:1412.6980: 1e-3"
     if peak > 0.03, part.ruleName != "schedule-free-adamw" {
       return [
         rate(
           part, peak, subject.facts.isLowRank == true ? 2e-4 : subject.isFromScratch ? 1e-3 : 2e-5,
           "moves a weight by up to lr in a step, whatever its gradient: a rate of SGD's throws "
-            + "weights of about 0.02 to 0.1 away in a few steps", loschchilov, subject)
+            + "weights of about 0.02 to 0.1 away in a few steps", usual, subject)
       ]
     }
     if subject.facts.isLowRank == true, peak <= 3e-5 {

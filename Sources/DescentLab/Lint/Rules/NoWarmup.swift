@@ -47,6 +47,6 @@ enum NoWarmup: LintRule {
   /// A twentieth of the run, in round numbers.
   static func usualWarmup(_ steps: Int) -> Int {
     let share = steps / 20
-    return share < 20 ? max(1, share) : min(2000, share / 10 * 10)
+    return share < 20 ? max(2, share) : min(2000, share / 10 * 10)
   }
 }

@@ -11,10 +11,12 @@ enum ProdigyWarmup: LintRule {
       guard part.rule.has("safeguard_warmup"), !part.isOn("safeguard_warmup"), part.warmup > 0
       else { return nil }
       let key = part.key("safeguard_warmup")
+      let schedule = part.plan.schedules.last { $0.setting == "lr" }?.schedule
+      let steps = schedule.map { $0.warmupEnd > 0 ? $0.warmupEnd : part.warmup + 1 }
       return warning(
         in: subject, at: key, "false",
         because:
-          "lr rises over the first \(counted(part.warmup + 1, "step")): \(part.ruleName) sees "
+          "lr rises over the first \(counted(steps ?? part.warmup + 1, "step")): \(part.ruleName) sees "
           + "slow progress there, takes it for a step size that is too small, and overestimates d",
         changes: [.init(key, "true")])
     }.withoutRepeats

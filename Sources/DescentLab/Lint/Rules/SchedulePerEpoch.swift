@@ -15,12 +15,15 @@ enum SchedulePerEpoch: LintRule {
       switch length.fault {
       case .passes(let passes, let perPass):
         let key = length.endKey(subject)
+        let goesOn = length.schedule.lastingEnd == nil
         let each = perPass.map { " of \(counted($0, "step"))" } ?? ""
         return warning(
           in: subject, at: length.place(key), key == nil ? name : "\(passes)",
-          because: "\(name) is over after \(counted(passes, "optimizer step")) of "
-            + "\(grouped(steps)), and \(passes) is the number of epochs\(each): the warmup has no "
-            + "meaning, and the rest of the run has the last value",
+          because: "\(name) \(goesOn ? "goes down or up once" : "is over") in "
+            + "\(counted(passes, "optimizer step")) of \(grouped(steps)), and \(passes) is the number "
+            + "of epochs\(each): "
+            + (goesOn
+              ? "it swings all along" : "a warmup has no meaning, and the rest has the last value"),
           changes: key.map { [.init($0, steps)] } ?? [],
           advice: "schedules count optimizer steps")
       case .warmupPasses(let passes, let perPass):
