@@ -82,7 +82,8 @@ enum Fixture {
     network_dim = 16
     network_alpha = 16
     optimizer_type = "Prodigy"
-    optimizer_args = [ "decouple=True", "weight_decay=0.01", "d_coef=2", "use_bias_correction=True", "safeguard_warmup=True" ]
+    optimizer_args = [ "decouple=True", "weight_decay=0.01", "d_coef=2",
+      "use_bias_correction=True", "safeguard_warmup=True" ]
     learning_rate = 1e-4
     lr_scheduler = "constant"
     lr_warmup_steps = 100
