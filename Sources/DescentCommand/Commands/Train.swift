@@ -68,8 +68,8 @@ struct Train: ParsableCommand {
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       let (trainer, directory) = try resume.map(resumed) ?? started(recipe ?? "")
-      for warning in trainer.recipe.scheduleWarnings(steps: trainer.steps) {
-        writeError("Warning: \(warning)")
+      for warning in LintReport.warnings(of: trainer.recipe, task: trainer.task) {
+        writeError("Warning: \(LintPage.line(warning))")
       }
       let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
       output(RunPage.end(result, after: trainer.resumption?.step ?? 0))

@@ -1,3 +1,5 @@
+import Descent
+
 /// Something in a recipe that can be trained, but rarely is what was meant.
 public struct LintWarning: Sendable, Equatable {
   /// The rule that found it: `decay_off`.
@@ -16,13 +18,19 @@ public struct LintWarning: Sendable, Equatable {
 
   /// A new value of a key of the recipe.
   public struct Change: Sendable, Equatable {
-    /// The key: `optimizer.weight_decay`.
+    /// The key: `optimizer.weight_decay`, or `optimizer.groups[1].lr` for the first group.
     public let key: String
-    /// The value as it is written.
-    public let value: String
+    /// The value as it is written; nil takes the key out.
+    public let value: String?
 
     /// A change.
-    public init(_ key: String, _ value: String) { (self.key, self.value) = (key, value) }
+    public init(_ key: String, _ value: String?) { (self.key, self.value) = (key, value) }
+
+    /// A number, written as it reads back.
+    init(_ key: String, _ value: Double) { self.init(key, SettingValue.text(of: value)) }
+
+    /// A whole number.
+    init(_ key: String, _ value: Int) { self.init(key, "\(value)") }
   }
 
   /// A warning.
