@@ -99,7 +99,7 @@ let package = Package(
     .testTarget(
       name: "DescentLabTests",
       dependencies: ["Descent", "DescentLab", "DescentTraining", "Safetensors"],
-      swiftSettings: settings),
+      resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "DescentServeTests", dependencies: ["DescentLab", "DescentServe"],
       swiftSettings: settings),

@@ -31,7 +31,7 @@ public struct LintReport: Sendable {
   /// - Throws: what contradicts the length of the run.
   public init(_ configuration: ForeignConfiguration, called name: String) throws(RecipeError) {
     self.name = name
-    warnings = Lint.warnings(try configuration.subject())
+    warnings = configuration.warnings + Lint.warnings(try configuration.subject())
     (refusal, remark) = (nil, nil)
   }
 

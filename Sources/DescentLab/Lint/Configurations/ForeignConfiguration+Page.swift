@@ -12,21 +12,6 @@ extension ForeignConfiguration {
     return [
       .data([("tool", .text(tool)), ("version", .text(version))] + json),
       .facts(lengthFacts),
-      .section(
-        Section(
-          "The tool refuses this, or fails at it",
-          [.list(refused.map(\.asSentence), .warnings, key: "refused")])),
-      .section(
-        Section(
-          "Keys that it does not know",
-          [
-            .table(
-              Table(
-                [.init("key"), .init("nearest", "did you mean")], key: "unread", empty: "",
-                rows: unread.map {
-                  [.text($0.name.onOneLine), $0.nearest.map(Table.Cell.text) ?? .nothing]
-                }))
-          ])),
       .section(Section("What cannot be known from the file", [.list(unknown, key: "unknown")])),
       .section(
         Section("What it does without saying so", [.list(silent, key: "silent")])),
@@ -77,6 +62,14 @@ extension ForeignConfiguration {
     return [
       ("effective_batch", number(facts.effectiveBatch)), ("steps", number(facts.steps)),
       ("steps_per_epoch", number(facts.stepsPerEpoch)), ("ranks", .integer(facts.ranks)),
+      ("refused", .array(refused.map(JSONValue.text))),
+      (
+        "unread",
+        .array(
+          unread.map {
+            ["key": .text($0.name), "nearest": $0.nearest.map(JSONValue.text) ?? .null]
+          })
+      ),
     ]
   }
 }

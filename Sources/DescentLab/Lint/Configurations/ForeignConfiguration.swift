@@ -37,6 +37,10 @@ public struct ForeignConfiguration: Sendable {
   public let unknown: [String]
   /// Keys that the tool does not know.
   public let unread: [UnreadKey]
+  /// The keys of the file with their values: `warmup_steps=0.1`.
+  let written: [String: String]
+  /// Whether the tool takes keys that it does not know without a word.
+  let ignoresUnknownKeys: Bool
   /// How the tool's curve differs from the recipe's; nil where they are the same.
   public let difference: String?
   /// What the curve is that of, where the length of the run is not known.
@@ -114,7 +118,9 @@ public struct ForeignConfiguration: Sendable {
       // One word that several tools have is no configuration.
       if score > 1, score > best?.score ?? 0 { best = (tool, score) }
     }
-    return best?.tool
+    // A plain optional would be the other nil, a recipe.
+    if let best { return .some(best.tool) }
+    return nil
   }
 
   /// Whether a file has the sections of a recipe.
@@ -128,6 +134,25 @@ public struct ForeignConfiguration: Sendable {
       default: return false
       }
     }
+  }
+
+  /// What the tool refuses, and the keys that it does not know, as warnings beside those of lint's
+  /// rules.
+  public var warnings: [LintWarning] {
+    refused.map { sentence in
+      let words = sentence.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init)
+      let place = words.lazy.compactMap { written[$0] }.first ?? ""
+      return LintWarning(
+        rule: "refused", place: place, reason: sentence, source: version, fix: "")
+    }
+      + unread.map { key in
+        LintWarning(
+          rule: "unknown_key", place: written[key.name] ?? key.name,
+          reason: "\(tool) does not know the key, and "
+            + (ignoresUnknownKeys ? "ignores it without a word" : "refuses the file for it"),
+          source: version,
+          fix: key.nearest.map { "write \($0), if that is meant" } ?? "leave it out")
+      }
   }
 
   /// What lint's rules look at.
@@ -150,6 +175,8 @@ protocol ForeignTool: Sendable {
   static var keys: Set<String> { get }
   /// Keys by which its files are recognised.
   static var marks: [String] { get }
+  /// Whether keys that it does not know are taken without a word.
+  static func ignoresUnknownKeys(_ keys: Set<String>) -> Bool
   /// What it makes of texts in the place of numbers.
   static func textPolicy(_ keys: Set<String>) -> ForeignKeys.TextPolicy
   /// The keys of a file where sections mean nothing, in one list.
@@ -161,6 +188,8 @@ protocol ForeignTool: Sendable {
 }
 
 extension ForeignTool {
+  static func ignoresUnknownKeys(_ keys: Set<String>) -> Bool { true }
+
   static func flattened(
     _ entries: [(key: String, value: ConfigurationValue)]
   ) -> [(key: String, value: ConfigurationValue)] { entries }

@@ -29,7 +29,9 @@ struct ForeignDraft {
   var isLanguageModel = false
 
   init(examples: Int?, ranks: Int?) {
-    (self.examples, self.ranks, hasRanks) = (examples, max(1, ranks ?? 1), ranks != nil)
+    let most = 1_000_000_000_000
+    self.examples = examples.map { min(max(1, $0), most) }
+    (self.ranks, hasRanks) = (min(max(1, ranks ?? 1), most), ranks != nil)
   }
 
   /// The steps that curves are drawn over.
@@ -57,7 +59,8 @@ struct ForeignDraft {
   ///   - steps: the tool's own count; nil where it is not known.
   ///   - warmup: the steps of the warmup where they are given as a number.
   mutating func setLength(steps: Int?, stepsPerEpoch: Int?, epochs: Double?, warmup: Double?) {
-    self.steps = steps.map { max(1, $0) }
+    let steps = steps.map { min(max(1, $0), 1_000_000_000_000) }
+    self.steps = steps
     if steps == nil {
       let least = warmup.map { $0 >= 1 ? 10 * $0 : 0 } ?? 0
       assumedSteps = max(1000, Int(min(least, 1e9)))
@@ -125,10 +128,11 @@ struct ForeignDraft {
   ) throws(RecipeError) -> ForeignConfiguration {
     var draft = self
     let name = flavour ?? tool.name
-    draft.recipe.head = [
-      "What \(name) trains, as a recipe of Descent.",
-      "Model and data are placeholders: put yours in their place.",
-    ]
+    draft.recipe.head =
+      [
+        "What \(name) trains, as a recipe of Descent.",
+        "Model and data are placeholders: put yours in their place.",
+      ] + recipe.head
     draft.addPlaceholders()
     let yaml = draft.recipe.yaml
     do throws(RecipeError) {
@@ -138,7 +142,9 @@ struct ForeignDraft {
       throw RecipeError(problems: keys.problems + error.problems.map(draft.inUsersWords))
     }
     var remarks = remarks
-    if !keys.textsForNumbers.isEmpty { remarks.append(textSentence(keys)) }
+    if case .converted = keys.textPolicy, !keys.textsForNumbers.isEmpty {
+      remarks.append(textSentence(keys, name))
+    }
     var refused = keys.problems
     if case .fails(let how) = keys.textPolicy {
       refused += keys.textsForNumbers.map { "\($0.key)=\"\($0.text)\" \(how)" }
@@ -151,14 +157,22 @@ struct ForeignDraft {
       unread: unread.map {
         .init(name: $0, nearest: nearestName(to: $0, among: tool.keys.sorted()))
       },
-      difference: difference, assumedSteps: steps == nil ? assumedSteps : nil)
+      written: Dictionary(
+        keys.names.map { key in
+          (key, key.onOneLine + (keys.written(key).map { "=\($0.onOneLine)" } ?? ""))
+        }
+      ) { $1 },
+      ignoresUnknownKeys: tool.ignoresUnknownKeys(Set(keys.names)), difference: difference,
+      assumedSteps: steps == nil ? assumedSteps : nil)
   }
 
-  private func textSentence(_ keys: ForeignKeys) -> String {
+  private func textSentence(_ keys: ForeignKeys, _ tool: String) -> String {
     let list = few(keys.textsForNumbers.map { "\($0.key): \($0.text)" })
-    let many = keys.textsForNumbers.count > 1
-    return "\(list) \(many ? "are texts, not numbers" : "is a text, not a number"), to a reader of "
-      + "YAML 1.1, which wants a point before an exponent and a sign in it: 1.0e-4."
+    let isOne = keys.textsForNumbers.count == 1
+    return
+      "\(list) \(isOne ? "is a text, not a number" : "are texts, not numbers") (YAML 1.1 wants a "
+      + "point before an exponent: 1.0e-4). \(tool) converts \(isOne ? "it" : "them"), other readers "
+      + "do not."
   }
 
   /// A problem of the recipe with the keys of the user's file.

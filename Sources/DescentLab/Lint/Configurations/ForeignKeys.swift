@@ -88,7 +88,7 @@ struct ForeignKeys {
   /// A whole number.
   mutating func integer(_ key: String, least: Int? = 0) -> Int? {
     guard let x = number(key, least: least.map(Double.init)) else { return nil }
-    guard let n = Int(exactly: x), abs(n) <= 1_000_000_000_000 else {
+    guard abs(x) <= 1e12, let n = Int(exactly: x) else {
       problems.append(
         "\(key)=\(written(key) ?? "") must be a whole number, at most a million million")
       return nil

@@ -24,6 +24,9 @@ enum HuggingFaceArguments: ForeignTool {
           + "a number, with a point before the exponent: 1.0e-4")
   }
 
+  /// Its parser takes no key of which no part of the script knows.
+  static func ignoresUnknownKeys(_ keys: Set<String>) -> Bool { false }
+
   private static func isLlamaFactory(_ keys: Set<String>) -> Bool {
     keys.contains("finetuning_type") || keys.contains("stage") && keys.contains("template")
   }
@@ -73,9 +76,9 @@ enum HuggingFaceArguments: ForeignTool {
     draft.name("accumulate", "gradient_accumulation_steps", keys)
     if draft.accumulate > 1 {
       draft.silent.append(
-        "Language models average their loss over all tokens of the \(draft.accumulate) micro-batches "
-          + "of a step, and of all devices (average_tokens_across_devices), not over their averages."
-      )
+        "Language models average the loss over all tokens of a step, of its "
+          + "\(draft.accumulate) micro-batches and of all devices (average_tokens_across_devices), "
+          + "instead of averaging the averages of micro-batches.")
     }
     let epochs = keys.number("num_train_epochs", least: nil) ?? 3
     if epochs <= 0 { keys.refuse("num_train_epochs=\(short(epochs, 6)) trains nothing") }
@@ -90,8 +93,8 @@ enum HuggingFaceArguments: ForeignTool {
       if batches % draft.accumulate != 0, maxSteps <= 0 {
         draft.remarks.append(
           "The \(grouped(batches)) micro-batches of an epoch are no multiple of "
-            + "gradient_accumulation_steps=\(draft.accumulate): its last step takes the "
-            + "\(batches % draft.accumulate) that remain. Transformers 4.48 counted a step "
+            + "gradient_accumulation_steps=\(draft.accumulate): its last step takes what remains, "
+            + "\(batches % draft.accumulate). Transformers 4.48 counted a step "
             + "less an epoch and ended the run that much sooner.")
       }
     }
@@ -179,7 +182,7 @@ enum HuggingFaceArguments: ForeignTool {
     let ratio = keys.number("warmup_ratio") ?? 0
     if ratio > 1 { keys.refuse("warmup_ratio=\(short(ratio, 6)) must be from 0 to 1") }
     // Below 1, the number is a share of the run.
-    var warmup = given >= 1 ? Int(given) : ceiling(given, of: steps)
+    var warmup = given >= 1 ? Int(min(given, 1e12)) : ceiling(given, of: steps)
     var key = "warmup_steps"
     if keys.has("warmup_ratio") {
       if given == 0 { (warmup, key) = (ceiling(min(1, ratio), of: steps), "warmup_ratio") }

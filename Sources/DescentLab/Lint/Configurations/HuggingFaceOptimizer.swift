@@ -1,4 +1,5 @@
 import Descent
+import DescentTraining
 
 /// The optimizers of Hugging Face's Trainer, which axolotl hands on to it.
 enum HuggingFaceOptimizer {
@@ -64,7 +65,7 @@ enum HuggingFaceOptimizer {
       draft.given["optimizer.state"] = name
       if name != "adamw_torch_8bit" {
         draft.silent.append(
-          "State in 8 bits leaves out embeddings and tensors of less than 4,096 elements, which keep "
+          "State in 8 bits leaves out embeddings and tensors of fewer than 4,096 elements, which keep "
             + "32.")
       }
     }
@@ -149,11 +150,15 @@ enum HuggingFaceOptimizer {
         }
         continue
       }
+      guard OptimizerSettings.isValue(text) else {
+        keys.refuse("optim_args: \(key) takes no value \(text.onOneLine)")
+        continue
+      }
       draft.recipe.set("optimizer.\(key)", text.lowercased() == "true" ? "true" : text)
       draft.name("optimizer.\(key)", "optim_args: \(key)", given: text)
     }
     if rule == "schedule-free-adamw", let warmup = keys.number("warmup_steps"), warmup >= 1 {
-      draft.recipe.set("optimizer.warmup_steps", Int(warmup))
+      draft.recipe.set("optimizer.warmup_steps", Int(min(warmup, 1e12)))
     }
   }
 }

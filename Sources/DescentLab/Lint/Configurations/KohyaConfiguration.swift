@@ -55,7 +55,7 @@ enum KohyaConfiguration: ForeignTool {
     if let seed = keys.integer("seed") { draft.recipe.set("seed", seed) }
     draft.name("seed", "seed", keys)
     if !keys.has("seed") {
-      draft.silent.append("Every run has another seed, since none is given (seed).")
+      draft.silent.append("Every run has a different seed, since none is given (seed).")
     }
     let usesOwnRate = KohyaOptimizer.set(&keys, &draft, isAdapter: isAdapter)
     setClipping(&keys, &draft)
@@ -294,7 +294,11 @@ enum KohyaConfiguration: ForeignTool {
     } else if !isAdapter {
       // One group, without exceptions.
       draft.recipe.set("optimizer.groups", "[]", "decay on everything, norms and biases too")
-      draft.silent.append("Weight decay falls on norms and biases too: nothing is left out.")
+      let rule = draft.recipe.value(of: "optimizer.name") ?? ""
+      let usual = rule.contains("adamw") ? 0.01 : 0
+      if draft.recipe.value(of: "optimizer.weight_decay").flatMap(Double.init) ?? usual > 0 {
+        draft.silent.append("Weight decay falls on norms and biases too: nothing is left out.")
+      }
     }
     for key in ["unet_lr", "text_encoder_lr"] where keys.has(key) {
       let rate = keys.written(key) ?? ""

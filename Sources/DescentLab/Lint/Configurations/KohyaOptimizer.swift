@@ -1,4 +1,5 @@
 import Descent
+import DescentTraining
 
 /// The optimizers of kohya's scripts.
 enum KohyaOptimizer {
@@ -67,7 +68,7 @@ enum KohyaOptimizer {
     if known?.isSmall ?? false {
       draft.recipe.set("optimizer.state", "int8")
       draft.name("optimizer.state", nameKey, given: name)
-      draft.silent.append("State of tensors with less than 4,096 elements keeps 32 bits.")
+      draft.silent.append("State of tensors with fewer than 4,096 elements keeps 32 bits.")
     }
     let rate = setRate(rule, &keys, &draft)
     let args = keys.assignments("optimizer_args", separator: " ")
@@ -160,6 +161,10 @@ enum KohyaOptimizer {
         draft.remarks.append("optimizer_args: \(key)=\(text) has no equivalent here.")
         continue
       }
+      guard OptimizerSettings.isValue(text) else {
+        keys.refuse("optimizer_args: \(key) takes no value \(text.onOneLine)")
+        continue
+      }
       let value =
         switch text {
         case "True": "true"
@@ -175,5 +180,10 @@ enum KohyaOptimizer {
 
 /// The names of a rule's settings.
 enum OptimizerSettings {
+  /// Whether a text is a word, a number or several numbers.
+  static func isValue(_ text: String) -> Bool {
+    text.utf8.count < 100 && text.wholeMatch(of: /[\w.+\-,]+/) != nil
+  }
+
   static func names(of rule: any Rule.Type) -> [String] { rule.init().resolved.map(\.name) }
 }

@@ -49,7 +49,7 @@ enum OneTrainerConfiguration: ForeignTool {
       }
     } else {
       draft.recipe.set("optimizer.groups", "[]", "decay on everything, norms and biases too")
-      if (Double(draft.recipe.value(of: "optimizer.weight_decay") ?? "") ?? 0.01) > 0 {
+      if draft.recipe.value(of: "optimizer.weight_decay").flatMap(Double.init) ?? 0 > 0 {
         draft.silent.append("Weight decay falls on norms and biases too: nothing is left out.")
       }
     }
@@ -214,7 +214,7 @@ enum OneTrainerConfiguration: ForeignTool {
       name = "cosine"
       settings.append(("cycles", "\(cycles)"))
       draft.silent.append(
-        "COSINE_WITH_RESTARTS does not restart: it rises again as slowly as it fell, \(times(Int(max(1, cycles)))). "
+        "COSINE_WITH_RESTARTS does not restart: it rises again as slowly as it fell, \(times(Int(min(max(1, cycles), 1e6)))). "
           + "COSINE_WITH_HARD_RESTARTS jumps back to the top.")
     case "COSINE_WITH_HARD_RESTARTS":
       name = "restarts"
