@@ -17,7 +17,8 @@ public enum LintPage {
     // How long it trains, what is wrong with it, and only then the rest.
     return Document(
       "Lint of \(report.name)",
-      all.prefix(2) + [.section(Section("Warnings", blocks(report.warnings)))] + all.dropFirst(2))
+      Array(all.prefix(2)) + [.section(Section("Warnings", blocks(report.warnings)))]
+        + all.dropFirst(2))
   }
 
   private static func blocks(_ warnings: [LintWarning], remark: String? = nil) -> [Document.Block] {
