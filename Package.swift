@@ -23,6 +23,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
@@ -56,7 +57,7 @@ let package = Package(
       name: "DescentLab",
       dependencies: [
         "Descent", "DescentCompute", "DescentFiles", "DescentNN", "DescentTraining",
-        "Safetensors",
+        "Safetensors", .product(name: "TOMLKit", package: "TOMLKit"),
       ],
       swiftSettings: settings),
     // Pages about runs, live, over HTTP.

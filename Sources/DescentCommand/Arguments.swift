@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descent
+import DescentFiles
 import DescentTraining
 import Foundation
 
@@ -57,6 +58,15 @@ func loadRecipe(
 ) throws -> (name: String, recipe: Recipe) {
   let (name, yaml) = try findRecipe(recipe)
   return (name, try Recipe(yaml: yaml, overrides: assignments))
+}
+
+/// The byte-order mark that a file begins with, which is no part of its text.
+func byteOrderMark(of file: String) -> String {
+  let mark = "\u{FEFF}"
+  guard let there = try? InputFile(path: file),
+    let start = try? there.bytes(0..<min(3, there.count))
+  else { return "" }
+  return start == Array(mark.utf8) ? mark : ""
 }
 
 /// The formats of optimizer state, for help.

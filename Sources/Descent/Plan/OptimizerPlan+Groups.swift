@@ -66,14 +66,20 @@ extension OptimizerPlan {
   ///
   /// A schedule of the plan whose hyperparameter is none (Adafactor's lr, which leaves its steps to
   /// relative_step) is set aside; one with a peak of its own (`max_lr`) takes the place of the value.
-  public var warnings: [String] {
-    var found: [String] = []
+  public var warnings: [String] { remarks.map { "\($0.reason); \($0.advice)" } }
+
+  /// The same, with the setting that is not used as it was asked for.
+  package var remarks: [PlanRemark] {
+    var found: [PlanRemark] = []
     for (group, rule, used, setAside) in schedulesByGroup() {
       let place = group.rule == nil ? "" : " of group '\(quotable(group.name))'"
       for (setting, schedule) in setAside {
         found.append(
-          "\(setting) of \(rule)\(place) is none, so the schedule \(type(of: schedule).name) is set "
-            + "aside; give \(setting) a value to use it")
+          PlanRemark(
+            setting: setting,
+            reason: "\(setting) of \(rule)\(place) is none, so the schedule "
+              + "\(type(of: schedule).name) is set aside",
+            advice: "give \(setting) a value to use it"))
       }
       for (setting, schedule) in used {
         guard let peak = schedule.ownPeak, let base = try? base(of: setting, in: group),
@@ -81,9 +87,12 @@ extension OptimizerPlan {
         else { continue }
         let name = group.changes(setting) ? " of group '\(quotable(group.name))'" : ""
         found.append(
-          "\(peak.setting)=\(SettingValue.text(of: peak.value)) of \(type(of: schedule).name) takes "
-            + "the place of \(setting)=\(SettingValue.text(of: base))\(name); leave out "
-            + "\(peak.setting) to use \(setting)")
+          PlanRemark(
+            setting: setting,
+            reason: "\(peak.setting)=\(SettingValue.text(of: peak.value)) of "
+              + "\(type(of: schedule).name) takes the place of "
+              + "\(setting)=\(SettingValue.text(of: base))\(name)",
+            advice: "leave out \(peak.setting) to use \(setting)"))
       }
     }
     return found.enumerated().filter { !found[..<$0].contains($1) }.map(\.element)
@@ -212,6 +221,16 @@ extension OptimizerPlan {
     }
     return try make(resolved.rule)
   }
+}
+
+/// Something that a plan does otherwise than it was asked for.
+package struct PlanRemark: Sendable, Equatable {
+  /// The setting that is not used as it was asked for.
+  package let setting: String
+  /// What happens.
+  package let reason: String
+  /// What to do.
+  package let advice: String
 }
 
 /// The hyperparameters that schedules drive, as functions of the step.

@@ -201,6 +201,37 @@ public struct PolynomialDecay: DecaySchedule {
   public func curve(_ u: Double) -> Double { pow(1 - u, power) }
 }
 
+/// Warms up linearly, then falls slowly at first and fast at the end, as a reflected exponential.
+///
+/// ```
+/// t < W:  η(t) = η·(t+1)/W, or η·t/W from zero
+/// t ≥ W:  η(t) = floor + (η − floor)·f(u),  u = (t−W)/(T−W), 1 past T
+///         f(u) = (1 − u) / (1 − d·u)
+/// ```
+public struct ReflectedExponential: DecaySchedule {
+  public var span = DecaySpan()
+  /// d: 0 is a line; the nearer to 1, the longer the rate stays high.
+  public var bend = 0.9
+
+  public static let name = "rex"
+  public static let settings: [Setting<ReflectedExponential>] =
+    spanSettings + [
+      .number(
+        "bend", \.bend, .halfOpen(0, 1), "d: 0 is a line; near 1 the rate stays high for long")
+    ]
+  public static let about = About(
+    summary: "warmup, then slowly down and fast at the end, without a settled phase",
+    formula: formula("(1 − u) / (1 − d·u)"),
+    differences:
+      "The paper has d = 0.5; OneTrainer and axolotl, which made it common, have the default, 0.9.",
+    guidance: "For fine-tuning in few steps, where a cosine is low for too long.",
+    reference: "Chen, Wolfe, Kyrillidis: REX, 2021, arXiv:2107.04197")
+
+  public init() {}
+
+  public func curve(_ u: Double) -> Double { (1 - u) / (1 - bend * u) }
+}
+
 /// Warms up, holds, and falls only in the last part of the run.
 ///
 /// ```

@@ -59,27 +59,63 @@ extension Schedule {
   }
 
   /// What does not fit a run of `steps` steps: one sentence each, with what to change.
-  public func warnings(steps: Int) -> [String] {
-    var found: [String] = []
+  public func warnings(steps: Int) -> [String] { mismatches(steps: steps).map(\.sentence) }
+
+  /// What does not fit a run of `steps` steps.
+  package func mismatches(steps: Int) -> [ScheduleMismatch] {
+    var found: [ScheduleMismatch] = []
     if warmupEnd > steps {
       found.append(
-        "the warmup takes \(counted(warmupEnd, "step")) and the run \(grouped(steps)): the full value is "
-          + "never reached; shorten the warmup or lengthen the run")
+        ScheduleMismatch(
+          .warmup,
+          "the warmup takes \(counted(warmupEnd, "step")) and the run \(grouped(steps)): the full "
+            + "value is never reached", "shorten the warmup or lengthen the run"))
     }
-    let length = counted(steps, "step")
+    let advice = "make it \(counted(steps, "step")) long to avoid that"
     if let end = lastingEnd, end < steps {
       let left = steps - end
       found.append(
-        "\(Self.name) ends at step \(end), but training runs to step \(steps): the last "
-          + (left == 1 ? "step uses" : "\(grouped(left)) steps use")
-          + " its final value; make it \(length) long to avoid that")
+        ScheduleMismatch(
+          .early,
+          "\(Self.name) ends at step \(end), but training runs to step \(steps): the last "
+            + (left == 1 ? "step uses" : "\(grouped(left)) steps use") + " its final value",
+          advice))
     } else if let end, end > steps, warmupEnd <= steps {
       found.append(
-        "training ends at step \(steps), before \(Self.name) does at step \(end): the curve is cut "
-          + "off; make it \(length) long to avoid that")
+        ScheduleMismatch(
+          .late,
+          "training ends at step \(steps), before \(Self.name) does at step \(end): the curve is "
+            + "cut off", advice))
     }
     return found
   }
+}
+
+/// A length of a schedule that does not fit the run.
+package struct ScheduleMismatch: Sendable, Equatable {
+  /// Which.
+  package enum Kind: Sendable {
+    /// The warmup is longer than the run.
+    case warmup
+    /// The curve is over before the run.
+    case early
+    /// The run is over before the curve.
+    case late
+  }
+
+  /// Which.
+  package let kind: Kind
+  /// What happens, with its figures.
+  package let reason: String
+  /// What to change.
+  package let advice: String
+
+  init(_ kind: Kind, _ reason: String, _ advice: String) {
+    (self.kind, self.reason, self.advice) = (kind, reason, advice)
+  }
+
+  /// All of it.
+  var sentence: String { "\(reason); \(advice)" }
 }
 
 /// Why a schedule cannot drive a value: a setting of its own lies on the wrong side of it.

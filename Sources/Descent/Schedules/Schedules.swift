@@ -3,7 +3,8 @@ public enum Schedules {
   /// Every schedule, simplest first, those that only torch or Hugging Face has last.
   public static let all: [any Schedule.Type] = [
     Constant.self, LinearWarmup.self, LinearDecay.self, Cosine.self, CosineRestarts.self,
-    PolynomialDecay.self, InverseSquareRoot.self, Noam.self, WarmupStableDecay.self,
+    PolynomialDecay.self, ReflectedExponential.self, InverseSquareRoot.self, Noam.self,
+    WarmupStableDecay.self,
     StepDecay.self, MultiStepDecay.self, ExponentialDecay.self,
     OneCycle.self, Cyclic.self,
     ReduceOnPlateau.self, GreedySchedule.self,

@@ -152,15 +152,6 @@ struct LRFind: ParsableCommand {
     BuiltInRecipes.yaml(recipe.recipe) == nil ? recipe.recipe : nil
   }
 
-  /// The byte-order mark that a file begins with, which is no part of its text.
-  private func mark(of file: String) -> String {
-    let mark = "\u{FEFF}"
-    guard let there = try? InputFile(path: file),
-      let start = try? there.bytes(0..<min(3, there.count))
-    else { return "" }
-    return start == Array(mark.utf8) ? mark : ""
-  }
-
   private func write(_ found: RateFinder, _ target: RecipeText, to file: String) throws {
     guard !found.changes.isEmpty else {
       writeError("Warning: no rate is suggested, so \(file) was left as it is")
@@ -168,7 +159,7 @@ struct LRFind: ParsableCommand {
     }
     var text = target
     for change in found.changes { try text.set(change.key, to: change.text) }
-    try OutputFile.write(mark(of: file) + text.yaml, to: file)
+    try OutputFile.write(byteOrderMark(of: file) + text.yaml, to: file)
     guard !json.isStandardOutput else { return }
     let list = found.changes.map { "\($0.key)=\($0.text)" }.joined(separator: ", ")
     output("\(list) written to \(file)")

@@ -67,9 +67,10 @@ struct Train: ParsableCommand {
     Interrupt.watch()
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
-      let (trainer, directory) = try resume.map(resumed) ?? started(recipe ?? "")
-      for warning in trainer.recipe.scheduleWarnings(steps: trainer.steps) {
-        writeError("Warning: \(warning)")
+      let (trainer, directory, yaml) = try resume.map(resumed) ?? started(recipe ?? "")
+      let given = try Recipe.written(yaml: yaml, overrides: changes.assignments)
+      for warning in LintReport.warnings(of: trainer.recipe, task: trainer.task, given: given) {
+        writeError("Warning: \(LintPage.line(warning))")
       }
       let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
       output(RunPage.end(result, after: trainer.resumption?.step ?? 0))
@@ -89,25 +90,26 @@ struct Train: ParsableCommand {
     }
   }
 
-  private func started(_ recipe: String) throws -> (Trainer, RunDirectory) {
-    let (name, recipe) = try loadRecipe(recipe, changes.assignments)
-    let trainer = try Trainer(recipe)
+  private func started(_ recipe: String) throws -> (Trainer, RunDirectory, yaml: String) {
+    let (name, yaml) = try findRecipe(recipe)
+    let trainer = try Trainer(Recipe(yaml: yaml, overrides: changes.assignments))
     let beginnings = try start.apply(to: trainer)
     let directory = try RunDirectory(new: folder, name: name)
     if !quiet {
       output((["training \(name) in \(directory.path)"] + beginnings).joined(separator: "\n"))
     }
-    return (trainer, directory)
+    return (trainer, directory, yaml)
   }
 
-  private func resumed(_ folder: String) throws -> (Trainer, RunDirectory) {
+  private func resumed(_ folder: String) throws -> (Trainer, RunDirectory, yaml: String) {
     if recipe != nil { writeError("Note: \(folder) continues with the recipe it was started with") }
     let (directory, checkpoint) = try RunDirectory.find(folder)
     let trainer = try Trainer(
       resuming: directory, checkpoint: checkpoint, overrides: changes.assignments)
-    guard let resumption = trainer.resumption else { return (trainer, directory) }
+    let yaml = try Recipe.text(of: directory.recipe.relativePath)
+    guard let resumption = trainer.resumption else { return (trainer, directory, yaml) }
     for file in resumption.passedOver { writeError("Warning: \(file.reason)") }
     if !quiet { output(RunPage.resumed(resumption, in: directory.path), isSpaced: false) }
-    return (trainer, directory)
+    return (trainer, directory, yaml)
   }
 }

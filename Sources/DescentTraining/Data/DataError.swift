@@ -60,7 +60,7 @@ extension DataError.Location: CustomStringConvertible {
 
 extension String {
   /// The text with the ends of its lines made visible.
-  var onOneLine: String {
+  package var onOneLine: String {
     unicodeScalars.contains { CharacterSet.newlines.contains($0) }
       ? unicodeScalars.map {
         CharacterSet.newlines.contains($0) ? $0.escaped(asASCII: true) : String($0)

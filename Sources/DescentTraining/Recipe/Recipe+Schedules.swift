@@ -11,7 +11,7 @@ extension Recipe {
   /// Optimizer steps of the run on the data of `task`.
   ///
   /// - Throws: for epochs of more steps than a run may have.
-  func steps(of task: any TrainingTask) throws(RecipeError) -> Int {
+  package func steps(of task: any TrainingTask) throws(RecipeError) -> Int {
     if let steps = run.steps { return steps }
     let epochs = run.epochs ?? 1
     let steps =

@@ -8,6 +8,27 @@ extension Recipe {
     guard let root = try? YAMLValue(yaml: yaml), case .map(let entries) = root else { return nil }
     return entries.flatMap { $0.value.settings(at: $0.key) }
   }
+
+  /// What a recipe and changes of it say, as it is written, by the keys of ``RecipeText``
+  /// (`optimizer.groups[1].lr`); without what a change has taken out, such as the settings of an
+  /// optimizer in whose place another was chosen.
+  ///
+  /// - Throws: YAML that cannot be read.
+  package static func written(
+    yaml: String, overrides: [String]
+  ) throws(RecipeError) -> [String: String] {
+    let document = try RecipeDocument(yaml: yaml, overrides: overrides)
+    var texts: [String: String] = [:]
+    for (name, text) in document.top { texts[name] = text }
+    for (section, entries) in document.sections {
+      for (name, text) in entries { texts["\(section).\(name)"] = text }
+    }
+    for (index, group) in (document.groups ?? []).enumerated() {
+      for (name, text) in group { texts["optimizer.groups[\(index + 1)].\(name)"] = text }
+    }
+    if document.groups?.isEmpty == true { texts["optimizer.groups"] = "[]" }
+    return texts
+  }
 }
 
 extension YAMLValue {

@@ -30,9 +30,9 @@ public struct RecipeText: Sendable {
     let parts = Self.parts(path)
     guard let before = try? Self.leaves(of: yaml), let root = try? Self.node(of: yaml),
       case .key(let key)? = parts.last,
-      let section = Self.find(parts.dropLast(), in: root)?.mapping,
       let changed = Self.find(parts, in: root).map({ replacing($0, value) })
-        ?? adding(key, value, to: section),
+        ?? Self.find(parts.dropLast(), in: root)?.mapping.map({ adding(key, value, to: $0) })
+        ?? addingSection(parts, value, to: root),
       let after = try? Self.leaves(of: changed)
     else { throw refusal }
     // Whatever the text is like, nothing else may say something new.
@@ -40,6 +40,64 @@ public struct RecipeText: Sendable {
     let isAlone = others(before).elementsEqual(others(after)) { $0 == $1 }
     guard isAlone, after.contains(where: { $0 == (path, value) }) else { throw refusal }
     yaml = changed
+  }
+
+  /// Takes a key out, or a whole section, with the lines that it stands on.
+  ///
+  /// - Parameter path: the key: `optimizer.groups`, or the section: `schedule`.
+  /// - Throws: where that cannot be done without changing anything else, such as a key that shares its
+  ///   line with others.
+  public mutating func remove(_ path: String) throws(RecipeError) {
+    let refusal = RecipeError(problems: [
+      "\(path) cannot be taken out of the text alone: take it out yourself"
+    ])
+    let parts = Self.parts(path)
+    guard let before = try? Self.leaves(of: yaml), let root = try? Self.node(of: yaml),
+      let place = Self.key(parts, in: root), let first = place.mark?.line,
+      let changed = removingLines(from: first), let after = try? Self.leaves(of: changed)
+    else { throw refusal }
+    let isOther = { (leaf: String) in
+      leaf != path && !leaf.hasPrefix(path + ".") && !leaf.hasPrefix(path + "[")
+    }
+    guard after.elementsEqual(before.filter { isOther($0.0) }, by: { $0 == $1 }) else {
+      throw refusal
+    }
+    yaml = changed
+  }
+
+  /// The text without a line and those below it that stand further in, or are items of its list.
+  private func removingLines(from first: Int) -> String? {
+    var lines = yaml.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.indices.contains(first - 1) else { return nil }
+    func indent(_ line: Substring) -> Int { line.prefix { $0 == " " }.count }
+    let own = indent(lines[first - 1])
+    var end = first
+    while end < lines.count {
+      let content = lines[end].drop { $0 == " " }
+      let isInside =
+        indent(lines[end]) > own || (indent(lines[end]) == own && content.hasPrefix("- "))
+      guard !content.isEmpty, isInside, !(content.hasPrefix("#") && indent(lines[end]) <= own)
+      else { break }
+      end += 1
+    }
+    lines.removeSubrange(first - 1..<end)
+    return lines.joined(separator: "\n")
+  }
+
+  /// The node of the last key of a path.
+  private static func key(_ parts: [Part], in root: Node?) -> Node? {
+    guard case .key(let name)? = parts.last else { return nil }
+    return find(parts.dropLast(), in: root)?.mapping?.first { $0.key.scalar?.string == name }?.key
+  }
+
+  /// The text with a section of one key behind what there is.
+  private func addingSection(_ parts: [Part], _ value: String, to root: Node?) -> String? {
+    guard parts.count == 2, case .key(let section) = parts[0], case .key(let key) = parts[1],
+      let mapping = root?.mapping,
+      Self.find([.key(section)], in: root) == nil, mapping.style != .flow
+    else { return nil }
+    let gap = yaml.isEmpty || yaml.last?.isNewline == true ? "" : "\n"
+    return yaml + "\(gap)\(section):\n  \(key): \(value)\n"
   }
 
   private static func parts(_ path: String) -> [Part] {

@@ -2,7 +2,7 @@ import Foundation
 import Yams
 
 /// A YAML text as a tree of texts: keys are texts, aliases are written out, `<<` is merged.
-enum YAMLValue {
+package enum YAMLValue {
   case text(String)
   /// `null`, `~`, or nothing at all.
   case null
@@ -10,17 +10,17 @@ enum YAMLValue {
   case map([(key: String, value: YAMLValue)])
 
   /// Why a text was not read: what follows "the recipe".
-  struct Problem: Error {
-    let text: String
+  package struct Problem: Error {
+    package let text: String
   }
 
   /// The most values that a text may hold with its aliases written out, and the deepest they may nest.
   static let limits = (values: 20_000, depth: 32)
   /// The most bytes of a text.
-  static let byteLimit = 256 << 10
+  package static let byteLimit = 256 << 10
 
   /// Reads one document; an empty one is ``null``.
-  init(yaml text: String) throws(Problem) {
+  package init(yaml text: String) throws(Problem) {
     let text =
       text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     if text.utf8.count > Self.byteLimit {

@@ -101,7 +101,7 @@ enum RandomPurpose {
 
 extension Int {
   /// The product of two numbers that are not negative, or the largest number where that is less.
-  func times(_ other: Int) -> Int {
+  package func times(_ other: Int) -> Int {
     let (product, overflow) = multipliedReportingOverflow(by: other)
     return overflow ? .max : product
   }

@@ -1,0 +1,133 @@
+import DescentTraining
+import TOMLKit
+
+/// The formats in which tools keep their configurations.
+enum ConfigurationFormat: String {
+  case json = "JSON"
+  case yaml = "YAML"
+  case toml = "TOML"
+
+  /// The most bytes of a configuration, in any format.
+  static let longest = YAMLValue.byteLimit
+  /// The deepest that values may nest.
+  static let depth = 32
+
+  /// The format that a text is written in, by how it begins: JSON by a brace, TOML by `[table]` or
+  /// `key = value`.
+  init(of text: String) {
+    for line in text.split(whereSeparator: \.isNewline) {
+      let line = line.drop { $0 == " " || $0 == "\t" }
+      if line.isEmpty || line.hasPrefix("#") { continue }
+      if line.hasPrefix("{") {
+        self = .json
+      } else if line.hasPrefix("[") || line.prefixMatch(of: /["'\w.\- ]+=/) != nil {
+        self = .toml
+      } else {
+        self = .yaml
+      }
+      return
+    }
+    self = .yaml
+  }
+
+  /// Reads a text.
+  ///
+  /// - Throws: where and why it is not of this format.
+  func read(_ text: String, path: String) throws(DataError) -> ConfigurationValue {
+    switch self {
+    case .json:
+      return try JSONTree.read(text, path: path)
+    case .toml:
+      do {
+        return .init(toml: try TOMLTable(string: text))
+      } catch let error as TOMLParseError {
+        throw .malformed(
+          path: path, location: .init(line: Int(error.source.begin.line)), expected: "TOML",
+          found: error.description)
+      } catch { throw .unsuitable("\(path) is not valid TOML") }
+    case .yaml:
+      do throws(YAMLValue.Problem) {
+        return ConfigurationValue(try YAMLValue(yaml: text))
+      } catch { throw .unsuitable("\(path) \(error.text)") }
+    }
+  }
+}
+
+/// Reads JSON into a tree. `NaN` and `Infinity`, as Python writes them, are numbers.
+struct JSONTree {
+  private var scanner: JSONScanner
+
+  private init(_ count: Int) { scanner = JSONScanner(0..<count) }
+
+  /// The value that a text is.
+  static func read(_ text: String, path: String) throws(DataError) -> ConfigurationValue {
+    let bytes = Array(text.utf8)
+    var reader = JSONTree(bytes.count)
+    do throws(JSONScanner.Failure) {
+      let value = try reader.value(bytes.span, depth: 0)
+      reader.scanner.skipSpace(bytes.span)
+      if reader.scanner.index == bytes.count { return value }
+    } catch {}
+    let index = min(reader.scanner.index, bytes.count)
+    throw .malformed(
+      path: path, location: .init(line: 1 + bytes[..<index].count { $0 == 0x0A }),
+      expected: "JSON, at most \(ConfigurationFormat.depth) levels deep",
+      found: index == bytes.count ? "the end of the file" : "something else")
+  }
+
+  private mutating func value(
+    _ text: Span<UInt8>, depth: Int
+  ) throws(JSONScanner.Failure) -> ConfigurationValue {
+    if depth > ConfigurationFormat.depth { throw JSONScanner.Failure() }
+    scanner.skipSpace(text)
+    let start = scanner.index
+    switch try scanner.value(text) {
+    case .null: return .null
+    case .flag(let on): return .flag(on)
+    case .number(let x):
+      return .number(x, written: JSONScanner.string(text, start..<scanner.index))
+    case .text(let range): return .text(JSONScanner.string(text, range))
+    case .list:
+      var items: [ConfigurationValue] = []
+      if scanner.skip(0x5D, text) { return .list(items) }
+      repeat { items.append(try value(text, depth: depth + 1)) } while scanner.skip(0x2C, text)
+      try scanner.expect(0x5D, text)
+      return .list(items)
+    case .object:
+      var entries: [(key: String, value: ConfigurationValue)] = []
+      if scanner.skip(0x7D, text) { return .map(entries) }
+      repeat {
+        let key = JSONScanner.string(text, try scanner.key(text))
+        entries.append((key, try value(text, depth: depth + 1)))
+      } while scanner.skip(0x2C, text)
+      try scanner.expect(0x7D, text)
+      return .map(entries)
+    }
+  }
+}
+
+extension ConfigurationValue {
+  /// A table of TOML. Whole numbers and others are told apart by how they are written.
+  fileprivate init(toml table: TOMLTable) {
+    self = .map(table.keys.map { ($0, table[$0].map { Self(toml: $0) } ?? .null) })
+  }
+
+  private init(toml value: some TOMLValueConvertible) {
+    if let text = value.string {
+      self = .text(text)
+    } else if let on = value.bool {
+      self = .flag(on)
+    } else if let n = value.int {
+      self = .number(Double(n), written: "\(n)")
+    } else if let x = value.double {
+      self = .number(x, written: "\(x)")
+    } else if let table = value.table {
+      self = .init(toml: table)
+    } else if let array = value.array {
+      self = .list(array.map { Self(toml: $0) })
+    } else {
+      // Dates and times, which no key of a training has.
+      self = .text(value.debugDescription)
+    }
+  }
+}

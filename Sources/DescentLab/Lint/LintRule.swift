@@ -1,0 +1,74 @@
+import Descent
+
+/// A check of recipes before they train: one file a rule in `Lint/Rules`, and its line in
+/// ``Lint/rules``.
+public protocol LintRule: Sendable {
+  /// What the warnings are called: `decay_off`.
+  static var name: String { get }
+  /// What it finds, in a phrase: `decoupled weight decay that is off`.
+  static var summary: String { get }
+  /// Who says so: a paper, or the documentation of the reference implementation.
+  static var source: String { get }
+  /// What it finds in a recipe.
+  static func check(_ subject: LintSubject) -> [LintWarning]
+}
+
+/// All rules.
+public enum Lint {
+  /// The rules, in the order in which their warnings are shown.
+  public static let rules: [any LintRule.Type] = [
+    AdafactorModes.self, ForeignRate.self, BatchScaling.self, NoWarmup.self, NoClipping.self,
+    ProdigyClipping.self, ProdigyWarmup.self, ScheduleFreeSchedule.self, DecayOff.self,
+    DecayOnVectors.self, CoupledDecay.self, SchedulePerEpoch.self, AccumulationTotals.self,
+    WarmupTooLong.self, ScheduleEndsEarly.self, ScheduleCutOff.self, RisingSchedule.self,
+    SetAside.self, StuckWeights.self, CoarseState.self, Int8Embeddings.self, Int8Unused.self,
+  ]
+
+  /// What all rules find in a recipe.
+  public static func warnings(_ subject: LintSubject) -> [LintWarning] {
+    rules.flatMap { $0.check(subject) }
+  }
+}
+
+extension LintRule {
+  /// A warning of the rule.
+  ///
+  /// - Parameters:
+  ///   - subject: what is linted.
+  ///   - key: the recipe's key that the warning is about.
+  ///   - value: its value, where the user has not written it.
+  ///   - reason: a sentence, without a full stop.
+  ///   - changes: what to change.
+  ///   - advice: what else to say of that, or what to do where nothing can be written; a clause.
+  ///   - source: who says so, where it is not the rule's own source.
+  static func warning(
+    in subject: LintSubject, at key: String, _ value: String? = nil, because reason: String,
+    changes: [LintWarning.Change] = [], advice: String = "", source: String? = nil
+  ) -> LintWarning {
+    LintWarning(
+      rule: name, place: subject.place(key, value), reason: reason, source: source ?? self.source,
+      fix: LintWarning.fix(changes, advice, subject.name), changes: changes)
+  }
+}
+
+extension LintWarning {
+  /// How many times something is as large, without an exponent.
+  static func ratio(_ x: Double) -> String {
+    (100..<1e15).contains(x) ? grouped(Int(x.rounded())) : short(x)
+  }
+
+  /// What to do, in words: the changes, `optimizer.lr=0.0002`, and advice behind them.
+  ///
+  /// - Parameter name: what the user calls a key.
+  static func fix(
+    _ changes: [Change], _ advice: String, _ name: (String) -> String = { $0 }
+  ) -> String {
+    let set = changes.compactMap { change in change.value.map { "\(name(change.key))=\($0)" } }
+    let left = changes.filter { $0.value == nil }.map { name($0.key) }
+    let steps =
+      (left.isEmpty ? [] : ["leave out \(listed(left))"])
+      + (set.isEmpty ? [] : [set.joined(separator: " ")])
+    if steps.isEmpty { return advice }
+    return steps.joined(separator: ", ") + (advice.isEmpty ? "" : " (\(advice))")
+  }
+}
