@@ -4,7 +4,12 @@ public import Descent
 public enum Topics {
   /// In the order of the course.
   public static let all: [any Topic.Type] = [
-    MomentumTopic.self
+    MomentumTopic.self,
+    NesterovTopic.self,
+    RMSpropTopic.self,
+    BiasCorrectionTopic.self,
+    AdamWTopic.self,
+    WarmupTopic.self,
   ]
 
   /// The topic of a name or of another name for it, however it is written: `K-FAC`, `k_fac`.
