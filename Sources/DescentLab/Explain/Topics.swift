@@ -10,6 +10,10 @@ public enum Topics {
     BiasCorrectionTopic.self,
     AdamWTopic.self,
     WarmupTopic.self,
+    CosineTopic.self,
+    ClippingTopic.self,
+    MixedPrecisionTopic.self,
+    LoRATopic.self,
   ]
 
   /// The topic of a name or of another name for it, however it is written: `K-FAC`, `k_fac`.

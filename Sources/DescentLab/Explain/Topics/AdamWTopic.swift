@@ -135,7 +135,7 @@ enum AdamWTopic: Topic {
           A small network reads digits for \(steps) steps, three times from the same weights: without \
           decay, with L2, with AdamW (λ = 0.1, η = 0.003; decay alone would leave \
           \(percent(meant, 0))). The weights of its first layer are sorted by √v, the size of their \
-          gradients: the first fifth belongs to pixels that are nearly always blank.
+          gradients.
           """),
         .table(table),
       ])
@@ -213,9 +213,7 @@ enum AdamWTopic: Topic {
           """
           In a transformer the sizes of gradients differ by orders of magnitude: rows of rare tokens \
           in an embedding see almost none, the last layer sees large ones. L2 then wipes out the one \
-          and does not hold the other; no λ is right for both. AdamW's λ means the same everywhere, \
-          and it can be tuned without the learning rate of Adam's part changing its effect from \
-          weight to weight.
+          and does not hold the other; no λ is right for both. AdamW's λ means the same everywhere.
           """),
       ])
   }

@@ -19,8 +19,8 @@ enum BiasCorrectionTopic: Topic {
         The averages m and v start at 0, so at first they hold only a part of an average: after t \
         steps their weights add up to 1−βᵗ, not to 1. Dividing by that makes them true averages from \
         the first step on. Without it m is too small, but √v is smaller still: the first step is \
-        \(short(bare[0])) times too long and step \(peak.offset + 1) \(short(peak.element)) times, and \
-        thousands of steps pass before the difference is gone.
+        \(short(bare[0])) times too long, step \(peak.offset + 1) even \(short(peak.element)) times, and \
+        it takes thousands of steps until the difference is gone.
         """,
       formula: Adam.about.formula,
       letters: """
@@ -112,8 +112,8 @@ enum BiasCorrectionTopic: Topic {
   private static func window() throws -> Section {
     var table = Table(
       [
-        .number("beta", "β"), .number("window", "window 1/(1−β)"),
-        .number("share", "weight of the last 1/(1−β) steps", .percent(1)),
+        .number("beta", "β"), .number("window", "1/(1−β) steps"),
+        .number("share", "share of the last so many", .percent(1)),
         .number("half", "half forgotten after", .significant(3)),
       ], key: "windows")
     for β in [0.9, 0.95, 0.99, 0.999] {
@@ -124,7 +124,7 @@ enum BiasCorrectionTopic: Topic {
       ) { t, _ in [t <= 3 * Int(window) ? 0 : 1] }
       let share = walk.state("exp_avg_sq").last ?? 0
       table.append(
-        .number(β), .number(window), .number(share), .number(log(0.5) / log(β)))
+        .number(β), .count(Int(window)), .number(share), .number(log(0.5) / log(β)))
     }
     return Section(
       "How far back an average looks",
@@ -140,12 +140,12 @@ enum BiasCorrectionTopic: Topic {
 
   private static func realRun() throws -> Section {
     let steps = 120
-    func run(_ correction: Bool) throws -> [Double] {
+    func run(_ correction: Bool) throws -> SmallRun {
       try SmallRun(
         [
-          "optimizer.name=adam", "optimizer.lr=0.01", "optimizer.bias_correction=\(correction)",
+          "optimizer.name=adam", "optimizer.lr=0.05", "optimizer.bias_correction=\(correction)",
         ], steps: steps
-      ).smoothLosses(over: 5)
+      )
     }
     let (on, off) = (try run(true), try run(false))
     return Section(
@@ -155,19 +155,22 @@ enum BiasCorrectionTopic: Topic {
           Figure(
             [
               LineChart(
-                title: "training loss of a small network on digits, lr 0.01", x: Axis("step"),
+                title: "training loss of a small network on digits, lr 0.05", x: Axis("step"),
                 y: Axis("loss", .logarithmic),
                 series: [
-                  Series("corrected", points(on, from: 1)),
-                  Series("without correction", points(off, from: 1)),
+                  Series("corrected", points(on.smoothLosses(over: 5), from: 1)),
+                  Series("without correction", points(off.smoothLosses(over: 5), from: 1)),
                 ])
             ],
             caption: "Same weights, same data, same rate; means over 5 steps.")
         ]),
         .facts([
-          Fact("largest loss, corrected", .number(on.max() ?? 0), key: "largest_corrected"),
+          Fact("the first loss", .number(on.losses[0]), key: "first_loss"),
           Fact(
-            "largest loss, without correction", .number(off.max() ?? 0), key: "largest_uncorrected"),
+            "the largest, corrected", .number(on.losses.max() ?? 0), key: "largest_corrected"),
+          Fact(
+            "the largest, without correction", .number(off.losses.max() ?? 0),
+            key: "largest_uncorrected"),
         ]),
       ])
   }
@@ -177,11 +180,11 @@ enum BiasCorrectionTopic: Topic {
     let (m, v) = (walk.state("exp_avg"), walk.state("exp_avg_sq"))
     var table = Table(
       [
-        .number("step"), .number("m", "m / g", .significant(4)),
-        .number("m_hat", "corrected", .significant(4)),
-        .number("m_factor", "factor", .significant(4)),
-        .number("v", "v / g²", .significant(4)), .number("v_hat", "corrected", .significant(4)),
-        .number("v_factor", "factor", .significant(4)),
+        .number("step"), .number("m", "m / g", .significant(6)),
+        .number("m_hat", "corrected", .significant(6)),
+        .number("m_factor", "factor", .significant(6)),
+        .number("v", "v / g²", .significant(6)), .number("v_hat", "corrected", .significant(6)),
+        .number("v_factor", "factor", .significant(6)),
       ], key: "moments")
     for step in [1, 100] {
       let t = Double(step)

@@ -33,7 +33,7 @@ enum RMSpropTopic: Topic {
       demonstrations: [try sizes(), try lengths(), try noise()],
       mistakes: try mistakes(),
       advice: """
-        For recurrent networks and reinforcement learning, as their papers used it; elsewhere adamw \
+        It is at home in recurrent networks and reinforcement learning; elsewhere take adamw, which \
         is RMSprop with momentum and a correction of the first steps. Give a few steps of warmup: \
         RMSprop has no such correction.
         """,
@@ -162,8 +162,8 @@ enum RMSpropTopic: Topic {
       .init(
         "Often overlooked: where ε stands.",
         but: """
-          Here and in PyTorch it is added to the root, in TensorFlow to v under the root. For \
-          gradients around 1e-8 and ε = 1e-8 the divisor is 2e-8 in one and 1e-4 in the other.
+          Here and in PyTorch it is added to the root, in TensorFlow to v under the root. Where \
+          gradients stay around 1e-8 and ε is 1e-8, the divisor is 2e-8 in one and 1e-4 in the other.
           """),
     ]
   }

@@ -7,20 +7,23 @@ enum WarmupTopic: Topic {
     "Why the loss may jump up in the first steps, and what a slow start does to it."
   static let aliases = ["lr", "learning-rate", "linear-warmup", "loss-curve"]
 
+  /// A learning rate that is too high for the first steps alone.
+  private static let rate = 0.2
+
   static func explanation() throws -> Explanation {
-    let steps = 150
+    let steps = 100
     func run(_ rate: Double, warmup: Int = 0, steps: Int = steps) throws -> SmallRun {
       try SmallRun(
         ["optimizer.lr=\(rate)", "schedule.name=warmup", "schedule.warmup=\(warmup)"],
         steps: steps)
     }
-    let (cold, warm) = (try run(0.1), try run(0.1, warmup: 40))
+    let (cold, warm) = (try run(rate), try run(rate, warmup: 40))
     return Explanation(
       question:
         "Why does the loss sometimes shoot up in the first steps, and why does warmup help?",
       answer: """
-        Adam's first steps are the largest it ever takes: with little to average, every weight moves by \
-        almost exactly η in the direction of one batch's gradient. At a high learning rate that throws \
+        Adam's first steps are its longest: with little to average, every weight moves by almost exactly η, \
+        all of them in the direction of one batch's gradient. At a high learning rate that throws \
         the network off before it has learned anything. Warmup makes those steps short: the rate rises \
         from near 0 to its full value.
         """,
@@ -60,7 +63,7 @@ enum WarmupTopic: Topic {
           Figure(
             [
               LineChart(
-                title: "training loss of a small network on digits, adamw, lr 0.1",
+                title: "training loss of a small network on digits, adamw, lr \(rate)",
                 x: Axis("step"), y: Axis("loss", .logarithmic),
                 series: [
                   Series("no warmup", points(cold.smoothLosses(over: 3), from: 1)),
@@ -78,7 +81,7 @@ enum WarmupTopic: Topic {
   }
 
   private static func moves(_ cold: SmallRun) -> Section {
-    let lengths = cold.moves.map { $0 / 0.1 }
+    let lengths = cold.moves.map { $0 / rate }
     return Section(
       "How far the weights move",
       [
@@ -97,7 +100,8 @@ enum WarmupTopic: Topic {
         .facts([
           Fact("step 1", .number(lengths[0]), key: "move_first", unit: "η"),
           Fact(
-            "step 100", .number(lengths[min(99, lengths.count - 1)]), key: "move_later", unit: "η"),
+            "step \(lengths.count)", .number(lengths[lengths.count - 1]), key: "move_later",
+            unit: "η"),
         ]),
       ])
   }
