@@ -6,7 +6,7 @@ enum AdamWTopic: Topic {
   static let title = "AdamW against Adam with L2"
   static let summary =
     "What it means that the adaptive rate bends weight decay, and how AdamW mends it."
-  static let aliases = ["decay", "weight-decay", "l2", "decoupled-weight-decay", "adam-w"]
+  static let aliases = ["decay", "weight-decay", "l2", "decoupled-weight-decay"]
 
   static func explanation() throws -> Explanation {
     let (η, λ, steps) = (1e-3, 0.1, 1000)

@@ -173,8 +173,8 @@ enum CosineTopic: Topic {
           """),
         .preformatted(
           """
-          descent schedule cosine --set lr=2e-4 --set warmup=2000 --set floor=2e-5 \\
-            --total 100000 --at 0,1000,2000,50000,100000
+          descent schedule cosine --set lr=2e-4 --set warmup=2000 \\
+            --set floor=2e-5 --total 100000 --at 0,1000,2000,50000
           """),
       ])
   }

@@ -63,7 +63,7 @@ enum LoRATopic: Topic {
     /// B, then A.
     let start: [Double]
 
-    init(n: Int = 24, rank: Int, scale: Double) {
+    init(n: Int = 16, rank: Int, scale: Double) {
       (self.n, self.rank, self.scale) = (n, rank, scale)
       var random = RandomStream(seed: 5)
       func normal(_ count: Int) -> [Double] { (0..<count).map { _ in Double(random.normal()) } }
@@ -123,7 +123,7 @@ enum LoRATopic: Topic {
         .number("rank", "r"), .number("alpha", "α"), .number("scale", "α/r"),
         .number("rs_scale", "α/√r"),
         .number("change", "size of s·B·A after step 1", .significant(3)),
-      ], key: "first_step", caption: "adamw, lr 0.001; a 24×24 matrix")
+      ], key: "first_step", caption: "adamw, lr 0.001; a 16×16 matrix")
     for (rank, alpha) in [(4, 8.0), (4, 16), (16, 16), (16, 32)] {
       table.append(
         .ordinal(rank), .number(alpha), .number(alpha / Double(rank)),
@@ -188,7 +188,7 @@ enum LoRATopic: Topic {
 
   /// Prodigy's own rate, by alpha.
   private static func prodigy() throws -> Section {
-    let steps = 300
+    let steps = 200
     var lines: [Series] = []
     var table = Table(
       [.number("alpha", "α"), .number("d", "d at the end"), .number("product", "d·α/r")],

@@ -86,7 +86,10 @@ enum MomentumTopic: Topic {
           ),
           Figure(
             [chart("across the ravine", 1, steps: 30)],
-            caption: "Without momentum, y jumps to the other wall at every step."),
+            caption: """
+              Without momentum, y jumps to the other wall at every step; with it the swings are slower, \
+              and at this η they last longer.
+              """),
         ]),
       ])
   }

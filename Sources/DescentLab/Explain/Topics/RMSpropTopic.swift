@@ -5,7 +5,7 @@ enum RMSpropTopic: Topic {
   static let name = "rmsprop"
   static let title = "RMSprop, and AdaGrad before it"
   static let summary = "Why each weight gets a step size of its own, and why it has to forget."
-  static let aliases = ["adagrad", "rms-prop", "adaptive"]
+  static let aliases = ["adagrad", "adaptive"]
 
   static func explanation() throws -> Explanation {
     Explanation(
