@@ -26,8 +26,8 @@ enum ClippingTopic: Topic {
       demonstrations: [try badBatch(), try adamAfterSpike(), norms(of: run), try direction()],
       mistakes: try mistakes(run),
       advice: """
-        clip.norm 1 is customary for transformers. Better: train a while, look at the norms (`descent \
-        report` shows them), and set clip.norm so that some 1 to 10 % of the steps are clipped. If \
+        clip.norm 1 is customary for transformers. Better: train a while, look at the norms, which \
+        descent report shows, and set clip.norm so that some 1 to 10 % of the steps are clipped. If \
         nearly all are, the limit is too tight, or the learning rate too high.
         """,
       recipe: """

@@ -200,7 +200,7 @@ enum CosineTopic: Topic {
         "Often done: giving the curve another length than the run.",
         but: """
           A cosine for 10,000 steps in a run of 5,000 ends at half the rate and never settles; in a run \
-          of 20,000 the second half stands still. Leave total open, or run `descent lint`.
+          of 20,000 the second half stands still. Leave total open, or let descent lint look at the recipe.
           """),
       .init(
         "Often done: calling the scheduler once per epoch with lengths in steps.",

@@ -45,7 +45,7 @@ enum LoRATopic: Topic {
       mistakes: try mistakes(),
       advice: """
         Settle on a rank and an alpha (α = r or 2r is customary), then tune the learning rate and leave \
-        alpha alone. If the rank has to change, keep α/√r. Descent trains no adapters itself; `descent lint` \
+        alpha alone. If the rank has to change, keep α/√r. Descent trains no adapters itself; descent lint \
         reads the configurations of tools that do and says what their scale amounts to.
         """,
       recipe: "",

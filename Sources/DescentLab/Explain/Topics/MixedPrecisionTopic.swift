@@ -13,7 +13,8 @@ enum MixedPrecisionTopic: Topic {
     return Explanation(
       question: "What gets lost in 16 bits, and what is done about it?",
       answer: """
-        float16 has too little range: gradients below 6e-8 become 0, numbers above 65,504 infinite. A \
+        float16 has too little range: gradients below 3e-8 become 0, and numbers above 65,504 \
+        become infinite. A \
         loss scale moves gradients into its range. bfloat16 has the range of float32 but two to three \
         digits: an update of less than some 1/256 of a weight is lost when the weight is stored in it. \
         So weights stay in float32 beside it, or are rounded at random, or their rounding errors are \
@@ -34,7 +35,7 @@ enum MixedPrecisionTopic: Topic {
       advice: """
         Set precision to bf16; it needs no loss scale. Keep the weights in float32 \
         (the default) while memory allows; if not, store them in bf16 with rounding stochastic or kahan. \
-        `descent compare-precision RECIPE` trains both ways and says whether they differ.
+        descent compare-precision RECIPE trains both ways and says whether they differ.
         """,
       recipe: """
         precision: bf16
@@ -204,7 +205,7 @@ enum MixedPrecisionTopic: Topic {
         but: """
           Large updates arrive and small ones do not, so it looks well at first and stalls when the \
           learning rate falls. Above, a weight that should reach 2 is at \(short(nearest)) after 1,000 \
-          steps. The metric updates_lost counts it.
+          steps. The metric lost_share counts it.
           """),
       .init(
         "Often assumed: mixed precision halves the memory of training.",

@@ -103,8 +103,8 @@ enum RMSpropTopic: Topic {
         .paragraph(
           """
           AdaGrad's step number t is η/√t long. RMSprop's first step is 1/√(1−α) = \
-          \(short(rmsprop[0])) times η, because its average begins at 0 and has seen 1 % of a square; \
-          `descent explain bias-correction` is about that.
+          \(short(rmsprop[0])) times η, because its average begins at 0 and has taken in 1 % of a square; \
+          the topic bias-correction is about that.
           """),
       ])
   }

@@ -180,7 +180,7 @@ enum WarmupTopic: Topic {
           it says little about the gradients to come, and all weights step at once.
           """),
       .init(
-        "Often written: ... and because the statistics of LayerNorm are not accurate at first.",
+        "Often written: warmup is needed because LayerNorm's statistics are not accurate at first.",
         but: """
           LayerNorm and RMSNorm keep no statistics: they normalize each example by itself. Only \
           BatchNorm averages over steps, and training does not use those averages.
@@ -195,7 +195,7 @@ enum WarmupTopic: Topic {
         "Often done: calling the scheduler once per epoch.",
         but: """
           A warmup of 100 then lasts 100 epochs, and the run is over before the full rate is reached. \
-          Warmup counts optimizer steps; `descent schedule --recipe FILE` prints the true curve.
+          Warmup counts optimizer steps; descent schedule --recipe FILE prints the true curve.
           """),
       .init(
         "Often done: warming up Prodigy or Schedule-Free as if they were AdamW.",
