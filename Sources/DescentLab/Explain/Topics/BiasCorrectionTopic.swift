@@ -77,7 +77,7 @@ enum BiasCorrectionTopic: Topic {
                 ])
             ],
             caption:
-              "The corrected average is at 1 from the first step; m takes some 30 to get there."
+              "The corrected average is near 1 from the first step; m takes some 30 to get there."
           )
         ])
       ])
