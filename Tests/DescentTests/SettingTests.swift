@@ -17,9 +17,12 @@ import Testing
     """,
     "adam": """
     lr=0.001 betas=0.9,0.999 eps=1e-08 weight_decay=0 decoupled_weight_decay=false \
-    amsgrad=false maximize=false
+    amsgrad=false bias_correction=true maximize=false
     """,
-    "adamw": "lr=0.001 betas=0.9,0.999 eps=1e-08 weight_decay=0.01 amsgrad=false maximize=false",
+    "adamw": """
+    lr=0.001 betas=0.9,0.999 eps=1e-08 weight_decay=0.01 amsgrad=false bias_correction=true \
+    maximize=false
+    """,
     "nadam": """
     lr=0.002 betas=0.9,0.999 eps=1e-08 weight_decay=0 momentum_decay=0.004 \
     decoupled_weight_decay=false maximize=false

@@ -9,6 +9,7 @@ import Foundation
 /// v ← β₂·v + (1−β₂)·g²
 /// amsgrad:    x ← max(x, v), used for v below
 /// w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+/// bias_correction=false:  w ← w − η · m/(√v + ε)
 /// ```
 /// State: 8 bytes a parameter in float32, 12 with amsgrad.
 public struct Adam: ElementwiseRule {
@@ -26,6 +27,9 @@ public struct Adam: ElementwiseRule {
   public var decoupledWeightDecay = false
   /// Whether to divide by the largest v so far.
   public var amsgrad = false
+  /// Whether m and v, which start at 0, are divided by the weights that their averages hold so far,
+  /// 1−β₁ᵗ and 1−β₂ᵗ. Without it the first steps are up to (1−β₁)/√(1−β₂) times as long.
+  public var biasCorrection = true
   /// Whether to ascend instead of descend.
   public var maximize = false
 
@@ -35,11 +39,12 @@ public struct Adam: ElementwiseRule {
   public init(
     learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
     epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
-    amsgrad: Bool = Self.defaults.amsgrad, maximize: Bool = Self.defaults.maximize
+    amsgrad: Bool = Self.defaults.amsgrad, biasCorrection: Bool = Self.defaults.biasCorrection,
+    maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
-    (self.amsgrad, self.maximize) = (amsgrad, maximize)
+    (self.amsgrad, self.biasCorrection, self.maximize) = (amsgrad, biasCorrection, maximize)
   }
 
   public static let name = "adam"
@@ -51,6 +56,7 @@ public struct Adam: ElementwiseRule {
     .decay(\.weightDecay),
     .decoupled(\.decoupledWeightDecay),
     .amsgrad(\.amsgrad),
+    .biasCorrection(\.biasCorrection),
     .maximize(\.maximize),
   ]
 
@@ -63,6 +69,7 @@ public struct Adam: ElementwiseRule {
       v ← β₂·v + (1−β₂)·g²
       amsgrad:    x ← max(x, v), used for v below
       w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+      bias_correction=false:  w ← w − η · m/(√v + ε)
       """,
     differences:
       "PyTorch's, which is the paper's; amsgrad keeps the maximum of v before its correction.",
@@ -77,7 +84,8 @@ public struct Adam: ElementwiseRule {
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     AdamUpdate(
       learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
-      weightDecay: weightDecay, decoupled: decoupledWeightDecay, amsgrad: amsgrad
+      weightDecay: weightDecay, decoupled: decoupledWeightDecay, amsgrad: amsgrad,
+      correctsBias: biasCorrection
     )(block, step)
   }
 }
@@ -90,6 +98,7 @@ public struct Adam: ElementwiseRule {
 /// v ← β₂·v + (1−β₂)·g²
 /// amsgrad:  x ← max(x, v), used for v below
 /// w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+/// bias_correction=false:  w ← w − η · m/(√v + ε)
 /// ```
 /// State: 8 bytes a parameter in float32, 12 with amsgrad.
 public struct AdamW: ElementwiseRule {
@@ -105,6 +114,9 @@ public struct AdamW: ElementwiseRule {
   public var weightDecay = 1e-2
   /// Whether to divide by the largest v so far.
   public var amsgrad = false
+  /// Whether m and v, which start at 0, are divided by the weights that their averages hold so far,
+  /// 1−β₁ᵗ and 1−β₂ᵗ. Without it the first steps are up to (1−β₁)/√(1−β₂) times as long.
+  public var biasCorrection = true
   /// Whether to ascend instead of descend.
   public var maximize = false
 
@@ -114,11 +126,12 @@ public struct AdamW: ElementwiseRule {
   public init(
     learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
     epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
-    amsgrad: Bool = Self.defaults.amsgrad, maximize: Bool = Self.defaults.maximize
+    amsgrad: Bool = Self.defaults.amsgrad, biasCorrection: Bool = Self.defaults.biasCorrection,
+    maximize: Bool = Self.defaults.maximize
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
     (beta1, beta2) = betas
-    (self.amsgrad, self.maximize) = (amsgrad, maximize)
+    (self.amsgrad, self.biasCorrection, self.maximize) = (amsgrad, biasCorrection, maximize)
   }
 
   public static let name = "adamw"
@@ -129,6 +142,7 @@ public struct AdamW: ElementwiseRule {
     .epsilon(\.epsilon),
     .decoupledDecay(\.weightDecay),
     .amsgrad(\.amsgrad),
+    .biasCorrection(\.biasCorrection),
     .maximize(\.maximize),
   ]
 
@@ -140,6 +154,7 @@ public struct AdamW: ElementwiseRule {
       v ← β₂·v + (1−β₂)·g²
       amsgrad:  x ← max(x, v), used for v below
       w ← w − η · m/(1−β₁ᵗ) / (√v/√(1−β₂ᵗ) + ε)
+      bias_correction=false:  w ← w − η · m/(√v + ε)
       """,
     differences: """
       PyTorch's: the decay acts on the weights before the step and is scaled by the scheduled η; \
@@ -158,7 +173,8 @@ public struct AdamW: ElementwiseRule {
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     AdamUpdate(
       learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
-      weightDecay: weightDecay, decoupled: true, amsgrad: amsgrad
+      weightDecay: weightDecay, decoupled: true, amsgrad: amsgrad,
+      correctsBias: biasCorrection
     )(block, step)
   }
 }
@@ -173,6 +189,7 @@ struct AdamUpdate {
   /// Whether λ shrinks the weights instead of joining the gradient.
   var decoupled: Bool
   var amsgrad = false
+  var correctsBias = true
 
   private static let x = Slot("max_exp_avg_sq", .largest)
 
@@ -184,10 +201,10 @@ struct AdamUpdate {
       beta1: beta1, beta2: beta2, weightDecay: weightDecay, decoupled: decoupled,
       learningRate: learningRate)
     moments.weighsBeforeSquaring = true
-    let t = Double(step.t)
     // Corrections in double, rounded once.
-    let η = S(learningRate / (1 - pow(beta1, t)))
-    let (c, ε) = (S(1 / (1 - pow(beta2, t)).squareRoot()), S(epsilon))
+    let t = Double(step.t)
+    let (held1, held2) = correctsBias ? (1 - pow(beta1, t), 1 - pow(beta2, t)) : (1, 1)
+    let (η, c, ε) = (S(learningRate / held1), S(1 / held2.squareRoot()), S(epsilon))
     if amsgrad {
       let x = block[Self.x]
       moments.update(block) { i, _, m, v in

@@ -28,6 +28,11 @@ extension Setting {
     .flag("amsgrad", path, "divide by the largest v so far", source: "torch")
   }
 
+  /// `bias_correction` of Adam and AdamW.
+  static func biasCorrection(_ path: SettingPath<Root, Bool>) -> Setting {
+    .flag("bias_correction", path, "divide m and v by 1−β₁ᵗ and 1−β₂ᵗ", source: "paper")
+  }
+
   /// `momentum`: μ in [0, 1).
   static func momentum(
     _ path: SettingPath<Root, Double>, source: String = "torch"
