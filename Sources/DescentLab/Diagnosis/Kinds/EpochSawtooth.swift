@@ -1,0 +1,145 @@
+public import Descent
+
+/// The loss has the period of the passes over the data.
+public struct EpochSawtooth: FindingKind {
+  public static let name = "epoch_sawtooth"
+  public static let summary =
+    "The loss falls in steps where a pass over the data begins, or goes through the same ups and downs in each."
+  public static let weight = 0.74
+  public static let explains: Set = [
+    "lr_too_high", "plateau", "loss_spikes", "lr_too_low", "clip_idle",
+  ]
+
+  /// The share of what is left of the loss without its slow course that the place in the pass explains.
+  public var share = 0.3
+  /// The same where the log does not say how long a pass is.
+  public var unknown = 0.45
+  /// The share of the fall that comes between passes.
+  public var drop = 0.5
+
+  public init() {}
+
+  public static let settings: [Setting<EpochSawtooth>] = [
+    .number(
+      "share", \.share, .open(0, 1), "share of the deviations that the place in the pass explains"),
+    .number(
+      "unknown", \.unknown, .open(0, 1), "the same where the length of a pass is found, not logged"),
+    .number("drop", \.drop, .open(0, 1), "share of the fall that comes between passes"),
+  ]
+
+  public func find(in run: RunSignals) -> Finding? {
+    guard let loss = run.loss, loss.signal.values.count >= 30 else { return nil }
+    let known = passLength(run)
+    let steps = loss.signal.steps
+    let rowStep = loss.signal.span / Double(steps.count - 1)
+    var best: (rows: Int, share: Double)?
+    if let known {
+      let rows = Int((known / rowStep).rounded())
+      guard rows >= 4, steps.count >= 3 * rows else { return nil }
+      best = (rows, explained(loss.signal, rows))
+      guard let best, best.share > share else { return nil }
+    } else {
+      // A rate that goes up and down takes the loss with it.
+      if let rate = run.rate, rate.jumps(by: 1.3).count(where: { $0.to > $0.from }) > 2 {
+        return nil
+      }
+      let longest = steps.count / 3
+      guard longest > 8 else { return nil }
+      for rows in 8...longest {
+        let share = explained(loss.signal, rows)
+        if share > (best?.share ?? 0) + 0.01 { best = (rows, share) }
+      }
+      guard let best, best.share > unknown else { return nil }
+    }
+    guard let best else { return nil }
+    let length = known ?? Double(best.rows) * rowStep
+    let shape = shape(loss.signal, best.rows)
+    let isFalling = shape.drop > 0
+    return Finding(
+      Self.self, graded(best.share, from: known == nil ? unknown : share, to: 0.75, low: 0.6),
+      steps[0],
+      steps[steps.count - 1],
+      evidence: "every \(run.step(length)) steps"
+        + (known == nil ? "" : " (a pass over the data)")
+        + " the loss goes through the same course, which explains \(percent(best.share, 0)) of its "
+        + "deviations; where it begins again the loss "
+        + "\(isFalling ? "falls" : "rises") by \(short(abs(shape.drop)))"
+        + (shape.within > 0 ? ", and within it rises by \(short(shape.within))" : ""),
+      cause: isFalling && shape.within <= 0
+        ? "The model remembers examples: each is easier the next time it comes, so the loss falls from pass "
+          + "to pass rather than from step to step."
+        : "The examples come in the same order in every pass, so the loss follows their order, not the "
+          + "training.",
+      advice: "shuffle the examples anew for each pass, and watch a validation loss"
+        + (isFalling ? "; fewer passes or more data, if it stands still while this falls" : ""),
+      shows: ["loss", "val_loss"])
+  }
+
+  /// How many steps a pass takes, as far as the log says.
+  private func passLength(_ run: RunSignals) -> Double? {
+    guard let track = run.log["epoch"], track.count > 5 else { return nil }
+    let points = zip(track.steps, track.values).filter { $1.isFinite }
+    guard let first = points.first, let last = points.last, last.1 > first.1 + 1.5 else {
+      return nil
+    }
+    // Whole numbers change where a pass begins; the first and the last may be cut.
+    if points.allSatisfy({ $0.1 == $0.1.rounded() }) {
+      var starts: [Double] = []
+      for (a, b) in zip(points, points.dropFirst()) where b.1 > a.1 { starts.append(Double(b.0)) }
+      let lengths = zip(starts, starts.dropFirst()).map { $1 - $0 }
+      return lengths.isEmpty ? nil : Robust.median(lengths)
+    }
+    return Double(last.0 - first.0) / (last.1 - first.1)
+  }
+
+  /// What is left without the slow course: the mean over one pass around each row is taken away.
+  private func rest(_ signal: Signal, _ rows: Int) -> [Double] {
+    let values = signal.values
+    var sums = [0.0]
+    for x in values { sums.append(sums[sums.count - 1] + x) }
+    let half = rows / 2
+    return values.indices.dropFirst(half).dropLast(rows - half).map { i in
+      values[i] - (sums[i - half + rows] - sums[i - half]) / Double(rows)
+    }
+  }
+
+  /// The share of the variance that the place in a period of so many rows explains, beyond chance.
+  private func explained(_ signal: Signal, _ rows: Int) -> Double {
+    let rest = rest(signal, rows)
+    let bins = min(rows, 12)
+    guard rest.count > 2 * rows, rest.count > 2 * bins else { return 0 }
+    // A few wild values are no period.
+    let limit = 4 * Robust.deviation(rest)
+    var (sums, counts) = ([Double](repeating: 0, count: bins), [Double](repeating: 0, count: bins))
+    var total = 0.0
+    for (i, x) in rest.enumerated() {
+      let x = limit > 0 ? min(max(x, -limit), limit) : x
+      let bin = (i % rows) * bins / rows
+      sums[bin] += x
+      counts[bin] += 1
+      total += x * x
+    }
+    guard total > 0 else { return 0 }
+    var between = 0.0
+    for (sum, count) in zip(sums, counts) where count > 0 { between += sum * sum / count }
+    let n = Double(rest.count)
+    let r2 = between / total
+    return 1 - (1 - r2) * (n - 1) / max(n - Double(bins), 1)
+  }
+
+  /// The largest change between neighbouring places of the mean pass, and the change within the rest of it.
+  private func shape(_ signal: Signal, _ rows: Int) -> (drop: Double, within: Double) {
+    let rest = rest(signal, rows)
+    let bins = min(rows, 12)
+    var parts = [[Double]](repeating: [], count: bins)
+    for (i, x) in rest.enumerated() { parts[(i % rows) * bins / rows].append(x) }
+    let means = parts.map { Robust.median($0) }
+    let changes = means.indices.map { means[($0 + 1) % bins] - means[$0] }
+    guard let place = changes.indices.max(by: { abs(changes[$0]) < abs(changes[$1]) }) else {
+      return (0, 0)
+    }
+    let trend = (signal.values.last ?? 0) - (signal.values.first ?? 0)
+    let slow = trend * Double(rows) / Double(signal.values.count)
+    return (-changes[place], slow - changes[place])
+  }
+}

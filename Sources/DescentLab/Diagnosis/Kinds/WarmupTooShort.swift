@@ -1,0 +1,83 @@
+public import Descent
+
+/// A spike at the beginning that recovers.
+public struct WarmupTooShort: FindingKind {
+  public static let name = "warmup_too_short"
+  public static let summary =
+    "The loss rises above its start in the first steps and recovers: the first steps were too large."
+  public static let weight = 0.76
+  public static let explains: Set = ["loss_spikes", "clip_idle"]
+
+  /// The part of the run that is the beginning.
+  public var beginning = 0.25
+  /// The height of the spike over how far the loss falls.
+  public var height = 0.1
+  /// The height of the spike over the noise.
+  public var noise = 6.0
+  /// The part of the run by which the loss has recovered.
+  public var recovered = 0.45
+
+  public init() {}
+
+  public static let settings: [Setting<WarmupTooShort>] = [
+    .number("beginning", \.beginning, .open(0, 1), "share of the run that is its beginning"),
+    .number("height", \.height, .above(0), "height of the spike over the fall of the loss"),
+    .number("noise", \.noise, .above(0), "height of the spike over the noise"),
+    .number(
+      "recovered", \.recovered, .open(0, 1), "share of the run by which the loss has recovered"),
+  ]
+
+  public func find(in run: RunSignals) -> Finding? {
+    guard let loss = run.loss, loss.signal.values.count >= 20, loss.fall > 0 else { return nil }
+    let values = loss.signal.values
+    let end = max(3, Int(beginning * Double(values.count)))
+    // A single row is enough where rows are far apart.
+    let smooth = values.count > 100 ? loss.signal.smoothed(3) : values
+    guard let top = (1..<end).max(by: { smooth[$0] < smooth[$1] }) else { return nil }
+    // The noise of the calm part: that of the spike is its own.
+    let calm = Robust.median(loss.blocks.suffix(max(1, loss.blocks.count * 2 / 3)).map(\.noise))
+    // The lowest level before, at most the start.
+    let before = (0..<top).map { smooth[$0] }.min() ?? loss.start
+    let (over, rise) = (smooth[top] - loss.start, smooth[top] - before)
+    let isOver = over > max(noise * calm, height * loss.fall)
+    let isDip = rise > max(1.5 * noise * calm, 3 * height * loss.fall)
+    guard isOver || isDip else { return nil }
+    let level = isOver ? loss.start : before + 0.1 * rise
+    guard let back = (top..<values.count).first(where: { smooth[$0] <= level }) else { return nil }
+    let recovery = run.share(loss.signal.steps[back])
+    guard recovery <= recovered, loss.end < level - 0.2 * loss.fall else { return nil }
+    var confidence = graded(
+      (isOver ? over : 0.5 * rise) / loss.fall, from: height, to: 0.5, low: 0.6)
+    var evidence =
+      "the loss began at \(run.number(loss.start)), rose to \(run.number(smooth[top])) at step "
+      + "\(run.step(loss.signal.steps[top])) and was back at step \(run.step(loss.signal.steps[back]))"
+    var warmup = 0.0
+    if let rate = run.rate {
+      warmup = rate.hasWarmup ? rate.peakStep - rate.signal.first : 0
+      evidence +=
+        warmup > 0
+        ? "; lr was at its peak of \(short(rate.peak)) at step \(run.step(rate.peakStep))"
+        : "; lr began at its peak of \(short(rate.peak)), without a warmup"
+      if warmup > 0.15 * run.span { confidence *= 0.8 }
+    }
+    if let norm = run.norm {
+      let place = norm.index(at: loss.signal.steps[back])
+      let highest = norm.highs[..<max(1, place)].max() ?? 0
+      let later = Robust.median(norm.values[min(place, norm.values.count - 1)...])
+      if highest > 3 * later, later > 0 {
+        evidence += "; the gradient norm reached \(short(highest)) (\(short(later)) later)"
+      }
+    }
+    let longer = max(
+      3 * warmup, 2 * (loss.signal.steps[back] - run.steps.lowerBound), 0.03 * run.span)
+    return Finding(
+      Self.self, confidence, loss.signal.first, loss.signal.steps[back], evidence: evidence,
+      cause:
+        "In the first steps the averages of an adaptive optimizer rest on few gradients and the model "
+        + "changes fast, so steps of full size throw it back.",
+      advice:
+        "set schedule.warmup=\(grouped(Int(step: longer.rounded(.up)))), or clip the gradients "
+        + "(clip.norm=1)",
+      shows: ["loss", "lr", "grad_norm"])
+  }
+}
