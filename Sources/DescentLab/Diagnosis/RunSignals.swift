@@ -31,7 +31,13 @@ public struct RunSignals: Sendable {
     losses = track?.count ?? 0
     broken = Self.broken(track)
     validation = Signal(log["val_loss"])
-    rate = Signal(log["lr"] ?? log.family("lr").first?.track).map(RateCourse.init)
+    rate = Signal(
+      log["lr"]
+        ?? log.family("lr").max {
+          ($0.track.values.filter(\.isFinite).max() ?? 0)
+            < ($1.track.values.filter(\.isFinite).max() ?? 0)
+        }?.track
+    ).map(RateCourse.init)
     norm = Signal(log["grad_norm"])
     d = Signal(
       log["d"]
@@ -102,7 +108,7 @@ struct LossCourse: Sendable {
   let signal: Signal
   /// Up to 40 stretches.
   let blocks: [Signal.Block]
-  /// Where it began: the median of the first three values.
+  /// Where it began: the first value.
   let start: Double
   /// Where it ended: the median of the last tenth.
   let end: Double
@@ -114,7 +120,8 @@ struct LossCourse: Sendable {
   init(_ signal: Signal) {
     self.signal = signal
     blocks = signal.blocks()
-    start = Robust.median(signal.values.prefix(signal.count < 20 ? 1 : 3))
+    // The first alone: the second may have fallen, or exploded.
+    start = signal.values[0]
     let tail = signal.values.suffix(
       max(1, min(signal.values.count, max(3, signal.values.count / 10))))
     end = Robust.median(tail)

@@ -37,18 +37,29 @@ public struct Diverged: FindingKind {
     let isLost =
       hasFallen && lostShare > lost && end - loss.best.level > margin
       && run.share(loss.best.step) < 0.85
-    guard isAbove || isLost else { return nil }
+    // Thrown far up, and no better than at the beginning since.
+    let top = loss.signal.highs.max() ?? loss.start
+    let isThrown =
+      (top - loss.start) / size > above && top - loss.start > 2 * margin
+      && end > loss.start - 0.03 * size && Robust.median(tail) > loss.start - 0.02 * size
+    guard isAbove || isLost || isThrown else { return nil }
     // Still coming back from what threw it up.
-    if !isAbove, isComingBack(loss) { return nil }
-    let onset = onset(loss, below: loss.best.level + 0.3 * (end - loss.best.level))
+    if !isAbove, !isThrown, isComingBack(loss) { return nil }
+    let onset =
+      isThrown && !isLost
+      ? loss.signal.steps[
+        loss.signal.highs.firstIndex { $0 - loss.start > 0.3 * (top - loss.start) } ?? 0]
+      : onset(loss, below: loss.best.level + 0.3 * (end - loss.best.level))
     var evidence = "the loss ended at \(run.number(loss.end))"
     if isLost {
       evidence +=
         " after it had been at \(run.number(loss.best.level)) around step \(run.step(loss.best.step))"
     }
     evidence +=
-      "\(isLost ? "; it" : ", and") began at \(run.number(loss.start))"
-      + " and has not come back since step \(run.step(onset))"
+      isLost
+      ? "; it began at \(run.number(loss.start)) and has not come back since step \(run.step(onset))"
+      : ", having begun at \(run.number(loss.start)); it was thrown up to \(run.number(top)), from step "
+        + "\(run.step(onset)) on"
     if let norm = run.norm {
       let (early, late) = (
         Robust.median(norm.between(norm.first, onset)),
@@ -63,6 +74,7 @@ public struct Diverged: FindingKind {
       Self.self,
       max(
         isAbove ? graded(overStart, from: above, to: 1, low: 0.75) : 0,
+        isThrown ? graded((top - loss.start) / size, from: above, to: 2, low: 0.6, high: 0.9) : 0,
         isLost ? graded(lostShare, from: lost, to: 0.9, low: 0.65) : 0),
       onset, loss.signal.last, evidence: evidence,
       cause:

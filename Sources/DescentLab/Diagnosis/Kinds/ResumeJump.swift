@@ -1,4 +1,5 @@
 public import Descent
+import Foundation
 
 /// The loss jumps where the run was resumed.
 public struct ResumeJump: FindingKind {
@@ -117,57 +118,105 @@ public struct ResumeJump: FindingKind {
     let values = loss.signal.values
     let place = loss.signal.index(at: step)
     let window = max(2, min(10, values.count / 40))
+    let range = max(2, place - 1)...max(2, min(values.count - 2, place + window))
     var best: Jump?
-    for i in max(2, place - 1)...max(2, min(values.count - 2, place + window))
-    where i < values.count - 1 {
+    for i in range where i < values.count - 1 {
       let before = Robust.median(values[max(0, i - 2 * window)..<i])
       // The first steps after it are the worst.
       let after = Robust.median(values[i..<min(values.count, i + max(2, window / 2))])
-      if after - before > best?.height ?? 0 {
-        best = Jump(
-          step: loss.signal.steps[i], before: before, after: after,
-          back: back(loss, i, before, after))
-      }
+      if after - before > best?.height ?? 0 { best = made(loss, i, before, after) }
     }
     guard let best else { return nil }
-    let floor = noise * loss.noise / Double(max(2, window / 2)).squareRoot()
-    guard best.height > max(floor, height * loss.scale) else { return nil }
-    return best
+    let chance = Double(max(2, window / 2)).squareRoot()
+    for scale in Scale.all(loss) {
+      let height = scale.of(best.after) - scale.of(best.before)
+      if height > max(noise * scale.noise / chance, self.height * scale.fall),
+        best.height > 0.02 * loss.scale
+      {
+        return best
+      }
+    }
+    return nil
   }
 
   /// A single jump without a word of why: far above the noise, at once, and slow to come back.
   private func loneJump(_ loss: LossCourse, _ run: RunSignals) -> Jump? {
-    let values = loss.signal.values
+    for scale in Scale.all(loss) {
+      if let jump = loneJump(loss, run, scale) { return jump }
+    }
+    return nil
+  }
+
+  private func loneJump(_ loss: LossCourse, _ run: RunSignals, _ scale: Scale) -> Jump? {
+    let values = loss.signal.values.map(scale.of)
     let window = max(3, min(10, values.count / 40))
     guard values.count > 8 * window else { return nil }
-    var found: [Jump] = []
-    var i = max(2 * window, values.count / 10)
+    let level = max(noise * 1.3 * scale.noise, 2 * height * scale.fall)
+    var found: [(jump: Jump, height: Double)] = []
+    var i = max(2 * window, values.count / 12)
     while i < values.count - 2 * window {
       let before = Robust.median(values[(i - 2 * window)..<i])
-      let level = max(noise * 1.5 * loss.noise, 2 * height * loss.scale)
-      if values[i] - before > level, values[i - 1] - before < 0.3 * (values[i] - before) {
-        let after = Robust.median(values[i..<(i + window)])
-        let later = Robust.median(values[(i + window)..<(i + 2 * window)])
-        if after - before > level, later - before > 0.25 * (after - before) {
-          found.append(
-            Jump(
-              step: loss.signal.steps[i], before: before, after: after,
-              back: back(loss, i, before, after)))
-          i += 3 * window
-          continue
-        }
+      // At once: within two rows.
+      guard values[i - 1] - before < 0.35 * level, max(values[i], values[i + 1]) - before > level
+      else {
+        i += 1
+        continue
+      }
+      let after = Robust.median(values[i..<(i + window)])
+      let later = Robust.median(values[(i + window)..<(i + 2 * window)])
+      if after - before > 0.7 * level, later - before > 0.25 * (after - before) {
+        let raw = loss.signal.values
+        let jump = made(
+          loss, i, Robust.median(raw[(i - 2 * window)..<i]), Robust.median(raw[i..<(i + window)]))
+        if jump.height > 0.02 * loss.scale { found.append((jump, after - before)) }
+        i += 3 * window
+        continue
       }
       i += 1
     }
-    guard found.count == 1, let jump = found.first, let back = jump.back else { return nil }
+    guard let highest = found.max(by: { $0.height < $1.height }),
+      found.count(where: { $0.height > 0.5 * highest.height }) == 1
+    else { return nil }
+    let jump = highest.jump
     // Something that announces itself in the gradients is a spike of the training's own making.
     if let norm = run.norm {
       let place = norm.index(at: jump.step)
-      let near = norm.values[max(0, place - 5)..<place].max() ?? 0
-      let usual = Robust.median(norm.values[max(0, place - 40)..<max(1, place - 5)])
+      let near = norm.values[max(0, place - 5)..<max(0, place - 1)].max() ?? 0
+      let usual = Robust.quantile(norm.values[max(0, place - 60)..<max(1, place - 5)], 0.9)
       if near > 3 * usual { return nil }
     }
+    guard let back = jump.back else {
+      // What keeps rising is something else.
+      return loss.end < jump.after - 0.3 * jump.height ? jump : nil
+    }
     return back - jump.step > 0.03 * loss.signal.span ? jump : nil
+  }
+
+  private func made(_ loss: LossCourse, _ place: Int, _ before: Double, _ after: Double) -> Jump {
+    Jump(
+      step: loss.signal.steps[place], before: before, after: after,
+      back: back(loss, place, before, after))
+  }
+
+  /// A scale on which a jump is measured.
+  private struct Scale {
+    let of: @Sendable (Double) -> Double
+    let noise: Double
+    let fall: Double
+
+    /// The linear one; and where losses are positive and fall to a small part, that of their logarithms.
+    static func all(_ loss: LossCourse) -> [Scale] {
+      let linear = Scale(of: { $0 }, noise: loss.noise, fall: loss.scale)
+      guard loss.isPositive, loss.best.level > 0, loss.start > 4 * loss.best.level else {
+        return [linear]
+      }
+      let logs = loss.signal.values.map { log($0) }
+      return [
+        linear,
+        Scale(
+          of: { log($0) }, noise: Robust.noise(logs[...]), fall: log(loss.start / loss.best.level)),
+      ]
+    }
   }
 
   /// When the loss was back.

@@ -8,12 +8,12 @@ public struct TensorsNotMoving: FindingKind {
   public static let explains: Set = ["plateau", "lr_too_low"]
 
   /// The share of the others' movement below which a tensor stands still.
-  public var share = 1e-5
+  public var share = 3e-4
 
   public init() {}
 
   public static let settings: [Setting<TensorsNotMoving>] = [
-    .number("share", \.share, .halfOpen(0, 1), "movement over that of the median tensor")
+    .number("share", \.share, .halfOpen(0, 1), "movement over that of the livelier tensors")
   ]
 
   public func find(in run: RunSignals) -> Finding? {
@@ -28,7 +28,7 @@ public struct TensorsNotMoving: FindingKind {
         return (member, highest, values.count)
       }
       guard let measured = members.map(\.2).max() else { continue }
-      let usual = Robust.median(members.map(\.1).filter { $0 > 0 })
+      let usual = Robust.quantile(members.map(\.1).filter { $0 > 0 }, 0.8)
       let still = members.filter { $0.1 == 0 || $0.1 < share * (usual.isNaN ? 0 : usual) }
       guard !still.isEmpty, measured > 1 || run.span <= 1 else { continue }
       let names = few(still.map(\.0))
@@ -38,7 +38,7 @@ public struct TensorsNotMoving: FindingKind {
         evidence: "the \(what) of \(isAll ? "every tensor (\(names))" : names) is "
           + "\(still.allSatisfy { $0.1 == 0 } ? "0" : "next to nothing") in all "
           + "\(grouped(measured)) steps that were measured"
-          + (isAll || usual.isNaN ? "" : "; that of the median tensor reaches \(short(usual))"),
+          + (isAll || usual.isNaN ? "" : "; that of others reaches \(short(usual))"),
         cause: isAll
           ? "The learning rate is 0, or no gradient reaches the weights."
           : "No gradient reaches them (they are detached or unused, or a gate before them is 0), or the "

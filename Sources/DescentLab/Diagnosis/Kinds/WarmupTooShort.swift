@@ -31,8 +31,7 @@ public struct WarmupTooShort: FindingKind {
     guard let loss = run.loss, loss.signal.values.count >= 20, loss.fall > 0 else { return nil }
     let values = loss.signal.values
     let end = max(3, Int(beginning * Double(values.count)))
-    // A single row is enough where rows are far apart.
-    let smooth = values.count > 100 ? loss.signal.smoothed(3) : values
+    let smooth = values
     guard let top = (1..<end).max(by: { smooth[$0] < smooth[$1] }) else { return nil }
     // The noise of the calm part: that of the spike is its own.
     let calm = Robust.median(loss.blocks.suffix(max(1, loss.blocks.count * 2 / 3)).map(\.noise))
@@ -45,6 +44,13 @@ public struct WarmupTooShort: FindingKind {
     let level = isOver ? loss.start : before + 0.1 * rise
     guard let back = (top..<values.count).first(where: { smooth[$0] <= level }) else { return nil }
     let recovery = run.share(loss.signal.steps[back])
+    // Where the like happens again, the beginning is not the cause.
+    let later = max(back + values.count / 20, end)
+    let base = loss.signal.smoothed(max(9, values.count / 15))
+    let again = (later..<max(later, values.count)).count {
+      values[$0] - base[$0] > 0.5 * (isOver ? over : rise)
+    }
+    guard again == 0 else { return nil }
     guard recovery <= recovered, loss.end < level - 0.2 * loss.fall else { return nil }
     var confidence = graded(
       (isOver ? over : 0.5 * rise) / loss.fall, from: height, to: 0.5, low: 0.6)
