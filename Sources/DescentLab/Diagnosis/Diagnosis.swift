@@ -66,6 +66,11 @@ public struct Diagnosis: Sendable {
   /// Possibilities below this are not worth a word.
   static let least = 0.3
 
+  /// What is wrong, the most important first; empty where nothing is.
+  public var faults: [Finding] {
+    findings.filter { $0.confidence >= Self.sure && $0.kind != Healthy.name }
+  }
+
   /// Whether nothing is wrong, as far as the log says.
   public var isHealthy: Bool { findings.first?.kind == Healthy.name }
 

@@ -38,24 +38,13 @@ extension Diagnosis {
   ///
   /// - Parameter command: what to call for all of it.
   public func brief(more command: String) -> Document {
-    let faults = findings.filter { $0.confidence >= Self.sure && $0.kind != Healthy.name }
     guard !faults.isEmpty else {
-      let most = isHealthy && (findings.first?.confidence ?? 0) >= Self.sure
-      return Document(
-        "", [.paragraph("diagnosis: \(most ? "healthy" : "nothing that so short a run shows")")])
-    }
-    let lines = faults.prefix(3).map {
-      "\($0.kind) (\(percent($0.confidence, 0))): \($0.evidence). Next: \($0.advice)."
+      let isSure = (findings.first?.confidence ?? 0) >= Self.sure
+      // So short a run shows nothing.
+      return Document("", [.paragraph(isSure ? "diagnosis: healthy" : "")])
     }
     return Document(
-      "diagnosis", [.list(lines, .warnings), .paragraph("more: \(command)")])
-  }
-
-  /// The findings as sentences, for pages that have plots of their own.
-  var sentences: [String] {
-    findings.filter { $0.confidence >= Self.sure }.map {
-      "\($0.kind): \($0.evidence). Next: \($0.advice)."
-    }
+      "diagnosis", [.list(faults.prefix(3).map(\.sentence)), .paragraph("more: \(command)")])
   }
 
   private var headline: String {

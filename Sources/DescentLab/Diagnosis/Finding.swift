@@ -14,6 +14,10 @@ public struct Finding: Sendable {
   public let cause: String
   /// What to do, with numbers: a key of a recipe, a command.
   public var advice: String
+  /// What it is and what to do, in two sentences.
+  public var sentence: String {
+    "\(kind) (\(percent(confidence, 0))): \(evidence). Next: \(advice)."
+  }
   /// The metrics that show it.
   let shows: [String]
 

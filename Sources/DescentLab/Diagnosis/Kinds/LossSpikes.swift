@@ -1,4 +1,5 @@
 public import Descent
+import Foundation
 
 /// Spikes that recover, later in the run.
 public struct LossSpikes: FindingKind {
@@ -6,14 +7,12 @@ public struct LossSpikes: FindingKind {
   public static let summary =
     "The loss jumps up now and then and recovers, with the norm of gradients or updates first."
   public static let weight = 0.77
-  public static let explains: Set = ["clip_idle"]
+  public static let explains: Set = ["clip_idle", "lr_too_high"]
 
   /// The height of a spike over how far the loss fell.
-  public var height = 0.1
+  public var height = 0.08
   /// The height of a spike over the noise.
-  public var noise = 8.0
-  /// The height of a spike over the largest tenth of all deviations upwards.
-  public var tail = 5.0
+  public var noise = 6.0
   /// The part at the beginning that is not looked at.
   public var beginning = 0.08
 
@@ -22,8 +21,6 @@ public struct LossSpikes: FindingKind {
   public static let settings: [Setting<LossSpikes>] = [
     .number("height", \.height, .above(0), "height of a spike over the fall of the loss"),
     .number("noise", \.noise, .above(0), "height of a spike over the noise"),
-    .number(
-      "tail", \.tail, .above(1), "height of a spike over the largest tenth of the deviations"),
     .number(
       "beginning", \.beginning, .halfOpen(0, 1), "share of the run that is left out at its start"),
   ]
@@ -34,14 +31,19 @@ public struct LossSpikes: FindingKind {
     let window = max(9, signal.values.count / 15)
     let base = signal.smoothed(window)
     let above = signal.highs.indices.map { signal.highs[$0] - base[$0] }
-    let usual = Robust.quantile(above.map { max($0, 0) }, 0.9)
-    let limit = max(noise * loss.noise, height * loss.scale, tail * usual)
+    let limit = max(noise * loss.noise, height * loss.scale)
     guard limit > 0 else { return nil }
+    // Losses near 0 are skewed: their logarithms are not.
+    let logs = loss.isPositive ? signal.values.map { log($0) } : []
+    let skewed = logs.isEmpty ? 0 : noise * Robust.noise(logs[...])
+    func standsOut(_ i: Int) -> Bool {
+      above[i] > limit && (skewed == 0 || log(signal.highs[i] / base[i]) > skewed)
+    }
     let start = Int(beginning * Double(signal.values.count))
     var events: [(from: Int, top: Int, to: Int)] = []
     var i = max(start, 1)
     while i < above.count {
-      guard above[i] > limit else {
+      guard standsOut(i) else {
         i += 1
         continue
       }
@@ -59,6 +61,8 @@ public struct LossSpikes: FindingKind {
       i = to + 1
     }
     guard !events.isEmpty else { return nil }
+    // The beginning alone is a matter of the warmup.
+    let isEarly = run.share(signal.steps[events[events.count - 1].top]) < 0.25
     let time = events.reduce(0) { $0 + $1.to - $1.from + 1 }
     guard Double(time) < 0.25 * Double(above.count) else { return nil }
     // Those whose rows before or in which the norm of gradients or updates stands out.
@@ -67,11 +71,12 @@ public struct LossSpikes: FindingKind {
     let lasting = events.count { $0.to > $0.from }
     guard let highest = events.max(by: { above[$0.top] < above[$1.top] }) else { return nil }
     let size = above[highest.top] / loss.scale
-    var confidence = graded(size, from: height, to: 0.5, low: 0.35, high: 0.8)
+    var confidence = graded(size, from: height, to: 0.5, low: 0.45, high: 0.8)
     if !led.isEmpty { confidence += 0.15 }
     if lasting * 2 >= events.count { confidence += 0.1 }
     if events.count > 1 { confidence += 0.05 }
-    if led.isEmpty, lasting == 0, signal.rows == 1 { confidence -= 0.15 }
+    if led.isEmpty, lasting == 0, events.count < 3 { confidence -= 0.15 }
+    if isEarly { confidence = min(confidence, 0.45) }
     let steps = events.prefix(4).map { run.step(signal.steps[$0.top]) }
     var evidence =
       "\(counted(events.count, "spike")) of the loss, at "

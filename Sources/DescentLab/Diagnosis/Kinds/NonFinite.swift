@@ -31,10 +31,10 @@ public struct NonFinite: FindingKind {
       let onset = broken.forGood ?? broken.first
       var evidence =
         broken.forGood == nil
-        ? "\(counted(broken.count, "loss", "losses")) of \(grouped(run.losses)) "
+        ? "\(grouped(broken.count)) of \(counted(run.losses, "loss", "losses")) "
           + "\(broken.count == 1 ? "is" : "are") not finite, first at step \(run.step(onset))"
         : broken.count == run.losses
-          ? "no loss is finite, from the first at step \(run.step(onset)) on"
+          ? "no loss of the run is finite, from the first at step \(run.step(onset)) on"
           : "the loss is not finite from step \(run.step(onset)) on"
       let omens = omens(run, onset)
       if !omens.isEmpty { evidence += "; before that, " + omens.joined(separator: ", and ") }

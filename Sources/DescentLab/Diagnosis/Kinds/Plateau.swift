@@ -11,7 +11,7 @@ public struct Plateau: FindingKind {
   /// The share of the run that is flat, at least.
   public var share = 0.4
   /// What counts as flat: a change of the level over how far the loss fell.
-  public var flat = 0.02
+  public var flat = 0.04
   /// The learning rate over its peak from which on it is considerable.
   public var rate = 0.3
   /// The level over the start up to which a loss has come down and may well be flat.
@@ -48,6 +48,9 @@ public struct Plateau: FindingKind {
     )
     let share = (to - from) / max(run.span, 1)
     guard share >= self.share else { return nil }
+    let isNeverLearned = loss.fall < max(4 * loss.error, 0.02 * abs(loss.start))
+    // A decay that is to come may well end it.
+    if let rate = run.rate, rate.hasDecayed, !isNeverLearned { return nil }
     // Flat is what has no trend either.
     let half = part.count / 2
     let (early, late) = (
@@ -58,7 +61,6 @@ public struct Plateau: FindingKind {
         <= max(2.5 * loss.error / Double(max(half, 1)).squareRoot(), flat * loss.fall)
     else { return nil }
     let level = Robust.median(part.map(\.level))
-    let isNeverLearned = loss.fall < max(4 * loss.error, 0.02 * abs(loss.start))
     let height = loss.start > 0 && level > 0 ? level / loss.start : 0.5
     guard height > done else { return nil }
     var confidence = graded(share, from: self.share, to: 0.75, low: 0.5)

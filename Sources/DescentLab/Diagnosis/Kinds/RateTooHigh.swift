@@ -15,8 +15,8 @@ public struct RateTooHigh: FindingKind {
   public var noise = 0.25
   /// The share of the fall that comes only as the rate decays, after a stretch without any.
   public var decay = 0.3
-  /// The gradient norm over what it was at the beginning.
-  public var norm = 3.0
+  /// The largest gradient norms over the usual, while the loss is still high.
+  public var bursts = 2.2
   /// How far the loss rises above its start at the beginning, over how far it falls.
   public var peak = 0.2
   /// How sure the signs must be together.
@@ -28,7 +28,7 @@ public struct RateTooHigh: FindingKind {
     .number("rises", \.rises, .above(0), "rises of the level over the fall of the loss"),
     .number("noise", \.noise, .above(0), "noise over the fall of the loss"),
     .number("decay", \.decay, .open(0, 1), "share of the fall that comes as the rate decays"),
-    .number("norm", \.norm, .above(1), "gradient norm over that of the beginning"),
+    .number("bursts", \.bursts, .above(1), "95th percentile of the norms over their median"),
     .number("peak", \.peak, .above(0), "rise above the start over the fall of the loss"),
     .number("least", \.least, .open(0, 1), "confidence of all signs together"),
   ]
@@ -82,21 +82,10 @@ public struct RateTooHigh: FindingKind {
         "the loss swings by \(short(noise)), \(percent(noise / scale, 0)) of its fall"
       ))
     signs.append(decaySign(run, loss, scale))
-    if let norm = run.norm {
-      let early = Robust.median(norm.values.prefix(max(1, min(10, norm.values.count / 20))))
-      let usual = Robust.median(
-        blocks.flatMap {
-          norm.between(
-            loss.signal.steps[$0.places.lowerBound], loss.signal.steps[$0.places.upperBound - 1])
-        })
-      if early > 0, usual.isFinite {
-        signs.append(
-          (
-            weight(log(usual / early), log(self.norm), log(self.norm * self.norm * 2), 0.45),
-            "the gradient norm went from \(short(early)) at the beginning to \(short(usual))"
-          ))
-      }
-    }
+    signs.append(bursts(run, loss, blocks))
+    signs.append(priorSign(run))
+    signs.append(spikes(run, loss, scale))
+    signs.append(stall(run, loss))
     let early = loss.signal.part(0, 0.3)
     let spread = early.count > 12 ? 3 : 1
     let top =
@@ -122,7 +111,87 @@ public struct RateTooHigh: FindingKind {
     return run.share(block.step) > 0.3
   }
 
-  /// A loss that stands still at high rates and falls as they do.
+  /// Gradients that now and then are much larger than usual, while there is still much to learn.
+  private func bursts(
+    _ run: RunSignals, _ loss: LossCourse, _ blocks: [Signal.Block]
+  ) -> (weight: Double, text: String) {
+    guard let norm = run.norm else { return (0, "") }
+    // Near a loss of 0 single examples make all of the gradient.
+    let high = blocks.filter {
+      $0.level > loss.best.level + 0.08 * loss.fall || !loss.isPositive
+    }
+    let part = high.flatMap {
+      norm.between(
+        loss.signal.steps[$0.places.lowerBound], loss.signal.steps[$0.places.upperBound - 1])
+    }
+    let usual = Robust.median(part)
+    guard part.count > 19, usual > 0 else { return (0, "") }
+    let large = Robust.quantile(part, 0.95) / usual
+    guard large > self.bursts else { return (0, "") }
+    return (
+      graded(log(large), from: log(self.bursts), to: log(2 * self.bursts), low: 0.25, high: 0.5),
+      "one gradient norm in twenty is \(short(large, 2)) times the median or more"
+    )
+  }
+
+  /// Spikes for as long as the rate is high, and none once it is low.
+  private func spikes(
+    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
+  ) -> (weight: Double, text: String) {
+    guard let rate = run.rate, rate.hasDecayed, loss.signal.values.count > 59 else {
+      return (0, "")
+    }
+    let base = loss.signal.smoothed(max(9, loss.signal.values.count / 15))
+    var (high, low, highRows, lowRows) = (0, 0, 0, 0)
+    for (i, step) in loss.signal.steps.enumerated() where run.share(step) > 0.05 {
+      let above = loss.signal.highs[i] - base[i]
+      let isSpike = above > 0.25 * scale && above > 5 * loss.noise
+      if rate.share(at: step) > 0.5 {
+        (high, highRows) = (high + (isSpike ? 1 : 0), highRows + 1)
+      } else {
+        (low, lowRows) = (low + (isSpike ? 1 : 0), lowRows + 1)
+      }
+    }
+    guard high > 2, low == 0, lowRows * 3 > highRows else { return (0, "") }
+    return (
+      graded(Double(high), from: 3, to: 10, low: 0.25, high: 0.4),
+      "\(counted(high, "row")) of losses stand far out while lr is above half its peak, none below"
+    )
+  }
+
+  /// A loss that falls at once and then hardly: half of all in the first fiftieth of what lr adds up to,
+  /// nine tenths only after half of that.
+  private func stall(_ run: RunSignals, _ loss: LossCourse) -> (weight: Double, text: String) {
+    let (time, fall) = (OptimizerTime(run.rate), loss.start - loss.end)
+    func share(_ part: Double) -> Double {
+      let place = loss.signal.smoothed(5).firstIndex { $0 <= loss.start - part * fall }
+      return place.map { time.share(loss.signal.steps[$0], loss.signal) } ?? 1
+    }
+    guard fall > 6 * loss.noise, share(0.5) < 0.02, share(0.9) > 0.5 else { return (0, "") }
+    return (
+      0.25,
+      "half of its fall came with the first steps, and then it stood nearly still for half of the run"
+    )
+  }
+
+  /// A rate beyond what is usual for an optimizer that the log names.
+  private func priorSign(_ run: RunSignals) -> (weight: Double, text: String) {
+    guard let optimizer = run.optimizer, let rate = run.rate else { return (0, "") }
+    let usual: Double
+    switch optimizer {
+    case "adam", "adamw", "nadam", "adamax", "radam": usual = 0.02
+    case "lion": usual = 3e-3
+    case "sgd": usual = 0.5
+    default: return (0, "")
+    }
+    guard rate.peak > usual else { return (0, "") }
+    return (
+      graded(log(rate.peak / usual), from: 0, to: log(10), low: 0.2, high: 0.4),
+      "lr=\(short(rate.peak)) is more than is usual for \(optimizer)"
+    )
+  }
+
+  /// A loss that stands still at high rates and falls as they do: itself, or its logarithm.
   private func decaySign(
     _ run: RunSignals, _ loss: LossCourse, _ scale: Double
   ) -> (weight: Double, text: String) {
@@ -136,10 +205,15 @@ public struct RateTooHigh: FindingKind {
     }
     let (before, at) = (level(from), level(until))
     guard before.isFinite, at.isFinite else { return (0, "") }
-    let (gained, then) = ((at - loss.end) / scale, (before - at) / scale)
-    guard gained > decay, then < 0.35 * gained else { return (0, "") }
+    // Nearly still: neither falls much between.
+    var gained = (before - at) / scale < 0.06 ? (at - loss.end) / scale : 0
+    if loss.isPositive, loss.end > 0, loss.start > 4 * loss.end {
+      let all = log(loss.start / loss.end)
+      if log(before / at) < 0.25 { gained = max(gained, log(at / loss.end) / all) }
+    }
+    guard gained > decay, before - at < 0.3 * (at - loss.end) else { return (0, "") }
     return (
-      graded(gained, from: decay, to: 0.7, low: 0.3, high: 0.65),
+      graded(gained, from: decay, to: 0.7, low: 0.35, high: 0.65),
       "it was at \(run.number(before)) at step \(run.step(from)) and still at \(run.number(at)) at step "
         + "\(run.step(until)); as lr fell below 70 % of its peak, it fell to \(run.number(loss.end))"
     )

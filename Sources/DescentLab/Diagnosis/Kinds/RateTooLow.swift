@@ -11,7 +11,9 @@ public struct RateTooLow: FindingKind {
 
   /// The share of the fall that the second half of the run has, from which on it is steady: half for a
   /// straight line.
-  public var late = 0.25
+  public var late = 0.2
+  /// The share of the run, in what lr adds up to, that the first half of the fall takes at least.
+  public var half = 0.12
   /// How far the loss may have come: its fall over its start.
   public var progress = 0.6
   /// The ratio of updates to weights below which steps are small.
@@ -22,6 +24,8 @@ public struct RateTooLow: FindingKind {
   public static let settings: [Setting<RateTooLow>] = [
     .number(
       "late", \.late, .open(0, 1), "share of the fall in the second half of all that lr adds up to"),
+    .number(
+      "half", \.half, .open(0, 1), "share of all that lr adds up to that half of the fall takes"),
     .number("progress", \.progress, .open(0, 1), "largest fall over the start"),
     .number("ratio", \.ratio, .above(0), "ratio of updates to weights below which steps are small"),
   ]
@@ -38,12 +42,18 @@ public struct RateTooLow: FindingKind {
     let late = (marks[2] - marks[4]) / fall
     let last = (marks[3] - marks[4]) / fall
     let isSteady = marks[3] - marks[4] > 2 * loss.error && last > 0.3 * late
-    guard late >= self.late, isSteady, progress < self.progress else { return nil }
+    let half = time.share(
+      loss.blocks.first { $0.level <= loss.start - fall / 2 }?.step ?? loss.signal.last, loss.signal
+    )
+    guard late >= self.late, half >= self.half, isSteady, progress < self.progress else {
+      return nil
+    }
     // Every quarter brings something: no plateau, no jump.
     let quarters = zip(marks, marks.dropFirst()).map { ($0 - $1) / fall }
     guard quarters.allSatisfy({ $0 > 0.04 && $0 < 0.75 }) else { return nil }
     var doubt = 1.0
-    doubt *= 1 - 0.6 * graded(late, from: self.late, to: 0.42, low: 0.3, high: 1)
+    doubt *= 1 - 0.6 * graded(late, from: self.late, to: 0.45, low: 0.3, high: 1)
+    doubt *= 1 - 0.5 * graded(half, from: self.half, to: 0.4, low: 0.2, high: 1)
     doubt *= 1 - 0.5 * graded(-progress, from: -self.progress, to: -0.15, low: 0, high: 1)
     if let norm = run.norm {
       let (early, late) = (Robust.median(norm.part(0, 0.1)), Robust.median(norm.part(0.9, 1)))
@@ -97,12 +107,9 @@ public struct RateTooLow: FindingKind {
 
   /// The level of the loss when a share of all that lr adds up to is behind.
   private func level(_ loss: LossCourse, _ time: OptimizerTime, _ share: Double) -> Double {
-    let (first, last) = (loss.signal.first, loss.signal.last)
-    let total = time.at(last) - time.at(first)
     if share == 0 { return loss.start }
     let nearest = loss.blocks.min {
-      abs((time.at($0.step) - time.at(first)) / max(total, 1e-300) - share)
-        < abs((time.at($1.step) - time.at(first)) / max(total, 1e-300) - share)
+      abs(time.share($0.step, loss.signal) - share) < abs(time.share($1.step, loss.signal) - share)
     }
     return share == 1 ? loss.end : nearest?.level ?? loss.end
   }
@@ -128,6 +135,11 @@ struct OptimizerTime {
       sums.append(sum)
     }
     (steps, self.sums) = (signal.steps, sums)
+  }
+
+  /// The share of a run's time at a step.
+  func share(_ step: Double, _ signal: Signal) -> Double {
+    (at(step) - at(signal.first)) / max(at(signal.last) - at(signal.first), 1e-300)
   }
 
   /// The time at a step; that of the steps where no rate is known.

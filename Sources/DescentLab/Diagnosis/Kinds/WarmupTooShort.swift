@@ -6,7 +6,7 @@ public struct WarmupTooShort: FindingKind {
   public static let summary =
     "The loss rises above its start in the first steps and recovers: the first steps were too large."
   public static let weight = 0.76
-  public static let explains: Set = ["loss_spikes", "clip_idle"]
+  public static let explains: Set = ["loss_spikes", "clip_idle", "lr_too_high"]
 
   /// The part of the run that is the beginning.
   public var beginning = 0.25
@@ -28,7 +28,9 @@ public struct WarmupTooShort: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let loss = run.loss, loss.signal.values.count >= 20, loss.fall > 0 else { return nil }
+    guard let loss = run.loss, loss.signal.values.count >= 20,
+      loss.fall > max(0.05 * abs(loss.start), 4 * loss.error)
+    else { return nil }
     let values = loss.signal.values
     let end = max(3, Int(beginning * Double(values.count)))
     let smooth = values
@@ -48,7 +50,7 @@ public struct WarmupTooShort: FindingKind {
     let later = max(back + values.count / 20, end)
     let base = loss.signal.smoothed(max(9, values.count / 15))
     let again = (later..<max(later, values.count)).count {
-      values[$0] - base[$0] > 0.5 * (isOver ? over : rise)
+      values[$0] - base[$0] > 0.8 * (isOver ? over : rise)
     }
     guard again == 0 else { return nil }
     guard recovery <= recovered, loss.end < level - 0.2 * loss.fall else { return nil }
