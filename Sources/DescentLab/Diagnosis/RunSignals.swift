@@ -130,6 +130,15 @@ struct LossCourse: Sendable {
     noise = signal.noise.isNaN ? 0 : signal.noise
   }
 
+  /// How far the level rose from stretch to stretch in all, beyond what noise explains.
+  static func rises(_ blocks: [Signal.Block]) -> Double {
+    zip(blocks, blocks.dropFirst()).reduce(0) { sum, pair in
+      let (a, b) = pair
+      let error = (a.error * a.error + b.error * b.error).squareRoot()
+      return sum + max(0, b.level - a.level - 3 * error)
+    }
+  }
+
   /// Whether there are enough values to tell a course from noise.
   var isLong: Bool { signal.values.count >= 20 }
 

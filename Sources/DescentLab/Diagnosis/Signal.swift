@@ -110,6 +110,18 @@ struct Signal: Sendable {
     }
   }
 
+  /// The medians of each few neighbours, such that there are no more than `most`, and how many that is.
+  func coarser(_ most: Int) -> (signal: Signal, group: Int) {
+    let group = max(1, (values.count + most - 1) / most)
+    guard group > 1 else { return (self, 1) }
+    let starts = Array(stride(from: 0, to: values.count - group + 1, by: group))
+    return (
+      Signal(
+        steps: starts.map { steps[$0 + group / 2] },
+        values: starts.map { Robust.median(values[$0..<($0 + group)]) }), group
+    )
+  }
+
   /// The running median over up to `window` values around each.
   func smoothed(_ window: Int) -> [Double] {
     let half = max(0, window / 2)

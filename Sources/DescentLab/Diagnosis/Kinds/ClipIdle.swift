@@ -9,7 +9,7 @@ public struct ClipIdle: FindingKind {
   public static let weight = 0.35
 
   /// How many times the highest norm the threshold is at least.
-  public var ratio = 5.0
+  public var ratio = 8.0
 
   public init() {}
 

@@ -29,8 +29,9 @@ public struct ClipTooTight: FindingKind {
         "\(percent(clip.share, 0)) of the norms are just \(short(clip.threshold)), so they are norms after "
           + "clipping", nil)
     }
-    guard clip.median >= 0.6 * ratio else { return nil }
-    let confidence = graded(log(clip.median), from: log(0.6 * ratio), to: log(3 * ratio), low: 0.3)
+    guard clip.median >= 0.6 * ratio || clip.isInferred && clip.share > 0.97 else { return nil }
+    var confidence = graded(log(clip.median), from: log(0.6 * ratio), to: log(3 * ratio), low: 0.3)
+    if clip.isInferred, clip.share > 0.97 { confidence = max(confidence, 0.6) }
     let suggested = short(clip.ninetieth, 2)
     return finding(
       run, confidence,

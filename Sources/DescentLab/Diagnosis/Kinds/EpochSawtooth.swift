@@ -17,6 +17,8 @@ public struct EpochSawtooth: FindingKind {
   public var unknown = 0.45
   /// The share of the fall that comes between passes.
   public var drop = 0.5
+  /// The height of what repeats over how far the loss falls.
+  public var height = 0.08
 
   public init() {}
 
@@ -25,6 +27,7 @@ public struct EpochSawtooth: FindingKind {
       "share", \.share, .open(0, 1), "share of the deviations that the place in the pass explains"),
     .number(
       "unknown", \.unknown, .open(0, 1), "the same where the length of a pass is found, not logged"),
+    .number("height", \.height, .above(0), "height of what repeats over the fall of the loss"),
     .number("drop", \.drop, .open(0, 1), "share of the fall that comes between passes"),
   ]
 
@@ -45,17 +48,19 @@ public struct EpochSawtooth: FindingKind {
       if let rate = run.rate, rate.jumps(by: 1.3).count(where: { $0.to > $0.from }) > 2 {
         return nil
       }
-      let longest = steps.count / 3
+      let (coarse, group) = loss.signal.coarser(600)
+      let longest = coarse.values.count / 3
       guard longest > 8 else { return nil }
       for rows in 8...longest {
-        let share = explained(loss.signal, rows)
-        if share > (best?.share ?? 0) + 0.01 { best = (rows, share) }
+        let share = explained(coarse, rows)
+        if share > (best?.share ?? 0) + 0.01 { best = (rows * group, share) }
       }
       guard let best, best.share > unknown else { return nil }
     }
     guard let best else { return nil }
-    let length = known ?? Double(best.rows) * rowStep
     let shape = shape(loss.signal, best.rows)
+    guard shape.height > height * loss.scale else { return nil }
+    let length = known ?? Double(best.rows) * rowStep
     let isFalling = shape.drop > 0
     return Finding(
       Self.self, graded(best.share, from: known == nil ? unknown : share, to: 0.75, low: 0.6),
@@ -208,7 +213,9 @@ public struct EpochSawtooth: FindingKind {
   }
 
   /// The largest change between neighbouring places of the mean pass, and the change within the rest of it.
-  private func shape(_ signal: Signal, _ rows: Int) -> (drop: Double, within: Double) {
+  private func shape(_ signal: Signal, _ rows: Int) -> (
+    drop: Double, within: Double, height: Double
+  ) {
     let rest = rest(signal, rows)
     let bins = min(rows, 12)
     var parts = [[Double]](repeating: [], count: bins)
@@ -216,10 +223,12 @@ public struct EpochSawtooth: FindingKind {
     let means = parts.map { Robust.median($0) }
     let changes = means.indices.map { means[($0 + 1) % bins] - means[$0] }
     guard let place = changes.indices.max(by: { abs(changes[$0]) < abs(changes[$1]) }) else {
-      return (0, 0)
+      return (0, 0, 0)
     }
     let trend = (signal.values.last ?? 0) - (signal.values.first ?? 0)
     let slow = trend * Double(rows) / Double(signal.values.count)
-    return (-changes[place], slow - changes[place])
+    return (
+      -changes[place], slow - changes[place], (means.max() ?? 0) - (means.min() ?? 0)
+    )
   }
 }

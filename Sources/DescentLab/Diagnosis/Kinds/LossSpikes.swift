@@ -77,6 +77,12 @@ public struct LossSpikes: FindingKind {
     if events.count > 1 { confidence += 0.05 }
     if led.isEmpty, lasting == 0, events.count < 3 { confidence -= 0.15 }
     if isEarly { confidence = min(confidence, 0.45) }
+    // Between spikes of their own the level goes on falling.
+    let later = loss.blocks.filter { run.share($0.step) > beginning }
+    confidence -=
+      0.4
+      * graded(
+        LossCourse.rises(later) / loss.scale, from: 0.3, to: 1, low: 0, high: 1)
     let steps = events.prefix(4).map { run.step(signal.steps[$0.top]) }
     var evidence =
       "\(counted(events.count, "spike")) of the loss, at "

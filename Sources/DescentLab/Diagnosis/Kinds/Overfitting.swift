@@ -9,7 +9,7 @@ public struct Overfitting: FindingKind {
   public static let explains: Set = ["plateau", "lr_too_low", "clip_idle", "epoch_sawtooth"]
 
   /// How far the validation loss rises, over its lowest value.
-  public var rise = 0.05
+  public var rise = 0.08
   /// The share of the run that comes after the lowest value, at least.
   public var after = 0.15
 

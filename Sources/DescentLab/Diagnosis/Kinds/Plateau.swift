@@ -9,7 +9,7 @@ public struct Plateau: FindingKind {
   public static let explains: Set = ["clip_idle"]
 
   /// The share of the run that is flat, at least.
-  public var share = 0.4
+  public var share = 0.45
   /// What counts as flat: a change of the level over how far the loss fell.
   public var flat = 0.04
   /// The learning rate over its peak from which on it is considerable.

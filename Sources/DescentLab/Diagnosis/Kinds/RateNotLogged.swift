@@ -18,7 +18,8 @@ public struct RateNotLogged: FindingKind {
     let isPlain = run.optimizer.map { ["sgd", "adadelta", "rprop", "lbfgs"].contains($0) } ?? false
     guard !isPlain else { return nil }
     return Finding(
-      Self.self, rate.isConstant ? 0.9 : 0.75, rate.signal.first, rate.signal.last,
+      Self.self, rate.isConstant ? 0.9 : rate.hasWarmup ? 0.45 : 0.6, rate.signal.first,
+      rate.signal.last,
       evidence: rate.isConstant
         ? "lr is 1 in all \(grouped(rate.signal.count)) rows, and there is no d"
         : "lr has a peak of exactly 1 and ends at \(short(rate.end)), and there is no d",

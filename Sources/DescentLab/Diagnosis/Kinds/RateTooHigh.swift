@@ -55,7 +55,10 @@ public struct RateTooHigh: FindingKind {
       advice: advice + "; descent lr-find looks for the rate", shows: ["loss", "grad_norm", "lr"])
   }
 
-  func signs(_ run: RunSignals, _ loss: LossCourse) -> [(weight: Double, text: String)] {
+  /// What speaks for it, each with its weight, with or without what happens in the first steps.
+  func signs(
+    _ run: RunSignals, _ loss: LossCourse, besidesBeginning: Bool = false
+  ) -> [(weight: Double, text: String)] {
     var signs: [(weight: Double, text: String)] = []
     let scale = max(loss.start - loss.best.level, 0.02 * abs(loss.start), 1e-300)
     // The part at considerable rates, after the first steps.
@@ -66,10 +69,7 @@ public struct RateTooHigh: FindingKind {
     func weight(_ x: Double, _ from: Double, _ to: Double, _ most: Double) -> Double {
       x > from ? graded(x, from: from, to: to, low: 0.1, high: most) : 0
     }
-    var risen = 0.0
-    for (a, b) in zip(blocks, blocks.dropFirst()) {
-      risen += max(0, b.level - a.level - 3 * (a.error * a.error + b.error * b.error).squareRoot())
-    }
+    let risen = LossCourse.rises(blocks)
     signs.append(
       (
         weight(risen / scale, rises, 4 * rises, 0.55),
@@ -86,6 +86,7 @@ public struct RateTooHigh: FindingKind {
     signs.append(priorSign(run))
     signs.append(spikes(run, loss, scale))
     signs.append(stall(run, loss))
+    if besidesBeginning { return signs }
     let early = loss.signal.part(0, 0.3)
     let spread = early.count > 12 ? 3 : 1
     let top =
@@ -129,7 +130,7 @@ public struct RateTooHigh: FindingKind {
     let large = Robust.quantile(part, 0.95) / usual
     guard large > self.bursts else { return (0, "") }
     return (
-      graded(log(large), from: log(self.bursts), to: log(2 * self.bursts), low: 0.25, high: 0.5),
+      graded(log(large), from: log(self.bursts), to: log(2 * self.bursts), low: 0.3, high: 0.55),
       "one gradient norm in twenty is \(short(large, 2)) times the median or more"
     )
   }
@@ -145,7 +146,7 @@ public struct RateTooHigh: FindingKind {
     var (high, low, highRows, lowRows) = (0, 0, 0, 0)
     for (i, step) in loss.signal.steps.enumerated() where run.share(step) > 0.05 {
       let above = loss.signal.highs[i] - base[i]
-      let isSpike = above > 0.25 * scale && above > 5 * loss.noise
+      let isSpike = above > 0.15 * scale && above > 5 * loss.noise
       if rate.share(at: step) > 0.5 {
         (high, highRows) = (high + (isSpike ? 1 : 0), highRows + 1)
       } else {

@@ -118,7 +118,8 @@ public struct ResumeJump: FindingKind {
     let values = loss.signal.values
     let place = loss.signal.index(at: step)
     let window = max(2, min(10, values.count / 40))
-    let range = max(2, place - 1)...max(2, min(values.count - 2, place + window))
+    let low = max(2, min(place - 1, values.count - 2))
+    let range = low...max(low, min(values.count - 2, place + window))
     var best: Jump?
     for i in range where i < values.count - 1 {
       let before = Robust.median(values[max(0, i - 2 * window)..<i])

@@ -28,7 +28,8 @@ public struct ScheduleCutOff: FindingKind {
     let share = rate.end / rate.peak
     let last = run.steps.upperBound
     if let total = plannedEnd(run), total > longer * last, share > rest,
-      rate.hasDecayed || run.settings["schedule.name"] != "constant"
+      share < 0.985
+        || ["cosine", "linear", "polynomial"].contains(run.settings["schedule.name"] ?? "")
     {
       return finding(
         run, graded(total / last, from: longer, to: 1.6, low: 0.7), rate,
@@ -97,7 +98,7 @@ public struct ScheduleCutOff: FindingKind {
       let error = (errors.max() ?? 0) / max(reached, 1e-9)
       if best == nil || error < best?.error ?? 0 { best = (mx + (1 - my) / slope, error) }
     }
-    guard let best, best.error < 0.06 else { return nil }
+    guard let best, best.error < 0.03 else { return nil }
     return best.end
   }
 

@@ -20,10 +20,13 @@ public struct TensorsNotMoving: FindingKind {
     for (family, what) in [
       ("update_ratio", "update"), ("step_size", "update"),
       ("distance", "distance from the beginning"),
+      ("weight_norm", "change of the weights' norm"),
       ("grad_norm", "gradient"),
     ] {
       let members = run.log.family(family).compactMap { member, track -> (String, Double, Int)? in
-        let values = track.values.filter(\.isFinite)
+        var values = track.values.filter(\.isFinite)
+        // A norm stands still where it stays the same.
+        if family == "weight_norm", let first = values.first { values = values.map { $0 - first } }
         guard let highest = values.map(abs).max() else { return nil }
         return (member, highest, values.count)
       }

@@ -33,14 +33,23 @@ public struct WarmupTooShort: FindingKind {
     else { return nil }
     let values = loss.signal.values
     let end = max(3, Int(beginning * Double(values.count)))
-    let smooth = values
-    guard let top = (1..<end).max(by: { smooth[$0] < smooth[$1] }) else { return nil }
     // The noise of the calm part: that of the spike is its own.
-    let calm = Robust.median(loss.blocks.suffix(max(1, loss.blocks.count * 2 / 3)).map(\.noise))
+    let calm = Robust.median(
+      loss.blocks.suffix(max(1, loss.blocks.count * 2 / 3)).map(\.noise))
+    let limit = max(noise * calm, height * loss.fall)
+    var smooth = values
+    guard var top = (1..<max(3, values.count / 10)).max(by: { smooth[$0] < smooth[$1] }) else {
+      return nil
+    }
+    if smooth[top] - loss.start <= limit {
+      // Later a single row is a matter of its batch, unless rows are far apart.
+      if values.count > 100 { smooth = loss.signal.smoothed(3) }
+      top = (1..<end).max { smooth[$0] < smooth[$1] } ?? top
+    }
     // The lowest level before, at most the start.
     let before = (0..<top).map { smooth[$0] }.min() ?? loss.start
     let (over, rise) = (smooth[top] - loss.start, smooth[top] - before)
-    let isOver = over > max(noise * calm, height * loss.fall)
+    let isOver = over > limit
     let isDip = rise > max(1.5 * noise * calm, 3 * height * loss.fall)
     guard isOver || isDip else { return nil }
     let level = isOver ? loss.start : before + 0.1 * rise
@@ -56,6 +65,9 @@ public struct WarmupTooShort: FindingKind {
     guard recovery <= recovered, loss.end < level - 0.2 * loss.fall else { return nil }
     var confidence = graded(
       (isOver ? over : 0.5 * rise) / loss.fall, from: height, to: 0.5, low: 0.6)
+    // Where the rest is restless too, the whole rate is too high.
+    let restless = RateTooHigh().signs(run, loss, besidesBeginning: true)
+    confidence *= 0.4 + 0.6 * restless.reduce(1) { $0 * (1 - $1.weight) }
     var evidence =
       "the loss began at \(run.number(loss.start)), rose to \(run.number(smooth[top])) at step "
       + "\(run.step(loss.signal.steps[top])) and was back at step \(run.step(loss.signal.steps[back]))"
