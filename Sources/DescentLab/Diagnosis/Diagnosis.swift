@@ -82,28 +82,21 @@ public struct Diagnosis: Sendable {
     _ found: [Finding], _ run: RunSignals, _ kinds: FindingKinds
   ) -> [Finding] {
     let types = Dictionary(uniqueKeysWithValues: FindingKinds.all.map { ($0.name, $0) })
-    let sure = found.filter { $0.confidence >= Self.sure }
-    let explained = sure.reduce(into: Set<String>()) {
-      $0.formUnion(types[$1.kind]?.explains ?? [])
-    }
-    // Of two that would explain each other, the weightier stays.
     func importance(_ finding: Finding) -> Double {
       finding.confidence * (types[finding.kind]?.weight ?? 0)
     }
-    let kept = found.filter { finding in
-      guard explained.contains(finding.kind) else { return true }
-      return !sure.contains { other in
-        types[other.kind]?.explains.contains(finding.kind) == true
-          && (importance(other) >= importance(finding)
-            || types[finding.kind]?.explains.contains(other.kind) != true)
-      }
+    func explains(_ cause: Finding, _ symptom: Finding) -> Bool {
+      cause.confidence >= Self.sure && types[cause.kind]?.explains.contains(symptom.kind) == true
     }
-    let faults = kept.filter { $0.confidence >= Self.sure }.sorted {
-      importance($0) > importance($1)
+    // Of two that would explain each other, the weightier stays; whatever goes leaves its cause behind.
+    var kept: [Finding] = []
+    for finding in found.sorted(by: { importance($0) > importance($1) })
+    where !kept.contains(where: { explains($0, finding) }) {
+      kept.removeAll { explains(finding, $0) }
+      kept.append(finding)
     }
-    let possible = kept.filter { $0.confidence < Self.sure }.sorted {
-      importance($0) > importance($1)
-    }
+    let faults = kept.filter { $0.confidence >= Self.sure }
+    let possible = kept.filter { $0.confidence < Self.sure }
     return (faults.isEmpty ? [Healthy.finding(run, possible)] : faults) + possible
   }
 }

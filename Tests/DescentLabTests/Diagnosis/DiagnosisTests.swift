@@ -80,7 +80,7 @@ import Testing
     let files = try LogFiles()
     let losses = MadeRun.falling(300)
     let lines = csv([("loss", losses)]).split(separator: "\n").map(String.init)
-    let mixed = stride(from: 0, to: 300, by: 1).map { lines[1 + ($0 * 7) % 300] }
+    let mixed = stride(from: 0, to: 300, by: 1).map { lines[1 + ($0 * 121) % 300] }
     let shuffled = Diagnosis(try files.log(([lines[0]] + mixed).joined(separator: "\n") + "\n"))
     #expect(shuffled.findings.first?.kind == "healthy")
     #expect(shuffled.unknown.contains { $0.contains("in no order") })
@@ -145,11 +145,12 @@ import Testing
     #expect(Diagnosis(idle).findings.first?.kind == "clip_idle")
     let kinds = try FindingKinds([("clip_idle.ratio", "1000")])
     #expect(Diagnosis(idle, kinds: kinds).findings.first?.kind == "healthy")
-    for (name, text, words) in [
+    let mistakes: [(String, String, String)] = [
       ("clip_idl.ratio", "3", "clip_idle"), ("clip_idle.ratios", "3", "did you mean 'ratio'"),
       ("clip_idle.ratio", "many", "clip_idle.ratio=many"), ("clip_idle.ratio", "0.5", "at least 1"),
       ("clip_idle", "3", "has no setting"),
-    ] {
+    ]
+    for (name, text, words) in mistakes {
       let error = #expect(throws: SettingErrors.self) { try FindingKinds([(name, text)]) }
       #expect("\(error.map { "\($0)" } ?? "")".contains(words), "\(name)=\(text)")
     }
@@ -169,10 +170,9 @@ import Testing
   // MARK: Comparison
 
   @Test("another run makes a finding surer, or less") func against() throws {
-    let noises = normalNumbers(500, seed: 6)
-    let slow = MadeRun("slow").with { run in
+    let slow = MadeRun("slow").with { (run: inout MadeRun) in
       run.tracks["lr"] = [Double](repeating: 1e-5, count: 500)
-      run.tracks["loss"] = (0..<500).map { 2.3 - 0.5 * Double($0) / 500 + 0.02 * noises[$0] }
+      run.tracks["loss"] = MadeRun.slope(500)
     }
     func other(_ losses: [Double]) -> RunLog {
       var log = MadeRun.usual(500).with { run in
@@ -182,7 +182,8 @@ import Testing
       (log.name, log.path) = ("other", "runs/other")
       return log
     }
-    let alone = try #require(Diagnosis(slow.log).findings.first)
+    let findings: [Finding] = Diagnosis(slow.log).findings
+    let alone = try #require(findings.first)
     let better = Diagnosis(slow.log, against: other(MadeRun.falling(500, from: 2.3, to: 0.5)))
     let worse = Diagnosis(slow.log, against: other(MadeRun.falling(500, from: 4.3, to: 2.2)))
     #expect(alone.kind == "lr_too_low")

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 @testable import DescentLab
 
@@ -60,12 +61,20 @@ struct MadeRun: Sendable, CustomTestStringConvertible {
     seed: UInt64 = 2
   ) -> [Double] {
     let noises = normalNumbers(rows, seed: seed)
-    let rate = log(start / end)
+    let rate = Foundation.log(start / end)
     return (0..<rows).map { i in
       // Faster at first.
       let t = (Double(i) / Double(rows)).squareRoot()
       let spread = noise * min(1, Double(i) / (0.1 * Double(rows)))
       return start * exp(-rate * t + spread * noises[i])
+    }
+  }
+
+  /// A loss that falls along a straight line, and not far.
+  static func slope(_ rows: Int) -> [Double] {
+    normalNumbers(rows, seed: 6).enumerated().map { (i: Int, noise: Double) -> Double in
+      let fallen = 0.5 * Double(i) / Double(rows)
+      return 2.3 - fallen + 0.02 * noise
     }
   }
 

@@ -11,7 +11,7 @@ public struct Plateau: FindingKind {
   /// The share of the run that is flat, at least.
   public var share = 0.45
   /// What counts as flat: a change of the level over how far the loss fell.
-  public var flat = 0.04
+  public var flat = 0.01
   /// The learning rate over its peak from which on it is considerable.
   public var rate = 0.3
   /// The level over the start up to which a loss has come down and may well be flat.
@@ -30,7 +30,7 @@ public struct Plateau: FindingKind {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
     let blocks = loss.blocks.filter { (run.rate?.share(at: $0.step) ?? 1) >= rate }
     guard blocks.count > 3 else { return nil }
-    let tolerance = max(3 * loss.error, flat * loss.fall)
+    let tolerance = max(3 * loss.error, 4 * flat * loss.fall)
     var longest: (from: Int, to: Int)?
     for i in blocks.indices {
       var (low, high) = (blocks[i].level, blocks[i].level)
@@ -64,7 +64,8 @@ public struct Plateau: FindingKind {
     let height = loss.start > 0 && level > 0 ? level / loss.start : 0.5
     guard height > done else { return nil }
     var confidence = graded(share, from: self.share, to: 0.75, low: 0.5)
-    if run.rate == nil { confidence *= 0.85 }
+    // A rate that is not known may have decayed.
+    if run.rate == nil { confidence = isNeverLearned ? 0.85 * confidence : min(confidence, 0.45) }
     if height < 0.3 { confidence *= 0.85 }
     // In noise as large as this, a slow fall would not be seen.
     if loss.error > 0.05 * loss.fall, !isNeverLearned { confidence *= 0.8 }

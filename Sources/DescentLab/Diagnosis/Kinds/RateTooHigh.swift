@@ -63,7 +63,8 @@ public struct RateTooHigh: FindingKind {
     let scale = max(loss.start - loss.best.level, 0.02 * abs(loss.start), 1e-300)
     // The part at considerable rates, after the first steps.
     let blocks = loss.blocks.filter {
-      run.share($0.step) > 0.08 && (run.rate?.share(at: $0.step) ?? 1) > 0.4
+      run.share($0.step) > (besidesBeginning ? 0.3 : 0.08)
+        && (run.rate?.share(at: $0.step) ?? 1) > 0.4
     }
     guard blocks.count > 1 else { return [] }
     func weight(_ x: Double, _ from: Double, _ to: Double, _ most: Double) -> Double {
