@@ -45,7 +45,7 @@ struct MadeRun: Sendable, CustomTestStringConvertible {
   /// A loss that falls as a power of the step, fast and then slowly, with noise that is a share of how far
   /// it falls; halfway after `half` of the rows.
   static func falling(
-    _ rows: Int, from start: Double = 4, to end: Double = 1.5, half: Double = 0.04,
+    _ rows: Int, from start: Double = 4, to end: Double = 1.5, half: Double = 0.08,
     noise: Double = 0.03, seed: UInt64 = 1
   ) -> [Double] {
     let noises = normalNumbers(rows, seed: seed)

@@ -11,7 +11,7 @@ public struct Plateau: FindingKind {
   /// The share of the run that is flat, at least.
   public var share = 0.45
   /// What counts as flat: a change of the level over how far the loss fell.
-  public var flat = 0.01
+  public var flat = 0.02
   /// The learning rate over its peak from which on it is considerable.
   public var rate = 0.3
   /// The level over the start up to which a loss has come down and may well be flat.
@@ -30,7 +30,7 @@ public struct Plateau: FindingKind {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
     let blocks = loss.blocks.filter { (run.rate?.share(at: $0.step) ?? 1) >= rate }
     guard blocks.count > 3 else { return nil }
-    let tolerance = max(3 * loss.error, 4 * flat * loss.fall)
+    let tolerance = max(3 * loss.error, 2 * flat * loss.fall)
     var longest: (from: Int, to: Int)?
     for i in blocks.indices {
       var (low, high) = (blocks[i].level, blocks[i].level)
@@ -58,7 +58,7 @@ public struct Plateau: FindingKind {
     )
     guard
       abs(early - late)
-        <= max(2.5 * loss.error / Double(max(half, 1)).squareRoot(), flat * loss.fall)
+        <= max(3.5 * loss.error / Double(max(half, 1)).squareRoot(), flat * loss.fall)
     else { return nil }
     let level = Robust.median(part.map(\.level))
     let height = loss.start > 0 && level > 0 ? level / loss.start : 0.5
