@@ -42,12 +42,12 @@ public struct RateTooLow: FindingKind {
     let late = (marks[2] - marks[4]) / fall
     let last = (marks[3] - marks[4]) / fall
     let isSteady = marks[3] - marks[4] > 2 * loss.error && last > 0.3 * late
-    let half = time.share(
-      loss.blocks.first { $0.level <= loss.start - fall / 2 }?.step ?? loss.signal.last, loss.signal
-    )
-    guard late >= self.late, half >= self.half, isSteady, progress < self.progress else {
-      return nil
-    }
+    let halfway = loss.blocks.first { $0.level <= loss.start - fall / 2 }?.step ?? loss.signal.last
+    let half = time.share(halfway, loss.signal)
+    // In steps, too: where the rate falls in stairs, the first is nearly all that it adds up to.
+    guard late >= self.late, half >= self.half, run.share(halfway) >= 0.8 * self.half, isSteady,
+      progress < self.progress
+    else { return nil }
     // Every quarter brings something: no plateau, no jump.
     let quarters = zip(marks, marks.dropFirst()).map { ($0 - $1) / fall }
     guard quarters.allSatisfy({ $0 > 0.04 && $0 < 0.75 }) else { return nil }
