@@ -1,7 +1,8 @@
 import DescentTraining
 import Descent
 
-/// What a run's log shows: findings with their evidence, the most important first, and what cannot be known
+/// What a run's log shows: findings with their evidence, the most important first, and what cannot
+/// be known
 /// from it.
 ///
 /// ```swift
@@ -88,7 +89,8 @@ public struct Diagnosis: Sendable {
     func explains(_ cause: Finding, _ symptom: Finding) -> Bool {
       cause.confidence >= Self.sure && types[cause.kind]?.explains.contains(symptom.kind) == true
     }
-    // Of two that would explain each other, the weightier stays; whatever goes leaves its cause behind.
+    // Of two that would explain each other, the weightier stays; whatever goes leaves its cause
+    // behind.
     var kept: [Finding] = []
     for finding in found.sorted(by: { importance($0) > importance($1) })
     where !kept.contains(where: { explains($0, finding) }) {

@@ -86,7 +86,8 @@ struct DiagnosisComparison {
     return mine.isNaN || theirs < mine - max(2 * noise, 0.005 * abs(mine))
   }
 
-  /// How the other differs in what a kind of finding is about, where that is the change it asks for.
+  /// How the other differs in what a kind of finding is about, where that is the change it asks
+  /// for.
   private func change(for kind: String) -> String? {
     switch kind {
     case "lr_too_high", "diverged", "nan":

@@ -21,8 +21,10 @@ enum Robust {
     return median(values.map { abs($0 - middle) }) / 0.6745
   }
 
-  /// The standard deviation σ of values around their course. Of three neighbours on a straight line the
-  /// middle one lies √1.5·σ from the mean of the others, and half of all lie closer than 0.6745 times that.
+  /// The standard deviation σ of values around their course. Of three neighbours on a straight line
+  /// the
+  /// middle one lies √1.5·σ from the mean of the others, and half of all lie closer than 0.6745
+  /// times that.
   static func noise(_ values: ArraySlice<Double>) -> Double {
     guard values.count > 2 else { return .nan }
     let distances = zip(values, zip(values.dropFirst(), values.dropFirst(2))).map { a, rest in
@@ -43,7 +45,8 @@ enum Robust {
   }
 }
 
-/// How far a value lies between two marks, as a confidence: `low` at the first, `high` from the second on.
+/// How far a value lies between two marks, as a confidence: `low` at the first, `high` from the
+/// second on.
 func graded(
   _ value: Double, from first: Double, to second: Double, low: Double = 0.5, high: Double = 0.95
 ) -> Double {

@@ -1,7 +1,8 @@
 import Descent
 import Foundation
 
-/// A run as the kinds of findings see it: its metrics without what is not finite, and what was summed up
+/// A run as the kinds of findings see it: its metrics without what is not finite, and what was
+/// summed up
 /// of them once.
 public struct RunSignals: Sendable {
   let log: RunLog
@@ -15,7 +16,8 @@ public struct RunSignals: Sendable {
   let norm: Signal?
   /// Prodigy's d, the largest of several.
   let d: Signal?
-  /// Where the training loss is not finite: the first such step, and from which step on none is finite.
+  /// Where the training loss is not finite: the first such step, and from which step on none is
+  /// finite.
   let broken: (first: Double, forGood: Double?, count: Int)?
   /// How many losses there are, finite or not.
   let losses: Int
@@ -201,7 +203,8 @@ struct RateCourse: Sendable {
     signal.steps[signal.values.lastIndex { $0 >= share * peak } ?? 0]
   }
 
-  /// The steps at which it is changed at once by a factor of at least `factor`, with the rates before and
+  /// The steps at which it is changed at once by a factor of at least `factor`, with the rates
+  /// before and
   /// after, beside a gradual course.
   func jumps(by factor: Double) -> [(step: Double, from: Double, to: Double)] {
     let values = signal.values

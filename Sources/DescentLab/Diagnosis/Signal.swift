@@ -110,7 +110,8 @@ struct Signal: Sendable {
     }
   }
 
-  /// The medians of each few neighbours, such that there are no more than `most`, and how many that is.
+  /// The medians of each few neighbours, such that there are no more than `most`, and how many that
+  /// is.
   func coarser(_ most: Int) -> (signal: Signal, group: Int) {
     let group = max(1, (values.count + most - 1) / most)
     guard group > 1 else { return (self, 1) }

@@ -42,7 +42,8 @@ struct MadeRun: Sendable, CustomTestStringConvertible {
 
   // MARK: Courses
 
-  /// A loss that falls as a power of the step, fast and then slowly, with noise that is a share of how far
+  /// A loss that falls as a power of the step, fast and then slowly, with noise that is a share of
+  /// how far
   /// it falls; halfway after `half` of the rows.
   static func falling(
     _ rows: Int, from start: Double = 4, to end: Double = 1.5, half: Double = 0.08,
@@ -55,7 +56,8 @@ struct MadeRun: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// A loss that falls as e^(-t), with noise that is a share of its size: classifiers that learn all.
+  /// A loss that falls as e^(-t), with noise that is a share of its size: classifiers that learn
+  /// all.
   static func vanishing(
     _ rows: Int, from start: Double = 2.3, to end: Double = 0.005, noise: Double = 0.4,
     seed: UInt64 = 2

@@ -11,7 +11,8 @@ public struct EpochSawtooth: FindingKind {
     "lr_too_high", "plateau", "loss_spikes", "lr_too_low", "clip_idle",
   ]
 
-  /// The share of what is left of the loss without its slow course that the place in the pass explains.
+  /// The share of what is left of the loss without its slow course that the place in the pass
+  /// explains.
   public var share = 0.3
   /// The same where the log does not say how long a pass is.
   public var unknown = 0.45
@@ -212,7 +213,8 @@ public struct EpochSawtooth: FindingKind {
     return 1 - (1 - r2) * (n - 1) / max(n - Double(bins), 1)
   }
 
-  /// The largest change between neighbouring places of the mean pass, and the change within the rest of it.
+  /// The largest change between neighbouring places of the mean pass, and the change within the
+  /// rest of it.
   private func shape(_ signal: Signal, _ rows: Int) -> (
     drop: Double, within: Double, height: Double
   ) {

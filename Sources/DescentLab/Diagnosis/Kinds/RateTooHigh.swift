@@ -161,7 +161,8 @@ public struct RateTooHigh: FindingKind {
     )
   }
 
-  /// A loss that falls at once and then hardly: half of all in the first fiftieth of what lr adds up to,
+  /// A loss that falls at once and then hardly: half of all in the first fiftieth of what lr adds
+  /// up to,
   /// nine tenths only after half of that.
   private func stall(_ run: RunSignals, _ loss: LossCourse) -> (weight: Double, text: String) {
     let (time, fall) = (OptimizerTime(run.rate), loss.start - loss.end)

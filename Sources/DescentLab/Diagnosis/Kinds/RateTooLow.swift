@@ -9,7 +9,8 @@ public struct RateTooLow: FindingKind {
   public static let weight = 0.7
   public static let explains: Set = ["plateau", "clip_idle"]
 
-  /// The share of the fall that the second half of the run has, from which on it is steady: half for a
+  /// The share of the fall that the second half of the run has, from which on it is steady: half
+  /// for a
   /// straight line.
   public var late = 0.2
   /// The share of the run, in what lr adds up to, that the first half of the fall takes at least.

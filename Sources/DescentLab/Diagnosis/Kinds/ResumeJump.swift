@@ -205,7 +205,8 @@ public struct ResumeJump: FindingKind {
     let noise: Double
     let fall: Double
 
-    /// The linear one; and where losses are positive and fall to a small part, that of their logarithms.
+    /// The linear one; and where losses are positive and fall to a small part, that of their
+    /// logarithms.
     static func all(_ loss: LossCourse) -> [Scale] {
       let linear = Scale(of: { $0 }, noise: loss.noise, fall: loss.scale)
       guard loss.isPositive, loss.best.level > 0, loss.start > 4 * loss.best.level else {

@@ -66,7 +66,8 @@ public struct ScheduleCutOff: FindingKind {
     return zip(part, part.dropFirst()).count { $1 > $0 } * 2 > part.count
   }
 
-  /// Where a cosine or a line through the decay would reach 0; nil where it is neither, as decays that
+  /// Where a cosine or a line through the decay would reach 0; nil where it is neither, as decays
+  /// that
   /// slow down for ever.
   private func extrapolated(_ rate: RateCourse) -> Double? {
     let from = rate.signal.index(at: rate.decayStep)
