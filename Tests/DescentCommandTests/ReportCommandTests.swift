@@ -36,7 +36,7 @@ import Testing
       (["report", "good.csv"], 0, "The training loss fell"),
       (["report", "good.csv", "other.csv"], 0, "lowest training loss"),
       (["report", "nan.csv"], 0, "2 of 4 losses are not finite"),
-      (["report", "all-nan.csv"], 0, "No loss of the run is finite"),
+      (["report", "all-nan.csv"], 0, "no loss of the run is finite"),
       (["report", "torn.csv"], 0, "page: report.html"),
       (["report", "one.csv"], 0, "page: report.html"),
       (["report", "words.csv"], 0, "page: report.html"),

@@ -72,8 +72,15 @@ struct Train: ParsableCommand {
       for warning in LintReport.warnings(of: trainer.recipe, task: trainer.task, given: given) {
         writeError("Warning: \(LintPage.line(warning))")
       }
-      let result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
+      let result: TrainingResult
+      do {
+        result = try trainer.run(in: directory, observer: Progress(quiet: quiet))
+      } catch let error as RunError where error.isNonFinite {
+        diagnose(directory)
+        throw error
+      }
       output(RunPage.end(result, after: trainer.resumption?.step ?? 0))
+      if !result.interrupted { diagnose(directory) }
       if let warning = result.recomputation?.warning { writeError("Warning: \(warning)") }
       if result.interrupted {
         let failure = StandardOutput.failure
@@ -88,6 +95,12 @@ struct Train: ParsableCommand {
         output("\nmore: descent sample \(directory.path) --prompt \"...\"")
       }
     }
+  }
+
+  /// What the run's numbers show; a log that cannot be read fails nothing here.
+  private func diagnose(_ directory: RunDirectory) {
+    guard !quiet, let diagnosis = try? Diagnosis.read(directory.path).first else { return }
+    output(diagnosis.brief(more: "descent diagnose \(directory.path)"))
   }
 
   private func started(_ recipe: String) throws -> (Trainer, RunDirectory, yaml: String) {

@@ -89,7 +89,10 @@ public struct Report: Sendable {
   /// What the numbers say.
   var findings: Document.Block {
     if isSingle {
-      return .list(ReportFindings(run: runs[0]).sentences, key: "findings")
+      let faults = runs[0].faults
+      // What is a fault is not said a second time as a fact.
+      let facts = ReportFindings(run: runs[0]).sentences(besides: Set(faults.map(\.kind)))
+      return .list(faults.map(\.sentence.withVisibleControls) + facts, key: "findings")
     }
     return .list(RunDifferences(runs).sentences, key: "findings")
   }

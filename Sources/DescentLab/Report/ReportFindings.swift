@@ -10,11 +10,20 @@ struct ReportFindings {
   private var ended: String { isRunning ? "is now at" : "ended at" }
 
   /// From the most to the least important.
-  var sentences: [String] {
-    [
-      stopped, loss, jump, validation, rate, estimate, clipping, skipped, spikes, rounding, unmoved,
-      speed,
-    ].compactMap(\.self)
+  var sentences: [String] { sentences(besides: []) }
+
+  /// The same without what findings of these kinds say better.
+  func sentences(besides kinds: Set<String>) -> [String] {
+    let all: [(sentence: String?, said: Set<String>)] = [
+      (stopped, ["nan"]), (loss, ["diverged"]),
+      (jump, ["loss_spikes", "warmup_too_short", "resume_jump", "diverged", "lr_too_high", "nan"]),
+      (validation, ["overfitting"]),
+      (rate, ["schedule_ended_early", "schedule_cut_off", "lr_not_logged"]),
+      (estimate, ["d_stuck", "d_still_rising"]), (clipping, ["clip_too_tight", "clip_idle"]),
+      (skipped, ["fp16_overflow"]), (spikes, []), (rounding, ["updates_lost"]),
+      (unmoved, ["tensors_not_moving"]), (speed, []),
+    ]
+    return all.filter { $0.said.isDisjoint(with: kinds) }.compactMap(\.sentence)
   }
 
   /// That the run did not end by itself.

@@ -27,6 +27,8 @@ public struct ReportRun: NamedRun, Sendable {
   public let lastStep: Int
   /// Whether it goes on, as far as the log says.
   public let state: RunState
+  /// What is wrong with it, as ``Diagnosis`` finds; empty where nothing is.
+  public let faults: [Finding]
 
   /// What a log says.
   public init(_ log: RunLog) {
@@ -44,6 +46,7 @@ public struct ReportRun: NamedRun, Sendable {
       uniquingKeysWith: { first, _ in first })
     samples = log.samples.map { ($0.step, $0.sample.withVisibleControls) }
     (lastStep, state) = (log.lastStep, log.state)
+    faults = Diagnosis(log).faults
   }
 
   /// Steps that were left out since something was not finite.

@@ -27,6 +27,14 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Numbers became larger than float16 can hold.
   case float16Overflow(step: Int, cause: String, checkpoint: String)
 
+  /// Whether training stopped since a number was not finite.
+  public var isNonFinite: Bool {
+    switch self {
+    case .nonFinite, .float16Overflow: true
+    default: false
+    }
+  }
+
   /// The same where nothing of the run is kept.
   public var withoutFiles: RunError {
     switch self {

@@ -1,0 +1,34 @@
+public import Descent
+
+/// What stands under the name of the learning rate is none.
+public struct RateNotLogged: FindingKind {
+  public static let name = "lr_not_logged"
+  public static let summary =
+    "The logged learning rate is 1, as Prodigy and the like have it: the rate that acts, d × lr, is not there."
+  public static let weight = 0.5
+
+  public init() {}
+
+  public static let settings: [Setting<RateNotLogged>] = []
+
+  public func find(in run: RunSignals) -> Finding? {
+    guard let rate = run.rate, run.d == nil, run.log["base_lr"] == nil, rate.peak == 1,
+      rate.signal.count > 1
+    else { return nil }
+    let isPlain = run.optimizer.map { ["sgd", "adadelta", "rprop", "lbfgs"].contains($0) } ?? false
+    guard !isPlain else { return nil }
+    return Finding(
+      Self.self, rate.isConstant ? 0.9 : rate.hasWarmup ? 0.45 : 0.6, rate.signal.first,
+      rate.signal.last,
+      evidence: rate.isConstant
+        ? "lr is 1 in all \(grouped(rate.signal.count)) rows, and there is no d"
+        : "lr has a peak of exactly 1 and ends at \(short(rate.end)), and there is no d",
+      cause:
+        "Prodigy, D-Adaptation and DoG find the size of the step themselves: their lr is a factor, "
+        + "and a scheduler that logs it (or a multiplier of it) says nothing of the step.",
+      advice:
+        "log d × lr of the optimizer's groups (group[\"d\"] * group[\"lr\"]); Descent logs it as lr, "
+        + "and d beside it",
+      shows: ["lr", "loss"])
+  }
+}

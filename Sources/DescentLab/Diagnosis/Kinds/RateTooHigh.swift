@@ -1,0 +1,224 @@
+public import Descent
+import Foundation
+
+/// The loss oscillates, or stays high, since steps are too large.
+public struct RateTooHigh: FindingKind {
+  public static let name = "lr_too_high"
+  public static let summary =
+    "The loss oscillates or stays high with large gradients, and falls as soon as the learning rate does."
+  public static let weight = 0.82
+  public static let explains: Set = ["plateau", "loss_spikes", "warmup_too_short", "clip_idle"]
+
+  /// The rises of the level that noise does not explain, over how far the loss fell.
+  public var rises = 0.25
+  /// The noise over how far the loss fell.
+  public var noise = 0.25
+  /// The share of the fall that comes only as the rate decays, after a stretch without any.
+  public var decay = 0.3
+  /// The largest gradient norms over the usual, while the loss is still high.
+  public var bursts = 2.2
+  /// How far the loss rises above its start at the beginning, over how far it falls.
+  public var peak = 0.2
+  /// How sure the signs must be together.
+  public var least = 0.5
+
+  public init() {}
+
+  public static let settings: [Setting<RateTooHigh>] = [
+    .number("rises", \.rises, .above(0), "rises of the level over the fall of the loss"),
+    .number("noise", \.noise, .above(0), "noise over the fall of the loss"),
+    .number("decay", \.decay, .open(0, 1), "share of the fall that comes as the rate decays"),
+    .number("bursts", \.bursts, .above(1), "95th percentile of the norms over their median"),
+    .number("peak", \.peak, .above(0), "rise above the start over the fall of the loss"),
+    .number("least", \.least, .open(0, 1), "confidence of all signs together"),
+  ]
+
+  public func find(in run: RunSignals) -> Finding? {
+    guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
+    let signs = signs(run, loss).filter { $0.weight > 0.05 }.sorted { $0.weight > $1.weight }
+    let confidence = 1 - signs.reduce(1) { $0 * (1 - $1.weight) }
+    guard confidence >= 0.7 * least, !signs.isEmpty else { return nil }
+    let rate = run.rate
+    let advice =
+      rate.map {
+        "try lr=\(short($0.peak / 3, 2)), a third, then \(short($0.peak / 10, 2)), a tenth"
+          + ($0.hasWarmup ? "" : ", and a warmup (schedule.warmup)")
+      } ?? "try a third of the learning rate, then a tenth"
+    return Finding(
+      Self.self, min(confidence, 0.95), run.steps.lowerBound,
+      rate.map { $0.hasDecayed ? $0.lastStep(atLeast: 0.5) : run.steps.upperBound }
+        ?? run.steps.upperBound,
+      evidence: signs.map(\.text).joined(separator: "; "),
+      cause:
+        "Steps are longer than the valley is wide: the loss is thrown from side to side, and only what "
+        + "is coarse can be learned.",
+      advice: advice + "; descent lr-find looks for the rate", shows: ["loss", "grad_norm", "lr"])
+  }
+
+  /// What speaks for it, each with its weight, with or without what happens in the first steps.
+  func signs(
+    _ run: RunSignals, _ loss: LossCourse, besidesBeginning: Bool = false
+  ) -> [(weight: Double, text: String)] {
+    var signs: [(weight: Double, text: String)] = []
+    let scale = max(loss.start - loss.best.level, 0.02 * abs(loss.start), 1e-300)
+    // The part at considerable rates, after the first steps.
+    let blocks = loss.blocks.filter {
+      run.share($0.step) > (besidesBeginning ? 0.3 : 0.08)
+        && (run.rate?.share(at: $0.step) ?? 1) > 0.4
+    }
+    guard blocks.count > 1 else { return [] }
+    func weight(_ x: Double, _ from: Double, _ to: Double, _ most: Double) -> Double {
+      x > from ? graded(x, from: from, to: to, low: 0.1, high: most) : 0
+    }
+    let risen = LossCourse.rises(blocks)
+    signs.append(
+      (
+        weight(risen / scale, rises, 4 * rises, 0.55),
+        "the level of the loss rose again and again, by \(percent(risen / scale, 0)) of its fall in all"
+      ))
+    let noise = Robust.median(blocks.map(\.noise))
+    signs.append(
+      (
+        weight(noise / scale, self.noise, 3 * self.noise, 0.45),
+        "the loss swings by \(short(noise)), \(percent(noise / scale, 0)) of its fall"
+      ))
+    signs.append(decaySign(run, loss, scale))
+    signs.append(bursts(run, loss, blocks))
+    signs.append(priorSign(run))
+    signs.append(spikes(run, loss, scale))
+    signs.append(stall(run, loss))
+    if besidesBeginning { return signs }
+    let early = loss.signal.part(0, 0.3)
+    let spread = early.count > 12 ? 3 : 1
+    let top =
+      Signal(steps: Array(loss.signal.steps[early.indices]), values: Array(early))
+      .smoothed(spread).max() ?? loss.start
+    // What recovers soon is a matter of the warmup.
+    let isLasting = lasts(loss, run)
+    signs.append(
+      (
+        weight((top - loss.start) / scale, peak, 3, isLasting ? 0.45 : 0.2),
+        "at first it rose from \(run.number(loss.start)) to \(run.number(top))"
+      ))
+    return signs
+  }
+
+  /// Whether it took the loss more than a third of the run to come below its start.
+  private func lasts(_ loss: LossCourse, _ run: RunSignals) -> Bool {
+    guard
+      let block = loss.blocks.first(where: {
+        run.share($0.step) > 0.03 && $0.level < loss.start - 0.2 * loss.fall
+      })
+    else { return true }
+    return run.share(block.step) > 0.3
+  }
+
+  /// Gradients that now and then are much larger than usual, while there is still much to learn.
+  private func bursts(
+    _ run: RunSignals, _ loss: LossCourse, _ blocks: [Signal.Block]
+  ) -> (weight: Double, text: String) {
+    guard let norm = run.norm else { return (0, "") }
+    // Near a loss of 0 single examples make all of the gradient.
+    let high = blocks.filter {
+      $0.level > loss.best.level + 0.08 * loss.fall || !loss.isPositive
+    }
+    let part = high.flatMap {
+      norm.between(
+        loss.signal.steps[$0.places.lowerBound], loss.signal.steps[$0.places.upperBound - 1])
+    }
+    let usual = Robust.median(part)
+    guard part.count > 19, usual > 0 else { return (0, "") }
+    let large = Robust.quantile(part, 0.95) / usual
+    guard large > self.bursts else { return (0, "") }
+    return (
+      graded(log(large), from: log(self.bursts), to: log(2 * self.bursts), low: 0.3, high: 0.55),
+      "one gradient norm in twenty is \(short(large, 2)) times the median or more"
+    )
+  }
+
+  /// Spikes for as long as the rate is high, and none once it is low.
+  private func spikes(
+    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
+  ) -> (weight: Double, text: String) {
+    guard let rate = run.rate, rate.hasDecayed, loss.signal.values.count > 59 else {
+      return (0, "")
+    }
+    let base = loss.signal.smoothed(max(9, loss.signal.values.count / 15))
+    var (high, low, highRows, lowRows) = (0, 0, 0, 0)
+    for (i, step) in loss.signal.steps.enumerated() where run.share(step) > 0.05 {
+      let above = loss.signal.highs[i] - base[i]
+      let isSpike = above > 0.15 * scale && above > 5 * loss.noise
+      if rate.share(at: step) > 0.5 {
+        (high, highRows) = (high + (isSpike ? 1 : 0), highRows + 1)
+      } else {
+        (low, lowRows) = (low + (isSpike ? 1 : 0), lowRows + 1)
+      }
+    }
+    guard high > 2, low == 0, lowRows * 3 > highRows else { return (0, "") }
+    return (
+      graded(Double(high), from: 3, to: 10, low: 0.25, high: 0.4),
+      "\(counted(high, "row")) of losses stand far out while lr is above half its peak, none below"
+    )
+  }
+
+  /// A loss that falls at once and then hardly: half of all in the first fiftieth of what lr adds
+  /// up to,
+  /// nine tenths only after half of that.
+  private func stall(_ run: RunSignals, _ loss: LossCourse) -> (weight: Double, text: String) {
+    let (time, fall) = (OptimizerTime(run.rate), loss.start - loss.end)
+    func share(_ part: Double) -> Double {
+      let place = loss.signal.smoothed(5).firstIndex { $0 <= loss.start - part * fall }
+      return place.map { time.share(loss.signal.steps[$0], loss.signal) } ?? 1
+    }
+    guard fall > 6 * loss.noise, share(0.5) < 0.02, share(0.9) > 0.5 else { return (0, "") }
+    return (
+      0.25,
+      "half of its fall came with the first steps, and then it stood nearly still for half of the run"
+    )
+  }
+
+  /// A rate beyond what is usual for an optimizer that the log names.
+  private func priorSign(_ run: RunSignals) -> (weight: Double, text: String) {
+    guard let optimizer = run.optimizer, let rate = run.rate else { return (0, "") }
+    let usual: Double
+    switch optimizer {
+    case "adam", "adamw", "nadam", "adamax", "radam": usual = 0.02
+    case "lion": usual = 3e-3
+    case "sgd": usual = 0.5
+    default: return (0, "")
+    }
+    guard rate.peak > usual else { return (0, "") }
+    return (
+      graded(log(rate.peak / usual), from: 0, to: log(10), low: 0.2, high: 0.4),
+      "lr=\(short(rate.peak)) is more than is usual for \(optimizer)"
+    )
+  }
+
+  /// A loss that stands still at high rates and falls as they do: itself, or its logarithm.
+  private func decaySign(
+    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
+  ) -> (weight: Double, text: String) {
+    guard let rate = run.rate, rate.hasDecayed else { return (0, "") }
+    let until = rate.lastStep(atLeast: 0.7)
+    let from = rate.signal.first + (until - rate.signal.first) / 3
+    guard until > from, until < run.steps.upperBound else { return (0, "") }
+    let width = 0.05 * run.span
+    func level(_ step: Double) -> Double {
+      Robust.median(loss.signal.between(step - width, step + width))
+    }
+    let (before, at) = (level(from), level(until))
+    guard before.isFinite, at.isFinite else { return (0, "") }
+    // Nearly still: neither falls much between.
+    var gained = (before - at) / scale < 0.06 ? (at - loss.end) / scale : 0
+    if loss.isPositive, loss.end > 0, loss.start > 4 * loss.end {
+      let all = log(loss.start / loss.end)
+      if log(before / at) < 0.25 { gained = max(gained, log(at / loss.end) / all) }
+    }
+    guard gained > decay, before - at < 0.3 * (at - loss.end) else { return (0, "") }
+    return (
+      graded(gained, from: decay, to: 0.7, low: 0.35, high: 0.65),
+      "it was at \(run.number(before)) at step \(run.step(from)) and still at \(run.number(at)) at step "
+        + "\(run.step(until)); as lr fell below 70 % of its peak, it fell to \(run.number(loss.end))"
+    )
+  }
+}

@@ -1,0 +1,159 @@
+public import Descent
+import Foundation
+
+/// The loss falls, but much too slowly.
+public struct RateTooLow: FindingKind {
+  public static let name = "lr_too_low"
+  public static let summary =
+    "The loss still falls at the end as steadily as at the beginning, and has not come far."
+  public static let weight = 0.7
+  public static let explains: Set = ["plateau", "clip_idle"]
+
+  /// The share of the fall that the second half of the run has, from which on it is steady: half
+  /// for a
+  /// straight line.
+  public var late = 0.2
+  /// The share of the run, in what lr adds up to, that the first half of the fall takes at least.
+  public var half = 0.12
+  /// How far the loss may have come: its fall over its start.
+  public var progress = 0.6
+  /// The ratio of updates to weights below which steps are small.
+  public var ratio = 1e-4
+
+  public init() {}
+
+  public static let settings: [Setting<RateTooLow>] = [
+    .number(
+      "late", \.late, .open(0, 1), "share of the fall in the second half of all that lr adds up to"),
+    .number(
+      "half", \.half, .open(0, 1), "share of all that lr adds up to that half of the fall takes"),
+    .number("progress", \.progress, .open(0, 1), "largest fall over the start"),
+    .number("ratio", \.ratio, .above(0), "ratio of updates to weights below which steps are small"),
+  ]
+
+  public func find(in run: RunSignals) -> Finding? {
+    guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
+    let time = OptimizerTime(run.rate)
+    let marks = [0, 0.25, 0.5, 0.75, 1].map { level(loss, time, $0) }
+    let fall = marks[0] - marks[4]
+    let size = max(abs(loss.start), 1e-300)
+    let progress = fall / size
+    let ratio = Signal(run.log["update_ratio"]).map { Robust.median($0.values) }
+    if fall < 4 * loss.error || fall < 1e-4 * size { return standstill(run, loss, ratio) }
+    let late = (marks[2] - marks[4]) / fall
+    let last = (marks[3] - marks[4]) / fall
+    let isSteady = marks[3] - marks[4] > 2 * loss.error && last > 0.3 * late
+    let halfway = loss.blocks.first { $0.level <= loss.start - fall / 2 }?.step ?? loss.signal.last
+    let half = time.share(halfway, loss.signal)
+    // In steps, too: where the rate falls in stairs, the first is nearly all that it adds up to.
+    guard late >= self.late, half >= self.half, run.share(halfway) >= 0.8 * self.half, isSteady,
+      progress < self.progress
+    else { return nil }
+    // Every quarter brings something: no plateau, no jump.
+    let quarters = zip(marks, marks.dropFirst()).map { ($0 - $1) / fall }
+    guard quarters.allSatisfy({ $0 > 0.04 && $0 < 0.75 }) else { return nil }
+    var doubt = 1.0
+    doubt *= 1 - 0.6 * graded(late, from: self.late, to: 0.45, low: 0.3, high: 1)
+    doubt *= 1 - 0.5 * graded(half, from: self.half, to: 0.4, low: 0.2, high: 1)
+    doubt *= 1 - 0.5 * graded(-progress, from: -self.progress, to: -0.15, low: 0, high: 1)
+    if let norm = run.norm {
+      let (early, late) = (Robust.median(norm.part(0, 0.1)), Robust.median(norm.part(0.9, 1)))
+      if early > 0 { doubt *= 1 - 0.2 * graded(late / early, from: 0.5, to: 0.9, low: 0, high: 1) }
+    }
+    if let ratio, ratio > 0 {
+      doubt *=
+        1 - 0.6
+        * graded(-log(ratio), from: -log(self.ratio * 3), to: -log(self.ratio / 3), low: 0, high: 1)
+    }
+    var evidence =
+      "the loss fell from \(run.number(loss.start)) to \(run.number(loss.end)), and "
+      + "\(percent(late, 0)) of that in the second half"
+      + (run.rate?.isConstant == false ? " of what lr adds up to" : " of the run")
+      + " (a straight line has 50 %)"
+    if let ratio, ratio < 3 * self.ratio {
+      evidence += "; updates are \(short(ratio)) of the weights, where 0.001 is usual"
+    }
+    return finding(run, 1 - doubt, evidence)
+  }
+
+  /// A loss that does not move at all, with steps that are next to none.
+  private func standstill(_ run: RunSignals, _ loss: LossCourse, _ ratio: Double?) -> Finding? {
+    let isTiny = (run.rate?.peak ?? 1) <= 1e-6
+    let isSmall = (ratio ?? 1) < ratio0
+    guard isTiny || isSmall else { return nil }
+    var evidence =
+      "the loss stayed at \(run.number(loss.end)) (it began at \(run.number(loss.start)))"
+    if let rate = run.rate { evidence += " with lr at most \(short(rate.peak))" }
+    if let ratio {
+      evidence += "; updates are \(short(ratio)) of the weights, where 0.001 is usual"
+    }
+    return finding(run, isSmall ? 0.85 : 0.65, evidence)
+  }
+
+  private var ratio0: Double { ratio / 10 }
+
+  private func finding(_ run: RunSignals, _ confidence: Double, _ evidence: String) -> Finding {
+    Finding(
+      Self.self, confidence, run.steps.lowerBound, run.steps.upperBound, evidence: evidence,
+      cause:
+        "Steps are so small that the loss is still on its first slope: the model is not where it could "
+        + "be after as many steps.",
+      advice: (run.rate.map {
+        "try lr=\(short(3 * $0.peak, 2)), three times as much, then ten times"
+      }
+        ?? "try three times the learning rate, then ten times")
+        + "; descent lr-find looks for it",
+      shows: ["loss", "lr", "update_ratio"])
+  }
+
+  /// The level of the loss when a share of all that lr adds up to is behind.
+  private func level(_ loss: LossCourse, _ time: OptimizerTime, _ share: Double) -> Double {
+    if share == 0 { return loss.start }
+    let nearest = loss.blocks.min {
+      abs(time.share($0.step, loss.signal) - share) < abs(time.share($1.step, loss.signal) - share)
+    }
+    return share == 1 ? loss.end : nearest?.level ?? loss.end
+  }
+}
+
+/// The learning rate added up over the steps: how far an optimizer could have come.
+struct OptimizerTime {
+  private let steps: [Double]
+  private let sums: [Double]
+
+  init(_ rate: RateCourse?) {
+    guard let signal = rate?.signal, signal.values.count > 1, signal.values.allSatisfy({ $0 >= 0 }),
+      signal.values.contains(where: { $0 > 0 })
+    else {
+      (steps, sums) = ([], [])
+      return
+    }
+    let peak = signal.values.max() ?? 1
+    var sum = 0.0
+    var sums = [0.0]
+    for i in signal.values.indices.dropFirst() {
+      sum += signal.values[i] / peak * (signal.steps[i] - signal.steps[i - 1])
+      sums.append(sum)
+    }
+    (steps, self.sums) = (signal.steps, sums)
+  }
+
+  /// The share of a run's time at a step.
+  func share(_ step: Double, _ signal: Signal) -> Double {
+    (at(step) - at(signal.first)) / max(at(signal.last) - at(signal.first), 1e-300)
+  }
+
+  /// The time at a step; that of the steps where no rate is known.
+  func at(_ step: Double) -> Double {
+    guard let first = steps.first, let last = steps.last, steps.count > 1 else { return step }
+    if step <= first { return 0 }
+    if step >= last { return sums[sums.count - 1] }
+    var (low, high) = (0, steps.count - 1)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if steps[middle] <= step { low = middle } else { high = middle }
+    }
+    let part = (step - steps[low]) / max(steps[high] - steps[low], 1)
+    return sums[low] + part * (sums[high] - sums[low])
+  }
+}

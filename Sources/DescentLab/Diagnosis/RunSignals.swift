@@ -1,0 +1,228 @@
+import Descent
+import Foundation
+
+/// A run as the kinds of findings see it: its metrics without what is not finite, and what was
+/// summed up
+/// of them once.
+public struct RunSignals: Sendable {
+  let log: RunLog
+  /// The training loss.
+  let loss: LossCourse?
+  /// The validation loss.
+  let validation: Signal?
+  /// The effective learning rate.
+  let rate: RateCourse?
+  /// The norm of the gradients, before they are clipped where the log has that.
+  let norm: Signal?
+  /// Prodigy's d, the largest of several.
+  let d: Signal?
+  /// Where the training loss is not finite: the first such step, and from which step on none is
+  /// finite.
+  let broken: (first: Double, forGood: Double?, count: Int)?
+  /// How many losses there are, finite or not.
+  let losses: Int
+  /// The recipe's keys.
+  let settings: [String: String]
+  /// The first and the last step of all that is logged.
+  let steps: ClosedRange<Double>
+
+  init(_ log: RunLog) {
+    self.log = log
+    let track = log["loss"] ?? log["smoothed_loss"]
+    loss = Signal(track).map(LossCourse.init)
+    losses = track?.count ?? 0
+    broken = Self.broken(track)
+    validation = Signal(log["val_loss"])
+    rate = Signal(
+      log["lr"]
+        ?? log.family("lr").max {
+          ($0.track.values.filter(\.isFinite).max() ?? 0)
+            < ($1.track.values.filter(\.isFinite).max() ?? 0)
+        }?.track
+    ).map(RateCourse.init)
+    norm = Signal(log["grad_norm"])
+    d = Signal(
+      log["d"]
+        ?? log.family("d").max { ($0.track.last ?? 0) < ($1.track.last ?? 0) }?.track)
+    settings = Dictionary(log.settings.map { ($0.key, $0.value) }) { _, last in last }
+    let first = log.tracks.values.compactMap(\.steps.first).min() ?? 0
+    steps = Double(first)...Double(max(first, log.lastStep))
+  }
+
+  private static func broken(_ track: Track?) -> (first: Double, forGood: Double?, count: Int)? {
+    guard let track, let first = track.values.firstIndex(where: { !$0.isFinite }) else {
+      return nil
+    }
+    let end = (track.values.lastIndex(where: \.isFinite) ?? -1) + 1
+    return (
+      Double(track.steps[first]), end < track.count ? Double(track.steps[end]) : nil,
+      track.values.count { !$0.isFinite }
+    )
+  }
+
+  /// A number of the recipe.
+  func number(_ key: String) -> Double? { settings[key].flatMap(Double.init) }
+
+  /// How many steps there are from the first to the last.
+  var span: Double { steps.upperBound - steps.lowerBound }
+
+  /// The share of the run at a step.
+  func share(_ step: Double) -> Double {
+    span > 0 ? (step - steps.lowerBound) / span : 0
+  }
+
+  /// Whether steps of this run were logged twice, as where it was resumed.
+  var restarts: [RunLog.Event] { log.events.filter { $0.kind == .restarted } }
+
+  /// The name of the optimizer, where the log says it.
+  var optimizer: String? { settings["optimizer.name"] ?? settings["optim"] }
+
+  /// Steps that changed nothing since something was not finite, as far as the log says.
+  var skipped: [Double] {
+    var steps = Set(log.events.filter { $0.kind == .skipped }.map { Double($0.step) })
+    if let track = log["skipped"] {
+      // Some tools count them up.
+      let values = track.values.filter(\.isFinite)
+      let isCount = (values.max() ?? 0) > 1
+      var before = 0.0
+      for (step, value) in zip(track.steps, track.values) where value.isFinite {
+        if isCount ? value > before : value == 1 { steps.insert(Double(step)) }
+        before = value
+      }
+    }
+    if let applied = log["applied"] {
+      for (step, value) in zip(applied.steps, applied.values) where value == 0 {
+        steps.insert(Double(step))
+      }
+    }
+    return steps.sorted()
+  }
+
+  // MARK: Words
+
+  func number(_ x: Double) -> String { short(x, 4) }
+
+  func step(_ x: Double) -> String { grouped(Int(step: x)) }
+}
+
+/// The training loss with the levels that the kinds of findings compare.
+struct LossCourse: Sendable {
+  let signal: Signal
+  /// Up to 40 stretches.
+  let blocks: [Signal.Block]
+  /// Where it began: the first value.
+  let start: Double
+  /// Where it ended: the median of the last tenth.
+  let end: Double
+  /// The lowest level of a stretch, and its step.
+  let best: (level: Double, step: Double)
+  /// The standard deviation of the values around their course.
+  let noise: Double
+
+  init(_ signal: Signal) {
+    self.signal = signal
+    blocks = signal.blocks()
+    // The first alone: the second may have fallen, or exploded.
+    start = signal.values[0]
+    let tail = signal.values.suffix(
+      max(1, min(signal.values.count, max(3, signal.values.count / 10))))
+    end = Robust.median(tail)
+    let lowest = blocks.min { $0.level < $1.level }
+    best = (min(lowest?.level ?? start, end), lowest?.step ?? signal.first)
+    noise = signal.noise.isNaN ? 0 : signal.noise
+  }
+
+  /// How far the level rose from stretch to stretch in all, beyond what noise explains.
+  static func rises(_ blocks: [Signal.Block]) -> Double {
+    zip(blocks, blocks.dropFirst()).reduce(0) { sum, pair in
+      let (a, b) = pair
+      let error = (a.error * a.error + b.error * b.error).squareRoot()
+      return sum + max(0, b.level - a.level - 3 * error)
+    }
+  }
+
+  /// Whether there are enough values to tell a course from noise.
+  var isLong: Bool { signal.values.count >= 20 }
+
+  /// How far it fell: from the start to its best level.
+  var fall: Double { max(0, start - best.level) }
+
+  /// What counts as much: how far it fell, or a tenth of its size where it never did.
+  var scale: Double { max(fall, 0.1 * abs(start), 5 * error) }
+
+  /// The standard error of the level of a stretch.
+  var error: Double { Robust.median(blocks.map(\.error)) }
+
+  /// Whether all values are positive, so that ratios mean something.
+  var isPositive: Bool { signal.lows.allSatisfy { $0 > 0 } }
+}
+
+/// The learning rate: its parts, whatever schedule made it.
+struct RateCourse: Sendable {
+  let signal: Signal
+  /// The highest rate.
+  let peak: Double
+  /// The first step at which it is (almost) there.
+  let peakStep: Double
+  /// The last step at which it is (almost) there.
+  let decayStep: Double
+  /// The rate at the end.
+  let end: Double
+  /// Whether it never changes.
+  let isConstant: Bool
+  /// From which step on it stays as it is at the end.
+  let settledStep: Double
+
+  init(_ signal: Signal) {
+    self.signal = signal
+    let values = signal.values
+    let peak = values.max() ?? 0
+    self.peak = peak
+    end = values[values.count - 1]
+    let isAtPeak = { (x: Double) in x >= peak - 0.02 * abs(peak) }
+    peakStep = signal.steps[values.firstIndex(where: isAtPeak) ?? 0]
+    decayStep = signal.steps[values.lastIndex(where: isAtPeak) ?? 0]
+    let (low, end) = (values.min() ?? 0, end)
+    isConstant = peak - low <= 1e-6 * abs(peak)
+    let tolerance = 1e-6 * abs(peak)
+    let changed = values.lastIndex { abs($0 - end) > tolerance } ?? -1
+    settledStep = signal.steps[min(changed + 1, values.count - 1)]
+  }
+
+  /// Whether it begins lower than its peak.
+  var hasWarmup: Bool { signal.values[0] < 0.7 * peak && peakStep > signal.first }
+
+  /// Whether it ends much lower than its peak.
+  var hasDecayed: Bool { end < 0.5 * peak }
+
+  /// The rate at a step as a share of the peak.
+  func share(at step: Double) -> Double { peak > 0 ? signal.value(at: step) / peak : 1 }
+
+  /// The last step at which it is at least a share of the peak.
+  func lastStep(atLeast share: Double) -> Double {
+    signal.steps[signal.values.lastIndex { $0 >= share * peak } ?? 0]
+  }
+
+  /// The steps at which it is changed at once by a factor of at least `factor`, with the rates
+  /// before and
+  /// after, beside a gradual course.
+  func jumps(by factor: Double) -> [(step: Double, from: Double, to: Double)] {
+    let values = signal.values
+    return values.indices.dropFirst().compactMap { i in
+      let (a, b) = (values[i - 1], values[i])
+      guard a > 0, b >= 0, a > b * factor || b > a * factor else { return nil }
+      return (signal.steps[i], a, b)
+    }
+  }
+
+  /// In how many of the rows before its end it changes: nearly all for a curve, few for stairs.
+  var changes: Double {
+    let settled = signal.index(at: settledStep)
+    let start = signal.index(at: decayStep)
+    guard settled - start > 1 else { return 0 }
+    let moved = (start + 1...settled).count { i in
+      abs(signal.values[i] - signal.values[i - 1]) > 1e-9 * abs(peak)
+    }
+    return Double(moved) / Double(settled - start)
+  }
+}
