@@ -75,10 +75,11 @@ extension LintWarning {
   ) -> String {
     let set = changes.compactMap { change in change.value.map { "\(name(change.key))=\($0)" } }
     let left = changes.filter { $0.value == nil }.map { name($0.key) }
+    let written = set.joined(separator: " ")
     let steps =
-      (left.isEmpty ? [] : ["leave out \(listed(left))"])
-      + (set.isEmpty ? [] : [set.joined(separator: " ")])
+      left.isEmpty
+      ? written : "leave out \(listed(left))" + (set.isEmpty ? "" : " and set \(written)")
     if steps.isEmpty { return advice }
-    return steps.joined(separator: ", ") + (advice.isEmpty ? "" : " (\(advice))")
+    return steps + (advice.isEmpty ? "" : " (\(advice))")
   }
 }
