@@ -13,10 +13,12 @@ public enum LintPage {
   public static func about(
     _ report: LintReport, of configuration: ForeignConfiguration
   ) throws -> Document {
-    Document(
+    let all = try configuration.blocks(called: report.name)
+    // How long it trains, what is wrong with it, and only then the rest.
+    return Document(
       "Lint of \(report.name)",
-      try configuration.blocks(called: report.name)
-        + [.section(Section("Warnings", blocks(report.warnings)))])
+      Array(all.prefix(2)) + [.section(Section("Warnings", blocks(report.warnings)))]
+        + all.dropFirst(2))
   }
 
   private static func blocks(_ warnings: [LintWarning], remark: String? = nil) -> [Document.Block] {

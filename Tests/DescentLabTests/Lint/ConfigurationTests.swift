@@ -232,7 +232,6 @@ struct ConfigurationTests {
           let found = try ForeignConfiguration.read(
             text, path: "config", examples: test.examples ?? 77, ranks: test.ranks)
         else { return }
-        _ = try found.blocks(called: "config")
         _ = Lint.warnings(try found.subject())
       } catch let error as RecipeError {
         #expect(!error.problems.isEmpty)
@@ -242,7 +241,7 @@ struct ConfigurationTests {
       try answers(lines[..<index].joined(separator: "\n"))
       guard let mark = lines[index].firstIndex(where: { $0 == ":" || $0 == "=" }) else { continue }
       let end = lines[index].hasSuffix(",") ? "," : ""
-      for value in ["-1", "0", "1e300", "9223372036854775808", "\"x\"", "[]", "null", "true"] {
+      for value in ["-1", "0", "1e300", "9223372036854775808", "\"x\"", "[]"] {
         var copy = lines
         copy[index] = lines[index][...mark] + " " + value + end
         try answers(copy.joined(separator: "\n"))
