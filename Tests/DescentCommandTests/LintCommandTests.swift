@@ -41,7 +41,7 @@ extension CommandTests {
     arguments: [
       (["digits-cnn", "--fix"], 64, "is built in"),
       (["nothing.yaml"], 66, "no file and no built-in recipe"),
-      (["digits-cnn", "--set", "optimizer.nme=adam"], 64, "did you mean 'name'"),
+      (["digits-cnn", "--set", "optimizer.nme=adam"], 64, "did you mean 'optimizer.name'"),
       (["digits-cnn", "--fix", "--set", "batch=3"], 64, "leave out --set"),
       (["digits-cnn", "--examples", "0"], 64, "must be from 1"),
     ] as [([String], Int32, String)])

@@ -2,6 +2,7 @@ import ArgumentParser
 import DescentLab
 import DescentNN
 import DescentTraining
+import Foundation
 
 /// `descent train`
 struct Train: ParsableCommand {

@@ -50,7 +50,11 @@ struct LintPart {
 
   /// The number that a setting has.
   func number(_ setting: String) -> Double? {
-    if case .number(let x)? = value(setting) { x } else { nil }
+    switch value(setting) {
+    case .number(let x)?: x
+    case .integer(let n)?: Double(n)
+    default: nil
+    }
   }
 
   /// The numbers that a setting has.

@@ -110,7 +110,7 @@ struct LintRepair {
             rule: WarmupTooLong.self, key: "schedule.warmup",
             changes: [
               .init(
-                "schedule.warmup", NoWarmup.usualWarmup(Int(Double(total) ?? 1000)))
+                "schedule.warmup", NoWarmup.usualWarmup(Int(total) ?? 1000))
             ],
             advice: "instead of \(warmup)", sign: "is longer than total="))
     }

@@ -51,6 +51,8 @@ public struct LintReport: Sendable {
           "model and data could not be made, so less was checked: \(String(describing: error))"
       }
     }
+    // Epochs may be more steps than a run can have.
+    if let task { _ = try recipe.steps(of: task) }
     let subject = try LintSubject(
       recipe, facts: LintFacts(recipe, task),
       given: try Recipe.written(yaml: yaml, overrides: mended))

@@ -45,9 +45,19 @@ extension LintRule {
     in subject: LintSubject, at key: String, _ value: String? = nil, because reason: String,
     changes: [LintWarning.Change] = [], advice: String = "", source: String? = nil
   ) -> LintWarning {
-    LintWarning(
+    // Only recipes are written; in another tool's words only what it has a key for can be said.
+    let named = changes.filter { !subject.isForeign || subject.names[$0.key] != nil }
+      .filter { !subject.isForeign || $0.key != "schedule.name" }
+    let said = named.map { change in
+      let isOff = subject.isForeign && change.key.hasPrefix("clip.") && change.value == "none"
+      return isOff ? LintWarning.Change(change.key, "0") : change
+    }
+    let other = changes.filter { change in !named.contains(change) }
+    let equivalent = other.isEmpty ? "" : "in the equivalent recipe \(LintWarning.fix(other, ""))"
+    let rest = [equivalent, advice].filter { !$0.isEmpty }.joined(separator: "; ")
+    return LintWarning(
       rule: name, place: subject.place(key, value), reason: reason, source: source ?? self.source,
-      fix: LintWarning.fix(changes, advice, subject.name), changes: changes)
+      fix: LintWarning.fix(said, rest, subject.name), changes: subject.isForeign ? [] : changes)
   }
 }
 
@@ -65,10 +75,11 @@ extension LintWarning {
   ) -> String {
     let set = changes.compactMap { change in change.value.map { "\(name(change.key))=\($0)" } }
     let left = changes.filter { $0.value == nil }.map { name($0.key) }
+    let written = set.joined(separator: " ")
     let steps =
-      (left.isEmpty ? [] : ["leave out \(listed(left))"])
-      + (set.isEmpty ? [] : [set.joined(separator: " ")])
+      left.isEmpty
+      ? written : "leave out \(listed(left))" + (set.isEmpty ? "" : " and set \(written)")
     if steps.isEmpty { return advice }
-    return steps.joined(separator: ", ") + (advice.isEmpty ? "" : " (\(advice))")
+    return steps + (advice.isEmpty ? "" : " (\(advice))")
   }
 }

@@ -50,7 +50,7 @@ struct ScheduleLength {
     _ accumulate: Int
   ) -> [Fault] {
     var found: [Fault] = []
-    let passes = facts.epochs.map { Int($0.rounded()) }
+    let passes = facts.epochs.flatMap { abs($0) < 1e15 ? Int($0.rounded()) : nil }
     let (warmup, mismatches) = (schedule.warmupEnd, schedule.mismatches(steps: steps))
     if let end = schedule.end, schedule.lastingEnd == nil, end < steps / 2, let passes, passes > 1,
       abs(end - passes) <= 1
@@ -96,7 +96,7 @@ struct ScheduleLength {
   private static func isAbout(_ end: Int, _ steps: Int, _ factor: Int, _ passes: Int?) -> Bool {
     let (whole, overflow) = steps.multipliedReportingOverflow(by: factor)
     guard !overflow else { return false }
-    return abs(end - whole) <= max(factor * max(1, passes ?? 1), whole / 100) && end > steps
+    return abs(end - whole) <= max(factor.times(max(1, passes ?? 1)), whole / 100) && end > steps
   }
 
   /// The step from which a schedule without an end has less than a ten-thousandth of its first value,

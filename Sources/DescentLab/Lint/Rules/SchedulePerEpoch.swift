@@ -1,4 +1,5 @@
 import Descent
+import DescentTraining
 import Foundation
 
 /// `schedule_per_epoch`: lengths in passes over the data, where steps are counted.
@@ -34,7 +35,7 @@ enum SchedulePerEpoch: LintRule {
             "the warmup takes \(counted(passes, "optimizer step")) of \(grouped(steps)), which "
             + "is none; an epoch has \(grouped(perPass))",
           changes: key.map {
-            [.init($0, min(passes * perPass, NoWarmup.usualWarmup(steps)))]
+            [.init($0, min(passes.times(perPass), NoWarmup.usualWarmup(steps)))]
           } ?? [],
           advice: "schedules count optimizer steps")
       case .spent(let step): return spent(length, step, subject)
@@ -58,7 +59,7 @@ enum SchedulePerEpoch: LintRule {
       change =
         perStep
         ? .init(key, pow(value, 1 / Double(each)).rounded(digits: 7))
-        : .init(key, Int(value) * each)
+        : .init(key, Int(min(value, 1e15)).times(each))
     }
     return warning(
       in: subject, at: length.place(key), text ?? name,
