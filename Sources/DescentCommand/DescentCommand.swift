@@ -20,7 +20,10 @@ struct DescentCommand: ParsableCommand {
         name: "See",
         subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),
       CommandGroup(
-        name: "Tell", subcommands: [LandscapeCommand.self, Groups.self, Doctor.self]),
+        name: "Tell",
+        subcommands: [
+          ConvertHyperparameters.self, LandscapeCommand.self, Groups.self, Doctor.self,
+        ]),
       CommandGroup(
         name: "Optimizers",
         subcommands: [Optimizers.self, ScheduleCommand.self, Benchmark.self, ReplayCommand.self]),

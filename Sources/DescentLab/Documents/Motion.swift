@@ -58,7 +58,7 @@ public struct Motion: Sendable {
   /// The charts as text, two side by side where there is room.
   func lines(_ width: Int, _ isColored: Bool) -> [String] {
     let across = width >= 76 ? 2 : 1
-    let columns = min(across == 2 ? (min(width, 96) - 3) / 2 : width, 60)
+    let columns = min(across == 2 ? (min(width, 80) - 3) / 2 : width, 60)
     var lines: [String] = []
     let shown = Array(charts.prefix(Self.most))
     for first in Swift.stride(from: 0, to: shown.count, by: across) {

@@ -109,7 +109,7 @@ public struct LandscapeFunction: Sendable {
         "Four basins of different depth (Styblinski and Tang): where one ends depends on the "
         + "start and on the momentum.",
       formula: "f(x, y) = ½·(x⁴ − 16x² + 5x + y⁴ − 16y² + 5y)", domain: (-5...5, -5...5),
-      start: [4.6, 0.6], minima: [[x, x]], steps: 100, noise: 0, rates: (0.01, 0.15),
+      start: [4.8, 4.2], minima: [[x, x]], steps: 100, noise: 0, rates: (0.01, 0.15),
       value: { p in
         let t = p * p * p * p - 16 * p * p + 5 * p
         return (t.x + t.y) / 2
@@ -143,7 +143,7 @@ public struct LandscapeFunction: Sendable {
       summary: "A plain with steep walls (Beale): gradients differ by factors of thousands.",
       formula: "f(x, y) = (1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²",
       domain: (-4.5...4.5, -4.5...4.5), start: [1, 1.5], minima: [[3, 0.5]], steps: 300, noise: 0,
-      rates: (0.01, 0.1),
+      rates: (0.003, 0.1),
       value: { p in
         let (a, b, c) = bealeTerms(p)
         return a * a + b * b + c * c

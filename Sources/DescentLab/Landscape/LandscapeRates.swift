@@ -8,6 +8,8 @@ enum LandscapeRates {
     case gradient(Double)
     /// About η, times the factor.
     case length(Double)
+    /// Now the one, now the other.
+    case smaller
     /// About η·‖w‖, times the factor.
     case norm(Double)
     /// It finds its own, beginning with this η; nil is its default.
@@ -19,13 +21,15 @@ enum LandscapeRates {
     switch rule {
     case "sgd", "asgd": .gradient(1)
     case "schedule-free-sgd": .gradient(2)
-    case "adam", "adamw", "nadam", "radam", "adamax", "rmsprop", "soap", "shampoo-distributed",
-      "adafactor-torch", "sophia-g", "sophia-h", "muon":
+    case "adam", "adamw", "nadam", "adamax", "rmsprop", "soap", "adafactor-torch", "sophia-g",
+      "sophia-h", "muon":
       .length(1)
+    // Its first steps go by η·g.
+    case "radam": .smaller
     case "lion": .length(1.0 / 3)
     case "schedule-free-adamw": .length(2)
     // Their steps shrink as 1/√t.
-    case "adagrad", "shampoo": .length(5)
+    case "adagrad", "shampoo", "shampoo-distributed": .length(5)
     case "lamb": .norm(1)
     case "lars": .norm(1000)
     case "prodigy", "dadapt-adam", "adadelta", "adafactor", "lbfgs", "rprop": .own(nil)
@@ -46,6 +50,7 @@ enum LandscapeRates {
     switch scale(rule) {
     case .gradient(let factor): rate = factor * function.rates.gradient
     case .length(let factor): rate = factor * function.rates.step
+    case .smaller: rate = min(function.rates.gradient, function.rates.step)
     case .norm(let factor):
       let norm = (start * start).sum().squareRoot()
       rate = factor * function.rates.step / (norm > 0.1 ? norm : 1)

@@ -55,19 +55,33 @@ public struct LandscapeResult: Sendable {
     let diverged = [lost, run.refused].compactMap(\.self).min()
     let reached = run.values.firstIndex { $0 - lowest <= tolerance }
     let excess = run.values[run.values.count - 1] - lowest
-    var rest: Outcome.Rest?
-    let slope = f.gradient(end)
-    let curvatures = f.hessian(end).curvatures
-    let steep = 1e-3 * max(1, abs(curvatures.largest), abs(curvatures.least))
-    if diverged == nil, excess > tolerance, (slope * slope).sum().squareRoot() < steep {
-      if curvatures.least < 0 {
-        rest = .saddle
-      } else if excess > 10 * tolerance, distance(end) > 0.05 * min(w, h) {
-        rest = .localMinimum
-      }
-    }
+    let rest = diverged == nil && excess > tolerance ? rest(of: run, f, excess) : nil
     return Outcome(
       excess: excess, distance: distance(end), reached: reached, diverged: diverged, rest: rest)
+  }
+
+  /// What lies where a run ended, if by the slope and the curvature there it is as good as there.
+  private static func rest(
+    of run: LandscapeRun, _ f: LandscapeFunction, _ excess: Double
+  ) -> Outcome.Rest? {
+    let end = run.places[run.places.count - 1]
+    let (g, h) = (f.gradient(end), f.hessian(end))
+    let determinant = h.xx * h.yy - h.xy * h.xy
+    guard determinant != 0, determinant.isFinite else { return nil }
+    // Newton's step would lead to the bottom, or to the pass.
+    let step: LandscapeFunction.Place = [
+      (h.yy * g.x - h.xy * g.y) / determinant, (h.xx * g.y - h.xy * g.x) / determinant,
+    ]
+    let reach = max(
+      f.domain.x.upperBound - f.domain.x.lowerBound, f.domain.y.upperBound - f.domain.y.lowerBound)
+    let length = (step * step).sum().squareRoot()
+    if h.curvatures.least < 0 {
+      let last = end - run.places[run.places.count - 2]
+      let isStill = (last * last).sum().squareRoot() < 1e-4 * reach
+      return isStill && length < 1e-2 * reach ? .saddle : nil
+    }
+    let below = (step * g).sum() / 2
+    return below < 0.02 * excess && length < 0.1 * reach ? .localMinimum : nil
   }
 
   /// The order from the one that is there first; those that are not by how low they end.

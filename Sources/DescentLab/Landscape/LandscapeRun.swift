@@ -67,9 +67,11 @@ public struct LandscapeRun: Sendable {
       }
       ignoresRate = ownsRate && landscape.rate != nil
     }
-    // Each step is one iteration, so that its way is seen.
+    // Each step is one iteration, so that its way is seen, with as many evaluations as its line search
+    // may make.
     if rule == LBFGS.name, !optimizer.fixes("max_iter") {
       sections["optimizer"]?.append(("max_iter", "1"))
+      if !optimizer.fixes("max_eval") { sections["optimizer"]?.append(("max_eval", "25")) }
     }
     var plan: OptimizerPlan
     do throws(OptimizerError) {

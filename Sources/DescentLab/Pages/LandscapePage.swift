@@ -34,7 +34,8 @@ public enum LandscapePage {
       [
         .data(fields(result)), .paragraph(headline(result), key: "headline"),
         .paragraph("\(function.summary)\n\(function.formula)"), .motion(motion),
-        .paragraph(hint),
+        .paragraph(
+          "○ start, ● end, × minimum; the stronger a band, the higher f. " + hint),
         .table(table(result)), .section(Section("Over the steps", [.figures([losses(result)])])),
         .section(Section("What was run", [.list(notes(result), key: "notes")])),
         .section(Section("Again", [.preformatted(command, key: "command")])),
@@ -53,7 +54,7 @@ public enum LandscapePage {
         .motion(
           Motion(
             charts, starts: [Point(start.x, start.y)], ways: [], steps: result.landscape.steps)),
-        .paragraph("o start   ● end   × minimum   darker is higher"),
+        .paragraph("o start   ● end   × minimum   the denser, the higher"),
         .table(table(result)), .list(notes(result), .notes),
       ])
   }
@@ -119,13 +120,13 @@ public enum LandscapePage {
     }
     if let step = outcome.reached {
       let left = outcome.excess > LandscapeResult.tolerance
-      return (step == 0 ? "starts there" : "there after \(counted(step, "step"))")
+      return (step == 0 ? "starts there" : "within 0.001 after \(counted(step, "step"))")
         + (left ? ", but leaves again" : "")
     }
     switch outcome.rest {
     case .localMinimum: return "rests in another minimum"
     case .saddle: return "rests at a saddle point"
-    case nil: return "not there after \(counted(steps, "step"))"
+    case nil: return "not there in \(counted(steps, "step"))"
     }
   }
 
@@ -181,7 +182,7 @@ public enum LandscapePage {
     var table = Table(
       [
         .init("optimizer"), .number("lr", "lr"), .number("final", "f at the end", .significant(4)),
-        .number("excess", "above minimum"), .number("steps", "there after", unit: "steps"),
+        .number("excess", "above minimum"), .number("steps", "within 0.001", unit: "steps"),
         .number("distance", "distance"), .init("note", "what became of it"),
       ], key: "rows")
     for index in result.order {
@@ -200,8 +201,8 @@ public enum LandscapePage {
     let f = landscape.function
     var lines = [
       "Every optimizer began at \(place(landscape.start)) and made "
-        + "\(counted(landscape.steps, "step")) by its own rule, the one that trains networks. There: f "
-        + "is at most 0.001 above its lowest value, \(DescentLab.short(f.lowest, 6)) at "
+        + "\(counted(landscape.steps, "step")) by its own rule, the one that trains networks. The lowest value "
+        + "of f is \(DescentLab.short(f.lowest, 6)), at "
         + "\(listed(f.minima.map(place))).",
       "The order says how these rates do on this function, not which optimizer trains a network "
         + "best: descent race measures that. Rates that nobody set were chosen for the function.",

@@ -7,7 +7,8 @@ extension Drawing {
   }
 
   mutating func draw(_ chart: ContourChart, number: Int, top: Double) -> Double {
-    let head = titles(chart.title, chart.subtitle, top: top)
+    var head = titles(chart.title, chart.subtitle, top: top)
+    if !chart.y.isEmpty { head = axisLabel(chart.y, top: head) }
     let foot = foot(Axis(chart.x))
     var frame = Frame(left: left, right: right, top: head + 6, bottom: 0)
     frame.bottom =
