@@ -61,3 +61,35 @@ import Testing
     #expect(result.output.isEmpty)
   }
 }
+
+@Suite("descent convert-hparams", .serialized) struct ConvertHyperparametersTests {
+  @Test("the contract, and both ways to give batches") func json() throws {
+    for batch in [["--batch", "64", "256"], ["--batch-from", "64", "--batch-to", "256"]] {
+      let result = try descent(
+        ["convert-hparams", "adamw", "adamw", "--set", "lr=3e-4"] + batch + ["--json"])
+      #expect(result.status == 0, "\(result.error)")
+      let json = try #require(
+        JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+      #expect(json["from"] as? String == "adamw" && json["to"] as? String == "adamw")
+      let settings = try #require(json["settings"] as? [String: Any])
+      #expect(settings["lr"] as? Double == 6e-4)
+      #expect((settings["betas"] as? [Double])?.count == 2)
+      let rules = try #require(json["rules"] as? [[String: Any]])
+      for key in ["setting", "value", "low", "high", "rule", "source", "doubt"] {
+        #expect(rules.allSatisfy { $0[key] != nil }, "\(key)")
+      }
+    }
+  }
+
+  @Test(
+    "bad usage",
+    arguments: [
+      ["adamw", "lion", "--batch", "64"], ["adamw", "lion", "--batch-from", "64"],
+      ["adamw", "lion", "--set", "lr"], ["adamw", "lyon"], ["lion", "lion"],
+      ["adamw", "lion", "--batch", "1", "2", "--batch-to", "3"],
+    ])
+  func refuses(_ arguments: [String]) throws {
+    let result = try descent(["convert-hparams"] + arguments)
+    #expect(result.status == 64 && result.output.isEmpty)
+  }
+}

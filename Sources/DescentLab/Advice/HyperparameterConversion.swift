@@ -136,10 +136,12 @@ struct ConversionSource {
       let resolved = plan.rule.resolved
       values = Dictionary(resolved.map { ($0.name, $0.value) }, uniquingKeysWith: { a, _ in a })
       set = seen
-      given = resolved.filter {
+      let shown = resolved.filter {
         seen.contains($0.name) || ["lr", "weight_decay"].contains($0.name)
       }
-      .map { ($0.name, $0.value.description) }
+      given =
+        shown.map { ($0.name, $0.value.description) }
+        + settings.filter { $0.name == "d" }.map { ($0.name, $0.text) }
     } catch { throw RecipeError(problems: error.sentences) }
     self.name = name
   }

@@ -114,7 +114,13 @@ extension HyperparameterConverter {
     var notes: [String] = []
     if let decay = state.decay {
       if to == "adamw" {
-        rules.append(decay.rule("weight_decay"))
+        let own =
+          decay.steps.isEmpty
+          ? decay.times(
+            1, 1...1, "weight_decay stays: both scale decoupled decay by lr", source: paper,
+            doubt: "")
+          : decay
+        rules.append(own.rule("weight_decay"))
       } else if decay.value != 0 {
         notes.append(
           "adam's weight_decay is L2, bent by the adaptive rate: no source gives the one that does what "
@@ -269,7 +275,7 @@ extension HyperparameterConverter {
     if let decay = state.decay {
       rules.append(Self.moved(decay, from: state.rate.value, to: rate).rule("weight_decay"))
     }
-    return (rules, batches == nil ? [] : [Self.unscaled])
+    return (rules, [])
   }
 
   func scheduleFreeSGD() throws(RecipeError) -> ([ConversionRule], [String]) {

@@ -37,12 +37,15 @@ struct HyperparameterConverter {
       ])
     }
     var state = try adamW()
-    if let batches, Self.adams.contains(from) { scale(&state, batches) }
-    if let batches, !Self.adams.contains(from), Self.adams.contains(to) { scale(&state, batches) }
-    var (rules, notes) = try fromAdamW(state, to)
-    if batches != nil, from == "sgd" || to == "sgd" {
-      if !Self.adams.contains(from), !Self.adams.contains(to) { notes.append(Self.unscaled) }
+    if let batches {
+      // A customary start does not follow from the old rate, nor from its batch.
+      if from == "sgd" || to == "sgd" {
+        state.notes.append(Self.unscaled)
+      } else {
+        scale(&state, batches)
+      }
     }
+    let (rules, notes) = try fromAdamW(state, to)
     return (rules, state.notes + notes)
   }
 

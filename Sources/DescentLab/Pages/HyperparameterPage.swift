@@ -17,17 +17,28 @@ public enum HyperparameterPage {
         .section(
           Section(
             "Why, and how sure",
-            conversion.rules.map { rule in
-              .paragraph(
-                "\(rule.setting): \(rule.rule)."
-                  + (rule.source.isEmpty ? "" : "\nSource: \(rule.source).")
-                  + (rule.doubt.isEmpty ? "" : "\nDoubt: \(rule.doubt)."))
-            })),
+            reasons(conversion.rules).map { .paragraph($0) })),
         .list(conversion.notes, .notes),
         .section(Section("In a recipe", [.preformatted(conversion.yaml)])),
         .section(Section("On the command line", [.preformatted(conversion.assignments)])),
         .paragraph(next(conversion)),
       ])
+  }
+
+  /// How each follows; settings with the same reason together.
+  private static func reasons(_ rules: [ConversionRule]) -> [String] {
+    var reasons: [(settings: [String], words: String)] = []
+    for rule in rules {
+      let words =
+        ": \(rule.rule)." + (rule.source.isEmpty ? "" : "\nSource: \(rule.source).")
+        + (rule.doubt.isEmpty ? "" : "\nDoubt: \(rule.doubt).")
+      if let at = reasons.firstIndex(where: { $0.words == words }) {
+        reasons[at].settings.append(rule.setting)
+      } else {
+        reasons.append(([rule.setting], words))
+      }
+    }
+    return reasons.map { listed($0.settings) + $0.words }
   }
 
   private static func text(_ x: Double) -> String { short(x, 4) }
@@ -50,7 +61,10 @@ public enum HyperparameterPage {
     let values = [range.lowerBound, value, range.upperBound].reduce(into: [Double]()) {
       if !$0.contains($1) { $0.append($1) }
     }
-    let list = values.map { "\(conversion.to)(lr=\($0))" }.joined(separator: ",")
+    let others = conversion.settings.filter { $0.name != "lr" }.map { name, value in
+      ",\(name)=" + (value.text.contains(",") ? "[\(value.text)]" : value.text)
+    }.joined()
+    let list = values.map { "\(conversion.to)(lr=\($0)\(others))" }.joined(separator: ",")
     return
       "Rules of thumb are starts. To measure the range: descent race RECIPE --optimizers \"\(list)\""
   }

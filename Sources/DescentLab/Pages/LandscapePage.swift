@@ -55,7 +55,7 @@ public enum LandscapePage {
           Motion(
             charts, starts: [Point(start.x, start.y)], ways: [], steps: result.landscape.steps)),
         .paragraph("o start   ● end   × minimum   the denser, the higher"),
-        .table(table(result)), .list(notes(result), .notes),
+        .table(table(result, isNarrow: true)), .list(notes(result), .notes),
       ])
   }
 
@@ -178,20 +178,22 @@ public enum LandscapePage {
     return sentences.joined(separator: " ")
   }
 
-  private static func table(_ result: LandscapeResult) -> Table {
+  private static func table(_ result: LandscapeResult, isNarrow: Bool = false) -> Table {
     var table = Table(
       [
         .init("optimizer"), .number("lr", "lr"), .number("final", "f at the end", .significant(4)),
-        .number("excess", "above minimum"), .number("steps", "within 0.001", unit: "steps"),
+        .number("excess", "above min f"), .number("steps", "to 0.001", unit: "steps"),
         .number("distance", "distance"), .init("note", "what became of it"),
       ], key: "rows")
     for index in result.order {
       let (run, outcome) = (result.runs[index], result.outcomes[index])
       let end = run.values[run.values.count - 1]
       table.append(
-        .text(run.label), run.rate.map { .number($0) } ?? .nothing, .number(end),
-        .number(outcome.excess), outcome.reached.map { .ordinal($0) } ?? .nothing,
-        .number(outcome.distance), .text(note(outcome, result.landscape.steps)))
+        .text(run.label), run.rate.map { .number($0) } ?? .nothing,
+        // A terminal has no room for it, and what it is above the minimum says more.
+        isNarrow ? .nothing : .number(end), .number(outcome.excess),
+        outcome.reached.map { .ordinal($0) } ?? .nothing, .number(outcome.distance),
+        .text(note(outcome, result.landscape.steps)))
     }
     return table
   }
@@ -201,8 +203,8 @@ public enum LandscapePage {
     let f = landscape.function
     var lines = [
       "Every optimizer began at \(place(landscape.start)) and made "
-        + "\(counted(landscape.steps, "step")) by its own rule, the one that trains networks. The lowest value "
-        + "of f is \(DescentLab.short(f.lowest, 6)), at "
+        + "\(counted(landscape.steps, "step")) by the rules that train networks. The lowest value of f is "
+        + "\(DescentLab.short(f.lowest, 6)), at "
         + "\(listed(f.minima.map(place))).",
       "The order says how these rates do on this function, not which optimizer trains a network "
         + "best: descent race measures that. Rates that nobody set were chosen for the function.",

@@ -117,7 +117,7 @@ import Testing
       "sgd(lr=0.1,clip.norm=1),sgd(lr=0.1,schedule=linear(warmup=2,total=4)),"
         + "adam(state=bfloat16,state_minimum=1)", steps: 4)
     let first = result.runs[0].places[1] - result.runs[0].places[0]
-    #expect(abs((first * first).sum().squareRoot() - 0.1) < 1e-12)
+    #expect(abs((first * first).sum().squareRoot() - 0.1) < 1e-7)
     let warm = result.runs[1].places[1] - result.runs[1].places[0]
     #expect(abs(warm.x) < 0.8)
     // State in 16 bits goes with weights in float32.
@@ -153,7 +153,7 @@ import Testing
       ("rastrigin", "adam(lr=0.01)", "2.1,-0.9", "rests in another minimum"),
       ("rosenbrock", "sgd(lr=1e-4)", "-1,1", "not there in 100 steps"),
       ("ravine", "sgd(lr=0.01)", "0,0", "starts there"),
-      ("ravine", "sgd(lr=0.05)", "0,1", "within 0.001 after 6 steps"),
+      ("ravine", "sgd(lr=0.05)", "0,1", "within 0.001 of the minimum after 1 step"),
     ])
   func rests(_ function: String, _ optimizer: String, _ start: String, _ words: String) throws {
     let result = try Self.run(function, optimizer, start: start, steps: 100)
