@@ -174,7 +174,7 @@ enum Gallery {
           ? Point(pow(10, Double(step)), .nan) : Point(1 - 2 * cos(t), t + Double(index) / 4)
       }
       return ContourChart(
-        title: names[index % names.count], subtitle: "lr 0.001: not there in 80 steps",
+        title: names[index % names.count], subtitle: "lr 0.001: not reached in 80 steps",
         surface: surface, paths: [.init("way \(index)", way, color: index)],
         spots: [.init("minimum", Point(1, 1)), .init("far", Point(9, 9))])
     }

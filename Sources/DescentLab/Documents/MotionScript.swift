@@ -40,7 +40,9 @@ enum MotionScript {
           const frame = figure.querySelector("svg.frame"), outer = figure.querySelector("svg.p");
           const group = frame.querySelector(".way");
           const parts = kind => [...group.querySelectorAll("." + kind)];
-          const panel = { index, lines: parts("line"), dots: parts("steps"), from: parts("from"), now: parts("now") };
+          // What became of the first way does not hold for others.
+          const details = [...outer.querySelectorAll(":scope > text:not([font-size]):not([text-anchor])")];
+          const panel = { index, details, lines: parts("line"), dots: parts("steps"), from: parts("from"), now: parts("now") };
           panel.whole = panel.lines.map(l => l.getAttribute("d"));
           panel.whole.dots = panel.dots.map(l => l.getAttribute("d"));
           panel.whole.now = panel.now.map(l => l.getAttribute("d"));
@@ -153,6 +155,7 @@ enum MotionScript {
           this.place.textContent = `start (${number(x)}, ${number(y)})`;
           this.back.disabled = this.start === 0;
           for (const panel of this.panels) {
+            for (const text of panel.details) text.style.visibility = this.start ? "hidden" : "";
             const way = this.way(this.start, panel.index).slice(0, shown + 1);
             const dot = p => p ? `M${p[0]} ${p[1]}h0` : "";
             const set = (all, d) => all.forEach((p, i) => p.setAttribute("d", typeof d === "string" ? d : d[i]));

@@ -21,7 +21,9 @@ public enum HyperparameterPage {
         .list(conversion.notes, .notes),
         .section(Section("In a recipe", [.preformatted(conversion.yaml)])),
         .section(Section("On the command line", [.preformatted(conversion.assignments)])),
-        .paragraph(next(conversion)),
+        .section(
+          Section(
+            "To measure it: rules of thumb are starts", [.preformatted(next(conversion))])),
       ])
   }
 
@@ -65,8 +67,7 @@ public enum HyperparameterPage {
       ",\(name)=" + (value.text.contains(",") ? "[\(value.text)]" : value.text)
     }.joined()
     let list = values.map { "\(conversion.to)(lr=\($0)\(others))" }.joined(separator: ",")
-    return
-      "Rules of thumb are starts. To measure the range: descent race RECIPE --optimizers \"\(list)\""
+    return "descent race RECIPE --optimizers \"\(list)\""
   }
 
   private static func fields(

@@ -55,7 +55,7 @@ public enum LandscapePage {
           Motion(
             charts, starts: [Point(start.x, start.y)], ways: [], steps: result.landscape.steps)),
         .paragraph("o start   ● end   × minimum   the denser, the higher"),
-        .table(table(result, isNarrow: true)), .list(notes(result), .notes),
+        .table(table(result)), .list(notes(result), .notes),
       ])
   }
 
@@ -85,7 +85,9 @@ public enum LandscapePage {
 
   private static func charts(_ result: LandscapeResult) -> [ContourChart] {
     let f = result.landscape.function
-    let surface = ContourChart.Surface(x: f.domain.x, y: f.domain.y) { f.value([$0, $1]) }
+    let surface = ContourChart.Surface(x: f.domain.x, y: f.domain.y, columns: 120, rows: 90) {
+      f.value([$0, $1])
+    }
     return result.runs.enumerated().map { index, run in
       ContourChart(
         title: run.label, subtitle: detail(result, index), surface: surface,
@@ -96,13 +98,25 @@ public enum LandscapePage {
 
   private static func losses(_ result: LandscapeResult) -> Figure {
     let lowest = result.landscape.function.lowest
+    // What diverges, or is there to the last digit, would leave no room for the rest.
+    let first = (result.runs.first?.values[0] ?? 0) - lowest
+    let shown = 1e-12...1000 * max(1, first.isFinite ? min(first, 1e300) : 1)
+    var isCut = false
+    let series = result.runs.enumerated().map { index, run in
+      Series(
+        run.label,
+        run.values.enumerated().map { step, value in
+          let isShown = shown.contains(value - lowest)
+          if !isShown { isCut = true }
+          return Point(Double(step), isShown ? value - lowest : .nan)
+        }, color: index)
+    }
+    let range = "\(DescentLab.short(shown.lowerBound)) to \(DescentLab.short(shown.upperBound))"
     return Figure([
       LineChart(
-        title: "f above its lowest value", x: Axis("step"), y: Axis("f − min f", .logarithmic),
-        series: result.runs.enumerated().map { index, run in
-          Series(
-            run.label, run.values.enumerated().map { Point(Double($0), $1 - lowest) }, color: index)
-        }, marks: [Mark("reached", .y(LandscapeResult.tolerance))])
+        title: "f above its lowest value", subtitle: isCut ? "what lies in \(range)" : "",
+        x: Axis("step"), y: Axis("f − min f", .logarithmic), series: series,
+        marks: [Mark("reached", .y(LandscapeResult.tolerance))])
     ])
   }
 
@@ -120,13 +134,13 @@ public enum LandscapePage {
     }
     if let step = outcome.reached {
       let left = outcome.excess > LandscapeResult.tolerance
-      return (step == 0 ? "starts there" : "within 0.001 after \(counted(step, "step"))")
-        + (left ? ", but leaves again" : "")
+      return (step == 0 ? "starts there" : "reached after \(counted(step, "step"))")
+        + (left ? ", then left" : "")
     }
     switch outcome.rest {
     case .localMinimum: return "rests in another minimum"
     case .saddle: return "rests at a saddle point"
-    case nil: return "not there in \(counted(steps, "step"))"
+    case nil: return "not reached in \(counted(steps, "step"))"
     }
   }
 
@@ -144,7 +158,7 @@ public enum LandscapePage {
       let others = there.dropFirst().prefix(4).map { index in
         "\(runs[index].label) after \(grouped(outcomes[index].reached ?? 0))"
       }
-      let more = there.count > 5 ? [counted(there.count - 5, "more")] : []
+      let more = there.count > 5 ? ["\(grouped(there.count - 5)) more"] : []
       sentences.append(
         runs.count == 1
           ? "\(runs[first].label) comes within 0.001 of the minimum after \(counted(step, "step"))."
@@ -178,20 +192,18 @@ public enum LandscapePage {
     return sentences.joined(separator: " ")
   }
 
-  private static func table(_ result: LandscapeResult, isNarrow: Bool = false) -> Table {
+  private static func table(_ result: LandscapeResult) -> Table {
     var table = Table(
       [
-        .init("optimizer"), .number("lr", "lr"), .number("final", "f at the end", .significant(4)),
-        .number("excess", "above min f"), .number("steps", "to 0.001", unit: "steps"),
+        .init("optimizer"), .number("lr", "lr"),
+        .number("excess", "above min f"), .number("steps", "reached", unit: "steps"),
         .number("distance", "distance"), .init("note", "what became of it"),
       ], key: "rows")
     for index in result.order {
       let (run, outcome) = (result.runs[index], result.outcomes[index])
-      let end = run.values[run.values.count - 1]
       table.append(
         .text(run.label), run.rate.map { .number($0) } ?? .nothing,
-        // A terminal has no room for it, and what it is above the minimum says more.
-        isNarrow ? .nothing : .number(end), .number(outcome.excess),
+        .number(outcome.excess),
         outcome.reached.map { .ordinal($0) } ?? .nothing, .number(outcome.distance),
         .text(note(outcome, result.landscape.steps)))
     }
@@ -205,7 +217,7 @@ public enum LandscapePage {
       "Every optimizer began at \(place(landscape.start)) and made "
         + "\(counted(landscape.steps, "step")) by the rules that train networks. The lowest value of f is "
         + "\(DescentLab.short(f.lowest, 6)), at "
-        + "\(listed(f.minima.map(place))).",
+        + "\(listed(f.minima.map(place))); reached means at most 0.001 above it.",
       "The order says how these rates do on this function, not which optimizer trains a network "
         + "best: descent race measures that. Rates that nobody set were chosen for the function.",
     ]

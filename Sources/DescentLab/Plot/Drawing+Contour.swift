@@ -2,7 +2,7 @@
 extension Drawing {
   /// What the labels of the vertical axis need.
   func labelWidth(_ chart: ContourChart) -> Double {
-    Ticks(chart.surface.y, .linear, count: 4).labels.map { TextMetrics.width($0, size: 11) }.max()
+    Ticks(chart.surface.y, .linear, count: 6).labels.map { TextMetrics.width($0, size: 11) }.max()
       ?? 0
   }
 
@@ -16,12 +16,12 @@ extension Drawing {
       ? max(top + fileHeight - foot, frame.top + 40) : frame.top + (0.72 * frame.width).rounded()
     let (x, y) = chart.places
     add("<g class=\"ticks\">")
-    for (value, label) in zipped(Ticks(chart.surface.y, .linear, count: 4)) {
+    for (value, label) in zipped(Ticks(chart.surface.y, .linear, count: 6)) {
       let at = frame.bottom - y(value) * frame.height
       rule(frame.left - 4, at, frame.left, at, Palette.frame.light)
       text(label, frame.left - 8, at + 4, "text-anchor=\"end\" font-size=\"11\"")
     }
-    horizontal(Axis(chart.x), chart.surface.x, frame)
+    horizontal(Axis(chart.x), chart.surface.x, frame, ticks: 6)
     add("</g>")
     horizontalLabel(chart.x, frame)
 

@@ -182,9 +182,11 @@ struct Drawing {
   }
 
   /// The horizontal axis under a frame.
-  mutating func horizontal(_ axis: Axis, _ range: ClosedRange<Double>, _ frame: Frame) {
+  mutating func horizontal(
+    _ axis: Axis, _ range: ClosedRange<Double>, _ frame: Frame, ticks count: Int? = nil
+  ) {
     let place = Placement(range, axis.scale)
-    let ticks = Ticks(range, axis.scale, count: max(2, Int(frame.width / 72)))
+    let ticks = Ticks(range, axis.scale, count: count ?? max(2, Int(frame.width / 72)))
     var free = 0.0
     for (x, label) in zip(ticks.values, ticks.labels) {
       let half = TextMetrics.width(label, size: 11) / 2

@@ -151,7 +151,7 @@ import Testing
       ("saddle", "sgd(lr=0.1)", "-1,0", "rests at a saddle point"),
       ("local-minima", "sgd(lr=0.01)", "2,2", "rests in another minimum"),
       ("rastrigin", "adam(lr=0.01)", "2.1,-0.9", "rests in another minimum"),
-      ("rosenbrock", "sgd(lr=1e-4)", "-1,1", "not there in 100 steps"),
+      ("rosenbrock", "sgd(lr=1e-4)", "-1,1", "not reached in 100 steps"),
       ("ravine", "sgd(lr=0.01)", "0,0", "starts there"),
       ("ravine", "sgd(lr=0.05)", "0,1", "within 0.001 of the minimum after 1 step"),
     ])
