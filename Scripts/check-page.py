@@ -6,7 +6,8 @@
 Each page is opened at widths of 1280 and 360 pixels, light and dark, with scripts and without, and
 once for paper. Found are: errors in the console, anything fetched, a page wider than its window,
 figures without anything in a frame, texts cut off by their figure or lying over each other, text of
-too little contrast, and, with scripts, frames that do not answer to the pointer and the keyboard.
+too little contrast, and, with scripts, frames that do not answer to the pointer and the keyboard,
+and motions that do not play.
 Prints what it finds; the exit status is then 1, and 77 where there is no Chromium. It needs nothing
 but Python.
 """
@@ -131,6 +132,38 @@ USE = r"""
     if (lines.some(l => l.style.display === "none")) found.push(`${key.dataset.s}: does not come back`);
   }
   if (slowest > 300) found.push(`hiding a line takes ${Math.round(slowest)} ms`);
+  for (const root of document.querySelectorAll(".motion")) {
+    const motion = root.motion, play = root.querySelector("button.play"), slider = root.querySelector("input[type=range]");
+    if (!motion || !play || !slider) { found.push("a motion has no controls"); continue; }
+    const ways = () => [...root.querySelectorAll(".line, .now, .from")].map(p => p.getAttribute("d")).join("|");
+    const whole = ways(), move = step => { slider.value = step; slider.dispatchEvent(new Event("input")); };
+    move(0);
+    const begun = ways();
+    if (begun === whole) found.push("a motion does not go to its start");
+    if (bad()) found.push(`a motion at its start: ${bad()}`);
+    move(slider.max);
+    if (ways() !== whole) found.push("a motion does not come back to its end");
+    play.click();
+    if (play.textContent !== "Pause" || +slider.value !== 0) found.push("a motion does not play");
+    play.click();
+    if (play.textContent !== "Play") found.push("a motion does not pause");
+    move(slider.max);
+    const drags = [...root.querySelectorAll(".drag")];
+    if (motion.starts.length > 1 && !drags.length) found.push("the start of a motion cannot be moved");
+    for (const pad of drags) {
+      const r = pad.getBoundingClientRect();
+      for (const share of [0.05, 0.5, 0.95]) {
+        pad.dispatchEvent(new PointerEvent("pointerdown", { clientX: r.left + share * r.width, clientY: r.top + share * r.height, bubbles: true }));
+        pad.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+        if (bad()) found.push(`a motion from elsewhere: ${bad()}`);
+      }
+      for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]) pad.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      if (motion.start === 0 && motion.starts.length > 2) motion.begin(1);
+      if (ways() === whole) found.push("a motion from elsewhere looks the same");
+      pad.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true, cancelable: true }));
+      if (ways() !== whole) found.push("a motion does not come back to its first start");
+    }
+  }
   const first = document.querySelector("figure svg.frame[data-x]");
   if (first && window.descentFigures) {
     // A page that replaces a part of itself.

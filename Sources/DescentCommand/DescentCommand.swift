@@ -21,7 +21,10 @@ struct DescentCommand: ParsableCommand {
         subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),
       CommandGroup(
         name: "Tell",
-        subcommands: [Diagnose.self, LintCommand.self, Explain.self, Groups.self, Doctor.self]),
+        subcommands: [
+          Diagnose.self, LintCommand.self, ConvertHyperparameters.self, LandscapeCommand.self,
+          Explain.self, Groups.self, Doctor.self,
+        ]),
       CommandGroup(
         name: "Optimizers",
         subcommands: [Optimizers.self, ScheduleCommand.self, Benchmark.self, ReplayCommand.self]),

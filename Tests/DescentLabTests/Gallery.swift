@@ -158,6 +158,38 @@ enum Gallery {
     ]
   }
 
+  /// Ways across one surface, some of them odd.
+  static func contours(_ count: Int) -> [Figure] {
+    charts(count).map { Figure([.contour($0)], caption: "A way on contours.") }
+  }
+
+  static func charts(_ count: Int) -> [ContourChart] {
+    let surface = ContourChart.Surface(x: -2...2, y: -1...3) { x, y in
+      (1 - x) * (1 - x) + 100 * (y - x * x) * (y - x * x)
+    }
+    return (0..<count).map { index in
+      let way = (0..<(index == 2 ? 1 : 80)).map { step in
+        let t = Double(step) / 40
+        return index == 3 && step > 20
+          ? Point(pow(10, Double(step)), .nan) : Point(1 - 2 * cos(t), t + Double(index) / 4)
+      }
+      return ContourChart(
+        title: names[index % names.count], subtitle: "lr 0.001: not reached in 80 steps",
+        surface: surface, paths: [.init("way \(index)", way, color: index)],
+        spots: [.init("minimum", Point(1, 1)), .init("far", Point(9, 9))])
+    }
+  }
+
+  static var motion: Motion {
+    let charts = charts(5)
+    let points = charts.map { $0.paths[0].points.filter { $0.y.isFinite } }
+    return Motion(
+      charts, starts: [Point(-1, 0), Point(0, 0), Point(1, 2)],
+      ways: (0..<3).map { shift in
+        points.map { $0.map { Point($0.x + Double(shift), $0.y) } }
+      }, steps: 79)
+  }
+
   static var shortDocument: Document {
     Document(
       "Short",
@@ -181,7 +213,8 @@ enum Gallery {
                   caption: "Runs",
                   rows: names.map { [.text($0), .number(1.25), "words and more words about it"] }))
             ])),
-        .section(Section("Figures", [.figures(figures)])),
+        .section(Section("Figures", [.figures(figures + contours(2))])),
+        .section(Section("Contours that move", [.motion(motion)])),
         .section(
           Section(
             "Pictures",

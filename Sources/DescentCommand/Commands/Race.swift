@@ -201,10 +201,6 @@ struct RaceCommand: ParsableCommand {
   /// The command line that repeats the race.
   private func command(_ race: Race) -> String {
     let plan = race.plan
-    func quoted(_ text: String) -> String {
-      text.allSatisfy { $0.isLetter || $0.isNumber || "-_./=,".contains($0) }
-        ? text : "'\(text.replacing("'", with: "'\\''"))'"
-    }
     var words = ["descent", "race"] + (recipes.isEmpty ? plan.recipes.map(\.name) : recipes)
     words += ["--optimizers", plan.optimizers.joined(separator: ",")]
     words += ["--seeds", "\(plan.seeds)"]
@@ -212,7 +208,7 @@ struct RaceCommand: ParsableCommand {
     if let target = plan.target { words += ["--target", "\(target)"] }
     if let seconds = plan.secondsPerRun { words += ["--budget", "\(seconds)s"] }
     for change in plan.changes { words += ["--set", change] }
-    return words.map(quoted).joined(separator: " ")
+    return words.map(shellQuoted).joined(separator: " ")
   }
 }
 

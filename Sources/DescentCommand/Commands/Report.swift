@@ -66,10 +66,4 @@ struct ReportCommand: ParsableCommand {
     else { return "report.html" }
     return URL(fileURLWithPath: path).appendingPathComponent("report.html").relativePath
   }
-
-  private func makeFolder(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch { throw FileError.unwritable(path: path, reason: SystemReason.of(error)) }
-  }
 }

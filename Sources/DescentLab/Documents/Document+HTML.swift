@@ -5,7 +5,10 @@ extension Document {
   /// where none do, everything else is the same.
   public func html() -> String {
     let fragment = htmlFragment()
-    let script = fragment.contains("class=\"frame\"") ? "<script>\n\(Self.script)\n</script>\n" : ""
+    var script = fragment.contains("class=\"frame\"") ? "<script>\n\(Self.script)\n</script>\n" : ""
+    if fragment.contains("class=\"motion\"") {
+      script += "<script>\n\(MotionScript.source)\n</script>\n"
+    }
     return """
       <!doctype html>
       <html lang="en">
@@ -50,6 +53,8 @@ private struct HTMLWriter {
   var lines: [String] = []
   /// How many figures there are so far: names of their parts must differ.
   private var figures = 0
+  /// The contours that are drawn so far, by their names.
+  private var surfaces: [ContourChart.Surface: String] = [:]
 
   mutating func add(_ line: String) { lines.append(line) }
 
@@ -95,13 +100,14 @@ private struct HTMLWriter {
       add("<div class=\"figures\">")
       for figure in all {
         figures += 1
-        let (wide, narrow) = figure.pageSVG(names: "figure\(figures)-")
+        let (wide, narrow) = figure.pageSVG(names: "figure\(figures)-", surfaces: &surfaces)
         add("<figure>")
         add(wide + narrow)
         if !figure.caption.isEmpty { add("<figcaption>\(figure.caption.escaped)</figcaption>") }
         add("</figure>")
       }
       add("</div>")
+    case .motion(let motion): add(motion)
     case .pictures(let pictures, _):
       add("<div class=\"pictures\">")
       for picture in pictures {
@@ -115,6 +121,18 @@ private struct HTMLWriter {
     case .sections(let sections, _): for section in sections { add(section, level) }
     case .data: break
     }
+  }
+
+  private mutating func add(_ motion: Motion) {
+    add("<div class=\"motion\" \(motion.attributes)>")
+    add("<div class=\"controls\" hidden></div>")
+    add("<div class=\"panels\">")
+    for chart in motion.charts {
+      figures += 1
+      let figure = Figure([.contour(chart)])
+      add("<figure>\(figure.panelSVG(names: "figure\(figures)-", surfaces: &surfaces))</figure>")
+    }
+    add("</div></div>")
   }
 
   private mutating func add(_ section: Section, _ level: Int) {

@@ -25,6 +25,7 @@ extension Document {
       return key.map { [($0, .object(inner))] } ?? inner
     case .sections(let sections, let key):
       return field(key, .array(sections.map { .object(fields(of: $0.blocks)) }))
+    case .motion: return []
     case .data(let fields): return fields
     }
   }

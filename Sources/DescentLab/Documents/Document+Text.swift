@@ -50,6 +50,7 @@ private struct TextWriter {
           return drawing.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             .map(String.init) + (figure.caption.isEmpty ? [] : figure.caption.wrapped(to: width))
         })
+    case .motion(let motion): return motion.lines(min(width, 120), isColored)
     case .pictures(let pictures, _):
       return spaced(
         pictures.map { picture in

@@ -39,6 +39,8 @@ public struct Document: Sendable {
     case table(Table)
     /// Figures, side by side where there is room: an array in JSON.
     case figures([Figure], key: String? = nil)
+    /// Contour charts side by side whose ways a page plays.
+    case motion(Motion)
     /// Small pictures of pixels, side by side: in JSON an array of labels and sizes.
     case pictures([Picture], key: String? = nil)
     /// A part with a heading. With a key it is an object in JSON, without one its fields are those of
@@ -97,6 +99,7 @@ extension Document.Block {
     case .facts(let facts): facts.isEmpty
     case .table(let table): table.rows.isEmpty && table.empty.isEmpty
     case .figures(let figures, _): figures.isEmpty
+    case .motion(let motion): motion.charts.isEmpty
     case .pictures(let pictures, _): pictures.isEmpty
     case .section(let section, _): section.isEmpty
     case .sections(let sections, _): sections.allSatisfy(\.isEmpty)

@@ -11,7 +11,23 @@ extension Chart {
     case .lines(let chart): chart.json
     case .heat(let map): map.json
     case .bars(let chart): chart.json
+    case .contour(let chart): chart.json
     }
+  }
+}
+
+extension ContourChart {
+  fileprivate var json: JSONValue {
+    func pair(_ point: Point) -> JSONValue { [.number(point.x), .number(point.y)] }
+    return [
+      "kind": .text("contour"), "title": .text(title), "x": .text(x), "y": .text(y),
+      "from": [.number(surface.x.lowerBound), .number(surface.y.lowerBound)],
+      "to": [.number(surface.x.upperBound), .number(surface.y.upperBound)],
+      "levels": .array(surface.levels.map(JSONValue.number)),
+      "paths": .array(
+        paths.map { ["name": .text($0.name), "points": .array($0.points.map(pair))] }),
+      "spots": .array(spots.map { ["label": .text($0.label), "place": pair($0.place)] }),
+    ]
   }
 }
 

@@ -56,6 +56,16 @@ enum PageStyle {
       font-size: .8rem; color: var(--ink); background: var(--box); border: 1px solid var(--line);
       border-radius: 4px; cursor: pointer; }
     [hidden] { display: none !important; }
+    .panels { display: grid; gap: 1rem 1.25rem; align-items: start; margin: 1rem 0;
+      grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
+    .controls { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; }
+    .controls button, .controls select { font: inherit; padding: .2rem .7rem; color: var(--ink);
+      background: var(--box); border: 1px solid var(--line); border-radius: 4px; cursor: pointer; }
+    .controls label { display: flex; gap: .5rem; align-items: center; }
+    .controls label.at { flex: 1 1 14rem; max-width: 34rem; } .controls input { flex: 1; min-width: 6rem; }
+    .controls output { font-variant-numeric: tabular-nums; min-width: 6.5em; }
+    .drag { cursor: move; touch-action: none; }
+    .drag:focus-visible { outline: 2px solid var(--link); outline-offset: 1px; }
     .pictures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; }
     .pictures img { display: block; max-width: 100%; image-rendering: pixelated;
       border: 1px solid var(--line); }
@@ -65,7 +75,8 @@ enum PageStyle {
       td { min-width: 4rem; } figure .w { display: none; } figure .n { display: block; } }
     @page { margin: 14mm; }
     @media print { main { max-width: none; padding: 0; } nav { display: none; }
-      .figures { grid-template-columns: 1fr 1fr; gap: 1rem 1.5rem; }
+      .figures, .panels { grid-template-columns: 1fr 1fr; gap: 1rem 1.5rem; }
+      .controls { display: none; }
       figure .w { display: none; } figure .n { display: block; }
       figure, tr, li { break-inside: avoid; } h1, h2, h3, summary { break-after: avoid; }
       a { color: inherit; text-decoration: none; } pre { white-space: pre-wrap; }

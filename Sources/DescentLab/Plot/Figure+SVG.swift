@@ -14,12 +14,26 @@ extension Figure {
   /// The figure for a page, drawn for wide columns and for phones and paper; the second shows the
   /// lines of the first again. `names` stands before the names of its parts, which must differ
   /// within a page.
-  func pageSVG(names: String) -> (wide: String, narrow: String) {
+  /// `surfaces` are those that the page has drawn before, by the names of their drawings.
+  func pageSVG(
+    names: String, surfaces: inout [ContourChart.Surface: String]
+  ) -> (wide: String, narrow: String) {
     var wide = Drawing(medium: .wide, width: 600, names: names)
     var narrow = Drawing(medium: .narrow, width: 340, names: names)
+    wide.surfaces = surfaces
     let first = wide.svg(of: self)
+    surfaces = wide.surfaces
     narrow.looksOfWide = wide.looksOfWide
     return (first, narrow.svg(of: self))
+  }
+
+  /// The figure for a page, drawn once, as wide as a phone: for several side by side.
+  func panelSVG(names: String, surfaces: inout [ContourChart.Surface: String]) -> String {
+    var panel = Drawing(medium: .wide, width: 340, names: names)
+    panel.kind = "p"
+    panel.surfaces = surfaces
+    defer { surfaces = panel.surfaces }
+    return panel.svg(of: self)
   }
 
   /// How many points the lines of a chart have on a page, together and each.
@@ -47,6 +61,10 @@ struct Drawing {
   var left = 0.0
   /// How the lines of each chart look, as it was found for the wide drawing.
   var looksOfWide: [Int: [Look]] = [:]
+  /// The surfaces that the page has drawn, by the names of their drawings.
+  var surfaces: [ContourChart.Surface: String] = [:]
+  /// The class of the drawing on a page.
+  var kind: String?
 
   init(medium: Medium, width: Double, names: String) {
     (self.medium, self.width, self.names) = (medium, width, names)
@@ -69,7 +87,7 @@ struct Drawing {
     let name = titles.isEmpty ? "figure" : titles.joined(separator: "; ")
     let what = figure.charts.map(\.summary).joined(separator: " ")
     var head = "<svg xmlns=\"http://www.w3.org/2000/svg\" "
-    if !isFile { head += medium == .wide ? "class=\"w\" " : "class=\"n\" " }
+    if !isFile { head += "class=\"\(kind ?? (medium == .wide ? "w" : "n"))\" " }
     head += "width=\"\(n(width))\" height=\"\(n(top))\" viewBox=\"0 0 \(n(width)) \(n(top))\" "
     head += "role=\"img\" "
     if !isFile { head += "aria-label=\"\(name.escaped)\" " }
@@ -92,6 +110,7 @@ struct Drawing {
     case .lines(let chart): draw(chart, bars: nil, number: number, top: top)
     case .bars(let chart): draw(chart.outlines, bars: chart, number: number, top: top)
     case .heat(let chart): draw(chart, number: number, top: top)
+    case .contour(let chart): draw(chart, number: number, top: top)
     }
   }
 
@@ -101,6 +120,7 @@ struct Drawing {
     case .lines(let chart): edge + labelWidth(chart) + 10
     case .bars(let chart): edge + labelWidth(chart.outlines) + 10
     case .heat(let map): edge + rowWidth(map) + 8
+    case .contour(let chart): edge + labelWidth(chart) + 12
     }
   }
 
@@ -162,9 +182,11 @@ struct Drawing {
   }
 
   /// The horizontal axis under a frame.
-  mutating func horizontal(_ axis: Axis, _ range: ClosedRange<Double>, _ frame: Frame) {
+  mutating func horizontal(
+    _ axis: Axis, _ range: ClosedRange<Double>, _ frame: Frame, ticks count: Int? = nil
+  ) {
     let place = Placement(range, axis.scale)
-    let ticks = Ticks(range, axis.scale, count: max(2, Int(frame.width / 72)))
+    let ticks = Ticks(range, axis.scale, count: count ?? max(2, Int(frame.width / 72)))
     var free = 0.0
     for (x, label) in zip(ticks.values, ticks.labels) {
       let half = TextMetrics.width(label, size: 11) / 2
@@ -287,6 +309,7 @@ extension Chart {
     case .lines(let c): "Line chart\(over(c.y, c.x))\(list(c.series.map(\.name)))."
     case .bars(let c): "Histogram\(over(c.y, c.x))\(list(c.series.map(\.name)))."
     case .heat(let c): "Heat map\(over(Axis(c.label), c.x))\(list(c.rows))."
+    case .contour(let c): "Contours over \(c.x) and \(c.y)\(list(c.paths.map(\.name)))."
     }
   }
 }

@@ -16,6 +16,7 @@ extension Figure {
         case .lines(let chart): chart.lines(columns, rows, colored)
         case .heat(let map): map.lines(columns, colored)
         case .bars(let chart): chart.lines(columns, rows, colored)
+        case .contour(let chart): chart.lines(columns, rows, colored)
         }
       return lines.joined(separator: "\n")
     }.joined(separator: "\n\n") + "\n"

@@ -24,6 +24,8 @@ public enum Chart: Sendable {
   case heat(HeatMap)
   /// Bars over the bins of one axis.
   case bars(BarChart)
+  /// Contours of a function of two numbers, and ways across them.
+  case contour(ContourChart)
 
   /// Stands above the chart.
   public var title: String {
@@ -32,9 +34,14 @@ public enum Chart: Sendable {
       case .lines(let chart): chart.title
       case .heat(let chart): chart.title
       case .bars(let chart): chart.title
+      case .contour(let chart): chart.title
       }
     }
-    set { change({ $0.title = newValue }, { $0.title = newValue }, { $0.title = newValue }) }
+    set {
+      change(
+        { $0.title = newValue }, { $0.title = newValue }, { $0.title = newValue },
+        { $0.title = newValue })
+    }
   }
 
   /// A line of detail under the title.
@@ -44,10 +51,13 @@ public enum Chart: Sendable {
       case .lines(let chart): chart.subtitle
       case .heat(let chart): chart.subtitle
       case .bars(let chart): chart.subtitle
+      case .contour(let chart): chart.subtitle
       }
     }
     set {
-      change({ $0.subtitle = newValue }, { $0.subtitle = newValue }, { $0.subtitle = newValue })
+      change(
+        { $0.subtitle = newValue }, { $0.subtitle = newValue }, { $0.subtitle = newValue },
+        { $0.subtitle = newValue })
     }
   }
 
@@ -56,7 +66,7 @@ public enum Chart: Sendable {
 
   private mutating func change(
     _ lines: (inout LineChart) -> Void, _ heat: (inout HeatMap) -> Void,
-    _ bars: (inout BarChart) -> Void
+    _ bars: (inout BarChart) -> Void, _ contour: (inout ContourChart) -> Void
   ) {
     switch self {
     case .lines(var chart):
@@ -68,6 +78,9 @@ public enum Chart: Sendable {
     case .bars(var chart):
       bars(&chart)
       self = .bars(chart)
+    case .contour(var chart):
+      contour(&chart)
+      self = .contour(chart)
     }
   }
 }

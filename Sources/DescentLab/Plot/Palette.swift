@@ -18,7 +18,18 @@ struct Palette {
     Palette(light: "#E69F00", dark: "#f2b632"), Palette(light: "#56B4E9", dark: "#8fd0f7"),
     Palette(light: "#000000", dark: "#fdfdfd"),
   ]
-  static let all = [paper, title, text, detail, frame, grid, minorGrid, band] + series
+  /// Bands between contour lines, the lowest first: pale, so that lines stand out.
+  static let bands = [
+    Palette(light: "#fcfdfe", dark: "#17191d"), Palette(light: "#f5f8fa", dark: "#1b1f24"),
+    Palette(light: "#eef2f6", dark: "#20252b"), Palette(light: "#e7edf2", dark: "#252b33"),
+    Palette(light: "#dfe7ee", dark: "#2a323b"), Palette(light: "#d7e1ea", dark: "#2f3943"),
+    Palette(light: "#cfdbe6", dark: "#34404b"), Palette(light: "#c7d5e1", dark: "#3a4753"),
+    Palette(light: "#becedc", dark: "#404e5c"), Palette(light: "#b5c7d7", dark: "#465665"),
+  ]
+  /// Contour lines.
+  static let contour = Palette(light: "#9fb3c5", dark: "#566879")
+  static let all =
+    [paper, title, text, detail, frame, grid, minorGrid, band, contour] + series + bands
 
   /// What turns the colour of a figure's parts into the dark one: a style sheet comes before
   /// attributes. The selectors name no ancestors, so that they also hold for what `use` repeats.

@@ -1,0 +1,75 @@
+import ArgumentParser
+import DescentLab
+import DescentTraining
+
+/// `descent convert-hparams`
+struct ConvertHyperparameters: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert-hparams",
+    abstract: "Take hyperparameters from one optimizer, or one batch size, to another.",
+    discussion: """
+      Rules of thumb, each with its source, its range and its doubt; what no source supports is \
+      refused. Known are adam, adamw, lion, sgd, adafactor, prodigy, muon, sophia-g, sophia-h, \
+      schedule-free-adamw and schedule-free-sgd; batch sizes for sgd, adam and adamw.
+
+        descent convert-hparams adamw lion --set lr=3e-4 --set weight_decay=0.1
+        descent convert-hparams adamw muon --set lr=3e-4 --batch 64 512
+        descent convert-hparams sgd sgd --set lr=0.1 --batch 256 2048
+        descent convert-hparams prodigy adamw --set lr=1 --set d=2.3e-4
+      """)
+
+  @Argument(help: "The optimizer that the settings are of.")
+  var from: String
+
+  @Argument(help: "The optimizer that they are for.")
+  var to: String
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp(
+      "A setting as it is now; others have their defaults.", valueName: "key=value"))
+  var assignments: [String] = []
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("The examples of a step now, and then.", valueName: "old new"))
+  var batch: [Int] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The examples of a step now; the same as the first of --batch.", valueName: "old"))
+  var batchFrom: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The examples of a step then.", valueName: "new"))
+  var batchTo: Int?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if !batch.isEmpty, batch.count != 2 {
+      throw ValidationError("--batch takes two sizes, the old one and the new one: --batch 64 512")
+    }
+    if !batch.isEmpty, batchFrom != nil || batchTo != nil {
+      throw ValidationError("give --batch, or --batch-from and --batch-to, not both")
+    }
+    if (batchFrom == nil) != (batchTo == nil) {
+      throw ValidationError("give both --batch-from and --batch-to")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      var batches: (from: Int, to: Int)?
+      if batch.count == 2 { batches = (batch[0], batch[1]) }
+      if let batchFrom, let batchTo { batches = (batchFrom, batchTo) }
+      let conversion = try HyperparameterConversion(
+        from: from, to: to, settings: try assignments.map { try splitAssignment($0) },
+        batches: batches)
+      output(HyperparameterPage.about(conversion), json: json)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+
+/// A setting of an optimizer that follows from those of another: its value, between which values the
+/// sources put it, by which rule of thumb, and why to doubt it.
+public struct ConversionRule: Sendable {
+  /// The setting: `lr`, `betas[1]`.
+  public var setting: String
+  /// What it becomes.
+  public var value: Value
+  /// The least and the largest value that the sources support; nil where they name one alone.
+  public var range: ClosedRange<Double>?
+  /// How it follows, in words.
+  public var rule: String
+  /// Who says so.
+  public var source: String
+  /// Why it may be wrong.
+  public var doubt: String
+
+  /// A value of a setting.
+  public enum Value: Sendable, Equatable {
+    case number(Double)
+    /// As it stands in a recipe: `true`, `match_rms_adamw`.
+    case text(String)
+
+    /// As it stands in a recipe.
+    public var text: String {
+      switch self {
+      case .number(let x): "\(x)"
+      case .text(let text): text
+      }
+    }
+  }
+
+  init(
+    _ setting: String, _ value: Double, _ range: ClosedRange<Double>? = nil, rule: String,
+    source: String, doubt: String
+  ) {
+    self.init(setting, .number(value), range, rule: rule, source: source, doubt: doubt)
+  }
+
+  init(
+    _ setting: String, _ value: Value, _ range: ClosedRange<Double>? = nil, rule: String,
+    source: String, doubt: String
+  ) {
+    (self.setting, self.value, self.range) = (setting, value, range)
+    (self.rule, self.source, self.doubt) = (rule, source, doubt)
+  }
+}
+
+/// A number with the range that it may be in, and what it was derived by.
+struct Estimate {
+  var value: Double
+  var low: Double
+  var high: Double
+  /// The steps that led here, each with its source and its doubt.
+  var steps: [Step] = []
+
+  struct Step {
+    let rule: String
+    let source: String
+    let doubt: String
+  }
+
+  /// A number as it was given.
+  init(_ value: Double) { (self.value, low, high) = (value, value, value) }
+
+  /// The number times a factor that is known within a range.
+  func times(
+    _ factor: Double, _ range: ClosedRange<Double>, _ rule: String, source: String, doubt: String
+  ) -> Estimate {
+    var result = self
+    result.value *= factor
+    result.low *= range.lowerBound
+    result.high *= range.upperBound
+    result.steps.append(Step(rule: rule, source: source, doubt: doubt))
+    return result
+  }
+
+  /// The rule that it makes for a setting.
+  func rule(_ setting: String) -> ConversionRule {
+    let (value, low, high) = (rounded(value), rounded(low), rounded(high))
+    func joined(_ path: (Step) -> String) -> String {
+      var seen: Set<String> = []
+      return steps.map(path).filter { !$0.isEmpty && seen.insert($0).inserted }
+        .joined(separator: "; ")
+    }
+    return ConversionRule(
+      setting, value, low < high ? low...high : nil, rule: joined(\.rule),
+      source: joined(\.source), doubt: joined(\.doubt))
+  }
+}
+
+/// A number to four digits, so that it can be written down.
+func rounded(_ x: Double) -> Double {
+  guard x != 0, x.isFinite else { return x }
+  return Double(String(format: "%.3e", x)) ?? x
+}

@@ -1,0 +1,293 @@
+import DescentTraining
+
+/// What is said of each optimizer, and where.
+enum LionSource {
+  static let source = "Chen et al., 2023, arXiv:2302.06675, section 5"
+  static let doubt =
+    "in lion-pytorch's own trials a third was best and a tenth worst; Lion wants batches of 64 and more"
+}
+
+enum SophiaSource {
+  static let source =
+    "Liu et al., 2023, arXiv:2305.14342, and the authors' README (Liuhong99/Sophia)"
+  static let doubt =
+    "the README says slightly smaller, about the same for GPT-2, where its table has 1 to 2.3 times "
+    + "Adam's; an earlier one said half"
+}
+
+enum MuonSource {
+  static let source = "Liu et al., 2025, arXiv:2502.16982: steps of 0.2·√max(rows, columns)"
+  static let doubt =
+    "AdamW's updates have an RMS of 0.2 to 0.4, so up to twice the rate may fit; measured on large "
+    + "language models"
+}
+
+enum AdafactorSource {
+  static let source =
+    "Shazeer and Stern, 2018, arXiv:1804.04235 (steps clipped to an RMS of 1); transformers' "
+    + "documentation of Adafactor (a rate from outside needs both switches off)"
+  static let doubt = "nobody states a factor: a start to measure around, with warmup"
+}
+
+enum ScheduleFreeSource {
+  static let source = "Defazio et al., 2024, the authors' README (facebookresearch/schedule_free)"
+  static let doubt = "the authors say that it seems to work, and that rate and decay need tuning"
+}
+
+enum SGDSource {
+  static let doubt =
+    "no source gives a factor between Adam's rate and SGD's: it depends on the size of the gradients "
+    + "(Keskar and Socher, 2017, arXiv:1712.07628, measure it in the run); 'descent lr-find' does"
+  static let decay = "Loshchilov and Hutter, 2019, arXiv:1711.05101, proposition 1"
+}
+
+extension HyperparameterConverter {
+  /// The settings of an optimizer from AdamW's.
+  func fromAdamW(
+    _ state: State, _ to: String
+  ) throws(RecipeError) -> (rules: [ConversionRule], notes: [String]) {
+    let (rate, decay) = (state.rate, state.decay)
+    switch to {
+    case "adamw", "adam": return toAdam(state, to)
+    case "lion": return toLion(state)
+    case "sophia-g", "sophia-h": return toSophia(state, to)
+    case "muon": return toMuon(state)
+    case "prodigy": return toProdigy(state)
+    case "adafactor":
+      let kept = rate.times(
+        1, 1...1, "lr stays: without relative steps Adafactor's means what AdamW's does",
+        source: AdafactorSource.source, doubt: AdafactorSource.doubt)
+      var rules = [kept.rule("lr")]
+      for name in ["relative_step", "scale_parameter"] {
+        rules.append(
+          ConversionRule(
+            name, .text("false"), rule: "off, so that lr acts alone",
+            source: AdafactorSource.source,
+            doubt: "on, Adafactor needs no lr at all: its other way to be used"))
+      }
+      if let decay {
+        rules.append(
+          decay.times(
+            1, 1...1, "weight_decay stays: it is decoupled and scaled by lr, too",
+            source: AdafactorSource.source, doubt: "rarely used with it"
+          ).rule("weight_decay"))
+      }
+      return (
+        rules,
+        [
+          "Leave out gradient clipping: clip_threshold limits the steps (transformers' documentation).",
+          "Adafactor keeps no momentum; beta1=0.9 brings it back, and its memory.",
+        ]
+      )
+    case "schedule-free-adamw":
+      let freed = rate.times(
+        3, 1...10, "lr is 1 to 10 times AdamW's", source: ScheduleFreeSource.source,
+        doubt: ScheduleFreeSource.doubt)
+      return (
+        [freed.rule("lr")] + kept(decay, "weight_decay", ScheduleFreeSource.source),
+        ["Use no schedule (schedule=none) and give warmup_steps instead."]
+      )
+    case "sgd": return toSGD(state)
+    default:
+      throw RecipeError(problems: ["no source gives a rule to \(to)"])
+    }
+  }
+
+  private func kept(
+    _ estimate: Estimate?, _ setting: String, _ source: String
+  ) -> [ConversionRule] {
+    guard let estimate else { return [] }
+    return [
+      estimate.times(1, 1...1, "\(setting) stays as it is", source: source, doubt: "").rule(setting)
+    ]
+  }
+
+  private func toAdam(_ state: State, _ to: String) -> ([ConversionRule], [String]) {
+    let both = Self.adams.contains(source.name)
+    let paper = "Loshchilov and Hutter, 2019, arXiv:1711.05101"
+    var rules = [
+      both
+        ? state.rate.times(
+          1, 1...1, "lr stays: the steps are the same", source: paper, doubt: ""
+        ).rule("lr") : state.rate.rule("lr")
+    ]
+    var notes: [String] = []
+    if let decay = state.decay {
+      if to == "adamw" {
+        let own =
+          decay.steps.isEmpty
+          ? decay.times(
+            1, 1...1, "weight_decay stays: both scale decoupled decay by lr", source: paper,
+            doubt: "")
+          : decay
+        rules.append(own.rule("weight_decay"))
+      } else if decay.value != 0 {
+        notes.append(
+          "adam's weight_decay is L2, bent by the adaptive rate: no source gives the one that does what "
+            + "a decoupled \(short(decay.value)) does, so it is left out. Prefer adamw (\(paper)).")
+      }
+    }
+    if both || state.betas.contains(where: { !$0.steps.isEmpty }) {
+      rules += state.betas.enumerated().map { index, beta in
+        beta.steps.isEmpty
+          ? beta.times(1, 1...1, "stays as it is", source: paper, doubt: "").rule("betas[\(index)]")
+          : beta.rule("betas[\(index)]")
+      }
+      if let epsilon = state.epsilon, !epsilon.steps.isEmpty { rules.append(epsilon.rule("eps")) }
+    }
+    return (rules, notes)
+  }
+
+  private func toLion(_ state: State) -> ([ConversionRule], [String]) {
+    var rules = [
+      state.rate.times(
+        0.2, 0.1...(1.0 / 3), "lr is 3 to 10 times smaller than AdamW's", source: LionSource.source,
+        doubt: LionSource.doubt
+      ).rule("lr")
+    ]
+    if let decay = state.decay {
+      rules.append(
+        decay.times(
+          5, 3...10, "weight_decay is 3 to 10 times larger, so that lr·weight_decay stays",
+          source: LionSource.source, doubt: "change it by the factor that you take for lr"
+        ).rule("weight_decay"))
+    }
+    for (index, value, other) in [(0, 0.9, 0.95), (1, 0.99, 0.98)] {
+      rules.append(
+        ConversionRule(
+          "betas[\(index)]", value, min(value, other)...max(value, other),
+          rule: "Lion's own default; AdamW's mean something else", source: LionSource.source,
+          doubt: "0.95, 0.98 for language models or where training is unstable"))
+    }
+    return (
+      rules,
+      [
+        "Change the floor and the start of a schedule by the same factor as its peak (lion-pytorch)."
+      ]
+    )
+  }
+
+  private func toSophia(_ state: State, _ to: String) -> ([ConversionRule], [String]) {
+    var rate = state.rate.times(
+      0.8, 0.5...1, "lr is a little smaller than AdamW's", source: SophiaSource.source,
+      doubt: SophiaSource.doubt)
+    if source.name == "lion", let own = source.number("lr") {
+      rate = Estimate(own).times(
+        4, 3...5, "lr is 3 to 5 times Lion's", source: SophiaSource.source,
+        doubt: "for GPT-2 the README says 5 to 10 times")
+    }
+    var rules = [rate.rule("lr")]
+    if let decay = state.decay {
+      rules.append(
+        decay.times(
+          2, 1...2, "weight_decay is about twice AdamW's", source: SophiaSource.source,
+          doubt: "slightly larger, such as 0.2, for GPT-2"
+        ).rule("weight_decay"))
+    }
+    if to == "sophia-g" {
+      rules.append(
+        ConversionRule(
+          "rho", 0.05, 0.03...0.08, rule: "as for GPT-2; larger clips fewer elements",
+          source: SophiaSource.source,
+          doubt: "tune it so that 10 to 50 % of the elements are not clipped"))
+    }
+    return (rules, ["Estimates of the Hessian cost a pass every 10 steps or so."])
+  }
+
+  private func toMuon(_ state: State) -> ([ConversionRule], [String]) {
+    var rules = [
+      state.rate.times(
+        1, 1...2, "lr stays: match_rms_adamw makes Muon's steps as large as AdamW's",
+        source: MuonSource.source, doubt: MuonSource.doubt
+      ).rule("lr"),
+      ConversionRule(
+        "adjust_lr_fn", .text("match_rms_adamw"), rule: "so that AdamW's rate fits",
+        source: MuonSource.source, doubt: "with original, lr is in other units: 0.02 is customary"),
+      state.rate.times(
+        1, 1...1, "AdamW's lr, for embeddings, head, norms and biases", source: MuonSource.source,
+        doubt: "a schedule of lr does not drive it: schedule both"
+      ).rule("adamw_lr"),
+    ]
+    rules += kept(state.decay, "weight_decay", MuonSource.source)
+    if Self.adams.contains(source.name), source.set.contains("betas") || batches != nil {
+      rules += state.betas.enumerated().map { index, beta in
+        beta.times(
+          1, 1...1, "AdamW's betas, for those parameters", source: MuonSource.source, doubt: ""
+        ).rule("adamw_betas[\(index)]")
+      }
+    }
+    return (rules, ["Muon is for hidden matrices; the rest keeps AdamW."])
+  }
+
+  private func toProdigy(_ state: State) -> ([ConversionRule], [String]) {
+    let readme = "Mishchenko and Defazio, 2023, arXiv:2306.06101, and prodigyopt's README"
+    var rules = [
+      ConversionRule(
+        "lr", 1, rule: "1 for all networks: d takes the place of AdamW's rate", source: readme,
+        doubt: "to make steps larger or smaller change d_coef (0.5 to 2), not lr")
+    ]
+    rules += kept(state.decay, "weight_decay", readme)
+    if !state.betas.isEmpty {
+      rules += state.betas.enumerated().map { index, beta in
+        beta.times(
+          1, 1...1, "stays as it is", source: readme,
+          doubt: "0.9, 0.99 helped some diffusion models"
+        ).rule("betas[\(index)]")
+      }
+    }
+    for (name, why) in [
+      ("safeguard_warmup", "keeps a warmup from making d too large"),
+      ("use_bias_correction", "advised for diffusion models"),
+    ] {
+      rules.append(
+        ConversionRule(
+          name, .text("true"), rule: why, source: readme,
+          doubt: "off by default there; without a warmup it changes little"))
+    }
+    return (
+      rules,
+      [
+        "Use no schedule or one cosine without restarts, and no gradient clipping that acts at every "
+          + "step: d is estimated from the gradients.",
+        "If AdamW's rate was well tuned, d·lr should come near \(short(state.rate.value)): watch it in "
+          + "the metrics. A d that stays far below is stuck: raise d0.",
+      ]
+    )
+  }
+
+  private func toSGD(_ state: State) -> ([ConversionRule], [String]) {
+    var rate = Estimate(0.1)
+    (rate.low, rate.high) = (0.01, 1)
+    rate.steps = [
+      .init(
+        rule: "a customary start, which does not follow from \(source.name)'s rate",
+        source:
+          "0.1 for batches of 256: He et al., 2016, arXiv:1512.03385; 0.01 to 1: what benchmarks "
+          + "search", doubt: SGDSource.doubt)
+    ]
+    var rules = [
+      rate.rule("lr"),
+      ConversionRule(
+        "momentum", 0.9, 0.8...0.98, rule: "the customary one",
+        source: "He et al., 2016, arXiv:1512.03385",
+        doubt: "AlgoPerf searches it together with lr"),
+    ]
+    if let decay = state.decay {
+      rules.append(Self.moved(decay, from: state.rate.value, to: rate).rule("weight_decay"))
+    }
+    return (rules, [])
+  }
+
+  func scheduleFreeSGD() throws(RecipeError) -> ([ConversionRule], [String]) {
+    guard let rate = source.number("lr") else { return ([], []) }
+    let freed = Estimate(rate).times(
+      10, 10...50, "lr is 10 to 50 times SGD's", source: ScheduleFreeSource.source,
+      doubt: ScheduleFreeSource.doubt)
+    let decay = source.number("weight_decay").map(Estimate.init)
+    return (
+      [freed.rule("lr")] + kept(decay, "weight_decay", ScheduleFreeSource.source),
+      ["Use no schedule (schedule=none) and give warmup_steps instead."]
+        + (batches == nil ? [] : ["The batch size was left alone: scale sgd first, sgd to sgd."])
+    )
+  }
+}

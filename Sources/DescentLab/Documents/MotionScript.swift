@@ -1,0 +1,173 @@
+/// What plays the ways of a page's ``Motion``.
+enum MotionScript {
+  /// Plain JavaScript. Without it the whole ways are shown.
+  static let source = #"""
+    (() => {
+      "use strict";
+      const W = 4000, H = 2000, svgNS = "http://www.w3.org/2000/svg";
+      const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
+      const element = (name, properties, parent) => parent.appendChild(
+        Object.assign(document.createElement(name), properties));
+      const number = v => String(+v.toPrecision(3)).replace("-", "−");
+
+      class Motion {
+        constructor(root) {
+          const data = root.dataset;
+          this.steps = +data.steps;
+          this.stride = +data.stride;
+          this.box = data.box.split(" ").map(Number);
+          this.starts = data.starts.split(";").map(s => s.split(" ").map(Number));
+          this.codes = data.ways.split(";").map(s => s.split(","));
+          this.start = 0;
+          this.speed = 1;
+          this.panels = [...root.querySelectorAll(".panels figure")].map((figure, i) => this.panel(figure, i));
+          this.controls(root.querySelector(".controls"));
+          this.step = this.steps;
+          this.show();
+        }
+
+        // The places of a way, in units of a frame.
+        way(start, panel) {
+          const code = this.codes[start][panel], result = [];
+          const part = i => (digits.indexOf(code[i]) * 64 + digits.indexOf(code[i + 1])) / 4095 * 1.5 - 0.25;
+          for (let i = 0; i + 3 < code.length; i += 4) {
+            result.push([Math.round(part(i) * W), Math.round((1 - part(i + 2)) * H)]);
+          }
+          return result;
+        }
+
+        panel(figure, index) {
+          const frame = figure.querySelector("svg.frame"), outer = figure.querySelector("svg.p");
+          const group = frame.querySelector(".way");
+          const parts = kind => [...group.querySelectorAll("." + kind)];
+          // What became of the first way does not hold for others.
+          const details = [...outer.querySelectorAll(":scope > text:not([font-size]):not([text-anchor])")];
+          const panel = { index, details, lines: parts("line"), dots: parts("steps"), from: parts("from"), now: parts("now") };
+          panel.whole = panel.lines.map(l => l.getAttribute("d"));
+          panel.whole.dots = panel.dots.map(l => l.getAttribute("d"));
+          panel.whole.now = panel.now.map(l => l.getAttribute("d"));
+          const pad = document.createElementNS(svgNS, "rect"), size = k => +frame.getAttribute(k);
+          const set = (k, v) => pad.setAttribute(k, v);
+          set("x", size("x") + 2); set("y", size("y") + 2);
+          set("width", size("width") - 4); set("height", size("height") - 4);
+          set("fill", "transparent"); set("class", "drag"); set("tabindex", 0); set("role", "group");
+          outer.setAttribute("role", "group");
+          outer.append(pad);
+          panel.pad = pad;
+          const move = e => {
+            const r = pad.getBoundingClientRect(), [x0, x1, y0, y1] = this.box;
+            this.begin(this.nearest(x0 + (e.clientX - r.left) / r.width * (x1 - x0),
+              y1 - (e.clientY - r.top) / r.height * (y1 - y0)));
+          };
+          let isDown = false;
+          pad.addEventListener("pointerdown", e => {
+            isDown = true;
+            if (e.isTrusted) pad.setPointerCapture(e.pointerId);
+            move(e);
+          });
+          pad.addEventListener("pointermove", e => { if (isDown) move(e); });
+          for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => { isDown = false; });
+          pad.addEventListener("keydown", e => {
+            const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key] || [0, 0];
+            if (e.key === " ") { this.toggle(); e.preventDefault(); }
+            if (e.key === "Escape" || e.key === "Home") { this.begin(0); e.preventDefault(); }
+            if (!dx && !dy) return;
+            this.begin(this.towards(dx, dy));
+            e.preventDefault();
+          });
+          return panel;
+        }
+
+        distance(start, x, y) {
+          const [x0, x1, y0, y1] = this.box, [a, b] = this.starts[start];
+          return Math.hypot((a - x) / (x1 - x0), (b - y) / (y1 - y0));
+        }
+        nearest(x, y) {
+          let best = 0;
+          for (let i = 1; i < this.starts.length; i++) {
+            if (this.distance(i, x, y) < this.distance(best, x, y)) best = i;
+          }
+          return best;
+        }
+        // The nearest start on one side of the present one.
+        towards(dx, dy) {
+          const [x, y] = this.starts[this.start], [x0, x1, y0, y1] = this.box;
+          let best = this.start, least = Infinity;
+          this.starts.forEach(([a, b], i) => {
+            const u = (a - x) / (x1 - x0), v = (b - y) / (y1 - y0);
+            const along = u * dx + v * dy, across = Math.abs(u * dy - v * dx);
+            if (along > 1e-9 && along >= across && along + 3 * across < least) { best = i; least = along + 3 * across; }
+          });
+          return best;
+        }
+        begin(start) {
+          if (start === this.start) return;
+          this.start = start;
+          this.show();
+        }
+
+        controls(box) {
+          box.hidden = false;
+          this.button = element("button", { type: "button", className: "play", textContent: "Play" }, box);
+          this.button.addEventListener("click", () => this.toggle());
+          const at = element("label", { className: "at", textContent: "step" }, box);
+          this.slider = element("input", { type: "range", min: 0, max: this.steps, step: this.stride, value: this.steps }, at);
+          this.slider.addEventListener("input", () => { this.stop(); this.step = +this.slider.value; this.show(); });
+          this.count = element("output", {}, at);
+          const speed = element("label", { textContent: "speed" }, box);
+          const select = element("select", {}, speed);
+          for (const s of [0.25, 0.5, 1, 2, 4]) element("option", { value: s, textContent: `${s}×`, selected: s === 1 }, select);
+          select.addEventListener("change", () => { this.speed = +select.value; });
+          this.place = element("output", {}, box);
+          this.back = element("button", { type: "button", className: "back", textContent: "First start" }, box);
+          this.back.addEventListener("click", () => this.begin(0));
+          if (this.starts.length < 2) { this.back.hidden = true; for (const p of this.panels) p.pad.remove(); }
+        }
+
+        toggle() { this.timer ? this.stop() : this.play(); }
+        stop() {
+          cancelAnimationFrame(this.timer);
+          this.timer = 0;
+          this.button.textContent = "Play";
+        }
+        play() {
+          if (this.step >= this.steps) this.step = 0;
+          this.button.textContent = "Pause";
+          // All of it takes eight seconds.
+          let last = performance.now(), exact = this.step;
+          const tick = now => {
+            exact += (now - last) / 8000 * this.steps * this.speed;
+            last = now;
+            this.step = Math.min(this.steps, Math.floor(exact));
+            this.show();
+            if (this.step >= this.steps) return this.stop();
+            this.timer = requestAnimationFrame(tick);
+          };
+          this.timer = requestAnimationFrame(tick);
+          this.show();
+        }
+
+        show() {
+          const shown = Math.floor(this.step / this.stride), isWhole = this.start === 0 && this.step >= this.steps;
+          this.slider.value = this.step;
+          this.count.textContent = `${this.step} of ${this.steps}`;
+          const [x, y] = this.starts[this.start];
+          this.place.textContent = `start (${number(x)}, ${number(y)})`;
+          this.back.disabled = this.start === 0;
+          for (const panel of this.panels) {
+            for (const text of panel.details) text.style.visibility = this.start ? "hidden" : "";
+            const way = this.way(this.start, panel.index).slice(0, shown + 1);
+            const dot = p => p ? `M${p[0]} ${p[1]}h0` : "";
+            const set = (all, d) => all.forEach((p, i) => p.setAttribute("d", typeof d === "string" ? d : d[i]));
+            set(panel.lines, isWhole ? panel.whole : way.length > 1 ? "M" + way.map(p => p.join(" ")).join("L") : "");
+            set(panel.dots, isWhole ? panel.whole.dots : way.length <= 150 ? way.map(dot).join("") : "");
+            set(panel.from, dot(way[0]));
+            set(panel.now, isWhole ? panel.whole.now : dot(way[way.length - 1]));
+            panel.pad.setAttribute("aria-label", `start at ${number(x)}, ${number(y)}: arrow keys move it, space plays, Escape goes back`);
+          }
+        }
+      }
+      for (const root of document.querySelectorAll(".motion")) root.motion = new Motion(root);
+    })();
+    """#
+}
