@@ -20,7 +20,7 @@ public enum Lint {
     AdafactorModes.self, ForeignRate.self, BatchScaling.self, NoWarmup.self, NoClipping.self,
     ProdigyClipping.self, ProdigyWarmup.self, ScheduleFreeSchedule.self, DecayOff.self,
     DecayOnVectors.self, CoupledDecay.self, SchedulePerEpoch.self, AccumulationTotals.self,
-    WarmupTooLong.self, ScheduleEndsEarly.self, ScheduleCutOff.self, RisingSchedule.self,
+    WarmupTooLong.self, ScheduleEndsEarly.self, ScheduleEndsLate.self, RisingSchedule.self,
     SetAside.self, StuckWeights.self, CoarseState.self, Int8Embeddings.self, Int8Unused.self,
   ]
 

@@ -150,7 +150,7 @@ struct LintCase: Sendable, CustomStringConvertible {
       "schedule_ends_early", "gpt", "schedule.total=1500", passes: "schedule.total=2000",
       at: "schedule.total=1500"),
     .init(
-      "schedule_cut_off", "gpt", "schedule.total=3000", passes: "schedule.total=none",
+      "schedule_ends_late", "gpt", "schedule.total=3000", passes: "schedule.total=none",
       at: "schedule.total=3000"),
     .init(
       "rises_above_base", "gpt", "schedule.name=exponential ; schedule.gamma=1.001",

@@ -14,9 +14,9 @@ enum ScheduleEndsEarly: LintRule {
   }
 }
 
-/// `schedule_cut_off`: training ends in the middle of the curve.
-enum ScheduleCutOff: LintRule {
-  static let name = "schedule_cut_off"
+/// `schedule_ends_late`: training ends in the middle of the curve.
+enum ScheduleEndsLate: LintRule {
+  static let name = "schedule_ends_late"
   static let summary = "a schedule that training ends in the middle of"
   static let source = ScheduleEndsEarly.source
 
