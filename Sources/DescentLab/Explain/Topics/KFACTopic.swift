@@ -141,7 +141,9 @@ enum KFACTopic: Topic {
     let runs = [
       (
         "sgd, momentum 0.9, lr 0.05",
-        try run(["optimizer={name: sgd, lr: 0.05, momentum: 0.9}", "batch=128"], steps: steps)
+        try run(
+          ["optimizer.name=sgd", "optimizer.lr=0.05", "optimizer.momentum=0.9", "batch=128"],
+          steps: steps)
       ),
       ("kfac, lr 0.03, damping 0.03", try run(kfac(0.03), steps: steps)),
     ]

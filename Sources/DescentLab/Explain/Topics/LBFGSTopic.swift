@@ -21,38 +21,37 @@ enum LBFGSTopic: Topic {
 
   private static let start = [-1.2, 1.0]
 
-  /// The loss after each evaluation, the best so far.
+  /// The least loss after each evaluation, and the loss where it ends.
   private static func lbfgs(
-    history: Int, evaluations: Int, noise σ: Double = 0,
-    _ loss: ([Double]) -> Double = loss, _ gradient: ([Double]) -> [Double] = gradient,
-    from start: [Double] = start
-  ) throws -> [Double] {
+    history: Int, evaluations: Int, noise σ: Double = 0, from start: [Double],
+    _ loss: ([Double]) -> Double, _ gradient: ([Double]) -> [Double]
+  ) throws -> (best: [Double], last: Double) {
+    var rule = LBFGS(learningRate: 1, iterations: evaluations, historySize: history)
+    rule.largestEvaluations = evaluations
     let optimizer = try LBFGSOptimizer<Double>(
-      LBFGS(learningRate: 1, iterations: 1, historySize: history),
-      parameters: [ParameterInfo("w", shape: [start.count])])
+      rule, parameters: [ParameterInfo("w", shape: [start.count])])
     var random = RandomStream(seed: 17)
     var w = [start]
-    var losses: [Double] = [loss(start)]
-    while losses.count <= evaluations {
-      let before = losses.count
-      var count = 0
-      _ = try optimizer.step(&w) { w in
-        count += 1
-        let noise = w[0].map { _ in σ * Double(random.normal()) }
-        return (
-          loss(w[0]) + zip(noise, w[0]).reduce(0) { $0 + $1.0 * $1.1 },
-          [zip(gradient(w[0]), noise).map { $0 + $1 }]
-        )
-      }
-      losses += [Double](repeating: losses[before - 1], count: max(0, count - 1)) + [loss(w[0])]
-      if count == 0 { break }
+    var best: [Double] = []
+    _ = try optimizer.step(&w) { w in
+      let noise = w[0].map { _ in σ * Double(random.normal()) }
+      best.append(min(best.last ?? .infinity, loss(w[0])))
+      return (
+        loss(w[0]) + zip(noise, w[0]).reduce(0) { $0 + $1.0 * $1.1 },
+        [zip(gradient(w[0]), noise).map { $0 + $1 }]
+      )
     }
-    return losses
+    return (best, loss(w[0]))
+  }
+
+  /// The least loss after each evaluation in the valley.
+  private static func inValley(history: Int) throws -> [Double] {
+    try lbfgs(history: history, evaluations: 400, from: start, loss, gradient).best
   }
 
   static func explanation() throws -> Explanation {
-    let quick = try lbfgs(history: 10, evaluations: 120)
-    let needed = quick.firstIndex { $0 < 1e-8 } ?? 0
+    let quick = try inValley(history: 10)
+    let needed = (quick.firstIndex { $0 < 1e-8 } ?? 0) + 1
     return Explanation(
       question:
         "How can an optimizer know the curvature if it only sees gradients, and why is it not used for networks?",
@@ -98,8 +97,8 @@ enum LBFGSTopic: Topic {
   private static func valley() throws -> Section {
     let evaluations = 400
     let lines: [(String, [Double])] = [
-      ("l-bfgs, 10 pairs", try lbfgs(history: 10, evaluations: 120)),
-      ("l-bfgs, 1 pair", try lbfgs(history: 1, evaluations: 400)),
+      ("l-bfgs, 10 pairs", try inValley(history: 10)),
+      ("l-bfgs, 1 pair", try inValley(history: 1)),
       ("adam, lr 0.1", try other(Adam(learningRate: 0.1), evaluations)),
       ("sgd, momentum 0.9", try other(SGD(learningRate: 5e-4, momentum: 0.9), evaluations)),
     ]
@@ -110,8 +109,8 @@ enum LBFGSTopic: Topic {
       ], key: "valley", caption: "each evaluation gives a loss and a gradient")
     for (name, losses) in lines {
       table.append(
-        .text(name), losses.firstIndex { $0 < 1e-8 }.map(Table.Cell.ordinal) ?? .nothing,
-        .number(losses.prefix(evaluations + 1).last ?? 0))
+        .text(name), losses.firstIndex { $0 < 1e-8 }.map { .ordinal($0 + 1) } ?? .nothing,
+        .number(losses.last ?? 0))
     }
     return Section(
       "A curved valley",
@@ -129,7 +128,7 @@ enum LBFGSTopic: Topic {
   }
 
   private static func other(_ rule: some Rule, _ steps: Int) throws -> [Double] {
-    try Walk(rule, from: start, steps: steps) { _, w in gradient(w) }.weights.map(loss)
+    try Walk(rule, from: start, steps: steps - 1) { _, w in gradient(w) }.weights.map(loss)
   }
 
   private static func noisy() throws -> Section {
@@ -141,15 +140,15 @@ enum LBFGSTopic: Topic {
       ], key: "noisy", caption: "loss after \(evaluations) evaluations in a bowl, from (1, 1, 1)")
     for σ in [0, 0.01, 0.1, 1] {
       let own = try lbfgs(
-        history: 10, evaluations: evaluations, noise: σ, bowl.loss, { bowl.gradient(0, $0) },
-        from: [1, 1, 1])
+        history: 10, evaluations: evaluations, noise: σ, from: [1, 1, 1], bowl.loss
+      ) { bowl.gradient(0, $0) }
       var random = RandomStream(seed: 18)
       let adam = try Walk(
         OptimizerPlan(Adam(learningRate: 0.1), schedules: [("lr", Cosine(total: evaluations))]),
         from: [1, 1, 1], steps: evaluations
       ) { t, w in bowl.gradient(t, w).map { $0 + σ * Double(random.normal()) } }
       table.append(
-        .number(σ), .number(own.prefix(evaluations + 1).last ?? 0),
+        .number(σ), .number(own.last),
         .number(bowl.loss(adam.weights[evaluations])))
     }
     return Section(
