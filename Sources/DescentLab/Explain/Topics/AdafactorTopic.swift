@@ -25,11 +25,12 @@ enum AdafactorTopic: Topic {
         """,
       formula: """
         r ← β·r + (1−β)·mean(g² + ε₁) over a row
-        c ← β·c + (1−β)·mean(g² + ε₁) over a column            β = 1 − t^decay_rate
+        c ← β·c + (1−β)·mean(g² + ε₁) over a column;   β = 1 − t^decay_rate
         u = g/√(r·c/mean(r))
         u ← α·u/max(1, RMS(u)/clip_threshold)
         w ← w − λ·α·w − u
-        α = ρ·max(ε₂, RMS(w)) with scale_parameter;  ρ = lr, or min(10⁻², 1/√t) with relative_step
+        scale_parameter:  α = ρ·max(ε₂, RMS(w));     otherwise α = ρ
+        relative_step:    ρ = min(10⁻², 1/√t);       otherwise ρ = lr
         """,
       letters: """
         w: a matrix of weights; g: its gradient; r, c: averages of g², one for each row and each column; u: \
@@ -117,7 +118,7 @@ enum AdafactorTopic: Topic {
           """
           One large gradient makes the steps of its whole row and column too short, by a factor of \
           \(short(spread[1])), and leaves the others too long, by \(short(1 / spread[side + 1])). \
-          Adam would have told them apart. The limit on RMS(u) is there for the second kind.
+          Adam would have told them apart. The limit on RMS(u) is there for steps that are too long.
           """),
       ])
   }
@@ -197,7 +198,7 @@ enum AdafactorTopic: Topic {
           It is refused, because relative_step is true unless it is set, and both would set the length \
           of a step. Descent says:
           """),
-        .preformatted(message, key: "message"),
+        .paragraph(message, key: "message"),
         .paragraph(
           """
           There are two modes. With a learning rate: lr, relative_step false, and a schedule if you like. \

@@ -122,12 +122,20 @@ enum EightBitStateTopic: Topic {
         .table(table),
         .paragraph(
           """
-          Evenly spaced values have 0 for everything below 1/510 of the largest. Of the dynamic map's \
-          values, as many lie between 0.01 and 0.1 as further up are needed for half of the top decade; \
-          it ends near 3·10⁻⁷. The tapered map goes on to 5·10⁻¹⁰, and what is smaller still, but not 0, \
-          becomes its least value.
+          Evenly spaced values have 0 for everything below 1/510 of the largest. The dynamic map has \
+          \(decade(-1)) values between 0.1 and 1, \(decade(-2)) in the next power of ten, \(decade(-3)) \
+          in the one after, and ends at \(short(Double(DynamicMap.unsigned[1]))). The tapered map goes \
+          on to \(short(Double(TaperedMap.unsigned[1]))), and what is smaller still, but not 0, becomes \
+          that.
           """),
       ])
+  }
+
+  /// How many values of the dynamic map lie in a power of ten below 1.
+  private static func decade(_ exponent: Double) -> Int {
+    DynamicMap.unsigned.count {
+      Double($0) > pow(10, exponent) && Double($0) < pow(10, exponent + 1)
+    }
   }
 
   private static func roundTrip() throws -> Section {
@@ -217,31 +225,33 @@ enum EightBitStateTopic: Topic {
   }
 
   private static func spike() throws -> (section: Section, exact: Double, linear: Double) {
-    let (count, steps) = (256, 100)
+    let (count, steps) = (256, 50)
     func furthest(_ w: [Float]) -> Double { Double(w.dropFirst().map(abs).max() ?? 0) }
     var nearestCodes = StateStorage(.int8)
     nearestCodes.codes = .nearest
-    let exact = furthest(try train(StateStorage(.float32), count: count, steps: steps))
-    let linear = furthest(trainLinear(count: count, steps: steps))
+    let right = try train(StateStorage(.float32), count: count, steps: steps)
+    func size(_ w: some Sequence<Float>) -> Double {
+      w.dropFirst().reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
+    }
+    func error(_ w: [Float]) -> Double {
+      size(zip(w, right).map { $0 - $1 }) / size(right)
+    }
+    let even = trainLinear(count: count, steps: steps)
+    let (exact, linear) = (furthest(right), furthest(even))
     var table = Table(
       [
         .init("state"), .number("furthest", "largest move of the others"),
-        .number("share", "of float32's"),
-      ],
-      key: "spike")
-    for (name, moved) in [
-      ("float32", exact),
-      (
-        "int8, tapered (Descent)",
-        furthest(try train(StateStorage(.int8), count: count, steps: steps))
-      ),
-      (
-        "int8, dynamic (bitsandbytes)",
-        furthest(try train(nearestCodes, count: count, steps: steps))
-      ),
-      ("evenly spaced", linear),
+        .number("share", "of float32's"), .number("error", "error", .percent(0)),
+      ], key: "spike",
+      caption: "error: the length of the difference from float32, relative to that of the moves")
+    for (name, w) in [
+      ("float32", right),
+      ("int8, tapered (Descent)", try train(StateStorage(.int8), count: count, steps: steps)),
+      ("int8, dynamic (bitsandbytes)", try train(nearestCodes, count: count, steps: steps)),
+      ("evenly spaced", even),
     ] {
-      table.append(.text(name), .number(moved), .number(moved / exact))
+      table.append(
+        .text(name), .number(furthest(w)), .number(furthest(w) / exact), .number(error(w)))
     }
     let section = Section(
       "The spike",
@@ -256,8 +266,8 @@ enum EightBitStateTopic: Topic {
         .paragraph(
           """
           Evenly spaced codes make v of the others 0 at every step, so √v is only what the last gradient \
-          left, and where that is small the step is enormous. The dynamic map keeps v at its least value, \
-          which is too large: the others hardly move. The tapered map reaches far enough down.
+          left, and where that is small the step is enormous. The dynamic map cannot say how small v is: it keeps it at its least value, \
+          or at 0, and steps are too short or too long by much. The tapered map reaches far enough down.
           """),
       ])
     return (section, exact, linear)

@@ -16,8 +16,8 @@ enum LionTopic: Topic {
         It throws the size away: every weight moves by exactly η, up or down, at every step. The sign \
         is that of an average of gradients, made for this step from 90 % memory and 10 % of the new \
         gradient. Adam's steps become shorter where gradients disagree; Lion's do not. In the run below \
-        Lion moves the weights \(short(lengths.ratio, 2)) times as far as AdamW at the same rate, which \
-        is why its rate should be 3 to 10 times smaller. It keeps one number for each weight where AdamW \
+        Lion moves the weights \(short(lengths.ratio, 2)) times as far as AdamW at the same rate, and more \
+        where gradients are noisier: hence the advice to make its rate 3 to 10 times smaller. It keeps one number for each weight where AdamW \
         keeps two.
         """,
       formula: """
@@ -113,7 +113,7 @@ enum LionTopic: Topic {
           """
           m forgets slowly (β₂), which averages noise away. The step listens to the new gradient more \
           than m does (β₁), so it turns sooner. One β for both would have to choose: with 0.99 it is the \
-          sign of m itself, which turns later; with 0.9 it turns at once but follows the noise.
+          sign of m itself, which turns later; with 0.9 it turns soon but follows the noise.
           """),
         .table(table),
       ])
@@ -159,7 +159,8 @@ enum LionTopic: Topic {
                 series: runs.map { Series($0.0, points($0.1.moves, from: 1)) })
             ],
             caption:
-              "A small network on digits. AdamW's steps shrink as gradients begin to disagree.")
+              "A small network on digits. AdamW's steps shrink as gradients begin to disagree. In a run as short as this long steps help."
+          )
         ]),
         .table(table),
       ])
@@ -228,7 +229,7 @@ enum LionTopic: Topic {
       .init(
         "Often done: keeping AdamW's learning rate and decay.",
         but: """
-          The steps are then several times too long (see above). Lowering the rate alone weakens the \
+          At the same rate its steps are several times as long, and they stay so to the end. Lowering the rate alone weakens the \
           decay: at a fifth of the rate it takes five times the λ to keep η·λ.
           """),
       .init(

@@ -18,8 +18,8 @@ enum MuonTopic: Topic {
         The gradient of a matrix is long in a few directions and short in most. Muon keeps the directions \
         of its momentum and makes their lengths nearly equal, so that rare directions are learned as fast \
         as common ones. It needs no decomposition: five rounds of matrix products bring singular values \
-        that were \(short(values.before.max() ?? 0)) to \(short(values.before.min() ?? 0)) to between \
-        \(short(values.after.max() ?? 0, 2)) and \(short(values.after.min() ?? 0, 2)). It is for hidden matrices; everything \
+        between \(short(values.before.min() ?? 0)) and \(short(values.before.max() ?? 0)) to between \
+        \(short(values.after.min() ?? 0, 2)) and \(short(values.after.max() ?? 0, 2)). It is for hidden matrices; everything \
         else is trained by AdamW.
         """,
       formula: """
@@ -164,7 +164,7 @@ enum MuonTopic: Topic {
         .paragraph(
           """
           A matrix with equal singular values has small elements: the larger the matrix, the smaller. \
-          match_rms_adamw makes up for that, so that a step has about 0.2·η in each element for all shapes, \
+          match_rms_adamw makes up for that, so that a step has nearly 0.2·η in each element for all shapes, \
           as AdamW's has in practice.
           """),
         .table(table),
@@ -185,7 +185,7 @@ enum MuonTopic: Topic {
         "Often written: the iteration makes the step orthogonal.",
         but: """
           Nearly: singular values end between about 0.7 and 1.2, and those that begin below a \
-          thousandth stay small after five rounds. More rounds do not make it exact; these coefficients \
+          ten-thousandth of ‖u‖ stay small after five rounds. More rounds do not make it exact; these coefficients \
           are chosen for speed.
           """),
       .init(

@@ -1,5 +1,6 @@
 import Descent
 import DescentCompute
+import Foundation
 
 enum ProdigyTopic: Topic {
   static let name = "prodigy"
@@ -17,13 +18,13 @@ enum ProdigyTopic: Topic {
       answer: """
         d estimates how far the weights have to go from where they started: it is a lower bound of the \
         largest distance any single weight has to travel. That distance is the natural length of \
-        Adam's steps, so d multiplies them. From 10⁻⁶ it grows within some \(rise(far)) steps to the \
-        size of the problem and then stays. It does not depend on the size of the gradients, only on \
+        Adam's steps, so d multiplies them. From 10⁻⁶ it grows to the size of the problem, in the bowl \
+        below within \(rise(far)) steps, and then stays. It does not depend on the size of the gradients, only on \
         where they point; and what a run logs as its learning rate should be d·lr, not lr, which is 1.
         """,
       formula: """
-        r ← β₃·r + d²·γ·⟨g, p₀ − w⟩       one number:             how far downhill lay the way so far
-        s ← β₃·s + d²·γ·g                 one for each weight:    the sum of gradients
+        r ← β₃·r + d²·γ·⟨g, p₀ − w⟩       one number
+        s ← β₃·s + d²·γ·g                 one for each weight
         d̂ = r/‖s‖₁;   d ← max(d, d̂)       ‖s‖₁: the sum of |s|
         m ← β₁·m + (1−β₁)·d·g             Adam's averages, with d·g for g
         v ← β₂·v + (1−β₂)·d²·g²
@@ -31,7 +32,7 @@ enum ProdigyTopic: Topic {
         """,
       letters: """
         w: the weights; p₀: the weights at the start; g: the gradient; γ: lr, which stays at 1 or follows \
-        a schedule; β₁ = 0.9, β₂ = 0.999 (betas); β₃ = √β₂; ⟨a, b⟩: the sum of products. r and ‖s‖₁ are \
+        a schedule; r: how far downhill the way so far has led; s: a sum of gradients; β₁ = 0.9, β₂ = 0.999 (betas); β₃ = √β₂; ⟨a, b⟩: the sum of products. r and ‖s‖₁ are \
         taken over all weights together: one d for the whole model. A common factor 1/d₀ in r and s \
         cancels and is left out.
         """,
@@ -71,12 +72,12 @@ enum ProdigyTopic: Topic {
 
   /// Prodigy in a bowl, f(w) = k/2·Σ cᵢ·(wᵢ − target)², from 0.
   static func run(
-    distance: Double, factor k: Double = 1, noise σ: Double = 0, steps: Int = 300,
-    _ rule: Prodigy = Prodigy()
+    distance: Double, factor k: Double = 1, noise σ: Double = 0, seed: UInt64 = 6,
+    steps: Int = 300
   ) throws -> Walk {
     let curvatures = [1, 3, 10.0]
-    var random = RandomStream(seed: 6)
-    return try Walk(rule, from: [0, 0, 0], steps: steps) { _, w in
+    var random = RandomStream(seed: seed)
+    return try Walk(Prodigy(), from: [0, 0, 0], steps: steps) { _, w in
       zip(curvatures, w).map {
         k * ($0 * ($1 - distance) + σ * distance * Double(random.normal()))
       }
@@ -190,53 +191,56 @@ enum ProdigyTopic: Topic {
       ])
   }
 
-  /// The minimum comes back to where the weights started.
-  private static func moved() throws -> (walk: Walk, at: Int) {
-    let at = 150
-    let walk = try Walk(Prodigy(), from: [0, 0, 0], steps: 400) { t, w in
-      zip([1, 3, 10.0], w).map { $0 * ($1 - (t <= at ? 1 : 0.1)) }
-    }
-    return (walk, at)
-  }
-
   private static func neverFalls() throws -> Section {
-    let (walk, at) = try moved()
+    let walk = try run(distance: 1)
+    let (values, estimates) = (d(walk), estimates(walk))
+    let peak = (values.firstIndex { $0 == values.last } ?? 0) + 1
     return Section(
       "Why d never falls",
       [
         .paragraph(
           """
           d is the largest estimate so far, because every estimate is a lower bound: a later, smaller one \
-          does not make the earlier one wrong. Here the minimum moves after step \(at), from \
-          a distance of 1 to one of 0.1. The estimate falls, d does not.
+          does not make the earlier one wrong. In this run the estimate is largest at step \(peak). Then \
+          the weights go past the minimum, gradients turn round, ⟨g, p₀ − w⟩ becomes negative, and \
+          soon the estimate is negative as well: still a true lower bound, but one that says nothing. \
+          d stays.
           """),
         .figures([
           Figure([
             LineChart(
-              title: "the minimum moves toward the start", x: Axis("step"), y: Axis("d"),
+              title: "d and the present estimate", x: Axis("step", range: 0...40),
+              y: Axis("d", range: -0.5...0.6),
               series: [
-                Series("d", points(d(walk), from: 1)),
-                Series("d̂, the present estimate", points(estimates(walk), from: 1), .dashed),
-              ], marks: [Mark("the minimum moves", .x(Double(at)))])
+                Series("d", points(values, from: 1)),
+                Series(
+                  "d̂, the present estimate", points(Array(estimates.prefix(peak + 1)), from: 1),
+                  .dashed),
+              ])
           ])
         ]),
         .facts([
-          Fact("d at step \(at)", .number(d(walk)[at - 1]), key: "d_before"),
+          Fact("step of the largest estimate", .ordinal(peak), key: "peak"),
+          Fact("d then", .number(values[peak - 1]), key: "d_before"),
           Fact("d at the end", .number(last(walk)), key: "d_after"),
-          Fact("estimate at the end", .number(estimates(walk).last ?? 0), key: "estimate_after"),
+          Fact("estimate at the end", .number(estimates.last ?? 0), key: "estimate_after"),
         ]),
       ])
   }
 
+  /// The geometric mean of d at the end, over several runs with noise.
+  private static func noisy(_ σ: Double) throws -> Double {
+    let seeds = 0..<8
+    let logarithms = try seeds.map { log(last(try run(distance: 1, noise: σ, seed: UInt64($0)))) }
+    return exp(logarithms.reduce(0, +) / Double(seeds.count))
+  }
+
   private static func stops() throws -> Section {
     var table = Table(
-      [
-        .number("noise", "noise of g"), .number("d", "d at the end"),
-        .number("rise", "steps until 90 % of it"),
-      ], key: "noise", caption: "distance 1; noise as a multiple of the distance")
-    for σ in [0, 1, 3, 10, 30.0] {
-      let walk = try run(distance: 1, noise: σ, steps: 1000)
-      table.append(.number(σ), .number(last(walk)), .ordinal(rise(walk)))
+      [.number("noise", "noise of g"), .number("d", "d after 300 steps")], key: "noise",
+      caption: "distance 1; the geometric mean of 8 runs")
+    for σ in [0, 3, 30, 300.0] {
+      table.append(.number(σ), .number(try noisy(σ)))
     }
     return Section(
       "When d stops",
@@ -253,10 +257,13 @@ enum ProdigyTopic: Topic {
 
   private static func stuck() throws -> Section {
     var table = Table(
-      [.init("case"), .number("d", "d after 300 steps"), .number("d0", "d₀"), .init("remedy")],
+      [
+        .init("case"), .number("d0", "d₀"), .number("d", "d after 300 steps"),
+        .number("rise", "steps to 90 % of it"),
+      ],
       key: "stuck")
     func add(
-      _ name: String, _ remedy: String, factor: Double = 1, warmup: Int = 0,
+      _ name: String, factor: Double = 1, warmup: Int = 0,
       _ change: (inout Prodigy) -> Void = { _ in }
     ) throws {
       var rule = Prodigy()
@@ -266,14 +273,15 @@ enum ProdigyTopic: Topic {
       let walk = try Walk(
         OptimizerPlan(rule, schedules: schedules), from: [0, 0, 0], steps: 300
       ) { _, w in zip([1, 3, 10.0], w).map { factor * $0 * ($1 - 1) } }
-      table.append(.text(name), .number(last(walk)), .number(rule.initialD), .text(remedy))
+      table.append(
+        .text(name), .number(rule.initialD), .number(last(walk)), .ordinal(rise(walk)))
     }
-    try add("as usual", "")
-    try add("gradients near 1e-10", "a smaller eps", factor: 1e-10)
-    try add("the same, eps 1e-16", "", factor: 1e-10) { $0.epsilon = 1e-16 }
-    try add("warmup over 1,000 steps", "safeguard_warmup, or a larger d0", warmup: 1000)
-    try add("d0 of 1e-12", "a larger d0") { $0.initialD = 1e-12 }
-    try add("d0 of 1e-12, growth_rate 1.02", "a larger growth_rate") {
+    try add("as usual")
+    try add("gradients near 1e-10", factor: 1e-10)
+    try add("the same, eps 1e-16", factor: 1e-10) { $0.epsilon = 1e-16 }
+    try add("warmup over 1,000 steps", warmup: 1000)
+    try add("d0 of 1e-12") { $0.initialD = 1e-12 }
+    try add("d0 of 1e-12, growth_rate 1.02") {
       ($0.initialD, $0.growthRate) = (1e-12, 1.02)
     }
     return Section(
@@ -281,7 +289,10 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          A run in which d is still d₀ has learned nothing. What may hold it back:
+          A run in which d is still d₀ has learned nothing. Gradients as small as ε (eps) hold it back, and \
+          a limit on its growth; a warmup or a small d₀ only delay it in a bowl without noise, but in a \
+          short or noisy run delay may be enough. So may weights whose gradient is 0, such as an \
+          adapter's A while its B is 0.
           """),
         .table(table),
       ])
@@ -290,7 +301,7 @@ enum ProdigyTopic: Topic {
   // MARK: Exercises
 
   private static func whyItOnlyRises() throws -> Explanation.Exercise {
-    let (walk, _) = try moved()
+    let walk = try run(distance: 1)
     return .init(
       "d only rises and never falls. Is it looking for the largest safe learning rate?",
       [
@@ -298,7 +309,7 @@ enum ProdigyTopic: Topic {
           """
           No, nothing in the formula tries out whether a rate is safe. d is the largest lower bound of a \
           distance that was found, and a bound that was true stays true. In the example above the \
-          present estimate falls to \(short(estimates(walk).last ?? 0)) while d stays at \
+          present estimate ends at \(short(estimates(walk).last ?? 0)) while d stays at \
           \(short(last(walk))). That is why the rate needs a schedule: lr, as a factor, has to do the \
           falling.
           """)
@@ -325,25 +336,25 @@ enum ProdigyTopic: Topic {
           """
           Because the weights have another way to go. A LoRA adapter with a smaller scale α/r must move \
           its own weights farther to change the model as much, so d ends higher; a larger scale, \
-          lower. A higher rank shares the change among more weights, a wide initialization leaves less \
-          to do, fewer layers leave more for each. The topic lora shows it on an adapter; here is \
-          the least example:
+          lower. Rank, initialization and the choice of layers change how far single weights have \
+          to go, too, and how much noise there is. The topic lora shows it on an adapter; here is the \
+          least example:
           """),
         .table(table),
       ])
   }
 
   private static func whatStoppingMeans() throws -> Explanation.Exercise {
-    let noisy = try run(distance: 1, noise: 30, steps: 1000)
+    let noisy = try noisy(300)
     return .init(
       "d stops rising. Has Prodigy found the right learning rate?",
       [
         .paragraph(
           """
           It has found no longer distance; whether that makes a good rate is another question. With \
-          noise of 30 (above) d ends at \(short(last(noisy))), although the way is 1 long. And if the \
-          loss changes later so that weights must go farther, d rises again. A d that has stopped early while the \
-          loss still falls slowly can be multiplied with d_coef.
+          noise of 300 (above) d ends near \(short(noisy)), although the way is 1 long. A longer \
+          distance that is found later can still raise it. Where d has stopped early while the loss \
+          still falls slowly, multiply it with d_coef.
           """)
       ])
   }

@@ -216,10 +216,10 @@ enum ScheduleFreeTopic: Topic {
       .init(
         "Often done: a cosine on top, to be safe.",
         but: """
-          The average takes the place of the falling rate; both together slow the end twice. Above, \
-          x has a loss of \(short(mean(bowl.losses(free)))) without and \
-          \(short(mean(bowl.losses(late)))) with a cosine. In a real run the difference can go either \
-          way, but the advantage of needing no end is gone.
+          It does little harm in a bowl: above, x has a loss of \(short(mean(bowl.losses(free)))) \
+          without and \(short(mean(bowl.losses(late)))) with a cosine. But c does not follow the \
+          schedule, so the short steps at the end count as much as the long ones, and the length of the \
+          run has to be known after all, which is what Schedule-Free is there to avoid.
           """),
       .init(
         "Often written: β₁ = 0.9 is its momentum.",

@@ -124,7 +124,13 @@ enum ShampooTopic: Topic {
     let rules: [(String, (Double) -> any Rule)] = [
       ("sgd, momentum 0.9", { SGD(learningRate: $0, momentum: 0.9) }),
       ("adam", { Adam(learningRate: $0, betas: (0.9, 0.99)) }),
-      ("shampoo", { Shampoo(learningRate: $0) }),
+      (
+        "shampoo-distributed, grafting adam",
+        {
+          ShampooDistributed(
+            learningRate: $0, betas: (0.9, 0.99), longestAxis: 6, grafting: .adam)
+        }
+      ),
       ("soap", { SOAP(learningRate: $0, betas: (0.9, 0.99), weightDecay: 0, basisInterval: 1) }),
     ]
     for (name, rule) in rules {

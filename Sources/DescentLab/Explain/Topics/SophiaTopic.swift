@@ -26,10 +26,10 @@ enum SophiaTopic: Topic {
         m ← β₁·m + (1−β₁)·g
         w ← w·(1 − η·λ)
         w ← w − η·sign(m)·min(1, |m|/(ρ·B·h + 10⁻¹⁵))
-        after steps k, 2k, …:  h ← β₂·h + (1−β₂)·ĝ²     ĝ: the gradient for sampled labels
+        after steps k, 2k, …:  h ← β₂·h + (1−β₂)·ĝ²
         """,
       letters: """
-        w: the weights; g: the gradient; m: its average; h: the average of ĝ²; B: the number of examples \
+        w: the weights; g: the gradient; m: its average; ĝ: the gradient for labels that are sampled from the model; h: the average of ĝ²; B: the number of examples \
         or tokens behind ĝ, so that B·ĝ² estimates the curvature; ρ: how much of it counts (rho, 0.04); \
         η: the learning rate, and the longest step; λ: weight decay; k = 10 (hess_interval). \
         sophia-h estimates the Hessian's diagonal as z ⊙ (∇²f·z) with random signs z, for losses without labels.
@@ -38,7 +38,7 @@ enum SophiaTopic: Topic {
       mistakes: try mistakes(),
       advice: """
         For language models: a learning rate a little below AdamW's, rho between 0.03 and 0.05, \
-        clip.norm 1. If nearly all elements are clipped it is Lion; lower rho until some are not. \
+        clip.norm 1. If nearly all elements are clipped it is Lion; raise rho until some are not. \
         Descent makes the estimates by itself, every hess_interval steps.
         """,
       recipe: """
@@ -109,7 +109,7 @@ enum SophiaTopic: Topic {
 
   private static func paths() throws -> Section {
     let bowl = Bowl(curvatures: [1, 1000])
-    let start = [5.0, 5]
+    let start = [5.03, 4.97]
     let steps = 300
     var sophia = SophiaG(
       learningRate: 0.05, betas: (0.9, 0.9), rho: 1, weightDecay: 0, batchSize: 1)
@@ -139,7 +139,7 @@ enum SophiaTopic: Topic {
     return Section(
       "A narrow ravine",
       [
-        .paragraph("f(x, y) = ½(x² + 1000·y²) from (5, 5)."),
+        .paragraph("f(x, y) = ½(x² + 1000·y²) from about (5, 5)."),
         .figures([
           Figure(
             [
@@ -212,8 +212,8 @@ enum SophiaTopic: Topic {
       .init(
         "Often assumed: it is second order from the first step.",
         but: """
-          Until the first estimate h is 0 and every step is η·sign(m): the first ten here are \
-          \(short(lengths.min() ?? 0)) to \(short(lengths.max() ?? 0)) long at η = 0.01.
+          Until the first estimate h is 0 and every step is η·sign(m): each of the first \
+          \(lengths.count) here is \(short(lengths.max() ?? 0)) long at η = 0.01.
           """),
       .init(
         "Often written: Sophia needs the Hessian matrix.",
