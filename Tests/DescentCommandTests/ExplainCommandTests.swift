@@ -30,7 +30,7 @@ extension CommandTests {
       (["explain", "momentun"], 64, "did you mean 'momentum'?"),
       (["explain", "momentum", "--html", ""], 64, "--html names no file"),
       (["explain", "momentum", "--html", "no/such/page.html"], 70, "no/such"),
-      (["explain", "momentum", "nesterov"], 64, ""),
+      (["explain", "momentum", "nesterov"], 64, "nesterov"),
     ])
   func explainMistakes(_ arguments: [String], _ status: Int32, _ words: String) throws {
     let result = try descent(arguments, in: folder)

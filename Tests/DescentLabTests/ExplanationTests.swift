@@ -67,11 +67,11 @@ import Testing
   func recipes(_ name: String) throws {
     let recipe = try #require(Self.json(name)["recipe"] as? String)
     if recipe.isEmpty { return }
-    let model =
-      (recipe.contains("model:") ? "" : "\nmodel: {kind: mlp}")
-      + (recipe.contains("steps:") ? "" : "\nsteps: 1000")
-      + (recipe.contains("data:") ? "" : "\ndata: {kind: digits}")
-    var read = try Recipe(yaml: recipe + model)
+    let rest = [
+      ("steps", "1000"), ("model", "{kind: mlp}"), ("data", "{kind: digits}"),
+      ("optimizer", "{name: adamw}"),
+    ].filter { !recipe.contains("\($0.0):") }.map { "\n\($0.0): \($0.1)" }
+    var read = try Recipe(yaml: recipe + rest.joined())
     try read.fit(steps: 1000)
     try read.plan.check()
   }

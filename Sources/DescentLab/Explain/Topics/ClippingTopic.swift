@@ -183,7 +183,7 @@ enum ClippingTopic: Topic {
       return walk.weights[49][0] - walk.weights[50][0]
     }
     let scale = Double(LossScaler().scale)
-    let median = run.norms.sorted()[run.norms.count / 2]
+    let median = run.norms.sorted()[(run.norms.count - 1) / 2]
     return [
       .init(
         "Often said: a limit of 1 is right for every model.",

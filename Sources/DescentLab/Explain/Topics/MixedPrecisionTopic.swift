@@ -203,9 +203,10 @@ enum MixedPrecisionTopic: Topic {
       .init(
         "Often assumed: if the loss falls, weights in pure bfloat16 are fine.",
         but: """
-          Large updates arrive and small ones do not, so it looks well at first and stalls when the \
+          Large updates arrive and small ones do not, so all looks well at first and stalls when the \
           learning rate falls. Above, a weight that should reach 2 is at \(short(nearest)) after 1,000 \
-          steps. The metric lost_share counts it.
+          steps. The metric lost_share says how many \
+          are lost.
           """),
       .init(
         "Often assumed: mixed precision halves the memory of training.",
