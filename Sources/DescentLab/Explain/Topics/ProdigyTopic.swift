@@ -245,8 +245,10 @@ enum ProdigyTopic: Topic {
         .number("largest", "largest d"),
         .number("rise", "steps to 90 % of it", .fixed(0)),
       ], key: "noise", caption: "distance 1; 8 runs of 300 steps, their mean of steps")
-    for σ in [0, 3, 30, 300.0] {
-      table.append(.number(σ), .number(try noisy(σ)))
+    for σ in [0, 1, 3, 10, 30.0] {
+      let runs = try noisy(σ)
+      table.append(
+        .number(σ), .number(runs.least), .number(runs.largest), .number(runs.rise))
     }
     return Section(
       "When d stops",
