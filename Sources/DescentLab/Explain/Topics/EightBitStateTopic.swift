@@ -8,7 +8,7 @@ enum EightBitStateTopic: Topic {
   static let summary =
     "How Adam's averages fit into one byte each, what that costs, and why evenly spaced codes fail."
   static let aliases = [
-    "int8", "8-bit", "8bit", "adamw8bit", "adam8bit", "bitsandbytes", "quantization", "state",
+    "int8", "8-bit", "adamw8bit", "adam8bit", "bitsandbytes", "quantization", "state",
   ]
 
   static func explanation() throws -> Explanation {

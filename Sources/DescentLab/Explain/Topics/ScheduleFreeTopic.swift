@@ -6,7 +6,7 @@ enum ScheduleFreeTopic: Topic {
   static let title = "Schedule-Free"
   static let summary =
     "How an average of the weights replaces a falling rate, and which of three points to keep."
-  static let aliases = ["schedulefree", "schedule-free-adamw", "schedule-free-sgd", "averaging"]
+  static let aliases = ["schedule-free-adamw", "schedule-free-sgd", "averaging"]
 
   private static let bowl = Bowl(curvatures: [1, 10])
   private static let (steps, tail, η) = (2000, 200, 0.02)

@@ -161,9 +161,10 @@ enum SophiaTopic: Topic {
     let steps = 5000
     var table = Table(
       [
-        .number("p", "p of the right label"), .number("hessian", "curvature p·(1−p)"),
-        .number("sampled", "mean ĝ², sampled labels"), .number("data", "g², label of the data"),
-      ], key: "estimator", caption: "one example with two classes; ĝ = p − label")
+        .number("p", "p"), .number("hessian", "curvature"),
+        .number("sampled", "ĝ², sampled labels"), .number("data", "g², label of the data"),
+      ], key: "estimator",
+      caption: "one example with two classes; p: that of the right label; ĝ = p − label")
     for p in [0.5, 0.9, 0.99] {
       var random = RandomStream(seed: 12)
       var rule = bare(1e-12)
