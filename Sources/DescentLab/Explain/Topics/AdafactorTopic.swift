@@ -17,10 +17,13 @@ enum AdafactorTopic: Topic {
       question:
         "How does Adafactor do without Adam's state, and where does its step length come from?",
       answer: """
-        It keeps v not for every weight, but as an average over each row and one over each column of a \
-        matrix, and multiplies them: \(bytes(own)) instead of \(bytes(adam)) for a \(side)×\(side) matrix. \
+        It keeps v not for every weight, but as an average over each row and one over each column \
+        of a \
+        matrix, and multiplies them: \(bytes(own)) instead of \(bytes(adam)) for a \
+        \(side)×\(side) matrix. \
         That is exact where the size of gradients is a row's factor times a column's, and wrong \
-        for single weights that differ from their row and column. Unless it is given a learning rate, it \
+        for single weights that differ from their row and column. Unless it is given a learning \
+        rate, it \
         takes steps of its own: 1/√t, times the size of the weights.
         """,
       formula: """
@@ -33,16 +36,20 @@ enum AdafactorTopic: Topic {
         relative_step:    ρ = min(10⁻², 1/√t);       otherwise ρ = lr
         """,
       letters: """
-        w: a matrix of weights; g: its gradient; r, c: averages of g², one for each row and each column; u: \
-        the step; RMS: the root mean square of a tensor; t: the step, from 1; β grows with t (decay_rate \
-        −0.8), so no bias correction is needed; ε₁ = 10⁻³⁰, ε₂ = 10⁻³ (eps). Vectors keep a v of their own.
+        w: a matrix of weights; g: its gradient; r, c: averages of g², one for each row and each \
+        column; u: \
+        the step; RMS: the root mean square of a tensor; t: the step, from 1; β grows with t \
+        (decay_rate \
+        −0.8), so no bias correction is needed; ε₁ = 10⁻³⁰, ε₂ = 10⁻³ (eps). Vectors keep a v of \
+        their own.
         """,
       demonstrations: [try factoring(), try steps(), memory],
       exercises: [try contradiction()],
       mistakes: try mistakes(adam, own),
       advice: """
         Fine-tuning: give a learning rate and set relative_step and scale_parameter to false. From \
-        scratch: leave lr out and take no schedule. It clips its own steps, so clip.norm is not needed. If memory \
+        scratch: leave lr out and take no schedule. It clips its own steps, so clip.norm is not \
+        needed. If memory \
         allows, AdamW with state int8 needs less care.
         """,
       recipe: """
@@ -110,7 +117,8 @@ enum AdafactorTopic: Topic {
       [
         .paragraph(
           """
-          v̂ = r·c/mean(r) has the right sum in every row and column. Whether it is right for each weight \
+          v̂ = r·c/mean(r) has the right sum in every row and column. Whether it is right for \
+          each weight \
           depends on the gradient:
           """),
         .table(table),
@@ -155,9 +163,11 @@ enum AdafactorTopic: Topic {
       [
         .paragraph(
           """
-          With relative_step the rate is 0.01 for the first 10,000 steps, then 1/√t; with warmup_init it \
+          With relative_step the rate is 0.01 for the first 10,000 steps, then 1/√t; with \
+          warmup_init it \
           starts at a millionth and needs those 10,000 steps to get there. With \
-          scale_parameter it is multiplied by the size of the tensor's weights, so a step changes a \
+          scale_parameter it is multiplied by the size of the tensor's weights, so a step changes \
+          a \
           tensor by a percentage.
           """),
         .table(table),
@@ -195,14 +205,17 @@ enum AdafactorTopic: Topic {
       [
         .paragraph(
           """
-          It is refused, because relative_step is true unless it is set, and both would set the length \
+          It is refused, because relative_step is true unless it is set, and both would set the \
+          length \
           of a step. Descent says:
           """),
         .paragraph(message, key: "message"),
         .paragraph(
           """
-          There are two modes. With a learning rate: lr, relative_step false, and a schedule if you like. \
-          Without: no lr, relative_step true, no schedule, since there is nothing that it could drive.
+          There are two modes. With a learning rate: lr, relative_step false, and a schedule if \
+          you like. \
+          Without: no lr, relative_step true, no schedule, since there is nothing that it could \
+          drive.
           """),
       ])
   }
@@ -217,7 +230,8 @@ enum AdafactorTopic: Topic {
       .init(
         "Often written: v ≈ r·cᵀ.",
         but: """
-          The product has to be divided by mean(r). Without that it has the unit of g⁴ instead of g²: \
+          The product has to be divided by mean(r). Without that it has the unit of g⁴ instead of \
+          g²: \
           with gradients of 0.01 it would be 10,000 times too small.
           """),
       .init(

@@ -19,10 +19,12 @@ enum EightBitStateTopic: Topic {
     return Explanation(
       question: "How can Adam's averages m and v be kept in one byte each, and what does it cost?",
       answer: """
-        Between steps each number is kept as one of 256 values, times a scale that it shares with 255 \
+        Between steps each number is kept as one of 256 values, times a scale that it shares with \
+        255 \
         neighbours. The step itself is computed in float32. \
         What matters is where the 256 values lie: v spans many powers of ten, so they \
-        must be dense near 0. The state of AdamW then takes \(short(small)) bytes a weight instead of \
+        must be dense near 0. The state of AdamW then takes \(short(small)) bytes a weight \
+        instead of \
         \(short(full)). With evenly spaced values small v's become 0, and the division by √v \
         throws weights far away: \(short(spikes.linear)) instead of \(short(spikes.exact)) in the \
         example below.
@@ -34,7 +36,8 @@ enum EightBitStateTopic: Topic {
         each step:  decode m and v,  AdamW's step in float32,  encode m and v
         """,
       letters: """
-        x: an element of m or v; q: the 256 values, ascending, from −1 to 1 for m and from 0 to 1 for \
+        x: an element of m or v; q: the 256 values, ascending, from −1 to 1 for m and from 0 to 1 \
+        for \
         v. A block of 256 elements takes 256 bytes and 4 for its scale.
         """,
       demonstrations: [
@@ -42,9 +45,11 @@ enum EightBitStateTopic: Topic {
       ],
       mistakes: mistakes(full, small),
       advice: """
-        Set state to int8 when AdamW's state does not fit. Embeddings and parameters with fewer than \
+        Set state to int8 when AdamW's state does not fit. Embeddings and parameters with fewer \
+        than \
         4,096 elements keep float32, since rare rows and short vectors have numbers unlike their \
-        neighbours'; state_exempt and state_minimum change that. bfloat16 is the simpler choice where 4 \
+        neighbours'; state_exempt and state_minimum change that. bfloat16 is the simpler choice \
+        where 4 \
         bytes a weight are few enough.
         """,
       recipe: """
@@ -55,7 +60,8 @@ enum EightBitStateTopic: Topic {
           state_minimum: 4096
         """,
       reference: """
-        Dettmers, Lewis, Shleifer, Zettlemoyer: 8-bit Optimizers via Block-wise Quantization, 2022, \
+        Dettmers, Lewis, Shleifer, Zettlemoyer: 8-bit Optimizers via Block-wise Quantization, \
+        2022, \
         arXiv:2110.02861. Dettmers: 8-Bit Approximations for Parallelism in Deep Learning, 2015, \
         arXiv:1511.04561.
         """)
@@ -122,10 +128,14 @@ enum EightBitStateTopic: Topic {
         .table(table),
         .paragraph(
           """
-          Evenly spaced values have 0 for everything below 1/510 of the largest. The dynamic map has \
-          \(decade(-1)) values between 0.1 and 1, \(decade(-2)) in the next power of ten, \(decade(-3)) \
-          in the one after, and ends at \(short(Double(DynamicMap.unsigned[1]))). The tapered map goes \
-          on to \(short(Double(TaperedMap.unsigned[1]))), and what is smaller still, but not 0, becomes \
+          Evenly spaced values have 0 for everything below 1/510 of the largest. The dynamic map \
+          has \
+          \(decade(-1)) values between 0.1 and 1, \(decade(-2)) in the next power of ten, \
+          \(decade(-3)) \
+          in the one after, and ends at \(short(Double(DynamicMap.unsigned[1]))). The tapered map \
+          goes \
+          on to \(short(Double(TaperedMap.unsigned[1]))), and what is smaller still, but not 0, \
+          becomes \
           that.
           """),
       ])
@@ -175,7 +185,8 @@ enum EightBitStateTopic: Topic {
       [
         .paragraph(
           """
-          Normally distributed m, and v = m², in blocks of 256. By this measure even spacing is fine: \
+          Normally distributed m, and v = m², in blocks of 256. By this measure even spacing is \
+          fine: \
           large numbers dominate it. What it does to small ones shows only in the division by √v.
           """),
         .table(table),
@@ -258,16 +269,21 @@ enum EightBitStateTopic: Topic {
       [
         .paragraph(
           """
-          \(count) weights share a scale. At step 1 one of them has a gradient of 100; all other gradients, \
-          then and later, are about 0.01. Its v is 10⁸ times the others'. After \(steps) steps of AdamW with \
+          \(count) weights share a scale. At step 1 one of them has a gradient of 100; all other \
+          gradients, \
+          then and later, are about 0.01. Its v is 10⁸ times the others'. After \(steps) steps of \
+          AdamW with \
           η = 0.001 the other weights should have moved by at most \(short(exact)).
           """),
         .table(table),
         .paragraph(
           """
-          Evenly spaced codes make v of the others 0 at every step, so √v is only what the last gradient \
-          left, and where that is small the step is enormous. The dynamic map cannot say how small v is: it keeps it at its least value, \
-          or at 0, and steps are too short or too long by much. The tapered map reaches far enough down.
+          Evenly spaced codes make v of the others 0 at every step, so √v is only what the last \
+          gradient \
+          left, and where that is small the step is enormous. The dynamic map cannot say how \
+          small v is: it keeps it at its least value, \
+          or at 0, and steps are too short or too long by much. The tapered map reaches far \
+          enough down.
           """),
       ])
     return (section, exact, linear)
@@ -289,7 +305,8 @@ enum EightBitStateTopic: Topic {
       [
         .paragraph(
           """
-          The same spike among 1,024 weights, with the dynamic map. The scale is that of a block, so the \
+          The same spike among 1,024 weights, with the dynamic map. The scale is that of a block, \
+          so the \
           other three blocks do not notice:
           """),
         .facts([
@@ -330,19 +347,23 @@ enum EightBitStateTopic: Topic {
       .init(
         "Often written: memory falls from 3 times the weights to 1.75 times.",
         but: """
-          Weights and state fall from 3 to \(short((4 + small) / 4, 3)) times the weights. Count the gradients, \
-          and it is from 4 to \(short((8 + small) / 4, 3)). Activations come on top and do not change.
+          Weights and state fall from 3 to \(short((4 + small) / 4, 3)) times the weights. Count \
+          the gradients, \
+          and it is from 4 to \(short((8 + small) / 4, 3)). Activations come on top and do not \
+          change.
           """),
       .init(
         "Often written: the optimizer computes in 8 bits.",
         but: """
-          Only what is kept between steps has 8 bits. Every block is decoded to float32, updated, and \
+          Only what is kept between steps has 8 bits. Every block is decoded to float32, updated, \
+          and \
           encoded again; weights and gradients are untouched.
           """),
       .init(
         "Often written: there is no loss at all.",
         but: """
-          Each v is off by a percent or so, which Adam's step does not mind. Numbers far below the largest \
+          Each v is off by a percent or so, which Adam's step does not mind. Numbers far below \
+          the largest \
           of their block are the exception, as the spike shows: the map decides.
           """),
       .init(

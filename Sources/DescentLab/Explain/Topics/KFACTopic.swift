@@ -17,8 +17,10 @@ enum KFACTopic: Topic {
         "How can one divide by the curvature of a layer when its matrix has a billion entries?",
       answer: """
         A layer's gradient is a product: what came in, times what came back. If the two vary \
-        independently, the curvature of all weights of the layer is the product of two small matrices as well: A of \
-        its inputs and G of the gradients at its outputs. For \(inputs) inputs and \(outputs) outputs that \
+        independently, the curvature of all weights of the layer is the product of two small \
+        matrices as well: A of \
+        its inputs and G of the gradients at its outputs. For \(inputs) inputs and \(outputs) \
+        outputs that \
         is \(grouped(own)) numbers instead of \(grouped(full * full)). Dividing by \
         it makes training indifferent to how inputs are scaled and correlated.
         """,
@@ -29,16 +31,20 @@ enum KFACTopic: Topic {
         b ← μ·b + ν·V + λ·w;  w ← w − η·b
         """,
       letters: """
-        a: the layer's inputs, one row for each of N examples, with a 1 for the bias; g: the loss's \
-        gradients at its outputs; ∇W: the gradient of the weights, gᵀa; V: the gradient divided by the curvature; ρ: \
-        factor_decay; γ: the damping; κ: kl_clip, which limits how far predictions move in a step; μ: \
+        a: the layer's inputs, one row for each of N examples, with a 1 for the bias; g: the \
+        loss's \
+        gradients at its outputs; ∇W: the gradient of the weights, gᵀa; V: the gradient divided \
+        by the curvature; ρ: \
+        factor_decay; γ: the damping; κ: kl_clip, which limits how far predictions move in a \
+        step; μ: \
         momentum. The default form, eigen, adds γ to the products of eigenvalues instead.
         """,
       demonstrations: [try kronecker(), sizes, try realRun(), try damping()],
       mistakes: mistakes,
       advice: """
         For networks of linear layers and convolutions. Begin with lr 0.03 and damping 0.03; small \
-        batches want more damping. inv_update_steps of 10 to 100, since a decomposition costs the cube \
+        batches want more damping. inv_update_steps of 10 to 100, since a decomposition costs the \
+        cube \
         of a layer's width. Other layers, embeddings and norms are trained by SGD with momentum.
         """,
       recipe: """
@@ -51,7 +57,8 @@ enum KFACTopic: Topic {
         """,
       reference: """
         Martens, Grosse: Optimizing Neural Networks with Kronecker-factored Approximate Curvature, \
-        2015, arXiv:1503.05671. Grosse, Martens: A Kronecker-factored Approximate Fisher Matrix for \
+        2015, arXiv:1503.05671. Grosse, Martens: A Kronecker-factored Approximate Fisher Matrix \
+        for \
         Convolution Layers, 2016, arXiv:1602.01407.
         """)
   }
@@ -93,7 +100,8 @@ enum KFACTopic: Topic {
       [
         .paragraph(
           """
-          A layer of \(inputs) inputs (the last is the bias's 1) and \(outputs) outputs, \(grouped(n)) \
+          A layer of \(inputs) inputs (the last is the bias's 1) and \(outputs) outputs, \
+          \(grouped(n)) \
           examples. The curvature over its 6 weights is the average of products of gradients, \
           \(independent.count) numbers; K-FAC has 9 + 4 and multiplies them.
           """),
@@ -190,8 +198,10 @@ enum KFACTopic: Topic {
       [
         .paragraph(
           """
-          In directions in which a batch shows no curvature the inverse would be enormous. γ is the \
-          curvature that every direction has at least. A very large γ leaves the gradient's own direction, \
+          In directions in which a batch shows no curvature the inverse would be enormous. γ is \
+          the \
+          curvature that every direction has at least. A very large γ leaves the gradient's own \
+          direction, \
           divided by γ: slow gradient descent.
           """),
         .table(table),
@@ -203,26 +213,30 @@ enum KFACTopic: Topic {
       .init(
         "Often assumed: the two forms of damping are the same.",
         but: """
-          eigen adds γ to the products of A's and G's eigenvalues, inverse adds γ to A and to G. With eigenvalues 0.1 \
+          eigen adds γ to the products of A's and G's eigenvalues, inverse adds γ to A and to G. \
+          With eigenvalues 0.1 \
           and 0.001 and γ = 0.03 the divisors are \(short(0.1 * 0.001 + 0.03)) and \
           \(short((0.1 + 0.03) * (0.001 + 0.03))). A value tuned for one does not fit the other.
           """),
       .init(
         "Often said: it computes the Hessian.",
         but: """
-          It computes the Fisher matrix, here from the gradients for the data's own labels, as averages \
+          It computes the Fisher matrix, here from the gradients for the data's own labels, as \
+          averages \
           of what flows through a layer anyway. No second derivative is taken.
           """),
       .init(
         "Often overlooked: a mean over N makes G small.",
         but: """
-          The gradients at the outputs are those of the mean loss, so each holds a factor 1/N, and G one of \
+          The gradients at the outputs are those of the mean loss, so each holds a factor 1/N, \
+          and G one of \
           1/N². A larger batch then means stronger damping, relative to G, at the same γ.
           """),
       .init(
         "Often compared: by steps.",
         but: """
-          A decomposition costs about n³ for a layer n wide. Take them every inv_update_steps steps, \
+          A decomposition costs about n³ for a layer n wide. Take them every inv_update_steps \
+          steps, \
           and compare runs by seconds.
           """),
     ]

@@ -56,8 +56,10 @@ enum LBFGSTopic: Topic {
       question:
         "How can an optimizer know the curvature if it only sees gradients, and why is it not used for networks?",
       answer: """
-        Two gradients at two points tell how the gradient changes along the way between them: that is \
-        curvature. L-BFGS keeps the last few such pairs and builds Newton-like steps of them, and a line search finds how \
+        Two gradients at two points tell how the gradient changes along the way between them: \
+        that is \
+        curvature. L-BFGS keeps the last few such pairs and builds Newton-like steps of them, and \
+        a line search finds how \
         far to go. Rosenbrock's valley takes it \(needed) evaluations. With mini-batches, though, \
         two gradients differ because their examples do, and that noise passes for curvature.
         """,
@@ -68,14 +70,18 @@ enum LBFGSTopic: Topic {
         w ← w + t·d
         """,
       letters: """
-        w: all weights as one vector; g, g₋: the gradient now and at the point before; s: the last move; \
-        d: the direction; t: how far, from a line search that meets the strong Wolfe conditions, or η; H: a first guess \
-        of the inverse curvature; the recursion: a product with the inverse Hessian that the pairs suggest.
+        w: all weights as one vector; g, g₋: the gradient now and at the point before; s: the \
+        last move; \
+        d: the direction; t: how far, from a line search that meets the strong Wolfe conditions, \
+        or η; H: a first guess \
+        of the inverse curvature; the recursion: a product with the inverse Hessian that the \
+        pairs suggest.
         """,
       demonstrations: [try valley(), try noisy()],
       mistakes: try mistakes(),
       advice: """
-        For small models on the whole data set: a batch as large as the training part, no schedule, no clipping, no groups. \
+        For small models on the whole data set: a batch as large as the training part, no \
+        schedule, no clipping, no groups. \
         A step is max_iter iterations with several evaluations each; history_size pairs take two \
         numbers each for every weight.
         """,
@@ -89,7 +95,8 @@ enum LBFGSTopic: Topic {
           history_size: 10
         """,
       reference: """
-        Liu, Nocedal: On the limited memory BFGS method for large scale optimization, 1989. Nocedal, \
+        Liu, Nocedal: On the limited memory BFGS method for large scale optimization, 1989. \
+        Nocedal, \
         Wright: Numerical Optimization, 2006, chapters 3 and 7.
         """)
   }
@@ -156,7 +163,8 @@ enum LBFGSTopic: Topic {
       [
         .paragraph(
           """
-          The same method in a simple bowl, where each evaluation draws its own noise, as a mini-batch does. \
+          The same method in a simple bowl, where each evaluation draws its own noise, as a \
+          mini-batch does. \
           Without noise it is exact after a few evaluations; with a little it is worse than Adam.
           """),
         .table(table),
@@ -169,7 +177,8 @@ enum LBFGSTopic: Topic {
         "Often written: it needs about as much memory as Adam.",
         but: """
           With h pairs it keeps 2h + 2 numbers for each weight: with 100 pairs, the default, \
-          \(short(Double(stateBytes(LBFGS(), [1000])) / 4000)) times the weights, where Adam keeps twice.
+          \(short(Double(stateBytes(LBFGS(), [1000])) / 4000)) times the weights, where Adam \
+          keeps twice.
           """),
       .init(
         "Often done: mini-batches.",
@@ -179,7 +188,8 @@ enum LBFGSTopic: Topic {
       .init(
         "Often compared: by steps.",
         but: """
-          A step of L-BFGS is up to 20 iterations with one or more evaluations each. Count evaluations, as above.
+          A step of L-BFGS is up to 20 iterations with one or more evaluations each. Count \
+          evaluations, as above.
           """),
       .init(
         "Often left off: the line search.",

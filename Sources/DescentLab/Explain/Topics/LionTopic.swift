@@ -13,11 +13,16 @@ enum LionTopic: Topic {
       question:
         "What does Lion do with the size of a gradient, and which learning rate does it want?",
       answer: """
-        It throws the size away: every weight moves by exactly η, up or down, at every step. The sign \
-        is that of an average of gradients, made for this step from 90 % memory and 10 % of the new \
-        gradient. Adam's steps become shorter where gradients disagree; Lion's do not. In the run below \
-        Lion moves the weights \(short(lengths.ratio, 2)) times as far as AdamW at the same rate, and more \
-        where gradients are noisier: hence the advice to make its rate 3 to 10 times smaller. It keeps one number for each weight where AdamW \
+        It throws the size away: every weight moves by exactly η, up or down, at every step. The \
+        sign \
+        is that of an average of gradients, made for this step from 90 % memory and 10 % of the \
+        new \
+        gradient. Adam's steps become shorter where gradients disagree; Lion's do not. In the run \
+        below \
+        Lion moves the weights \(short(lengths.ratio, 2)) times as far as AdamW at the same rate, \
+        and more \
+        where gradients are noisier: hence the advice to make its rate 3 to 10 times smaller. It \
+        keeps one number for each weight where AdamW \
         keeps two.
         """,
       formula: """
@@ -35,7 +40,8 @@ enum LionTopic: Topic {
       mistakes: try mistakes(),
       advice: """
         Divide AdamW's learning rate by 3 to 10 and multiply its weight_decay by the same number: \
-        decay shrinks weights by η·λ a step, and that product should stay. Use a schedule that ends \
+        decay shrinks weights by η·λ a step, and that product should stay. Use a schedule that \
+        ends \
         near 0, and batches that are not small. With cautious_factor 0 it leaves out steps that go \
         against the present gradient.
         """,
@@ -111,8 +117,10 @@ enum LionTopic: Topic {
       [
         .paragraph(
           """
-          m forgets slowly (β₂), which averages noise away. The step listens to the new gradient more \
-          than m does (β₁), so it turns sooner. One β for both would have to choose: with 0.99 it is the \
+          m forgets slowly (β₂), which averages noise away. The step listens to the new gradient \
+          more \
+          than m does (β₁), so it turns sooner. One β for both would have to choose: with 0.99 it \
+          is the \
           sign of m itself, which turns later; with 0.9 it turns soon but follows the noise.
           """),
         .table(table),
@@ -193,7 +201,8 @@ enum LionTopic: Topic {
       [
         .paragraph(
           """
-          Near a minimum gradients are small, but the step is as long as ever: Lion circles the minimum at a \
+          Near a minimum gradients are small, but the step is as long as ever: Lion circles the \
+          minimum at a \
           distance that is proportional to η. Only a falling learning rate brings it closer.
           """),
         .table(table),
@@ -215,7 +224,8 @@ enum LionTopic: Topic {
       .init(
         "Often written: w ← w − η·sign(m).",
         but: """
-          The sign is that of c = β₁·m + (1−β₁)·g, made from the m of the step before, and m is updated \
+          The sign is that of c = β₁·m + (1−β₁)·g, made from the m of the step before, and m is \
+          updated \
           afterwards with another β. On a noisy bowl with η = 0.001 the two are \
           \(short(lion.distance(to: ofM), 2)) apart within \(steps) steps, \
           \(short(lion.distance(to: ofM) / 1e-3, 2)) steps' worth.
@@ -223,13 +233,15 @@ enum LionTopic: Topic {
       .init(
         "Often asked: what is β₂ for, without a second moment?",
         but: """
-          Both betas belong to the first: β₁ mixes m and the gradient into the step, β₂ says how slowly \
+          Both betas belong to the first: β₁ mixes m and the gradient into the step, β₂ says how \
+          slowly \
           m forgets. Lion has no second moment; the sign takes its place.
           """),
       .init(
         "Often done: keeping AdamW's learning rate and decay.",
         but: """
-          At the same rate its steps are several times as long, and they stay so to the end. Lowering the rate alone weakens the \
+          At the same rate its steps are several times as long, and they stay so to the end. \
+          Lowering the rate alone weakens the \
           decay: at a fifth of the rate it takes five times the λ to keep η·λ.
           """),
       .init(

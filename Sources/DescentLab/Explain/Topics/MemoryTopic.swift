@@ -32,10 +32,12 @@ enum MemoryTopic: Topic {
     return Explanation(
       question: "How much memory does it take to train a model, and what can be saved where?",
       answer: """
-        Each weight takes 4 bytes in float32, its gradient 4 more, and the optimizer's state what the \
+        Each weight takes 4 bytes in float32, its gradient 4 more, and the optimizer's state what \
+        the \
         optimizer keeps: nothing for plain SGD, \(short(state)) bytes for AdamW. For 7 billion \
         weights that is \(bytes(total(4))), \(bytes(total(4))) and \(bytes(total(state))): \
-        \(bytes(total(8 + state))) before the first activation. What an optimizer keeps is the largest \
+        \(bytes(total(8 + state))) before the first activation. What an optimizer keeps is the \
+        largest \
         part, and the one that can be chosen.
         """,
       formula: """
@@ -46,16 +48,19 @@ enum MemoryTopic: Topic {
         """,
       letters: """
         GB are 10⁹ bytes. Activations depend on the model, the batch and the context, not on the \
-        optimizer: about layers · batch · context · width · some 16 to 34 numbers for a transformer. \
+        optimizer: about layers · batch · context · width · some 16 to 34 numbers for a \
+        transformer. \
         Only what is trained has gradients and state.
         """,
       demonstrations: [optimizers, formats, sharding],
       exercises: [exercise, adapters],
       mistakes: mistakes,
       advice: """
-        descent memory does this arithmetic for a number of parameters, a recipe or a model file, for every \
+        descent memory does this arithmetic for a number of parameters, a recipe or a model file, \
+        for every \
         optimizer and format, and lists what fits. In order of what they cost in quality: state \
-        in bfloat16 or int8, Adafactor, weights in bfloat16 with stochastic rounding, LoRA. Against \
+        in bfloat16 or int8, Adafactor, weights in bfloat16 with stochastic rounding, LoRA. \
+        Against \
         activations: a smaller batch with accumulate, recomputation.
         """,
       recipe: """
@@ -141,8 +146,10 @@ enum MemoryTopic: Topic {
       [
         .paragraph(
           """
-          Devices that train together each hold a copy of everything, unless each keeps only its share \
-          and asks the others for the rest; offloading moves state to the host's memory instead, at the price of copies \
+          Devices that train together each hold a copy of everything, unless each keeps only its \
+          share \
+          and asks the others for the rest; offloading moves state to the host's memory instead, \
+          at the price of copies \
           at every step.
           """),
         .table(table),
@@ -165,14 +172,17 @@ enum MemoryTopic: Topic {
     add("adamw", adamw)
     return .init(
       """
-      A model of 7 billion parameters is trained in float32. How much optimizer state do SGD and AdamW \
+      A model of 7 billion parameters is trained in float32. How much optimizer state do SGD and \
+      AdamW \
       need?
       """,
       [
         .paragraph(
           """
-          SGD keeps none, SGD with momentum one number for each weight, AdamW two, m and v: 7·10⁹ · 8 bytes = \
-          \(bytes(total(perWeight(adamw)))). Figures of 28 GB for SGD and 84 GB for AdamW are those with the weights; with \
+          SGD keeps none, SGD with momentum one number for each weight, AdamW two, m and v: 7·10⁹ \
+          · 8 bytes = \
+          \(bytes(total(perWeight(adamw)))). Figures of 28 GB for SGD and 84 GB for AdamW are \
+          those with the weights; with \
           gradients, which must be somewhere too, it is 56 and 112.
           """),
         .table(table),
@@ -188,7 +198,8 @@ enum MemoryTopic: Topic {
       [
         .paragraph(
           """
-          \(percent(share, 2)) of the weights are trained and take 16 bytes each: \(bytes(total(trained))). The \
+          \(percent(share, 2)) of the weights are trained and take 16 bytes each: \
+          \(bytes(total(trained))). The \
           frozen ones take 2 each: \(bytes(total(2))). Together \(bytes(total(2 + trained))), \
           plus activations, which LoRA hardly makes smaller.
           """)
@@ -200,7 +211,8 @@ enum MemoryTopic: Topic {
       .init(
         "Often written: AdamW takes 3 times the weights.",
         but: """
-          Weights, m and v do. With the gradients it is 4 times, \(bytes(total(16))) here. They can be let go only \
+          Weights, m and v do. With the gradients it is 4 times, \(bytes(total(16))) here. They \
+          can be let go only \
           where updates happen during the backward pass (release_gradients).
           """),
       .init(
@@ -212,13 +224,15 @@ enum MemoryTopic: Topic {
       .init(
         "Often expected: 8-bit AdamW makes training fit in a quarter.",
         but: """
-          State falls from \(bytes(total(8))) to \(bytes(total(perWeight(adamw, .int8)))). In float32 \
+          State falls from \(bytes(total(8))) to \(bytes(total(perWeight(adamw, .int8)))). In \
+          float32 \
           the sum falls from \(bytes(total(16))) to \(bytes(total(8 + perWeight(adamw, .int8)))).
           """),
       .init(
         "Often forgotten: the peak is not the mean.",
         but: """
-          Loading can hold the weights twice, the first step creates the state, saving may copy it. A \
+          Loading can hold the weights twice, the first step creates the state, saving may copy \
+          it. A \
           run that fits at step 1 can fail at its first checkpoint.
           """),
     ]

@@ -15,11 +15,16 @@ enum MuonTopic: Topic {
     return Explanation(
       question: "What does it mean that Muon's steps are orthogonal, and why does that help?",
       answer: """
-        The gradient of a matrix is long in a few directions and short in most. Muon keeps the directions \
-        of its momentum and makes their lengths nearly equal, so that rare directions are learned as fast \
-        as common ones. It needs no decomposition: five rounds of matrix products bring singular values \
-        between \(short(values.before.min() ?? 0)) and \(short(values.before.max() ?? 0)) to between \
-        \(short(values.after.min() ?? 0, 2)) and \(short(values.after.max() ?? 0, 2)). It is for hidden matrices; everything \
+        The gradient of a matrix is long in a few directions and short in most. Muon keeps the \
+        directions \
+        of its momentum and makes their lengths nearly equal, so that rare directions are learned \
+        as fast \
+        as common ones. It needs no decomposition: five rounds of matrix products bring singular \
+        values \
+        between \(short(values.before.min() ?? 0)) and \(short(values.before.max() ?? 0)) to \
+        between \
+        \(short(values.after.min() ?? 0, 2)) and \(short(values.after.max() ?? 0, 2)). It is for \
+        hidden matrices; everything \
         else is trained by AdamW.
         """,
       formula: """
@@ -30,9 +35,12 @@ enum MuonTopic: Topic {
         w ← w·(1 − η·λ) − η·s·X
         """,
       letters: """
-        w: a matrix with p rows and q columns; g: its gradient; m: the average of g; μ = 0.95; a, b, c = 3.4445, \
-        −4.7750, 2.0315: a polynomial that pushes singular values toward 1; s: a factor for the shape, \
-        √max(1, p/q), or 0.2·√max(p, q) for steps as large as AdamW's (match_rms_adamw); η, λ: rate and decay.
+        w: a matrix with p rows and q columns; g: its gradient; m: the average of g; μ = 0.95; a, \
+        b, c = 3.4445, \
+        −4.7750, 2.0315: a polynomial that pushes singular values toward 1; s: a factor for the \
+        shape, \
+        √max(1, p/q), or 0.2·√max(p, q) for steps as large as AdamW's (match_rms_adamw); η, λ: \
+        rate and decay.
         """,
       demonstrations: [values.section, rounds, try lengths()],
       mistakes: try mistakes(),
@@ -102,7 +110,8 @@ enum MuonTopic: Topic {
       [
         .paragraph(
           """
-          Singular values are the lengths of a matrix in its own directions. The gradient has three strong \
+          Singular values are the lengths of a matrix in its own directions. The gradient has \
+          three strong \
           directions and noise; Adam's step is still dominated by a few, Muon's is not.
           """),
         .table(table),
@@ -132,7 +141,8 @@ enum MuonTopic: Topic {
       [
         .paragraph(
           """
-          Each round takes a singular value x to a·x + b·x³ + c·x⁵. Small values grow by a factor of 3.4 a \
+          Each round takes a singular value x to a·x + b·x³ + c·x⁵. Small values grow by a factor \
+          of 3.4 a \
           round; those near 1 move about between 0.7 and 1.2 and never settle, which does no harm.
           """),
         .table(table),
@@ -163,8 +173,10 @@ enum MuonTopic: Topic {
       [
         .paragraph(
           """
-          A matrix with equal singular values has small elements: the larger the matrix, the smaller. \
-          match_rms_adamw makes up for that, so that a step has nearly 0.2·η in each element for all shapes, \
+          A matrix with equal singular values has small elements: the larger the matrix, the \
+          smaller. \
+          match_rms_adamw makes up for that, so that a step has nearly 0.2·η in each element for \
+          all shapes, \
           as AdamW's has in practice.
           """),
         .table(table),
@@ -178,20 +190,23 @@ enum MuonTopic: Topic {
         "Often done: Muon for all parameters.",
         but: """
           Only hidden matrices have the structure. Descent gives what has the role \
-          \(adamw.joined(separator: ", ")), and vectors and scalars, to AdamW; descent groups lists \
+          \(adamw.joined(separator: ", ")), and vectors and scalars, to AdamW; descent groups \
+          lists \
           which is which.
           """),
       .init(
         "Often written: the iteration makes the step orthogonal.",
         but: """
           Nearly: singular values end between about 0.7 and 1.2, and those that begin below a \
-          ten-thousandth of ‖u‖ stay small after five rounds. More rounds do not make it exact; these coefficients \
+          ten-thousandth of ‖u‖ stay small after five rounds. More rounds do not make it exact; \
+          these coefficients \
           are chosen for speed.
           """),
       .init(
         "Often done: taking AdamW's learning rate with the original factor.",
         but: """
-          The steps then depend on the shape (see above). Either a rate of its own, around 0.02, or \
+          The steps then depend on the shape (see above). Either a rate of its own, around 0.02, \
+          or \
           match_rms_adamw.
           """),
       .init(

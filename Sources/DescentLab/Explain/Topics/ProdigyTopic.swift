@@ -16,11 +16,15 @@ enum ProdigyTopic: Topic {
         Prodigy finds its own learning rate. How, and what does the number d that it finds mean?
         """,
       answer: """
-        d estimates how far the weights have to go from where they started: it is a lower bound of the \
+        d estimates how far the weights have to go from where they started: it is a lower bound \
+        of the \
         largest distance any single weight has to travel. That distance is the natural length of \
-        Adam's steps, so d multiplies them. From 10⁻⁶ it grows to the size of the problem, in the bowl \
-        below within \(rise(far)) steps, and then stays. It does not depend on the size of the gradients, only on \
-        where they point; and what a run logs as its learning rate should be d·lr, not lr, which is 1.
+        Adam's steps, so d multiplies them. From 10⁻⁶ it grows to the size of the problem, in the \
+        bowl \
+        below within \(rise(far)) steps, and then stays. It does not depend on the size of the \
+        gradients, only on \
+        where they point; and what a run logs as its learning rate should be d·lr, not lr, which \
+        is 1.
         """,
       formula: """
         r ← β₃·r + d²·γ·⟨g, p₀ − w⟩       one number
@@ -31,9 +35,12 @@ enum ProdigyTopic: Topic {
         w ← w − d·γ·m/(√v + d·ε)          d before its update, but in d·ε after it
         """,
       letters: """
-        w: the weights; p₀: the weights at the start; g: the gradient; γ: lr, which stays at 1 or follows \
-        a schedule; r: how far downhill the way so far has led; s: a sum of gradients; β₁ = 0.9, β₂ = 0.999 (betas); β₃ = √β₂; ⟨a, b⟩: the sum of products. r and ‖s‖₁ are \
-        taken over all weights together: one d for the whole model. A common factor 1/d₀ in r and s \
+        w: the weights; p₀: the weights at the start; g: the gradient; γ: lr, which stays at 1 or \
+        follows \
+        a schedule; r: how far downhill the way so far has led; s: a sum of gradients; β₁ = 0.9, \
+        β₂ = 0.999 (betas); β₃ = √β₂; ⟨a, b⟩: the sum of products. r and ‖s‖₁ are \
+        taken over all weights together: one d for the whole model. A common factor 1/d₀ in r and \
+        s \
         cancels and is left out.
         """,
       demonstrations: [
@@ -108,8 +115,10 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          Suppose the loss is a bowl with its minimum at w*. Then a gradient g at w never points away from \
-          it: ⟨g, w − w*⟩ ≥ 0. Write w − w* as (p₀ − w*) − (p₀ − w), and add this up over the steps \
+          Suppose the loss is a bowl with its minimum at w*. Then a gradient g at w never points \
+          away from \
+          it: ⟨g, w − w*⟩ ≥ 0. Write w − w* as (p₀ − w*) − (p₀ − w), and add this up over the \
+          steps \
           with the weights that r and s have:
           """),
         .preformatted(
@@ -120,7 +129,8 @@ enum ProdigyTopic: Topic {
           """),
         .paragraph(
           """
-          d is therefore never larger than the longest way a weight has to go. Gradients appear once \
+          d is therefore never larger than the longest way a weight has to go. Gradients appear \
+          once \
           above the line and once below: multiply the loss by 1000, and d stays the same.
           """),
       ])
@@ -148,7 +158,8 @@ enum ProdigyTopic: Topic {
           """
           At the first step nothing has been travelled, so r is 0 and d stays at d₀. From then on \
           r grows as long as gradients say that the way so far went downhill, and d with it. A \
-          larger d makes longer steps, and these make a larger r: d grows like an avalanche, until the \
+          larger d makes longer steps, and these make a larger r: d grows like an avalanche, \
+          until the \
           weights are where they had to go.
           """),
         .figures([
@@ -200,10 +211,13 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          d is the largest estimate so far, because every estimate is a lower bound: a later, smaller one \
-          does not make the earlier one wrong. In this run the estimate is largest at step \(peak). Then \
+          d is the largest estimate so far, because every estimate is a lower bound: a later, \
+          smaller one \
+          does not make the earlier one wrong. In this run the estimate is largest at step \
+          \(peak). Then \
           the weights go past the minimum, gradients turn round, ⟨g, p₀ − w⟩ becomes negative, and \
-          soon the estimate is negative as well: still a true lower bound, but one that says nothing. \
+          soon the estimate is negative as well: still a true lower bound, but one that says \
+          nothing. \
           d stays.
           """),
         .figures([
@@ -255,9 +269,11 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          d grows while gradients at w still point away from p₀, so that ⟨g, p₀ − w⟩ is large beside \
+          d grows while gradients at w still point away from p₀, so that ⟨g, p₀ − w⟩ is large \
+          beside \
           ‖s‖₁. It stops when the weights have come to where they were going and gradients change \
-          their signs. With noise that holds on average only: d takes longer, and where it ends differs from run to run.
+          their signs. With noise that holds on average only: d takes longer, and where it ends \
+          differs from run to run.
           """),
         .table(table),
       ])
@@ -297,8 +313,10 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          A run in which d is still d₀ has learned nothing. Gradients as small as ε (eps) hold it back, and \
-          a limit on its growth; a warmup or a small d₀ only delay it in a bowl without noise, but in a \
+          A run in which d is still d₀ has learned nothing. Gradients as small as ε (eps) hold it \
+          back, and \
+          a limit on its growth; a warmup or a small d₀ only delay it in a bowl without noise, \
+          but in a \
           short or noisy run delay may be enough. So may weights whose gradient is 0, such as an \
           adapter's A while its B is 0.
           """),
@@ -315,10 +333,12 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          No, nothing in the formula tries out whether a rate is safe. d is the largest lower bound of a \
+          No, nothing in the formula tries out whether a rate is safe. d is the largest lower \
+          bound of a \
           distance that was found, and a bound that was true stays true. In the example above the \
           present estimate ends at \(short(estimates(walk).last ?? 0)) while d stays at \
-          \(short(last(walk))). That is why the rate needs a schedule: lr, as a factor, has to do the \
+          \(short(last(walk))). That is why the rate needs a schedule: lr, as a factor, has to do \
+          the \
           falling.
           """)
       ])
@@ -342,10 +362,12 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          Because the weights have another way to go. A LoRA adapter with a smaller scale α/r must move \
+          Because the weights have another way to go. A LoRA adapter with a smaller scale α/r \
+          must move \
           its own weights farther to change the model as much, so d ends higher; a larger scale, \
           lower. Rank, initialization and the choice of layers change how far single weights have \
-          to go, too, and how much noise there is. The topic lora shows it on an adapter; here is the \
+          to go, too, and how much noise there is. The topic lora shows it on an adapter; here is \
+          the \
           least example:
           """),
         .table(table),
@@ -359,10 +381,13 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          It has found no longer distance; whether that makes a good rate is another question. With \
-          noise of 10 (above) d ended between \(short(runs.least)) and \(short(runs.largest)) in runs of \
+          It has found no longer distance; whether that makes a good rate is another question. \
+          With \
+          noise of 10 (above) d ended between \(short(runs.least)) and \(short(runs.largest)) in \
+          runs of \
           the same problem, whose way is 1 long. A longer \
-          distance that is found later can still raise it. Where d has stopped early while the loss \
+          distance that is found later can still raise it. Where d has stopped early while the \
+          loss \
           still falls slowly, multiply it with d_coef.
           """)
       ])
@@ -384,7 +409,8 @@ enum ProdigyTopic: Topic {
           thousand times as large at \(short(large)): the size cancels in r/‖s‖₁. A small d says \
           that the weights had only a short way to go, or that d stopped early. A small scale of \
           the adapter makes gradients small and the way long at the same time: d follows the way. \
-          (Only gradients that are as small as ε matter, and those hold d back rather than raise it.)
+          (Only gradients that are as small as ε matter, and those hold d back rather than raise \
+          it.)
           """)
       ])
   }
@@ -403,19 +429,22 @@ enum ProdigyTopic: Topic {
       .init(
         "Often logged: a learning rate of 1 for the whole run.",
         but: """
-          That is lr, the factor. What Adam's lr would be is d·lr: \(short(last(rate))) at the end of the run \
+          That is lr, the factor. What Adam's lr would be is d·lr: \(short(last(rate))) at the \
+          end of the run \
           whose minimum is 0.01 away. Descent logs d·lr as lr, and d beside it.
           """),
       .init(
         "Often said: Prodigy raises d because small gradients look safe.",
         but: """
-          d does not see the size of gradients, and it does not test what is safe. It compares how far the \
+          d does not see the size of gradients, and it does not test what is safe. It compares \
+          how far the \
           weights went downhill with the sum of the gradients.
           """),
       .init(
         "Often said: with Prodigy no schedule is needed.",
         but: """
-          It replaces the search for the peak of the rate, not the decline that follows. d never falls; without a \
+          It replaces the search for the peak of the rate, not the decline that follows. d never \
+          falls; without a \
           schedule the last steps are as long as those in the middle.
           """),
       .init(

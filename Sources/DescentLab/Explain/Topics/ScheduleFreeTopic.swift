@@ -31,14 +31,18 @@ enum ScheduleFreeTopic: Topic {
     let (x, y, z) = losses(free)
     return Explanation(
       question: """
-        A falling learning rate needs to know when training ends. How does Schedule-Free do without \
+        A falling learning rate needs to know when training ends. How does Schedule-Free do \
+        without \
         one, and which weights does one keep?
         """,
       answer: """
-        It keeps the rate up and averages the weights instead: averaging quiets noise as a small rate would. \
-        There are three points: z takes the steps, x is the average of all z so far, and y, between \
+        It keeps the rate up and averages the weights instead: averaging quiets noise as a small \
+        rate would. \
+        There are three points: z takes the steps, x is the average of all z so far, and y, \
+        between \
         them, is where gradients are taken. x is the result: below, its loss is \
-        \(short(mean(x))) where z has \(short(mean(z))). The weights that lie in memory during training \
+        \(short(mean(x))) where z has \(short(mean(z))). The weights that lie in memory during \
+        training \
         are y; whoever evaluates or saves those gets another model, here with \(short(mean(y))).
         """,
       formula: """
@@ -47,8 +51,10 @@ enum ScheduleFreeTopic: Topic {
         x ← (1−c)·x + c·z            c = 1/k at a constant rate
         """,
       letters: """
-        z: what steps; x: the average, to evaluate and to keep; y: where gradients are taken, and what \
-        is stored; k: the step, from 1; c = η₊ᵖ/Σ η₊ᵖ: the weight of this step, with η₊ the largest rate so far \
+        z: what steps; x: the average, to evaluate and to keep; y: where gradients are taken, and \
+        what \
+        is stored; k: the step, from 1; c = η₊ᵖ/Σ η₊ᵖ: the weight of this step, with η₊ the \
+        largest rate so far \
         and p = 2 (weight_lr_power); β = 0.9 (the first of betas, or momentum). \
         schedule-free-adamw divides g by √v as AdamW does.
         """,
@@ -56,7 +62,8 @@ enum ScheduleFreeTopic: Topic {
       exercises: [try equivalence()],
       mistakes: try mistakes(),
       advice: """
-        Take no schedule; set warmup_steps instead, to 1 to 5 % of the run. lr may be 1 to 10 times \
+        Take no schedule; set warmup_steps instead, to 1 to 5 % of the run. lr may be 1 to 10 \
+        times \
         AdamW's. Descent evaluates, reports and saves x by itself, and training goes on from y. \
         Statistics of BatchNorm belong to y: collect them anew for x.
         """,
@@ -147,7 +154,8 @@ enum ScheduleFreeTopic: Topic {
       [
         .paragraph(
           """
-          A cosine pays off at its end only. The average is good whenever one looks, and needs no number of \
+          A cosine pays off at its end only. The average is good whenever one looks, and needs no \
+          number of \
           steps.
           """),
         .table(table),
@@ -196,7 +204,8 @@ enum ScheduleFreeTopic: Topic {
       [
         .paragraph(
           """
-          It follows from them: y = (1−β)·z + β·x, so x = y + (1 − 1/β)·(z − y). After \(count) steps at a \
+          It follows from them: y = (1−β)·z + β·x, so x = y + (1 − 1/β)·(z − y). After \(count) \
+          steps at a \
           constant rate it is the mean of the \(count) z's: it differs from it by \
           \(short(difference, 2)), which is rounding.
           """)
@@ -210,27 +219,32 @@ enum ScheduleFreeTopic: Topic {
       .init(
         "Often done: saving or testing the weights as they lie in memory.",
         but: """
-          They are y. The published package switches them with optimizer.eval() and optimizer.train(), and \
-          forgetting the first is its most frequent mistake. Here evaluations and checkpoints' results are x, always.
+          They are y. The published package switches them with optimizer.eval() and \
+          optimizer.train(), and \
+          forgetting the first is its most frequent mistake. Here evaluations and checkpoints' \
+          results are x, always.
           """),
       .init(
         "Often done: a cosine on top, to be safe.",
         but: """
           It does little harm in a bowl: above, x has a loss of \(short(mean(bowl.losses(free)))) \
           without and \(short(mean(bowl.losses(late)))) with a cosine. But c does not follow the \
-          schedule, so the short steps at the end count as much as the long ones, and the length of the \
+          schedule, so the short steps at the end count as much as the long ones, and the length \
+          of the \
           run has to be known after all, which is what Schedule-Free is there to avoid.
           """),
       .init(
         "Often written: β₁ = 0.9 is its momentum.",
         but: """
-          There is no first moment. β says where between z (0) and x (1) the gradient is taken. The \
+          There is no first moment. β says where between z (0) and x (1) the gradient is taken. \
+          The \
           effect resembles momentum, since y lags behind z.
           """),
       .init(
         "Often left out: warmup.",
         but: """
-          The mean of all z's contains the first ones too. Steps during warmup count less, with η₊². Use \
+          The mean of all z's contains the first ones too. Steps during warmup count less, with \
+          η₊². Use \
           warmup_steps of the optimizer, not a schedule's.
           """),
     ]

@@ -14,7 +14,8 @@ enum ShampooTopic: Topic {
         "Adam has a step length for each weight. What does it miss, and what does Shampoo do about it?",
       answer: """
         Adam treats every weight by itself, so it cannot see that weights belong together: a steep \
-        direction that is a mixture of several rows stays steep. Shampoo keeps two matrices for each matrix of \
+        direction that is a mixture of several rows stays steep. Shampoo keeps two matrices for \
+        each matrix of \
         weights, which rows and which columns have moved together, and divides the gradient by \
         roots of both. Steep and flat mixtures then get steps of the same size. The price is these \
         matrices and their roots.
@@ -25,7 +26,8 @@ enum ShampooTopic: Topic {
         W ← W − η·L^(−1/4)·G·R^(−1/4)
         """,
       letters: """
-        W: an n×m matrix of weights; G: its gradient; L: n×n, from ε·I; R: m×m, from ε·I; η: the learning rate. A \
+        W: an n×m matrix of weights; G: its gradient; L: n×n, from ε·I; R: m×m, from ε·I; η: the \
+        learning rate. A \
         tensor of k axes has k such matrices and the exponent −1/2k; a vector one, with −1/2.
         """,
       demonstrations: [
@@ -34,8 +36,10 @@ enum ShampooTopic: Topic {
       mistakes: try mistakes(),
       advice: """
         shampoo is the original, to study. To train, take shampoo-distributed with grafting: adam, \
-        where Adam's learning rates fit, or soap: Adam in the basis of the eigenvectors of L and R, which renews \
-        that basis only every 10 steps. Renew roots every 10 to 100 steps (precondition_frequency); \
+        where Adam's learning rates fit, or soap: Adam in the basis of the eigenvectors of L and \
+        R, which renews \
+        that basis only every 10 steps. Renew roots every 10 to 100 steps \
+        (precondition_frequency); \
         axes longer than max_preconditioner_dim are cut into blocks.
         """,
       recipe: """
@@ -89,7 +93,8 @@ enum ShampooTopic: Topic {
         .paragraph(
           """
           Taken apart into its own directions, a gradient has long and short parts. Adam makes all \
-          elements alike and leaves the directions unequal. Shampoo's first step makes the directions alike: with \
+          elements alike and leaves the directions unequal. Shampoo's first step makes the \
+          directions alike: with \
           G = U·S·Vᵀ it is U·Vᵀ.
           """),
         .table(table),
@@ -143,8 +148,10 @@ enum ShampooTopic: Topic {
       [
         .paragraph(
           """
-          Two bowls for a 6×6 matrix with the same curvatures, up to 900 times apart. In the first the steep \
-          directions are single weights, in the second mixtures of them. What Adam gains in the first it loses \
+          Two bowls for a 6×6 matrix with the same curvatures, up to 900 times apart. In the \
+          first the steep \
+          directions are single weights, in the second mixtures of them. What Adam gains in the \
+          first it loses \
           in the second.
           """),
         .table(table),
@@ -179,7 +186,8 @@ enum ShampooTopic: Topic {
       [
         .paragraph(
           """
-          The original adds up all gradients, so its steps shrink as 1/√t, as AdaGrad's do. Averages \
+          The original adds up all gradients, so its steps shrink as 1/√t, as AdaGrad's do. \
+          Averages \
           with β₂ below 1 do not.
           """),
         .table(table),
@@ -212,8 +220,10 @@ enum ShampooTopic: Topic {
       [
         .paragraph(
           """
-          Shampoo's direction is good, but the length of its steps is nothing that one is used to. Grafting \
-          takes the direction from Shampoo and the length from another optimizer, whose learning rate then fits.
+          Shampoo's direction is good, but the length of its steps is nothing that one is used \
+          to. Grafting \
+          takes the direction from Shampoo and the length from another optimizer, whose learning \
+          rate then fits.
           """),
         .table(table),
       ])
@@ -247,26 +257,30 @@ enum ShampooTopic: Topic {
         "Often written: the exponent for a matrix is −1/2.",
         but: """
           −1/4 on each side, which is −1/2 in all. With −1/2 on each side small parts of \
-          the gradient become the largest of the step: \(wrong.map { short($0) }.joined(separator: ", ")) \
+          the gradient become the largest of the step: \
+          \(wrong.map { short($0) }.joined(separator: ", ")) \
           instead of 1, 1, 1, 1.
           """),
       .init(
         "Often tested: with a gradient like the identity.",
         but: """
-          There every exponent gives the same direction, and a wrong root passes. Take gradients with \
+          There every exponent gives the same direction, and a wrong root passes. Take gradients \
+          with \
           parts of different sizes, and matrices that are not square.
           """),
       .init(
         "Often overlooked: the roots start at 0.",
         but: """
           In the original form with preconditioning_compute_steps = n the first n − 1 steps do not \
-          move anything. shampoo-distributed steps with the plain gradient until the first root, or \
+          move anything. shampoo-distributed steps with the plain gradient until the first root, \
+          or \
           with grafting as the other optimizer would.
           """),
       .init(
         "Often said: it is a second-order method.",
         but: """
-          It sees first derivatives only. L and R are sums of products of gradients, which resemble the \
+          It sees first derivatives only. L and R are sums of products of gradients, which \
+          resemble the \
           curvature as Adam's v does.
           """),
     ]

@@ -16,9 +16,12 @@ enum SophiaTopic: Topic {
         network without going astray?
         """,
       answer: """
-        It keeps one curvature h for each weight, estimates it anew only every ten steps, and divides \
-        the averaged gradient by it. Where the quotient is larger than 1, because the curvature is small, stale or \
-        wrong, the step is cut to ±η. So flat directions get Lion's steps, steep ones shorter steps that \
+        It keeps one curvature h for each weight, estimates it anew only every ten steps, and \
+        divides \
+        the averaged gradient by it. Where the quotient is larger than 1, because the curvature \
+        is small, stale or \
+        wrong, the step is cut to ±η. So flat directions get Lion's steps, steep ones shorter \
+        steps that \
         fit their curvature. The estimate is the squared gradient for labels that the model itself \
         draws, not for those of the data.
         """,
@@ -29,10 +32,13 @@ enum SophiaTopic: Topic {
         after steps k, 2k, …:  h ← β₂·h + (1−β₂)·ĝ²
         """,
       letters: """
-        w: the weights; g: the gradient; m: its average; ĝ: the gradient for labels that are sampled from the model; h: the average of ĝ²; B: the number of examples \
-        or tokens behind ĝ, so that B·ĝ² estimates the curvature; ρ: how much of it counts (rho, 0.04); \
+        w: the weights; g: the gradient; m: its average; ĝ: the gradient for labels that are \
+        sampled from the model; h: the average of ĝ²; B: the number of examples \
+        or tokens behind ĝ, so that B·ĝ² estimates the curvature; ρ: how much of it counts (rho, \
+        0.04); \
         η: the learning rate, and the longest step; λ: weight decay; k = 10 (hess_interval). \
-        sophia-h estimates the Hessian's diagonal as z ⊙ (∇²f·z) with random signs z, for losses without labels.
+        sophia-h estimates the Hessian's diagonal as z ⊙ (∇²f·z) with random signs z, for losses \
+        without labels.
         """,
       demonstrations: [try clipping(), try paths(), try estimator()],
       mistakes: try mistakes(),
@@ -52,7 +58,8 @@ enum SophiaTopic: Topic {
           norm: 1
         """,
       reference: """
-        Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for Language \
+        Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for \
+        Language \
         Model Pre-training, 2023, arXiv:2305.14342.
         """)
   }
@@ -100,7 +107,8 @@ enum SophiaTopic: Topic {
       [
         .paragraph(
           """
-          g/h is the way to the minimum, whatever the curvature: Newton's step. Sophia goes η of that way, and at \
+          g/h is the way to the minimum, whatever the curvature: Newton's step. Sophia goes η of \
+          that way, and at \
           most η. Plain descent's steps differ by the factor of 100,000 between the curvatures.
           """),
         .table(table),
@@ -148,7 +156,8 @@ enum SophiaTopic: Topic {
                 series: walks.map { Series($0.0, points(bowl.losses($0.1))) })
             ],
             caption: """
-              Sophia begins with steps of η, like Lion, and ends with steps that shrink in proportion to the \
+              Sophia begins with steps of η, like Lion, and ends with steps that shrink in \
+              proportion to the \
               distance, in both directions alike.
               """)
         ]),
@@ -185,7 +194,8 @@ enum SophiaTopic: Topic {
           """
           For a model that predicts the right label with probability p the curvature is p·(1−p). \
           Drawing a label from the model's own prediction and squaring its gradient gives that on \
-          average. The training gradient, squared, gives (1−p)², which is much too small once the model is \
+          average. The training gradient, squared, gives (1−p)², which is much too small once the \
+          model is \
           good, and then the steps are too long.
           """),
         .table(table),
@@ -201,14 +211,17 @@ enum SophiaTopic: Topic {
       .init(
         "Often done: h from the squared training gradients.",
         but: """
-          That is Adam's v without its root, not a curvature. ĝ must come from labels drawn from the model's \
+          That is Adam's v without its root, not a curvature. ĝ must come from labels drawn from \
+          the model's \
           own predictions, or from sophia-h's products with the Hessian.
           """),
       .init(
         "Often overlooked: bs.",
         but: """
-          ĝ is the gradient of a mean over B tokens, so ĝ² is B times too small, and ρ·B·h makes up for \
-          it. With a wrong B, rho means something else. Left out, Descent takes the run's own number.
+          ĝ is the gradient of a mean over B tokens, so ĝ² is B times too small, and ρ·B·h makes \
+          up for \
+          it. With a wrong B, rho means something else. Left out, Descent takes the run's own \
+          number.
           """),
       .init(
         "Often assumed: it is second order from the first step.",
@@ -219,7 +232,8 @@ enum SophiaTopic: Topic {
       .init(
         "Often written: Sophia needs the Hessian matrix.",
         but: """
-          Only its diagonal, one number for each weight, and an estimate of it at the price of one more \
+          Only its diagonal, one number for each weight, and an estimate of it at the price of \
+          one more \
           gradient every k steps. With k = 10 a run takes about a tenth more time.
           """),
     ]
