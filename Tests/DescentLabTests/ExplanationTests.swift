@@ -70,7 +70,7 @@ import Testing
     let rest = [
       ("steps", "1000"), ("model", "{kind: mlp}"), ("data", "{kind: digits}"),
       ("optimizer", "{name: adamw}"),
-    ].filter { !recipe.contains("\($0.0):") }.map { "\n\($0.0): \($0.1)" }
+    ].filter { !"\n\(recipe)".contains("\n\($0.0):") }.map { "\n\($0.0): \($0.1)" }
     var read = try Recipe(yaml: recipe + rest.joined())
     try read.fit(steps: 1000)
     try read.plan.check()

@@ -42,13 +42,17 @@ struct SmallRun {
     let task = try recipe.makeTask()
     let model = task.model
     let parameters = model.parameters
-    let optimizer = try Optimizer<Float>(recipe.plan, model: model)
+    let preconditioner =
+      recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
+    let optimizer = try Optimizer<Float>(
+      recipe.plan, model: model, needs: preconditioner.map { .preconditioner($0) } ?? .none)
     func copy() -> [[Float]] { parameters.memory.map(\.weights.reading.array) }
     var before = copy()
     for step in 0..<steps {
       let batch = task.batch(step, size: recipe.run.batch)
       let tape = Tape()
-      let loss = batch.loss(tape.context(training: true, seed: UInt64(step)))
+      let loss = batch.loss(
+        tape.context(training: true, seed: UInt64(step), observer: preconditioner))
       let value = Double(loss.scalar)
       tape.gradients(of: loss)
       let report = try optimizer.step(parameters.memory, unscale: change(step + 1))

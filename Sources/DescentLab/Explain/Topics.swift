@@ -13,7 +13,18 @@ public enum Topics {
     CosineTopic.self,
     ClippingTopic.self,
     MixedPrecisionTopic.self,
+    EightBitStateTopic.self,
+    AdafactorTopic.self,
+    LionTopic.self,
+    ProdigyTopic.self,
+    ScheduleFreeTopic.self,
+    SophiaTopic.self,
+    ShampooTopic.self,
+    MuonTopic.self,
+    KFACTopic.self,
+    LBFGSTopic.self,
     LoRATopic.self,
+    MemoryTopic.self,
   ]
 
   /// The topic of a name or of another name for it, however it is written: `K-FAC`, `k_fac`.

@@ -22,15 +22,16 @@ struct Walk {
   /// - Parameters:
   ///   - plan: the rule with its schedules and clipping; all weights are treated alike.
   ///   - shape: the shape of the one parameter; by default a vector.
+  ///   - needs: what else the rule needs, such as estimates of the curvature.
   ///   - gradient: at the stored weights before step t = 1, 2, ...
   init(
     _ plan: OptimizerPlan, from start: [Double], shape: [Int]? = nil, steps: Int,
-    _ gradient: (_ t: Int, _ w: [Double]) -> [Double]
+    needs: ProvidedNeeds<Double> = .none, _ gradient: (_ t: Int, _ w: [Double]) -> [Double]
   ) throws {
     var plan = plan
     plan.groups = []
     let optimizer = try Optimizer<Double>(
-      plan, parameters: [ParameterInfo("w", shape: shape ?? [start.count])])
+      plan, parameters: [ParameterInfo("w", shape: shape ?? [start.count])], needs: needs)
     var w = [start]
     var (weights, evaluated) = ([start], [start])
     var states: [[String: [Double]]] = []
@@ -49,9 +50,10 @@ struct Walk {
   /// The same with a rule alone.
   init(
     _ rule: some Rule, from start: [Double], shape: [Int]? = nil, steps: Int,
-    _ gradient: (_ t: Int, _ w: [Double]) -> [Double]
+    needs: ProvidedNeeds<Double> = .none, _ gradient: (_ t: Int, _ w: [Double]) -> [Double]
   ) throws {
-    try self.init(OptimizerPlan(rule), from: start, shape: shape, steps: steps, gradient)
+    try self.init(
+      OptimizerPlan(rule), from: start, shape: shape, steps: steps, needs: needs, gradient)
   }
 
   /// A weight at the start and after each step.
