@@ -19,7 +19,8 @@ struct DescentCommand: ParsableCommand {
       CommandGroup(
         name: "See",
         subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),
-      CommandGroup(name: "Tell", subcommands: [Groups.self, Doctor.self]),
+      CommandGroup(
+        name: "Tell", subcommands: [Memory.self, Recommend.self, Groups.self, Doctor.self]),
       CommandGroup(
         name: "Optimizers",
         subcommands: [Optimizers.self, ScheduleCommand.self, Benchmark.self, ReplayCommand.self]),
