@@ -22,8 +22,8 @@ struct DescentCommand: ParsableCommand {
       CommandGroup(
         name: "Tell",
         subcommands: [
-          Diagnose.self, LintCommand.self, ConvertHyperparameters.self, LandscapeCommand.self,
-          Explain.self, Groups.self, Doctor.self,
+          Diagnose.self, LintCommand.self, Memory.self, Recommend.self, ConvertHyperparameters.self,
+          LandscapeCommand.self, Explain.self, Groups.self, Doctor.self,
         ]),
       CommandGroup(
         name: "Optimizers",

@@ -21,14 +21,17 @@ enum ExitStatus {
   static func of(_ error: any Error) -> Int32 {
     switch error {
     case ModelError.notFinite: badData
-    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError: usage
+    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
+      is Scenario.UnknownTask:
+      usage
     case is MissingRecipe: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData
     case let error as SafetensorsError:
       switch error {
       case .missingFile: missingFile
       case .unwritable, .invalidTensor: internalError
-      case .unreadable, .malformed, .tensorNotFound, .wrongType, .valueOutOfRange, .wrongCount:
+      case .unreadable, .malformed, .malformedIndex, .tensorNotFound, .wrongType, .valueOutOfRange,
+        .wrongCount:
         badData
       }
     case let error as FileError:
@@ -66,7 +69,7 @@ enum ExitStatus {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
-      is StateMismatch, is RaceError, is ServiceError:
+      is StateMismatch, is RaceError, is ServiceError, is Scenario.UnknownTask:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

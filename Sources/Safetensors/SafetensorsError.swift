@@ -12,6 +12,8 @@ public enum SafetensorsError: Error, Equatable, Sendable {
   case unwritable(path: String, reason: String)
   /// The file is not valid safetensors.
   case malformed(path: String, SafetensorsDefect)
+  /// The file is not the index of a model's shards; the reason is the second half of a sentence.
+  case malformedIndex(path: String, reason: String)
   /// No tensor of this name is in the file; `nearest` is the closest name that is.
   case tensorNotFound(name: String, path: String, nearest: String?)
   /// The tensor's element type cannot be read as what was asked for.
@@ -82,6 +84,8 @@ extension SafetensorsError: CustomStringConvertible {
       "The file \(path) cannot be written: \(reason)."
     case .malformed(let path, let defect):
       "\(path) is not a valid safetensors file: \(defect)."
+    case .malformedIndex(let path, let reason):
+      "\(path) is not a valid index of safetensors files: \(reason)."
     case .tensorNotFound(let name, let path, let nearest):
       "\(path) has no tensor \(quoted(name))"
         + (nearest.map { "; the nearest name is \(quoted($0))." } ?? "; it has no tensors at all.")

@@ -119,12 +119,31 @@ public struct KFAC: ElementwiseRule {
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { sgd.slots(for: parameter) }
 
-  public func outsideBytes(for parameter: ParameterInfo) -> Int {
-    guard parameter.shape.count > 1, let outputs = parameter.shape.first, outputs > 0 else {
-      return 0
+  /// A and G of each layer, and their decompositions: float64.
+  public func outsideBytes(for parameters: [ParameterInfo]) -> Int {
+    Self.layers(of: parameters).reduce(0) { $0 + 16 * ($1.a * $1.a + $1.g * $1.g) }
+  }
+
+  /// What the layers saw in a step, all preconditioned gradients in both precisions, and the
+  /// decomposition of the longest axis.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int {
+    let layers = Self.layers(of: parameters)
+    let seen = layers.reduce(0) { $0 + 4 * ($1.a * $1.a + $1.g * $1.g) + 16 * $1.a * $1.g }
+    let longest = layers.reduce(0) { max($0, $1.a, $1.g) }
+    return seen + 24 * longest * longest
+  }
+
+  /// The lengths of A and G of the layers that are watched: those of linear maps and convolutions,
+  /// where a trainable bias counts as one more input.
+  private static func layers(of parameters: [ParameterInfo]) -> [(a: Int, g: Int)] {
+    let biases = Set(parameters.filter { $0.trainable && $0.role == .bias }.map(\.name))
+    return parameters.compactMap { parameter in
+      guard parameter.trainable, parameter.shape.count > 1, parameter.role != .embedding,
+        let outputs = parameter.shape.first, outputs > 0
+      else { return nil }
+      let bias = parameter.name.split(separator: ".").dropLast().joined(separator: ".") + ".bias"
+      return (parameter.count / outputs + (biases.contains(bias) ? 1 : 0), outputs)
     }
-    let inputs = parameter.count / outputs
-    return 16 * (inputs * inputs + outputs * outputs)
   }
 
   public func validate() throws(SettingError) { try sgd.validate() }

@@ -95,7 +95,16 @@ public struct LBFGS: ClosureRule {
     try? LBFGSOptimizer<S>(self, parameters: parameters)
   }
 
-  public func outsideBytes(for parameter: ParameterInfo) -> Int {
-    (2 * historySize + 2) * parameter.count * MemoryLayout<Float>.stride
+  /// The pairs of a full history, the direction and the last gradient.
+  public func outsideBytes(for parameters: [ParameterInfo]) -> Int {
+    (2 * historySize + 2) * Self.vector(parameters)
+  }
+
+  /// The points and gradients of a line search, and the gradients that stay in their place.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int { 5 * Self.vector(parameters) }
+
+  /// The bytes of a vector over all parameters.
+  private static func vector(_ parameters: [ParameterInfo]) -> Int {
+    parameters.reduce(0) { $0 + ($1.trainable ? $1.count : 0) } * MemoryLayout<Float>.stride
   }
 }

@@ -166,6 +166,15 @@ public struct Muon: TensorRule {
     Self.orthogonalizes(parameter) ? [Self.m] : Moments.slots
   }
 
+  /// Three copies of the largest hidden matrix, and the products of its shorter axis.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int {
+    parameters.largestUpdate {
+      guard Self.orthogonalizes($0), let rows = $0.shape.first, rows > 0 else { return 0 }
+      let shorter = min(rows, $0.count / rows)
+      return 12 * $0.count + 8 * shorter * shorter
+    }
+  }
+
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     guard Self.isHiddenMatrix(tensor.shape, tensor.role) else { return updateByAdamW(tensor, step) }
     let (w, g, m) = (tensor.w, tensor.g, tensor[Self.m])

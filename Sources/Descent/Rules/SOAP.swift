@@ -123,6 +123,14 @@ public struct SOAP: TensorRule {
     (shape.count > 1 || rotatesVectors) && shape[axis] <= longestAxis
   }
 
+  /// Four copies of the largest tensor, and the decomposition of its longest axis.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int {
+    parameters.largestUpdate {
+      16 * $0.count
+        + $0.shape.decomposed(matrices: 3) { rotates($0, of: $1) }
+    }
+  }
+
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     let (count, shape) = (tensor.count, tensor.shape)
     let β3 = shampooBeta < 0 ? beta2 : shampooBeta

@@ -82,6 +82,11 @@ public struct Shampoo: StepCountingRule {
 
   public var needs: Needs { .wholeTensors }
 
+  /// Three copies of the largest tensor, and the decomposition of its longest axis.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int {
+    parameters.largestUpdate { 12 * $0.count + $0.shape.decomposed(matrices: 2) }
+  }
+
   public func update<S: Scalar>(
     _ tensor: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
   ) {

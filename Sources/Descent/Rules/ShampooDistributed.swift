@@ -231,6 +231,15 @@ public struct ShampooDistributed: StepCountingRule {
 
   public var needs: Needs { .wholeTensors }
 
+  /// Four copies of the largest tensor, and the decomposition of its longest axis.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int {
+    parameters.largestUpdate {
+      let cut = cuts.cut($0.shape, longestAxis: longestAxis)
+      return 16 * $0.count
+        + (cut.blocks.map { $0.lengths.decomposed(matrices: 4) }.max() ?? 0)
+    }
+  }
+
   public func update<S: Scalar>(
     _ tensor: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
   ) {

@@ -193,6 +193,11 @@ public struct SophiaH: ElementwiseRule {
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.signed) }
 
+  /// z, the weights it is added to, and gradients on both sides: four vectors over all parameters.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int {
+    parameters.reduce(0) { $0 + ($1.trainable ? 16 * $1.count : 0) }
+  }
+
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     let (w, g, m, h) = (
       block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]

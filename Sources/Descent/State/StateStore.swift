@@ -36,23 +36,15 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   init(
     _ parameters: [ParameterInfo], storage: (Int) -> StateStorage, slots: (Int) -> [Slot]
   ) {
-    var entries: [Entry] = []
-    var arrays: [StoredArray<S>] = []
+    let entries = Self.entries(parameters, storage: storage, slots: slots)
+    arrays = entries.map { StoredArray($0, storage($0.parameter)) }
     var ranges: [Range<Int>] = []
-    for (index, parameter) in parameters.enumerated() {
-      let start = entries.count
-      for slot in parameter.trainable ? slots(index) : [] {
-        let storage = storage(index)
-        let (format, exemption) = storage.format(of: slot, for: parameter)
-        let entry = Entry(
-          slot: slot, parameter: index, shape: slot.shape ?? parameter.shape, format: format,
-          exemption: exemption, index: entries.count)
-        entries.append(entry)
-        arrays.append(StoredArray(entry, storage))
-      }
-      ranges.append(start..<entries.count)
+    for index in parameters.indices {
+      let start = ranges.last?.upperBound ?? 0
+      let count = entries[start...].prefix { $0.parameter == index }.count
+      ranges.append(start..<start + count)
     }
-    (self.entries, self.arrays, self.ranges) = (entries, arrays, ranges)
+    (self.entries, self.ranges) = (entries, ranges)
     isCompressed = ranges.map { entries[$0].contains { $0.format != .float32 } }
     unsafe self.slots = .allocate(capacity: entries.count)
     _ = unsafe self.slots.initialize(from: entries.map(\.slot))
@@ -63,6 +55,24 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
         at: index,
         to: SlotArray(view: memory.view, followsParameter: entries[index].slot.shape == nil))
     }
+  }
+
+  /// What there is to keep for the trainable parameters: known before any of it is allocated.
+  static func entries(
+    _ parameters: [ParameterInfo], storage: (Int) -> StateStorage, slots: (Int) -> [Slot]
+  ) -> [Entry] {
+    var entries: [Entry] = []
+    for (index, parameter) in parameters.enumerated() where parameter.trainable {
+      let storage = storage(index)
+      for slot in slots(index) {
+        let (format, exemption) = storage.format(of: slot, for: parameter)
+        entries.append(
+          Entry(
+            slot: slot, parameter: index, shape: slot.shape ?? parameter.shape, format: format,
+            exemption: exemption, index: entries.count))
+      }
+    }
+    return entries
   }
 
   deinit {

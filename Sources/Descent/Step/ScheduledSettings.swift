@@ -66,12 +66,12 @@ struct ScheduledSettings<R: Rule>: Sendable {
   /// The state kept for a parameter, whatever the schedules do on their way: that of the rule with
   /// every scheduled number switched on.
   func slots(for parameter: ParameterInfo) -> [Slot] {
-    let working = declared.switchedOn(entries.flatMap(\.paths))
-    // What the declared rule has too begins as declared.
     let declaredSlots = declared.slots(for: parameter)
-    return working.slots(for: parameter).map { slot in
-      declaredSlots.first { $0.name == slot.name } ?? slot
-    }
+    if entries.isEmpty { return declaredSlots }
+    // What the declared rule has too begins as declared. There may be thousands.
+    let known = Dictionary(declaredSlots.map { ($0.name, $0) }, uniquingKeysWith: { a, _ in a })
+    let working = declared.switchedOn(entries.flatMap(\.paths))
+    return working.slots(for: parameter).map { known[$0.name] ?? $0 }
   }
 
   /// The values of the scheduled settings for that step.

@@ -120,7 +120,7 @@ private struct RuleFacts {
     let rule = type.init()
     let matrix = ParameterInfo("matrix", shape: [512, 256], role: .matrix)
     slots = rule.slots(for: matrix)
-    let bytes = slots.reduce(rule.outsideBytes(for: matrix)) {
+    let bytes = slots.reduce(rule.outsideBytes(for: [matrix])) {
       $0 + 4 * ($1.shape ?? matrix.shape).reduce(1, *)
     }
     stateBytes = Double(bytes) / Double(matrix.count)

@@ -97,8 +97,9 @@ extension RunFacts {
     (parameters, unit, data) = (task.model.parameterCount, task.unit, task.summary)
     // A method that evaluates the loss has no state until its history fills.
     let rule = optimizer.plan.rule
-    let history = optimizer.parameters.reduce(0) { $0 + rule.outsideBytes(for: $1) }
-    stateBytes = max(optimizer.stateBytes, rule.needs.contains(.evaluations) ? history : 0)
+    let history =
+      rule.needs.contains(.evaluations) ? rule.outsideBytes(for: optimizer.parameters) : 0
+    stateBytes = max(optimizer.stateBytes, history)
     state = StateUse.all(optimizer.stateSlots)
     groups = optimizer.groups.indices.map { Group(optimizer, $0) }
     overlaps = optimizer.overlaps.map {

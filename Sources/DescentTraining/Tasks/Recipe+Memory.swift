@@ -68,7 +68,7 @@ extension Recipe {
       case .int8: return sum + 0.25
       }
     }
-    let outside = Double(plan.rule.outsideBytes(for: ParameterInfo("weight", shape: [1]))) / 4
+    let outside = Double(plan.rule.outsideBytes(for: [ParameterInfo("weight", shape: [1])])) / 4
     let gradients = run.releasesGradients ? 0.0 : 1
     // The guard keeps the last good weights.
     return gradients + 1 + state + outside + Double(average?.copies ?? 0)

@@ -21,8 +21,11 @@ public protocol Rule: Configurable {
   var needs: Needs { get }
   /// The state kept for `parameter`, for the options that are set.
   func slots(for parameter: ParameterInfo) -> [Slot]
-  /// The bytes that others keep of `parameter` for the rule, besides its slots.
-  func outsideBytes(for parameter: ParameterInfo) -> Int
+  /// The bytes that others keep of `parameters` for the rule, besides its slots.
+  func outsideBytes(for parameters: [ParameterInfo]) -> Int
+  /// About how many bytes an update of `parameters` takes while it runs, besides state: copies of
+  /// tensors, and what decompositions work in.
+  func workingBytes(for parameters: [ParameterInfo]) -> Int
   /// Which of its updates the rule gives this parameter, in a word, where it has several.
   func updateName(for parameter: ParameterInfo) -> String?
   /// η, the learning rate as set or scheduled.
@@ -94,7 +97,9 @@ public protocol Rule: Configurable {
 
 extension Rule {
   /// Nothing outside the slots.
-  public func outsideBytes(for parameter: ParameterInfo) -> Int { 0 }
+  public func outsideBytes(for parameters: [ParameterInfo]) -> Int { 0 }
+  /// Blocks in the cache.
+  public func workingBytes(for parameters: [ParameterInfo]) -> Int { 0 }
   /// There is one update.
   public func updateName(for parameter: ParameterInfo) -> String? { nil }
   /// Minimizes.

@@ -1,0 +1,77 @@
+public import Descent
+public import DescentTraining
+
+/// What memory is planned for: a model's tensors, and what is known of how it is trained.
+public struct MemorySubject: Sendable {
+  /// What it is called: `gpt`, `model.safetensors`, `7,000,000,000 parameters`.
+  public let name: String
+  /// Its tensors. Those that are frozen are not trainable.
+  public var parameters: [ParameterInfo]
+  /// How it is trained.
+  public var training: Training
+  /// What the reader should know: assumptions, tensors that were left out.
+  public var notes: [String]
+
+  /// How a model is trained.
+  public enum Training: Sendable {
+    /// By Descent, as a recipe says: measured.
+    case run(RunMemory, Recipe, RacePlan.Source, changes: [String])
+    /// Somewhere: arithmetic of weights, gradients and state, with so many bytes of activations.
+    case arithmetic(activationBytes: Int?)
+  }
+
+  /// A model.
+  public init(
+    _ name: String, _ parameters: [ParameterInfo], _ training: Training, notes: [String] = []
+  ) {
+    (self.name, self.parameters) = (name, parameters)
+    (self.training, self.notes) = (training, notes)
+  }
+
+  /// All weights.
+  public var count: Int { parameters.reduce(0) { $0 + $1.count } }
+  /// Those that training moves.
+  public var trainable: Int { parameters.reduce(0) { $0 + ($1.trainable ? $1.count : 0) } }
+  /// Those that it leaves as they are.
+  public var frozen: Int { count - trainable }
+}
+
+extension MemorySubject {
+  /// A recipe, whose model is made and measured in this process.
+  ///
+  /// - Throws: what the recipe throws when it is trained.
+  public init(
+    recipe source: RacePlan.Source, changes: [String] = []
+  ) throws {
+    let recipe = try Recipe(yaml: source.yaml, overrides: changes)
+    do {
+      let memory = try RunMemory(of: recipe)
+      self.init(
+        source.name, memory.parameters,
+        .run(memory, recipe, source, changes: changes), notes: memory.notes)
+    } catch let error as RunMemory.TooLarge {
+      let model = try AssumedModel(parameters: Int(min(error.weights, 1e13)))
+      self.init(
+        source.name, model.parameters, .arithmetic(activationBytes: nil),
+        notes: [
+          "The recipe's model has more weights than are made here for the sake of their shapes. "
+            + model.sentence, "Activations are not counted.",
+        ])
+    }
+  }
+}
+
+extension RunMemory {
+  fileprivate var notes: [String] {
+    switch basis {
+    case .step: []
+    case .examples:
+      ["Activations were measured with one and with two examples, and carried on to the batch."]
+    case .bound:
+      [
+        "The batch is too large to be tried here: the activations are the model's own lower bound, "
+          + "and a run takes more."
+      ]
+    }
+  }
+}
