@@ -127,7 +127,7 @@ enum KFACTopic: Topic {
       table.append(
         .text("\(grouped(inputs - 1)) → \(grouped(outputs))"), .count(count),
         .bytes(4 * count * count),
-        .bytes(KFAC().outsideBytes(for: .init("w", shape: [outputs, inputs]))),
+        .bytes(KFAC().outsideBytes(for: [.init("w", shape: [outputs, inputs])])),
         .bytes(8 * count))
     }
     return Section("How much is kept", [.table(table)])
