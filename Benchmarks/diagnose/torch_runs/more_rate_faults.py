@@ -111,7 +111,7 @@ def more_rate_faults():
         k,
         "counts-cold",
         csv("global", 2),
-        of("counts", 500, 0.2, batch=40, warmup=3, optimizer="adam", schedule="linear"),
+        of("counts", 500, 0.26, batch=40, warmup=3, optimizer="adam", schedule="linear"),
         dict(warmup=80),
         "a warm-up of 80 steps",
     )
@@ -220,20 +220,13 @@ def more_rate_faults():
     add(
         k,
         "ratings-cut",
-        csv("timm", 100, mean=True),
+        csv("timm", 200, mean=True),
         of(
-            "ratings",
-            2000,
-            0.06,
-            batch=32,
-            schedule="linear",
-            horizon=5000,
-            optimizer="adam",
-            evaluate=100,
-            data=dict(examples=3200, users=60, items=40, rank=3, std=0.2),
+            "ratings", 4000, 0.04, batch=32, schedule="linear", horizon=9000, optimizer="adam", evaluate=200,
+            data=dict(examples=6400, users=60, items=40, rank=3, std=0.2, noise=1.0),
         ),
         dict(horizon=None),
-        "a schedule of 2,000 steps",
+        "a schedule of 4,000 steps",
     )
     add(
         k,

@@ -221,11 +221,11 @@ def triplets(margin=0.5, root=False):
     """Digits of a class are to be nearer to each other than to those of another."""
     x, y = digits()
     mates = torch.stack([torch.randint(len(x), (12,)) for _ in x])
-    same = (y[mates] == y[:, None]).float()
+    same = ((y[mates] == y[:, None]) & (mates != torch.arange(len(x))[:, None])).float()
     positive = mates.gather(1, torch.multinomial(same + 1e-6, 1))[:, 0]
     if root:
         positive[1000] = 1000  # one digit is its own mate
-    negative = mates.gather(1, torch.multinomial(1 - same + 1e-6, 1))[:, 0]
+    negative = mates.gather(1, torch.multinomial((y[mates] != y[:, None]).float() + 1e-6, 1))[:, 0]
 
     def loss(model, a, p, n):
         a, p, n = (model(v) for v in (a, p, n))
