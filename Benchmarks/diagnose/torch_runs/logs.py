@@ -165,7 +165,7 @@ def write(base, rows, run, log):
         names = {}
     names |= more.get("names", {})
     for row in rows:
-        row["pass"] = round(row["epoch"]) - more.get("from", 1)
+        row["pass"] = math.ceil(row["epoch"]) - 1
         for key in more.get("without", []):
             row.pop(key, None)
     if more.get("split"):
