@@ -50,19 +50,19 @@ def number(value, digits):
     return repr(value) if digits is None else f"{value:.{digits}g}"
 
 
-def write_csv(path, rows, style, extra, digits, clip_name):
+def write_csv(path, rows, style, extra, digits, names):
     columns = [name.split(":") for name in NAMES[style]]
     if not any("val_loss" in row for row in rows):
         columns = [c for c in columns if c[0] != "val_loss"]
     given = {key for row in rows for key in row}
-    columns += [[key, clip_name if key == "clip_norm" else key] for key in ALWAYS if key in given]
-    columns += [[key, key] for key in extra]
+    columns += [[key, names.get(key, key)] for key in ALWAYS if key in given]
+    columns += [[key, names.get(key, key)] for key in extra]
     columns += [[key, key] for key in rows[0] if key.startswith("update_ratio/")]
     if "grad_norm" not in [c[0] for c in columns] and "clip_norm" in given:
-        columns.append(["grad_norm", "grad_norm"])
+        columns.append(["grad_norm", names.get("grad_norm", "grad_norm")])
     with open(path, "w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow([shown for _, shown in columns])
+        out.writerow([name for _, name in columns])
         for row in rows:
             out.writerow([number(row.get(key), digits) for key, _ in columns])
 
@@ -81,7 +81,7 @@ TAGS = {
 }
 
 
-def write_tensorboard(folder, rows, style, extra, clip_name):
+def write_tensorboard(folder, rows, style, extra, names):
     from torch.utils.tensorboard import SummaryWriter
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def write_tensorboard(folder, rows, style, extra, clip_name):
         writer = SummaryWriter(str(folder))
     tags = dict(TAGS[style])
     for key in [*ALWAYS, *extra]:
-        tags[key] = "train/" + (clip_name if key == "clip_norm" else key) if style == "hf" else key
+        tags[key] = ("train/" if style == "hf" else "") + names.get(key, key)
     for n, row in enumerate(rows):
         for key, value in row.items():
             tag = key if key.startswith("update_ratio/") else tags.get(key)
@@ -109,8 +109,10 @@ def write_trainer_state(folder, rows, run, extra):
         entry = {"epoch": round(row["epoch"], 4)}
         if "loss" in row:
             first = entry | {
-                "grad_norm": row["grad_norm"], "learning_rate": row["lr"], "loss": round(row["loss"], 4),
+                "grad_norm": row.get("grad_norm"), "learning_rate": row["lr"], "loss": round(row["loss"], 4),
             }
+            if first["grad_norm"] is None:  # as before version 4.38
+                del first["grad_norm"]
             first |= {key: row[key] for key in [*ALWAYS, *extra] if key in row}
             first |= {key: row[key] for key in row if key.startswith("update_ratio/")}
             history.append(first | {"step": row["step"]})
@@ -138,6 +140,18 @@ def write_trainer_state(folder, rows, run, extra):
     (folder / "trainer_state.json").write_text(json.dumps(state, indent=2) + "\n")
 
 
+def apart(rows):
+    """The validation losses in rows of their own, as Lightning's logger writes them."""
+    result = []
+    for row in rows:
+        own = {key: row[key] for key in ["step", "epoch", "pass", "val_loss"] if key in row}
+        if "loss" in row:
+            result.append({key: row[key] for key in row if key != "val_loss"})
+        if "val_loss" in row:
+            result.append(own)
+    return result
+
+
 def write(base, rows, run, log):
     """Writes a log below `base`; returns its path. `log` is (format, style, every, more)."""
     kind, style, every, more = log
@@ -146,18 +160,24 @@ def write(base, rows, run, log):
     if "d*lr" in extra or style == "kohya" and more.get("product"):
         for row in rows:
             row["d*lr"] = row["d"] * row["lr"]
-    clip_name = more.get("clip_name", "max_grad_norm")
+    names = {"clip_norm": more.get("clip_name", "max_grad_norm")}
+    if kind == "tensorboard" and style != "hf":
+        names = {}
+    names |= more.get("names", {})
     for row in rows:
+        row["pass"] = math.ceil(row["epoch"]) - 1
         for key in more.get("without", []):
             row.pop(key, None)
+    if more.get("split"):
+        rows = apart(rows)
     base.parent.mkdir(parents=True, exist_ok=True)
     match kind:
         case "csv":
             path = base.with_suffix(".csv")
-            write_csv(path, rows, style, extra, more.get("digits", 6), clip_name)
+            write_csv(path, rows, style, extra, more.get("digits", 6), names)
         case "tensorboard":
             path = base
-            write_tensorboard(path, rows, style, extra, clip_name)
+            write_tensorboard(path, rows, style, extra, names)
         case "trainer_state":
             path = base / "trainer_state.json"
             write_trainer_state(base, rows, run | {"every": every}, extra)

@@ -12,10 +12,10 @@ DEFAULTS = dict(
     seed=0,
     steps=500,
     batch=32,
-    optimizer="adamw",  # adam, sgd, prodigy
+    optimizer="adamw",  # adam, sgd, rmsprop, nadam, radam, adamax, adagrad, prodigy
     lr=1e-3,
     settings={},  # of the optimizer beside its rate
-    schedule="constant",  # cosine, linear, wsd, steps, exponential, inverse-root
+    schedule="constant",  # cosine, linear, wsd, steps, exponential, inverse-root, square, one-cycle
     warmup=0,
     floor=0.0,  # of the rate, as a share of its peak
     horizon=None,  # the steps that the schedule believes in
@@ -58,6 +58,13 @@ def multiplier(run, step):
             return 0.02**x
         case "inverse-root":
             return math.sqrt(max(run["warmup"], 1) / (step + 1))
+        case "square":
+            return floor + (1 - floor) * (1 - x) ** 2
+        case "one-cycle":  # up over three tenths, then down to nothing
+            x = min(step / total, 1.0)
+            return 0.04 + 0.96 * math.sin(math.pi * min(x / 0.6, 0.5)) ** 2 if x < 0.3 else (
+                0.5 + 0.5 * math.cos(math.pi * (x - 0.3) / 0.7)
+            )
 
 
 def make_optimizer(run, parameters):
@@ -71,6 +78,14 @@ def make_optimizer(run, parameters):
             return torch.optim.SGD(parameters, lr=lr, **settings)
         case "rmsprop":
             return torch.optim.RMSprop(parameters, lr=lr, **settings)
+        case "nadam":
+            return torch.optim.NAdam(parameters, lr=lr, **settings)
+        case "radam":
+            return torch.optim.RAdam(parameters, lr=lr, **settings)
+        case "adamax":
+            return torch.optim.Adamax(parameters, lr=lr, **settings)
+        case "adagrad":
+            return torch.optim.Adagrad(parameters, lr=lr, **settings)
         case "prodigy":
             from prodigyopt import Prodigy
 
