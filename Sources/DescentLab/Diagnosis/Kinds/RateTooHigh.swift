@@ -13,6 +13,10 @@ public struct RateTooHigh: FindingKind {
   public var rises = 0.25
   /// The noise over how far the loss fell.
   public var noise = 0.25
+  /// The noise over the fall where it is more upwards than downwards and a large part of the loss.
+  public var roughness = 0.06
+  /// The correlation of the noise from one row to the next.
+  public var memory = 0.4
   /// The share of the fall that comes only as the rate decays, after a stretch without any.
   public var decay = 0.3
   /// The largest gradient norms over the usual, while the loss is still high.
@@ -27,6 +31,8 @@ public struct RateTooHigh: FindingKind {
   public static let settings: [Setting<RateTooHigh>] = [
     .number("rises", \.rises, .above(0), "rises of the level over the fall of the loss"),
     .number("noise", \.noise, .above(0), "noise over the fall of the loss"),
+    .number("roughness", \.roughness, .above(0), "uneven noise over the fall of the loss"),
+    .number("memory", \.memory, .open(0, 1), "correlation of the noise from row to row"),
     .number("decay", \.decay, .open(0, 1), "share of the fall that comes as the rate decays"),
     .number("bursts", \.bursts, .above(1), "95th percentile of the norms over their median"),
     .number("peak", \.peak, .above(0), "rise above the start over the fall of the loss"),
@@ -62,10 +68,7 @@ public struct RateTooHigh: FindingKind {
     var signs: [(weight: Double, text: String)] = []
     let scale = max(loss.start - loss.best.level, 0.02 * abs(loss.start), 1e-300)
     // The part at considerable rates, after the first steps.
-    let blocks = loss.blocks.filter {
-      run.share($0.step) > (besidesBeginning ? 0.3 : 0.08)
-        && (run.rate?.share(at: $0.step) ?? 1) > 0.4
-    }
+    let blocks = blocks(run, loss, after: besidesBeginning ? 0.3 : 0.08)
     guard blocks.count > 1 else { return [] }
     func weight(_ x: Double, _ from: Double, _ to: Double, _ most: Double) -> Double {
       x > from ? graded(x, from: from, to: to, low: 0.1, high: most) : 0
@@ -76,30 +79,81 @@ public struct RateTooHigh: FindingKind {
         weight(risen / scale, rises, 4 * rises, 0.55),
         "the level of the loss rose again and again, by \(percent(risen / scale, 0)) of its fall in all"
       ))
-    let noise = Robust.median(blocks.map(\.noise))
-    signs.append(
-      (
-        weight(noise / scale, self.noise, 3 * self.noise, 0.45),
-        "the loss swings by \(short(noise)), \(percent(noise / scale, 0)) of its fall"
-      ))
+    signs += swings(run, loss)
     signs.append(decaySign(run, loss, scale))
     signs.append(bursts(run, loss, blocks))
     signs.append(priorSign(run))
     signs.append(spikes(run, loss, scale))
     signs.append(stall(run, loss))
     if besidesBeginning { return signs }
-    let early = loss.signal.part(0, 0.3)
-    let spread = early.count > 12 ? 3 : 1
-    let top =
-      Signal(steps: Array(loss.signal.steps[early.indices]), values: Array(early))
-      .smoothed(spread).max() ?? loss.start
-    // What recovers soon is a matter of the warmup.
-    let isLasting = lasts(loss, run)
-    signs.append(
-      (
-        weight((top - loss.start) / scale, peak, 3, isLasting ? 0.45 : 0.2),
-        "at first it rose from \(run.number(loss.start)) to \(run.number(top))"
-      ))
+    if let bump = EarlyBump(loss, rows: 3 * loss.signal.values.count / 10), bump.significance > 3 {
+      // What recovers soon is a matter of the warmup.
+      signs.append(
+        (
+          weight(bump.height / scale, peak, 3, lasts(loss, run) ? 0.45 : 0.2),
+          "at first it rose from \(run.number(bump.base)) to "
+            + run.number(loss.signal.values[bump.top])
+        ))
+    }
+    return signs
+  }
+
+  /// The stretches at considerable rates, without the first steps.
+  private func blocks(
+    _ run: RunSignals, _ loss: LossCourse, after share: Double = 0.08
+  ) -> [Signal.Block] {
+    loss.blocks.filter {
+      run.share($0.step) > share && (run.rate?.share(at: $0.step) ?? 1) > 0.4
+    }
+  }
+
+  /// Swings once the fall is over: that of a batch is even and has no memory; steps too large throw
+  /// the loss up now and then, and it takes several to come back.
+  private func swings(_ run: RunSignals, _ loss: LossCourse) -> [(weight: Double, text: String)] {
+    let values = loss.signal.values
+    let places = values.indices.filter {
+      $0 >= 3 * values.count / 10 && (run.rate?.share(at: loss.signal.steps[$0]) ?? 1) > 0.4
+    }
+    guard places.count > 19, let low = places.first, let high = places.last else { return [] }
+    let part = values[low...high]
+    let (level, noise) = (Robust.median(part), Robust.noise(part))
+    let early = Robust.median(values.prefix(max(3, values.count / 20)))
+    let end = min(loss.end, Robust.median(part.suffix(max(3, part.count / 3))))
+    let fall = early - end
+    let late = Robust.median(part.prefix(part.count / 3)) - end
+    // Without a fall to compare with, or while it goes on, swings are the batches'.
+    guard noise > 0, fall > 3 * noise, late < 0.4 * fall else { return [] }
+    let smooth = Signal(steps: Array(loss.signal.steps[low...high]), values: Array(part))
+      .smoothed(21)
+    let rest = zip(part, smooth).map { $0 - $1 }
+    let (down, up) = (-Robust.quantile(rest, 0.05), Robust.quantile(rest, 0.95))
+    var signs: [(weight: Double, text: String)] = []
+    let height = noise / fall
+    let isRough = noise > 0.3 * abs(level)
+    if isRough, up > 1.4 * down, height > roughness {
+      signs.append(
+        (
+          graded(height, from: roughness, to: 0.16, low: 0.5, high: 0.7),
+          "the loss is thrown up again and again: it swings by \(short(noise)) around "
+            + "\(short(level)), more upwards than downwards"
+        ))
+    } else if height > self.noise {
+      signs.append(
+        (
+          graded(height, from: self.noise, to: 3 * self.noise, low: 0.1, high: 0.45),
+          "the loss swings by \(short(noise)), \(percent(height, 0)) of its fall"
+        ))
+    }
+    let square = rest.reduce(0) { $0 + $1 * $1 }
+    let product = zip(rest, rest.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+    if rest.count > 49, noise > 0.2 * abs(level), late < 0.1 * fall, product > memory * square {
+      signs.append(
+        (
+          0.5,
+          "its swings last for several rows (correlation \(short(product / square, 2)) from one row "
+            + "to the next), which those of batches do not"
+        ))
+    }
     return signs
   }
 
@@ -215,6 +269,20 @@ public struct RateTooHigh: FindingKind {
       if log(before / at) < 0.25 { gained = max(gained, log(at / loss.end) / all) }
     }
     guard gained > decay, before - at < 0.3 * (at - loss.end) else { return (0, "") }
+    // It stood still only where a steady fall would have shown above the noise.
+    let time = OptimizerTime(rate)
+    let (passed, rest) = (
+      time.at(until) - time.at(from), time.at(loss.signal.last) - time.at(until)
+    )
+    let count = Double(
+      min(
+        loss.signal.between(from - width, from + width).count,
+        loss.signal.between(until - width, until + width).count))
+    let error = 1.8 * Robust.median(blocks(run, loss).map(\.noise)) / count.squareRoot()
+    let isLinear = (before - at) / scale < 0.06
+    if isLinear, before - at + 2 * error > 0.7 * (at - loss.end) * passed / max(rest, 1e-300) {
+      return (0, "")
+    }
     return (
       graded(gained, from: decay, to: 0.7, low: 0.35, high: 0.65),
       "it was at \(run.number(before)) at step \(run.step(from)) and still at \(run.number(at)) at step "
