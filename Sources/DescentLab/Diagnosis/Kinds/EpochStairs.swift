@@ -43,6 +43,24 @@ extension EpochSawtooth {
       shows: ["loss", "val_loss"])
   }
 
+  /// A single stair, where the second pass begins, that leaves nothing to fall: at once, as high as
+  /// most of the fall, and after a whole fraction of the run, as passes are counted.
+  private func cliff(_ values: [Double], _ near: Int, _ fall: Double) -> (
+    drops: [Int], share: Double
+  )? {
+    let (n, window) = (values.count, max(3, values.count / 40))
+    func step(_ i: Int) -> Double {
+      Robust.median(values[max(0, i - 5)..<i]) - Robust.median(values[i..<min(n, i + 5)])
+    }
+    let places = max(6, near - window)..<min(n - 5, near + window)
+    guard !places.isEmpty, let place = places.max(by: { step($0) < step($1) }) else { return nil }
+    let passes = Double(n) / Double(place)
+    guard step(place) > 0.6 * fall, passes < 12, passes.rounded() > 1,
+      abs(passes - passes.rounded()) < 0.04 * passes, isDone(values, [place], fall)
+    else { return nil }
+    return (drops: [place], share: step(place) / fall)
+  }
+
   /// Whether the last stair left next to nothing to fall.
   private func isDone(_ values: [Double], _ drops: [Int], _ fall: Double) -> Bool {
     guard let last = drops.last, last < values.count else { return false }
@@ -73,7 +91,7 @@ extension EpochSawtooth {
       for i in max(0, place - 2 * window)...min(n, place + 2 * window) { open[i] = false }
     }
     drops.sort()
-    guard drops.count > 1 else { return nil }
+    guard drops.count > 1 else { return drops.first.flatMap { cliff(values, $0, fall) } }
     let gaps = zip(drops, drops.dropFirst()).map { Double($1 - $0) }
     let period = gaps.reduce(0, +) / Double(gaps.count)
     let slack = max(0.1 * period, Double(window))

@@ -14,7 +14,7 @@ public struct RateTooHigh: FindingKind {
   /// The noise over how far the loss fell.
   public var noise = 0.25
   /// The noise over the fall where it is more upwards than downwards and a large part of the loss.
-  public var roughness = 0.06
+  public var roughness = 0.065
   /// The correlation of the noise from one row to the next.
   public var memory = 0.4
   /// The share of the fall that comes only as the rate decays, after a stretch without any.
@@ -42,7 +42,13 @@ public struct RateTooHigh: FindingKind {
   public func find(in run: RunSignals) -> Finding? {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
     let signs = signs(run, loss).filter { $0.weight > 0.05 }.sorted { $0.weight > $1.weight }
-    let confidence = 1 - signs.reduce(1) { $0 * (1 - $1.weight) }
+    var confidence = 1 - signs.reduce(1) { $0 * (1 - $1.weight) }
+    // What comes at equal distances comes with the data.
+    if confidence >= least, let pass = PassShape.likeliest(loss.signal), pass.share > 0.5,
+      pass.clearness > 1 || pass.share > 0.65
+    {
+      confidence *= 0.6
+    }
     guard confidence >= 0.7 * least, !signs.isEmpty else { return nil }
     let rate = run.rate
     let advice =
@@ -63,12 +69,12 @@ public struct RateTooHigh: FindingKind {
 
   /// What speaks for it, each with its weight, with or without what happens in the first steps.
   func signs(
-    _ run: RunSignals, _ loss: LossCourse, besidesBeginning: Bool = false
+    _ run: RunSignals, _ loss: LossCourse, after beginning: Double? = nil
   ) -> [(weight: Double, text: String)] {
     var signs: [(weight: Double, text: String)] = []
     let scale = max(loss.start - loss.best.level, 0.02 * abs(loss.start), 1e-300)
     // The part at considerable rates, after the first steps.
-    let blocks = blocks(run, loss, after: besidesBeginning ? 0.3 : 0.08)
+    let blocks = blocks(run, loss, after: beginning ?? 0.08)
     guard blocks.count > 1 else { return [] }
     func weight(_ x: Double, _ from: Double, _ to: Double, _ most: Double) -> Double {
       x > from ? graded(x, from: from, to: to, low: 0.1, high: most) : 0
@@ -79,18 +85,18 @@ public struct RateTooHigh: FindingKind {
         weight(risen / scale, rises, 4 * rises, 0.55),
         "the level of the loss rose again and again, by \(percent(risen / scale, 0)) of its fall in all"
       ))
-    signs += swings(run, loss)
+    signs += swings(run, loss, after: max(0.3, beginning ?? 0))
     signs.append(decaySign(run, loss, scale))
     signs.append(bursts(run, loss, blocks))
     signs.append(priorSign(run))
-    signs.append(spikes(run, loss, scale))
+    signs.append(spikes(run, loss, scale, after: beginning ?? 0.05))
+    if beginning != nil { return signs }
     signs.append(stall(run, loss))
-    if besidesBeginning { return signs }
     if let bump = EarlyBump(loss, rows: 3 * loss.signal.values.count / 10), bump.significance > 3 {
       // What recovers soon is a matter of the warmup.
       signs.append(
         (
-          weight(bump.height / scale, peak, 3, lasts(loss, run) ? 0.45 : 0.2),
+          lasts(loss, run) ? weight(bump.height / scale, peak, 3, 0.45) : 0,
           "at first it rose from \(run.number(bump.base)) to "
             + run.number(loss.signal.values[bump.top])
         ))
@@ -99,62 +105,12 @@ public struct RateTooHigh: FindingKind {
   }
 
   /// The stretches at considerable rates, without the first steps.
-  private func blocks(
+  func blocks(
     _ run: RunSignals, _ loss: LossCourse, after share: Double = 0.08
   ) -> [Signal.Block] {
     loss.blocks.filter {
       run.share($0.step) > share && (run.rate?.share(at: $0.step) ?? 1) > 0.4
     }
-  }
-
-  /// Swings once the fall is over: that of a batch is even and has no memory; steps too large throw
-  /// the loss up now and then, and it takes several to come back.
-  private func swings(_ run: RunSignals, _ loss: LossCourse) -> [(weight: Double, text: String)] {
-    let values = loss.signal.values
-    let places = values.indices.filter {
-      $0 >= 3 * values.count / 10 && (run.rate?.share(at: loss.signal.steps[$0]) ?? 1) > 0.4
-    }
-    guard places.count > 19, let low = places.first, let high = places.last else { return [] }
-    let part = values[low...high]
-    let (level, noise) = (Robust.median(part), Robust.noise(part))
-    let early = Robust.median(values.prefix(max(3, values.count / 20)))
-    let end = min(loss.end, Robust.median(part.suffix(max(3, part.count / 3))))
-    let fall = early - end
-    let late = Robust.median(part.prefix(part.count / 3)) - end
-    // Without a fall to compare with, or while it goes on, swings are the batches'.
-    guard noise > 0, fall > 3 * noise, late < 0.4 * fall else { return [] }
-    let smooth = Signal(steps: Array(loss.signal.steps[low...high]), values: Array(part))
-      .smoothed(21)
-    let rest = zip(part, smooth).map { $0 - $1 }
-    let (down, up) = (-Robust.quantile(rest, 0.05), Robust.quantile(rest, 0.95))
-    var signs: [(weight: Double, text: String)] = []
-    let height = noise / fall
-    let isRough = noise > 0.3 * abs(level)
-    if isRough, up > 1.4 * down, height > roughness {
-      signs.append(
-        (
-          graded(height, from: roughness, to: 0.16, low: 0.5, high: 0.7),
-          "the loss is thrown up again and again: it swings by \(short(noise)) around "
-            + "\(short(level)), more upwards than downwards"
-        ))
-    } else if height > self.noise {
-      signs.append(
-        (
-          graded(height, from: self.noise, to: 3 * self.noise, low: 0.1, high: 0.45),
-          "the loss swings by \(short(noise)), \(percent(height, 0)) of its fall"
-        ))
-    }
-    let square = rest.reduce(0) { $0 + $1 * $1 }
-    let product = zip(rest, rest.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
-    if rest.count > 49, noise > 0.2 * abs(level), late < 0.1 * fall, product > memory * square {
-      signs.append(
-        (
-          0.5,
-          "its swings last for several rows (correlation \(short(product / square, 2)) from one row "
-            + "to the next), which those of batches do not"
-        ))
-    }
-    return signs
   }
 
   /// Whether it took the loss more than a third of the run to come below its start.
@@ -192,14 +148,14 @@ public struct RateTooHigh: FindingKind {
 
   /// Spikes for as long as the rate is high, and none once it is low.
   private func spikes(
-    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
+    _ run: RunSignals, _ loss: LossCourse, _ scale: Double, after beginning: Double
   ) -> (weight: Double, text: String) {
     guard let rate = run.rate, rate.hasDecayed, loss.signal.values.count > 59 else {
       return (0, "")
     }
     let base = loss.signal.smoothed(max(9, loss.signal.values.count / 15))
     var (high, low, highRows, lowRows) = (0, 0, 0, 0)
-    for (i, step) in loss.signal.steps.enumerated() where run.share(step) > 0.05 {
+    for (i, step) in loss.signal.steps.enumerated() where run.share(step) > beginning {
       let above = loss.signal.highs[i] - base[i]
       let isSpike = above > 0.15 * scale && above > 5 * loss.noise
       if rate.share(at: step) > 0.5 {
@@ -245,48 +201,6 @@ public struct RateTooHigh: FindingKind {
     return (
       graded(log(rate.peak / usual), from: 0, to: log(10), low: 0.2, high: 0.4),
       "lr=\(short(rate.peak)) is more than is usual for \(optimizer)"
-    )
-  }
-
-  /// A loss that stands still at high rates and falls as they do: itself, or its logarithm.
-  private func decaySign(
-    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
-  ) -> (weight: Double, text: String) {
-    guard let rate = run.rate, rate.hasDecayed else { return (0, "") }
-    let until = rate.lastStep(atLeast: 0.7)
-    let from = rate.signal.first + (until - rate.signal.first) / 3
-    guard until > from, until < run.steps.upperBound else { return (0, "") }
-    let width = 0.05 * run.span
-    func level(_ step: Double) -> Double {
-      Robust.median(loss.signal.between(step - width, step + width))
-    }
-    let (before, at) = (level(from), level(until))
-    guard before.isFinite, at.isFinite else { return (0, "") }
-    // Nearly still: neither falls much between.
-    var gained = (before - at) / scale < 0.06 ? (at - loss.end) / scale : 0
-    if loss.isPositive, loss.end > 0, loss.start > 4 * loss.end {
-      let all = log(loss.start / loss.end)
-      if log(before / at) < 0.25 { gained = max(gained, log(at / loss.end) / all) }
-    }
-    guard gained > decay, before - at < 0.3 * (at - loss.end) else { return (0, "") }
-    // It stood still only where a steady fall would have shown above the noise.
-    let time = OptimizerTime(rate)
-    let (passed, rest) = (
-      time.at(until) - time.at(from), time.at(loss.signal.last) - time.at(until)
-    )
-    let count = Double(
-      min(
-        loss.signal.between(from - width, from + width).count,
-        loss.signal.between(until - width, until + width).count))
-    let error = 1.8 * Robust.median(blocks(run, loss).map(\.noise)) / count.squareRoot()
-    let isLinear = (before - at) / scale < 0.06
-    if isLinear, before - at + 2 * error > 0.7 * (at - loss.end) * passed / max(rest, 1e-300) {
-      return (0, "")
-    }
-    return (
-      graded(gained, from: decay, to: 0.7, low: 0.35, high: 0.65),
-      "it was at \(run.number(before)) at step \(run.step(from)) and still at \(run.number(at)) at step "
-        + "\(run.step(until)); as lr fell below 70 % of its peak, it fell to \(run.number(loss.end))"
     )
   }
 }

@@ -7,7 +7,7 @@ public struct RateTooLow: FindingKind {
   public static let summary =
     "The loss still falls at the end as steadily as at the beginning, and has not come far."
   public static let weight = 0.7
-  public static let explains: Set = ["plateau", "clip_idle"]
+  public static let explains: Set = ["plateau", "clip_idle", "loss_spikes"]
 
   /// The share of the fall that the second half of the run has, from which on it is steady: half
   /// for a
@@ -20,7 +20,7 @@ public struct RateTooLow: FindingKind {
   /// How far a loss that falls along a straight line may have come, over its start.
   public var crawl = 0.2
   /// The slope of such a line over its standard error.
-  public var significance = 6.0
+  public var significance = 5.0
   /// The ratio of updates to weights below which steps are small.
   public var ratio = 1e-4
 
@@ -99,12 +99,12 @@ public struct RateTooLow: FindingKind {
       let late = Line(Array(x[half...]), Array(signal.values[half...]))
       let fall = -line.slope * ((x.last ?? 0) - (x.first ?? 0))
       let share = fall / max(abs(signal.values[0]), 1e-300)
-      guard -line.slope > significance * line.error, share > 1e-4, share < crawl,
+      guard -line.slope > significance * line.error, share > 0.002, share < crawl,
         -late.slope - late.error > 0.4 * -early.slope, -early.slope > 2 * early.error,
         -late.slope > 2 * late.error
       else { continue }
       // What other losses say against it: one that fell far, or moves up and down.
-      if let loss = run.loss, loss.fall - 2 * loss.noise > 2 * crawl * abs(loss.start) {
+      if let loss = run.loss, loss.fall - 2 * loss.noise > 1.2 * crawl * abs(loss.start) {
         return nil
       }
       return finding(

@@ -57,36 +57,6 @@ public struct ResumeJump: FindingKind {
       shows: ["loss", "lr", "grad_norm"])
   }
 
-  /// A schedule that was in the middle of its decay and stands at its peak again, once: warm restarts
-  /// begin when the rate is next to nothing, and are several.
-  private func scheduleBeganAgain(_ run: RunSignals) -> Finding? {
-    guard let rate = run.rate, rate.signal.values.count > 9 else { return nil }
-    let rises = rate.jumps(by: 1.5).filter {
-      $0.to > $0.from && $0.step > rate.signal.first + 0.05 * rate.signal.span
-    }
-    guard rises.count == 1, let rise = rises.first, rise.to > 0.9 * rate.peak,
-      rise.from > 0.05 * rate.peak, rise.from < 0.65 * rate.peak, rate.peakStep < rise.step
-    else { return nil }
-    var evidence =
-      "at step \(run.step(rise.step)) lr went from \(short(rise.from)) back to its peak of "
-      + short(rise.to) + ", in the middle of its decay"
-    if let loss = run.loss {
-      let width = 0.1 * run.span
-      let before = Robust.median(loss.signal.between(rise.step - width, rise.step - 1))
-      let after = Robust.median(loss.signal.between(rise.step, rise.step + width))
-      evidence += "; the loss was \(run.number(before)) before and \(run.number(after)) after"
-    }
-    return Finding(
-      Self.self, 0.75, rise.step, run.steps.upperBound, evidence: evidence,
-      cause:
-        "The run went on with a scheduler that began from its first step: its state was not restored, "
-        + "and the decay that had been made was undone.",
-      advice:
-        "restore the scheduler's and the optimizer's state with the weights (their state_dict in "
-        + "PyTorch; Descent's checkpoints hold all), and resume from before step \(run.step(rise.step))",
-      shows: ["lr", "loss"])
-  }
-
   private struct Jump {
     let step: Double
     let before: Double

@@ -52,7 +52,8 @@ public struct WarmupTooShort: FindingKind {
     // Steps that were still small did not throw it up.
     if let rate = run.rate, rate.share(at: loss.signal.steps[top]) < 0.4 { confidence *= 0.7 }
     // Where the rest is restless too, the whole rate is too high.
-    let restless = RateTooHigh().signs(run, loss, besidesBeginning: true)
+    let restless = RateTooHigh().signs(
+      run, loss, after: min(0.6, max(0.3, recovery + 0.1)))
     confidence *= 0.4 + 0.6 * restless.reduce(1) { $0 * (1 - $1.weight) }
     var evidence =
       "the loss began at \(run.number(loss.start)), rose to \(run.number(values[top])) at step "
