@@ -59,7 +59,8 @@ public struct EpochSawtooth: FindingKind {
     }
     // What is high in a small part of the pass alone are spikes of bad batches.
     guard let found, found.share > (known == nil ? unknown : share),
-      found.clearness > (known == nil ? clearness : 0.6 * clearness), found.width > width,
+      found.clearness > (known == nil && found.share < 0.6 ? 1 : 0.6) * clearness,
+      found.width > width,
       found.height > height * loss.scale
     else { return nil }
     let length = known ?? found.rows * rowStep

@@ -64,7 +64,9 @@ extension EpochSawtooth {
   /// Whether the last stair left next to nothing to fall.
   private func isDone(_ values: [Double], _ drops: [Int], _ fall: Double) -> Bool {
     guard let last = drops.last, last < values.count else { return false }
-    let after = values[last..<min(values.count, last + max(3, values.count / 20))]
+    let few = max(3, values.count / 20)
+    guard last + few < values.count else { return false }
+    let after = values[(last + few)..<min(values.count, last + 2 * few)]
     return Robust.median(after) - Robust.median(values.suffix(after.count)) < 0.12 * fall
   }
 
@@ -90,6 +92,9 @@ extension EpochSawtooth {
       drops.append(place)
       for i in max(0, place - 2 * window)...min(n, place + 2 * window) { open[i] = false }
     }
+    // Stairs are of a size; what falls between them is none.
+    let highest = drops.first.map { falls[$0] } ?? 0
+    drops.removeAll { falls[$0] < 0.3 * highest }
     drops.sort()
     guard drops.count > 1 else { return drops.first.flatMap { cliff(values, $0, fall) } }
     let gaps = zip(drops, drops.dropFirst()).map { Double($1 - $0) }
@@ -100,6 +105,14 @@ extension EpochSawtooth {
       Double(n - drops[drops.count - 1]) <= period + 1.5 * slack || isDone(values, drops, fall),
       period > 3 * Double(window)
     else { return nil }
-    return (drops, drops.reduce(0) { $0 + falls[$1] } / fall)
+    // Stairs lead down, and are flat between; the last may be missing where nothing is left to fall.
+    let ends = [0] + drops + [n]
+    let levels = zip(ends, ends.dropFirst()).map { Robust.median(values[$0..<$1]) }
+    let share = drops.reduce(0) { $0 + falls[$1] } / fall
+    let isWhole = Double(n - drops[drops.count - 1]) <= period + 1.5 * slack
+    guard zip(levels, levels.dropFirst()).allSatisfy({ $0 > $1 }), isWhole || share > 0.72 else {
+      return nil
+    }
+    return (drops, share)
   }
 }

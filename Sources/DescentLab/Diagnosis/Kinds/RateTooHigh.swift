@@ -155,9 +155,13 @@ public struct RateTooHigh: FindingKind {
     }
     let base = loss.signal.smoothed(max(9, loss.signal.values.count / 15))
     var (high, low, highRows, lowRows) = (0, 0, 0, 0)
+    // Losses near 0 are skewed: their logarithms are not.
+    let skewed = loss.isPositive ? 4 * Robust.noise(loss.signal.values.map { log($0) }[...]) : 0
     for (i, step) in loss.signal.steps.enumerated() where run.share(step) > beginning {
       let above = loss.signal.highs[i] - base[i]
-      let isSpike = above > 0.15 * scale && above > 5 * loss.noise
+      let isSpike =
+        above > 0.15 * scale && above > 5 * loss.noise
+        && (skewed == 0 || log(loss.signal.highs[i] / base[i]) > skewed)
       if rate.share(at: step) > 0.5 {
         (high, highRows) = (high + (isSpike ? 1 : 0), highRows + 1)
       } else {

@@ -16,7 +16,7 @@ extension RateTooHigh {
     guard places.count > 19, let low = places.first, let high = places.last else { return [] }
     let part = values[low...high]
     let (level, noise) = (Robust.median(part), Robust.noise(part))
-    let early = Robust.median(values.prefix(max(3, values.count / 20)))
+    let early = max(values[0], Robust.median(values.prefix(3)))
     let end = min(loss.end, Robust.median(part.suffix(max(3, part.count / 3))))
     let fall = early - end
     let late = Robust.median(part.prefix(part.count / 3)) - end
