@@ -62,7 +62,7 @@ public struct Plateau: FindingKind {
     else { return nil }
     let line = Line(part.map(\.step), part.map(\.level))
     if !isNeverLearned, -line.slope > 2.5 * line.error, part.count > 4,
-      -line.slope * (to - from) > flat * loss.fall
+      -line.slope * (to - from) > 2 * flat * loss.fall
     {
       return nil
     }

@@ -89,7 +89,7 @@ extension ResumeJump {
     let after = Robust.median(values[place..<min(values.count, place + window)])
     // A row that stands out by itself is a spike.
     guard
-      (values[place..<(place + window)].max() ?? 0) - before < best.rise + 5 * loss.noise,
+      (values[place..<(place + window)].max() ?? 0) - before < best.rise + 12 * loss.noise,
       mean(place..<(place + 6)) - before > 0.6 * best.rise,
       mean((place - 6)..<place) - before < 0.35 * best.rise,
       loss.end < after
