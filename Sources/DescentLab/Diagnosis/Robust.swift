@@ -45,6 +45,27 @@ enum Robust {
   }
 }
 
+/// The straight line of least squares through points.
+struct Line {
+  let slope: Double
+  /// The standard error of the slope.
+  let error: Double
+
+  init(_ x: [Double], _ y: [Double]) {
+    let n = Double(min(x.count, y.count))
+    let (mx, my) = (x.reduce(0, +) / max(n, 1), y.reduce(0, +) / max(n, 1))
+    var (sxx, sxy, syy) = (0.0, 0.0, 0.0)
+    for (a, b) in zip(x, y) {
+      sxx += (a - mx) * (a - mx)
+      sxy += (a - mx) * (b - my)
+      syy += (b - my) * (b - my)
+    }
+    slope = sxx > 0 ? sxy / sxx : 0
+    let rest = max(0, syy - slope * sxy)
+    error = sxx > 0 && n > 2 ? (rest / (n - 2) / sxx).squareRoot() : .infinity
+  }
+}
+
 /// How far a value lies between two marks, as a confidence: `low` at the first, `high` from the
 /// second on.
 func graded(

@@ -215,6 +215,23 @@ struct RateCourse: Sendable {
     }
   }
 
+  /// Where, after its peak, it climbs to nine tenths of the peak again from less than two thirds: when
+  /// the climb begins, and the rate before.
+  var climbs: [(step: Double, from: Double, to: Double)] {
+    let values = signal.values
+    var (found, isLow) = ([(step: Double, from: Double, to: Double)](), false)
+    for j in values.indices where signal.steps[j] > peakStep {
+      if values[j] < 0.65 * peak { isLow = true }
+      guard isLow, values[j] >= 0.9 * peak else { continue }
+      isLow = false
+      var i = j
+      while i > 0, values[i - 1] < values[i] { i -= 1 }
+      // What came before the climb, and before the warmup that it may begin with.
+      found.append((signal.steps[min(i + 1, j)], max(values[i], values[max(0, i - 1)]), values[j]))
+    }
+    return found
+  }
+
   /// In how many of the rows before its end it changes: nearly all for a curve, few for stairs.
   var changes: Double {
     let settled = signal.index(at: settledStep)

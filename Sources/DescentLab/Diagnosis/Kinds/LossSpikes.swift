@@ -75,7 +75,7 @@ public struct LossSpikes: FindingKind {
     if !led.isEmpty { confidence += 0.15 }
     if lasting * 2 >= events.count { confidence += 0.1 }
     if events.count > 1 { confidence += 0.05 }
-    if led.isEmpty, lasting == 0, events.count < 3 { confidence -= 0.15 }
+    if led.isEmpty, events.count < 3 { confidence -= run.norm == nil ? 0.15 : 0.25 }
     if isEarly { confidence = min(confidence, 0.45) }
     // Between spikes of their own the level goes on falling.
     let later = loss.blocks.filter { run.share($0.step) > beginning }

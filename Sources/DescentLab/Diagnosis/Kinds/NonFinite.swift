@@ -63,6 +63,15 @@ public struct NonFinite: FindingKind {
       return finding(
         run, step, 0.9, "the validation loss is not finite from step \(run.step(step)) on")
     }
+    // The last row is of a step that was given up: nothing followed it.
+    if run.log["loss_scale"] == nil, let last = run.skipped.last, last >= run.steps.upperBound,
+      run.loss.map({ $0.signal.last < last }) ?? true
+    {
+      return finding(
+        run, last, 0.9,
+        "step \(run.step(last)) was given up, without a loss, and none followed"
+          + omens(run, last).map { "; before that, " + $0 }.joined())
+    }
     if run.log.state == .stopped, let last = run.log.events.last(where: { $0.kind == .skipped }),
       run.log["loss_scale"] == nil
     {

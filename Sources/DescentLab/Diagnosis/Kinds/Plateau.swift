@@ -60,6 +60,12 @@ public struct Plateau: FindingKind {
       abs(early - late)
         <= max(3.5 * loss.error / Double(max(half, 1)).squareRoot(), flat * loss.fall)
     else { return nil }
+    let line = Line(part.map(\.step), part.map(\.level))
+    if !isNeverLearned, -line.slope > 2.5 * line.error, part.count > 4,
+      -line.slope * (to - from) > 2 * flat * loss.fall
+    {
+      return nil
+    }
     let level = Robust.median(part.map(\.level))
     let height = loss.start > 0 && level > 0 ? level / loss.start : 0.5
     guard height > done else { return nil }

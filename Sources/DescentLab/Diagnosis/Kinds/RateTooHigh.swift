@@ -13,6 +13,10 @@ public struct RateTooHigh: FindingKind {
   public var rises = 0.25
   /// The noise over how far the loss fell.
   public var noise = 0.25
+  /// The noise over the fall where it is more upwards than downwards and a large part of the loss.
+  public var roughness = 0.065
+  /// The correlation of the noise from one row to the next.
+  public var memory = 0.4
   /// The share of the fall that comes only as the rate decays, after a stretch without any.
   public var decay = 0.3
   /// The largest gradient norms over the usual, while the loss is still high.
@@ -27,6 +31,8 @@ public struct RateTooHigh: FindingKind {
   public static let settings: [Setting<RateTooHigh>] = [
     .number("rises", \.rises, .above(0), "rises of the level over the fall of the loss"),
     .number("noise", \.noise, .above(0), "noise over the fall of the loss"),
+    .number("roughness", \.roughness, .above(0), "uneven noise over the fall of the loss"),
+    .number("memory", \.memory, .open(0, 1), "correlation of the noise from row to row"),
     .number("decay", \.decay, .open(0, 1), "share of the fall that comes as the rate decays"),
     .number("bursts", \.bursts, .above(1), "95th percentile of the norms over their median"),
     .number("peak", \.peak, .above(0), "rise above the start over the fall of the loss"),
@@ -36,7 +42,13 @@ public struct RateTooHigh: FindingKind {
   public func find(in run: RunSignals) -> Finding? {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
     let signs = signs(run, loss).filter { $0.weight > 0.05 }.sorted { $0.weight > $1.weight }
-    let confidence = 1 - signs.reduce(1) { $0 * (1 - $1.weight) }
+    var confidence = 1 - signs.reduce(1) { $0 * (1 - $1.weight) }
+    // What comes at equal distances comes with the data.
+    if confidence >= least, let pass = PassShape.likeliest(loss.signal), pass.share > 0.5,
+      pass.clearness > 1 || pass.share > 0.65
+    {
+      confidence *= 0.6
+    }
     guard confidence >= 0.7 * least, !signs.isEmpty else { return nil }
     let rate = run.rate
     let advice =
@@ -57,15 +69,12 @@ public struct RateTooHigh: FindingKind {
 
   /// What speaks for it, each with its weight, with or without what happens in the first steps.
   func signs(
-    _ run: RunSignals, _ loss: LossCourse, besidesBeginning: Bool = false
+    _ run: RunSignals, _ loss: LossCourse, after beginning: Double? = nil
   ) -> [(weight: Double, text: String)] {
     var signs: [(weight: Double, text: String)] = []
     let scale = max(loss.start - loss.best.level, 0.02 * abs(loss.start), 1e-300)
     // The part at considerable rates, after the first steps.
-    let blocks = loss.blocks.filter {
-      run.share($0.step) > (besidesBeginning ? 0.3 : 0.08)
-        && (run.rate?.share(at: $0.step) ?? 1) > 0.4
-    }
+    let blocks = blocks(run, loss, after: beginning ?? 0.08)
     guard blocks.count > 1 else { return [] }
     func weight(_ x: Double, _ from: Double, _ to: Double, _ most: Double) -> Double {
       x > from ? graded(x, from: from, to: to, low: 0.1, high: most) : 0
@@ -76,31 +85,32 @@ public struct RateTooHigh: FindingKind {
         weight(risen / scale, rises, 4 * rises, 0.55),
         "the level of the loss rose again and again, by \(percent(risen / scale, 0)) of its fall in all"
       ))
-    let noise = Robust.median(blocks.map(\.noise))
-    signs.append(
-      (
-        weight(noise / scale, self.noise, 3 * self.noise, 0.45),
-        "the loss swings by \(short(noise)), \(percent(noise / scale, 0)) of its fall"
-      ))
+    signs += swings(run, loss, after: max(0.3, beginning ?? 0))
     signs.append(decaySign(run, loss, scale))
     signs.append(bursts(run, loss, blocks))
     signs.append(priorSign(run))
-    signs.append(spikes(run, loss, scale))
+    signs.append(spikes(run, loss, scale, after: beginning ?? 0.05))
+    if beginning != nil { return signs }
     signs.append(stall(run, loss))
-    if besidesBeginning { return signs }
-    let early = loss.signal.part(0, 0.3)
-    let spread = early.count > 12 ? 3 : 1
-    let top =
-      Signal(steps: Array(loss.signal.steps[early.indices]), values: Array(early))
-      .smoothed(spread).max() ?? loss.start
-    // What recovers soon is a matter of the warmup.
-    let isLasting = lasts(loss, run)
-    signs.append(
-      (
-        weight((top - loss.start) / scale, peak, 3, isLasting ? 0.45 : 0.2),
-        "at first it rose from \(run.number(loss.start)) to \(run.number(top))"
-      ))
+    if let bump = EarlyBump(loss, rows: 3 * loss.signal.values.count / 10), bump.significance > 3 {
+      // What recovers soon is a matter of the warmup.
+      signs.append(
+        (
+          lasts(loss, run) ? weight(bump.height / scale, peak, 3, 0.45) : 0,
+          "at first it rose from \(run.number(bump.base)) to "
+            + run.number(loss.signal.values[bump.top])
+        ))
+    }
     return signs
+  }
+
+  /// The stretches at considerable rates, without the first steps.
+  func blocks(
+    _ run: RunSignals, _ loss: LossCourse, after share: Double = 0.08
+  ) -> [Signal.Block] {
+    loss.blocks.filter {
+      run.share($0.step) > share && (run.rate?.share(at: $0.step) ?? 1) > 0.4
+    }
   }
 
   /// Whether it took the loss more than a third of the run to come below its start.
@@ -138,16 +148,20 @@ public struct RateTooHigh: FindingKind {
 
   /// Spikes for as long as the rate is high, and none once it is low.
   private func spikes(
-    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
+    _ run: RunSignals, _ loss: LossCourse, _ scale: Double, after beginning: Double
   ) -> (weight: Double, text: String) {
     guard let rate = run.rate, rate.hasDecayed, loss.signal.values.count > 59 else {
       return (0, "")
     }
     let base = loss.signal.smoothed(max(9, loss.signal.values.count / 15))
     var (high, low, highRows, lowRows) = (0, 0, 0, 0)
-    for (i, step) in loss.signal.steps.enumerated() where run.share(step) > 0.05 {
+    // Losses near 0 are skewed: their logarithms are not.
+    let skewed = loss.isPositive ? 4 * Robust.noise(loss.signal.values.map { log($0) }[...]) : 0
+    for (i, step) in loss.signal.steps.enumerated() where run.share(step) > beginning {
       let above = loss.signal.highs[i] - base[i]
-      let isSpike = above > 0.15 * scale && above > 5 * loss.noise
+      let isSpike =
+        above > 0.15 * scale && above > 5 * loss.noise
+        && (skewed == 0 || log(loss.signal.highs[i] / base[i]) > skewed)
       if rate.share(at: step) > 0.5 {
         (high, highRows) = (high + (isSpike ? 1 : 0), highRows + 1)
       } else {
@@ -191,34 +205,6 @@ public struct RateTooHigh: FindingKind {
     return (
       graded(log(rate.peak / usual), from: 0, to: log(10), low: 0.2, high: 0.4),
       "lr=\(short(rate.peak)) is more than is usual for \(optimizer)"
-    )
-  }
-
-  /// A loss that stands still at high rates and falls as they do: itself, or its logarithm.
-  private func decaySign(
-    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
-  ) -> (weight: Double, text: String) {
-    guard let rate = run.rate, rate.hasDecayed else { return (0, "") }
-    let until = rate.lastStep(atLeast: 0.7)
-    let from = rate.signal.first + (until - rate.signal.first) / 3
-    guard until > from, until < run.steps.upperBound else { return (0, "") }
-    let width = 0.05 * run.span
-    func level(_ step: Double) -> Double {
-      Robust.median(loss.signal.between(step - width, step + width))
-    }
-    let (before, at) = (level(from), level(until))
-    guard before.isFinite, at.isFinite else { return (0, "") }
-    // Nearly still: neither falls much between.
-    var gained = (before - at) / scale < 0.06 ? (at - loss.end) / scale : 0
-    if loss.isPositive, loss.end > 0, loss.start > 4 * loss.end {
-      let all = log(loss.start / loss.end)
-      if log(before / at) < 0.25 { gained = max(gained, log(at / loss.end) / all) }
-    }
-    guard gained > decay, before - at < 0.3 * (at - loss.end) else { return (0, "") }
-    return (
-      graded(gained, from: decay, to: 0.7, low: 0.35, high: 0.65),
-      "it was at \(run.number(before)) at step \(run.step(from)) and still at \(run.number(at)) at step "
-        + "\(run.step(until)); as lr fell below 70 % of its peak, it fell to \(run.number(loss.end))"
     )
   }
 }

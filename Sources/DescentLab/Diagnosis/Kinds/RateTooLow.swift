@@ -7,7 +7,7 @@ public struct RateTooLow: FindingKind {
   public static let summary =
     "The loss still falls at the end as steadily as at the beginning, and has not come far."
   public static let weight = 0.7
-  public static let explains: Set = ["plateau", "clip_idle"]
+  public static let explains: Set = ["plateau", "clip_idle", "loss_spikes"]
 
   /// The share of the fall that the second half of the run has, from which on it is steady: half
   /// for a
@@ -17,6 +17,10 @@ public struct RateTooLow: FindingKind {
   public var half = 0.12
   /// How far the loss may have come: its fall over its start.
   public var progress = 0.6
+  /// How far a loss that falls along a straight line may have come, over its start.
+  public var crawl = 0.2
+  /// The slope of such a line over its standard error.
+  public var significance = 5.0
   /// The ratio of updates to weights below which steps are small.
   public var ratio = 1e-4
 
@@ -28,11 +32,14 @@ public struct RateTooLow: FindingKind {
     .number(
       "half", \.half, .open(0, 1), "share of all that lr adds up to that half of the fall takes"),
     .number("progress", \.progress, .open(0, 1), "largest fall over the start"),
+    .number("crawl", \.crawl, .open(0, 1), "largest fall over the start of a straight line"),
+    .number("significance", \.significance, .above(0), "slope of that line over its error"),
     .number("ratio", \.ratio, .above(0), "ratio of updates to weights below which steps are small"),
   ]
 
   public func find(in run: RunSignals) -> Finding? {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
+    if let crawl = crawl(run) { return crawl }
     let time = OptimizerTime(run.rate)
     let marks = [0, 0.25, 0.5, 0.75, 1].map { level(loss, time, $0) }
     let fall = marks[0] - marks[4]
@@ -76,6 +83,39 @@ public struct RateTooLow: FindingKind {
     return finding(run, 1 - doubt, evidence)
   }
 
+  /// A fall that is small but clear, and as steep at the end as at the beginning: of the training
+  /// loss, where its noise lets it be seen, or of the validation loss, which has little.
+  private func crawl(_ run: RunSignals) -> Finding? {
+    let time = OptimizerTime(run.rate)
+    for (signal, what) in [(run.loss?.signal, "the loss"), (run.validation, "the validation loss")]
+    {
+      guard let signal, signal.values.count > 4, signal.values[0] != 0,
+        signal.span > 0.5 * run.span
+      else { continue }
+      let x = signal.steps.map { time.at($0) }
+      let line = Line(x, signal.values)
+      let half = signal.values.count / 2
+      let early = Line(Array(x[...half]), Array(signal.values[...half]))
+      let late = Line(Array(x[half...]), Array(signal.values[half...]))
+      let fall = -line.slope * ((x.last ?? 0) - (x.first ?? 0))
+      let share = fall / max(abs(signal.values[0]), 1e-300)
+      guard -line.slope > significance * line.error, share > 0.002, share < crawl,
+        -late.slope - late.error > 0.4 * -early.slope, -early.slope > 2 * early.error,
+        -late.slope > 2 * late.error
+      else { continue }
+      // What other losses say against it: one that fell far, or moves up and down.
+      if let loss = run.loss, loss.fall - 2 * loss.noise > 1.2 * crawl * abs(loss.start) {
+        return nil
+      }
+      return finding(
+        run, graded(-share, from: -crawl, to: -0.3 * crawl, low: 0.6, high: 0.9),
+        "\(what) fell by \(percent(share, share < 0.1 ? 1 : 0)), from \(run.number(signal.values[0])) "
+          + "to \(run.number(signal.values[signal.values.count - 1])), as steeply at the end as at the "
+          + "beginning")
+    }
+    return nil
+  }
+
   /// A loss that does not move at all, with steps that are next to none.
   private func standstill(_ run: RunSignals, _ loss: LossCourse, _ ratio: Double?) -> Finding? {
     let isTiny = (run.rate?.peak ?? 1) <= 1e-6
@@ -113,47 +153,5 @@ public struct RateTooLow: FindingKind {
       abs(time.share($0.step, loss.signal) - share) < abs(time.share($1.step, loss.signal) - share)
     }
     return share == 1 ? loss.end : nearest?.level ?? loss.end
-  }
-}
-
-/// The learning rate added up over the steps: how far an optimizer could have come.
-struct OptimizerTime {
-  private let steps: [Double]
-  private let sums: [Double]
-
-  init(_ rate: RateCourse?) {
-    guard let signal = rate?.signal, signal.values.count > 1, signal.values.allSatisfy({ $0 >= 0 }),
-      signal.values.contains(where: { $0 > 0 })
-    else {
-      (steps, sums) = ([], [])
-      return
-    }
-    let peak = signal.values.max() ?? 1
-    var sum = 0.0
-    var sums = [0.0]
-    for i in signal.values.indices.dropFirst() {
-      sum += signal.values[i] / peak * (signal.steps[i] - signal.steps[i - 1])
-      sums.append(sum)
-    }
-    (steps, self.sums) = (signal.steps, sums)
-  }
-
-  /// The share of a run's time at a step.
-  func share(_ step: Double, _ signal: Signal) -> Double {
-    (at(step) - at(signal.first)) / max(at(signal.last) - at(signal.first), 1e-300)
-  }
-
-  /// The time at a step; that of the steps where no rate is known.
-  func at(_ step: Double) -> Double {
-    guard let first = steps.first, let last = steps.last, steps.count > 1 else { return step }
-    if step <= first { return 0 }
-    if step >= last { return sums[sums.count - 1] }
-    var (low, high) = (0, steps.count - 1)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if steps[middle] <= step { low = middle } else { high = middle }
-    }
-    let part = (step - steps[low]) / max(steps[high] - steps[low], 1)
-    return sums[low] + part * (sums[high] - sums[low])
   }
 }

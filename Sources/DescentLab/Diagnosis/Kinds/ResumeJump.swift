@@ -31,8 +31,8 @@ public struct ResumeJump: FindingKind {
       guard let jump = jump(loss, near: sign.step, run) else { continue }
       if best == nil || jump.height > best?.jump.height ?? 0 { best = (jump, sign.text) }
     }
-    if best == nil, let jump = loneJump(loss, run) { best = (jump, nil) }
-    guard let best else { return nil }
+    if best == nil, let jump = loneJump(loss, run) ?? lowJump(loss) { best = (jump, nil) }
+    guard let best else { return scheduleBeganAgain(run) }
     let jump = best.jump
     var evidence =
       "at step \(run.step(jump.step)) the loss jumped from \(run.number(jump.before)) to "
@@ -57,7 +57,7 @@ public struct ResumeJump: FindingKind {
       shows: ["loss", "lr", "grad_norm"])
   }
 
-  private struct Jump {
+  struct Jump {
     let step: Double
     let before: Double
     let after: Double
@@ -140,67 +140,14 @@ public struct ResumeJump: FindingKind {
     return nil
   }
 
-  /// A single jump without a word of why: far above the noise, at once, and slow to come back.
-  private func loneJump(_ loss: LossCourse, _ run: RunSignals) -> Jump? {
-    for scale in Scale.all(loss) {
-      if let jump = loneJump(loss, run, scale) { return jump }
-    }
-    return nil
-  }
-
-  private func loneJump(_ loss: LossCourse, _ run: RunSignals, _ scale: Scale) -> Jump? {
-    let values = loss.signal.values.map(scale.of)
-    let window = max(3, min(10, values.count / 40))
-    guard values.count > 8 * window else { return nil }
-    let level = max(noise * 1.3 * scale.noise, 2 * height * scale.fall)
-    var found: [(jump: Jump, height: Double)] = []
-    var i = max(2 * window, values.count / 12)
-    while i < values.count - 2 * window {
-      let before = Robust.median(values[(i - 2 * window)..<i])
-      // At once: within two rows.
-      guard values[i - 1] - before < 0.35 * level, max(values[i], values[i + 1]) - before > level
-      else {
-        i += 1
-        continue
-      }
-      let after = Robust.median(values[i..<(i + window)])
-      let later = Robust.median(values[(i + window)..<(i + 2 * window)])
-      if after - before > 0.7 * level, later - before > 0.25 * (after - before) {
-        let raw = loss.signal.values
-        let jump = made(
-          loss, i, Robust.median(raw[(i - 2 * window)..<i]), Robust.median(raw[i..<(i + window)]))
-        if jump.height > 0.02 * loss.scale { found.append((jump, after - before)) }
-        i += 3 * window
-        continue
-      }
-      i += 1
-    }
-    guard let highest = found.max(by: { $0.height < $1.height }),
-      found.count(where: { $0.height > 0.5 * highest.height }) == 1
-    else { return nil }
-    let jump = highest.jump
-    // Something that announces itself in the gradients is a spike of the training's own making.
-    if let norm = run.norm {
-      let place = norm.index(at: jump.step)
-      let near = norm.values[max(0, place - 5)..<max(0, place - 1)].max() ?? 0
-      let usual = Robust.quantile(norm.values[max(0, place - 60)..<max(1, place - 5)], 0.9)
-      if near > 3 * usual { return nil }
-    }
-    guard let back = jump.back else {
-      // What keeps rising is something else.
-      return loss.end < jump.after - 0.3 * jump.height ? jump : nil
-    }
-    return back - jump.step > 0.03 * loss.signal.span ? jump : nil
-  }
-
-  private func made(_ loss: LossCourse, _ place: Int, _ before: Double, _ after: Double) -> Jump {
+  func made(_ loss: LossCourse, _ place: Int, _ before: Double, _ after: Double) -> Jump {
     Jump(
       step: loss.signal.steps[place], before: before, after: after,
       back: back(loss, place, before, after))
   }
 
   /// A scale on which a jump is measured.
-  private struct Scale {
+  struct Scale {
     let of: @Sendable (Double) -> Double
     let noise: Double
     let fall: Double
@@ -222,8 +169,7 @@ public struct ResumeJump: FindingKind {
   }
 
   /// When the loss was back.
-  private func back(_ loss: LossCourse, _ place: Int, _ before: Double, _ after: Double) -> Double?
-  {
+  func back(_ loss: LossCourse, _ place: Int, _ before: Double, _ after: Double) -> Double? {
     let values = loss.signal.values
     let window = max(3, min(10, values.count / 40))
     let level = before + 0.2 * (after - before)

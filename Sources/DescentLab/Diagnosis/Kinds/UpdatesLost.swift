@@ -11,7 +11,7 @@ public struct UpdatesLost: FindingKind {
   ]
 
   /// The share of lost updates from which on it is a fault.
-  public var share = 0.5
+  public var share = 0.25
   /// The ratio of updates to bfloat16 weights below which most are lost.
   public var ratio = 4e-4
 
@@ -31,7 +31,7 @@ public struct UpdatesLost: FindingKind {
       let usual = Robust.median(values.isEmpty ? lost.values[...] : values)
       guard usual >= share else { return nil }
       return finding(
-        run, graded(usual, from: share, to: 0.85, low: 0.6), lost.first, lost.last,
+        run, graded(usual, from: share, to: 0.7, low: 0.55), lost.first, lost.last,
         "rounding loses \(percent(usual, 0)) of the updates of weights (the median over the steps at "
           + "high rates)")
     }

@@ -12,8 +12,8 @@ public struct WarmupTooShort: FindingKind {
   public var beginning = 0.25
   /// The height of the spike over how far the loss falls.
   public var height = 0.1
-  /// The height of the spike over the noise.
-  public var noise = 6.0
+  /// The height of the spike over its standard error.
+  public var noise = 3.0
   /// The part of the run by which the loss has recovered.
   public var recovered = 0.45
 
@@ -22,7 +22,7 @@ public struct WarmupTooShort: FindingKind {
   public static let settings: [Setting<WarmupTooShort>] = [
     .number("beginning", \.beginning, .open(0, 1), "share of the run that is its beginning"),
     .number("height", \.height, .above(0), "height of the spike over the fall of the loss"),
-    .number("noise", \.noise, .above(0), "height of the spike over the noise"),
+    .number("noise", \.noise, .above(0), "height of the spike over its standard error"),
     .number(
       "recovered", \.recovered, .open(0, 1), "share of the run by which the loss has recovered"),
   ]
@@ -33,43 +33,30 @@ public struct WarmupTooShort: FindingKind {
     else { return nil }
     let values = loss.signal.values
     let end = max(3, Int(beginning * Double(values.count)))
-    // The noise of the calm part: that of the spike is its own.
-    let calm = Robust.median(
-      loss.blocks.suffix(max(1, loss.blocks.count * 2 / 3)).map(\.noise))
-    let limit = max(noise * calm, height * loss.fall)
-    var smooth = values
-    guard var top = (1..<max(3, values.count / 10)).max(by: { smooth[$0] < smooth[$1] }) else {
-      return nil
-    }
-    if smooth[top] - loss.start <= limit {
-      // Later a single row is a matter of its batch, unless rows are far apart.
-      if values.count > 100 { smooth = loss.signal.smoothed(3) }
-      top = (1..<end).max { smooth[$0] < smooth[$1] } ?? top
-    }
-    // The lowest level before, at most the start.
-    let before = (0..<top).map { smooth[$0] }.min() ?? loss.start
-    let (over, rise) = (smooth[top] - loss.start, smooth[top] - before)
-    let isOver = over > limit
-    let isDip = rise > max(1.5 * noise * calm, 3 * height * loss.fall)
-    guard isOver || isDip else { return nil }
-    let level = isOver ? loss.start : before + 0.1 * rise
-    guard let back = (top..<values.count).first(where: { smooth[$0] <= level }) else { return nil }
+    guard let bump = bump(loss, end) else { return nil }
+    let (top, back) = (bump.top, bump.back)
     let recovery = run.share(loss.signal.steps[back])
     // Where the like happens again, the beginning is not the cause.
     let later = max(back + values.count / 20, end)
     let base = loss.signal.smoothed(max(9, values.count / 15))
     let again = (later..<max(later, values.count)).count {
-      values[$0] - base[$0] > 0.8 * (isOver ? over : rise)
+      values[$0] - base[$0] > 0.8 * (values[top] - bump.base)
     }
     guard again == 0 else { return nil }
-    guard recovery <= recovered, loss.end < level - 0.2 * loss.fall else { return nil }
-    var confidence = graded(
-      (isOver ? over : 0.5 * rise) / loss.fall, from: height, to: 0.5, low: 0.6)
+    guard recovery <= recovered, loss.end < bump.base - 0.2 * (bump.isOverStart ? loss.fall : 0)
+    else { return nil }
+    var confidence = min(
+      graded(
+        (bump.isOverStart ? 1 : 0.4) * bump.height / loss.fall, from: height, to: 0.5, low: 0.6),
+      graded(bump.significance, from: noise, to: 2 * noise, low: 0.55))
+    // Steps that were still small did not throw it up.
+    if let rate = run.rate, rate.share(at: loss.signal.steps[top]) < 0.4 { confidence *= 0.7 }
     // Where the rest is restless too, the whole rate is too high.
-    let restless = RateTooHigh().signs(run, loss, besidesBeginning: true)
-    confidence *= 0.4 + 0.6 * restless.reduce(1) { $0 * (1 - $1.weight) }
+    let restless = RateTooHigh().signs(
+      run, loss, after: min(0.6, max(0.3, recovery + 0.1)))
+    confidence *= 0.55 + 0.45 * restless.reduce(1) { $0 * (1 - $1.weight) }
     var evidence =
-      "the loss began at \(run.number(loss.start)), rose to \(run.number(smooth[top])) at step "
+      "the loss began at \(run.number(loss.start)), rose to \(run.number(values[top])) at step "
       + "\(run.step(loss.signal.steps[top])) and was back at step \(run.step(loss.signal.steps[back]))"
     var warmup = 0.0
     if let rate = run.rate {
@@ -99,5 +86,17 @@ public struct WarmupTooShort: FindingKind {
         "set schedule.warmup=\(grouped(Int(step: longer.rounded(.up)))), or clip the gradients "
         + "(clip.norm=1)",
       shows: ["loss", "lr", "grad_norm"])
+  }
+  /// What stands out of the noise: over the start, or else over what was reached before.
+  private func bump(_ loss: LossCourse, _ rows: Int) -> EarlyBump? {
+    if let bump = EarlyBump(loss, rows: rows), bump.significance >= noise,
+      bump.height > height * loss.fall
+    {
+      return bump
+    }
+    guard let dip = EarlyBump(loss, rows: rows, overStart: false),
+      dip.significance >= 1.5 * noise, dip.height > 3 * height * loss.fall
+    else { return nil }
+    return dip
   }
 }
