@@ -115,11 +115,9 @@ import Testing
   }
 
   @Test(
-    "a page is made fast, and twice the same", arguments: ["bias-correction", "clipping", "lora"])
-  func fast(_ name: String) throws {
-    let start = ContinuousClock.now
+    "a page is the same each time", arguments: ["bias-correction", "clipping", "lora"])
+  func same(_ name: String) throws {
     let again = try Topics.named(name).page()
-    #expect(ContinuousClock.now - start < .seconds(5))
     #expect(try again.json.text == Self.page(name).json.text)
   }
 

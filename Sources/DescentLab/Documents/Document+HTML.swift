@@ -68,7 +68,7 @@ private struct HTMLWriter {
       }
     }.filter { !$0.isEmpty }
     guard sections.count > 2 else { return }
-    add("<nav aria-label=\"Contents\"><ul>")
+    add("<nav id=\"contents\" aria-label=\"Contents\"><ul>")
     for section in sections {
       add("<li><a href=\"#\(section.id.escaped)\">\(section.title.escaped)</a></li>")
     }
