@@ -155,7 +155,7 @@ extension ExplanationTests {
     near([last[2]], [1], 1e-3)
     let mixed = try Self.column("shampoo", "bowls", "mixed")
     let straight = try Self.column("shampoo", "bowls", "straight")
-    #expect(mixed[3] < mixed[1] / 3 && mixed[1] > 3 * straight[1])
+    #expect(mixed[3] < mixed[1] / 3 && mixed[1] > 10 * straight[1])
     // SGD sees no rows and columns.
     near([mixed[0] / straight[0]], [1], 1e-6)
     near(try Self.column("shampoo", "lengths", "original"), [2, 1, 0.4, 0.2], 1e-3)

@@ -103,7 +103,7 @@ enum KFACTopic: Topic {
           """),
         .facts([
           Fact(
-            "error, inputs and gradients independent", .number(independent.error),
+            "error, inputs and gradients independent: chance alone", .number(independent.error),
             key: "error_independent", style: .percent(0)),
           Fact(
             "error, larger gradients for larger inputs", .number(dependent.error),
@@ -173,8 +173,8 @@ enum KFACTopic: Topic {
             ],
             caption:
               """
-              Same weights, same batches of 128; from step 11 on means over 5 steps. Steps of K-FAC \
-              take longer: count seconds, too.
+              Same weights, same batches of 128; from step 11 on means over 5 steps. Steps of \
+              K-FAC take longer: count seconds, too.
               """
           )
         ]),

@@ -210,7 +210,7 @@ enum LBFGSTopic: Topic {
         but: """
           With h pairs it keeps 2h + 2 numbers for each weight: with 100 pairs, the default, \
           \(short(Double(stateBytes(LBFGS(), [1000])) / 4000)) times the weights, where Adam \
-          keeps twice.
+          keeps 2 times.
           """),
       .init(
         "Often done: mini-batches.",

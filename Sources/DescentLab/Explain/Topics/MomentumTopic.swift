@@ -200,7 +200,8 @@ enum MomentumTopic: Topic {
           A step multiplies y by 1 − 100·η = \(short(1 - steep * η)): the sign changes every \
           time, so y jumps from wall to wall. Above η = 2/100 = \(short(2 / steep)) it would fly \
           apart. The same η multiplies x by 1 − η = \(short(1 - flat * η)), so \
-          \(short(100 * flat * η)) % of the way is gone with each step. No η is good for both.
+          \(short(100 * flat * η)) % of the distance is gone with each step. No η is good for \
+          both.
           """),
         .paragraph(
           """
@@ -238,10 +239,9 @@ enum MomentumTopic: Topic {
         but: """
           With μ = \(short(μ)) that is \(short(1 / (1 - μ))) times the rate in every direction \
           that stays the same, and noise counts for more, too. η·(1−μ) is the safe equivalent: in \
-          the ravine above it takes \(steps[2]) steps, hardly fewer than the \(steps[0]) without \
-          momentum. The gain comes from the larger rate that momentum tolerates where steepness \
-          sets the limit, as it does there: with η itself \(steps[1]) steps. So begin at η·(1−μ) \
-          and go up.
+          the ravine above it takes \(steps[2]) steps, plain descent \(steps[0]). The gain comes \
+          from the larger rate that momentum tolerates where steepness sets the limit, as it does \
+          there: with η itself \(steps[1]) steps. So begin at η·(1−μ) and go up.
           """),
       .init(
         "Often said: momentum doubles the memory.",

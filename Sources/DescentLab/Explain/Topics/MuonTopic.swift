@@ -78,7 +78,8 @@ enum MuonTopic: Topic {
     let walk = try Walk(
       rule, from: [Double](repeating: 0, count: G.elements.count), shape: [rows, columns], steps: 1
     ) { _, _ in G.elements }
-    return Matrix(rows, columns, walk.weights[1])
+    // A step is taken off the weights.
+    return Matrix(rows, columns, walk.weights[1].map { -$0 })
   }
 
   private static func muon(_ η: Double) -> Muon {

@@ -58,7 +58,7 @@ extension ProdigyTopic {
           """
           It has found no longer distance; whether that makes a good rate is another question. \
           With noise of 10 (above) d ended between \(short(runs.least)) and \
-          \(short(runs.largest)) in runs of the same problem, whose way is 1 long. A longer \
+          \(short(runs.largest)) in runs of the same problem, whose distance is 1. A longer \
           distance that is found later can still raise it. Where d has stopped early while the \
           loss still falls slowly, multiply it with d_coef.
           """)

@@ -18,12 +18,12 @@ enum ProdigyTopic: Topic {
         """,
       answer: """
         d estimates how far the weights have to go from where they started. Where the loss is a \
-        bowl and gradients are exact it is a lower bound of the largest distance any single \
-        weight has to travel; with noise, and in a network, it is an estimate of that. That \
-        distance is the natural length of Adam's steps, so d multiplies them. From 10⁻⁶ it grows \
-        to the size of the problem, in the bowl below within \(rise(far)) steps, and then stays. \
-        It does not depend on the size of the gradients, only on where they point; and what a run \
-        logs as its learning rate should be d·lr, not lr, which is 1.
+        bowl (convex) and gradients are exact it is a lower bound of the largest distance any \
+        single weight has to travel; with noise, and in a network, it is an estimate of that. \
+        That distance is the natural length of Adam's steps, so d multiplies them. From 10⁻⁶ it \
+        grows to the size of the problem, in the bowl below within \(rise(far)) steps, and then \
+        stays. It does not depend on the size of the gradients, only on where they point; and \
+        what a run logs as its learning rate should be d·lr, not lr, which is 1.
         """,
       formula: """
         r ← β₃·r + d²/d₀·γ·⟨g, p₀ − w⟩    one number

@@ -153,9 +153,10 @@ enum ScheduleFreeTopic: Topic {
         .table(table),
         .paragraph(
           """
-          In this bowl x comes near the cosine that knew the number of steps, and does not beat \
-          it: the mean of all z still holds the first ones. A rate five times as high makes \
-          little difference to x.
+          In this bowl x ends at \(short(last(free) / last(cosine), 2)) times the loss of the \
+          cosine, which knew the number of steps: the mean of all z still holds the first ones. \
+          Without either, noise keeps the loss far higher. A rate five times as high makes little \
+          difference to x.
           """),
       ])
   }

@@ -159,8 +159,8 @@ enum ShampooTopic: Topic {
           """
           Two bowls for a 6×6 matrix with the same curvatures, up to 900 times apart. In the \
           first the steep directions are single weights, in the second mixtures of them. SGD does \
-          not see the difference. Adam does: much of what it gains in the first it loses in the \
-          second.
+          not see the difference. Adam does: nearly all that it gains in the first it loses in \
+          the second.
           """),
         .figures([
           Figure(
