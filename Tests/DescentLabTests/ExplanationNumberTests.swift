@@ -40,7 +40,7 @@ extension ExplanationTests {
     #expect(safe[4] < plain[4] && safe[4] > 2 * ball[4])
     let advice = try truth("momentum", "turning momentum on")
     for steps in [plain[4], ball[4], safe[4]] {
-      #expect(advice.contains(" \(Int(steps)) "), "\(steps)")
+      #expect(advice.contains(" \(Int(steps))"), "\(steps)")
     }
   }
 

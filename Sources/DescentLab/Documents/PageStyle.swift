@@ -73,6 +73,7 @@ enum PageStyle {
     summary { cursor: pointer; } summary > * { display: inline; }
     @media (max-width: 36rem) { main { padding: .5rem .75rem 2rem; } table { font-size: .85rem; }
       td { min-width: 4rem; } pre { white-space: pre-wrap; padding: .5rem .75rem; }
+      pre span { display: inline-block; }
       .wide { background: linear-gradient(to right, var(--paper) 1.5rem, transparent) 0 0 local,
         linear-gradient(to left, var(--paper) 1.5rem, transparent) 100% 0 local,
         linear-gradient(to right, var(--line), transparent) 0 0 scroll,
