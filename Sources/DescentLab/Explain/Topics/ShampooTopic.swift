@@ -115,7 +115,7 @@ enum ShampooTopic: Topic {
   }
 
   private static func bowls() throws -> Section {
-    let (steps, starts) = (100, 6)
+    let (steps, starts) = (100, 4)
     func bowls(rotated: Bool) throws -> [MatrixBowl] {
       try (1...starts).map {
         try MatrixBowl(condition: 30, rotated: rotated, seed: UInt64($0))
