@@ -41,6 +41,7 @@ extension ExplanationTests {
     near(
       try Self.column("8-bit-state", "sizes", "state_bytes"), [8, 4, 2 + 8.0 / 256])
     #expect(try truth("8-bit-state", "1.75").contains("from 3 to 1.51"))
+    #expect(try !truth("8-bit-state", "no loss at all").contains("a percent or so"))
   }
 
   @Test("Adafactor: exact for a product of rows and columns, wrong beside an outlier; its steps")
@@ -90,12 +91,17 @@ extension ExplanationTests {
       try Self.column("prodigy", "steps", "estimate"), try Self.column("prodigy", "steps", "d")
     )
     near(estimates, zip(r, s).map { $0 / $1 })
+    // By the formula: d²/d₀ times the magnitudes of the first gradients, 1, 3 and 10.
+    near([s[0] / 1e-6], [14], 1e-9)
     #expect(r[0] == 0 && d[0] == 1e-6 && zip(d, d.dropFirst()).allSatisfy { $0 <= $1 })
     let shares = try Self.column("prodigy", "distances", "share")
     #expect(shares.allSatisfy { $0 <= 1 && $0 > 0.1 })
     near(Array(shares[1...2]), [shares[0], shares[0]], 1e-2)
     #expect(try number("prodigy", "d_after") == number("prodigy", "d_before"))
     #expect(try number("prodigy", "estimate_after") < number("prodigy", "d_after"))
+    // With noise d can be larger than the distance, and the page does not deny it.
+    #expect(try Self.column("prodigy", "noise", "largest").max() ?? 0 > 1)
+    #expect(try Self.page("prodigy").text().contains("it can be larger than the distance"))
     let rises = try Self.column("prodigy", "noise", "rise")
     #expect(rises[4] > 2 * rises[0])
     let products = try Self.exercise("prodigy", 1, "scales", "product")
@@ -118,6 +124,14 @@ extension ExplanationTests {
     near(try Self.column("schedule-free", "weights", "falling"), [1, 0.1, 0.01, 0.001], 1e-9)
     let losses = try Self.column("schedule-free", "comparison", "last")
     #expect(losses[1] < losses[0] && losses[2] < losses[0])
+    // The means of 400 runs elsewhere.
+    let expected = [8.1e-4, 1.45e-3, 1.5e-3, 2.5e-3]
+    #expect(zip(losses.dropFirst(), expected).allSatisfy { abs($0 / $1 - 1) < 0.2 }, "\(losses)")
+    let (cosine, free) = (
+      try Self.column("schedule-free", "anytime", "cosine"),
+      try Self.column("schedule-free", "anytime", "free")
+    )
+    #expect(free[0] > cosine[0] && free[2] < cosine[2] && free[3] > cosine[3])
   }
 
   @Test("Sophia: steps are clipped to η, and sampled labels give the curvature") func sophia()
@@ -131,7 +145,7 @@ extension ExplanationTests {
       try Self.column("sophia", "estimator", "hessian"),
       try Self.column("sophia", "estimator", "sampled")
     )
-    #expect(zip(hessian, sampled).allSatisfy { abs($1 / $0 - 1) < 0.35 })
+    #expect(zip(hessian, sampled).allSatisfy { abs($1 / $0 - 1) < 0.1 })
     #expect(try Self.column("sophia", "estimator", "data")[2] < hessian[2] / 50)
   }
 
@@ -141,7 +155,9 @@ extension ExplanationTests {
     near([last[2]], [1], 1e-3)
     let mixed = try Self.column("shampoo", "bowls", "mixed")
     let straight = try Self.column("shampoo", "bowls", "straight")
-    #expect(mixed[3] < mixed[1] / 3 && mixed[1] > 3 * straight[1])
+    #expect(mixed[3] < mixed[1] / 3 && mixed[1] > 10 * straight[1])
+    // SGD sees no rows and columns.
+    near([mixed[0] / straight[0]], [1], 1e-6)
     near(try Self.column("shampoo", "lengths", "original"), [2, 1, 0.4, 0.2], 1e-3)
     let lengths = try Self.column("shampoo", "grafting", "length")
     near([lengths[2]], [lengths[0]], 1e-6)
@@ -153,6 +169,18 @@ extension ExplanationTests {
   func others() throws {
     let after = try Self.column("muon", "singular_values", "muon")
     #expect(after.allSatisfy { $0 > 0.3 && $0 < 1.3 })
+    // Each row is one direction: Muon makes of its length what the five rounds do.
+    let lengths = try Self.column("muon", "singular_values", "gradient")
+    let norm = lengths.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    let (a, b, c) = (Muon().coefficientA, Muon().coefficientB, Muon().coefficientC)
+    near(
+      after,
+      lengths.map { length in
+        (0..<5).reduce(length / norm) { x, _ in x * (a + x * x * (b + x * x * c)) }
+      }, 1e-6)
+    #expect(try truth("muon", "orthogonal").contains("a thousandth ends at 0.47"))
+    let pairs = try Self.column("l-bfgs", "pairs", "needed")
+    #expect(pairs[2] < pairs[0])
     let match = try Self.column("muon", "lengths", "match")
     #expect(match.allSatisfy { abs($0 - 0.2) < 0.06 })
     #expect(
@@ -186,9 +214,26 @@ extension ExplanationTests {
       ("factored", "adafactor"), ("d", "prodigy"), ("schedulefree", "schedule-free"),
       ("sophia_g", "sophia"), ("soap", "shampoo"), ("kfac", "k-fac"), ("lbfgs", "l-bfgs"),
       ("7B", "memory"), ("zero", "memory"), ("newton-schulz", "muon"),
+      ("amsgrad", "bias-correction"), ("nadam", "bias-correction"), ("wsd", "cosine"),
+      ("dampening", "momentum"), ("rho", "sophia"), ("d0", "prodigy"), ("d_coef", "prodigy"),
+      ("growth_rate", "prodigy"), ("betas", "bias-correction"), ("beta1", "bias-correction"),
+      ("eps", "rmsprop"), ("floor_ratio", "cosine"), ("onecycle", "cosine"),
+      ("OneCycleLR", "cosine"), ("kahan", "mixed-precision"), ("kl_clip", "k-fac"),
+      ("history_size", "l-bfgs"), ("warmup_init", "adafactor"), ("d_max", "prodigy"),
     ])
   func others(_ name: String, _ topic: String) throws {
     #expect(try Topics.named(name).name == topic)
+  }
+
+  @Test("every rule, every schedule and every setting of theirs leads to a topic")
+  func everyName() throws {
+    func settings(_ type: (some Configurable).Type) -> [String] { type.settings.map(\.name) }
+    let names =
+      Rules.names + Rules.all.flatMap { settings($0) }
+      + Schedules.names + Schedules.all.flatMap { settings($0) }
+    for name in Set(names) {
+      #expect(throws: Never.self, "\(name)") { _ = try Topics.named(name) }
+    }
   }
 
   @Test(

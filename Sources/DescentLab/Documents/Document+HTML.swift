@@ -68,7 +68,7 @@ private struct HTMLWriter {
       }
     }.filter { !$0.isEmpty }
     guard sections.count > 2 else { return }
-    add("<nav aria-label=\"Contents\"><ul>")
+    add("<nav id=\"contents\" aria-label=\"Contents\"><ul>")
     for section in sections {
       add("<li><a href=\"#\(section.id.escaped)\">\(section.title.escaped)</a></li>")
     }
@@ -84,7 +84,7 @@ private struct HTMLWriter {
     switch block {
     case .paragraph(let text, _):
       add("<p>\(text.escaped.replacing("\n", with: "<br>\n"))</p>")
-    case .preformatted(let text, _): add("<pre>\(text.escaped)</pre>")
+    case .preformatted(let text, _): add("<pre>\(clauses(text))</pre>")
     case .list(let items, let style, _):
       add("<ul class=\"\(style)\">")
       for item in items { add("<li>\(item.escaped)</li>") }
@@ -121,6 +121,19 @@ private struct HTMLWriter {
     case .sections(let sections, _): for section in sections { add(section, level) }
     case .data: break
     }
+  }
+
+  /// Preformatted lines, whose parts between semicolons stay together where a phone breaks them.
+  private func clauses(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      guard line.contains(";  ") else { return String(line).escaped }
+      let parts = line.split(separator: ";", omittingEmptySubsequences: false)
+      return parts.enumerated().map { index, part in
+        let spaces = part.prefix { $0 == " " }
+        let end = index + 1 < parts.count ? ";" : ""
+        return "\(spaces)<span>\(String(part.dropFirst(spaces.count) + end).escaped)</span>"
+      }.joined()
+    }.joined(separator: "\n")
   }
 
   private mutating func add(_ motion: Motion) {

@@ -72,7 +72,15 @@ enum PageStyle {
     .pictures figcaption { max-width: 10rem; font-size: .8rem; }
     summary { cursor: pointer; } summary > * { display: inline; }
     @media (max-width: 36rem) { main { padding: .5rem .75rem 2rem; } table { font-size: .85rem; }
-      td { min-width: 4rem; } figure .w { display: none; } figure .n { display: block; } }
+      td { min-width: 4rem; } pre { white-space: pre-wrap; padding: .5rem .75rem; }
+      pre span { display: inline-block; }
+      .wide { background: linear-gradient(to right, var(--paper) 1.5rem, transparent) 0 0 local,
+        linear-gradient(to left, var(--paper) 1.5rem, transparent) 100% 0 local,
+        linear-gradient(to right, var(--line), transparent) 0 0 scroll,
+        linear-gradient(to left, var(--line), transparent) 100% 0 scroll;
+        background-size: 3rem 100%, 3rem 100%, 1rem 100%, 1rem 100%;
+        background-repeat: no-repeat; }
+      figure .w { display: none; } figure .n { display: block; } }
     @page { margin: 14mm; }
     @media print { main { max-width: none; padding: 0; } nav { display: none; }
       .figures, .panels { grid-template-columns: 1fr 1fr; gap: 1rem 1.5rem; }

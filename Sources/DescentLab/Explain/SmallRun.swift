@@ -72,11 +72,14 @@ struct SmallRun {
     for array in optimizer.state { state["\(array.slot)/\(array.parameter)"] = array.values }
   }
 
-  /// The mean loss of steps around each, which noise moves less.
+  /// The mean loss of steps around each, which noise moves less; the first ten are as they were,
+  /// since a jump at the start is what a figure may be about.
   func smoothLosses(over width: Int) -> [Double] {
-    losses.indices.map { index in
-      let range = losses[max(0, index - width / 2)..<min(losses.count, index + width / 2 + 1)]
-      return range.reduce(0, +) / Double(range.count)
+    let raw = 10
+    return losses.indices.map { index in
+      index < raw
+        ? losses[index]
+        : losses[max(raw, index - width / 2)..<min(losses.count, index + width / 2 + 1)].mean
     }
   }
 }

@@ -1,3 +1,5 @@
+public import Descent
+
 /// Something about optimizers that `descent explain` explains on a page of its own.
 ///
 /// A topic is a file in `Explain/Topics` and a line in ``Topics/all``. Whatever number its page says
@@ -9,8 +11,12 @@ public protocol Topic: Sendable {
   static var title: String { get }
   /// One sentence for the list of topics.
   static var summary: String { get }
-  /// Other names that lead here, such as those of optimizers.
+  /// Other names that lead here.
   static var aliases: [String] { get }
+  /// The rules that it is about: their names, and those of their settings, lead here, too.
+  static var rules: [any Rule.Type] { get }
+  /// The schedules that it is about, likewise.
+  static var schedules: [any Schedule.Type] { get }
   /// Computes what the page says; takes well under a second.
   static func explanation() throws -> Explanation
 }
@@ -79,6 +85,24 @@ public struct Explanation: Sendable {
 extension Topic {
   /// No other names.
   public static var aliases: [String] { [] }
+  /// About no rule.
+  public static var rules: [any Rule.Type] { [] }
+  /// About no schedule.
+  public static var schedules: [any Schedule.Type] { [] }
+
+  /// The names that lead here, those of a topic of its own first, then those of rules and schedules,
+  /// here and elsewhere, then those of their settings.
+  static var names: [[String]] {
+    func settings(_ type: (some Configurable).Type) -> [String] { type.settings.map(\.name) }
+    let elsewhere = ScheduleAlias.all.filter { alias in
+      schedules.contains { $0 == alias.schedule }
+    }
+    return [
+      [name] + aliases,
+      rules.map { $0.name } + schedules.map { $0.name } + elsewhere.map(\.name),
+      rules.flatMap { settings($0) } + schedules.flatMap { settings($0) },
+    ]
+  }
 
   /// The page of the topic. Its JSON has the fields `topic`, `title`, `question`, `answer`,
   /// `formula`, `letters`, those of its tables and numbers, `exercises`, `mistakes`, `advice`,

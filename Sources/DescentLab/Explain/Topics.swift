@@ -27,23 +27,25 @@ public enum Topics {
     MemoryTopic.self,
   ]
 
-  /// The topic of a name or of another name for it, however it is written: `K-FAC`, `k_fac`.
+  /// The topic of a name, of another name for it, of a rule, a schedule or one of their settings,
+  /// however it is written: `K-FAC`, `k_fac`. A setting of several leads to the first in the course.
   ///
   /// - Throws: for a name that there is not, with the nearest that there is.
   public static func named(_ name: String) throws(SettingErrors) -> any Topic.Type {
     let asked = plain(name)
-    if let topic = all.first(where: { ([$0.name] + $0.aliases).map(plain).contains(asked) }) {
-      return topic
+    let known = all.map { $0.names }
+    for level in 0..<3 {
+      if let index = known.firstIndex(where: { $0[level].contains { plain($0) == asked } }) {
+        return all[index]
+      }
     }
-    let names = all.map { $0.name }
     throw SettingErrors([
       .noSuch(
-        name: "topic", given: name, nearest: nearestName(to: name, among: names + aliases),
-        valid: names)
+        name: "topic", given: name,
+        nearest: nearestName(to: name, among: known.flatMap { $0.flatMap { $0 } }),
+        valid: all.map { $0.name })
     ])
   }
-
-  private static var aliases: [String] { all.flatMap { $0.aliases } }
 
   /// A name without what people write differently.
   private static func plain(_ name: String) -> String {
@@ -78,11 +80,17 @@ public enum Topics {
           figures were computed when this page was made, by the optimizers that it is about.
           """),
         .sections(
-          try all.map { topic in
-            Section(
-              topic.title, id: topic.name,
+          try all.enumerated().map { index, topic in
+            let next = all.dropFirst(index + 1).first
+            return Section(
+              "\(index + 1). \(topic.title)", id: topic.name,
               [.data([("topic", .text(topic.name)), ("title", .text(topic.title))])]
-                + (try topic.explanation().blocks(of: topic.name)))
+                + (try topic.explanation().blocks(of: topic.name))
+                + [
+                  .facts(
+                    (next.map { [Fact("next", .link("\(index + 2). \($0.title)", to: $0.name))] }
+                      ?? []) + [Fact("back to", .link("the contents", to: "contents"))])
+                ])
           }, key: "topics"),
       ])
   }

@@ -36,7 +36,7 @@ struct Walk {
     var (weights, evaluated) = ([start], [start])
     var states: [[String: [Double]]] = []
     var metrics: [[String: Double]] = []
-    for t in 1...max(1, steps) where t <= steps {
+    for t in stride(from: 1, through: steps, by: 1) {
       _ = try optimizer.step(&w, gradients: [gradient(t, w[0])])
       weights.append(w[0])
       evaluated.append(try optimizer.evaluationWeights(of: w)[0])
@@ -58,6 +58,11 @@ struct Walk {
 
   /// A weight at the start and after each step.
   func coordinate(_ index: Int) -> [Double] { weights.map { $0[index] } }
+
+  /// How far each step moved the first weight.
+  var stepLengths: [Double] {
+    zip(weights, weights.dropFirst()).map { abs($1[0] - $0[0]) }
+  }
 
   /// The first value of a slot after each step.
   func state(_ slot: String) -> [Double] { states.compactMap { $0[slot]?.first } }
@@ -92,7 +97,17 @@ struct Bowl {
   }
 }
 
-/// The points of a line of values that begins at `start`.
-func points(_ values: [Double], from start: Int = 0) -> [Point] {
-  values.enumerated().map { Point(Double(start + $0), $1) }
+/// The points of a line of values that begins at `start` and has one every `interval` steps.
+func points(_ values: [Double], from start: Int = 0, every interval: Int = 1) -> [Point] {
+  values.enumerated().map { Point(Double(start + interval * $0), $1) }
+}
+
+extension Collection<Double> {
+  /// The mean; NaN where there is nothing.
+  var mean: Double { reduce(0, +) / Double(count) }
+}
+
+extension Double {
+  /// The number, or 0 where nothing but rounding errors is left of numbers as large as `size`.
+  func withoutRounding(beside size: Double = 1) -> Double { abs(self) < 1e-12 * size ? 0 : self }
 }

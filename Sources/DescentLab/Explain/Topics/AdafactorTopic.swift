@@ -6,7 +6,8 @@ enum AdafactorTopic: Topic {
   static let title = "Adafactor"
   static let summary =
     "How rows and columns stand in for Adam's v, what that misses, and its two modes."
-  static let aliases = ["factored", "relative-step", "sm3"]
+  static let aliases = ["factored", "sm3"]
+  static let rules: [any Rule.Type] = [Adafactor.self, AdafactorTorch.self]
 
   static func explanation() throws -> Explanation {
     let side = 4096
@@ -17,14 +18,13 @@ enum AdafactorTopic: Topic {
       question:
         "How does Adafactor do without Adam's state, and where does its step length come from?",
       answer: """
-        It keeps v not for every weight, but as an average over each row and one over each column \
-        of a \
-        matrix, and multiplies them: \(bytes(own)) instead of \(bytes(adam)) for a \
-        \(side)×\(side) matrix. \
-        That is exact where the size of gradients is a row's factor times a column's, and wrong \
-        for single weights that differ from their row and column. Unless it is given a learning \
-        rate, it \
-        takes steps of its own: 1/√t, times the size of the weights.
+        Instead of a v for every weight it keeps an average over each row and one over each \
+        column of a matrix, and multiplies them; an m it does not keep at all. For a \
+        \(side)×\(side) matrix that is \(bytes(own)) where Adam's v takes \(bytes(adam / 2)), and \
+        m and v together \(bytes(adam)). That is exact where the size of gradients is a row's \
+        factor times a column's, and wrong for single weights that differ from their row and \
+        column. Unless it is given a learning rate, it takes steps of its own: 1/√t, times the \
+        size of the weights.
         """,
       formula: """
         r ← β·r + (1−β)·mean(g² + ε₁) over a row
@@ -37,20 +37,17 @@ enum AdafactorTopic: Topic {
         """,
       letters: """
         w: a matrix of weights; g: its gradient; r, c: averages of g², one for each row and each \
-        column; u: \
-        the step; RMS: the root mean square of a tensor; t: the step, from 1; β grows with t \
-        (decay_rate \
-        −0.8), so no bias correction is needed; ε₁ = 10⁻³⁰, ε₂ = 10⁻³ (eps). Vectors keep a v of \
-        their own.
+        column; u: the step; RMS: the root mean square of a tensor; t: the step, from 1; β grows \
+        with t (decay_rate −0.8), so no bias correction is needed; ε₁ = 10⁻³⁰, ε₂ = 10⁻³ (eps). \
+        Vectors keep a v of their own.
         """,
       demonstrations: [try factoring(), try steps(), memory],
       exercises: [try contradiction()],
       mistakes: try mistakes(adam, own),
       advice: """
-        Fine-tuning: give a learning rate and set relative_step and scale_parameter to false. From \
-        scratch: leave lr out and take no schedule. It clips its own steps, so clip.norm is not \
-        needed. If memory \
-        allows, AdamW with state int8 needs less care.
+        Fine-tuning: give a learning rate and set relative_step and scale_parameter to false. \
+        From scratch: leave lr out and take no schedule. It clips its own steps, so clip.norm is \
+        not needed. If memory allows, AdamW with state int8 needs less care.
         """,
       recipe: """
         optimizer:
@@ -118,15 +115,15 @@ enum AdafactorTopic: Topic {
         .paragraph(
           """
           v̂ = r·c/mean(r) has the right sum in every row and column. Whether it is right for \
-          each weight \
-          depends on the gradient:
+          each weight depends on the gradient:
           """),
         .table(table),
         .paragraph(
           """
-          One large gradient makes the steps of its whole row and column too short, by a factor of \
-          \(short(spread[1])), and leaves the others too long, by \(short(1 / spread[side + 1])). \
-          Adam would have told them apart. The limit on RMS(u) is there for steps that are too long.
+          One large gradient makes the steps of its whole row and column too short, by a factor \
+          of \(short(spread[1])), and leaves the others too long, by \
+          \(short(1 / spread[side + 1])). Adam would have told them apart. The limit on RMS(u) is \
+          there for steps that are too long.
           """),
       ])
   }
@@ -135,10 +132,9 @@ enum AdafactorTopic: Topic {
 
   private static func lengths(_ rule: Adafactor, size: Double, steps: Int) throws -> [Double] {
     // Signs that change keep the weights where they are.
-    let walk = try Walk(rule, from: [size, -size], steps: steps) { t, _ in
+    try Walk(rule, from: [size, -size], steps: steps) { t, _ in
       t % 2 == 0 ? [1, -1] : [-1, 1]
-    }
-    return zip(walk.weights, walk.weights.dropFirst()).map { abs($1[0] - $0[0]) }
+    }.stepLengths
   }
 
   private static func steps() throws -> Section {
@@ -164,11 +160,9 @@ enum AdafactorTopic: Topic {
         .paragraph(
           """
           With relative_step the rate is 0.01 for the first 10,000 steps, then 1/√t; with \
-          warmup_init it \
-          starts at a millionth and needs those 10,000 steps to get there. With \
+          warmup_init it starts at a millionth and needs those 10,000 steps to get there. With \
           scale_parameter it is multiplied by the size of the tensor's weights, so a step changes \
-          a \
-          tensor by a percentage.
+          a tensor by a percentage.
           """),
         .table(table),
       ])
@@ -206,16 +200,14 @@ enum AdafactorTopic: Topic {
         .paragraph(
           """
           It is refused, because relative_step is true unless it is set, and both would set the \
-          length \
-          of a step. Descent says:
+          length of a step. Descent says:
           """),
         .paragraph(message, key: "message"),
         .paragraph(
           """
           There are two modes. With a learning rate: lr, relative_step false, and a schedule if \
-          you like. \
-          Without: no lr, relative_step true, no schedule, since there is nothing that it could \
-          drive.
+          you like. Without: no lr, relative_step true, no schedule, since there is nothing that \
+          it could drive.
           """),
       ])
   }
@@ -226,13 +218,13 @@ enum AdafactorTopic: Topic {
     ) { t, _ in [t == 1 ? 1 : 0, 1] }
     let second = abs(walk.weights[2][0] - walk.weights[1][0])
     let weights = 4 * 4096 * 4096
+    func times(_ bytes: Int) -> String { fixed(Double(bytes) / Double(weights), 1) }
     return [
       .init(
         "Often written: v ≈ r·cᵀ.",
         but: """
           The product has to be divided by mean(r). Without that it has the unit of g⁴ instead of \
-          g²: \
-          with gradients of 0.01 it would be 10,000 times too small.
+          g²: with gradients of 0.01 it would be 10,000 times too small.
           """),
       .init(
         "Often written: training takes tens to hundreds of times less memory than with AdamW.",
@@ -240,6 +232,14 @@ enum AdafactorTopic: Topic {
           The state does: \(grouped(adam / own)) times less for a 4096×4096 matrix. Weights and \
           gradients stay, so the sum falls from \(bytes(2 * weights + adam)) to \
           \(bytes(2 * weights + own)), by half.
+          """),
+      .init(
+        "Often written: with Adafactor memory is about 1.5 times the weights.",
+        but: """
+          Without beta1 it keeps next to nothing: weights and state are \(times(weights + own)) \
+          times the weights, with gradients \(times(2 * weights + own)) times. AdamW has \
+          \(times(weights + adam)) and \(times(2 * weights + adam)), and bytes of activations \
+          come on top of either.
           """),
       .init(
         "Often written: scaling the gradient gives something like momentum.",

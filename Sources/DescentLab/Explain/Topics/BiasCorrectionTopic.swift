@@ -6,7 +6,8 @@ enum BiasCorrectionTopic: Topic {
   static let name = "bias-correction"
   static let title = "Adam and its bias correction"
   static let summary = "Why Adam divides its averages by 1−βᵗ, and what happens without it."
-  static let aliases = ["adam", "ema", "moments", "bias"]
+  static let aliases = ["ema", "moments", "bias", "beta", "beta1", "beta2"]
+  static let rules: [any Rule.Type] = [Adam.self, NAdam.self, RAdam.self, Adamax.self]
 
   static func explanation() throws -> Explanation {
     let long = 3000
@@ -17,24 +18,28 @@ enum BiasCorrectionTopic: Topic {
       question: "Why does Adam divide its averages by 1−βᵗ, and does it matter?",
       answer: """
         The averages m and v start at 0, so at first they hold only a part of an average: after t \
-        steps their weights add up to 1−βᵗ, not to 1. Dividing by that makes them true averages from \
-        the first step on. Without it m is too small, but √v is smaller still: the first step is \
-        \(short(bare[0])) times too long, step \(peak.offset + 1) even \(short(peak.element)) times, and \
-        it takes thousands of steps until the difference is gone.
+        steps their weights add up to 1−βᵗ, not to 1. Dividing by that makes them true averages \
+        from the first step on. Without it m is too small, but √v is smaller still: the first \
+        step is \(short(bare[0])) times too long, step \(peak.offset + 1) even \
+        \(short(peak.element)) times, and it takes thousands of steps until the difference is \
+        gone.
         """,
       formula: Adam.about.formula,
       letters: """
-        w: the weights; g: the gradient; η: the learning rate; m: the average of g; v: the average of \
-        g²; β₁, β₂: what they keep at each step, 0.9 and 0.999 (betas); t: the number of the step, \
-        from 1; λ: weight decay, here 0; ε: keeps the division finite.
+        w: the weights; g: the gradient; η: the learning rate; m: the average of g; v: the \
+        average of g²; β₁, β₂: what they keep at each step, 0.9 and 0.999 (betas); t: the number \
+        of the step, from 1; λ: weight decay, here 0; ε: keeps the division finite. Lines that \
+        begin with a word are settings, none of which is on here: coupled is weight decay by way \
+        of the gradient, decoupled that of adamw (the next topic), amsgrad keeps the largest v so \
+        far.
         """,
       demonstrations: [try averages(), stepLengths(corrected, bare), try window(), try realRun()],
       exercises: [try stepOneAndHundred(), try gradientOfFive()],
       mistakes: try mistakes(bare, peak: (peak.offset + 1, peak.element)),
       advice: """
-        Leave it on. To see what it does, switch it off in adam or adamw and compare two runs. Where \
-        a library has none (MLX leaves it off unless asked), warm the learning rate up over a few \
-        times 1/(1−β₂) steps.
+        Leave it on. To see what it does, switch it off in adam or adamw and compare two runs. \
+        Where a library has none (MLX leaves it off unless asked), warm the learning rate up over \
+        a few times 1/(1−β₂) steps.
         """,
       recipe: """
         optimizer:
@@ -48,8 +53,7 @@ enum BiasCorrectionTopic: Topic {
 
   /// How long each step is where every gradient is 1.
   private static func lengths(_ rule: Adam, steps: Int) throws -> [Double] {
-    let walk = try Walk(rule, from: [0], steps: steps) { _, _ in [1] }
-    return zip(walk.weights, walk.weights.dropFirst()).map { abs($1[0] - $0[0]) }
+    try Walk(rule, from: [0], steps: steps) { _, _ in [1] }.stepLengths
   }
 
   /// The averages of a noisy gradient, as they are and corrected.
@@ -131,8 +135,8 @@ enum BiasCorrectionTopic: Topic {
       [
         .paragraph(
           """
-          An average with β looks back about 1/(1−β) steps: they carry some 63 % of its weight. Until \
-          that many steps are taken, the correction matters.
+          An average with β looks back about 1/(1−β) steps: they carry some 63 % of its weight. \
+          Until that many steps are taken, the correction matters.
           """),
         .table(table),
       ])
@@ -162,7 +166,7 @@ enum BiasCorrectionTopic: Topic {
                   Series("without correction", points(off.smoothLosses(over: 5), from: 1)),
                 ])
             ],
-            caption: "Same weights, same data, same rate; means over 5 steps.")
+            caption: "Same weights, same data, same rate; from step 11 on means over 5 steps.")
         ]),
         .facts([
           Fact("the first loss", .number(on.losses[0]), key: "first_loss"),
@@ -195,16 +199,17 @@ enum BiasCorrectionTopic: Topic {
     }
     return .init(
       """
-      With β₁ = 0.9 and β₂ = 0.999, how much does the correction change m and v at step 1? And at step \
-      100?
+      With β₁ = 0.9 and β₂ = 0.999, how much does the correction change m and v at step 1? And at \
+      step 100?
       """,
       [
         .table(table),
         .paragraph(
           """
-          With a steady gradient g, step 1 makes m ten times and v a thousand times larger. At step \
-          100 m is right to a few parts in 100,000, but v still holds only \
-          \(percent(v[99], 1)) of its value and is multiplied by \(short(1 / (1 - pow(0.999, 100)), 4)).
+          With a steady gradient g, step 1 makes m ten times and v a thousand times larger. At \
+          step 100 m is right to a few parts in 100,000, but v still holds only \
+          \(percent(v[99], 1)) of its value and is multiplied by \
+          \(short(1 / (1 - pow(0.999, 100)), 4)).
           """),
       ])
   }
@@ -218,9 +223,9 @@ enum BiasCorrectionTopic: Topic {
         .paragraph(
           """
           m = 0.1·5 = \(short(m)) and v = 0.001·25 = \(short(v)). Corrected: m/0.1 = \
-          \(short(m / (1 - 0.9))) and √(v/0.001) = \(short((v / (1 - 0.999)).squareRoot())). Their \
-          ratio is 1, so the first step is η long, here \(short(-walk.weights[1][0])), whatever the \
-          gradient is.
+          \(short(m / (1 - 0.9))) and √(v/0.001) = \(short((v / (1 - 0.999)).squareRoot())). \
+          Their ratio is 1, so the first step is η long, here \(short(-walk.weights[1][0])), \
+          whatever the gradient is.
           """)
       ])
   }
@@ -243,15 +248,16 @@ enum BiasCorrectionTopic: Topic {
       .init(
         "Often written: with β = 0.9 the weights add up to 0.1, 0.19 and 0.65 at steps 1, 2 and 3.",
         but: """
-          At step 3 the weights are \(weights.map { short($0) }.joined(separator: ", ")), and their \
-          sum is 1 − 0.9³ = \(short(sums[2])). \(short(sums[9])) is the sum at step 10.
+          At step 3 the weights are \(weights.map { short($0) }.joined(separator: ", ")), and \
+          their sum is 1 − 0.9³ = \(short(sums[2])). \(short(sums[9])) is the sum at step 10.
           """),
       .init(
         "Often written: without the correction m is too small, so the first steps are too short.",
         but: """
           The step is m/√v, and √v is too small by more. With betas 0.9, 0.999 the first step is \
           \(short(bare[0])) times too long. With 0.9, 0.95 it is too short after all: \
-          \(short(shorter)) of what it should be. It depends on whether 1−β₁ is larger than √(1−β₂).
+          \(short(shorter)) of what it should be. It depends on whether 1−β₁ is larger than \
+          √(1−β₂).
           """),
       .init(
         "Often said: the correction matters for the first ten steps.",

@@ -5,17 +5,17 @@ enum ClippingTopic: Topic {
   static let name = "clipping"
   static let title = "Gradient clipping"
   static let summary = "What a limit on gradients does to a bad batch, and how to choose it."
-  static let aliases = ["clip", "gradient-clipping", "clip-norm", "spikes"]
+  static let aliases = ["clip", "gradient-clipping", "clip-norm", "clip-value", "norm", "spikes"]
 
   static func explanation() throws -> Explanation {
     let run = try SmallRun(["optimizer.lr=3e-3"], steps: 200)
     return Explanation(
       question: "What does a limit on the gradient protect from, and which limit is right?",
       answer: """
-        One bad batch can have a gradient a hundred times as long as usual, and one step along it can \
-        undo thousands. Clipping by norm shortens such a gradient to the limit and keeps its direction; \
-        all others pass untouched. The right limit lies just above the norms that your run has when all \
-        is well.
+        One bad batch can have a gradient a hundred times as long as usual, and one step along it \
+        can undo thousands. Clipping by norm shortens such a gradient to the limit and keeps its \
+        direction; all others pass untouched. The right limit lies just above the norms that your \
+        run has when all is well.
         """,
       formula: """
         norm:   g ← g·min(1, c/(N + 10⁻⁶))        N = ‖g‖ over all tensors
@@ -26,9 +26,9 @@ enum ClippingTopic: Topic {
       demonstrations: [try badBatch(), try adamAfterSpike(), norms(of: run), try direction()],
       mistakes: try mistakes(run),
       advice: """
-        clip.norm 1 is customary for transformers. Better: train a while, look at the norms, which \
-        descent report shows, and set clip.norm so that some 1 to 10 % of the steps are clipped. If \
-        nearly all are, the limit is too tight, or the learning rate too high.
+        clip.norm 1 is customary for transformers. Better: train a while, look at the norms, \
+        which descent report shows, and set clip.norm so that some 1 to 10 % of the steps are \
+        clipped. If nearly all are, the limit is too tight, or the learning rate too high.
         """,
       recipe: """
         clip:
@@ -51,14 +51,14 @@ enum ClippingTopic: Topic {
     }
     let (open, clipped) = (try run(), try run("clip.norm=2"))
     func after(_ run: SmallRun) -> Double { run.losses.dropFirst(bad).max() ?? .nan }
-    func last(_ run: SmallRun) -> Double { run.losses.suffix(20).reduce(0, +) / 20 }
+    func last(_ run: SmallRun) -> Double { run.losses.suffix(20).mean }
     return Section(
       "One bad batch",
       [
         .paragraph(
           """
-          A small network learns digits with sgd; at step \(bad) the gradient is 200 times as long as \
-          it should be.
+          A small network learns digits with sgd; at step \(bad) the gradient is 200 times as \
+          long as it should be.
           """),
         .figures([
           Figure([
@@ -85,10 +85,9 @@ enum ClippingTopic: Topic {
   private static func adamAfterSpike() throws -> Section {
     let (steps, bad) = (1200, 200)
     func lengths(_ clip: Double?) throws -> [Double] {
-      let walk = try Walk(
+      try Walk(
         OptimizerPlan(Adam(learningRate: 1), clip: Clipping(norm: clip)), from: [0], steps: steps
-      ) { t, _ in [t == bad ? 1000 : 1] }
-      return zip(walk.weights, walk.weights.dropFirst()).map { abs($1[0] - $0[0]) }
+      ) { t, _ in [t == bad ? 1000 : 1] }.stepLengths
     }
     let (open, clipped) = (try lengths(nil), try lengths(1.5))
     var table = Table(
@@ -105,8 +104,9 @@ enum ClippingTopic: Topic {
       [
         .paragraph(
           """
-          Adam divides by √v, so even a gradient of 1000 makes a step of only \(short(open[bad - 1], 2))·η. But v remembers it: \
-          with β₂ = 0.999 it fades over thousands of steps, and all of them are short steps.
+          Adam divides by √v, so even a gradient of 1000 makes a step of only \
+          \(short(open[bad - 1], 2))·η. But v remembers it: with β₂ = 0.999 it fades over \
+          thousands of steps, and all of them are short steps.
           """),
         .table(table),
         .figures([
@@ -188,29 +188,31 @@ enum ClippingTopic: Topic {
       .init(
         "Often said: a limit of 1 is right for every model.",
         but: """
-          The norm covers all weights, so it grows with the model, and it depends on the loss. In the \
-          small run above the median is \(short(median)); look at your own.
+          The norm covers all weights, so it grows with the model, and it depends on the loss. In \
+          the small run above the median is \(short(median)); look at your own.
           """),
       .init(
         "Often said: with a tight limit Adam simply trains at a lower rate.",
         but: """
           Adam does not see the size of gradients: 50 steps into gradients of 1 its step is \
-          \(short(try last(1)))·η, into gradients of 0.001 it is \(short(try last(0.001)))·η. If every \
-          step is clipped to one length, what is lost is only the difference between large and small \
-          gradients.
+          \(short(try last(1)))·η, into gradients of 0.001 it is \(short(try last(0.001)))·η. If \
+          every step is clipped to one length, what is lost is only the difference between large \
+          and small gradients.
           """),
       .init(
         "Often done: clipping float16 gradients before they are unscaled.",
         but: """
-          They still carry the loss scale, \(grouped(Int(scale))) at the start, so a limit of 1 cuts \
-          every one of them. In PyTorch call scaler.unscale_ first; Descent unscales before anything \
-          else.
+          There the loss is multiplied by a large factor, the loss scale, so that small gradients \
+          do not vanish in 16 bits (the next topic), and gradients are divided by it again, \
+          unscaled, before the step. Until then they are \(grouped(Int(scale))) times too large \
+          at the start, and a limit of 1 cuts every one of them. In PyTorch call scaler.unscale_ \
+          first; Descent unscales before anything else.
           """),
       .init(
         "Often done: clipping by value, because it sounds like the same.",
         but: """
-          It turns the gradient (see above), toward the corners of the space: small elements gain on \
-          large ones.
+          It turns the gradient (see above), toward the corners of the space: small elements gain \
+          on large ones.
           """),
     ]
   }

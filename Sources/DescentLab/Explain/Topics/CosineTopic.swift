@@ -5,33 +5,33 @@ enum CosineTopic: Topic {
   static let name = "cosine"
   static let title = "Decay of the learning rate: cosine and its relatives"
   static let summary = "Why the learning rate should fall, and what it is at each step of a cosine."
-  static let aliases = [
-    "schedule", "schedules", "cosine-annealing", "linear", "lr-decay", "annealing",
-  ]
+  static let aliases = ["schedule", "schedules", "cosine-annealing", "lr-decay", "annealing"]
+  static let schedules = Schedules.all
 
   static func explanation() throws -> Explanation {
     let finals = try finals()
     return Explanation(
       question: "Why should the learning rate fall, and what does a cosine do at which step?",
       answer: """
-        Batches are noisy, and a step of η moves the weights by η times the noise, too. A high rate \
-        travels fast but cannot settle; a low one settles but does not get there. A falling rate does \
-        one after the other: the noisy bowl below ends at a loss of \(short(finals.cosine)) with a \
-        cosine and of \(short(finals.constant)) at the best constant rate.
+        Batches are noisy, and a step of η moves the weights by η times the noise, too. A high \
+        rate travels fast but cannot settle; a low one settles but does not get there. A falling \
+        rate does one after the other: the noisy bowl below ends at a loss of \
+        \(short(finals.cosine)) with a cosine and of \(short(finals.constant)) at the best \
+        constant rate.
         """,
       formula: Cosine.about.formula,
       letters: """
-        η: the learning rate (lr); t: the steps taken so far; W: the warmup; T: the length of the run, \
-        warmup included; u: how much of the decay is over, from 0 to 1; c: 0.5, half a wave; floor: the \
-        rate at the end, 0 or a share of η (floor_ratio).
+        η: the learning rate (lr); t: the steps taken so far; W: the warmup; T: the length of the \
+        run, warmup included; u: how much of the decay is over, from 0 to 1; c: 0.5, half a wave; \
+        floor: the rate at the end, 0 or a share of η (floor_ratio).
         """,
       demonstrations: [finals.section, try shapes()],
       exercises: [try exercise()],
       mistakes: try mistakes(),
       advice: """
-        Take cosine with a warmup of 1 to 5 % and floor_ratio 0.1, or linear to 0: both are hard to beat. \
-        Leave total open and it is the length of the run. If you do not know how long the run will be, \
-        take wsd, which holds the rate and falls at the end.
+        Take cosine with a warmup of 1 to 5 % and floor_ratio 0.1, or linear to 0: both are hard \
+        to beat. Leave total open and it is the length of the run. If you do not know how long \
+        the run will be, take wsd, which holds the rate and falls at the end.
         """,
       recipe: """
         steps: 2000
@@ -76,7 +76,7 @@ enum CosineTopic: Topic {
       ], key: "noisy_bowl")
     var last: [Double] = []
     for (name, losses) in runs {
-      last.append(losses.suffix(20).reduce(0, +) / 20)
+      last.append(losses.suffix(20).mean)
       table.append(.text(name), .number(losses[steps / 2]), .number(last[last.count - 1]))
     }
     let section = Section(
@@ -84,8 +84,8 @@ enum CosineTopic: Topic {
       [
         .paragraph(
           """
-          A bowl of \(count) directions, some steep, some flat; each gradient has noise of standard \
-          deviation 0.3. The optimizer is sgd; 0.2 is about the best constant rate.
+          A bowl of \(count) directions, some steep, some flat; each gradient has noise of \
+          standard deviation 0.3. The optimizer is sgd; 0.2 is about the best constant rate.
           """),
         .figures([
           Figure([
@@ -117,7 +117,7 @@ enum CosineTopic: Topic {
       let values = (0..<total).map { schedule.value(at: $0, base: 1) }
       table.append(
         .text(name), .number(values[total / 4]), .number(values[total / 2]),
-        .number(values[3 * total / 4]), .number(values.reduce(0, +) / Double(total)))
+        .number(values[3 * total / 4]), .number(values.mean))
     }
     return Section(
       "The curves",
@@ -158,55 +158,60 @@ enum CosineTopic: Topic {
     let u = Double(50_000 - 2000) / Double(total - 2000)
     return .init(
       """
-      100,000 steps, 2,000 of them warmup, then a cosine from 2e-4 down to 2e-5. What is the rate after \
-      0, 1,000, 2,000, 50,000 and 100,000 steps?
+      100,000 steps, 2,000 of them warmup, then a cosine from 2e-4 down to 2e-5. What is the rate \
+      after 0, 1,000, 2,000, 50,000 and 100,000 steps?
       """,
       [
         .table(table),
         .paragraph(
           """
-          After 50,000 steps 48,000 of the 98,000 steps of decay are over: u = \(short(u, 4)), not 0.5, \
-          since the warmup counts. lr = 2e-5 + 1.8e-4 · ½(1 + cos(π·u)) = \
-          \(short(own.value(at: 50_000, base: peak), 5)). Two conventions differ in the warmup: the \
-          first step has 1/2000 of the rate here and 0 at Hugging Face. The last step of the run is \
-          number 100,000 and uses the rate after 99,999; the floor is reached just after it.
+          After 50,000 steps 48,000 of the 98,000 steps of decay are over: u = \(short(u, 4)), \
+          not 0.5, since the warmup counts. lr = 2e-5 + 1.8e-4 · ½(1 + cos(π·u)) = \
+          \(short(own.value(at: 50_000, base: peak), 5)). Two conventions differ in the warmup: \
+          the first step has 1/2000 of the rate here and 0 at Hugging Face. The last step of the \
+          run is number 100,000 and uses the rate after 99,999; the floor is reached just after \
+          it.
           """),
         .preformatted(
           """
           descent schedule cosine --set lr=2e-4 --set warmup=2000 \\
-            --set floor=2e-5 --total 100000 --at 0,1000,2000,50000
+            --set floor=2e-5 --total 100000 --at 0,1000,2000,50000,100000
           """),
       ])
   }
 
   private static func mistakes() throws -> [Explanation.Mistake] {
     let torch = try Schedules.make("CosineAnnealingLR", [("T_max", "100")])
+    let (bare, warm) = (Cosine(total: 25_000), Cosine(warmup: 1000, total: 25_000))
     return [
       .init(
         "Often assumed: past its end a cosine stays at the floor.",
         but: """
-          PyTorch's CosineAnnealingLR(T_max=100) has \(short(torch.value(at: 100, base: 1))) of the rate \
-          after 100 steps, \(short(torch.value(at: 150, base: 1))) after 150 and \
-          \(short(torch.value(at: 200, base: 1))) after 200: it rises again. Descent's cosine stays at its floor.
+          PyTorch's CosineAnnealingLR(T_max=100) has \(short(torch.value(at: 100, base: 1))) of \
+          the rate after 100 steps, \(short(torch.value(at: 150, base: 1))) after 150 and \
+          \(short(torch.value(at: 200, base: 1))) after 200: it rises again. Descent's cosine \
+          stays at its floor.
           """),
       .init(
         "Often written: Llama 2 was trained for 2,000,000 steps with 2,000 steps of warmup.",
         but: """
-          It saw 2 trillion tokens in batches of 4 million, which is \
-          \(grouped(Int(2e12 / 4e6))) steps. The warmup of 2,000 steps and the floor of a tenth of the \
-          peak are as written.
+          It saw 2 trillion tokens in batches of 4 million, which is \(grouped(Int(2e12 / 4e6))) \
+          steps. The warmup of 2,000 steps and the floor of a tenth of the peak are as written.
           """),
       .init(
         "Often done: giving the curve another length than the run.",
         but: """
-          A cosine for 10,000 steps in a run of 5,000 ends at half the rate and never settles; in a run \
-          of 20,000 the second half stands still. Leave total open, or let descent lint look at the recipe.
+          A cosine for 10,000 steps in a run of 5,000 ends at half the rate and never settles; in \
+          a run of 20,000 the second half stands still. Leave total open, or let descent lint \
+          look at the recipe.
           """),
       .init(
         "Often done: calling the scheduler once per epoch with lengths in steps.",
         but: """
-          With 500 steps an epoch the rate then falls 500 times too slowly, and the run ends near the \
-          peak.
+          In 50 epochs of 500 steps it is then asked 50 times, not 25,000 times. A cosine without \
+          warmup ends at \(percent(bare.value(at: 49, base: 1), 0)) of the peak, it has hardly \
+          fallen; one with 1,000 steps of warmup at \(percent(warm.value(at: 49, base: 1), 0)), \
+          it has hardly risen.
           """),
     ]
   }

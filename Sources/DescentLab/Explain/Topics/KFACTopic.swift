@@ -7,7 +7,8 @@ enum KFACTopic: Topic {
   static let title = "K-FAC"
   static let summary =
     "How the curvature of a layer comes apart into two small matrices, and what damping is for."
-  static let aliases = ["kronecker", "natural-gradient", "fisher", "damping"]
+  static let aliases = ["kronecker", "natural-gradient", "fisher"]
+  static let rules: [any Rule.Type] = [KFAC.self]
 
   static func explanation() throws -> Explanation {
     let (inputs, outputs) = (65, 32)
@@ -18,11 +19,10 @@ enum KFACTopic: Topic {
       answer: """
         A layer's gradient is a product: what came in, times what came back. If the two vary \
         independently, the curvature of all weights of the layer is the product of two small \
-        matrices as well: A of \
-        its inputs and G of the gradients at its outputs. For \(inputs) inputs and \(outputs) \
-        outputs that \
-        is \(grouped(own)) numbers instead of \(grouped(full * full)). Dividing by \
-        it makes training indifferent to how inputs are scaled and correlated.
+        matrices as well: A of its inputs and G of the gradients at its outputs. For \(inputs) \
+        inputs and \(outputs) outputs that is \(grouped(own)) numbers instead of \
+        \(grouped(full * full)). Dividing by it makes training indifferent to how inputs are \
+        scaled and correlated.
         """,
       formula: """
         A ← ρ·A + (1−ρ)·aᵀa/N;    G ← ρ·G + (1−ρ)·gᵀg/N
@@ -32,20 +32,18 @@ enum KFACTopic: Topic {
         """,
       letters: """
         a: the layer's inputs, one row for each of N examples, with a 1 for the bias; g: the \
-        loss's \
-        gradients at its outputs; ∇W: the gradient of the weights, gᵀa; V: the gradient divided \
-        by the curvature; ρ: \
-        factor_decay; γ: the damping; κ: kl_clip, which limits how far predictions move in a \
-        step; μ: \
-        momentum. The default form, eigen, adds γ to the products of eigenvalues instead.
+        loss's gradients at its outputs; ∇W: the gradient of the weights, gᵀa; V: the gradient \
+        divided by the curvature; ρ: factor_decay; γ: the damping; κ: kl_clip, which limits how \
+        far predictions move in a step; μ: momentum. The default form, eigen, adds γ to the \
+        products of eigenvalues instead.
         """,
       demonstrations: [try kronecker(), sizes, try realRun(), try damping()],
       mistakes: mistakes,
       advice: """
-        For networks of linear layers and convolutions. Begin with lr 0.03 and damping 0.03; small \
-        batches want more damping. inv_update_steps of 10 to 100, since a decomposition costs the \
-        cube \
-        of a layer's width. Other layers, embeddings and norms are trained by SGD with momentum.
+        For networks of linear layers and convolutions. Begin with lr 0.03 and damping 0.03; \
+        small batches want more damping. inv_update_steps of 10 to 100, since a decomposition \
+        costs the cube of a layer's width. Other layers, embeddings and norms are trained by SGD \
+        with momentum.
         """,
       recipe: """
         optimizer:
@@ -56,10 +54,9 @@ enum KFACTopic: Topic {
           inv_update_steps: 10
         """,
       reference: """
-        Martens, Grosse: Optimizing Neural Networks with Kronecker-factored Approximate Curvature, \
-        2015, arXiv:1503.05671. Grosse, Martens: A Kronecker-factored Approximate Fisher Matrix \
-        for \
-        Convolution Layers, 2016, arXiv:1602.01407.
+        Martens, Grosse: Optimizing Neural Networks with Kronecker-factored Approximate \
+        Curvature, 2015, arXiv:1503.05671. Grosse, Martens: A Kronecker-factored Approximate \
+        Fisher Matrix for Convolution Layers, 2016, arXiv:1602.01407.
         """)
   }
 
@@ -101,13 +98,12 @@ enum KFACTopic: Topic {
         .paragraph(
           """
           A layer of \(inputs) inputs (the last is the bias's 1) and \(outputs) outputs, \
-          \(grouped(n)) \
-          examples. The curvature over its 6 weights is the average of products of gradients, \
-          \(independent.count) numbers; K-FAC has 9 + 4 and multiplies them.
+          \(grouped(n)) examples. The curvature over its 6 weights is the average of products of \
+          gradients, \(independent.count) numbers; K-FAC has 9 + 4 and multiplies them.
           """),
         .facts([
           Fact(
-            "error, inputs and gradients independent", .number(independent.error),
+            "error, inputs and gradients independent: chance alone", .number(independent.error),
             key: "error_independent", style: .percent(0)),
           Fact(
             "error, larger gradients for larger inputs", .number(dependent.error),
@@ -121,7 +117,8 @@ enum KFACTopic: Topic {
       [
         .init("layer"), .number("weights"), .number("full", "full curvature"),
         .number("factors", "A and G, decomposed"), .number("adam", "Adam's m and v"),
-      ], key: "sizes")
+      ], key: "sizes",
+      caption: "A, G and their eigenvectors are kept in float64, the rest counts as float32")
     for (inputs, outputs) in [(65, 32), (785, 128), (4097, 4096)] {
       let count = inputs * outputs
       table.append(
@@ -161,7 +158,7 @@ enum KFACTopic: Topic {
     for (name, run) in runs {
       table.append(
         .text(name), .number(run.smoothLosses(over: 5)[29]),
-        .number(run.losses.suffix(10).reduce(0, +) / 10))
+        .number(run.losses.suffix(10).mean))
     }
     return Section(
       "In a real run",
@@ -175,7 +172,11 @@ enum KFACTopic: Topic {
                 series: runs.map { Series($0.0, points($0.1.smoothLosses(over: 5), from: 1)) })
             ],
             caption:
-              "Same weights, same batches of 128. Steps of K-FAC take longer: count seconds, too.")
+              """
+              Same weights, same batches of 128; from step 11 on means over 5 steps. Steps of \
+              K-FAC take longer: count seconds, too.
+              """
+          )
         ]),
         .table(table),
       ])
@@ -190,7 +191,7 @@ enum KFACTopic: Topic {
     for γ in [0.001, 0.03, 1, 30] {
       let run = try run(kfac(γ), steps: 40)
       table.append(
-        .number(γ), .number(run.losses.suffix(10).reduce(0, +) / 10),
+        .number(γ), .number(run.losses.suffix(10).mean),
         .number(run.moves.last ?? 0))
     }
     return Section(
@@ -199,10 +200,8 @@ enum KFACTopic: Topic {
         .paragraph(
           """
           In directions in which a batch shows no curvature the inverse would be enormous. γ is \
-          the \
-          curvature that every direction has at least. A very large γ leaves the gradient's own \
-          direction, \
-          divided by γ: slow gradient descent.
+          the curvature that every direction has at least. A very large γ leaves the gradient's \
+          own direction, divided by γ: slow gradient descent.
           """),
         .table(table),
       ])
@@ -214,30 +213,32 @@ enum KFACTopic: Topic {
         "Often assumed: the two forms of damping are the same.",
         but: """
           eigen adds γ to the products of A's and G's eigenvalues, inverse adds γ to A and to G. \
-          With eigenvalues 0.1 \
-          and 0.001 and γ = 0.03 the divisors are \(short(0.1 * 0.001 + 0.03)) and \
-          \(short((0.1 + 0.03) * (0.001 + 0.03))). A value tuned for one does not fit the other.
+          With eigenvalues 0.1 and 0.001 and γ = 0.03 the divisors are \
+          \(short(0.1 * 0.001 + 0.03)) and \(short((0.1 + 0.03) * (0.001 + 0.03))). A value tuned \
+          for one does not fit the other.
           """),
       .init(
         "Often said: it computes the Hessian.",
         but: """
-          It computes the Fisher matrix, here from the gradients for the data's own labels, as \
-          averages \
-          of what flows through a layer anyway. No second derivative is taken.
+          It estimates the Fisher matrix, the average of g·gᵀ for labels that the model itself \
+          would draw, from what flows through a layer anyway. No second derivative is taken. \
+          Descent, like most, takes the labels of the data instead, which gives the empirical \
+          Fisher: where the model has learned its data those gradients, and with them A and G, \
+          become too small (the topic sophia shows by how much), and damping and kl_clip have to \
+          hold the steps back.
           """),
       .init(
         "Often overlooked: a mean over N makes G small.",
         but: """
           The gradients at the outputs are those of the mean loss, so each holds a factor 1/N, \
-          and G one of \
-          1/N². A larger batch then means stronger damping, relative to G, at the same γ.
+          and G one of 1/N². A larger batch then means stronger damping, relative to G, at the \
+          same γ.
           """),
       .init(
         "Often compared: by steps.",
         but: """
           A decomposition costs about n³ for a layer n wide. Take them every inv_update_steps \
-          steps, \
-          and compare runs by seconds.
+          steps, and compare runs by seconds.
           """),
     ]
   }

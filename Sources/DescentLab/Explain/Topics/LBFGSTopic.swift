@@ -1,5 +1,6 @@
 import Descent
 import DescentCompute
+import Foundation
 
 enum LBFGSTopic: Topic {
   static let name = "l-bfgs"
@@ -7,6 +8,7 @@ enum LBFGSTopic: Topic {
   static let summary =
     "How curvature is learned from past steps, and why noise makes that fail."
   static let aliases = ["bfgs", "quasi-newton", "line-search"]
+  static let rules: [any Rule.Type] = [LBFGS.self]
 
   /// Rosenbrock's valley, with its minimum at (1, 1).
   private static func loss(_ w: [Double]) -> Double {
@@ -23,14 +25,14 @@ enum LBFGSTopic: Topic {
 
   /// The least loss after each evaluation, and the loss where it ends.
   private static func lbfgs(
-    history: Int, evaluations: Int, noise σ: Double = 0, from start: [Double],
+    history: Int, evaluations: Int, noise σ: Double = 0, seed: UInt64 = 17, from start: [Double],
     _ loss: ([Double]) -> Double, _ gradient: ([Double]) -> [Double]
   ) throws -> (best: [Double], last: Double) {
     var rule = LBFGS(learningRate: 1, iterations: evaluations, historySize: history)
     rule.largestEvaluations = evaluations
     let optimizer = try LBFGSOptimizer<Double>(
       rule, parameters: [ParameterInfo("w", shape: [start.count])])
-    var random = RandomStream(seed: 17)
+    var random = RandomStream(seed: seed)
     var w = [start]
     var best: [Double] = []
     _ = try optimizer.step(&w) { w in
@@ -57,11 +59,10 @@ enum LBFGSTopic: Topic {
         "How can an optimizer know the curvature if it only sees gradients, and why is it not used for networks?",
       answer: """
         Two gradients at two points tell how the gradient changes along the way between them: \
-        that is \
-        curvature. L-BFGS keeps the last few such pairs and builds Newton-like steps of them, and \
-        a line search finds how \
-        far to go. Rosenbrock's valley takes it \(needed) evaluations. With mini-batches, though, \
-        two gradients differ because their examples do, and that noise passes for curvature.
+        that is curvature. L-BFGS keeps the last few such pairs and builds Newton-like steps of \
+        them, and a line search finds how far to go. Rosenbrock's valley takes it \(needed) \
+        evaluations. With mini-batches, though, two gradients differ because their examples do, \
+        and that noise passes for curvature.
         """,
       formula: """
         y = g − g₋;  s = t·d
@@ -71,19 +72,16 @@ enum LBFGSTopic: Topic {
         """,
       letters: """
         w: all weights as one vector; g, g₋: the gradient now and at the point before; s: the \
-        last move; \
-        d: the direction; t: how far, from a line search that meets the strong Wolfe conditions, \
-        or η; H: a first guess \
-        of the inverse curvature; the recursion: a product with the inverse Hessian that the \
-        pairs suggest.
+        last move; d: the direction; t: how far, from a line search that meets the strong Wolfe \
+        conditions, or η; H: a first guess of the inverse curvature; the recursion: a product \
+        with the inverse Hessian that the pairs suggest.
         """,
       demonstrations: [try valley(), try noisy()],
       mistakes: try mistakes(),
       advice: """
         For small models on the whole data set: a batch as large as the training part, no \
-        schedule, no clipping, no groups. \
-        A step is max_iter iterations with several evaluations each; history_size pairs take two \
-        numbers each for every weight.
+        schedule, no clipping, no groups. A step is max_iter iterations with several evaluations \
+        each; history_size pairs take two numbers each for every weight.
         """,
       recipe: """
         batch: 1438                # the whole training part of the digits
@@ -96,8 +94,7 @@ enum LBFGSTopic: Topic {
         """,
       reference: """
         Liu, Nocedal: On the limited memory BFGS method for large scale optimization, 1989. \
-        Nocedal, \
-        Wright: Numerical Optimization, 2006, chapters 3 and 7.
+        Nocedal, Wright: Numerical Optimization, 2006, chapters 3 and 7.
         """)
   }
 
@@ -131,7 +128,32 @@ enum LBFGSTopic: Topic {
           ])
         ]),
         .table(table),
+        .paragraph(
+          """
+          In two dimensions a single pair says nearly all, and older ones, from other places of \
+          the valley, do not help. With more directions they do:
+          """),
+        .table(try pairs()),
       ])
+  }
+
+  /// What more pairs are good for.
+  private static func pairs() throws -> Table {
+    let count = 50
+    let bowl = Bowl(
+      curvatures: (0..<count).map { pow(1000, Double($0) / Double(count - 1)) })
+    var table = Table(
+      [.number("pairs", "pairs kept"), .number("needed", "evaluations to 1e-8 of the first loss")],
+      key: "pairs", caption: "a bowl of \(count) directions, curvatures from 1 to 1000")
+    for history in [1, 3, 10, 30] {
+      let start = [Double](repeating: 1, count: count)
+      let best = try lbfgs(
+        history: history, evaluations: 1000, from: start, bowl.loss
+      ) { bowl.gradient(0, $0) }.best
+      let needed = best.firstIndex { $0 < 1e-8 * bowl.loss(start) }
+      table.append(.ordinal(history), needed.map { .ordinal($0 + 1) } ?? .nothing)
+    }
+    return table
   }
 
   private static func other(_ rule: some Rule, _ steps: Int) throws -> [Double] {
@@ -140,23 +162,33 @@ enum LBFGSTopic: Topic {
 
   private static func noisy() throws -> Section {
     let bowl = Bowl(curvatures: [1, 10, 100])
-    let evaluations = 300
+    let (evaluations, runs) = (300, 25)
     var table = Table(
       [
         .number("noise", "noise of g"), .number("lbfgs", "l-bfgs"), .number("adam", "adam, cosine"),
-      ], key: "noisy", caption: "loss after \(evaluations) evaluations in a bowl, from (1, 1, 1)")
+      ], key: "noisy",
+      caption: """
+        loss after \(evaluations) evaluations in a bowl, from (1, 1, 1): the median of \(runs) runs
+        """)
     for σ in [0, 0.01, 0.1, 1] {
-      let own = try lbfgs(
-        history: 10, evaluations: evaluations, noise: σ, from: [1, 1, 1], bowl.loss
-      ) { bowl.gradient(0, $0) }
+      let own = try (1...runs).map { seed in
+        try lbfgs(
+          history: 10, evaluations: evaluations, noise: σ, seed: UInt64(seed), from: [1, 1, 1],
+          bowl.loss
+        ) { bowl.gradient(0, $0) }.last
+      }
+      // Adam treats each weight by itself: all of its runs are one.
+      let all = Bowl(curvatures: (0..<runs).flatMap { _ in bowl.curvatures })
       var random = RandomStream(seed: 18)
       let adam = try Walk(
         OptimizerPlan(Adam(learningRate: 0.1), schedules: [("lr", Cosine(total: evaluations))]),
-        from: [1, 1, 1], steps: evaluations
-      ) { t, w in bowl.gradient(t, w).map { $0 + σ * Double(random.normal()) } }
+        from: all.curvatures.map { _ in 1 }, steps: evaluations
+      ) { t, w in all.gradient(t, w).map { $0 + σ * Double(random.normal()) } }
+      let ends = (0..<runs).map { run in
+        bowl.loss(Array(adam.weights[evaluations][3 * run..<3 * run + 3]))
+      }
       table.append(
-        .number(σ), .number(own.last),
-        .number(bowl.loss(adam.weights[evaluations])))
+        .number(σ), .number(middle(own).withoutRounding()), .number(middle(ends).withoutRounding()))
     }
     return Section(
       "What noise does",
@@ -164,8 +196,8 @@ enum LBFGSTopic: Topic {
         .paragraph(
           """
           The same method in a simple bowl, where each evaluation draws its own noise, as a \
-          mini-batch does. \
-          Without noise it is exact after a few evaluations; with a little it is worse than Adam.
+          mini-batch does. Without noise it is exact after a few evaluations; with a little it is \
+          worse than Adam.
           """),
         .table(table),
       ])
@@ -178,7 +210,7 @@ enum LBFGSTopic: Topic {
         but: """
           With h pairs it keeps 2h + 2 numbers for each weight: with 100 pairs, the default, \
           \(short(Double(stateBytes(LBFGS(), [1000])) / 4000)) times the weights, where Adam \
-          keeps twice.
+          keeps 2 times.
           """),
       .init(
         "Often done: mini-batches.",

@@ -5,7 +5,8 @@ enum LionTopic: Topic {
   static let name = "lion"
   static let title = "Lion"
   static let summary = "What a step by signs does, why Lion has two betas, and which rate it wants."
-  static let aliases = ["sign", "signsgd", "cautious-lion"]
+  static let aliases = ["sign", "signsgd", "cautious-lion", "cautious"]
+  static let rules: [any Rule.Type] = [Lion.self]
 
   static func explanation() throws -> Explanation {
     let lengths = try stepLengths()
@@ -14,16 +15,11 @@ enum LionTopic: Topic {
         "What does Lion do with the size of a gradient, and which learning rate does it want?",
       answer: """
         It throws the size away: every weight moves by exactly η, up or down, at every step. The \
-        sign \
-        is that of an average of gradients, made for this step from 90 % memory and 10 % of the \
-        new \
-        gradient. Adam's steps become shorter where gradients disagree; Lion's do not. In the run \
-        below \
-        Lion moves the weights \(short(lengths.ratio, 2)) times as far as AdamW at the same rate, \
-        and more \
-        where gradients are noisier: hence the advice to make its rate 3 to 10 times smaller. It \
-        keeps one number for each weight where AdamW \
-        keeps two.
+        sign is that of an average of gradients, made for this step from 90 % memory and 10 % of \
+        the new gradient. Adam's steps become shorter where gradients disagree; Lion's do not. In \
+        the run below Lion moves the weights \(short(lengths.ratio, 2)) times as far as AdamW at \
+        the same rate, and more where gradients are noisier: hence the advice to make its rate 3 \
+        to 10 times smaller. It keeps one number for each weight where AdamW keeps two.
         """,
       formula: """
         w ← w·(1 − η·λ)
@@ -41,9 +37,9 @@ enum LionTopic: Topic {
       advice: """
         Divide AdamW's learning rate by 3 to 10 and multiply its weight_decay by the same number: \
         decay shrinks weights by η·λ a step, and that product should stay. Use a schedule that \
-        ends \
-        near 0, and batches that are not small. With cautious_factor 0 it leaves out steps that go \
-        against the present gradient.
+        ends near 0, and batches that are not small. cautious_factor multiplies the steps of \
+        weights whose sign goes against the present gradient: 1 unless it is set, and 0 leaves \
+        them out.
         """,
       recipe: """
         optimizer:
@@ -56,8 +52,8 @@ enum LionTopic: Topic {
           warmup: 100
         """,
       reference: """
-        Chen et al.: Symbolic Discovery of Optimization Algorithms, 2023, arXiv:2302.06675. Liang, \
-        Chen, Liu, Liu: Cautious Optimizers, 2024, arXiv:2411.16085.
+        Chen et al.: Symbolic Discovery of Optimization Algorithms, 2023, arXiv:2302.06675. \
+        Liang, Chen, Liu, Liu: Cautious Optimizers, 2024, arXiv:2411.16085.
         """)
   }
 
@@ -91,13 +87,17 @@ enum LionTopic: Topic {
 
   /// The share of steps that go down a slope that is hidden in noise.
   private static func share(_ betas: (Double, Double), noise σ: Double) throws -> Double {
-    let steps = 4000
+    // As many weights as runs: each has noise of its own.
+    let (steps, runs) = (1000, 32)
     var random = RandomStream(seed: 2)
-    let walk = try Walk(Lion(learningRate: 1, betas: betas), from: [0], steps: steps) { _, _ in
-      [1 + σ * Double(random.normal())]
+    let start = [Double](repeating: 0, count: runs)
+    let walk = try Walk(Lion(learningRate: 1, betas: betas), from: start, steps: steps) { _, w in
+      w.map { _ in 1 + σ * Double(random.normal()) }
     }
-    let w = walk.coordinate(0)
-    return Double((200..<steps).count { w[$0 + 1] < w[$0] }) / Double(steps - 200)
+    return (0..<runs).map { run in
+      let w = walk.coordinate(run)
+      return Double((200..<steps).count { w[$0 + 1] < w[$0] }) / Double(steps - 200)
+    }.mean
   }
 
   private static func twoBetas() throws -> Section {
@@ -118,10 +118,9 @@ enum LionTopic: Topic {
         .paragraph(
           """
           m forgets slowly (β₂), which averages noise away. The step listens to the new gradient \
-          more \
-          than m does (β₁), so it turns sooner. One β for both would have to choose: with 0.99 it \
-          is the \
-          sign of m itself, which turns later; with 0.9 it turns soon but follows the noise.
+          more than m does (β₁), so it turns sooner. One β for both would have to choose: with \
+          0.99 it is the sign of m itself, which turns later; with 0.9 it turns soon but follows \
+          the noise.
           """),
         .table(table),
       ])
@@ -138,9 +137,7 @@ enum LionTopic: Topic {
     let (adamw, lion, low) = (
       try run("adamw", 1e-3), try run("lion", 1e-3), try run("lion", 2e-4)
     )
-    func mean(_ run: SmallRun) -> Double {
-      run.moves.suffix(50).reduce(0, +) / 50
-    }
+    func mean(_ run: SmallRun) -> Double { run.moves.suffix(50).mean }
     let runs = [
       ("adamw, lr 0.001", adamw, 1e-3), ("lion, lr 0.001", lion, 1e-3),
       ("lion, lr 0.0002", low, 2e-4),
@@ -153,7 +150,7 @@ enum LionTopic: Topic {
     for (name, run, rate) in runs {
       table.append(
         .text(name), .number(mean(run)), .number(mean(run) / rate),
-        .number(run.losses.suffix(20).reduce(0, +) / 20))
+        .number(run.losses.suffix(20).mean))
     }
     let section = Section(
       "The learning rate in a real run",
@@ -189,8 +186,7 @@ enum LionTopic: Topic {
       let plan = OptimizerPlan(rule, schedules: schedule.map { [("lr", $0)] } ?? [])
       let walk = try Walk(plan, from: [1, 1], steps: 2000, bowl.gradient)
       let distance =
-        walk.weights.suffix(50).map { ($0[0] * $0[0] + $0[1] * $0[1]).squareRoot() }.reduce(0, +)
-        / 50
+        walk.weights.suffix(50).map { ($0[0] * $0[0] + $0[1] * $0[1]).squareRoot() }.mean
       table.append(.text(name), .number(rate), .number(distance))
     }
     try add("lion", Lion(learningRate: 1e-2), 1e-2)
@@ -202,47 +198,48 @@ enum LionTopic: Topic {
         .paragraph(
           """
           Near a minimum gradients are small, but the step is as long as ever: Lion circles the \
-          minimum at a \
-          distance that is proportional to η. Only a falling learning rate brings it closer.
+          minimum at a distance that is proportional to η. Only a falling learning rate brings it \
+          closer.
           """),
         .table(table),
       ])
   }
 
   private static func mistakes() throws -> [Explanation.Mistake] {
-    var random = RandomStream(seed: 4)
-    let steps = 200
-    let noise = (0..<steps).map { _ in Double(random.normal()) }
+    let (steps, runs) = (200, 64)
     func walk(_ betas: (Double, Double)) throws -> Walk {
-      try Walk(Lion(learningRate: 1e-3, betas: betas), from: [0.05], steps: steps) { t, w in
-        [w[0] + 0.2 * noise[t - 1]]
+      var random = RandomStream(seed: 4)
+      let start = [Double](repeating: 0.05, count: runs)
+      return try Walk(Lion(learningRate: 1e-3, betas: betas), from: start, steps: steps) { _, w in
+        w.map { $0 + 0.2 * Double(random.normal()) }
       }
     }
     let (lion, ofM) = (try walk((0.9, 0.99)), try walk((0.99, 0.99)))
+    let apart = (0..<runs).map { run in
+      zip(lion.coordinate(run), ofM.coordinate(run)).map { abs($0 - $1) }.max() ?? 0
+    }.mean
     let first = try Walk(Lion(learningRate: 1e-3), from: [0], steps: 1) { _, _ in [1e-6] }
     return [
       .init(
         "Often written: w ← w − η·sign(m).",
         but: """
           The sign is that of c = β₁·m + (1−β₁)·g, made from the m of the step before, and m is \
-          updated \
-          afterwards with another β. On a noisy bowl with η = 0.001 the two are \
-          \(short(lion.distance(to: ofM), 2)) apart within \(steps) steps, \
-          \(short(lion.distance(to: ofM) / 1e-3, 2)) steps' worth.
+          updated afterwards with another β. On a noisy bowl with η = 0.001 the two get \
+          \(short(apart, 2)) apart within \(steps) steps, \(short(apart / 1e-3, 2)) steps' worth, \
+          in the mean of \(runs) runs.
           """),
       .init(
         "Often asked: what is β₂ for, without a second moment?",
         but: """
           Both betas belong to the first: β₁ mixes m and the gradient into the step, β₂ says how \
-          slowly \
-          m forgets. Lion has no second moment; the sign takes its place.
+          slowly m forgets. Lion has no second moment; the sign takes its place.
           """),
       .init(
         "Often done: keeping AdamW's learning rate and decay.",
         but: """
           At the same rate its steps are several times as long, and they stay so to the end. \
-          Lowering the rate alone weakens the \
-          decay: at a fifth of the rate it takes five times the λ to keep η·λ.
+          Lowering the rate alone weakens the decay: at a fifth of the rate it takes five times \
+          the λ to keep η·λ.
           """),
       .init(
         "Often assumed: the first steps need a bias correction, as Adam's do.",

@@ -5,7 +5,7 @@ enum LoRATopic: Topic {
   static let name = "lora"
   static let title = "LoRA and its scale"
   static let summary = "What rank and alpha mean, and why alpha acts like a learning rate."
-  static let aliases = ["alpha", "rank", "adapter", "low-rank"]
+  static let aliases = ["alpha", "rank", "adapter", "low-rank", "rslora", "peft"]
 
   static func explanation() throws -> Explanation {
     let (size, rank) = (4096, 16)
@@ -14,10 +14,12 @@ enum LoRATopic: Topic {
       question:
         "What do rank and alpha do to training, and why must the learning rate follow them?",
       answer: """
-        LoRA leaves the weights W as they are and learns a difference of low rank, (α/r)·B·A. The factor \
-        α/r multiplies what a step does to the weights, so alpha acts like a learning rate: with Adam, \
-        four times the alpha is twice the rate. Raising the rank at a fixed alpha makes steps shorter. \
-        Prodigy, which finds its own rate, answers a larger alpha with a smaller d.
+        LoRA leaves the weights W as they are and learns a difference of low rank, (α/r)·B·A. The \
+        factor α/r multiplies what a step does to the weights, so alpha acts like a learning \
+        rate: with Adam, twice the alpha makes the first step change them twice as much, and a \
+        whole run at four times the alpha is the same as one at twice the rate from an A twice as \
+        wide. Raising the rank at a fixed alpha makes steps shorter. Prodigy, which finds its own \
+        rate, answers a larger alpha with a smaller d.
         """,
       formula: """
         W′ = W + s·B·A        s = α/r, or α/√r (rsLoRA)
@@ -44,9 +46,10 @@ enum LoRATopic: Topic {
       ],
       mistakes: try mistakes(),
       advice: """
-        Settle on a rank and an alpha (α = r or 2r is customary), then tune the learning rate and leave \
-        alpha alone. If the rank has to change, keep α/√r. Descent trains no adapters itself; descent lint \
-        reads the configurations of tools that do and says what their scale amounts to.
+        Settle on a rank and an alpha (α = r or 2r is customary), then tune the learning rate and \
+        leave alpha alone. If the rank has to change, keep α/√r. Descent trains no adapters \
+        itself; descent lint reads the configurations of tools that do and says what their scale \
+        amounts to.
         """,
       recipe: "",
       reference: """
@@ -63,9 +66,9 @@ enum LoRATopic: Topic {
     /// B, then A.
     let start: [Double]
 
-    init(n: Int = 16, rank: Int, scale: Double) {
+    init(n: Int = 16, rank: Int, scale: Double, seed: UInt64 = 5) {
       (self.n, self.rank, self.scale) = (n, rank, scale)
-      var random = RandomStream(seed: 5)
+      var random = RandomStream(seed: seed)
       func normal(_ count: Int) -> [Double] { (0..<count).map { _ in Double(random.normal()) } }
       let (left, right) = (normal(n * 2), normal(2 * n))
       target = (0..<n * n).map { i in
@@ -110,11 +113,17 @@ enum LoRATopic: Topic {
 
   /// The size of s·B·A after the first step.
   private static func change(_ rank: Int, _ alpha: Double) throws -> Double {
-    let problem = Problem(rank: rank, scale: alpha / Double(rank))
-    let walk = try Walk(
-      AdamW(learningRate: 1e-3, weightDecay: 0), from: problem.start, steps: 1, problem.gradient)
-    return problem.size(walk.weights[1])
+    try (1...seeds).map { seed in
+      let problem = Problem(rank: rank, scale: alpha / Double(rank), seed: seed)
+      let walk = try Walk(
+        AdamW(learningRate: 1e-3, weightDecay: 0), from: problem.start, steps: 1,
+        problem.gradient)
+      return problem.size(walk.weights[1])
+    }.mean
   }
+
+  /// How many problems and starts a mean is over.
+  private static let seeds: UInt64 = 16
 
   /// What the first step does to the weights, by alpha and rank.
   private static func firstStep() throws -> Section {
@@ -123,7 +132,7 @@ enum LoRATopic: Topic {
         .number("rank", "r"), .number("alpha", "α"), .number("scale", "α/r"),
         .number("rs_scale", "α/√r"),
         .number("change", "size of s·B·A after step 1", .significant(3)),
-      ], key: "first_step", caption: "adamw, lr 0.001; a 16×16 matrix")
+      ], key: "first_step", caption: "adamw, lr 0.001; a 16×16 matrix, means of \(seeds) starts")
     for (rank, alpha) in [(4, 8.0), (4, 16), (16, 16), (16, 32)] {
       table.append(
         .ordinal(rank), .number(alpha), .number(alpha / Double(rank)),
@@ -134,9 +143,10 @@ enum LoRATopic: Topic {
       [
         .paragraph(
           """
-          B is 0 at the start, so A has no gradient yet and Adam moves each element of B by η. What that \
-          does to the weights grows with alpha: twice the alpha, twice the change. Across ranks it goes \
-          with α/√r, since the r columns of B add up like random numbers: that is rsLoRA's reason.
+          B is 0 at the start, so A has no gradient yet and Adam moves each element of B by η. \
+          What that does to the weights grows with alpha: twice the alpha, twice the change. \
+          Across ranks it goes with α/√r, since the r columns of B add up like random numbers: \
+          that is rsLoRA's reason.
           """),
         .table(table),
       ])
@@ -171,9 +181,9 @@ enum LoRATopic: Topic {
       [
         .paragraph(
           """
-          Four times the scale can be moved into B and A, a factor of two each. To Adam, which does not \
-          see the size of gradients, that is the same as twice the learning rate, from an A twice as \
-          wide: the last two rows agree.
+          Four times the scale can be moved into B and A, a factor of two each. To Adam, which \
+          does not see the size of gradients, that is the same as twice the learning rate, from \
+          an A twice as wide: the last two rows agree.
           """),
         .figures([
           Figure([
@@ -205,9 +215,9 @@ enum LoRATopic: Topic {
       [
         .paragraph(
           """
-          Runs with Prodigy log a learning rate that rises to different heights for different alphas. \
-          It is d, the distance that the weights of the adapter have to go: the larger the scale, the \
-          shorter that way.
+          Runs with Prodigy log a learning rate that rises to different heights for different \
+          alphas. It is d, the distance that the weights of the adapter have to go: the larger \
+          the scale, the shorter that way.
           """),
         .figures([
           Figure([
@@ -228,22 +238,23 @@ enum LoRATopic: Topic {
       .init(
         "Often said: a larger alpha makes a stronger adapter.",
         but: """
-          It makes larger steps. B and A can make up for any scale; what differs is how fast they get \
-          there, and whether the steps are too large.
+          It makes larger steps. B and A can make up for any scale; what differs is how fast they \
+          get there, and whether the steps are too large.
           """),
       .init(
         "Often done: raising the rank and leaving alpha alone.",
         but: """
-          At alpha 16 the scale falls from \(short(16.0 / 4)) at rank 4 to \(short(16.0 / 16)) at rank \
-          16, and the first step (see above) changes the weights \(short(try change(16, 16) / change(4, 16), 2)) \
-          times as much: the run is slower for a reason that has nothing to do with rank.
+          At alpha 16 the scale falls from \(short(16.0 / 4)) at rank 4 to \(short(16.0 / 16)) at \
+          rank 16, and the first step (see above) changes the weights \
+          \(short(try change(16, 16) / change(4, 16), 2)) times as much: the run is slower for a \
+          reason that has nothing to do with rank.
           """),
       .init(
         "Often asked: why not start both A and B at 0?",
         but: """
           Then neither has a gradient: after 50 steps the largest weight of such an adapter is \
-          \(short(zeros.weights[50].map(abs).max() ?? 0)). With B alone at 0, training starts from the \
-          model as it is and can leave it.
+          \(short(zeros.weights[50].map(abs).max() ?? 0)). With B alone at 0, training starts \
+          from the model as it is and can leave it.
           """),
       .init(
         "Often assumed: weight decay pulls a LoRA run toward small weights.",

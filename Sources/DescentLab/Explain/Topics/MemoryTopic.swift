@@ -33,12 +33,10 @@ enum MemoryTopic: Topic {
       question: "How much memory does it take to train a model, and what can be saved where?",
       answer: """
         Each weight takes 4 bytes in float32, its gradient 4 more, and the optimizer's state what \
-        the \
-        optimizer keeps: nothing for plain SGD, \(short(state)) bytes for AdamW. For 7 billion \
-        weights that is \(bytes(total(4))), \(bytes(total(4))) and \(bytes(total(state))): \
-        \(bytes(total(8 + state))) before the first activation. What an optimizer keeps is the \
-        largest \
-        part, and the one that can be chosen.
+        the optimizer keeps: nothing for plain SGD, \(short(state)) bytes for AdamW. For 7 \
+        billion weights that is \(bytes(total(4))), \(bytes(total(4))) and \
+        \(bytes(total(state))): \(bytes(total(8 + state))) before the first activation. What an \
+        optimizer keeps is the largest part, and the one that can be chosen.
         """,
       formula: """
         memory = weights + gradients + state + activations
@@ -48,20 +46,18 @@ enum MemoryTopic: Topic {
         """,
       letters: """
         GB are 10⁹ bytes. Activations depend on the model, the batch and the context, not on the \
-        optimizer: about layers · batch · context · width · some 16 to 34 numbers for a \
-        transformer. \
-        Only what is trained has gradients and state.
+        optimizer: about layers · batch · context · width · 34 bytes for a transformer in 16 \
+        bits, some 17 numbers, and on top the scores of attention where they are kept. Only what \
+        is trained has gradients and state.
         """,
       demonstrations: [optimizers, formats, sharding],
       exercises: [exercise, adapters],
       mistakes: mistakes,
       advice: """
         descent memory does this arithmetic for a number of parameters, a recipe or a model file, \
-        for every \
-        optimizer and format, and lists what fits. In order of what they cost in quality: state \
-        in bfloat16 or int8, Adafactor, weights in bfloat16 with stochastic rounding, LoRA. \
-        Against \
-        activations: a smaller batch with accumulate, recomputation.
+        for every optimizer and format, and lists what fits. In order of what they cost in \
+        quality: state in bfloat16 or int8, Adafactor, weights in bfloat16 with stochastic \
+        rounding, LoRA. Against activations: a smaller batch with accumulate, recomputation.
         """,
       recipe: """
         optimizer:
@@ -132,7 +128,7 @@ enum MemoryTopic: Topic {
     let (w, g, s) = (4.0, 4.0, perWeight(adamw))
     let ranks = 8.0
     var table = Table(
-      [.init("stage"), .init("shared out"), .number("bytes", "on each device")], key: "sharding",
+      [.init("stage"), .init("divided"), .number("bytes", "on each device")], key: "sharding",
       caption: "float32 AdamW on 8 devices")
     for (stage, what, each) in [
       ("none", "nothing", w + g + s), ("ZeRO 1", "state", w + g + s / ranks),
@@ -147,10 +143,8 @@ enum MemoryTopic: Topic {
         .paragraph(
           """
           Devices that train together each hold a copy of everything, unless each keeps only its \
-          share \
-          and asks the others for the rest; offloading moves state to the host's memory instead, \
-          at the price of copies \
-          at every step.
+          share and asks the others for the rest; offloading moves state to the host's memory \
+          instead, at the price of copies at every step.
           """),
         .table(table),
       ])
@@ -173,17 +167,15 @@ enum MemoryTopic: Topic {
     return .init(
       """
       A model of 7 billion parameters is trained in float32. How much optimizer state do SGD and \
-      AdamW \
-      need?
+      AdamW need?
       """,
       [
         .paragraph(
           """
           SGD keeps none, SGD with momentum one number for each weight, AdamW two, m and v: 7·10⁹ \
-          · 8 bytes = \
-          \(bytes(total(perWeight(adamw)))). Figures of 28 GB for SGD and 84 GB for AdamW are \
-          those with the weights; with \
-          gradients, which must be somewhere too, it is 56 and 112.
+          · 8 bytes = \(bytes(total(perWeight(adamw)))). Figures of 28 GB for SGD and 84 GB for \
+          AdamW are those with the weights; with gradients, which must be somewhere too, it is 56 \
+          and 112.
           """),
         .table(table),
       ])
@@ -199,9 +191,8 @@ enum MemoryTopic: Topic {
         .paragraph(
           """
           \(percent(share, 2)) of the weights are trained and take 16 bytes each: \
-          \(bytes(total(trained))). The \
-          frozen ones take 2 each: \(bytes(total(2))). Together \(bytes(total(2 + trained))), \
-          plus activations, which LoRA hardly makes smaller.
+          \(bytes(total(trained))). The frozen ones take 2 each: \(bytes(total(2))). Together \
+          \(bytes(total(2 + trained))), plus activations, which LoRA hardly makes smaller.
           """)
       ])
   }
@@ -212,8 +203,7 @@ enum MemoryTopic: Topic {
         "Often written: AdamW takes 3 times the weights.",
         but: """
           Weights, m and v do. With the gradients it is 4 times, \(bytes(total(16))) here. They \
-          can be let go only \
-          where updates happen during the backward pass (release_gradients).
+          can be let go only where updates happen during the backward pass (release_gradients).
           """),
       .init(
         "Often written: training in 16 bits halves the memory.",
@@ -225,15 +215,14 @@ enum MemoryTopic: Topic {
         "Often expected: 8-bit AdamW makes training fit in a quarter.",
         but: """
           State falls from \(bytes(total(8))) to \(bytes(total(perWeight(adamw, .int8)))). In \
-          float32 \
-          the sum falls from \(bytes(total(16))) to \(bytes(total(8 + perWeight(adamw, .int8)))).
+          float32 the sum falls from \(bytes(total(16))) to \
+          \(bytes(total(8 + perWeight(adamw, .int8)))).
           """),
       .init(
         "Often forgotten: the peak is not the mean.",
         but: """
           Loading can hold the weights twice, the first step creates the state, saving may copy \
-          it. A \
-          run that fits at step 1 can fail at its first checkpoint.
+          it. A run that fits at step 1 can fail at its first checkpoint.
           """),
     ]
   }

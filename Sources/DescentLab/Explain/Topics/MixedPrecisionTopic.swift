@@ -6,7 +6,10 @@ enum MixedPrecisionTopic: Topic {
   static let title = "Mixed precision"
   static let summary =
     "What 16 bits cannot hold: small gradients in float16, small updates in bfloat16."
-  static let aliases = ["precision", "bf16", "fp16", "bfloat16", "float16", "loss-scale", "amp"]
+  static let aliases = [
+    "precision", "bf16", "fp16", "bfloat16", "float16", "loss-scale", "amp", "kahan", "rounding",
+    "stochastic-rounding", "lost-updates", "autocast", "underflow", "overflow",
+  ]
 
   static func explanation() throws -> Explanation {
     let rounding = try updates()
@@ -14,11 +17,10 @@ enum MixedPrecisionTopic: Topic {
       question: "What gets lost in 16 bits, and what is done about it?",
       answer: """
         float16 has too little range: gradients below 3e-8 become 0, and numbers above 65,504 \
-        become infinite. A \
-        loss scale moves gradients into its range. bfloat16 has the range of float32 but two to three \
-        digits: an update of less than some 1/256 of a weight is lost when the weight is stored in it. \
-        So weights stay in float32 beside it, or are rounded at random, or their rounding errors are \
-        kept.
+        become infinite. A loss scale moves gradients into its range. bfloat16 has the range of \
+        float32 but two to three digits: an update of less than some 1/256 of a weight is lost \
+        when the weight is stored in it. So weights stay in float32 beside it, or are rounded at \
+        random, or their rounding errors are kept.
         """,
       formula: """
         loss scale:  g ← ∇(scale·f)(w) / scale
@@ -27,14 +29,14 @@ enum MixedPrecisionTopic: Topic {
         kahan:       k ← k + Δw    w′ = w + k    k ← k + (w − w′)    all rounded
         """,
       letters: """
-        f: the loss; w: a weight as it is stored, w′: the next one; Δw: the update that the optimizer \
-        wants; k: what rounding has kept back so far.
+        f: the loss; w: a weight as it is stored, w′: the next one; Δw: the update that the \
+        optimizer wants; k: what rounding has kept back so far.
         """,
       demonstrations: [formats(), gradients(), scaler(), rounding.section],
       mistakes: mistakes(rounding.nearest),
       advice: """
-        Set precision to bf16; it needs no loss scale. Keep the weights in float32 \
-        (the default) while memory allows; if not, store them in bf16 with rounding stochastic or kahan. \
+        Set precision to bf16; it needs no loss scale. Keep the weights in float32 (the default) \
+        while memory allows; if not, store them in bf16 with rounding stochastic or kahan. \
         descent compare-precision RECIPE trains both ways and says whether they differ.
         """,
       recipe: """
@@ -44,9 +46,9 @@ enum MixedPrecisionTopic: Topic {
           rounding: stochastic
         """,
       reference: """
-        Micikevicius et al.: Mixed Precision Training, 2018, arXiv:1710.03740. Kalamkar et al.: A Study \
-        of BFLOAT16 for Deep Learning Training, 2019, arXiv:1905.12322. Zamirai et al.: Revisiting \
-        BFloat16 Training, 2020, arXiv:2010.06192.
+        Micikevicius et al.: Mixed Precision Training, 2018, arXiv:1710.03740. Kalamkar et al.: A \
+        Study of BFLOAT16 for Deep Learning Training, 2019, arXiv:1905.12322. Zamirai et al.: \
+        Revisiting BFloat16 Training, 2020, arXiv:2010.06192.
         """)
   }
 
@@ -69,7 +71,7 @@ enum MixedPrecisionTopic: Topic {
       let next = 1 + 2 * format.unitRoundoff
       table.append(
         .text(format.rawValue), .number(Double(format.largest)), .number(smallest(format)),
-        .number(next), .number(Double(format.nearest(to: .pi))))
+        .number(next), .number(Double(format.nearest(to: Float(Double.pi)))))
     }
     return Section("Three formats", [.table(table)])
   }
@@ -169,8 +171,9 @@ enum MixedPrecisionTopic: Topic {
       [
         .paragraph(
           """
-          A weight of 1 is to grow by 0.001 at each of 1,000 steps, to 2. Between 1 and 2 the numbers of \
-          bfloat16 are 1/128 = 0.0078 apart: a single update is too small to reach the next one.
+          A weight of 1 is to grow by 0.001 at each of 1,000 steps, to 2. Between 1 and 2 the \
+          numbers of bfloat16 are 1/128 = 0.0078 apart: a single update is too small to reach the \
+          next one.
           """),
         .figures([
           Figure([
@@ -197,22 +200,21 @@ enum MixedPrecisionTopic: Topic {
       .init(
         "Often done: a loss scale with bfloat16.",
         but: """
-          It changes nothing there: the exponents are those of float32, and a factor that is a power of \
-          two moves no digit.
+          It changes nothing there: the exponents are those of float32, and a factor that is a \
+          power of two moves no digit.
           """),
       .init(
         "Often assumed: if the loss falls, weights in pure bfloat16 are fine.",
         but: """
-          Large updates arrive and small ones do not, so all looks well at first and stalls when the \
-          learning rate falls. Above, a weight that should reach 2 is at \(short(nearest)) after 1,000 \
-          steps. The metric lost_share says how many \
-          are lost.
+          Large updates arrive and small ones do not, so all looks well at first and stalls when \
+          the learning rate falls. Above, a weight that should reach 2 is at \(short(nearest)) \
+          after 1,000 steps. The metric lost_share says how many are lost.
           """),
       .init(
         "Often assumed: mixed precision halves the memory of training.",
         but: """
-          Activations and the copies of weights that are computed with take half. The float32 weights \
-          and the optimizer's state, 12 bytes a weight with Adam, stay.
+          Activations and the copies of weights that are computed with take half. The float32 \
+          weights and the optimizer's state, 12 bytes a weight with Adam, stay.
           """),
     ]
   }

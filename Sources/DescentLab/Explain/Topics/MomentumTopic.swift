@@ -5,7 +5,8 @@ enum MomentumTopic: Topic {
   static let title = "Momentum"
   static let summary =
     "Why plain gradient descent zigzags in a ravine, and what momentum does to it."
-  static let aliases = ["sgd", "gradient-descent", "heavy-ball", "ravine"]
+  static let aliases = ["gradient-descent", "heavy-ball", "ravine"]
+  static let rules: [any Rule.Type] = [SGD.self, LARS.self]
 
   static func explanation() throws -> Explanation {
     let (η, μ) = (0.018, 0.9)
@@ -16,18 +17,17 @@ enum MomentumTopic: Topic {
     }
     let plain = try walk(SGD(learningRate: η))
     let ball = try walk(SGD(learningRate: η, momentum: μ))
-    let (slow, fast) = (
-      ravine.steps(of: plain, below: 1e-6) ?? 0, ravine.steps(of: ball, below: 1e-6) ?? 0
-    )
+    let safe = try walk(SGD(learningRate: η * (1 - μ), momentum: μ))
+    let steps = [plain, ball, safe].map { ravine.steps(of: $0, below: 1e-6) ?? 0 }
     return Explanation(
       question: """
         Why does plain gradient descent zigzag through a narrow valley, and how does momentum help?
         """,
       answer: """
-        The learning rate is limited by the steepest direction, so the flat directions crawl while \
-        the steep one jumps from wall to wall. Momentum keeps a running sum of gradients: what points \
-        the same way every time adds up, what changes its sign cancels. In the ravine below it needs \
-        \(fast) steps where plain descent needs \(slow).
+        The learning rate is limited by the steepest direction, so the flat directions crawl \
+        while the steep one jumps from wall to wall. Momentum keeps a running sum of gradients: \
+        what points the same way every time adds up, what changes its sign cancels. In the ravine \
+        below it needs \(steps[1]) steps where plain descent needs \(steps[0]).
         """,
       formula: """
         g ← ∇f(w)
@@ -36,18 +36,20 @@ enum MomentumTopic: Topic {
         average:      b ← μ·b + (1−μ)·g;    w ← w − η·b
         """,
       letters: """
-        w: the weights; g: the gradient of the loss f; η: the learning rate (lr); μ: the momentum, \
-        usually 0.9, written β elsewhere; b: the buffer, one number for each weight, 0 at the start.
+        w: the weights; g: the gradient of the loss f; η: the learning rate (lr); μ: the \
+        momentum, usually 0.9, written β elsewhere; b: the buffer, one number for each weight, 0 \
+        at the start. heavy-ball is the form of Polyak's paper and of PyTorch, named after a ball \
+        that rolls on; average is that of many texts.
         """,
       demonstrations: [
         inRavine(plain, ball, η: η), try sums(μ), try conversion(η, μ, ravine, from: start),
       ],
-      exercises: [try exercise(ravine, plain, ball, η: η, μ: μ)],
-      mistakes: try mistakes(η, μ),
+      exercises: [exercise(ravine, [plain, ball, safe], η: η, μ: μ)],
+      mistakes: try mistakes(η, μ, steps),
       advice: """
-        Set momentum to 0.9 with the optimizer sgd. If a rate was tuned without momentum, begin at a \
-        tenth of it: lr·(1−momentum). The same goes for a rate that was tuned for the average form. \
-        descent lr-find finds a rate for the recipe at hand.
+        Set momentum to 0.9 with the optimizer sgd. For a rate that was tuned without momentum, \
+        or for the average form, lr·(1−momentum), a tenth, is the safe equivalent; try higher \
+        ones from there. descent lr-find finds a rate for the recipe at hand.
         """,
       recipe: """
         optimizer:
@@ -56,9 +58,9 @@ enum MomentumTopic: Topic {
           momentum: 0.9
         """,
       reference: """
-        Polyak: Some methods of speeding up the convergence of iteration methods, 1964. Sutskever, \
-        Martens, Dahl, Hinton: On the importance of initialization and momentum in deep learning, \
-        2013. Goh: Why Momentum Really Works, Distill, 2017.
+        Polyak: Some methods of speeding up the convergence of iteration methods, 1964. \
+        Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum in \
+        deep learning, 2013. Goh: Why Momentum Really Works, Distill, 2017.
         """)
   }
 
@@ -76,8 +78,8 @@ enum MomentumTopic: Topic {
       [
         .paragraph(
           """
-          The loss is f(x, y) = ½(x² + 100·y²): across the ravine (y) it is a hundred times as steep \
-          as along it (x). Both start at x = 10, y = 1 and use η = \(short(η)).
+          The loss is f(x, y) = ½(x² + 100·y²): across the ravine (y) it is a hundred times as \
+          steep as along it (x). Both start at x = 10, y = 1 and use η = \(short(η)).
           """),
         .figures([
           Figure(
@@ -87,8 +89,8 @@ enum MomentumTopic: Topic {
           Figure(
             [chart("across the ravine", 1, steps: 30)],
             caption: """
-              Without momentum, y jumps to the other wall at every step; with it the swings are slower, \
-              and at this η they last longer.
+              Without momentum, y jumps to the other wall at every step; with it the swings are \
+              slower, and at this η they last longer.
               """),
         ]),
       ])
@@ -149,70 +151,74 @@ enum MomentumTopic: Topic {
     ] {
       table.append(
         .text(name), .number(rate), .number(walk.weights[1][0] - start[0]),
-        .number(walk.distance(to: ball)))
+        .number(walk.distance(to: ball).withoutRounding(beside: start[0])))
     }
     return Section(
       "Two ways to write it, and how the learning rate converts",
       [
         .paragraph(
           """
-          PyTorch adds the whole gradient to the buffer; many texts add (1−μ) of it, which makes b an \
-          average. The average takes the same steps at η/(1−μ), here \(short(η / (1 - μ))), and steps \
-          ten times shorter at the same η. PyTorch's dampening=μ is the average form except for its \
-          first step, which it does not damp.
+          PyTorch adds the whole gradient to the buffer; many texts add (1−μ) of it, which makes \
+          b an average. The average takes the same steps at η/(1−μ), here \(short(η / (1 - μ))), \
+          and steps ten times shorter at the same η. PyTorch's dampening multiplies each new \
+          gradient by 1 − dampening: dampening=μ is the average form, except that the first \
+          gradient is not damped.
           """),
         .table(table),
       ])
   }
 
   private static func exercise(
-    _ ravine: Bowl, _ plain: Walk, _ ball: Walk, η: Double, μ: Double
-  ) throws -> Explanation.Exercise {
+    _ ravine: Bowl, _ walks: [Walk], η: Double, μ: Double
+  ) -> Explanation.Exercise {
     let (flat, steep) = (ravine.curvatures[0], ravine.curvatures[1])
     var table = Table(
       [
         .init("quantity", ""), .number("plain", "no momentum"),
-        .number("momentum", "momentum 0.9"),
+        .number("momentum", "momentum 0.9"), .number("safe", "momentum 0.9, η/10"),
       ], key: "comparison")
-    table.append(
-      "y after 1 step", .number(plain.weights[1][1]), .number(ball.weights[1][1]))
-    table.append(
-      "x after 20 steps", .number(plain.weights[20][0]), .number(ball.weights[20][0]))
-    table.append(
-      "loss after 100 steps", .number(ravine.loss(plain.weights[100])),
-      .number(ravine.loss(ball.weights[100])))
+    func row(_ quantity: String, _ value: (Walk) -> Double) {
+      table.append([.text(quantity)] + walks.map { .number(value($0)) })
+    }
+    row("y after 1 step") { $0.weights[1][1] }
+    row("x after 20 steps") { $0.weights[20][0] }
+    row("loss after 100 steps") { ravine.loss($0.weights[100]) }
     for level in [1e-3, 1e-6] {
-      let steps = [plain, ball].map { walk in
+      let steps = walks.map { walk in
         ravine.steps(of: walk, below: level).map(Table.Cell.ordinal) ?? .nothing
       }
       table.append([.text("steps to \(short(level)) of the first loss")] + steps)
     }
     return .init(
       """
-      Why does SGD oscillate in a long, narrow valley, and what does momentum with β = 0.9 change?
+      Why does SGD oscillate in a long, narrow valley, and what does momentum with μ = 0.9 (often \
+      called β) change?
       """,
       [
         .paragraph(
           """
-          A step multiplies y by 1 − 100·η = \(short(1 - steep * η)): the sign changes every time, so \
-          y jumps from wall to wall. Above η = 2/100 = \(short(2 / steep)) it would fly apart. The \
-          same η multiplies x by 1 − η = \(short(1 - flat * η)), so \(short(100 * flat * η)) % of the \
-          way is gone with each step. No η is good for both.
+          A step multiplies y by 1 − 100·η = \(short(1 - steep * η)): the sign changes every \
+          time, so y jumps from wall to wall. Above η = 2/100 = \(short(2 / steep)) it would fly \
+          apart. The same η multiplies x by 1 − η = \(short(1 - flat * η)), so \
+          \(short(100 * flat * η)) % of the distance is gone with each step. No η is good for \
+          both.
           """),
         .paragraph(
           """
-          With β = 0.9 the gradients along the ravine agree and add up to \(short(1 / (1 - μ))) of \
-          them, so x moves as if η were ten times as large. Those across it change their sign and \
-          count \(short(1 / (1 + μ), 2)) of one. Past gradients together weigh β/(1−β) = \
+          With μ = 0.9 the gradients along the ravine agree and add up to \(short(1 / (1 - μ))) \
+          of them, so x moves as if η were ten times as large. Those across it change their sign \
+          and count \(short(1 / (1 + μ), 2)) of one. Past gradients together weigh μ/(1−μ) = \
           \(short(μ / (1 - μ))) times as much as the present one. Momentum does not end the \
-          oscillation: it makes room for it, since the steepest direction now bears η up to \
-          2(1+β)/100 = \(short(2 * (1 + μ) / steep)).
+          oscillation, but the steepest direction now tolerates η up to 2(1+μ)/100 = \
+          \(short(2 * (1 + μ) / steep)) instead of \(short(2 / steep)).
           """),
         .table(table),
       ])
   }
 
-  private static func mistakes(_ η: Double, _ μ: Double) throws -> [Explanation.Mistake] {
+  private static func mistakes(
+    _ η: Double, _ μ: Double, _ steps: [Int]
+  ) throws -> [Explanation.Mistake] {
     let average = try Walk(
       SGD(learningRate: η, momentum: μ, momentumForm: .average), from: [0], steps: 100
     ) { _, _ in [1] }
@@ -220,7 +226,8 @@ enum MomentumTopic: Topic {
     return [
       .init(
         """
-        Often written: b ← β·b + (1−β)·g, and it accelerates as long as the direction stays the same.
+        Often written: b ← β·b + (1−β)·g, and it accelerates as long as the direction stays the \
+        same.
         """,
         but: """
           With the factor 1−β the buffer is an average: fed with gradients of 1 it reaches \
@@ -230,8 +237,11 @@ enum MomentumTopic: Topic {
       .init(
         "Often done: turning momentum on and keeping the learning rate of plain SGD.",
         but: """
-          With μ = \(short(μ)) that is \(short(1 / (1 - μ))) times the rate in every direction that \
-          stays the same. Multiply lr by 1−μ first.
+          With μ = \(short(μ)) that is \(short(1 / (1 - μ))) times the rate in every direction \
+          that stays the same, and noise counts for more, too. η·(1−μ) is the safe equivalent: in \
+          the ravine above it takes \(steps[2]) steps, plain descent \(steps[0]). The gain comes \
+          from the larger rate that momentum tolerates where steepness sets the limit, as it does \
+          there: with η itself \(steps[1]) steps. So begin at η·(1−μ) and go up.
           """),
       .init(
         "Often said: momentum doubles the memory.",

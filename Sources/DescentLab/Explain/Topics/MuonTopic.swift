@@ -1,5 +1,6 @@
 import Descent
 import DescentCompute
+import Foundation
 
 enum MuonTopic: Topic {
   static let name = "muon"
@@ -7,6 +8,7 @@ enum MuonTopic: Topic {
   static let summary =
     "Why steps whose directions are all alike help, and how five products replace a decomposition."
   static let aliases = ["newton-schulz", "orthogonalization"]
+  static let rules: [any Rule.Type] = [Muon.self]
 
   private static let (rows, columns) = (8, 6)
 
@@ -16,16 +18,12 @@ enum MuonTopic: Topic {
       question: "What does it mean that Muon's steps are orthogonal, and why does that help?",
       answer: """
         The gradient of a matrix is long in a few directions and short in most. Muon keeps the \
-        directions \
-        of its momentum and makes their lengths nearly equal, so that rare directions are learned \
-        as fast \
-        as common ones. It needs no decomposition: five rounds of matrix products bring singular \
-        values \
-        between \(short(values.before.min() ?? 0)) and \(short(values.before.max() ?? 0)) to \
-        between \
-        \(short(values.after.min() ?? 0, 2)) and \(short(values.after.max() ?? 0, 2)). It is for \
-        hidden matrices; everything \
-        else is trained by AdamW.
+        directions of its momentum and makes their lengths nearly equal, so that rare directions \
+        are learned as fast as common ones. It needs no decomposition: five rounds of matrix \
+        products bring singular values between \(short(values.before.min() ?? 0)) and \
+        \(short(values.before.max() ?? 0)) to between \(short(values.after.min() ?? 0, 2)) and \
+        \(short(values.after.max() ?? 0, 2)). It is for hidden matrices; everything else is \
+        trained by AdamW.
         """,
       formula: """
         m ← m + (1−μ)·(g − m)
@@ -36,11 +34,9 @@ enum MuonTopic: Topic {
         """,
       letters: """
         w: a matrix with p rows and q columns; g: its gradient; m: the average of g; μ = 0.95; a, \
-        b, c = 3.4445, \
-        −4.7750, 2.0315: a polynomial that pushes singular values toward 1; s: a factor for the \
-        shape, \
-        √max(1, p/q), or 0.2·√max(p, q) for steps as large as AdamW's (match_rms_adamw); η, λ: \
-        rate and decay.
+        b, c = 3.4445, −4.7750, 2.0315: a polynomial that pushes singular values toward 1; s: a \
+        factor for the shape, √max(1, p/q), or 0.2·√max(p, q) for steps as large as AdamW's \
+        (match_rms_adamw); η, λ: rate and decay.
         """,
       demonstrations: [values.section, rounds, try lengths()],
       mistakes: try mistakes(),
@@ -82,7 +78,8 @@ enum MuonTopic: Topic {
     let walk = try Walk(
       rule, from: [Double](repeating: 0, count: G.elements.count), shape: [rows, columns], steps: 1
     ) { _, _ in G.elements }
-    return Matrix(rows, columns, walk.weights[1])
+    // A step is taken off the weights.
+    return Matrix(rows, columns, walk.weights[1].map { -$0 })
   }
 
   private static func muon(_ η: Double) -> Muon {
@@ -94,14 +91,19 @@ enum MuonTopic: Topic {
   ) {
     // √(p/q) is taken out again.
     let scale = (Double(rows) / Double(columns)).squareRoot()
-    let before = try gradient().singularValues()
-    let adam = try step(Adam(learningRate: 1)).singularValues()
-    let after = try step(muon(1)).singularValues().map { $0 / scale }
+    let G = gradient()
+    let before = try G.singularValues()
+    let adam = try G.lengths(of: step(Adam(learningRate: 1)))
+    let after = try G.lengths(of: step(muon(1))).map { $0 / scale }
     var table = Table(
       [
         .number("position", ""), .number("gradient"), .number("adam", "adam's step / η"),
         .number("muon", "muon's step / η·s"),
-      ], key: "singular_values", caption: "singular values of an \(rows)×\(columns) matrix")
+      ], key: "singular_values",
+      caption: """
+        an \(rows)×\(columns) matrix: the singular values of the gradient, and how far steps go \
+        in the same directions
+        """)
     for i in 0..<columns {
       table.append(.ordinal(i + 1), .number(before[i]), .number(adam[i]), .number(after[i]))
     }
@@ -111,30 +113,33 @@ enum MuonTopic: Topic {
         .paragraph(
           """
           Singular values are the lengths of a matrix in its own directions. The gradient has \
-          three strong \
-          directions and noise; Adam's step is still dominated by a few, Muon's is not.
+          three strong directions and noise. Each row is one direction: Adam goes far in the \
+          strong ones and hardly at all in most of the others, Muon nearly as far in all.
           """),
         .table(table),
       ])
     return (section, before, after)
   }
 
+  /// What a round makes of a singular value.
+  private static func next(_ x: Double) -> Double {
+    let rule = Muon()
+    return x * (rule.coefficientA + x * x * (rule.coefficientB + x * x * rule.coefficientC))
+  }
+
+  /// What so many rounds make of it.
+  private static func after(_ rounds: Int, _ x: Double) -> Double {
+    (0..<rounds).reduce(x) { x, _ in next(x) }
+  }
+
   /// What the iteration does to a singular value.
   private static var rounds: Section {
-    let rule = Muon()
-    func next(_ x: Double) -> Double {
-      x * (rule.coefficientA + x * x * (rule.coefficientB + x * x * rule.coefficientC))
-    }
+    let shares = (0...160).map { pow(10, -4 + Double($0) / 40) }
     var table = Table(
       [.number("start", "at first")] + (1...5).map { .number("round_\($0)", "round \($0)") },
       key: "rounds", caption: "a singular value, as a share of ‖u‖")
     for x in [0.9, 0.3, 0.1, 0.01, 0.001] {
-      var (value, row) = (x, [Table.Cell.number(x)])
-      for _ in 1...5 {
-        value = next(value)
-        row.append(.number(value))
-      }
-      table.append(row)
+      table.append([.number(x)] + (1...5).map { .number(after($0, x)) })
     }
     return Section(
       "Five rounds",
@@ -142,9 +147,23 @@ enum MuonTopic: Topic {
         .paragraph(
           """
           Each round takes a singular value x to a·x + b·x³ + c·x⁵. Small values grow by a factor \
-          of 3.4 a \
-          round; those near 1 move about between 0.7 and 1.2 and never settle, which does no harm.
+          of 3.4 a round; those near 1 move about between 0.7 and 1.2 and never settle, which \
+          does no harm.
           """),
+        .figures([
+          Figure(
+            [
+              LineChart(
+                title: "a singular value after rounds",
+                x: Axis("at first, as a share of ‖u‖", .logarithmic),
+                y: Axis("afterwards"),
+                series: [1, 3, 5].map { count in
+                  Series(
+                    count == 1 ? "1 round" : "\(count) rounds",
+                    shares.map { Point($0, after(count, $0)) })
+                })
+            ], caption: "With each round smaller values arrive near 1.")
+        ]),
         .table(table),
       ])
   }
@@ -174,10 +193,8 @@ enum MuonTopic: Topic {
         .paragraph(
           """
           A matrix with equal singular values has small elements: the larger the matrix, the \
-          smaller. \
-          match_rms_adamw makes up for that, so that a step has nearly 0.2·η in each element for \
-          all shapes, \
-          as AdamW's has in practice.
+          smaller. match_rms_adamw makes up for that, so that a step has nearly 0.2·η in each \
+          element for all shapes, as AdamW's has in practice.
           """),
         .table(table),
       ])
@@ -191,23 +208,21 @@ enum MuonTopic: Topic {
         but: """
           Only hidden matrices have the structure. Descent gives what has the role \
           \(adamw.joined(separator: ", ")), and vectors and scalars, to AdamW; descent groups \
-          lists \
-          which is which.
+          lists which is which.
           """),
       .init(
         "Often written: the iteration makes the step orthogonal.",
         but: """
-          Nearly: singular values end between about 0.7 and 1.2, and those that begin below a \
-          ten-thousandth of ‖u‖ stay small after five rounds. More rounds do not make it exact; \
-          these coefficients \
-          are chosen for speed.
+          Nearly: singular values end between about 0.7 and 1.2, and those that begin below two \
+          thousandths of ‖u‖ have not arrived after five rounds: a thousandth ends at \
+          \(short(after(5, 1e-3), 2)), a ten-thousandth at \(short(after(5, 1e-4), 2)). More \
+          rounds do not make it exact; these coefficients are chosen for speed.
           """),
       .init(
         "Often done: taking AdamW's learning rate with the original factor.",
         but: """
           The steps then depend on the shape (see above). Either a rate of its own, around 0.02, \
-          or \
-          match_rms_adamw.
+          or match_rms_adamw.
           """),
       .init(
         "Often said: it is an approximation of Adam.",

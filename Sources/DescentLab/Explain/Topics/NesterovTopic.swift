@@ -35,19 +35,19 @@ enum NesterovTopic: Topic {
     return Explanation(
       question: "What is gained by looking ahead, and is PyTorch's formula the one in the papers?",
       answer: """
-        Momentum will carry the weights on by μ·v whatever the gradient says, so Nesterov takes the \
-        gradient there. It brakes before the wall, not after it: swings across a valley die out much \
-        sooner. PyTorch's formula visits the same points; it stores the point ahead instead of the \
-        point behind.
+        Momentum will carry the weights on by μ·v whatever the gradient says, so Nesterov takes \
+        the gradient there. It brakes before the wall, not after it: swings across a valley die \
+        out much sooner. PyTorch's formula visits the same points; it stores the point ahead \
+        instead of the point behind.
         """,
       formula: """
         nesterov:    b ← μ·b + g;                          w ← w − η·(g + μ·b)
         look-ahead:  v ← μ·v − η·g, g at w + μ·v;          w ← w + v
         """,
       letters: """
-        w: the weights; g: the gradient, at w unless it says otherwise; η: the learning rate; μ: the \
-        momentum; b: the sum of gradients; v: the velocity, a step that already has η and its sign in \
-        it. Both start at 0.
+        w: the weights; g: the gradient, at w unless it says otherwise; η: the learning rate; μ: \
+        the momentum; b: the sum of gradients; v: the velocity, a step that already has η and its \
+        sign in it. Both start at 0.
         """,
       demonstrations: [
         Section(
@@ -56,20 +56,22 @@ enum NesterovTopic: Topic {
             .paragraph(
               "f(x, y) = ½(x² + 90·y²), from x = 10, y = 1; both at η = \(short(η)), μ = 0.9."),
             .figures([
-              Figure([
-                LineChart(
-                  title: "across the ravine", x: Axis("step"), y: Axis("y"),
-                  series: [("heavy-ball", ball), ("nesterov", nesterov)].map { name, walk in
-                    Series(name, points(Array(walk.coordinate(1).prefix(41))))
-                  })
-              ]),
-              Figure([
-                LineChart(
-                  title: "along the ravine", x: Axis("step"), y: Axis("x"),
-                  series: [("heavy-ball", ball), ("nesterov", nesterov)].map { name, walk in
-                    Series(name, points(Array(walk.coordinate(0).prefix(81))))
-                  })
-              ]),
+              Figure(
+                [
+                  LineChart(
+                    title: "across the ravine", x: Axis("step"), y: Axis("y"),
+                    series: [("heavy-ball", ball), ("nesterov", nesterov)].map { name, walk in
+                      Series(name, points(Array(walk.coordinate(1).prefix(41))))
+                    })
+                ], caption: "Both swing from wall to wall; with the look ahead it is over sooner."),
+              Figure(
+                [
+                  LineChart(
+                    title: "along the ravine", x: Axis("step"), y: Axis("x"),
+                    series: [("heavy-ball", ball), ("nesterov", nesterov)].map { name, walk in
+                      Series(name, points(Array(walk.coordinate(0).prefix(81))))
+                    })
+                ], caption: "Both roll past the minimum at 0; the look ahead brakes before."),
             ]),
             .table(table),
           ]),
@@ -77,9 +79,9 @@ enum NesterovTopic: Topic {
       ],
       mistakes: try mistakes(η, μ, ravine, from: start),
       advice: """
-        Set nesterov beside momentum 0.9; the learning rate of heavy-ball is a good first try, and \
-        dampening must stay 0. momentum_form: look-ahead is there to compare with texts: it evaluates \
-        and keeps w, the point behind.
+        Set nesterov beside momentum 0.9; the learning rate of heavy-ball is a good first try, \
+        and dampening must stay 0. momentum_form: look-ahead is there to compare with texts: it \
+        evaluates and keeps w, the point behind.
         """,
       recipe: """
         optimizer:
@@ -89,9 +91,9 @@ enum NesterovTopic: Topic {
           nesterov: true
         """,
       reference: """
-        Nesterov: A method for solving the convex programming problem with convergence rate O(1/k²), \
-        1983. Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum in \
-        deep learning, 2013.
+        Nesterov: A method for solving the convex programming problem with convergence rate \
+        O(1/k²), 1983. Sutskever, Martens, Dahl, Hinton: On the importance of initialization and \
+        momentum in deep learning, 2013.
         """)
   }
 
@@ -121,12 +123,14 @@ enum NesterovTopic: Topic {
         .paragraph(
           """
           The first step of PyTorch's form is (1+μ) = \(short(1 + μ)) times η·g long, since it \
-          includes the look ahead; w of the other form moves by η·g. But the points where gradients \
-          are taken are the same.
+          includes the look ahead; w of the other form moves by η·g. But the points where \
+          gradients are taken are the same.
           """),
         .facts([
           Fact(
-            "PyTorch's weights from w + μ·v", .number(fixed.torch.distance(to: fixed.ahead)),
+            "PyTorch's weights from w + μ·v",
+            .number(
+              fixed.torch.distance(to: fixed.ahead).withoutRounding(beside: start[0])),
             key: "distance_ahead", unit: "apart at most, over 60 steps", style: .significant(2)),
           Fact(
             "PyTorch's weights from w itself", .number(behind), key: "distance_behind",
@@ -155,19 +159,19 @@ enum NesterovTopic: Topic {
       .init(
         "Often written: at least Nesterov cannot be thrown off, since it looks before it moves.",
         but: """
-          It brakes harder, but it bears less: in this ravine it diverges above \
-          η = 2(1+μ)/((1+2μ)·90) = \(short(limit)), heavy-ball above \(short(ballLimit)). At \
-          η = \(short(rate)), after 50 steps, |y| is \(short(try last(nesterov: true))) with Nesterov \
-          and \(short(try last(nesterov: false))) without.
+          It brakes harder, but it tolerates only a smaller rate: in this ravine it diverges \
+          above η = 2(1+μ)/((1+2μ)·90) = \(short(limit)), heavy-ball above \(short(ballLimit)). \
+          At η = \(short(rate)), |y| reaches \(short(try last(nesterov: true))) in steps 43 to 50 \
+          with Nesterov and \(short(try last(nesterov: false))) without.
           """),
       .init(
         """
         Often written: the gradient is taken at w + β·m, where m is momentum's average of gradients.
         """,
         but: """
-          The point ahead is w + μ·v, where v is a step: it has the learning rate in it and points \
-          downhill. An average of gradients points uphill and has another length. And the formula is \
-          not complete without w ← w + v.
+          The point ahead is w + μ·v, where v is a step: it has the learning rate in it and \
+          points downhill. An average of gradients points uphill and has another length. And the \
+          formula is not complete without w ← w + v.
           """),
       .init(
         "Often said: PyTorch's nesterov is an approximation, since it never evaluates ahead.",

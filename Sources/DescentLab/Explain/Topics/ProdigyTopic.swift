@@ -7,7 +7,8 @@ enum ProdigyTopic: Topic {
   static let title = "Prodigy and its d"
   static let summary =
     "How Prodigy finds a learning rate, what d measures, why it never falls and when it stops."
-  static let aliases = ["d", "dadapt", "d-adaptation", "dadaptadam", "parameter-free"]
+  static let aliases = ["d", "dadapt", "d-adaptation", "parameter-free"]
+  static let rules: [any Rule.Type] = [Prodigy.self, DAdaptAdam.self]
 
   static func explanation() throws -> Explanation {
     let far = try run(distance: 1)
@@ -16,19 +17,17 @@ enum ProdigyTopic: Topic {
         Prodigy finds its own learning rate. How, and what does the number d that it finds mean?
         """,
       answer: """
-        d estimates how far the weights have to go from where they started: it is a lower bound \
-        of the \
-        largest distance any single weight has to travel. That distance is the natural length of \
-        Adam's steps, so d multiplies them. From 10⁻⁶ it grows to the size of the problem, in the \
-        bowl \
-        below within \(rise(far)) steps, and then stays. It does not depend on the size of the \
-        gradients, only on \
-        where they point; and what a run logs as its learning rate should be d·lr, not lr, which \
-        is 1.
+        d estimates how far the weights have to go from where they started. Where the loss is a \
+        bowl (convex) and gradients are exact it is a lower bound of the largest distance any \
+        single weight has to travel; with noise, and in a network, it is an estimate of that. \
+        That distance is the natural length of Adam's steps, so d multiplies them. From 10⁻⁶ it \
+        grows to the size of the problem, in the bowl below within \(rise(far)) steps, and then \
+        stays. It does not depend on the size of the gradients, only on where they point; and \
+        what a run logs as its learning rate should be d·lr, not lr, which is 1.
         """,
       formula: """
-        r ← β₃·r + d²·γ·⟨g, p₀ − w⟩       one number
-        s ← β₃·s + d²·γ·g                 one for each weight
+        r ← β₃·r + d²/d₀·γ·⟨g, p₀ − w⟩    one number
+        s ← β₃·s + d²/d₀·γ·g              one for each weight
         d̂ = r/‖s‖₁;   d ← max(d, d̂)       ‖s‖₁: the sum of |s|
         m ← β₁·m + (1−β₁)·d·g             Adam's averages, with d·g for g
         v ← β₂·v + (1−β₂)·d²·g²
@@ -36,12 +35,10 @@ enum ProdigyTopic: Topic {
         """,
       letters: """
         w: the weights; p₀: the weights at the start; g: the gradient; γ: lr, which stays at 1 or \
-        follows \
-        a schedule; r: how far downhill the way so far has led; s: a sum of gradients; β₁ = 0.9, \
-        β₂ = 0.999 (betas); β₃ = √β₂; ⟨a, b⟩: the sum of products. r and ‖s‖₁ are \
-        taken over all weights together: one d for the whole model. A common factor 1/d₀ in r and \
-        s \
-        cancels and is left out.
+        follows a schedule; r: how far downhill the way so far has led; s: a sum of gradients; β₁ \
+        = 0.9, β₂ = 0.999 (betas); β₃ = √β₂; ⟨a, b⟩: the sum of products. r and ‖s‖₁ are taken \
+        over all weights together: one d for the whole model. d₀ (d0, 10⁻⁶) is the first d; in d̂ \
+        it cancels.
         """,
       demonstrations: [
         whatItMeasures, try stepByStep(), try distances(), try neverFalls(), try stops(),
@@ -55,16 +52,16 @@ enum ProdigyTopic: Topic {
       advice: """
         Leave lr at 1 and let a cosine bring it down: d does not fall by itself. If d stays at d0 \
         for more than a few hundred steps, raise d0 to 1e-5 or 1e-4, and with a warmup set \
-        safeguard_warmup. If d grows too large, set d_coef to 0.5, growth_rate to 1.02 or d_max. \
-        Do not clip: clipping changes the gradients that d is made from.
+        safeguard_warmup, which keeps the small lr out of s. If d grows too large, set d_coef, \
+        which multiplies each estimate (1), to 0.5, growth_rate, the most that d grows by in a \
+        step (no limit), to 1.02, or d_max, its largest value. Do not clip: clipping changes the \
+        gradients that d is made from.
         """,
       recipe: """
         optimizer:
           name: prodigy
           lr: 1
           weight_decay: 0.01
-          d_coef: 1
-          use_bias_correction: true
         schedule:
           name: cosine
         """,
@@ -92,17 +89,17 @@ enum ProdigyTopic: Topic {
   }
 
   /// d after each step.
-  private static func d(_ walk: Walk) -> [Double] { walk.metrics.compactMap { $0["d"] } }
+  static func d(_ walk: Walk) -> [Double] { walk.metrics.compactMap { $0["d"] } }
 
   /// r/‖s‖₁ after each step.
-  private static func estimates(_ walk: Walk) -> [Double] {
+  static func estimates(_ walk: Walk) -> [Double] {
     walk.metrics.map { ($0["d_numerator"] ?? 0) / ($0["d_denominator"] ?? 1) }
   }
 
-  private static func last(_ walk: Walk) -> Double { d(walk).last ?? 0 }
+  static func last(_ walk: Walk) -> Double { d(walk).last ?? 0 }
 
   /// The steps until d is within 10 % of its last value.
-  private static func rise(_ walk: Walk) -> Int {
+  static func rise(_ walk: Walk) -> Int {
     let values = d(walk)
     return (values.firstIndex { $0 > 0.9 * (values.last ?? 0) } ?? 0) + 1
   }
@@ -116,10 +113,8 @@ enum ProdigyTopic: Topic {
         .paragraph(
           """
           Suppose the loss is a bowl with its minimum at w*. Then a gradient g at w never points \
-          away from \
-          it: ⟨g, w − w*⟩ ≥ 0. Write w − w* as (p₀ − w*) − (p₀ − w), and add this up over the \
-          steps \
-          with the weights that r and s have:
+          away from it: ⟨g, w − w*⟩ ≥ 0. Write w − w* as (p₀ − w*) − (p₀ − w), and add this up \
+          over the steps with the weights that r and s have:
           """),
         .preformatted(
           """
@@ -129,9 +124,10 @@ enum ProdigyTopic: Topic {
           """),
         .paragraph(
           """
-          d is therefore never larger than the longest way a weight has to go. Gradients appear \
-          once \
-          above the line and once below: multiply the loss by 1000, and d stays the same.
+          In a bowl, with exact gradients, d is therefore never larger than the longest distance \
+          a weight has to go. Noise in g can break the first line, and so can a loss that is no \
+          bowl: see the largest d under “When d stops”. Gradients appear once above the line and \
+          once below: multiply the loss by 1000, and d stays the same.
           """),
       ])
   }
@@ -159,8 +155,7 @@ enum ProdigyTopic: Topic {
           At the first step nothing has been travelled, so r is 0 and d stays at d₀. From then on \
           r grows as long as gradients say that the way so far went downhill, and d with it. A \
           larger d makes longer steps, and these make a larger r: d grows like an avalanche, \
-          until the \
-          weights are where they had to go.
+          until the weights are where they had to go.
           """),
         .figures([
           Figure([
@@ -211,14 +206,11 @@ enum ProdigyTopic: Topic {
       [
         .paragraph(
           """
-          d is the largest estimate so far, because every estimate is a lower bound: a later, \
-          smaller one \
-          does not make the earlier one wrong. In this run the estimate is largest at step \
-          \(peak). Then \
-          the weights go past the minimum, gradients turn round, ⟨g, p₀ − w⟩ becomes negative, and \
-          soon the estimate is negative as well: still a true lower bound, but one that says \
-          nothing. \
-          d stays.
+          d is the largest estimate so far, because in a bowl every estimate is a lower bound: a \
+          later, smaller one does not make the earlier one wrong. In this run the estimate is \
+          largest at step \(peak). Then the weights go past the minimum, gradients change sign, \
+          ⟨g, p₀ − w⟩ becomes negative, and soon the estimate is negative as well: still a true \
+          lower bound, but one that says nothing. d stays.
           """),
         .figures([
           Figure([
@@ -243,8 +235,8 @@ enum ProdigyTopic: Topic {
   }
 
   /// d at the end of several runs with noise, and the mean steps to 90 % of it.
-  private static func noisy(_ σ: Double) throws -> (least: Double, largest: Double, rise: Double) {
-    let walks = try (0..<8).map { try run(distance: 1, noise: σ, seed: UInt64($0)) }
+  static func noisy(_ σ: Double) throws -> (least: Double, largest: Double, rise: Double) {
+    let walks = try (0..<16).map { try run(distance: 1, noise: σ, seed: UInt64($0)) }
     let ends = walks.map(last)
     return (
       ends.min() ?? 0, ends.max() ?? 0,
@@ -258,7 +250,8 @@ enum ProdigyTopic: Topic {
         .number("noise", "noise of g"), .number("least", "least d"),
         .number("largest", "largest d"),
         .number("rise", "steps to 90 % of it", .fixed(0)),
-      ], key: "noise", caption: "distance 1; 8 runs of 300 steps, their mean of steps")
+      ], key: "noise",
+      caption: "distance 1; the extremes of 16 runs of 300 steps, and their mean of steps")
     for σ in [0, 1, 3, 10, 30.0] {
       let runs = try noisy(σ)
       table.append(
@@ -270,10 +263,9 @@ enum ProdigyTopic: Topic {
         .paragraph(
           """
           d grows while gradients at w still point away from p₀, so that ⟨g, p₀ − w⟩ is large \
-          beside \
-          ‖s‖₁. It stops when the weights have come to where they were going and gradients change \
-          their signs. With noise that holds on average only: d takes longer, and where it ends \
-          differs from run to run.
+          beside ‖s‖₁. It stops when the weights have come to where they were going and gradients \
+          change their signs. With noise that holds on average only: d takes longer, where it \
+          ends differs from run to run, and it can be larger than the distance.
           """),
         .table(table),
       ])
@@ -314,145 +306,11 @@ enum ProdigyTopic: Topic {
         .paragraph(
           """
           A run in which d is still d₀ has learned nothing. Gradients as small as ε (eps) hold it \
-          back, and \
-          a limit on its growth; a warmup or a small d₀ only delay it in a bowl without noise, \
-          but in a \
-          short or noisy run delay may be enough. So may weights whose gradient is 0, such as an \
-          adapter's A while its B is 0.
+          back, and a limit on its growth; a warmup or a small d₀ only delay it in a bowl without \
+          noise, but in a short or noisy run delay may be enough. So may weights whose gradient \
+          is 0, such as A in an adapter B·A while B is 0 (topic lora).
           """),
         .table(table),
       ])
-  }
-
-  // MARK: Exercises
-
-  private static func whyItOnlyRises() throws -> Explanation.Exercise {
-    let walk = try run(distance: 1)
-    return .init(
-      "d only rises and never falls. Is it looking for the largest safe learning rate?",
-      [
-        .paragraph(
-          """
-          No, nothing in the formula tries out whether a rate is safe. d is the largest lower \
-          bound of a \
-          distance that was found, and a bound that was true stays true. In the example above the \
-          present estimate ends at \(short(estimates(walk).last ?? 0)) while d stays at \
-          \(short(last(walk))). That is why the rate needs a schedule: lr, as a factor, has to do \
-          the \
-          falling.
-          """)
-      ])
-  }
-
-  private static func whySettingsMatter() throws -> Explanation.Exercise {
-    var table = Table(
-      [
-        .number("scale", "scale of the weight"), .number("distance", "distance to go"),
-        .number("gradient", "first gradient"), .number("d", "d at the end"),
-        .number("product", "d·scale"),
-      ], key: "scales", caption: "f(w) = ½(scale·w − 1)² from w = 0")
-    for scale in [0.25, 1, 4, 16] {
-      let walk = try Walk(Prodigy(), from: [0], steps: 400) { _, w in [scale * (scale * w[0] - 1)] }
-      table.append(
-        .number(scale), .number(1 / scale), .number(scale), .number(last(walk)),
-        .number(last(walk) * scale))
-    }
-    return .init(
-      "Why does d's curve look different for every rank, alpha, initialization and choice of layers?",
-      [
-        .paragraph(
-          """
-          Because the weights have another way to go. A LoRA adapter with a smaller scale α/r \
-          must move \
-          its own weights farther to change the model as much, so d ends higher; a larger scale, \
-          lower. Rank, initialization and the choice of layers change how far single weights have \
-          to go, too, and how much noise there is. The topic lora shows it on an adapter; here is \
-          the \
-          least example:
-          """),
-        .table(table),
-      ])
-  }
-
-  private static func whatStoppingMeans() throws -> Explanation.Exercise {
-    let runs = try noisy(10)
-    return .init(
-      "d stops rising. Has Prodigy found the right learning rate?",
-      [
-        .paragraph(
-          """
-          It has found no longer distance; whether that makes a good rate is another question. \
-          With \
-          noise of 10 (above) d ended between \(short(runs.least)) and \(short(runs.largest)) in \
-          runs of \
-          the same problem, whose way is 1 long. A longer \
-          distance that is found later can still raise it. Where d has stopped early while the \
-          loss \
-          still falls slowly, multiply it with d_coef.
-          """)
-      ])
-  }
-
-  private static func whatASmallValueMeans() throws -> Explanation.Exercise {
-    let (small, large) = (
-      last(try run(distance: 1, factor: 1e-3)), last(try run(distance: 1, factor: 1e3))
-    )
-    return .init(
-      """
-      d became small (or large). Does that mean that the gradients are large (or small), and that \
-      Prodigy thinks a larger step is safe?
-      """,
-      [
-        .paragraph(
-          """
-          No. With gradients a thousandth as large d ends at \(short(small)), with gradients a \
-          thousand times as large at \(short(large)): the size cancels in r/‖s‖₁. A small d says \
-          that the weights had only a short way to go, or that d stopped early. A small scale of \
-          the adapter makes gradients small and the way long at the same time: d follows the way. \
-          (Only gradients that are as small as ε matter, and those hold d back rather than raise \
-          it.)
-          """)
-      ])
-  }
-
-  // MARK: Mistakes
-
-  private static func mistakes() throws -> [Explanation.Mistake] {
-    let rate = try run(distance: 0.01)
-    return [
-      .init(
-        "Often written: one letter s for both the second moment and the sum of gradients.",
-        but: """
-          They are two different arrays. The root is taken of v, the average of d²·g²; the sum of \
-          magnitudes ‖s‖₁ of s, the sum of d²·γ·g with its sign. r, beside them, is a single number.
-          """),
-      .init(
-        "Often logged: a learning rate of 1 for the whole run.",
-        but: """
-          That is lr, the factor. What Adam's lr would be is d·lr: \(short(last(rate))) at the \
-          end of the run \
-          whose minimum is 0.01 away. Descent logs d·lr as lr, and d beside it.
-          """),
-      .init(
-        "Often said: Prodigy raises d because small gradients look safe.",
-        but: """
-          d does not see the size of gradients, and it does not test what is safe. It compares \
-          how far the \
-          weights went downhill with the sum of the gradients.
-          """),
-      .init(
-        "Often said: with Prodigy no schedule is needed.",
-        but: """
-          It replaces the search for the peak of the rate, not the decline that follows. d never \
-          falls; without a \
-          schedule the last steps are as long as those in the middle.
-          """),
-      .init(
-        "Often done: a separate learning rate for each group.",
-        but: """
-          One d serves all groups, and r and s are weighted by each group's lr. A group that needs \
-          another length wants per_group, which gives each group a d of its own.
-          """),
-    ]
   }
 }

@@ -5,19 +5,20 @@ enum RMSpropTopic: Topic {
   static let name = "rmsprop"
   static let title = "RMSprop, and AdaGrad before it"
   static let summary = "Why each weight gets a step size of its own, and why it has to forget."
-  static let aliases = ["adagrad", "adaptive"]
+  static let aliases = ["adaptive"]
+  static let rules: [any Rule.Type] = [AdaGrad.self, RMSprop.self, Adadelta.self, Rprop.self]
 
   static func explanation() throws -> Explanation {
     Explanation(
       question: """
-        How can one learning rate suit weights whose gradients differ a thousandfold, and why does \
-        AdaGrad stop where RMSprop goes on?
+        How can one learning rate suit weights whose gradients differ a thousandfold, and why \
+        does AdaGrad stop where RMSprop goes on?
         """,
       answer: """
-        Both divide each weight's gradient by a measure of its own size, so a step is about η long \
-        for every weight. AdaGrad divides by the root of the sum of all squares, which only grows, so \
-        its steps shrink as 1/√t. RMSprop divides by the root of a running average, which forgets: \
-        its steps stay as long as the gradients stay alike.
+        Both divide each weight's gradient by a measure of its own size, so a step is about η \
+        long for every weight. AdaGrad divides by the root of the sum of all squares, which only \
+        grows, so its steps shrink as 1/√t. RMSprop divides by the root of a running average, \
+        which forgets: its steps stay as long as the gradients stay alike.
         """,
       formula: """
         AdaGrad:  s ← s + g²
@@ -26,16 +27,16 @@ enum RMSpropTopic: Topic {
                   w ← w − η·g/(√v + ε)
         """,
       letters: """
-        w: the weights; g: the gradient; η: the learning rate; s: the sum of squares; v: the average \
-        of squares, both for each weight and 0 at the start; α: what is kept of the average at each \
-        step, written ρ, γ or β elsewhere; ε: keeps the division finite.
+        w: the weights; g: the gradient; η: the learning rate; s: the sum of squares; v: the \
+        average of squares, both for each weight and 0 at the start; α: what is kept of the \
+        average at each step, written ρ, γ or β elsewhere; ε: keeps the division finite.
         """,
       demonstrations: [try sizes(), try lengths(), try noise()],
       mistakes: try mistakes(),
       advice: """
-        It is at home in recurrent networks and reinforcement learning; elsewhere take adamw, which \
-        is RMSprop with momentum and a correction of the first steps. Give a few steps of warmup: \
-        RMSprop has no such correction.
+        It is at home in recurrent networks and reinforcement learning; elsewhere take adamw, \
+        which is RMSprop with momentum and a correction of the first steps. Give a few steps of \
+        warmup: RMSprop has no such correction.
         """,
       recipe: """
         optimizer:
@@ -79,8 +80,7 @@ enum RMSpropTopic: Topic {
   private static func lengths() throws -> Section {
     let steps = 1000
     func lengths(_ rule: some Rule) throws -> [Double] {
-      let walk = try Walk(rule, from: [0], steps: steps) { _, _ in [1] }
-      return zip(walk.weights, walk.weights.dropFirst()).map { abs($1[0] - $0[0]) }
+      try Walk(rule, from: [0], steps: steps) { _, _ in [1] }.stepLengths
     }
     let adagrad = try lengths(AdaGrad(learningRate: 1))
     let rmsprop = try lengths(RMSprop(learningRate: 1))
@@ -103,15 +103,16 @@ enum RMSpropTopic: Topic {
         .paragraph(
           """
           AdaGrad's step number t is η/√t long. RMSprop's first step is 1/√(1−α) = \
-          \(short(rmsprop[0])) times η, because its average begins at 0 and has taken in 1 % of a square; \
-          the topic bias-correction is about that.
+          \(short(rmsprop[0])) times η, because its average begins at 0 and has taken in 1 % of a \
+          square; the topic bias-correction is about that.
           """),
       ])
   }
 
   /// What noise does to the step.
   private static func noise() throws -> Section {
-    let steps = 4000
+    // As many weights as runs: each has noise of its own.
+    let (steps, runs) = (1000, 64)
     var table = Table(
       [
         .number("noise", "noise of g"), .number("mean_step", "mean step / η", .fixed(2)),
@@ -119,12 +120,13 @@ enum RMSpropTopic: Topic {
       ], key: "noise", caption: "gradients of mean 1 with noise of a given standard deviation")
     for σ in [0, 1, 3, 10.0] {
       var random = RandomStream(seed: 1)
-      let walk = try Walk(RMSprop(learningRate: 1), from: [0], steps: steps) { _, _ in
-        [1 + σ * Double(random.normal())]
+      let start = [Double](repeating: 0, count: runs)
+      let walk = try Walk(RMSprop(learningRate: 1), from: start, steps: steps) { _, w in
+        w.map { _ in 1 + σ * Double(random.normal()) }
       }
       let skipped = 500
       let mean =
-        (walk.weights[skipped][0] - walk.weights[steps][0]) / Double(steps - skipped)
+        (walk.weights[skipped].mean - walk.weights[steps].mean) / Double(steps - skipped)
       table.append(.number(σ), .number(mean), .number(1 / (1 + σ * σ).squareRoot()))
     }
     return Section(
@@ -132,8 +134,9 @@ enum RMSpropTopic: Topic {
       [
         .paragraph(
           """
-          v holds the mean of g², which is the square of the mean plus the noise. A weight whose \
-          gradient is mostly noise therefore makes little progress, whatever η says.
+          v holds the mean of g², which is the square of the mean plus the variance of the noise. \
+          A weight whose gradient is mostly noise therefore makes little progress, whatever η \
+          says.
           """),
         .table(table),
       ])
@@ -149,9 +152,9 @@ enum RMSpropTopic: Topic {
       .init(
         "Often written: RMSprop's decay is usually 0.999.",
         but: """
-          0.9 in Hinton's lecture, 0.99 in PyTorch and here; 0.999 is the β₂ of Adam, which corrects \
-          its first steps. Without a correction they are \(short(first[0])), \(short(first[1])) and \
-          \(short(first[2])) times η long for 0.9, 0.99 and 0.999.
+          0.9 in Hinton's lecture, 0.99 in PyTorch and here; 0.999 is the β₂ of Adam, which \
+          corrects its first steps. Without a correction they are \(short(first[0])), \
+          \(short(first[1])) and \(short(first[2])) times η long for 0.9, 0.99 and 0.999.
           """),
       .init(
         "Often said: it gives small gradients large steps.",
@@ -163,7 +166,8 @@ enum RMSpropTopic: Topic {
         "Often overlooked: where ε stands.",
         but: """
           Here and in PyTorch it is added to the root, in TensorFlow to v under the root. Where \
-          gradients stay around 1e-8 and ε is 1e-8, the divisor is 2e-8 in one and 1e-4 in the other.
+          gradients stay around 1e-8 and ε is 1e-8, the divisor is 2e-8 in one and 1e-4 in the \
+          other.
           """),
     ]
   }

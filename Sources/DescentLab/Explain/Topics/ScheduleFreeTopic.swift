@@ -6,44 +6,52 @@ enum ScheduleFreeTopic: Topic {
   static let title = "Schedule-Free"
   static let summary =
     "How an average of the weights replaces a falling rate, and which of three points to keep."
-  static let aliases = ["schedule-free-adamw", "schedule-free-sgd", "averaging"]
+  static let aliases = ["averaging"]
+  static let rules: [any Rule.Type] = [ScheduleFreeSGD.self, ScheduleFreeAdamW.self, ASGD.self]
 
-  private static let bowl = Bowl(curvatures: [1, 10])
+  /// As many bowls of two directions as runs, each with noise of its own: rules that treat every
+  /// weight by itself do all runs at once.
+  private static let runs = 100
+  private static let bowl = Bowl(curvatures: (0..<runs).flatMap { _ in [1, 10] })
   private static let (steps, tail, η) = (2000, 200, 0.02)
 
-  /// SGD and its relatives in a bowl with noisy gradients.
+  /// The mean loss of the runs.
+  private static func loss(_ w: [Double]) -> Double { bowl.loss(w) / Double(runs) }
+
+  /// SGD and its relatives in bowls with noisy gradients.
   private static func walk(
     _ rule: some Rule, schedule: (any Schedule)? = nil, steps: Int = steps
   ) throws -> Walk {
     var random = RandomStream(seed: 10)
     let plan = OptimizerPlan(rule, schedules: schedule.map { [("lr", $0)] } ?? [])
-    return try Walk(plan, from: [3, 1], steps: steps) { t, w in
+    return try Walk(plan, from: (0..<runs).flatMap { _ in [3, 1] }, steps: steps) { t, w in
       bowl.gradient(t, w).map { $0 + Double(random.normal()) }
     }
   }
 
-  private static func mean(_ losses: [Double]) -> Double {
-    losses.suffix(tail).reduce(0, +) / Double(min(tail, losses.count))
-  }
+  /// The mean of the last steps.
+  private static func mean(_ losses: [Double]) -> Double { losses.suffix(tail).mean }
+
+  /// The mean loss of the last steps.
+  private static func last(_ walk: Walk) -> Double { mean(walk.evaluated.map(loss)) }
 
   static func explanation() throws -> Explanation {
     let free = try walk(ScheduleFreeSGD(learningRate: η))
+    let cosine = try walk(SGD(learningRate: η), schedule: Cosine(total: steps))
+    let both = try walk(ScheduleFreeSGD(learningRate: η), schedule: Cosine(total: steps))
     let (x, y, z) = losses(free)
     return Explanation(
       question: """
         A falling learning rate needs to know when training ends. How does Schedule-Free do \
-        without \
-        one, and which weights does one keep?
+        without one, and which weights does one keep?
         """,
       answer: """
         It keeps the rate up and averages the weights instead: averaging quiets noise as a small \
-        rate would. \
-        There are three points: z takes the steps, x is the average of all z so far, and y, \
-        between \
-        them, is where gradients are taken. x is the result: below, its loss is \
+        rate would. There are three points: z takes the steps, x is the average of all z so far, \
+        and y, between them, is where gradients are taken. x is the result: below, its loss is \
         \(short(mean(x))) where z has \(short(mean(z))). The weights that lie in memory during \
-        training \
-        are y; whoever evaluates or saves those gets another model, here with \(short(mean(y))).
+        training are y; whoever evaluates or saves those gets another model, here with \
+        \(short(mean(y))).
         """,
       formula: """
         y = (1−β)·z + β·x            the gradient g is taken here
@@ -52,20 +60,19 @@ enum ScheduleFreeTopic: Topic {
         """,
       letters: """
         z: what steps; x: the average, to evaluate and to keep; y: where gradients are taken, and \
-        what \
-        is stored; k: the step, from 1; c = η₊ᵖ/Σ η₊ᵖ: the weight of this step, with η₊ the \
-        largest rate so far \
-        and p = 2 (weight_lr_power); β = 0.9 (the first of betas, or momentum). \
-        schedule-free-adamw divides g by √v as AdamW does.
+        what is stored; k: the step, from 1; c = η₊ᵖ/Σ η₊ᵖ: the weight of this step, with η₊ the \
+        largest rate so far and p = 2 (weight_lr_power); β = 0.9 (the first of betas, or \
+        momentum). schedule-free-adamw divides g by √v as AdamW does.
         """,
-      demonstrations: [threePoints(free), try comparison(), try anytime(), try weights()],
+      demonstrations: [
+        threePoints(free), try comparison(free, cosine, both), anytime(free, cosine), try weights(),
+      ],
       exercises: [try equivalence()],
-      mistakes: try mistakes(),
+      mistakes: mistakes(free, both),
       advice: """
         Take no schedule; set warmup_steps instead, to 1 to 5 % of the run. lr may be 1 to 10 \
-        times \
-        AdamW's. Descent evaluates, reports and saves x by itself, and training goes on from y. \
-        Statistics of BatchNorm belong to y: collect them anew for x.
+        times AdamW's. Descent evaluates, reports and saves x by itself, and training goes on \
+        from y. Statistics of BatchNorm belong to y: collect them anew for x.
         """,
       recipe: """
         optimizer:
@@ -82,8 +89,8 @@ enum ScheduleFreeTopic: Topic {
 
   private static func losses(_ free: Walk) -> (x: [Double], y: [Double], z: [Double]) {
     (
-      free.evaluated.map(bowl.loss), free.weights.map(bowl.loss),
-      free.states.compactMap { $0["z"] }.map(bowl.loss)
+      free.evaluated.map(loss), free.weights.map(loss),
+      free.states.compactMap { $0["z"] }.map(loss)
     )
   }
 
@@ -109,7 +116,10 @@ enum ScheduleFreeTopic: Topic {
                 ])
             ],
             caption:
-              "f = ½(w₁² + 10·w₂²), gradients with noise of 1, η = \(short(η)); means over 10 steps."
+              """
+              f = ½(w₁² + 10·w₂²), gradients with noise of 1, η = \(short(η)); means of \(runs) \
+              runs and over 10 steps.
+              """
           )
         ]),
         .facts([
@@ -120,32 +130,49 @@ enum ScheduleFreeTopic: Topic {
       ])
   }
 
-  private static func comparison() throws -> Section {
+  private static func comparison(
+    _ free: Walk, _ cosine: Walk, _ both: Walk
+  ) throws -> Section {
     var table = Table(
-      [.init("optimizer"), .number("last", "loss, last \(tail) steps")], key: "comparison")
+      [.init("optimizer"), .number("last", "loss, last \(tail) steps")], key: "comparison",
+      caption: "the mean of \(runs) runs")
     let rows: [(String, Walk)] = [
       ("sgd, constant rate", try walk(SGD(learningRate: η))),
-      ("sgd, cosine to 0", try walk(SGD(learningRate: η), schedule: Cosine(total: steps))),
-      ("schedule-free-sgd, x", try walk(ScheduleFreeSGD(learningRate: η))),
+      ("sgd, cosine to 0", cosine),
+      ("schedule-free-sgd, x", free),
       (
         "schedule-free-sgd, rate 5 times as high, x",
         try walk(ScheduleFreeSGD(learningRate: 5 * η))
       ),
+      ("schedule-free-sgd with a cosine, x", both),
     ]
-    for (name, walk) in rows { table.append(.text(name), .number(mean(bowl.losses(walk)))) }
-    return Section("Against a schedule", [.table(table)])
+    for (name, walk) in rows { table.append(.text(name), .number(last(walk))) }
+    return Section(
+      "Against a schedule",
+      [
+        .table(table),
+        .paragraph(
+          """
+          In this bowl x ends at \(short(last(free) / last(cosine), 2)) times the loss of the \
+          cosine, which knew the number of steps: the mean of all z still holds the first ones. \
+          Without either, noise keeps the loss far higher. A rate five times as high makes little \
+          difference to x.
+          """),
+      ])
   }
 
-  private static func anytime() throws -> Section {
-    let free = bowl.losses(try walk(ScheduleFreeSGD(learningRate: η)))
-    let cosine = bowl.losses(try walk(SGD(learningRate: η), schedule: Cosine(total: steps)))
+  private static func anytime(_ free: Walk, _ cosine: Walk) -> Section {
+    let (free, cosine) = (free.evaluated.map(loss), cosine.evaluated.map(loss))
     var table = Table(
       [.number("step", "stopped after"), .number("cosine"), .number("free", "schedule-free, x")],
       key: "anytime",
-      caption: "mean loss of the 100 steps before, where the run was planned for \(steps)")
+      caption: """
+        mean loss of the 100 steps before, where the run was planned for \(steps); the mean of \
+        \(runs) runs
+        """)
     for step in [500, 1000, 1500, 2000] {
       func mean(_ losses: [Double]) -> Double {
-        losses[(step - 99)...step].reduce(0, +) / 100
+        losses[(step - 99)...step].mean
       }
       table.append(.ordinal(step), .number(mean(cosine)), .number(mean(free)))
     }
@@ -154,9 +181,10 @@ enum ScheduleFreeTopic: Topic {
       [
         .paragraph(
           """
-          A cosine pays off at its end only. The average is good whenever one looks, and needs no \
-          number of \
-          steps.
+          A cosine pays off at its end. The average needs no number of steps: it is worse at \
+          first, while it still holds the way down, overtakes the cosine in the middle, and loses \
+          to it only at the planned end.
+
           """),
         .table(table),
       ])
@@ -197,55 +225,48 @@ enum ScheduleFreeTopic: Topic {
     let count = 50
     let free = try walk(ScheduleFreeSGD(learningRate: η), steps: count)
     let zs = free.states.compactMap { $0["z"] }
-    let mean = (0..<2).map { i in zs.reduce(0) { $0 + $1[i] } / Double(count) }
-    let difference = zip(mean, free.evaluated[count]).map { abs($0 - $1) }.max() ?? 0
+    let means = zs[0].indices.map { i in zs.map { $0[i] }.mean }
+    let difference = zip(means, free.evaluated[count]).map { abs($0 - $1) }.max() ?? 0
     return .init(
       "Only y and z are stored. Where is x?",
       [
         .paragraph(
           """
           It follows from them: y = (1−β)·z + β·x, so x = y + (1 − 1/β)·(z − y). After \(count) \
-          steps at a \
-          constant rate it is the mean of the \(count) z's: it differs from it by \
-          \(short(difference, 2)), which is rounding.
+          steps at a constant rate it is the mean of the \(count) z's: the difference is \
+          \(short(difference.withoutRounding())) but for rounding.
           """)
       ])
   }
 
-  private static func mistakes() throws -> [Explanation.Mistake] {
-    let late = try walk(ScheduleFreeSGD(learningRate: η), schedule: Cosine(total: steps))
-    let free = try walk(ScheduleFreeSGD(learningRate: η))
-    return [
+  private static func mistakes(_ free: Walk, _ both: Walk) -> [Explanation.Mistake] {
+    [
       .init(
         "Often done: saving or testing the weights as they lie in memory.",
         but: """
           They are y. The published package switches them with optimizer.eval() and \
-          optimizer.train(), and \
-          forgetting the first is its most frequent mistake. Here evaluations and checkpoints' \
-          results are x, always.
+          optimizer.train(), and forgetting the first is its most frequent mistake. Here \
+          evaluations and checkpoints' results are x, always.
           """),
       .init(
         "Often done: a cosine on top, to be safe.",
         but: """
-          It does little harm in a bowl: above, x has a loss of \(short(mean(bowl.losses(free)))) \
-          without and \(short(mean(bowl.losses(late)))) with a cosine. But c does not follow the \
-          schedule, so the short steps at the end count as much as the long ones, and the length \
-          of the \
-          run has to be known after all, which is what Schedule-Free is there to avoid.
+          It makes x worse: above it has a loss of \(short(last(free))) without a cosine and \
+          \(short(last(both))) with one. c does not follow the schedule, so x still holds the way \
+          down while ever shorter steps add less and less that is new. And the length of the run \
+          has to be known after all, which is what Schedule-Free is there to avoid.
           """),
       .init(
         "Often written: β₁ = 0.9 is its momentum.",
         but: """
           There is no first moment. β says where between z (0) and x (1) the gradient is taken. \
-          The \
-          effect resembles momentum, since y lags behind z.
+          The effect resembles momentum, since y lags behind z.
           """),
       .init(
         "Often left out: warmup.",
         but: """
           The mean of all z's contains the first ones too. Steps during warmup count less, with \
-          η₊². Use \
-          warmup_steps of the optimizer, not a schedule's.
+          η₊². Use warmup_steps of the optimizer, not a schedule's.
           """),
     ]
   }

@@ -6,19 +6,19 @@ enum ShampooTopic: Topic {
   static let title = "Shampoo and SOAP"
   static let summary =
     "What an optimizer gains that sees rows and columns together, and what it costs."
-  static let aliases = ["soap", "shampoo-distributed", "preconditioner", "grafting"]
+  static let aliases = ["preconditioner"]
+  static let rules: [any Rule.Type] = [Shampoo.self, ShampooDistributed.self, SOAP.self]
 
   static func explanation() throws -> Explanation {
     Explanation(
       question:
         "Adam has a step length for each weight. What does it miss, and what does Shampoo do about it?",
       answer: """
-        Adam treats every weight by itself, so it cannot see that weights belong together: a steep \
-        direction that is a mixture of several rows stays steep. Shampoo keeps two matrices for \
-        each matrix of \
-        weights, which rows and which columns have moved together, and divides the gradient by \
-        roots of both. Steep and flat mixtures then get steps of the same size. The price is these \
-        matrices and their roots.
+        Adam treats every weight by itself, so it cannot see that weights belong together: a \
+        steep direction that is a mixture of several rows stays steep. Shampoo keeps two matrices \
+        for each matrix of weights, which rows and which columns have moved together, and divides \
+        the gradient by roots of both. Steep and flat mixtures then get steps of the same size. \
+        The price is these matrices and their roots.
         """,
       formula: """
         L ← L + G·Gᵀ              rows with rows
@@ -27,20 +27,18 @@ enum ShampooTopic: Topic {
         """,
       letters: """
         W: an n×m matrix of weights; G: its gradient; L: n×n, from ε·I; R: m×m, from ε·I; η: the \
-        learning rate. A \
-        tensor of k axes has k such matrices and the exponent −1/2k; a vector one, with −1/2.
+        learning rate. A tensor of k axes has k such matrices and the exponent −1/(2k); a vector \
+        one, with −1/2.
         """,
       demonstrations: [
         try oneStep(), try bowls(), try shrinking(), try grafting(), costs,
       ],
       mistakes: try mistakes(),
       advice: """
-        shampoo is the original, to study. To train, take shampoo-distributed with grafting: adam, \
-        where Adam's learning rates fit, or soap: Adam in the basis of the eigenvectors of L and \
-        R, which renews \
-        that basis only every 10 steps. Renew roots every 10 to 100 steps \
-        (precondition_frequency); \
-        axes longer than max_preconditioner_dim are cut into blocks.
+        shampoo is the original, to study. To train, take shampoo-distributed with grafting: \
+        adam, where Adam's learning rates fit, or soap: Adam in the basis of the eigenvectors of \
+        L and R, which renews that basis only every 10 steps. Renew roots every 10 to 100 steps \
+        (precondition_frequency); axes longer than max_preconditioner_dim are cut into blocks.
         """,
       recipe: """
         optimizer:
@@ -80,7 +78,7 @@ enum ShampooTopic: Topic {
     }
     var table = Table(
       [.init("matrix")] + (1...side).map { .number("value_\($0)", "\($0)") }, key: "one_step",
-      caption: "singular values: how long the matrix is in its own directions")
+      caption: "singular values, how long each matrix is in its own directions, the largest first")
     table.append([.text("gradient")] + (try G.singularValues()).map(Table.Cell.number))
     table.append(
       [.text("adam's step / η")] + (try step(Adam(learningRate: 1))).map(Table.Cell.number))
@@ -92,39 +90,47 @@ enum ShampooTopic: Topic {
       [
         .paragraph(
           """
-          Taken apart into its own directions, a gradient has long and short parts. Adam makes all \
-          elements alike and leaves the directions unequal. Shampoo's first step makes the \
-          directions alike: with \
-          G = U·S·Vᵀ it is U·Vᵀ.
+          Taken apart into its own directions, a gradient has long and short parts. Adam makes \
+          all elements alike and leaves the directions unequal. Shampoo's first step makes the \
+          directions alike: with G = U·S·Vᵀ it is U·Vᵀ.
           """),
         .table(table),
       ])
   }
 
-  /// The best of a few rates: how far the loss has fallen.
+  /// The best of a few rates: how far the loss has fallen, in the mean over bowls, and the losses on
+  /// the way.
   private static func best(
-    _ bowl: MatrixBowl, steps: Int, _ rates: [Double], _ rule: (Double) -> any Rule
-  ) throws -> (loss: Double, rate: Double) {
+    _ bowls: [MatrixBowl], steps: Int, _ rates: [Double], _ rule: (Double) -> any Rule
+  ) throws -> [Double] {
     try rates.map { rate in
       let plan = OptimizerPlan(rule(rate), schedules: [("lr", Cosine(total: steps))])
-      let walk = try Walk(
-        plan, from: bowl.start, shape: [bowl.side, bowl.side], steps: steps, bowl.gradient)
-      return (bowl.loss(walk.weights[steps]) / bowl.loss(bowl.start), rate)
-    }.min { $0.0 < $1.0 } ?? (1, 0)
+      let paths = try bowls.map { bowl in
+        let walk = try Walk(
+          plan, from: bowl.start, shape: [bowl.side, bowl.side], steps: steps, bowl.gradient)
+        return walk.weights.map { bowl.loss($0) / bowl.loss(bowl.start) }
+      }
+      return (0...steps).map { t in paths.map { $0[t] }.mean }
+    }.min { $0[steps] < $1[steps] } ?? []
   }
 
   private static func bowls() throws -> Section {
-    let steps = 100
-    let (straight, mixed) = (
-      try MatrixBowl(condition: 30, rotated: false), try MatrixBowl(condition: 30, rotated: true)
-    )
+    let (steps, starts) = (100, 4)
+    func bowls(rotated: Bool) throws -> [MatrixBowl] {
+      try (1...starts).map {
+        try MatrixBowl(condition: 30, rotated: rotated, seed: UInt64($0))
+      }
+    }
+    let (straight, mixed) = (try bowls(rotated: false), try bowls(rotated: true))
     var table = Table(
       [
         .init("optimizer"), .number("straight", "along rows and columns"),
         .number("mixed", "mixed"),
       ], key: "bowls",
-      caption:
-        "loss after \(steps) steps, as a share of the first; the best of four rates, with a cosine")
+      caption: """
+        loss after \(steps) steps, as a share of the first: the mean of \(starts) starts and \
+        mixtures; the best of four rates, with a cosine
+        """)
     let rates = [0.03, 0.1, 0.3, 1]
     let rules: [(String, (Double) -> any Rule)] = [
       ("sgd, momentum 0.9", { SGD(learningRate: $0, momentum: 0.9) }),
@@ -138,10 +144,13 @@ enum ShampooTopic: Topic {
       ),
       ("soap", { SOAP(learningRate: $0, betas: (0.9, 0.99), weightDecay: 0, basisInterval: 1) }),
     ]
+    var lines: [Series] = []
     for (name, rule) in rules {
-      table.append(
-        .text(name), .number(try best(straight, steps: steps, rates, rule).loss),
-        .number(try best(mixed, steps: steps, rates, rule).loss))
+      let (even, tilted) = (
+        try best(straight, steps: steps, rates, rule), try best(mixed, steps: steps, rates, rule)
+      )
+      table.append(.text(name), .number(even[steps]), .number(tilted[steps]))
+      lines.append(Series(name, points(tilted)))
     }
     return Section(
       "Steep directions that are mixtures",
@@ -149,11 +158,18 @@ enum ShampooTopic: Topic {
         .paragraph(
           """
           Two bowls for a 6×6 matrix with the same curvatures, up to 900 times apart. In the \
-          first the steep \
-          directions are single weights, in the second mixtures of them. What Adam gains in the \
-          first it loses \
-          in the second.
+          first the steep directions are single weights, in the second mixtures of them. SGD does \
+          not see the difference. Adam does: nearly all that it gains in the first it loses in \
+          the second.
           """),
+        .figures([
+          Figure(
+            [
+              LineChart(
+                title: "loss in the mixed bowls", x: Axis("step"), y: Axis("loss", .logarithmic),
+                series: lines)
+            ], caption: "Shampoo and SOAP find the mixtures; SGD and Adam do not.")
+        ]),
         .table(table),
       ])
   }
@@ -187,8 +203,7 @@ enum ShampooTopic: Topic {
         .paragraph(
           """
           The original adds up all gradients, so its steps shrink as 1/√t, as AdaGrad's do. \
-          Averages \
-          with β₂ below 1 do not.
+          Averages with β₂ below 1 do not.
           """),
         .table(table),
       ])
@@ -221,9 +236,8 @@ enum ShampooTopic: Topic {
         .paragraph(
           """
           Shampoo's direction is good, but the length of its steps is nothing that one is used \
-          to. Grafting \
-          takes the direction from Shampoo and the length from another optimizer, whose learning \
-          rate then fits.
+          to. Grafting takes the direction from Shampoo and the length from another optimizer, \
+          whose learning rate then fits.
           """),
         .table(table),
       ])
@@ -256,32 +270,28 @@ enum ShampooTopic: Topic {
       .init(
         "Often written: the exponent for a matrix is −1/2.",
         but: """
-          −1/4 on each side, which is −1/2 in all. With −1/2 on each side small parts of \
-          the gradient become the largest of the step: \
-          \(wrong.map { short($0) }.joined(separator: ", ")) \
-          instead of 1, 1, 1, 1.
+          −1/4 on each side, which is −1/2 in all. With −1/2 on each side small parts of the \
+          gradient become the largest of the step: \
+          \(wrong.map { short($0) }.joined(separator: ", ")) instead of 1, 1, 1, 1.
           """),
       .init(
         "Often tested: with a gradient like the identity.",
         but: """
           There every exponent gives the same direction, and a wrong root passes. Take gradients \
-          with \
-          parts of different sizes, and matrices that are not square.
+          with parts of different sizes, and matrices that are not square.
           """),
       .init(
         "Often overlooked: the roots start at 0.",
         but: """
-          In the original form with preconditioning_compute_steps = n the first n − 1 steps do not \
-          move anything. shampoo-distributed steps with the plain gradient until the first root, \
-          or \
-          with grafting as the other optimizer would.
+          In the original form with preconditioning_compute_steps = n the first n − 1 steps do \
+          not move anything. shampoo-distributed steps with the plain gradient until the first \
+          root, or with grafting as the other optimizer would.
           """),
       .init(
         "Often said: it is a second-order method.",
         but: """
           It sees first derivatives only. L and R are sums of products of gradients, which \
-          resemble the \
-          curvature as Adam's v does.
+          resemble the curvature as Adam's v does.
           """),
     ]
   }

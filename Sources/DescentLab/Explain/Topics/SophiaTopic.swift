@@ -7,23 +7,21 @@ enum SophiaTopic: Topic {
   static let title = "Sophia"
   static let summary =
     "How Sophia divides by the curvature, why it clips every step, and where the estimate comes from."
-  static let aliases = ["sophia-g", "sophia-h", "hessian", "second-order", "curvature"]
+  static let aliases = ["rho", "hessian", "second-order", "curvature"]
+  static let rules: [any Rule.Type] = [SophiaG.self, SophiaH.self]
 
   static func explanation() throws -> Explanation {
     Explanation(
       question: """
-        Newton's method divides the gradient by the curvature. How does Sophia do that for a large \
-        network without going astray?
+        Newton's method divides the gradient by the curvature. How does Sophia do that for a \
+        large network without going astray?
         """,
       answer: """
         It keeps one curvature h for each weight, estimates it anew only every ten steps, and \
-        divides \
-        the averaged gradient by it. Where the quotient is larger than 1, because the curvature \
-        is small, stale or \
-        wrong, the step is cut to ±η. So flat directions get Lion's steps, steep ones shorter \
-        steps that \
-        fit their curvature. The estimate is the squared gradient for labels that the model itself \
-        draws, not for those of the data.
+        divides the averaged gradient by it. Where the quotient is larger than 1, because the \
+        curvature is small, stale or wrong, the step is cut to ±η. So flat directions get Lion's \
+        steps, steep ones shorter steps that fit their curvature. The estimate is the squared \
+        gradient for labels that the model itself draws, not for those of the data.
         """,
       formula: """
         m ← β₁·m + (1−β₁)·g
@@ -33,12 +31,11 @@ enum SophiaTopic: Topic {
         """,
       letters: """
         w: the weights; g: the gradient; m: its average; ĝ: the gradient for labels that are \
-        sampled from the model; h: the average of ĝ²; B: the number of examples \
-        or tokens behind ĝ, so that B·ĝ² estimates the curvature; ρ: how much of it counts (rho, \
-        0.04); \
-        η: the learning rate, and the longest step; λ: weight decay; k = 10 (hess_interval). \
-        sophia-h estimates the Hessian's diagonal as z ⊙ (∇²f·z) with random signs z, for losses \
-        without labels.
+        sampled from the model; h: the average of ĝ²; B: the number of examples or tokens behind \
+        ĝ, so that B·ĝ² estimates the curvature; ρ: how much of it counts (rho, 0.04); η: the \
+        learning rate, and the longest step; λ: weight decay; k = 10 (hess_interval). sophia-h \
+        estimates the Hessian's diagonal as z ⊙ (∇²f·z) with random signs z, for losses without \
+        labels.
         """,
       demonstrations: [try clipping(), try paths(), try estimator()],
       mistakes: try mistakes(),
@@ -59,8 +56,7 @@ enum SophiaTopic: Topic {
         """,
       reference: """
         Liu, Li, Hall, Liang, Ma: Sophia: A Scalable Stochastic Second-order Optimizer for \
-        Language \
-        Model Pre-training, 2023, arXiv:2305.14342.
+        Language Model Pre-training, 2023, arXiv:2305.14342.
         """)
   }
 
@@ -108,8 +104,8 @@ enum SophiaTopic: Topic {
         .paragraph(
           """
           g/h is the way to the minimum, whatever the curvature: Newton's step. Sophia goes η of \
-          that way, and at \
-          most η. Plain descent's steps differ by the factor of 100,000 between the curvatures.
+          that way, and at most η. Plain descent's steps differ by the factor of 100,000 between \
+          the curvatures.
           """),
         .table(table),
       ])
@@ -147,7 +143,11 @@ enum SophiaTopic: Topic {
     return Section(
       "A narrow ravine",
       [
-        .paragraph("f(x, y) = ½(x² + 1000·y²) from about (5, 5)."),
+        .paragraph(
+          """
+          f(x, y) = ½(x² + 1000·y²) from about (5, 5). Every ten steps Sophia is told the exact \
+          curvatures, 1 and 1000, as h, with ρ·B = 1.
+          """),
         .figures([
           Figure(
             [
@@ -157,8 +157,7 @@ enum SophiaTopic: Topic {
             ],
             caption: """
               Sophia begins with steps of η, like Lion, and ends with steps that shrink in \
-              proportion to the \
-              distance, in both directions alike.
+              proportion to the distance, in both directions alike.
               """)
         ]),
         .table(table),
@@ -167,7 +166,8 @@ enum SophiaTopic: Topic {
 
   /// The curvature of a logistic loss, by three roads.
   private static func estimator() throws -> Section {
-    let steps = 5000
+    // As many weights as runs: each draws labels of its own.
+    let (steps, runs) = (5000, 16)
     var table = Table(
       [
         .number("p", "p"), .number("hessian", "curvature"),
@@ -179,11 +179,13 @@ enum SophiaTopic: Topic {
       var rule = bare(1e-12)
       // h as the mean over the last two thousand estimates or so.
       rule.beta2 = 0.9995
+      let start = [Double](repeating: 0, count: runs)
       let walk = try Walk(
-        rule, from: [0], steps: steps,
-        needs: .curvature { _, _ in [[p - (Double(random.uniform()) < p ? 1 : 0)]] }
-      ) { _, _ in [p - 1] }
-      let h = (walk.state("hessian").last ?? 0) / (1 - pow(0.9995, Double(steps)))
+        rule, from: start, steps: steps,
+        needs: .curvature { _, _ in [start.map { _ in p - (Double(random.uniform()) < p ? 1 : 0) }]
+        }
+      ) { _, _ in start.map { _ in p - 1 } }
+      let h = (walk.states.last?["hessian"] ?? []).mean / (1 - pow(0.9995, Double(steps)))
       table.append(
         .number(p), .number(p * (1 - p)), .number(h), .number((1 - p) * (1 - p)))
     }
@@ -192,11 +194,11 @@ enum SophiaTopic: Topic {
       [
         .paragraph(
           """
-          For a model that predicts the right label with probability p the curvature is p·(1−p). \
-          Drawing a label from the model's own prediction and squaring its gradient gives that on \
-          average. The training gradient, squared, gives (1−p)², which is much too small once the \
-          model is \
-          good, and then the steps are too long.
+          For a model that predicts the right label with probability p the curvature of the loss, \
+          in the score that the model gives, is p·(1−p). Drawing a label from the model's own \
+          prediction and squaring its gradient gives that on average. The training gradient, \
+          squared, gives (1−p)², which is much too small once the model is good, and then the \
+          steps are too long.
           """),
         .table(table),
       ])
@@ -206,22 +208,20 @@ enum SophiaTopic: Topic {
     let bowl = Bowl(curvatures: [1])
     let first = try walk(
       SophiaG(learningRate: 0.01, weightDecay: 0, batchSize: 1), bowl, from: [1], steps: 10)
-    let lengths = zip(first.weights, first.weights.dropFirst()).map { abs($1[0] - $0[0]) }
+    let lengths = first.stepLengths
     return [
       .init(
         "Often done: h from the squared training gradients.",
         but: """
           That is Adam's v without its root, not a curvature. ĝ must come from labels drawn from \
-          the model's \
-          own predictions, or from sophia-h's products with the Hessian.
+          the model's own predictions, or from sophia-h's products with the Hessian.
           """),
       .init(
         "Often overlooked: bs.",
         but: """
           ĝ is the gradient of a mean over B tokens, so ĝ² is B times too small, and ρ·B·h makes \
-          up for \
-          it. With a wrong B, rho means something else. Left out, Descent takes the run's own \
-          number.
+          up for it. With a wrong B, rho means something else. Left out, Descent takes the run's \
+          own number.
           """),
       .init(
         "Often assumed: it is second order from the first step.",
@@ -233,8 +233,7 @@ enum SophiaTopic: Topic {
         "Often written: Sophia needs the Hessian matrix.",
         but: """
           Only its diagonal, one number for each weight, and an estimate of it at the price of \
-          one more \
-          gradient every k steps. With k = 10 a run takes about a tenth more time.
+          one more gradient every k steps. With k = 10 a run takes about a tenth more time.
           """),
     ]
   }

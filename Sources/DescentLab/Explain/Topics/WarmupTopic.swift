@@ -6,6 +6,7 @@ enum WarmupTopic: Topic {
   static let summary =
     "Why the loss may jump up in the first steps, and what a slow start does to it."
   static let aliases = ["lr", "learning-rate", "linear-warmup", "loss-curve"]
+  static let schedules: [any Schedule.Type] = [LinearWarmup.self]
 
   /// A learning rate that is too high for the first steps alone.
   private static let rate = 0.2
@@ -22,23 +23,23 @@ enum WarmupTopic: Topic {
       question:
         "Why does the loss sometimes shoot up in the first steps, and why does warmup help?",
       answer: """
-        Adam's first steps are its longest: with little to average, every weight moves by almost exactly η, \
-        all of them in the direction of one batch's gradient. At a high learning rate that throws \
-        the network off before it has learned anything. Warmup makes those steps short: the rate rises \
-        from near 0 to its full value.
+        Adam's first steps are its longest: with little to average, every weight moves by almost \
+        exactly η, all of them in the direction of one batch's gradient. At a high learning rate \
+        that throws the network off before it has learned anything. Warmup makes those steps \
+        short: the rate rises from near 0 to its full value.
         """,
       formula: LinearWarmup.about.formula,
       letters: """
-        η: the learning rate; t: the steps taken so far, so the first step uses t = 0; W: the length of \
-        the warmup. Two conventions: the first step uses η/W (one) or 0 (zero).
+        η: the learning rate; t: the steps taken so far, so the first step uses t = 0; W: the \
+        length of the warmup. Two conventions: the first step uses η/W (one) or 0 (zero).
         """,
       demonstrations: [firstSteps(cold, warm), moves(cold), try rates(run)],
       exercises: [exercise(cold, warm)],
       mistakes: try mistakes(),
       advice: """
-        Warm up over 1 to 5 % of the run; with adam's betas 0.9, 0.999 at least some hundred steps in a \
-        long run. If the loss jumps at the start, make the warmup longer before you lower the rate. \
-        Most schedules have a warmup of their own.
+        Warm up over 1 to 5 % of the run; with adam's betas 0.9, 0.999 at least some hundred \
+        steps in a long run. If the loss jumps at the start, make the warmup longer before you \
+        lower the rate. Most schedules have a warmup of their own.
         """,
       recipe: """
         optimizer:
@@ -50,8 +51,8 @@ enum WarmupTopic: Topic {
         """,
       reference: """
         Goyal et al.: Accurate, Large Minibatch SGD, 2017, arXiv:1706.02677. Liu et al.: On the \
-        Variance of the Adaptive Learning Rate and Beyond, 2020, arXiv:1908.03265. Kalra, Barkeshli: \
-        Why Warmup the Learning Rate?, 2024, arXiv:2406.09405.
+        Variance of the Adaptive Learning Rate and Beyond, 2020, arXiv:1908.03265. Kalra, \
+        Barkeshli: Why Warmup the Learning Rate?, 2024, arXiv:2406.09405.
         """)
   }
 
@@ -69,7 +70,8 @@ enum WarmupTopic: Topic {
                   Series("no warmup", points(cold.smoothLosses(over: 3), from: 1)),
                   Series("warmup over 40 steps", points(warm.smoothLosses(over: 3), from: 1)),
                 ])
-            ], caption: "The same weights and the same batches; means over 3 steps.")
+            ], caption: "The same weights and the same batches; from step 11 on means over 3 steps."
+          )
         ]),
         .facts([
           Fact("first loss", .number(cold.losses[0]), key: "first_loss"),
@@ -93,8 +95,8 @@ enum WarmupTopic: Topic {
                 y: Axis("length / η"), series: [Series("no warmup", points(lengths, from: 1))])
             ],
             caption: """
-              The first step moves all weights that have a gradient by η; later gradients disagree, and \
-              steps are shorter.
+              The first step moves all weights that have a gradient by η; later gradients \
+              disagree, and steps are shorter.
               """)
         ]),
         .facts([
@@ -120,7 +122,7 @@ enum WarmupTopic: Topic {
       let last = run.losses.suffix(20)
       table.append(
         .text(names[index]), .number(rates[index]), .number(run.losses.first ?? 0),
-        .number(last.reduce(0, +) / Double(last.count)), .number(run.losses.max() ?? 0))
+        .number(last.mean), .number(run.losses.max() ?? 0))
     }
     return Section(
       "Reading a loss curve",
@@ -135,7 +137,7 @@ enum WarmupTopic: Topic {
                   Series(
                     "\(label.0): lr \(short(label.1))", points(run.smoothLosses(over: 5), from: 1))
                 })
-            ], caption: "adamw without warmup; means over 5 steps.")
+            ], caption: "adamw without warmup; from step 11 on means over 5 steps.")
         ]),
         .table(table),
         .list([
@@ -155,15 +157,19 @@ enum WarmupTopic: Topic {
       [
         .paragraph(
           """
-          The learning rate is too high for the first steps, not for the rest. Above, without warmup, \
-          the loss rises from \(short(cold.losses[0])) to \(short(cold.losses[peak])) at step \
-          \(peak + 1)\
-          \(back.map { " and is below its start again at step \($0 + 1)" } ?? ""). With 40 steps of \
-          warmup and the same rate it never exceeds \(short(warm.losses.max() ?? 0)).
+          The learning rate is too high for the first steps, not for the rest. Above, without \
+          warmup, the loss rises from \(short(cold.losses[0])) to \(short(cold.losses[peak])) at \
+          step \
+          \(peak + 1)\(back.map { " and is below its start again at step \($0 + 1)" } ?? ""). \
+          With 40 steps of warmup and the same rate it never exceeds \
+          \(short(warm.losses.max() ?? 0)).
           """),
         .list([
           "First lengthen the warmup: double it, up to 5 % of the run.",
-          "If the jump is still there, lower the rate; clip.norm 1 limits the damage of single batches.",
+          """
+          If the jump is still there, lower the rate; clip.norm 1, a limit on gradients (topic \
+          clipping), limits the damage of single batches.
+          """,
           "Look at adam's betas: 0.95 for the second makes it forget the first gradients in 20 steps, not 1000.",
           "If the loss comes back higher than it was, the jump has cost something: start again rather than wait.",
         ]),
@@ -176,8 +182,8 @@ enum WarmupTopic: Topic {
       .init(
         "Often written: warmup is needed because m and v start at 0.",
         but: """
-          The bias correction settles that. What remains is that v is an average of very few squares: \
-          it says little about the gradients to come, and all weights step at once.
+          The bias correction settles that. What remains is that v is an average of very few \
+          squares: it says little about the gradients to come, and all weights step at once.
           """),
       .init(
         "Often written: warmup is needed because LayerNorm's statistics are not accurate at first.",
@@ -188,20 +194,23 @@ enum WarmupTopic: Topic {
       .init(
         "Often overlooked: the first step of some warmups does nothing.",
         but: """
-          At Hugging Face the first of 100 steps has the rate \(short(zero.value(at: 0, base: 1)))·η; \
-          here it is \(short(one.value(at: 0, base: 1)))·η, unless warmup_start is zero.
+          At Hugging Face the first of 100 steps has the rate \
+          \(short(zero.value(at: 0, base: 1)))·η; here it is \
+          \(short(one.value(at: 0, base: 1)))·η, unless warmup_start is zero.
           """),
       .init(
         "Often done: calling the scheduler once per epoch.",
         but: """
-          A warmup of 100 then lasts 100 epochs, and the run is over before the full rate is reached. \
-          Warmup counts optimizer steps; descent schedule --recipe FILE prints the true curve.
+          A warmup of 100 then lasts 100 epochs, and the run is over before the full rate is \
+          reached. Warmup counts optimizer steps; descent schedule --recipe FILE prints the true \
+          curve.
           """),
       .init(
         "Often done: warming up Prodigy or Schedule-Free as if they were AdamW.",
         but: """
-          Prodigy starts from a tiny d, which is a warmup of its own. Schedule-Free has a \
-          warmup_steps of its own and wants no schedule around it.
+          Both come later in the course. Prodigy finds its own rate, from a tiny one up, which is \
+          a warmup of its own. Schedule-Free has a setting warmup_steps and wants no schedule \
+          around it.
           """),
     ]
   }
