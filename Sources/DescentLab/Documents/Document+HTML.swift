@@ -83,11 +83,11 @@ private struct HTMLWriter {
     if block.isEmpty { return }
     switch block {
     case .paragraph(let text, _):
-      add("<p>\(text.escaped.replacing("\n", with: "<br>\n"))</p>")
-    case .preformatted(let text, _): add("<pre>\(text.escaped)</pre>")
+      add("<p>\(text.marked.replacing("\n", with: "<br>\n"))</p>")
+    case .preformatted(let text, _): add("<pre>\(text.inParts)</pre>")
     case .list(let items, let style, _):
       add("<ul class=\"\(style)\">")
-      for item in items { add("<li>\(item.escaped)</li>") }
+      for item in items { add("<li>\(item.marked)</li>") }
       add("</ul>")
     case .facts(let facts):
       add("<dl>")
@@ -161,21 +161,48 @@ private struct HTMLWriter {
     add("<tbody>")
     for row in rows {
       let cells = zip(zip(row, columns), sides).map { cell, side in
-        "<td\(side)>\(link(cell.0, cell.0.text(cell.1.style)))</td>"
+        let text = cell.0.text(cell.1.style)
+        let kind = side.isEmpty && text.count > Self.longest ? " class=\"long\"" : side
+        return "<td\(kind)>\(link(cell.0, text))</td>"
       }
       add("<tr>\(cells.joined())</tr>")
     }
     add("</tbody></table></div>")
   }
 
+  /// From how many characters on a cell is wrapped on a phone.
+  private static let longest = 32
+
   /// The text of a cell, with a link where it is one.
   private func link(_ cell: Table.Cell, _ text: String) -> String {
-    guard case .link(_, let id) = cell else { return text.escaped }
+    guard case .link(_, let id) = cell else { return text.marked }
     return "<a href=\"#\(id.escaped)\">\(text.escaped)</a>"
   }
 }
 
 extension String {
+  /// The text for HTML, with marks around what no line break may part: `--ranks N`, `1e-07`.
+  fileprivate var marked: String {
+    guard contains("--") || contains("e-") || contains("e−") else { return escaped }
+    return escaped.replacing(/--[a-z][-a-z0-9]*(?: [A-Z]+\b)?|[-−]?\d[\d.]*e[-−]\d+/) {
+      "<span class=\"one\">\($0.output)</span>"
+    }
+  }
+
+  /// Lines of formulas for HTML: what stands behind a semicolon or a wide gap is marked, since it has
+  /// a line of its own on a phone.
+  fileprivate var inParts: String {
+    split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      let indent = line.prefix { $0 == " " }
+      let rest = String(line.dropFirst(indent.count)).escaped.replacing(/(;  +|   +)(?=[^ ])/) {
+        "\($0.output.1)\u{0}"
+      }
+      let parts = rest.split(separator: "\u{0}", omittingEmptySubsequences: false)
+      let others = parts.dropFirst().map { "<span class=\"part\">\($0)</span>" }
+      return indent + (parts.first ?? "") + others.joined()
+    }.joined(separator: "\n")
+  }
+
   /// The text as it stands in HTML and SVG, between tags or quotes.
   package var escaped: String {
     let isAllowed = { (byte: UInt8) in byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09

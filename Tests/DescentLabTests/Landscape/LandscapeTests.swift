@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test(
-    "ways are those of loops written by hand, with noise and without",
+    "paths are those of loops written by hand, with noise and without",
     arguments: [
       (0.0, "ravine"), (0.3, "ravine"), (0, "rosenbrock"), (0.01, "beale"), (0, "saddle"),
     ])
@@ -157,7 +157,7 @@ import Testing
     ])
   func rests(_ function: String, _ optimizer: String, _ start: String, _ words: String) throws {
     let result = try Self.run(function, optimizer, start: start, steps: 100)
-    let text = LandscapePage.short(result).text(width: 100)
+    let text = LandscapePage.terminal(result).text(width: 100)
     #expect(text.contains(words), "\(text)")
   }
 
@@ -198,7 +198,7 @@ import Testing
   @Test("--lr reaches those that do not find their own") func rates() throws {
     let result = try Self.run("ravine", "sgd,adam(lr=0.5),prodigy,lbfgs", steps: 2, rate: 0.01)
     #expect(result.runs.map(\.rate) == [0.01, 0.5, 1, 1])
-    let text = LandscapePage.short(result).text()
+    let text = LandscapePage.terminal(result).text()
     #expect(text.contains("prodigy and lbfgs: finds its own rate") || text.contains("find"))
   }
 }
