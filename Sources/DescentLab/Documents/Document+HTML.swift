@@ -183,8 +183,11 @@ private struct HTMLWriter {
 extension String {
   /// The text for HTML, with marks around what no line break may part: `--ranks N`, `1e-07`.
   fileprivate var marked: String {
-    guard contains("--") || contains("e-") || contains("e−") else { return escaped }
-    return escaped.replacing(/--[a-z][-a-z0-9]*(?: [A-Z]+\b)?|[-−]?\d[\d.]*e[-−]\d+/) {
+    contains("--") || contains("e-") || contains("e−") ? escaped.markingWholes : escaped
+  }
+
+  private var markingWholes: String {
+    replacing(/--[a-z][-a-z0-9]*(?: [A-Z]+\b)?|[-−]?\d[\d.]*e[-−]\d+/) {
       "<span class=\"one\">\($0.output)</span>"
     }
   }
@@ -192,15 +195,21 @@ extension String {
   /// Lines of formulas for HTML: what stands behind a semicolon or a wide gap is marked, since it has
   /// a line of its own on a phone.
   fileprivate var inParts: String {
-    split(separator: "\n", omittingEmptySubsequences: false).map { line in
+    guard contains("--") || contains(";  ") || contains("   ") else { return escaped }
+    let lines = split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.enumerated().map { number, line in
       let indent = line.prefix { $0 == " " }
-      let rest = String(line.dropFirst(indent.count)).escaped.replacing(/(;  +|   +)(?=[^ ])/) {
+      let rest = String(line.dropFirst(indent.count)).marked.replacing(/(;  +|   +)(?=[^ ])/) {
         "\($0.output.1)\u{0}"
       }
       let parts = rest.split(separator: "\u{0}", omittingEmptySubsequences: false)
-      let others = parts.dropFirst().map { "<span class=\"part\">\($0)</span>" }
-      return indent + (parts.first ?? "") + others.joined()
-    }.joined(separator: "\n")
+      // A line break behind a part would be an empty line where parts are lines.
+      let end = number < lines.count - 1 ? "\n" : ""
+      let others = parts.dropFirst().enumerated().map { index, part in
+        "<span class=\"part\">\(part)\(index == parts.count - 2 ? end : "")</span>"
+      }
+      return "\(indent)\(parts.first ?? "")\(others.joined())\(others.isEmpty ? end : "")"
+    }.joined()
   }
 
   /// The text as it stands in HTML and SVG, between tags or quotes.

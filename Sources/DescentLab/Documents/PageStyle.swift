@@ -23,8 +23,8 @@ enum PageStyle {
     pre { padding: .75rem 1rem; --under: var(--box); border-radius: 4px; }
     .wide { --under: var(--paper); }
     .wide, pre { overflow-x: auto; background:
-      linear-gradient(90deg, var(--under) 50%, transparent) 0 0 / 1.6rem 100% no-repeat local,
-      linear-gradient(270deg, var(--under) 50%, transparent) 100% 0 / 1.6rem 100% no-repeat local,
+      linear-gradient(90deg, var(--under) 50%, transparent) left -1px top / 1.6rem 100% no-repeat local,
+      linear-gradient(270deg, var(--under) 50%, transparent) right -1px top / 1.6rem 100% no-repeat local,
       linear-gradient(90deg, var(--shade), transparent) 0 0 / .6rem 100% no-repeat scroll,
       linear-gradient(270deg, var(--shade), transparent) 100% 0 / .6rem 100% no-repeat scroll,
       var(--under); }
@@ -45,6 +45,9 @@ enum PageStyle {
     td:last-child, th:last-child { padding-right: 0; }
     .figures { display: grid; gap: 1.5rem 2rem; align-items: start; margin: 1rem 0;
       grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); }
+    @media screen and (min-width: 75rem) { section { display: flow-root; }
+      section > .figures:has(> :only-child):not(:last-child) { float: right; clear: right;
+        width: 34rem; margin: .25rem 0 1rem 2rem; } }
     figure { position: relative; min-width: 0; margin: 0; }
     figure svg { display: block; width: 100%; height: auto; }
     figure svg.frame { display: inline; } figure .n { display: none; }

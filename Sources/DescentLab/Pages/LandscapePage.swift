@@ -199,13 +199,16 @@ public enum LandscapePage {
       outcomes[$0].left != nil && outcomes[$0].diverged == nil && outcomes[$0].rest == nil
     }
     let first = there.isEmpty && !result.isNoisy ? start : ""
-    for index in left.prefix(3) {
+    if let best = left.first, let worst = left.last {
+      let heights = [best, worst].map { short(outcomes[$0].excess) }
       sentences.append(
-        "\(sentences.isEmpty ? first : "")\(runs[index].label) comes as near at step "
-          + "\(grouped(outcomes[index].left ?? 0)) but leaves again, and ends "
-          + "\(short(outcomes[index].excess)) above.")
+        (sentences.isEmpty ? first : "") + few(left.map { runs[$0].label })
+          + (left.count == 1
+            ? " comes within 0.001 at step \(grouped(outcomes[best].left ?? 0)) but leaves again, and "
+              + "ends \(heights[0]) above the minimum."
+            : " come within 0.001 but leave again, and end \(heights[0]) to \(heights[1]) above the "
+              + "minimum."))
     }
-    if left.count > 3 { sentences.append("So do \(grouped(left.count - 3)) more.") }
     let late = order.filter { index in
       let o = outcomes[index]
       return o.reached == nil && o.left == nil && o.diverged == nil && o.rest == nil
