@@ -168,7 +168,7 @@ enum MotionScript {
           this.count.textContent = `${this.step} of ${this.steps}`;
           const [x, y] = this.starts[this.start];
           this.place.textContent = `start (${number(x)}, ${number(y)})`
-            + (this.start ? `; text, table and curves: ${this.starts[0].map(number).join(", ")}` : "");
+            + (this.start ? `; text, table and curves from (${this.starts[0].map(number).join(", ")})` : "");
           this.back.disabled = this.start === 0;
           for (const panel of this.panels) {
             for (const text of panel.details) text.style.visibility = this.start ? "hidden" : "";

@@ -97,7 +97,7 @@ public struct LandscapeFunction: Sendable {
         + "sideways.",
       formula: "f(x, y) = κ/2·x² + y⁴/4 − y²/2, κ = \(short(κ, 6))",
       domain: (-2...2, -1.6...1.6), start: [-1.8, 0.01], minima: [[0, 1], [0, -1]],
-      steps: steps(120, κ, least: 120), noise: 0, rates: (0.15 / max(1, κ), 0.05),
+      steps: steps(12, κ, least: 120), noise: 0, rates: (min(0.15, 1.5 / κ), 0.05),
       value: { κ / 2 * $0.x * $0.x + pow($0.y, 4) / 4 - $0.y * $0.y / 2 },
       gradient: { [κ * $0.x, pow($0.y, 3) - $0.y] },
       hessian: { Hessian(xx: κ, xy: 0, yy: 3 * $0.y * $0.y - 1) })

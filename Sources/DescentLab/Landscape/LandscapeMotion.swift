@@ -50,13 +50,13 @@ extension LandscapeResult {
     (16, 12), (14, 10), (12, 8), (10, 6), (8, 6), (8, 4), (6, 4), (4, 4), (4, 2), (2, 2),
   ]
 
-  /// The middles of the cells of a grid. Even numbers of them keep off the axes, where a gradient of 0
-  /// would hide what the others show.
+  /// A place in each cell of a grid, a little beside the middle: on an axis a gradient of 0 would hide
+  /// what the others show.
   static func grid(
     _ size: (columns: Int, rows: Int), _ function: LandscapeFunction
   ) -> [LandscapeFunction.Place] {
     func at(_ range: ClosedRange<Double>, _ index: Int, _ count: Int) -> Double {
-      let share = (Double(index) + 0.5) / Double(count)
+      let share = (Double(index) + 0.47) / Double(count)
       let value = range.lowerBound * (1 - share) + range.upperBound * share
       return (value * 1000).rounded() / 1000
     }

@@ -100,10 +100,17 @@ public enum LandscapePage {
   /// crosses at the minima.
   private static let most = Palette.series.count - 1
 
+  /// How many runs share a chart of values: all have about as many.
+  private static func share(_ count: Int) -> Int {
+    let charts = max(1, (count + most - 1) / most)
+    return max(1, (count + charts - 1) / charts)
+  }
+
   /// The colour of each run: those that share a chart of values differ.
   private static func colors(_ result: LandscapeResult) -> [Int] {
     var colors = result.runs.map { _ in 0 }
-    for (place, index) in result.order.enumerated() { colors[index] = place % most }
+    let size = share(result.runs.count)
+    for (place, index) in result.order.enumerated() { colors[index] = place % size }
     return colors
   }
 
@@ -130,9 +137,10 @@ public enum LandscapePage {
     let range = drawn.min().flatMap { low in
       drawn.max().map { axis.vertical(low, $0, ticks: Drawing.ticks.y) }
     }
-    return Swift.stride(from: 0, to: order.count, by: most).map { from in
-      let part = order[from..<min(from + most, order.count)]
-      let places = order.count > most ? ", \(from + 1) to \(from + part.count) of the table" : ""
+    let size = share(order.count)
+    return Swift.stride(from: 0, to: order.count, by: size).map { from in
+      let part = order[from..<min(from + size, order.count)]
+      let places = order.count > size ? ", \(from + 1) to \(from + part.count) of the table" : ""
       return Figure([
         LineChart(
           title: "f above its lowest value\(places)", subtitle: remarks.joined(separator: "; "),
@@ -215,14 +223,15 @@ public enum LandscapePage {
         && !result.isNoisy
     }
     if let best = late.first {
+      let isFirst = there.isEmpty && left.isEmpty
       let names = few(late.map { runs[$0].label })
       sentences.append(
         "\(sentences.isEmpty ? first : "")\(names) \(late.count == 1 ? "does" : "do") not get "
           + "within 0.001 of the minimum in \(counted(steps, "step"))"
-          + (there.isEmpty && late.count > 1
+          + (isFirst && late.count > 1
             ? "; the lowest at the end is \(runs[best].label), "
               + "\(short(outcomes[best].excess)) above."
-            : there.isEmpty
+            : isFirst
               ? "; it ends \(short(outcomes[best].excess)) above." : "."))
     }
     let dents = names { $0.reached == nil && $0.rest == .localMinimum }
@@ -263,7 +272,7 @@ public enum LandscapePage {
       let first = others.prefix(4).map {
         "\(short(result.mean($0) ?? 0)) for \(name($0))"
       }
-      let more = others.count > 4 ? ["more for \(grouped(others.count - 4)) others"] : []
+      let more = others.count > 4 ? ["more for \(counted(others.count - 4, "other"))"] : []
       text += ", against \(listed(first + more))"
     }
     text += "."
