@@ -50,6 +50,7 @@ import Testing
     "bad input",
     arguments: [
       (["--function", "ravin"], "did you mean 'ravine'?"), (["--start", "1"], "two numbers"),
+      (["--start=", "--json"], "--start has no value"),
       (["--steps", "0"], "out of range"), (["--steps", "1000000000000"], "out of range"),
       (["--noise", "-1"], "at least 0"), (["--condition", "0"], "above 0"),
       (["--html", "same.svg", "--plot", "same.svg"], "each a file of its own"),

@@ -199,7 +199,8 @@ import FoundationXML
     let page = Document(
       "",
       [
-        .paragraph("Give --ranks N or --zero 3; 1e-07 < −2.5e-05, a well-known rate."),
+        .paragraph(
+          "Give --ranks N or --zero 3; 1e-07 < −2.5e-05, a well-known rate: 28 GB, 5.5 %."),
         .preformatted("b ← μ·b + g;   w ← w − η·b\n  x <    y\ndescent lint --fix a.yaml"),
         .table(
           Table(
@@ -208,12 +209,13 @@ import FoundationXML
       ]
     ).htmlFragment()
     for part in [
-      "<span class=\"one\">--ranks N</span> or <span class=\"one\">--zero</span> 3",
-      "<span class=\"one\">1e-07</span> &lt; <span class=\"one\">−2.5e-05</span>, a well-known rate",
+      "<span class=\"one\">--ranks N</span> or <span class=\"one\">--zero 3</span>; ",
+      "<span class=\"one\">1e-07</span> &lt; <span class=\"one\">−2.5e-05</span>, a well-known rate: "
+        + "<span class=\"one\">28 GB</span>, <span class=\"one\">5.5 %</span>.",
       "<pre>b ← μ·b + g;   <span class=\"part\">w ← w − η·b\n</span>  x &lt;    <span class=\"part\">y\n</span>"
         + "descent lint <span class=\"one\">--fix</span> a.yaml</pre>",
       "<td>short</td><td class=\"long\">long",
-      "<td class=\"right\"><span class=\"one\">1e-07</span></td>",
+      "<td class=\"right\">1e-07</td>",
     ] { #expect(page.contains(part), "\(page)") }
   }
 

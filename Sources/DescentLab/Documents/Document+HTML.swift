@@ -175,21 +175,24 @@ private struct HTMLWriter {
 
   /// The text of a cell, with a link where it is one.
   private func link(_ cell: Table.Cell, _ text: String) -> String {
-    guard case .link(_, let id) = cell else { return text.marked }
+    guard case .link(_, let id) = cell else {
+      // Numbers are not wrapped at all.
+      if case .text = cell { return text.marked }
+      return text.escaped
+    }
     return "<a href=\"#\(id.escaped)\">\(text.escaped)</a>"
   }
 }
 
 extension String {
-  /// The text for HTML, with marks around what no line break may part: `--ranks N`, `1e-07`.
+  /// The text for HTML, with marks around what no line break may part: `--ranks N`, `1e-07`, `28 GB`.
   fileprivate var marked: String {
-    contains("--") || contains("e-") || contains("e−") ? escaped.markingWholes : escaped
-  }
-
-  private var markingWholes: String {
-    replacing(/--[a-z][-a-z0-9]*(?: [A-Z]+\b)?|[-−]?\d[\d.]*e[-−]\d+/) {
-      "<span class=\"one\">\($0.output)</span>"
-    }
+    let isPlain = !contains("--") && !contains { $0.isNumber }
+    return isPlain
+      ? escaped
+      : escaped.replacing(
+        /--[a-z][-a-z0-9]*(?: [A-Z]+\b| \d+\b)?|[-−]?\d[\d.]*e[-−]\d+|\d[\d.,]* (?:[KMGT]i?B\b|%)/
+      ) { "<span class=\"one\">\($0.output)</span>" }
   }
 
   /// Lines of formulas for HTML: what stands behind a semicolon or a wide gap is marked, since it has

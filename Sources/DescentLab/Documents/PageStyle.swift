@@ -84,7 +84,7 @@ enum PageStyle {
     .pictures figcaption { max-width: 10rem; font-size: .8rem; }
     summary { cursor: pointer; } summary > * { display: inline; }
     @media (max-width: 36rem) { main { padding: .5rem .75rem 2rem; } table { font-size: .85rem; }
-      td { white-space: nowrap; } td.long { white-space: normal; min-width: 13rem; }
+      td { white-space: nowrap; } td.long { white-space: normal; min-width: 11rem; }
       pre { white-space: pre-wrap; padding: .6rem .75rem; } .part { display: block; padding-left: 1.5rem; }
       figure .w { display: none; } figure .n { display: block; } }
     @page { margin: 14mm; }
