@@ -72,7 +72,7 @@ import Testing
     #expect(b.contains("<use href=\"#figure1-surface0\"/>"))
   }
 
-  @Test("ways of a page are read as they were written, and end where they stand still")
+  @Test("paths of a page are read as they were written, but for a little")
   func code() {
     let (x, y) = (Placement(-1...1, .linear), Placement(0...10, .linear))
     let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-")
@@ -80,16 +80,46 @@ import Testing
       Point(-1, 0), Point(0.5, 10), Point(1, 5), Point(30, -70), Point(0, 5), Point(0, 5),
       Point(0, 5),
     ]
-    let text = Array(Motion.code(way, x, y))
-    #expect(text.count == 4 * 5)
-    func part(_ at: Int) -> Double {
-      let value = 64 * digits.firstIndex(of: text[at])! + digits.firstIndex(of: text[at + 1])!
-      return 1.5 * Double(value) / 4095 - 0.25
+    let tolerance = 0.002
+    /// What the page reads, at every point.
+    func read(_ path: [Point]) -> [(Double, Double)] {
+      let text = Motion.code(path, x, y, within: tolerance).map { digits.firstIndex(of: $0) ?? -1 }
+      var (places, at): ([(Double, Double)], Int) = ([], 0)
+      func pair(_ at: Int) -> Int { 64 * text[at] + text[at + 1] }
+      while at + 3 < text.count {
+        var gap = 1
+        if !places.isEmpty {
+          gap = text[at] == 0 ? pair(at + 1) : text[at]
+          at += text[at] == 0 ? 3 : 1
+        }
+        let next = (
+          1.5 * Double(pair(at)) / 4095 - 0.25, 1.5 * Double(pair(at + 2)) / 4095 - 0.25
+        )
+        let last = places.last ?? next
+        for step in 1...gap {
+          let t = Double(step) / Double(gap)
+          places.append((last.0 + t * (next.0 - last.0), last.1 + t * (next.1 - last.1)))
+        }
+        at += 4
+      }
+      return places
     }
-    for (index, place) in [(0.0, 0.0), (0.75, 1), (1, 0.5), (1.25, -0.25), (0.5, 0.5)].enumerated()
-    {
-      #expect(abs(part(4 * index) - place.0) < 4e-4)
-      #expect(abs(part(4 * index + 2) - place.1) < 4e-4)
+    let spiral = (0..<900).map { step in
+      let (r, t) = (exp(-0.01 * Double(step)), 0.1 * Double(step))
+      return Point(r * cos(t), 5 + 5 * r * sin(t))
     }
+    let zigzag = (0..<100).map { Point($0 % 2 == 0 ? 0.5 : -0.5, 0.1 * Double($0)) }
+    let noNumber = way + [Point(.nan, 0), Point(0, 0)]
+    for path in [way, spiral, zigzag, noNumber, Array(way.prefix(1))] {
+      let places = read(path)
+      let kept = path.prefix { $0.x.isFinite }
+      #expect(places.count == kept.count)
+      for (place, point) in zip(places, kept) {
+        #expect(abs(place.0 - min(max(x(point.x), -0.25), 1.25)) < tolerance + 4e-4)
+        #expect(abs(place.1 - min(max(y(point.y), -0.25), 1.25)) < tolerance + 4e-4)
+      }
+    }
+    #expect(Motion.code(spiral, x, y, within: tolerance).utf8.count < 900)
+    #expect(Motion.code([], x, y, within: tolerance).isEmpty)
   }
 }

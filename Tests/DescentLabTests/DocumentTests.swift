@@ -194,6 +194,31 @@ import FoundationXML
     }
   }
 
+  @Test("what may not be parted, parts of formulas, and long cells are marked for phones")
+  func phones() {
+    let page = Document(
+      "",
+      [
+        .paragraph(
+          "Give --ranks N or --zero 3; 1e-07 < −2.5e-05, a well-known rate: 28 GB, 5.5 %."),
+        .preformatted("b ← μ·b + g;   w ← w − η·b\n  x <    y\ndescent lint --fix a.yaml"),
+        .table(
+          Table(
+            [.init("a"), .init("b"), .number("c")],
+            rows: [["short", .text(String(repeating: "long ", count: 9)), .number(1e-7)]])),
+      ]
+    ).htmlFragment()
+    for part in [
+      "<span class=\"one\">--ranks N</span> or <span class=\"one\">--zero 3</span>; ",
+      "<span class=\"one\">1e-07</span> &lt; <span class=\"one\">−2.5e-05</span>, a well-known rate: "
+        + "<span class=\"one\">28 GB</span>, <span class=\"one\">5.5 %</span>.",
+      "<pre>b ← μ·b + g;   <span class=\"part\">w ← w − η·b\n</span>  x &lt;    <span class=\"part\">y\n</span>"
+        + "descent lint <span class=\"one\">--fix</span> a.yaml</pre>",
+      "<td>short</td><td class=\"long\">long",
+      "<td class=\"right\">1e-07</td>",
+    ] { #expect(page.contains(part), "\(page)") }
+  }
+
   @Test("HTML is well formed, escaped, and complete") func html() throws {
     let elements = try Elements(example.htmlFragment())
     for text in [

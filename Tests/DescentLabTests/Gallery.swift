@@ -183,11 +183,12 @@ enum Gallery {
   static var motion: Motion {
     let charts = charts(5)
     let points = charts.map { $0.paths[0].points.filter { $0.y.isFinite } }
-    return Motion(
-      charts, starts: [Point(-1, 0), Point(0, 0), Point(1, 2)],
-      ways: (0..<3).map { shift in
-        points.map { $0.map { Point($0.x + Double(shift), $0.y) } }
-      }, steps: 79)
+    var motion = Motion(charts, heads: charts.map { _ in "lr 0.1: " }, steps: 79)
+    for (shift, start) in [Point(-1, 0), Point(0, 0), Point(1, 2)].enumerated() {
+      let paths = points.map { $0.map { Point($0.x + Double(shift), $0.y) } }
+      motion.add(from: start, paths, notes: paths.map { _ in "note \(shift) <&\">" })
+    }
+    return motion
   }
 
   static var shortDocument: Document {

@@ -10,7 +10,7 @@ struct LandscapeCommand: ParsableCommand {
     commandName: "landscape",
     abstract: "Watch optimizers descend a function of two numbers.",
     discussion: """
-      Each optimizer's way from one start is drawn on the contours of the function, made by the same \
+      Each optimizer's path from one start is drawn on the contours of the function, made by the same \
       rules that train networks. Optimizers are named as in race, perhaps with settings; rates that \
       nobody sets suit the function. kfac alone cannot take part.
 
@@ -20,7 +20,7 @@ struct LandscapeCommand: ParsableCommand {
         descent landscape --function rosenbrock --optimizers "adam(lr=0.1),lion" --steps 2000 --json
 
       Functions: ravine, saddle, local-minima, rosenbrock, beale, rastrigin, noisy-quadratic. The page \
-      that --html writes plays the ways and lets the start be dragged.
+      that --html writes plays the paths and lets the start be dragged.
       """)
 
   @Option(help: ArgumentHelp("The function to descend.", valueName: "name"))
@@ -60,7 +60,7 @@ struct LandscapeCommand: ParsableCommand {
   var seed = 0
 
   @Option(
-    help: ArgumentHelp("Write a page that plays the ways.", valueName: "file.html"),
+    help: ArgumentHelp("Write a page that plays the paths.", valueName: "file.html"),
     completion: .file(extensions: ["html"]))
   var html: String?
 
@@ -74,7 +74,7 @@ struct LandscapeCommand: ParsableCommand {
     completion: .directory)
   var svg: String?
 
-  @Flag(help: "Print every step of every way as one JSON object.")
+  @Flag(help: "Print every step of every path as one JSON object.")
   var json = false
 
   func validate() throws {
@@ -109,7 +109,7 @@ struct LandscapeCommand: ParsableCommand {
         output(try LandscapePage.about(result, isAnimated: false, command: command), json: true)
         return
       }
-      output(LandscapePage.short(result))
+      output(LandscapePage.terminal(result))
       for (name, path) in [("page", html), ("plot", plot), ("figures", svg)] {
         if let path { output("\(name): \(path)") }
       }
@@ -139,6 +139,11 @@ func shellQuoted(_ text: String) -> String {
 ///
 /// - Throws: `FileError.unwritable`.
 func makeFolder(_ path: String) throws {
+  if let kind = try? URL(filePath: path).resourceValues(forKeys: [.isDirectoryKey]),
+    kind.isDirectory == false
+  {
+    throw FileError.unwritable(path: path, reason: "it is a file, not a folder")
+  }
   do {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   } catch { throw FileError.unwritable(path: path, reason: SystemReason.of(error)) }

@@ -83,11 +83,11 @@ private struct HTMLWriter {
     if block.isEmpty { return }
     switch block {
     case .paragraph(let text, _):
-      add("<p>\(text.escaped.replacing("\n", with: "<br>\n"))</p>")
-    case .preformatted(let text, _): add("<pre>\(clauses(text))</pre>")
+      add("<p>\(text.marked.replacing("\n", with: "<br>\n"))</p>")
+    case .preformatted(let text, _): add("<pre>\(text.inParts)</pre>")
     case .list(let items, let style, _):
       add("<ul class=\"\(style)\">")
-      for item in items { add("<li>\(item.escaped)</li>") }
+      for item in items { add("<li>\(item.marked)</li>") }
       add("</ul>")
     case .facts(let facts):
       add("<dl>")
@@ -121,19 +121,6 @@ private struct HTMLWriter {
     case .sections(let sections, _): for section in sections { add(section, level) }
     case .data: break
     }
-  }
-
-  /// Preformatted lines, whose parts between semicolons stay together where a phone breaks them.
-  private func clauses(_ text: String) -> String {
-    text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-      guard line.contains(";  ") else { return String(line).escaped }
-      let parts = line.split(separator: ";", omittingEmptySubsequences: false)
-      return parts.enumerated().map { index, part in
-        let spaces = part.prefix { $0 == " " }
-        let end = index + 1 < parts.count ? ";" : ""
-        return "\(spaces)<span>\(String(part.dropFirst(spaces.count) + end).escaped)</span>"
-      }.joined()
-    }.joined(separator: "\n")
   }
 
   private mutating func add(_ motion: Motion) {
@@ -174,21 +161,60 @@ private struct HTMLWriter {
     add("<tbody>")
     for row in rows {
       let cells = zip(zip(row, columns), sides).map { cell, side in
-        "<td\(side)>\(link(cell.0, cell.0.text(cell.1.style)))</td>"
+        let text = cell.0.text(cell.1.style)
+        let kind = side.isEmpty && text.count > Self.longest ? " class=\"long\"" : side
+        return "<td\(kind)>\(link(cell.0, text))</td>"
       }
       add("<tr>\(cells.joined())</tr>")
     }
     add("</tbody></table></div>")
   }
 
+  /// From how many characters on a cell is wrapped on a phone.
+  private static let longest = 32
+
   /// The text of a cell, with a link where it is one.
   private func link(_ cell: Table.Cell, _ text: String) -> String {
-    guard case .link(_, let id) = cell else { return text.escaped }
+    guard case .link(_, let id) = cell else {
+      // Numbers are not wrapped at all.
+      if case .text = cell { return text.marked }
+      return text.escaped
+    }
     return "<a href=\"#\(id.escaped)\">\(text.escaped)</a>"
   }
 }
 
 extension String {
+  /// The text for HTML, with marks around what no line break may part: `--ranks N`, `1e-07`, `28 GB`.
+  fileprivate var marked: String {
+    let isPlain = !contains("--") && !contains { $0.isNumber }
+    return isPlain
+      ? escaped
+      : escaped.replacing(
+        /--[a-z][-a-z0-9]*(?: [A-Z]+\b| \d+\b)?|[-−]?\d[\d.]*e[-−]\d+|\d[\d.,]* (?:[KMGT]i?B\b|%)/
+      ) { "<span class=\"one\">\($0.output)</span>" }
+  }
+
+  /// Lines of formulas for HTML: what stands behind a semicolon or a wide gap is marked, since it has
+  /// a line of its own on a phone.
+  fileprivate var inParts: String {
+    guard contains("--") || contains(";  ") || contains("   ") else { return escaped }
+    let lines = split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.enumerated().map { number, line in
+      let indent = line.prefix { $0 == " " }
+      let rest = String(line.dropFirst(indent.count)).marked.replacing(/(;  +|   +)(?=[^ ])/) {
+        "\($0.output.1)\u{0}"
+      }
+      let parts = rest.split(separator: "\u{0}", omittingEmptySubsequences: false)
+      // A line break behind a part would be an empty line where parts are lines.
+      let end = number < lines.count - 1 ? "\n" : ""
+      let others = parts.dropFirst().enumerated().map { index, part in
+        "<span class=\"part\">\(part)\(index == parts.count - 2 ? end : "")</span>"
+      }
+      return "\(indent)\(parts.first ?? "")\(others.joined())\(others.isEmpty ? end : "")"
+    }.joined()
+  }
+
   /// The text as it stands in HTML and SVG, between tags or quotes.
   package var escaped: String {
     let isAllowed = { (byte: UInt8) in byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09

@@ -39,7 +39,7 @@ public struct Document: Sendable {
     case table(Table)
     /// Figures, side by side where there is room: an array in JSON.
     case figures([Figure], key: String? = nil)
-    /// Contour charts side by side whose ways a page plays.
+    /// Contour charts side by side whose paths a page plays.
     case motion(Motion)
     /// Small pictures of pixels, side by side: in JSON an array of labels and sizes.
     case pictures([Picture], key: String? = nil)

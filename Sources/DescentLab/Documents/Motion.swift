@@ -1,54 +1,106 @@
-/// Contour charts of one surface side by side, whose ways a page plays step by step, from a start that
-/// can be moved among those that were computed ahead.
+/// Contour charts of one surface side by side, whose paths a page plays step by step, from a start
+/// that can be moved among those that were computed ahead.
 public struct Motion: Sendable {
-  /// A chart for each way, all of one surface.
+  /// A chart for each path, all of one surface.
   public var charts: [ContourChart]
-  /// From where the ways of ``ways`` begin; the first is that of the charts.
-  public var starts: [Point]
-  /// For each start the way of each chart: a point for every `stride` steps, the start included. A way
-  /// ends early where the rest is no number.
-  public var ways: [[[Point]]]
-  /// How many steps lie between two points.
-  public var stride: Int
+  /// What the page shows under each title before the note of the present start.
+  public var heads: [String]
   /// How many steps there are.
   public var steps: Int
+  /// From where paths were added; the first is that of the charts.
+  public private(set) var starts: [Point] = []
+  /// What became of the path of each chart, for each start.
+  public private(set) var notes: [[String]] = []
+  /// The paths of each start, as text.
+  private var codes: [String] = []
 
-  /// Charts that move.
-  public init(
-    _ charts: [ContourChart], starts: [Point], ways: [[[Point]]], stride: Int = 1, steps: Int
-  ) {
-    (self.charts, self.starts, self.ways) = (charts, starts, ways)
-    (self.stride, self.steps) = (max(1, stride), steps)
+  /// Charts that move once paths are added.
+  public init(_ charts: [ContourChart], heads: [String] = [], steps: Int) {
+    (self.charts, self.heads, self.steps) = (charts, heads, steps)
   }
 
-  /// How many points all ways together should have, so that a page stays small.
-  static let points = 60_000
+  /// Adds the paths from a start.
+  ///
+  /// - Parameters:
+  ///   - paths: for each chart a point for every step, the start included. A path ends at the first
+  ///     point that is not finite.
+  ///   - notes: for each chart what stands under its title, without `;` and `|`.
+  public mutating func add(from start: Point, _ paths: [[Point]], notes: [String] = []) {
+    guard let surface = charts.first?.surface else { return }
+    let (x, y) = (Placement(surface.x, .linear), Placement(surface.y, .linear))
+    starts.append(start)
+    self.notes.append(notes)
+    codes.append(
+      paths.map { path in
+        let points = Swift.stride(from: 0, to: path.count, by: stride).map { path[$0] }
+        return Self.code(points, x, y, within: charts.count > 8 ? 0.005 : 0.0025)
+      }.joined(separator: ","))
+  }
+
+  /// How many steps lie between two points that the page knows.
+  var stride: Int { max(1, (steps + 999) / 1000) }
+
+  /// What the paths and notes take on a page.
+  var bytes: Int {
+    codes.reduce(0) { $0 + $1.utf8.count + 1 }
+      + notes.joined().reduce(0) { $0 + $1.utf8.count + 1 }
+  }
 
   /// What the page's script reads.
   var attributes: String {
     guard let surface = charts.first?.surface else { return "" }
-    let (x, y) = (Placement(surface.x, .linear), Placement(surface.y, .linear))
     let starts = starts.map { "\($0.x) \($0.y)" }.joined(separator: ";")
-    let ways = ways.map { $0.map { Self.code($0, x, y) }.joined(separator: ",") }
-      .joined(separator: ";")
+    let notes = notes.map { $0.joined(separator: "|") }.joined(separator: ";")
     return
       "data-steps=\"\(steps)\" data-stride=\"\(stride)\" "
       + "data-box=\"\(surface.x.lowerBound) \(surface.x.upperBound) \(surface.y.lowerBound) "
-      + "\(surface.y.upperBound)\" data-starts=\"\(starts)\" data-ways=\"\(ways)\""
+      + "\(surface.y.upperBound)\" data-starts=\"\(starts)\" "
+      + "data-heads=\"\(heads.joined(separator: "|").escaped)\" data-notes=\"\(notes.escaped)\" "
+      + "data-paths=\"\(codes.joined(separator: ";"))\""
   }
 
   private static let digits = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-".utf8)
 
-  /// A way as text, four characters a point: its places in a rectangle that reaches a quarter beyond
-  /// the surface, in 4,095 parts. Where a way stands still to the end, the rest is left out.
-  static func code(_ way: [Point], _ x: Placement, _ y: Placement) -> String {
-    func part(_ place: Double) -> Int {
-      Int((min(max((place + 0.25) / 1.5, 0), 1) * 4095).rounded())
+  /// A path as text: the points between which straight lines come near enough to all others, each as
+  /// the number of points since the last one (a character, from `A` for 0; two of them behind an `A`
+  /// where it is above 63) and its place (four): in a rectangle that reaches a quarter beyond the
+  /// surface, in 4,095 parts to the right and upwards. The first has no number.
+  ///
+  /// - Parameter tolerance: how far a point may be from the line, as a share of the surface.
+  static func code(
+    _ path: [Point], _ x: Placement, _ y: Placement, within tolerance: Double
+  ) -> String {
+    typealias Share = SIMD2<Double>
+    func digit(_ value: Int) -> [UInt8] { [digits[value]] }
+    func pair(_ value: Int) -> [UInt8] { [digits[value / 64], digits[value % 64]] }
+    let places = path.prefix { $0.x.isFinite && $0.y.isFinite }.map {
+      Share(x($0.x), y($0.y)).clamped(
+        lowerBound: Share(repeating: -0.25), upperBound: Share(repeating: 1.25))
     }
-    var parts = way.map { [part(x($0.x)), part(y($0.y))] }
-    while parts.count > 1, parts[parts.count - 1] == parts[parts.count - 2] { parts.removeLast() }
-    let bytes = parts.joined().flatMap { [digits[$0 / 64], digits[$0 % 64]] }
+    func place(_ p: Share) -> [UInt8] {
+      pair(Int(((p.x + 0.25) / 1.5 * 4095).rounded()))
+        + pair(Int(((p.y + 0.25) / 1.5 * 4095).rounded()))
+    }
+    guard let first = places.first else { return "" }
+    var bytes = place(first)
+    var from = 0
+    while from < places.count - 1 {
+      // Slopes of lines from here that come near enough to all points up to the next.
+      var (low, high) = (Share(repeating: -.infinity), Share(repeating: .infinity))
+      var to = from + 1
+      for next in from + 1..<min(places.count, from + 4096) {
+        let (time, way) = (Double(next - from), places[next] - places[from])
+        let slope = way / time
+        if all(slope .>= low), all(slope .<= high) { to = next }
+        low = pointwiseMax(low, (way - tolerance) / time)
+        high = pointwiseMin(high, (way + tolerance) / time)
+        if any(low .> high) { break }
+      }
+      bytes += to - from < 64 ? digit(to - from) : digit(0) + pair(to - from)
+      bytes += place(places[to])
+      from = to
+    }
     return String(decoding: bytes, as: UTF8.self)
   }
 

@@ -1,6 +1,6 @@
-/// What plays the ways of a page's ``Motion``.
+/// What plays the paths of a page's ``Motion``.
 enum MotionScript {
-  /// Plain JavaScript. Without it the whole ways are shown.
+  /// Plain JavaScript. Without it the whole paths are shown.
   static let source = #"""
     (() => {
       "use strict";
@@ -17,7 +17,9 @@ enum MotionScript {
           this.stride = +data.stride;
           this.box = data.box.split(" ").map(Number);
           this.starts = data.starts.split(";").map(s => s.split(" ").map(Number));
-          this.codes = data.ways.split(";").map(s => s.split(","));
+          this.heads = data.heads.split("|");
+          this.notes = data.notes.split(";").map(s => s.split("|"));
+          this.codes = data.paths.split(";").map(s => s.split(","));
           this.start = 0;
           this.speed = 1;
           this.panels = [...root.querySelectorAll(".panels figure")].map((figure, i) => this.panel(figure, i));
@@ -26,23 +28,36 @@ enum MotionScript {
           this.show();
         }
 
-        // The places of a way, in units of a frame.
-        way(start, panel) {
+        // The points of a path that lines join: their numbers, and their places in units of a frame.
+        knots(start, panel) {
           const code = this.codes[start][panel], result = [];
-          const part = i => (digits.indexOf(code[i]) * 64 + digits.indexOf(code[i + 1])) / 4095 * 1.5 - 0.25;
-          for (let i = 0; i + 3 < code.length; i += 4) {
-            result.push([Math.round(part(i) * W), Math.round((1 - part(i + 2)) * H)]);
+          const digit = i => digits.indexOf(code[i]), pair = i => digit(i) * 64 + digit(i + 1);
+          const share = i => pair(i) / 4095 * 1.5 - 0.25;
+          for (let at = 0, i = 0; i + 3 < code.length;) {
+            if (result.length && digit(i)) at += digit(i++);
+            else if (result.length) { at += pair(i + 1); i += 3; }
+            result.push([at, Math.round(share(i) * W), Math.round((1 - share(i + 2)) * H)]);
+            i += 4;
           }
-          return result;
+          return result.length ? result : [[0, -W, -H]];
+        }
+        // Where a path is at a point between two of them; the last, once it has ended.
+        between(knots, at) {
+          const next = knots.findIndex(k => k[0] >= at);
+          if (next < 0) return knots[knots.length - 1].slice(1);
+          if (knots[next][0] === at) return knots[next].slice(1);
+          const [a, b] = [knots[next - 1], knots[next]], t = (at - a[0]) / (b[0] - a[0]);
+          return [1, 2].map(i => Math.round(a[i] + t * (b[i] - a[i])));
         }
 
         panel(figure, index) {
           const frame = figure.querySelector("svg.frame"), outer = figure.querySelector("svg.p");
-          const group = frame.querySelector(".way");
+          const group = frame.querySelector(".path");
           const parts = kind => [...group.querySelectorAll("." + kind)];
-          // What became of the first way does not hold for others.
+          // What became of the first path does not hold for others.
           const details = [...outer.querySelectorAll(":scope > text:not([font-size]):not([text-anchor])")];
-          const panel = { index, details, lines: parts("line"), dots: parts("steps"), from: parts("from"), now: parts("now") };
+          const note = details.length ? outer.appendChild(details[0].cloneNode()) : null;
+          const panel = { index, details, note, lines: parts("line"), dots: parts("steps"), from: parts("from"), now: parts("now") };
           panel.whole = panel.lines.map(l => l.getAttribute("d"));
           panel.whole.dots = panel.dots.map(l => l.getAttribute("d"));
           panel.whole.now = panel.now.map(l => l.getAttribute("d"));
@@ -119,7 +134,7 @@ enum MotionScript {
           for (const s of [0.25, 0.5, 1, 2, 4]) element("option", { value: s, textContent: `${s}×`, selected: s === 1 }, select);
           select.addEventListener("change", () => { this.speed = +select.value; });
           this.place = element("output", {}, box);
-          this.back = element("button", { type: "button", className: "back", textContent: "First start" }, box);
+          this.back = element("button", { type: "button", className: "back", textContent: "Reset start" }, box);
           this.back.addEventListener("click", () => this.begin(0));
           if (this.starts.length < 2) { this.back.hidden = true; for (const p of this.panels) p.pad.remove(); }
         }
@@ -152,17 +167,26 @@ enum MotionScript {
           this.slider.value = this.step;
           this.count.textContent = `${this.step} of ${this.steps}`;
           const [x, y] = this.starts[this.start];
-          this.place.textContent = `start (${number(x)}, ${number(y)})`;
+          this.place.textContent = `start (${number(x)}, ${number(y)})`
+            + (this.start ? `; text, table and curves from (${this.starts[0].map(number).join(", ")})` : "");
           this.back.disabled = this.start === 0;
           for (const panel of this.panels) {
             for (const text of panel.details) text.style.visibility = this.start ? "hidden" : "";
-            const way = this.way(this.start, panel.index).slice(0, shown + 1);
+            if (panel.note) {
+              const note = (this.notes[this.start] || [])[panel.index] || "";
+              panel.note.textContent = this.start ? (this.heads[panel.index] || "") + note : "";
+            }
+            if (panel.from0 !== this.start) [panel.from0, panel.knots] = [this.start, this.knots(this.start, panel.index)];
+            const knots = panel.knots, last = knots[knots.length - 1][0], end = Math.min(shown, last);
+            const now = this.between(knots, end);
+            const way = knots.filter(k => k[0] < end).map(k => k.slice(1)).concat([now]);
+            const dots = () => Array.from({ length: end + 1 }, (_, i) => dot(this.between(knots, i))).join("");
             const dot = p => p ? `M${p[0]} ${p[1]}h0` : "";
             const set = (all, d) => all.forEach((p, i) => p.setAttribute("d", typeof d === "string" ? d : d[i]));
             set(panel.lines, isWhole ? panel.whole : way.length > 1 ? "M" + way.map(p => p.join(" ")).join("L") : "");
-            set(panel.dots, isWhole ? panel.whole.dots : way.length <= 150 ? way.map(dot).join("") : "");
-            set(panel.from, dot(way[0]));
-            set(panel.now, isWhole ? panel.whole.now : dot(way[way.length - 1]));
+            set(panel.dots, isWhole ? panel.whole.dots : this.steps / this.stride < 150 ? dots() : "");
+            set(panel.from, dot(this.between(knots, 0)));
+            set(panel.now, isWhole ? panel.whole.now : dot(now));
             panel.pad.setAttribute("aria-label", `start at ${number(x)}, ${number(y)}: arrow keys move it, space plays, Escape goes back`);
           }
         }

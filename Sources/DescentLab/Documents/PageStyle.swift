@@ -1,12 +1,13 @@
 /// How the HTML of documents looks.
 enum PageStyle {
-  /// A style sheet: one column of text, wide tables and figures scroll by themselves.
+  /// A style sheet: one column of text; wide tables scroll by themselves, and a shadow at an edge says
+  /// that there is more behind it.
   static let css = """
     :root { color-scheme: light dark; --ink: #1a1a1a; --pale: #5c5c5c; --line: #d9d9d9;
-      --box: #f4f4f4; --link: #00589c; --warn: #fff3df; --paper: \(Palette.paper.light);
+      --box: #f4f4f4; --shade: #0005; --link: #00589c; --warn: #fff3df; --paper: \(Palette.paper.light);
       --grid: \(Palette.grid.light); --frame: \(Palette.frame.light); }
     @media screen and (prefers-color-scheme: dark) {
-      :root { --ink: #e6e6e6; --pale: #a3a3a3; --line: #3a3d42; --box: #23262b; --link: #7cc0f5;
+      :root { --ink: #e6e6e6; --pale: #a3a3a3; --line: #3a3d42; --box: #23262b; --shade: #fff5; --link: #7cc0f5;
         --warn: #3a2f1a; --paper: \(Palette.paper.dark); --grid: \(Palette.grid.dark);
         --frame: \(Palette.frame.dark); }
     \(Palette.all.map(\.css).joined(separator: "\n"))
@@ -19,7 +20,14 @@ enum PageStyle {
     h3, h4, h5, h6 { font-size: 1.05rem; margin: 1.5rem 0 .5rem; }
     a { color: var(--link); }
     p, li, dd { max-width: 44rem; }
-    pre { padding: .75rem 1rem; background: var(--box); overflow-x: auto; border-radius: 4px; }
+    pre { padding: .75rem 1rem; --under: var(--box); border-radius: 4px; }
+    .wide { --under: var(--paper); }
+    .wide, pre { overflow-x: auto; background:
+      linear-gradient(90deg, var(--under) 50%, transparent) left -1px top / 1.6rem 100% no-repeat local,
+      linear-gradient(270deg, var(--under) 50%, transparent) right -1px top / 1.6rem 100% no-repeat local,
+      linear-gradient(90deg, var(--shade), transparent) 0 0 / .6rem 100% no-repeat scroll,
+      linear-gradient(270deg, var(--shade), transparent) 100% 0 / .6rem 100% no-repeat scroll,
+      var(--under); }
     nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; }
     .notes, .warnings { padding: 0; list-style: none; }
     .notes li, .warnings li { margin: .5rem 0; padding: .5rem 1rem; background: var(--box);
@@ -27,15 +35,19 @@ enum PageStyle {
     .warnings li { background: var(--warn); } .warnings li::before { content: "Warning: "; }
     dl { display: grid; grid-template-columns: fit-content(45%) 1fr; gap: .25rem 1.5rem; }
     dt { color: var(--pale); } dd { margin: 0; min-width: 0; }
-    .wide { overflow-x: auto; }
+    .one, .right { white-space: nowrap; }
     table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
     caption, figcaption { color: var(--pale); text-align: left; padding: .25rem 0; }
     figcaption { font-size: .9rem; max-width: 40rem; }
     th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line);
       text-align: left; vertical-align: top; }
     th { white-space: nowrap; } .right { text-align: right; }
+    td:last-child, th:last-child { padding-right: 0; }
     .figures { display: grid; gap: 1.5rem 2rem; align-items: start; margin: 1rem 0;
       grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); }
+    @media screen and (min-width: 75rem) { section { display: flow-root; }
+      section > .figures:has(> :only-child):not(:last-child) { float: right; clear: right;
+        width: 34rem; margin: .25rem 0 1rem 2rem; } }
     figure { position: relative; min-width: 0; margin: 0; }
     figure svg { display: block; width: 100%; height: auto; }
     figure svg.frame { display: inline; } figure .n { display: none; }
@@ -72,14 +84,8 @@ enum PageStyle {
     .pictures figcaption { max-width: 10rem; font-size: .8rem; }
     summary { cursor: pointer; } summary > * { display: inline; }
     @media (max-width: 36rem) { main { padding: .5rem .75rem 2rem; } table { font-size: .85rem; }
-      td { min-width: 4rem; } pre { white-space: pre-wrap; padding: .5rem .75rem; }
-      pre span { display: inline-block; }
-      .wide { background: linear-gradient(to right, var(--paper) 1.5rem, transparent) 0 0 local,
-        linear-gradient(to left, var(--paper) 1.5rem, transparent) 100% 0 local,
-        linear-gradient(to right, var(--line), transparent) 0 0 scroll,
-        linear-gradient(to left, var(--line), transparent) 100% 0 scroll;
-        background-size: 3rem 100%, 3rem 100%, 1rem 100%, 1rem 100%;
-        background-repeat: no-repeat; }
+      td { white-space: nowrap; } td.long { white-space: normal; min-width: 11rem; }
+      pre { white-space: pre-wrap; padding: .6rem .75rem; } .part { display: block; padding-left: 1.5rem; }
       figure .w { display: none; } figure .n { display: block; } }
     @page { margin: 14mm; }
     @media print { main { max-width: none; padding: 0; } nav { display: none; }
@@ -89,7 +95,8 @@ enum PageStyle {
       figure, tr, li { break-inside: avoid; } h1, h2, h3, summary { break-after: avoid; }
       a { color: inherit; text-decoration: none; } pre { white-space: pre-wrap; }
       details::details-content { content-visibility: visible; block-size: auto; }
-      summary { list-style: none; } .wide { overflow: visible; } .tip, .reset { display: none; } }
+      summary { list-style: none; } .wide, pre { overflow: visible; background: none; }
+      pre { border: 1px solid var(--line); } .tip, .reset { display: none; } }
 
     """
 }

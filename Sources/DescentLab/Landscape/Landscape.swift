@@ -3,7 +3,7 @@ import DescentCompute
 public import DescentTraining
 import Foundation
 
-/// A function of two numbers, how it is descended, and the ways that optimizers go.
+/// A function of two numbers, how it is descended, and the paths that optimizers take.
 public struct Landscape: Sendable {
   /// The function.
   public let function: LandscapeFunction
@@ -20,6 +20,8 @@ public struct Landscape: Sendable {
   public let seed: Int
   /// κ as it was asked for.
   public let condition: Double?
+  /// Which of several noises of the seed: 0 is the one that is shown.
+  var trial = 0
 
   /// How many steps an optimizer may have, and all together.
   static let limits = (steps: 100_000, all: 1_000_000)
@@ -44,7 +46,7 @@ public struct Landscape: Sendable {
     if let condition {
       if !(condition > 0 && condition <= 1e12) {
         problems.append(
-          "--condition \(plain(condition)) must be above 0 and at most 1e12: it is the ratio of the "
+          "--condition \(Self.plain(condition)) must be above 0 and at most 1e12: it is the ratio of the "
             + "curvatures")
       } else if problems.isEmpty, LandscapeFunction.conditions[function] == nil {
         let having = LandscapeFunction.names.filter { LandscapeFunction.conditions[$0] != nil }
@@ -58,15 +60,18 @@ public struct Landscape: Sendable {
         "--steps \(steps) is out of range: give from 1 to \(grouped(Self.limits.steps))")
     }
     if let rate, !(rate >= 0 && rate.isFinite) {
-      problems.append("--lr \(plain(rate)) must be a number that is at least 0")
+      problems.append("--lr \(Self.plain(rate)) must be a number that is at least 0")
     }
     if let noise, !(noise >= 0 && noise <= 1e12) {
       problems.append(
-        "--noise \(plain(noise)) must be at least 0 and at most 1e12: it is a standard deviation")
+        "--noise \(Self.plain(noise)) must be at least 0 and at most 1e12: it is a standard deviation"
+      )
     }
     if seed < 0 { problems.append("--seed \(seed) must be at least 0") }
     let place = start.flatMap(Self.place)
-    if let start, place == nil {
+    if let start, start.isEmpty || start.hasPrefix("--") {
+      problems.append("--start has no value: give two numbers, such as --start=-1.5,2")
+    } else if let start, place == nil {
       problems.append(
         "--start \(quotable(start)) must be two numbers of at most 1e100 with a comma between them, "
           + "such as --start=-1.5,2")
@@ -81,6 +86,9 @@ public struct Landscape: Sendable {
     self.seed = seed
   }
 
+  /// A number as a user would write it.
+  private static func plain(_ x: Double) -> String { x.isNaN ? "nan" : "\(x)" }
+
   private static func place(_ text: String) -> LandscapeFunction.Place? {
     let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map {
       Double($0.trimmingCharacters(in: .whitespaces))
@@ -94,9 +102,24 @@ public struct Landscape: Sendable {
   /// What noise adds to the gradient of a step, counted from 0.
   func noise(_ step: Int) -> LandscapeFunction.Place {
     guard deviation > 0 else { return .zero }
-    var stream = RandomStream(seed: UInt64(seed), stream: 0x6c616e64, position: UInt64(4 * step))
+    var stream = RandomStream(
+      seed: UInt64(seed), stream: 0x6c61_6e64 + UInt64(trial) << 32, position: UInt64(4 * step))
     let (a, b) = (Double(stream.normal()), Double(stream.normal()))
     return [deviation * a, deviation * b]
+  }
+
+  /// Over how many of the last steps f is averaged where noise keeps it from coming to rest.
+  var window: Int { max(1, steps / 4) }
+
+  /// f above its lowest value, on average over the last ``window`` steps of a run.
+  func level(_ run: LandscapeRun) -> Double {
+    let last = run.values.suffix(window)
+    return last.reduce(0) { $0 + ($1 - function.lowest) / Double(last.count) }
+  }
+
+  /// How many runs of each optimizer are averaged: one noise would leave the order to chance.
+  func trials(_ optimizers: Int) -> Int {
+    deviation > 0 ? min(25, max(1, Self.limits.all / max(1, steps * optimizers))) : 1
   }
 
   /// The optimizers of a text, planned for this landscape.
@@ -122,9 +145,6 @@ public struct Landscape: Sendable {
   }
 }
 
-/// A number as a user would write it.
-func plain(_ x: Double) -> String { x.isNaN ? "nan" : "\(x)" }
-
 /// Optimizers that are ready to descend a landscape.
 public struct LandscapeEntries: Sendable {
   struct Entry {
@@ -141,11 +161,22 @@ public struct LandscapeEntries: Sendable {
   ///
   /// - Throws: what is wrong with a plan that only shows when an optimizer is made of it.
   public func run() throws(RecipeError) -> LandscapeResult {
-    try LandscapeResult(entries: self, runs: runs(from: landscape.start))
+    let runs = try runs(from: landscape.start)
+    var levels = runs.map { [landscape.level($0)] }
+    for trial in 1..<max(1, landscape.trials(entries.count)) {
+      for (index, run) in try self.runs(from: landscape.start, trial: trial).enumerated() {
+        levels[index].append(landscape.level(run))
+      }
+    }
+    return LandscapeResult(entries: self, runs: runs, levels: levels)
   }
 
   /// The run of each optimizer from a place.
-  func runs(from start: LandscapeFunction.Place) throws(RecipeError) -> [LandscapeRun] {
+  func runs(
+    from start: LandscapeFunction.Place, trial: Int = 0
+  ) throws(RecipeError) -> [LandscapeRun] {
+    var landscape = landscape
+    landscape.trial = trial
     var (runs, problems): ([LandscapeRun], [String]) = ([], [])
     for entry in entries {
       do throws(OptimizerError) {

@@ -55,7 +55,7 @@ public struct LandscapeFunction: Sendable {
 
   /// The functions whose condition number can be set, with the one that they have otherwise.
   public static let conditions: [String: Double] = [
-    "ravine": 20, "saddle": 1, "noisy-quadratic": 10,
+    "ravine": 100, "saddle": 1, "noisy-quadratic": 10,
   ]
 
   /// The function called `name`; nil for a name that is not among ``names``.
@@ -75,12 +75,17 @@ public struct LandscapeFunction: Sendable {
     }
   }
 
+  /// How many steps a function needs whose rate has to fall with κ.
+  private static func steps(_ each: Double, _ κ: Double, least: Int) -> Int {
+    max(least, Int(min(10_000, each * κ).rounded(.up)))
+  }
+
   private static func ravine(_ κ: Double) -> LandscapeFunction {
     LandscapeFunction(
       name: "ravine",
       summary: "A long valley: steep across, nearly flat along. Plain steps zigzag in it.",
       formula: "f(x, y) = ½·(x² + κ·y²), κ = \(short(κ, 6))", domain: (-10...10, -4...4),
-      start: [-8, 2.5], minima: [[0, 0]], steps: 100, noise: 0,
+      start: [-8, 2.5], minima: [[0, 0]], steps: steps(4, κ, least: 100), noise: 0,
       rates: (1.8 / max(1, κ), 0.3), value: { ($0.x * $0.x + κ * $0.y * $0.y) / 2 },
       gradient: { [$0.x, κ * $0.y] }, hessian: { _ in Hessian(xx: 1, xy: 0, yy: κ) })
   }
@@ -91,8 +96,8 @@ public struct LandscapeFunction: Sendable {
       summary: "A pass between two valleys: at (0, 0) the gradient vanishes, and the way on goes "
         + "sideways.",
       formula: "f(x, y) = κ/2·x² + y⁴/4 − y²/2, κ = \(short(κ, 6))",
-      domain: (-2...2, -1.6...1.6), start: [-1.8, 0.01], minima: [[0, 1], [0, -1]], steps: 120,
-      noise: 0, rates: (0.15 / max(1, κ), 0.05),
+      domain: (-2...2, -1.6...1.6), start: [-1.8, 0.01], minima: [[0, 1], [0, -1]],
+      steps: steps(12, κ, least: 120), noise: 0, rates: (min(0.15, 1.5 / κ), 0.05),
       value: { κ / 2 * $0.x * $0.x + pow($0.y, 4) / 4 - $0.y * $0.y / 2 },
       gradient: { [κ * $0.x, pow($0.y, 3) - $0.y] },
       hessian: { Hessian(xx: κ, xy: 0, yy: 3 * $0.y * $0.y - 1) })
@@ -193,7 +198,7 @@ public struct LandscapeFunction: Sendable {
       summary: "A bowl seen through noisy gradients, as batches give them: a constant rate ends in "
         + "a cloud around the minimum.",
       formula: "f(x, y) = ½·(x² + κ·y²), κ = \(short(κ, 6))", domain: (-4...4, -2...2),
-      start: [-3.5, 1.2], minima: [[0, 0]], steps: 200, noise: 1,
+      start: [-3.5, 1.2], minima: [[0, 0]], steps: steps(20, κ, least: 200), noise: 1,
       rates: (0.5 / max(1, κ), 0.1), value: { ($0.x * $0.x + κ * $0.y * $0.y) / 2 },
       gradient: { [$0.x, κ * $0.y] }, hessian: { _ in Hessian(xx: 1, xy: 0, yy: κ) })
   }

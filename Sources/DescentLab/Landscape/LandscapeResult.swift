@@ -5,10 +5,12 @@ import DescentTraining
 public struct LandscapeResult: Sendable {
   /// What was run.
   let entries: LandscapeEntries
-  /// Their ways, in the order in which they were named.
+  /// Their paths, in the order in which they were named.
   public let runs: [LandscapeRun]
   /// What became of each.
   let outcomes: [Outcome]
+  /// For each, f above its lowest value over the last steps, under each noise.
+  let levels: [[Double]]
 
   /// How far above the minimum a run may be and count as there.
   static let tolerance = 1e-3
@@ -19,8 +21,13 @@ public struct LandscapeResult: Sendable {
     let excess: Double
     /// The distance from the end to the nearest lowest place.
     let distance: Double
-    /// The first step that ends within ``LandscapeResult/tolerance`` of the minimum.
+    /// The first step from which it is within ``LandscapeResult/tolerance`` of the minimum, to the
+    /// end; nil with noise, where that is chance.
     let reached: Int?
+    /// The first step within it of a run that did not stay.
+    let left: Int?
+    /// f above its lowest value over the last steps; nil without noise.
+    let level: Double?
     /// The step with which it is lost: far outside, or no number any more.
     let diverged: Int?
     /// Whether it stands still where it is, and what is there.
@@ -32,12 +39,14 @@ public struct LandscapeResult: Sendable {
   /// The landscape.
   public var landscape: Landscape { entries.landscape }
 
-  init(entries: LandscapeEntries, runs: [LandscapeRun]) {
-    (self.entries, self.runs) = (entries, runs)
-    outcomes = runs.map { Self.outcome($0, entries.landscape.function) }
+  init(entries: LandscapeEntries, runs: [LandscapeRun], levels: [[Double]]) {
+    (self.entries, self.runs, self.levels) = (entries, runs, levels)
+    outcomes = runs.map { Self.outcome($0, entries.landscape) }
   }
 
-  private static func outcome(_ run: LandscapeRun, _ f: LandscapeFunction) -> Outcome {
+  /// What became of a run on a landscape.
+  static func outcome(_ run: LandscapeRun, _ landscape: Landscape) -> Outcome {
+    let f = landscape.function
     let lowest = f.lowest
     func distance(_ p: LandscapeFunction.Place) -> Double {
       f.minima.map { ((p - $0) * (p - $0)).sum().squareRoot() }.min() ?? .nan
@@ -53,11 +62,17 @@ public struct LandscapeResult: Sendable {
       !(distance(run.places[index]) <= far) || !run.values[index].isFinite
     }
     let diverged = [lost, run.refused].compactMap(\.self).min()
-    let reached = run.values.firstIndex { $0 - lowest <= tolerance }
     let excess = run.values[run.values.count - 1] - lowest
+    let isNoisy = landscape.deviation > 0
+    let touched = isNoisy ? nil : run.values.firstIndex { $0 - lowest <= tolerance }
+    let outside = run.values.lastIndex { !($0 - lowest <= tolerance) } ?? -1
+    let stays = diverged == nil && outside < run.values.count - 1
     let rest = diverged == nil && excess > tolerance ? rest(of: run, f, excess) : nil
     return Outcome(
-      excess: excess, distance: distance(end), reached: reached, diverged: diverged, rest: rest)
+      excess: excess, distance: distance(end),
+      reached: touched.flatMap { _ in stays ? outside + 1 : nil },
+      left: stays ? nil : touched, level: isNoisy ? landscape.level(run) : nil,
+      diverged: diverged, rest: rest)
   }
 
   /// What lies where a run ended, if by the slope and the curvature there it is as good as there.
@@ -84,59 +99,37 @@ public struct LandscapeResult: Sendable {
     return below < 0.02 * excess && length < 0.1 * reach ? .localMinimum : nil
   }
 
-  /// The order from the one that is there first; those that are not by how low they end.
-  var order: [Int] {
-    runs.indices.sorted { a, b in
-      func rank(_ index: Int) -> (Int, Int, Double) {
-        let o = outcomes[index]
-        if let step = o.reached { return (0, step, 0) }
-        return o.diverged == nil && o.excess.isFinite ? (1, 0, o.excess) : (2, 0, 0)
-      }
-      return (rank(a).0, rank(a).1, rank(a).2, a) < (rank(b).0, rank(b).1, rank(b).2, b)
-    }
+  /// Whether noise keeps runs from coming to rest, so that they are judged by averages.
+  var isNoisy: Bool { landscape.deviation > 0 }
+
+  /// f above its lowest value over the last steps, on average over all noises; nil without noise.
+  func mean(_ index: Int) -> Double? {
+    let all = levels[index]
+    return isNoisy ? all.reduce(0) { $0 + $1 / Double(all.count) } : nil
   }
 
-  /// The charts with the ways from a grid of starts beside that of the landscape, as many as a small
-  /// page holds.
-  ///
-  /// - Throws: what is wrong with a plan.
-  func motion(_ charts: [ContourChart]) throws(RecipeError) -> Motion {
-    let (steps, count) = (landscape.steps, max(1, runs.count))
-    var stride = max(1, (steps + 999) / 1000)
-    func points(_ starts: Int) -> Int { starts * count * (steps / stride + 1) }
-    let grids = [(9, 7), (7, 5), (5, 5), (4, 3), (3, 2)]
-    while points(6) > Motion.points { stride += 1 }
-    // Long runs would keep a person waiting.
-    let grid = grids.first {
-      points($0.0 * $0.1) <= Motion.points && $0.0 * $0.1 * count * steps <= 2_000_000
-    }
-    var starts = [landscape.start]
-    if let grid {
-      let (x, y) = landscape.function.domain
-      for row in 0..<grid.1 {
-        for column in 0..<grid.0 {
-          func at(_ range: ClosedRange<Double>, _ share: Double) -> Double {
-            let value = range.lowerBound * (1 - share) + range.upperBound * share
-            return (value * 1000).rounded() / 1000
-          }
-          starts.append([
-            at(x, (Double(column) + 0.5) / Double(grid.0)),
-            at(y, (Double(row) + 0.5) / Double(grid.1)),
-          ])
-        }
+  /// Whether the averages of two differ by less than chance explains: by two standard errors of the
+  /// differences under the same noise.
+  func isTie(_ a: Int, _ b: Int) -> Bool {
+    let differences = zip(levels[a], levels[b]).map { $0 - $1 }
+    guard differences.count > 1 else { return true }
+    let count = Double(differences.count)
+    let mean = differences.reduce(0, +) / count
+    let variance = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)
+    return abs(mean) <= 2 * (variance / count).squareRoot()
+  }
+
+  /// The order from the one that is there first, and stays; those that do not by how low they end.
+  /// With noise, by averages.
+  var order: [Int] {
+    runs.indices.sorted { a, b in
+      func rank(_ index: Int) -> (Int, Double) {
+        let o = outcomes[index]
+        if let step = o.reached { return (0, Double(step)) }
+        let height = mean(index) ?? o.excess
+        return o.diverged == nil && height.isFinite ? (1, height) : (2, 0)
       }
+      return (rank(a).0, rank(a).1, a) < (rank(b).0, rank(b).1, b)
     }
-    var ways: [[[Point]]] = []
-    for (index, start) in starts.enumerated() {
-      let runs = index == 0 ? runs : try entries.runs(from: start)
-      ways.append(
-        runs.map { run in
-          Swift.stride(from: 0, through: steps, by: stride).map {
-            Point(run.places[$0].x, run.places[$0].y)
-          }.prefix { $0.x.isFinite && $0.y.isFinite }.map(\.self)
-        })
-    }
-    return Motion(
-      charts, starts: starts.map { Point($0.x, $0.y) }, ways: ways, stride: stride, steps: steps)
   }
 }

@@ -3,7 +3,7 @@ import DescentCompute
 import DescentTraining
 import Foundation
 
-/// An optimizer on a landscape: what it is made of, and the way that it went.
+/// An optimizer on a landscape: what it is made of, and the path that it took.
 public struct LandscapeRun: Sendable {
   /// A place in the plane.
   public typealias Place = LandscapeFunction.Place
@@ -67,7 +67,7 @@ public struct LandscapeRun: Sendable {
       }
       ignoresRate = ownsRate && landscape.rate != nil
     }
-    // Each step is one iteration, so that its way is seen, with as many evaluations as its line search
+    // Each step is one iteration, so that its path is seen, with as many evaluations as its line search
     // may make.
     if rule == LBFGS.name, !optimizer.fixes("max_iter") {
       sections["optimizer"]?.append(("max_iter", "1"))
@@ -98,12 +98,12 @@ public struct LandscapeRun: Sendable {
   ) throws(OptimizerError) {
     // Compressed state and weights need float32.
     let isFloat = plan.state.format != .float32 || plan.weights.format != .float32
-    let way =
+    let path =
       isFloat
-      ? try Self.way(Float.self, plan, landscape, start)
-      : try Self.way(Double.self, plan, landscape, start)
-    (self.label, self.plan, places, refused) = (label, plan, way.places, way.refused)
-    values = way.places.map(landscape.function.value)
+      ? try Self.path(Float.self, plan, landscape, start)
+      : try Self.path(Double.self, plan, landscape, start)
+    (self.label, self.plan, places, refused) = (label, plan, path.places, path.refused)
+    values = path.places.map(landscape.function.value)
   }
 
   /// How a rule sees the point: a vector of two, or a matrix of one row for those that turn matrices.
@@ -111,7 +111,7 @@ public struct LandscapeRun: Sendable {
     [Muon.name, SOAP.name].contains(rule) ? [1, 2] : [2]
   }
 
-  private static func way<S: Scalar>(
+  private static func path<S: Scalar>(
     _: S.Type, _ plan: OptimizerPlan, _ landscape: Landscape, _ start: Place
   ) throws(OptimizerError) -> (places: [Place], refused: Int?) {
     let (f, rule) = (landscape.function, plan.rule)

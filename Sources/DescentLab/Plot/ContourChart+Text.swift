@@ -1,4 +1,4 @@
-/// Contour charts in a terminal: shades, dots where the way goes, and letters at its ends.
+/// Contour charts in a terminal: shades, dots where the path goes, and letters at its ends.
 extension ContourChart {
   /// The chart in lines.
   func lines(_ columns: Int, _ rows: Int, _ colored: Bool) -> [String] {

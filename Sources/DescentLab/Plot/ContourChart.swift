@@ -1,6 +1,6 @@
 import Foundation
 
-/// A function of two numbers as bands between its contour lines, with ways across it.
+/// A function of two numbers as bands between its contour lines, with paths across it.
 ///
 /// ```swift
 /// let surface = ContourChart.Surface(x: -2...2, y: -2...2) { x, y in x * x + 5 * y * y }
@@ -19,21 +19,21 @@ public struct ContourChart: Sendable {
   public var y: String
   /// The function.
   public var surface: Surface
-  /// Ways across it, drawn in this order.
+  /// Paths across it, drawn in this order.
   public var paths: [Path]
   /// Places that are marked with a cross: minima.
   public var spots: [Spot]
 
-  /// A way across the surface.
+  /// A path across the surface.
   public struct Path: Sendable {
-    /// Whose way it is.
+    /// Whose path it is.
     public var name: String
     /// One after another; those that are not finite leave a gap.
     public var points: [Point]
     /// An index into the palette; nil is the place among the paths.
     public var color: Int?
 
-    /// A way.
+    /// A path.
     public init(_ name: String, _ points: [Point], color: Int? = nil) {
       (self.name, self.points, self.color) = (name, points, color)
     }

@@ -1,4 +1,4 @@
-/// Contour charts: bands from pale to strong, ways with a halo, crosses at the minima.
+/// Contour charts: bands from pale to strong, paths with a halo, crosses at the minima.
 extension Drawing {
   /// What the labels of the vertical axis need.
   func labelWidth(_ chart: ContourChart) -> Double {
@@ -46,7 +46,7 @@ extension Drawing {
     Array(zip(ticks.values, ticks.labels))
   }
 
-  /// The bands and the ways, in units.
+  /// The bands and the paths, in units.
   private mutating func content(_ chart: ContourChart, _ frame: Frame) {
     let units = units(frame)
     let surface = chart.surface
@@ -76,7 +76,7 @@ extension Drawing {
       let way = Way(path, chart, units)
       let color = Palette.line(path.color ?? index)
       let round = "stroke-linejoin=\"round\" stroke-linecap=\"round\" fill-opacity=\"0\""
-      add("<g class=\"way\" data-way=\"\(index)\">")
+      add("<g class=\"path\">")
       for (look, width) in [(Palette.paper.light, 4.5), (color, 1.8)] {
         add("<path class=\"line\" d=\"\(way.line)\" \(round)\(stroke(look, width))/>")
       }

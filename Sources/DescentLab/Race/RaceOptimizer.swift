@@ -59,7 +59,11 @@ public struct RaceOptimizer: Sendable, Equatable {
           label: alike == 0 ? text : "\(text) #\(alike + 1)", rule: section.name,
           assignments: assignments))
     }
-    if !problems.isEmpty { throw RecipeError(problems: problems) }
+    if !problems.isEmpty {
+      // One sentence for any number of commas.
+      var seen: Set<String> = []
+      throw RecipeError(problems: problems.filter { seen.insert($0).inserted })
+    }
     return optimizers
   }
 

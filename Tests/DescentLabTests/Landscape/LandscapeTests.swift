@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test(
-    "ways are those of loops written by hand, with noise and without",
+    "paths are those of loops written by hand, with noise and without",
     arguments: [
       (0.0, "ravine"), (0.3, "ravine"), (0, "rosenbrock"), (0.01, "beale"), (0, "saddle"),
     ])
@@ -153,11 +153,11 @@ import Testing
       ("rastrigin", "adam(lr=0.01)", "2.1,-0.9", "rests in another minimum"),
       ("rosenbrock", "sgd(lr=1e-4)", "-1,1", "not reached in 100 steps"),
       ("ravine", "sgd(lr=0.01)", "0,0", "starts there"),
-      ("ravine", "sgd(lr=0.05)", "0,1", "within 0.001 of the minimum after 1 step"),
+      ("ravine", "sgd(lr=0.01)", "0,1", "within 0.001 of the minimum after 1 step"),
     ])
   func rests(_ function: String, _ optimizer: String, _ start: String, _ words: String) throws {
     let result = try Self.run(function, optimizer, start: start, steps: 100)
-    let text = LandscapePage.short(result).text(width: 100)
+    let text = LandscapePage.terminal(result).text(width: 100)
     #expect(text.contains(words), "\(text)")
   }
 
@@ -195,10 +195,96 @@ import Testing
     #expect(error?.problems.count == 1)
   }
 
+  @Test("momentum wins where the ravine is narrow, and narrower ones have more steps")
+  func defaults()
+    throws
+  {
+    let result = try Self.run("ravine", "sgd,sgd(momentum=0.9)")
+    let steps = try result.outcomes.map { try #require($0.reached) }
+    #expect(steps[1] < steps[0] / 2, "\(steps)")
+    for (κ, steps) in [(1.0, 100), (100, 400), (1000, 4000), (1e12, 10_000)] {
+      #expect(try Landscape("ravine", condition: κ).steps == steps)
+    }
+    for name in ["ravine", "noisy-quadratic", "saddle"] {
+      let steep = try Self.run(name, "sgd", condition: 300, noise: 0)
+      #expect(steep.outcomes[0].reached != nil, "\(name)")
+    }
+  }
+
+  @Test("who comes near and leaves again stands below those that end lower") func left() throws {
+    let result = try Self.run("rosenbrock", "muon,sgd(momentum=0.9),lbfgs")
+    let muon = result.outcomes[0]
+    #expect(muon.reached == nil && muon.left != nil && muon.excess > 0.01)
+    #expect(result.outcomes[1].reached == nil && result.outcomes[1].excess < muon.excess)
+    #expect(result.order == [2, 1, 0])
+    let text = LandscapePage.terminal(result).text()
+    #expect(text.contains("muon comes within 0.001 at step") && text.contains("but leaves again"))
+    // Reached is from when on a run stays, not when it first passes.
+    let swing = try Self.run("ravine", "sgd(momentum=0.9)")
+    let reached = try #require(swing.outcomes[0].reached)
+    #expect(swing.runs[0].values[reached...].allSatisfy { $0 <= LandscapeResult.tolerance })
+    #expect(swing.runs[0].values[reached - 1] > LandscapeResult.tolerance)
+    #expect(swing.runs[0].values[..<reached].contains { $0 <= LandscapeResult.tolerance })
+  }
+
+  @Test("with noise averages decide, whatever the seed, and ties are said") func averages() throws {
+    for seed in 0..<6 {
+      let result = try Self.run(
+        "noisy-quadratic", "sgd(momentum=0.9),sgd,sgd(lr=0.0501),sgd(lr=10)", seed: seed)
+      #expect(result.outcomes.allSatisfy { $0.reached == nil && $0.left == nil })
+      #expect(result.order.last == 3 && result.order[2] == 0, "seed \(seed)")
+      #expect(!result.isTie(0, 1))
+      let mean = try #require(result.mean(1))
+      // A constant rate on a quadratic: η²/2·(1/(1 − (1−η)²) + κ/(1 − (1−ηκ)²)).
+      #expect(abs(mean - 0.0295) < 0.012, "seed \(seed): \(mean)")
+      let text = LandscapePage.terminal(result).text()
+      #expect(text.contains("ends lowest in the noise"))
+      #expect(!text.contains("reached"), "\(text)")
+    }
+    let twins = try Self.run("noisy-quadratic", "sgd,sgd(lr=0.05)")
+    #expect(twins.isTie(0, 1))
+    #expect(LandscapePage.terminal(twins).text().contains("cannot be told from"))
+  }
+
+  @Test("other starts keep off the axes, and each has its own results") func starts() throws {
+    for name in LandscapeFunction.names {
+      let f = try #require(LandscapeFunction.named(name))
+      for place in LandscapeResult.grid((16, 12), f) + LandscapeResult.grid((2, 2), f) {
+        #expect(f.domain.x.contains(place.x) && f.domain.y.contains(place.y))
+        #expect(place.x != 0 && place.y != 0)
+      }
+    }
+    let result = try Self.run("ravine", "sgd,adam(lr=0.1)", steps: 80)
+    let motion = try result.motion([], heads: []) { "\($0.excess)" }
+    #expect(motion.starts.isEmpty)
+    let charts = result.runs.map { run in
+      ContourChart(
+        title: run.label, surface: .init(x: -10...10, y: -4...4) { $0 * $0 + $1 * $1 },
+        paths: [.init(run.label, [])])
+    }
+    let full = try result.motion(charts, heads: ["a", "b"]) { "\($0.excess)" }
+    #expect(full.starts.count == 193 && full.notes.count == 193 && full.bytes < 300_000)
+    for index in [0, 1, 77, 192] {
+      let start = full.starts[index]
+      let own = try Self.run(
+        "ravine", "sgd,adam(lr=0.1)", start: "\(start.x),\(start.y)", steps: 80)
+      #expect(full.notes[index] == own.outcomes.map { "\($0.excess)" })
+    }
+    let many = try Self.run("rosenbrock", Self.rules.joined(separator: ","))
+    let page = try LandscapePage.about(many, isAnimated: true, command: "c").htmlFragment()
+    #expect(page.utf8.count < 460_000)
+    let starts = try #require(page.firstMatch(of: /data-starts="([^"]*)"/)).output.1
+    #expect(starts.split(separator: ";").count > 24)
+    // Crosses alone have the colour of the text, and no legend is cut.
+    #expect(!page.contains("stroke=\"#000000\"") && !page.contains("and 6 more"))
+    #expect(
+      page.contains("1 to 6 of the table") && page.contains("to \(many.runs.count) of the table"))
+  }
+
   @Test("--lr reaches those that do not find their own") func rates() throws {
     let result = try Self.run("ravine", "sgd,adam(lr=0.5),prodigy,lbfgs", steps: 2, rate: 0.01)
     #expect(result.runs.map(\.rate) == [0.01, 0.5, 1, 1])
-    let text = LandscapePage.short(result).text()
+    let text = LandscapePage.terminal(result).text()
     #expect(text.contains("prodigy and lbfgs: finds its own rate") || text.contains("find"))
   }
 }
