@@ -83,11 +83,11 @@ private struct HTMLWriter {
     if block.isEmpty { return }
     switch block {
     case .paragraph(let text, _):
-      add("<p>\(text.escaped.replacing("\n", with: "<br>\n"))</p>")
+      add("<p>\(text.escapedProse.replacing("\n", with: "<br>\n"))</p>")
     case .preformatted(let text, _): add("<pre>\(text.escaped)</pre>")
     case .list(let items, let style, _):
       add("<ul class=\"\(style)\">")
-      for item in items { add("<li>\(item.escaped)</li>") }
+      for item in items { add("<li>\(item.escapedProse)</li>") }
       add("</ul>")
     case .facts(let facts):
       add("<dl>")
@@ -176,6 +176,13 @@ private struct HTMLWriter {
 }
 
 extension String {
+  /// The text as it stands in a paragraph, with options of commands and numbers with an exponent kept on one line: `--ranks N`.
+  var escapedProse: String {
+    escaped.replacing(/--[a-z][a-z-]*(?: [A-Z]\b)?|\b[0-9][0-9.]*e[-+]?[0-9]+/) {
+      "<span class=\"whole\">\($0.output)</span>"
+    }
+  }
+
   /// The text as it stands in HTML and SVG, between tags or quotes.
   package var escaped: String {
     let isAllowed = { (byte: UInt8) in byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09

@@ -27,7 +27,7 @@ enum PageStyle {
     .warnings li { background: var(--warn); } .warnings li::before { content: "Warning: "; }
     dl { display: grid; grid-template-columns: fit-content(45%) 1fr; gap: .25rem 1.5rem; }
     dt { color: var(--pale); } dd { margin: 0; min-width: 0; }
-    .wide { overflow-x: auto; }
+    .wide { overflow-x: auto; } .whole { white-space: nowrap; }
     table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
     caption, figcaption { color: var(--pale); text-align: left; padding: .25rem 0; }
     figcaption { font-size: .9rem; max-width: 40rem; }

@@ -126,7 +126,7 @@ struct ConfigurationTests {
     #expect(found.unread == test.unread)
     for (mine, theirs) in test.names { #expect(found.names[mine] == theirs) }
     _ = Lint.warnings(try found.subject())
-    let page = Document(test.name, try found.blocks(called: "config"))
+    let page = try LintPage.about(LintReport(found, called: test.name), of: found)
     for block in [page.text(width: 80), page.html(), page.json.text] { #expect(!block.isEmpty) }
     if let folder = ProcessInfo.processInfo.environment["DESCENT_PAGES"] {
       try page.text(width: 80).write(
