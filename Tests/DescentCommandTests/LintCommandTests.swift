@@ -66,6 +66,12 @@ extension CommandTests {
     #expect(json["effective_batch"] as? Int == 32 && (json["recipe"] as? String)?.isEmpty == false)
     let changed = try descent(["lint", "args.json", "--fix"], in: folder)
     #expect(changed.status == 64 && changed.error.contains("does not change"))
+    #expect(changed.output.contains("no_clipping"))
+    // What is wrong with a file comes before what is wrong with the options.
+    try "optimizer: {nme: adam}\n".write(
+      to: folder.appendingPathComponent("bad.yaml"), atomically: true, encoding: .utf8)
+    let bad = try descent(["lint", "bad.yaml", "--examples", "5"], in: folder)
+    #expect(bad.status == 64 && !bad.error.contains("--examples are for"), "\(bad.error)")
   }
 
   @Test("train: says what lint would, a line each")

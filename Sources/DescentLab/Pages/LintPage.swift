@@ -24,12 +24,12 @@ public enum LintPage {
       refused.isEmpty
       ? ""
       : "This file will not start with \(configuration.version): "
-        + "\(counted(refused.count, "mistake")). "
+        + "\(counted(refused.count, "mistake"))."
     // Whether it starts, how long it trains, the curve, and only then the details.
     return Document(
       "Lint of \(report.name)",
       [
-        .paragraph(start + (refused.isEmpty || !others.isEmpty ? verdict(others) : "")),
+        .paragraph(start), .paragraph(refused.isEmpty || !others.isEmpty ? verdict(others) : ""),
         data(report.warnings),
         .section(Section("What is refused", [.sections(refused.map { section($0) })])),
       ] + (try configuration.runBlocks(called: report.name))

@@ -108,7 +108,7 @@ enum AxolotlKeys {
     sequence_parallel_degree serve_module shrink_embeddings shuffle_before_merging_datasets
     shuffle_merged_datasets simpo_gamma skip_prepare_dataset skip_zero_advantage_batches
     special_tokens spectrum_model_name spectrum_top_fraction state_dict_type streaming
-    streaming_min_groups streaming_multipack_buffer_size streaming_partial_batch stride
+    streaming_min_groups streaming_multipack_buffer_size streaming_partial_batch strict stride
     swanlab_api_host swanlab_api_key swanlab_completion_log_interval swanlab_completion_max_buffer
     swanlab_description swanlab_experiment_name swanlab_lark_secret swanlab_lark_webhook_url
     swanlab_log_completions swanlab_log_model swanlab_mode swanlab_project swanlab_web_host

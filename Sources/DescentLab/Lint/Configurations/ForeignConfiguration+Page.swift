@@ -46,7 +46,7 @@ extension ForeignConfiguration {
     let batch = facts.effectiveBatch ?? perDevice
     let isGuess = unknown.contains { $0.contains("--ranks") }
     let passes = facts.stepsPerEpoch.flatMap { each in
-      facts.steps.map { " (\(short(Double($0) / Double(each), 2)) epochs)" }
+      facts.steps.map { " (\(Self.epochs(Double($0) / Double(each))))" }
     }
     return [
       Fact("written for", .text("\(tool), read as by \(version)")),
@@ -62,6 +62,13 @@ extension ForeignConfiguration {
     ]
   }
 
+  /// `3 epochs`, `0.031 epochs`.
+  private static func epochs(_ count: Double) -> String {
+    let whole = count.rounded()
+    return count >= 100 || abs(count - whole) < 0.005 && whole >= 1
+      ? counted(Int(min(whole, 1e12)), "epoch") : "\(short(count, 2)) epochs"
+  }
+
   private func curveBlocks(_ curve: ScheduleCurve) -> [Document.Block] {
     var notes: [String] = []
     if let assumedSteps {
@@ -71,7 +78,7 @@ extension ForeignConfiguration {
     if let difference { notes.append(difference.asSentence) }
     // What is not a value has the default.
     let used = Set(names.values)
-    let replaced = refusals.compactMap(\.key).filter(used.contains)
+    let replaced = refusals.filter(\.isReplaced).compactMap(\.key).filter(used.contains)
     if !replaced.isEmpty {
       notes.append("\(few(replaced)) is refused: the curve and the steps take the default.")
     }

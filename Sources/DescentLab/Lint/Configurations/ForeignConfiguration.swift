@@ -59,11 +59,13 @@ public struct ForeignConfiguration: Sendable {
     public let sentence: String
     /// The key that it is about.
     let key: String?
+    /// Whether the value could not be used, so that the default stands for it.
+    let isReplaced: Bool
     /// What to do, where the sentence does not end in it.
     private let advice: String?
 
-    init(_ sentence: String, key: String? = nil, fix: String? = nil) {
-      (self.sentence, self.key, advice) = (sentence, key, fix)
+    init(_ sentence: String, key: String? = nil, fix: String? = nil, isReplaced: Bool = false) {
+      (self.sentence, self.key, advice, self.isReplaced) = (sentence, key, fix, isReplaced)
     }
 
     private var split: (reason: Substring, fix: Substring)? {

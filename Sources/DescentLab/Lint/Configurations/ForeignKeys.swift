@@ -52,8 +52,13 @@ struct ForeignKeys {
     refusals.append(.init(sentence, key: key, fix: fix))
   }
 
+  /// Notes a value that cannot be used.
+  private mutating func replace(_ sentence: String, at key: String, fix: String) {
+    refusals.append(.init(sentence, key: key, fix: fix, isReplaced: true))
+  }
+
   private mutating func expected(_ what: String, _ key: String, _ value: ConfigurationValue) {
-    refuse(
+    replace(
       "\(key) takes \(what), not \(value.kind) (\(value.written))", at: key, fix: "write \(what)")
   }
 
@@ -82,13 +87,13 @@ struct ForeignKeys {
       return nil
     }
     guard x.isFinite else {
-      refuse(
+      replace(
         "\(key)=\(value.written) is not a finite number", at: key, fix: "write a finite number")
       return nil
     }
     if let least, isAbove ? x <= least : x < least {
       let range = "\(isAbove ? "above" : "at least") \(SettingValue.number(least).description)"
-      refuse("\(key)=\(value.written) must be \(range)", at: key, fix: "write a number \(range)")
+      replace("\(key)=\(value.written) must be \(range)", at: key, fix: "write a number \(range)")
       return nil
     }
     return x
@@ -98,7 +103,7 @@ struct ForeignKeys {
   mutating func integer(_ key: String, least: Int? = 0) -> Int? {
     guard let x = number(key, least: least.map(Double.init)) else { return nil }
     guard abs(x) <= 1e12, let n = Int(exactly: x) else {
-      refuse(
+      replace(
         "\(key)=\(written(key) ?? "") must be a whole number, at most a million million", at: key,
         fix: "write a whole number")
       return nil
@@ -141,7 +146,7 @@ struct ForeignKeys {
       if let map = (try? JSONTree.read(text, path: key))?.map {
         return map.filter { !$0.value.isNull }
       }
-      refuse(
+      replace(
         "\(key) is not valid JSON: \(value.written)", at: key,
         fix: "write a section, or JSON such as {\"num_cycles\": 2}")
     default: expected("a section", key, value)
@@ -169,7 +174,7 @@ struct ForeignKeys {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard pair.count == 2 else {
         if part.contains(where: { $0 != " " }) {
-          refuse(
+          replace(
             "\(key) takes texts such as weight_decay=0.01, not \(part)", at: key,
             fix: "write name=value")
         }

@@ -214,11 +214,6 @@ enum HuggingFaceArguments: ForeignTool {
       keys.refuse(
         "warmup_ratio is a key of transformers 4, which 5.23 refuses", at: "warmup_ratio",
         fix: given > 0 ? "leave it out" : "warmup_steps=\(short(ratio, 6)) (means the same there)")
-      if given > 0, ratio > 0 {
-        draft.ignore(
-          "warmup_ratio",
-          because: "transformers 4 ignores it: warmup_steps=\(short(given, 6)) overrides it", keys)
-      }
     }
     if given > 0, given < 1 {
       draft.silent.append(
