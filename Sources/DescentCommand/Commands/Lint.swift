@@ -61,6 +61,8 @@ struct LintCommand: ParsableCommand {
   var html: String?
 
   func validate() throws {
+    if recipe.isEmpty { throw ValidationError("the name of the recipe is empty") }
+    if html?.isEmpty == true { throw ValidationError("--html names no file") }
     if fix, !changes.assignments.isEmpty {
       throw ValidationError("--fix writes into the file as it stands: leave out --set")
     }
@@ -151,6 +153,7 @@ struct LintCommand: ParsableCommand {
   private func finish(_ report: LintReport, _ page: Document, isShown: Bool = true) throws {
     if let html { try OutputFile.write(page.html(), to: html) }
     if isShown { output(page, json: json) }
+    if let html, !json { output("page: \(html)") }
     if let refusal = report.refusal { throw refusal }
     if strict, !report.warnings.isEmpty { throw ExitCode(ExitStatus.usage) }
   }

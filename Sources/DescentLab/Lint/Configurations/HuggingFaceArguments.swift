@@ -64,7 +64,7 @@ enum HuggingFaceArguments: ForeignTool {
     setClipping(&keys, &draft)
     setSchedule(&keys, &draft)
     addAdapters(&keys, &draft)
-    HuggingFaceChecks.check(&keys, hasScript: draft.flavour != nil)
+    HuggingFaceChecks.check(&keys)
     addRemarks(&keys, &draft)
   }
 

@@ -15,24 +15,23 @@ enum HuggingFaceChecks {
   ]
 
   /// Notes what is refused.
-  ///
-  /// - Parameter hasScript: whether a script around the Trainer reads the file.
-  static func check(_ keys: inout ForeignKeys, hasScript: Bool) {
+  static func check(_ keys: inout ForeignKeys) {
     let old = Set(HuggingFaceKeys.four)
     for key in keys.names where old.contains(key) && key != "warmup_ratio" {
       let now = renamed[key].map { name in
-        "\(name)\(keys.written(key).map { "=\($0)" } ?? "")"
+        let isNo = keys.written(key) == "false" && key == "evaluation_strategy"
+        return "\(name)\(keys.written(key).map { "=\(isNo ? "no" : $0)" } ?? "")"
       }
       let fix = (now ?? replaced[key]).map { "write \($0)" } ?? "leave it out"
       keys.refuse(
         "\(key) is a key of transformers 4, which 5.23 refuses", at: key, fix: fix)
     }
     let (evaluation, evaluationKey) = strategy(
-      "eval_strategy", "evaluation_strategy", ["no", "steps", "epoch"], "no", hasScript, &keys)
+      "eval_strategy", "evaluation_strategy", ["no", "steps", "epoch"], "no", &keys)
     let (saving, _) = strategy(
-      "save_strategy", nil, ["no", "steps", "epoch", "best"], "steps", hasScript, &keys)
+      "save_strategy", nil, ["no", "steps", "epoch", "best"], "steps", &keys)
     let (logging, _) = strategy(
-      "logging_strategy", nil, ["no", "steps", "epoch"], "steps", hasScript, &keys)
+      "logging_strategy", nil, ["no", "steps", "epoch"], "steps", &keys)
     let every = interval("logging_steps", 500, &keys)
     if logging == "steps", every == 0 {
       keys.refuse(
@@ -84,20 +83,13 @@ enum HuggingFaceChecks {
 
   /// When something is done, and the key that says so.
   private static func strategy(
-    _ key: String, _ old: String?, _ allowed: [String], _ usual: String, _ hasScript: Bool,
+    _ key: String, _ old: String?, _ allowed: [String], _ usual: String,
     _ keys: inout ForeignKeys
   ) -> (value: String, key: String) {
     let used = old.map { !keys.has(key) && keys.has($0) ? $0 : key } ?? key
     guard let text = keys.text(used) else { return (usual, used) }
-    if text == "false" {
-      // YAML 1.1 makes a truth value of the word.
-      if !hasScript {
-        keys.refuse(
-          "\(used): no is false in YAML, and no name of a strategy", at: used,
-          fix: "\(used): \"no\", with quotation marks")
-      }
-      return ("no", used)
-    }
+    // YAML 1.1 makes a truth value of the word where it stands without quotation marks.
+    if text == "false" { return ("no", used) }
     if !allowed.contains(text) {
       keys.refuse("\(used) is \(alternatives(allowed)), not \(text.onOneLine)", at: used)
     }
