@@ -215,8 +215,14 @@ struct ConfigurationAdviceTests {
   @Test("what only begins like JSON, and what nests too deep")
   func formats() throws {
     #expect(try ForeignConfiguration.read("{steps: 5, model: {kind: gpt}}", path: "x") == nil)
+    // Dots in texts and comments nest nothing.
+    let dots = String(repeating: ".", count: 99)
+    let text = Self.adapter + "output_name = \"\(dots)\" # \(dots)\nx = '''\na\(dots)'''\n"
+    #expect(try ForeignConfiguration.read(text, path: "x") != nil)
     let parts = Array(repeating: "a", count: 20_000).joined(separator: ".")
-    for text in [parts + " = 1", "{\"a\": " + String(repeating: "[", count: 99)] {
+    let long = "[a.\(parts)]\nx = 1"
+    let inline = "x = {\(parts) = 1}"
+    for text in [parts + " = 1", long, inline, "{\"a\": " + String(repeating: "[", count: 99)] {
       let error = #expect(throws: DataError.self) {
         try ForeignConfiguration.read(text, path: "x")
       }

@@ -42,6 +42,8 @@ enum ConfigurationFormat: String {
       return try JSONTree.read(text, path: path)
     case .toml:
       do {
+        // The library makes a table of each part of a key, and takes them apart by recursion.
+        if Self.longestKey(text) > Self.depth { throw TooDeep() }
         return try .init(toml: try TOMLTable(string: text), depth: 0)
       } catch let error as TOMLParseError {
         throw .unsuitable(
@@ -54,6 +56,49 @@ enum ConfigurationFormat: String {
         return ConfigurationValue(try YAMLValue(yaml: text))
       } catch { throw .unsuitable("\(path) \(error.text)") }
     }
+  }
+}
+
+extension ConfigurationFormat {
+  /// The most dots in a key of TOML, plus one. What stands in quotation marks and comments is none.
+  fileprivate static func longestKey(_ text: String) -> Int {
+    let bytes = Array(text.utf8)
+    var (longest, parts, index) = (1, 1, 0)
+    while index < bytes.count {
+      switch bytes[index] {
+      case 0x2E:  // .
+        parts += 1
+        longest = max(longest, parts)
+      case 0x22, 0x27:  // " and '
+        index = endOfText(bytes, index)
+      case 0x23:  // #
+        while index + 1 < bytes.count, bytes[index + 1] != 0x0A { index += 1 }
+      case 0x0A, 0x3D, 0x2C, 0x5B, 0x5D, 0x7B, 0x7D: parts = 1  // end of line, = , [ ] { }
+      default: break
+      }
+      index += 1
+    }
+    return longest
+  }
+
+  /// The last quotation mark of a text that begins with one, or with three.
+  private static func endOfText(_ bytes: [UInt8], _ start: Int) -> Int {
+    let quote = bytes[start]
+    let isLong = bytes[start...].prefix(3) == [quote, quote, quote]
+    var index = start + (isLong ? 3 : 1)
+    while index < bytes.count {
+      if bytes[index] == 0x5C, quote == 0x22 {
+        index += 1
+      } else if bytes[index] == quote,
+        !isLong || bytes[index...].prefix(3) == [quote, quote, quote]
+      {
+        return index + (isLong ? 2 : 0)
+      } else if bytes[index] == 0x0A, !isLong {
+        return index
+      }
+      index += 1
+    }
+    return index
   }
 }
 
