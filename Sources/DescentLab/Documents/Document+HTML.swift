@@ -176,7 +176,8 @@ private struct HTMLWriter {
 }
 
 extension String {
-  /// The text as it stands in a paragraph, with options of commands and numbers with an exponent kept on one line: `--ranks N`.
+  /// The text as it stands in a paragraph, with options of commands (`--ranks N`) and numbers with an
+  /// exponent kept on one line.
   var escapedProse: String {
     escaped.replacing(/--[a-z][a-z-]*(?: [A-Z]\b)?|\b[0-9][0-9.]*e[-+]?[0-9]+/) {
       "<span class=\"whole\">\($0.output)</span>"

@@ -218,7 +218,8 @@ enum HuggingFaceArguments: ForeignTool {
     if given > 0, given < 1 {
       draft.silent.append(
         "warmup_steps=\(short(given, 6)) lies below 1, so it is a share of the run: "
-          + "\(counted(warmup, "step")) of \(grouped(steps)). Transformers 4 took it for a number of steps, so for none."
+          + "\(counted(warmup, "step")) of \(grouped(steps)). Transformers 4 took it "
+          + "for a number of steps, so for none."
       )
     }
     draft.name("schedule.warmup", key, keys)

@@ -43,7 +43,8 @@ enum HuggingFaceKeys {
   /// Keys of the scripts around it: TRL, LLaMA-Factory, the examples of transformers.
   static let scripts = HuggingFaceArguments.words(
     """
-    model_name_or_path dataset_mixture dataset_mixer model_revision torch_dtype dtype trust_remote_code attn_implementation
+    dataset_mixture dataset_mixer
+    model_name_or_path model_revision torch_dtype dtype trust_remote_code attn_implementation
     use_peft lora_r lora_alpha lora_dropout lora_target_modules lora_target_parameters
     lora_modules_to_save lora_task_type use_rslora use_dora load_in_8bit load_in_4bit
     bnb_4bit_quant_type use_bnb_nested_quant bnb_4bit_compute_dtype dataset_name dataset_config

@@ -1,10 +1,9 @@
 import Descent
 
-/// The key of a tool that a misspelt or foreign one was probably meant to be; nil where none is near
-/// enough to be named.
+/// The key of a tool that a misspelt or foreign one was probably meant to be; nil where none is near.
 ///
-/// A key with all words of the other comes first (`per_device_batch_size` is
-/// `per_device_train_batch_size`), then one that differs in a letter or a few.
+/// One that differs in a letter or a few comes first, then one that has all words of the other
+/// (`per_device_batch_size` is `per_device_train_batch_size`).
 func nearestKey(to key: String, of tool: any ForeignTool.Type) -> String? {
   guard key.utf8.count <= 100 else { return nil }
   let common = ["lr": "learning_rate", "batch_size": "train_batch_size"]

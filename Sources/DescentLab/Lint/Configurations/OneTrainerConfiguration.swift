@@ -264,7 +264,8 @@ enum OneTrainerConfiguration: ForeignTool {
       name = "cosine"
       settings.append(("cycles", "\(cycles)"))
       draft.silent.append(
-        "COSINE_WITH_RESTARTS does not restart: it rises again as slowly as it fell, \(times(Int(min(max(1, cycles), 1e6)))). "
+        "COSINE_WITH_RESTARTS does not restart: it rises again as slowly as it fell, "
+          + "\(times(Int(min(max(1, cycles), 1e6)))). "
           + "COSINE_WITH_HARD_RESTARTS jumps back to the top.")
     case "COSINE_WITH_HARD_RESTARTS":
       name = "restarts"
