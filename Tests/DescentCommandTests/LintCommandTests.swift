@@ -40,6 +40,7 @@ extension CommandTests {
     "lint: what it cannot do is a sentence",
     arguments: [
       (["digits-cnn", "--fix"], 64, "is built in"),
+      ([""], 64, "is empty"), (["digits-cnn", "--html", ""], 64, "names no file"),
       (["nothing.yaml"], 66, "no file and no built-in recipe"),
       (["digits-cnn", "--set", "optimizer.nme=adam"], 64, "did you mean 'optimizer.name'"),
       (["digits-cnn", "--fix", "--set", "batch=3"], 64, "leave out --set"),
@@ -66,6 +67,12 @@ extension CommandTests {
     #expect(json["effective_batch"] as? Int == 32 && (json["recipe"] as? String)?.isEmpty == false)
     let changed = try descent(["lint", "args.json", "--fix"], in: folder)
     #expect(changed.status == 64 && changed.error.contains("does not change"))
+    #expect(changed.output.contains("no_clipping"))
+    // What is wrong with a file comes before what is wrong with the options.
+    try "model: {kind: nonsense}\n".write(
+      to: folder.appendingPathComponent("bad.yaml"), atomically: true, encoding: .utf8)
+    let bad = try descent(["lint", "bad.yaml", "--examples", "5"], in: folder)
+    #expect(bad.status == 64 && !bad.error.contains("--examples are for"), "\(bad.error)")
   }
 
   @Test("train: says what lint would, a line each")

@@ -56,7 +56,7 @@ import Testing
     arguments: [
       "x: &rate 1e-3\noptimizer:\n  name: sgd\n  lr: *rate\n",
       "base: &base {lr: 1e-3}\noptimizer:\n  <<: *base\n",
-      "steps: 3\n", "optimizer:\n", "- 1\n", "", "optimizer: [1, 2]\n", "optimizer: {lr: [1]}\n",
+      "optimizer:\n", "- 1\n", "", "optimizer: [1, 2]\n", "optimizer: {lr: [1]}\n",
       "optimizer: {", "optimizer: {lr: {a: 1}}\n",
     ])
   func refuses(yaml: String) {

@@ -19,7 +19,8 @@ struct LintCommand: ParsableCommand {
 
       Configurations of other tools are read too: TrainingArguments of Hugging Face (JSON or YAML), \
       kohya's TOML, OneTrainer's JSON, axolotl's YAML. Then the page has the true learning-rate \
-      curve, the examples and steps, what the tool does without saying so, and an equivalent recipe.
+      curve, the examples and steps, what the tool does without saying so, and an equivalent recipe. \
+      Such a file is read and never changed, also with --fix.
 
         descent lint training_args.json --examples 52000 --ranks 4
 
@@ -60,6 +61,8 @@ struct LintCommand: ParsableCommand {
   var html: String?
 
   func validate() throws {
+    if recipe.isEmpty { throw ValidationError("the name of the recipe is empty") }
+    if html?.isEmpty == true { throw ValidationError("--html names no file") }
     if fix, !changes.assignments.isEmpty {
       throw ValidationError("--fix writes into the file as it stands: leave out --set")
     }
@@ -74,12 +77,14 @@ struct LintCommand: ParsableCommand {
     try reportingErrors {
       try OutputPaths.check([("--html", html)], keeping: [("the recipe", recipe)])
       if let configuration = try configuration() { return try show(configuration) }
+      let (name, yaml) = try found()
       if examples != nil || ranks != nil {
+        // What is wrong with the file comes first.
+        _ = try Recipe(yaml: yaml)
         throw RecipeError(problems: [
           "--examples and --ranks are for configurations of other tools: a recipe says its own"
         ])
       }
-      let (name, yaml) = try found()
       if fix { try mend(name, yaml) } else { try show(name, yaml) }
     }
   }
@@ -100,15 +105,15 @@ struct LintCommand: ParsableCommand {
   }
 
   private func show(_ configuration: ForeignConfiguration) throws {
-    if fix || !changes.assignments.isEmpty {
-      throw RecipeError(problems: [
-        "\(recipe) is a configuration of \(configuration.tool), which lint reads and does not change: "
-          + "leave out \(fix ? "--fix" : "--set")"
-      ])
-    }
+    let refusal = RecipeError(problems: [
+      "\(recipe) is a configuration of \(configuration.tool), which lint reads and does not change: "
+        + (fix ? "make the changes above yourself" : "leave out --set")
+    ])
+    if !changes.assignments.isEmpty { throw refusal }
     let name = URL(fileURLWithPath: recipe).lastPathComponent
     let report = try LintReport(configuration, called: name)
     try finish(report, LintPage.about(report, of: configuration))
+    if fix { throw refusal }
   }
 
   /// A recipe by name, as a file or as that of a run.
@@ -148,6 +153,7 @@ struct LintCommand: ParsableCommand {
   private func finish(_ report: LintReport, _ page: Document, isShown: Bool = true) throws {
     if let html { try OutputFile.write(page.html(), to: html) }
     if isShown { output(page, json: json) }
+    if let html, !json { output("page: \(html)") }
     if let refusal = report.refusal { throw refusal }
     if strict, !report.warnings.isEmpty { throw ExitCode(ExitStatus.usage) }
   }

@@ -70,7 +70,9 @@ struct Train: ParsableCommand {
     try reportingErrors {
       let (trainer, directory, yaml) = try resume.map(resumed) ?? started(recipe ?? "")
       let given = try Recipe.written(yaml: yaml, overrides: changes.assignments)
-      for warning in LintReport.warnings(of: trainer.recipe, task: trainer.task, given: given) {
+      for warning in LintReport.warnings(
+        of: trainer.recipe, task: trainer.task, given: given, isFineTuning: start.from != nil)
+      {
         writeError("Warning: \(LintPage.line(warning))")
       }
       let result: TrainingResult

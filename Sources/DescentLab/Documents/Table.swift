@@ -37,6 +37,22 @@ public struct Table: Sendable {
   /// Adds a row.
   public mutating func append(_ cells: Cell...) { append(cells) }
 
+  /// Lets people read 0 for what is nothing beside the largest number of its column; programs read the
+  /// number.
+  mutating func roundToZero(below share: Double) {
+    for column in columns.indices {
+      let largest = rows.compactMap { row -> Double? in
+        if case .number(let x) = row[column] { abs(x) } else { nil }
+      }.max()
+      guard let largest else { continue }
+      for row in rows.indices {
+        if case .number(let x) = rows[row][column], x != 0, abs(x) < share * largest {
+          rows[row][column] = .negligible(x)
+        }
+      }
+    }
+  }
+
   /// What people see of it: without columns that hold nothing in any row.
   var visible: (columns: [Column], rows: [[Cell]]) {
     let kept = columns.indices.filter { column in
@@ -89,6 +105,8 @@ public struct Table: Sendable {
     case text(String)
     /// Written in the style of its column.
     case number(Double)
+    /// A number that is nothing beside the others: `0`.
+    case negligible(Double)
     /// A whole number, its thousands apart.
     case count(Int)
     /// The number of a step or another place in an order.
@@ -108,6 +126,7 @@ public struct Table: Sendable {
       switch self {
       case .text(let text), .link(let text, _): text
       case .number(let x): style.text(x)
+      case .negligible: "0"
       case .count(let n): grouped(n)
       case .ordinal(let n): "\(n)"
       case .shape(let axes): axes.isEmpty ? "scalar" : axes.map { "\($0)" }.joined(separator: "×")
@@ -120,7 +139,7 @@ public struct Table: Sendable {
     var json: JSONValue {
       switch self {
       case .text(let text), .link(let text, _): .text(text)
-      case .number(let x): .number(x)
+      case .number(let x), .negligible(let x): .number(x)
       case .count(let n), .ordinal(let n), .bytes(let n): .integer(n)
       case .shape(let axes): .array(axes.map(JSONValue.integer))
       case .flag(let on): .flag(on)

@@ -26,7 +26,7 @@ public struct LintFix {
     }) {
       tried.insert("\(warning.rule) \(warning.place)")
       do throws(RecipeError) {
-        var text = DescentTraining.RecipeText(self.yaml)
+        var text = RecipeText(self.yaml)
         for change in warning.changes {
           if let value = change.value {
             try text.set(change.key, to: value)

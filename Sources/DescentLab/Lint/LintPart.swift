@@ -36,6 +36,15 @@ struct LintPart {
   /// The weights that are trained by it.
   var weights: Int { plan.parameters.reduce(0) { $0 + $1.count } }
 
+  /// What the learning rate is on average.
+  var meanRate: Double {
+    guard let last = rates.last, last.step > 0 else { return rates.last?.rate ?? 0 }
+    let area = zip(rates, rates.dropFirst()).reduce(0) { sum, pair in
+      sum + (pair.0.rate + pair.1.rate) / 2 * Double(pair.1.step - pair.0.step)
+    }
+    return area / Double(last.step)
+  }
+
   /// The step that first has nine tenths of the largest rate, counted from 0.
   var warmup: Int {
     guard let peak else { return 0 }

@@ -19,18 +19,21 @@ struct LintRepair {
   /// - Parameters:
   ///   - yaml: the recipe.
   ///   - overrides: changes of it.
-  /// - Returns: the recipe, and a warning for each contradiction.
+  ///   - steps: the steps of the run, where they follow from the data.
+  /// - Returns: the recipe, a warning for each contradiction, what mends them, and the refusal.
   /// - Throws: what is wrong with it, where more is wrong than can be mended.
   static func read(
-    _ yaml: String, _ overrides: [String]
-  ) throws(RecipeError) -> (recipe: Recipe, found: [LintWarning], overrides: [String]) {
+    _ yaml: String, _ overrides: [String], steps: Int? = nil
+  ) throws(RecipeError) -> (
+    recipe: Recipe, found: [LintWarning], overrides: [String], refusal: RecipeError?
+  ) {
     let first: RecipeError
     do throws(RecipeError) {
-      return (try readFitted(yaml, overrides), [], overrides)
+      return (try readFitted(yaml, overrides, steps), [], overrides, nil)
     } catch { first = error }
     let given = try Recipe.written(yaml: yaml, overrides: overrides)
     var (error, mended, found) = (first, overrides, [LintWarning]())
-    var rest = candidates(given)
+    var rest = candidates(given, steps)
     while true {
       // All that is wrong must be something that can be mended.
       let known = error.problems.map { problem in rest.first { problem.contains($0.sign) } }
@@ -42,18 +45,18 @@ struct LintRepair {
       rest.removeAll { $0.key == repair.key && $0.sign == repair.sign }
       mended += repair.changes.map { "\($0.key)=\($0.value ?? "none")" }
       do throws(RecipeError) {
-        return (try readFitted(yaml, mended), found, mended)
+        return (try readFitted(yaml, mended, steps), found, mended, first)
       } catch let next { error = next }
     }
   }
 
   /// A recipe that a run could begin with, as far as that can be known without its data.
   private static func readFitted(
-    _ yaml: String, _ overrides: [String]
+    _ yaml: String, _ overrides: [String], _ steps: Int?
   ) throws(RecipeError) -> Recipe {
     let recipe = try Recipe(yaml: yaml, overrides: overrides)
     var fitted = recipe
-    if let steps = recipe.run.steps { try fitted.fit(steps: steps) }
+    if let steps = recipe.run.steps ?? steps { try fitted.fit(steps: steps) }
     return recipe
   }
 
@@ -67,7 +70,7 @@ struct LintRepair {
       source: rule.source, fix: LintWarning.fix(changes, advice), changes: changes)
   }
 
-  private static func candidates(_ given: [String: String]) -> [LintRepair] {
+  private static func candidates(_ given: [String: String], _ length: Int?) -> [LintRepair] {
     var all: [LintRepair] = []
     if given["optimizer.name"] == "adafactor" {
       let start = given["optimizer.warmup_init"] == "true"
@@ -93,11 +96,19 @@ struct LintRepair {
           changes: [.init("schedule.\(floor)", nil), .init("schedule.\(ratio)", "0.1")],
           advice: "a tenth of the peak, whatever that is", sign: "\(floor)="))
     }
+    let steps = given["steps"].flatMap(Double.init) ?? length.map(Double.init)
+    if given["schedule.total"] == nil, let steps, let warmup = given["schedule.warmup"] {
+      let usual = NoWarmup.usualWarmup(Int(min(max(1, steps), 1e15)))
+      all.append(
+        LintRepair(
+          rule: WarmupTooLong.self, key: "schedule.warmup",
+          changes: [.init("schedule.warmup", usual)], advice: "instead of \(warmup)",
+          sign: "is longer than total="))
+    }
     if let total = given["schedule.total"], let warmup = given["schedule.warmup"] {
       let isPasses = given["epochs"].flatMap(Double.init).map {
         abs($0 - (Double(total) ?? 0)) <= 1
       }
-      let steps = given["steps"].flatMap(Double.init)
       let isShort = steps.map { ($0 / 2) > (Double(total) ?? 0) } ?? true
       all.append(
         isPasses == true || isShort

@@ -41,18 +41,25 @@ public struct LintReport: Sendable {
   init(
     yaml: String, overrides: [String], called name: String, task: inout (any TrainingTask)?
   ) throws(RecipeError) {
-    let (recipe, repaired, mended) = try LintRepair.read(yaml, overrides)
+    var read = try LintRepair.read(yaml, overrides)
     var remark: String?
     if task == nil {
       do {
-        task = try recipe.makeTask()
+        task = try read.recipe.makeTask()
       } catch {
         remark =
           "model and data could not be made, so less was checked: \(String(describing: error))"
       }
     }
     // Epochs may be more steps than a run can have.
-    if let task { _ = try recipe.steps(of: task) }
+    if let task {
+      let steps = try read.recipe.steps(of: task)
+      // What contradicts a length that only the data say.
+      if read.recipe.run.steps == nil {
+        read = try LintRepair.read(yaml, overrides, steps: steps)
+      }
+    }
+    let (recipe, repaired, mended, refusal) = read
     let subject = try LintSubject(
       recipe, facts: LintFacts(recipe, task),
       given: try Recipe.written(yaml: yaml, overrides: mended))
@@ -60,24 +67,20 @@ public struct LintReport: Sendable {
       !repaired.contains { $0.rule == warning.rule }
     }
     (self.name, warnings, self.remark) = (name, repaired + others, remark)
-    refusal = repaired.isEmpty ? nil : Self.refusal(yaml, overrides)
-  }
-
-  private static func refusal(_ yaml: String, _ overrides: [String]) -> RecipeError? {
-    do throws(RecipeError) {
-      let recipe = try Recipe(yaml: yaml, overrides: overrides)
-      var fitted = recipe
-      if let steps = recipe.run.steps { try fitted.fit(steps: steps) }
-      return nil
-    } catch { return error }
+    self.refusal = refusal
   }
 
   /// The warnings about a run that is about to begin.
+  ///
+  /// - Parameter isFineTuning: whether it begins with the weights of another run.
   public static func warnings(
-    of recipe: Recipe, task: any TrainingTask, given: [String: String] = [:]
+    of recipe: Recipe, task: any TrainingTask, given: [String: String] = [:],
+    isFineTuning: Bool = false
   ) -> [LintWarning] {
+    var facts = LintFacts(recipe, task)
+    facts.isFineTuning = isFineTuning
     // The trainer has made the same already.
-    guard let subject = try? LintSubject(recipe, facts: LintFacts(recipe, task), given: given)
+    guard let subject = try? LintSubject(recipe, facts: facts, given: given)
     else { return [] }
     return Lint.warnings(subject)
   }

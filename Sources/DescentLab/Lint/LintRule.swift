@@ -45,19 +45,34 @@ extension LintRule {
     in subject: LintSubject, at key: String, _ value: String? = nil, because reason: String,
     changes: [LintWarning.Change] = [], advice: String = "", source: String? = nil
   ) -> LintWarning {
-    // Only recipes are written; in another tool's words only what it has a key for can be said.
-    let named = changes.filter { !subject.isForeign || subject.names[$0.key] != nil }
-      .filter { !subject.isForeign || $0.key != "schedule.name" }
-    let said = named.map { change in
-      let isOff = subject.isForeign && change.key.hasPrefix("clip.") && change.value == "none"
-      return isOff ? LintWarning.Change(change.key, "0") : change
+    var warning = LintWarning(
+      rule: name, place: subject.place(key, value), reason: reason, source: source ?? self.source,
+      fix: subject.isForeign ? fix(changes, advice, in: subject) : LintWarning.fix(changes, advice),
+      changes: subject.isForeign ? [] : changes)
+    warning.isDefault = value != nil && subject.given[key] == nil
+    return warning
+  }
+
+  /// What to do in another tool's words: only what it has a key for can be said in them.
+  private static func fix(
+    _ changes: [LintWarning.Change], _ advice: String, in subject: LintSubject
+  ) -> String {
+    var (said, other): ([String], [LintWarning.Change]) = ([], [])
+    for change in changes {
+      if let words = subject.spellings["\(change.key)=\(change.value ?? "none")"] {
+        said.append(words)
+      } else if let name = subject.spellings[change.key] ?? subject.names[change.key],
+        change.key != "schedule.name"
+      {
+        said.append(change.value.map { "\(name)=\($0)" } ?? "leave out \(name)")
+      } else {
+        other.append(change)
+      }
     }
-    let other = changes.filter { change in !named.contains(change) }
     let equivalent = other.isEmpty ? "" : "in the equivalent recipe \(LintWarning.fix(other, ""))"
     let rest = [equivalent, advice].filter { !$0.isEmpty }.joined(separator: "; ")
-    return LintWarning(
-      rule: name, place: subject.place(key, value), reason: reason, source: source ?? self.source,
-      fix: LintWarning.fix(said, rest, subject.name), changes: subject.isForeign ? [] : changes)
+    let words = said.joined(separator: ", ")
+    return words.isEmpty ? rest : words + (rest.isEmpty ? "" : " (\(rest))")
   }
 }
 
@@ -68,13 +83,9 @@ extension LintWarning {
   }
 
   /// What to do, in words: the changes, `optimizer.lr=0.0002`, and advice behind them.
-  ///
-  /// - Parameter name: what the user calls a key.
-  static func fix(
-    _ changes: [Change], _ advice: String, _ name: (String) -> String = { $0 }
-  ) -> String {
-    let set = changes.compactMap { change in change.value.map { "\(name(change.key))=\($0)" } }
-    let left = changes.filter { $0.value == nil }.map { name($0.key) }
+  static func fix(_ changes: [Change], _ advice: String) -> String {
+    let set = changes.compactMap { change in change.value.map { "\(change.key)=\($0)" } }
+    let left = changes.filter { $0.value == nil }.map(\.key)
     let written = set.joined(separator: " ")
     let steps =
       left.isEmpty

@@ -18,6 +18,10 @@ public struct LintSubject: Sendable {
   /// The keys of the user's file by the recipe's keys, where they differ; also for keys that the user
   /// left out and his tool knows, so that fixes can be said in its words.
   public let names: [String: String]
+  /// What fixes are called in the user's file, where more than the key differs.
+  var spellings: [String: String] = [:]
+  /// The tool whose file it is; nil for a recipe.
+  var tool: String?
   /// What the plan does with the parameters, group by group; with those of a typical model where they
   /// are not known.
   let parts: [LintPart]
@@ -75,6 +79,18 @@ public struct LintSubject: Sendable {
     try self.init(
       recipe, facts: LintFacts(recipe, task),
       given: Recipe.written(yaml: yaml, overrides: overrides))
+  }
+
+  /// The share by which a decay λ shrinks the weights over the run, where it acts on them alone; of a
+  /// run of 10,000 steps where its length is not known.
+  func shrinkage(_ decay: Double, _ part: LintPart) -> Double {
+    1 - exp(-decay * part.meanRate * Double(facts.steps ?? 10_000))
+  }
+
+  /// Whether a decay is too small for the run to matter: weights that were trained before move
+  /// little, and so does their decay. From random weights it always matters.
+  func isNegligible(_ decay: Double, _ part: LintPart) -> Bool {
+    facts.isFineTuning != false && shrinkage(decay, part) < 0.01
   }
 
   // MARK: What the user calls things

@@ -16,6 +16,11 @@ public struct LintWarning: Sendable, Equatable {
   /// What `--fix` writes into the recipe, by the recipe's keys; empty where a person has to decide.
   public let changes: [Change]
 
+  /// Whether the user has not written the key, so that the value is the default.
+  var isDefault = false
+  /// The rule of warnings about what a tool refuses.
+  static let refused = "refused"
+
   /// A new value of a key of the recipe.
   public struct Change: Sendable, Equatable {
     /// The key: `optimizer.weight_decay`, or `optimizer.groups[1].lr` for the first group.

@@ -20,18 +20,6 @@ extension LintPart {
   /// Whether it finds its learning rate itself, so that lr is a factor that stays at 1.
   var findsRate: Bool { OwnRate(rule)?.rate == 1 }
 
-  /// Whether λ shrinks the weights themselves.
-  var decaysWeights: Bool {
-    if rule.has("decoupled_weight_decay"), ruleName != "lion" {
-      return isOn("decoupled_weight_decay")
-    }
-    if rule.has("decouple") { return isOn("decouple") }
-    return [
-      "adamw", "lion", "lamb", "adafactor", "adafactor-torch", "sophia-g", "sophia-h", "muon",
-      "soap", "schedule-free-adamw", "schedule-free-sgd", "shampoo-distributed",
-    ].contains(ruleName)
-  }
-
   /// Whether its step has a bound of its own, so that a large gradient does not make a large step.
   var limitsSteps: Bool {
     [

@@ -80,7 +80,7 @@ struct ScheduleLength {
       found.append(
         accumulate > 1 && warmup / accumulate < steps / 2
           ? .warmupParts(accumulate) : .other(mismatch))
-    } else if warmup > steps / 2, warmup < steps, schedule.ownWarmup {
+    } else if warmup > steps / 2, warmup <= steps, schedule.ownWarmup {
       found.append(
         accumulate > 1 && warmup / accumulate < steps / 4 ? .warmupParts(accumulate) : .longWarmup)
     } else if let passes, let perPass = facts.stepsPerEpoch, (1...10).contains(warmup),

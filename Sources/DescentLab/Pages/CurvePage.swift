@@ -5,22 +5,26 @@ extension ScheduleCurve {
   ///
   /// - Parameter steps: the steps; by default the beginning, the end, the end of the warmup and the
   ///   quarters of the run.
-  public func page(at steps: [Int]? = nil) -> Document {
+  /// - Parameter isRounded: whether three digits are enough for a reader, and what is nothing beside
+  ///   the largest value is 0.
+  public func page(at steps: [Int]? = nil, isRounded: Bool = false) -> Document {
     let landmarks = Set([0, 1, warmupEnd, total / 4, total / 2, total * 3 / 4, total - 1])
     let names = entries(at: 0).flatMap { entry in
       entry.numbers.indices.map { entry.numbers.count == 1 ? entry.name : "\(entry.name)[\($0)]" }
     }
     var table = Table(
-      [.number("step")] + names.map { .number($0, $0, .significant(6)) }, key: "values")
+      [.number("step")] + names.map { .number($0, $0, .significant(isRounded ? 3 : 6)) },
+      key: "values")
     for step in steps ?? landmarks.filter({ $0 < total }).sorted() {
       table.append(
         [.ordinal(step)] + entries(at: step).flatMap { $0.numbers.map(Table.Cell.number) })
     }
+    if isRounded { table.roundToZero(below: 1e-6) }
     let title = settings.hasPrefix(title) ? settings : "\(title): \(settings)"
     if names.isEmpty {
       return Document(title, [.paragraph("no hyperparameter follows a schedule")])
     }
-    return Document(title, [.table(table), .facts(summaries), .figures([figure])])
+    return Document(title, [.table(table), .facts(summaries(isRounded)), .figures([figure])])
   }
 
   /// The values that step `step` + 1 uses, as one JSON object.
@@ -34,7 +38,7 @@ extension ScheduleCurve {
   }
 
   /// Warmup, peak and end of each hyperparameter that has one number.
-  private var summaries: [Fact] {
+  private func summaries(_ isRounded: Bool) -> [Fact] {
     let steps = samples(200_000)
     let values = steps.map { entries(at: $0).map { $0.numbers[0] } }
     return entries(at: 0).enumerated().compactMap { row, entry in
@@ -47,7 +51,8 @@ extension ScheduleCurve {
       let end =
         entry.hasSchedule && entry.schedule.lastingEnd == total
         ? "; the schedule ends with the run" : ""
-      let last = values[values.count - 1][row]
+      let final = values[values.count - 1][row]
+      let last = isRounded && abs(final) < 1e-6 * abs(peak.1) ? 0 : final
       return Fact(
         entry.name,
         .text(

@@ -4,7 +4,12 @@ import Descent
 public enum LintPage {
   /// The warnings, each with its reason, its source and what to do.
   public static func about(_ report: LintReport) -> Document {
-    Document("Lint of \(report.name)", blocks(report.warnings, remark: report.remark))
+    Document(
+      "Lint of \(report.name)",
+      [
+        .paragraph(verdict(report.warnings)), .list(report.remark.map { [$0] } ?? [], .notes),
+        data(report.warnings), .sections(report.warnings.map { section($0) }),
+      ])
   }
 
   /// What a configuration of another tool comes to, and the warnings in its words.
@@ -13,35 +18,51 @@ public enum LintPage {
   public static func about(
     _ report: LintReport, of configuration: ForeignConfiguration
   ) throws -> Document {
-    let all = try configuration.blocks(called: report.name)
-    // How long it trains, what is wrong with it, and only then the rest.
+    let refused = report.warnings.filter { $0.rule == LintWarning.refused }
+    let others = report.warnings.filter { $0.rule != LintWarning.refused }
+    let start =
+      refused.isEmpty
+      ? ""
+      : "This file will not start with \(configuration.version): "
+        + "\(counted(refused.count, "mistake"))."
+    // Whether it starts, how long it trains, the curve, and only then the details.
     return Document(
       "Lint of \(report.name)",
-      Array(all.prefix(2)) + [.section(Section("Warnings", blocks(report.warnings)))]
-        + all.dropFirst(2))
+      [
+        .paragraph(start), .paragraph(refused.isEmpty || !others.isEmpty ? verdict(others) : ""),
+        data(report.warnings),
+        .section(Section("What is refused", [.sections(refused.map { section($0) })])),
+      ] + (try configuration.runBlocks(called: report.name))
+        + [.section(Section("Warnings", [.sections(others.map { section($0) })]))]
+        + configuration.restBlocks(beside: report.warnings))
   }
 
-  private static func blocks(_ warnings: [LintWarning], remark: String? = nil) -> [Document.Block] {
-    let verdict =
-      warnings.isEmpty
+  private static func verdict(_ warnings: [LintWarning]) -> String {
+    warnings.isEmpty
       ? "Nothing to warn of: \(counted(Lint.rules.count, "rule")) checked."
       : "\(counted(warnings.count, "warning")), of \(counted(Lint.rules.count, "rule"))."
-    return [
-      .paragraph(verdict),
-      .list(remark.map { [$0] } ?? [], .notes),
-      .sections(warnings.map(section), key: "warnings"),
-    ]
+  }
+
+  private static func data(_ warnings: [LintWarning]) -> Document.Block {
+    .data([
+      (
+        "warnings",
+        .array(
+          warnings.map { warning in
+            [
+              "rule": .text(warning.rule), "where": .text(warning.place),
+              "reason": .text(warning.reason), "source": .text(warning.source),
+              "fix": .text(warning.fix),
+            ]
+          })
+      )
+    ])
   }
 
   private static func section(_ warning: LintWarning) -> Section {
     Section(
-      warning.place,
+      warning.place + (warning.isDefault ? " (by default)" : ""),
       [
-        .data([
-          ("rule", .text(warning.rule)), ("where", .text(warning.place)),
-          ("reason", .text(warning.reason)), ("source", .text(warning.source)),
-          ("fix", .text(warning.fix)),
-        ]),
         .paragraph(sentence(warning.reason)),
         .facts([
           Fact("fix", .text(warning.fix)), Fact("source", .text(warning.source)),
@@ -78,7 +99,7 @@ public enum LintPage {
     // A sentence that begins with a key keeps its letters.
     let first = text.prefix { $0.isLetter }
     let isWord =
-      !first.isEmpty && first.allSatisfy(\.isLowercase) && !text.hasPrefix("lr")
+      !first.isEmpty && first.allSatisfy { ("a"..."z").contains($0) } && !text.hasPrefix("lr")
       && text.dropFirst(first.count).first == " "
     return (isWord ? text.prefix(1).uppercased() + text.dropFirst() : text) + "."
   }

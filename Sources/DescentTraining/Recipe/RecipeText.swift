@@ -165,15 +165,24 @@ public struct RecipeText: Sendable {
   }
 
   private func replacing(_ node: Node, _ value: String) -> String? {
-    place(of: node).map { yaml.replacingCharacters(in: $0, with: value) }
+    place(of: node).map { yaml.replacingCharacters(in: $0, with: asJSON(value)) }
   }
+
+  /// A value as JSON has it, where the text is JSON, so that it stays JSON.
+  private func asJSON(_ value: String) -> String {
+    isJSON && value.wholeMatch(of: /-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|true|false|null/) == nil
+      ? "\"\(value)\"" : value
+  }
+
+  /// Whether the text begins like JSON, with a key in quotation marks.
+  private var isJSON: Bool { yaml.prefixMatch(of: /\s*\{\s*"/) != nil }
 
   /// Adds a key after the first of a section that has a single value.
   private func adding(_ key: String, _ value: String, to section: Node.Mapping) -> String? {
     guard let first = section.first(where: { $0.value.scalar != nil }),
       let name = place(of: first.key), let end = place(of: first.value)?.upperBound
     else { return nil }
-    let entry = "\(key): \(value)"
+    let entry = isJSON ? "\"\(key)\": \(asJSON(value))" : "\(key): \(value)"
     if let mark = section.mark, let brace = index(mark), yaml[brace...].hasPrefix("{") {
       return yaml.replacingCharacters(in: end..<end, with: ", \(entry)")
     }

@@ -23,6 +23,8 @@ struct ConfigurationTests {
     var silent: [String] = []
     var refused: [String] = []
     var remarks: [String] = []
+    /// Keys without effect, by the rule `set_aside`.
+    var ignored: [String] = []
     var unknown: [String] = []
     var unread: [ForeignConfiguration.UnreadKey] = []
     /// Keys of the file by the recipe's keys.
@@ -39,12 +41,11 @@ struct ConfigurationTests {
         "seed: 42",
       ],
       silent: [
-        "clipped to a norm of 1", "leaves out biases", "counts from 0",
+        "clipped to a norm of 1", "leaves out biases",
         "fp16=true computes in fp16",
       ],
-      remarks: [
-        "warmup_ratio is a key of transformers 4", "it is eval_strategy now", "no multiple",
-      ],
+      refused: ["warmup_ratio is a key of transformers 4", "evaluation_strategy is a key"],
+      remarks: ["no multiple"],
       unread: [.init(name: "loging_steps", nearest: "logging_steps")],
       names: ["optimizer.lr": "learning_rate", "schedule.warmup": "warmup_ratio"]),
     Case(
@@ -53,13 +54,13 @@ struct ConfigurationTests {
       recipe: ["name: lion", "state: int8", "betas: [0.9, 0.999]", "name: linear", "warmup: 100"],
       silent: ["Lion is given adam_beta1", "straight line to 0", "leaves out embeddings"],
       refused: ["learning_rate=\"1e-4\" is a text to transformers"],
-      remarks: ["max_steps=2000 counts; num_train_epochs=3 is ignored"],
+      ignored: ["num_train_epochs=3"],
       unknown: ["On how many devices"], names: ["optimizer.betas": "adam_beta1, adam_beta2"]),
     Case(
       name: "LLaMA-Factory", text: Fixture.llamaFactory,
       tool: "LLaMA-Factory (Hugging Face TrainingArguments)", batch: 8,
       recipe: ["steps: 1000  # not known", "lr: 0.0001", "warmup: 100", "name: cosine"],
-      silent: ["is a share of the run", "There is no weight decay"],
+      silent: ["is a share of the run", "There is no weight decay", "lora_alpha/lora_rank = 16/8"],
       remarks: ["learning_rate: 1e-4 is a text, not a number"],
       unknown: ["3 epochs, but not how many examples", "Give --ranks N"]),
     Case(
@@ -71,9 +72,9 @@ struct ConfigurationTests {
         "# text_encoder_lr is 5e-05",
       ],
       silent: [
-        "network_alpha is 1", "a different seed", "clipped to a norm of 1", "12 steps of 250",
+        "network_alpha=1", "a different seed", "clipped to a norm of 1", "12 steps of 250",
       ],
-      remarks: ["max_train_epochs=10 counts", "learning_rate is used for nothing"],
+      ignored: ["max_train_steps=3000", "learning_rate=0.0001"],
       unread: [.init(name: "min_snr_gama", nearest: "min_snr_gamma")],
       names: ["optimizer.lr": "unet_lr", "optimizer.betas": "optimizer_args: betas"]),
     Case(
@@ -86,12 +87,13 @@ struct ConfigurationTests {
       name: "kohya with Adafactor", text: Fixture.kohyaAdafactor, ranks: 1,
       tool: "kohya sd-scripts", batch: 2, steps: 500,
       recipe: ["name: adafactor", "lr: null", "format: bf16", "rounding: nearest", "groups: []"],
-      silent: ["Adafactor finds its own rate", "full_bf16 keeps"]),
+      silent: ["Adafactor finds its own rate", "full_bf16 keeps"],
+      ignored: ["lr_scheduler=cosine", "lr_warmup_steps=100.0"]),
     Case(
       name: "OneTrainer", text: Fixture.oneTrainer, examples: 50, ranks: 1, tool: "OneTrainer",
       batch: 8, steps: 120, perEpoch: 6,
       recipe: ["name: prodigy", "lr: 0.00084", "name: rex", "warmup: 50", "decouple: true"],
-      silent: ["counts batches", "root of 8", "lora_alpha is 1", "clipped to a norm of 1"],
+      silent: ["counts batches", "root of 8", "lora_alpha=1", "clipped to a norm of 1"],
       remarks: ["version 6", "leave that at 1", "the 2 that do not fill a batch"],
       names: ["optimizer.betas": "optimizer.beta1, optimizer.beta2"]),
     Case(
@@ -122,11 +124,14 @@ struct ConfigurationTests {
     expect(test.refused, in: found.refused)
     expect(test.remarks, in: found.remarks)
     expect(test.unknown, in: found.unknown)
+    let aside = found.warnings.filter { $0.rule == "set_aside" }.map(\.place)
+    #expect(aside == test.ignored)
+    #expect(found.warnings.allSatisfy { !$0.fix.isEmpty && !$0.place.isEmpty })
     if test.refused.isEmpty { #expect(found.refused.filter { !$0.contains("has a point") } == []) }
     #expect(found.unread == test.unread)
     for (mine, theirs) in test.names { #expect(found.names[mine] == theirs) }
     _ = Lint.warnings(try found.subject())
-    let page = Document(test.name, try found.blocks(called: "config"))
+    let page = try LintPage.about(LintReport(found, called: test.name), of: found)
     for block in [page.text(width: 80), page.html(), page.json.text] { #expect(!block.isEmpty) }
     if let folder = ProcessInfo.processInfo.environment["DESCENT_PAGES"] {
       try page.text(width: 80).write(

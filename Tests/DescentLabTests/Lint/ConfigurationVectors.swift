@@ -63,6 +63,6 @@ struct ConfigurationVectors {
         "step \(step): \(rate), not \(expected)")
     }
     _ = try configuration.subject()
-    _ = try configuration.blocks(called: "config")
+    _ = try configuration.runBlocks(called: "config")
   }
 }

@@ -65,6 +65,8 @@ struct LintCase: Sendable, CustomStringConvertible {
       "no_clipping", "gpt", "clip.norm=none", passes: "clip.norm=none ; clip.value=0.5",
       at: "clip.norm=none"),
     .init(
+      "warmup_too_long", "gpt", "steps=100", passes: "steps=1000", at: "schedule.warmup=100"),
+    .init(
       "warmup_too_long", "gpt", "steps=150", passes: "steps=1000", at: "schedule.warmup=100"),
     .init(
       "warmup_too_long", "gpt", "steps=50 ; schedule.total=200", passes: "steps=1000",

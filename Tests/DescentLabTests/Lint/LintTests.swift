@@ -124,6 +124,65 @@ import Testing
     #expect(found.last?["fix"] == "optimizer.weight_decay=0.1")
   }
 
+  @Test("several contradictions are all said, and all mended")
+  func contradictions() throws {
+    let yaml = """
+      steps: 500
+      model: {kind: gpt, layers: 1, heads: 2, width: 16, context: 8}
+      data: {kind: text}
+      optimizer: {name: adafactor, lr: 1e-3, relative_step: true}
+      schedule: {name: cosine, warmup: 600}
+      """
+    let found = try report(yaml)
+    #expect(found.warnings.map(\.rule) == ["adafactor_modes", "warmup_too_long"])
+    #expect(found.refusal != nil)
+    let fix = try LintFix(yaml: yaml, called: "it")
+    #expect(try report(fix.yaml).refusal == nil)
+    #expect(fix.yaml.contains("relative_step: false") && fix.yaml.contains("warmup: 20"))
+    // Where only the data say how long the run is.
+    let passes = yaml.replacing("steps: 500", with: "epochs: 0.01")
+    #expect(try report(passes).warnings.map(\.rule) == ["adafactor_modes", "warmup_too_long"])
+  }
+
+  @Test("Lion's decay is five times AdamW's, and what is not written is called a default")
+  func lion() throws {
+    let found = try report(BuiltInRecipes.yaml("gpt") ?? "", ["optimizer.name=lion"])
+    let off = try #require(found.warnings.first { $0.rule == "decay_off" })
+    #expect(off.changes == [.init("optimizer.weight_decay", "0.5")] && off.isDefault)
+    #expect(LintPage.about(found).text(width: 80).contains("weight_decay=0 (by default)"))
+    let written = try report(BuiltInRecipes.yaml("gpt") ?? "", ["optimizer.weight_decay=0"])
+    #expect(written.warnings.first?.isDefault == false)
+  }
+
+  @Test("a run that begins with other weights is not told the rates of random ones")
+  func fineTuning() throws {
+    let yaml = try #require(BuiltInRecipes.yaml("digits-mlp"))
+    let recipe = try Recipe(
+      yaml: yaml,
+      overrides: [
+        "optimizer.name=sgd", "optimizer.lr=1e-3", "optimizer.momentum=0",
+        "optimizer.nesterov=false",
+      ])
+    let task = try recipe.makeTask()
+    func rules(_ isFineTuning: Bool) -> [String] {
+      LintReport.warnings(of: recipe, task: task, isFineTuning: isFineTuning).map(\.rule)
+    }
+    #expect(rules(false).contains("foreign_rate") && !rules(true).contains("foreign_rate"))
+  }
+
+  @Test("a recipe in JSON stays JSON")
+  func staysJSON() throws {
+    let yaml = """
+      {"steps": 400, "model": {"kind": "gpt", "layers": 1, "heads": 2, "width": 16, "context": 8},
+       "data": {"kind": "text"}, "optimizer": {"name": "lion", "lr": 0.0002}, "clip": {"norm": 1}}
+      """
+    let fix = try LintFix(yaml: yaml, called: "it")
+    #expect(fix.yaml.contains("\"weight_decay\": 0.5"), "\(fix.yaml)")
+    #expect(throws: Never.self) {
+      try JSONSerialization.jsonObject(with: Data(fix.yaml.utf8))
+    }
+  }
+
   @Test("data that are missing leave the rest to be checked, and it is said")
   func missingData() throws {
     let found = try report(

@@ -32,6 +32,7 @@ enum AxolotlConfiguration: ForeignTool {
     (draft.facts.isTransformer, draft.facts.isFineTuning) = (true, !keys.has("pretraining_dataset"))
     let adapter = keys.text("adapter") ?? ""
     draft.facts.isLowRank = !adapter.isEmpty
+    draft.severalDevices = ["fsdp", "fsdp_config", "deepspeed"].first { keys.has($0) }
     setLength(&keys, &draft)
     setPrecision(&keys, &draft)
     draft.recipe.set("seed", keys.integer("seed") ?? 42)
@@ -124,16 +125,14 @@ enum AxolotlConfiguration: ForeignTool {
       steps: steps, stepsPerEpoch: perEpoch, epochs: epochs,
       warmup: keys.number("warmup_steps"))
     if limit != nil, keys.has("num_epochs") {
-      draft.remarks.append("max_steps=\(limit ?? 0) counts; num_epochs is ignored.")
+      draft.ignore(
+        "num_epochs", because: "it is ignored: max_steps=\(limit ?? 0) overrides it", keys)
     }
     if isPacked, limit == nil {
       draft.unknown.append(
         "How many steps the run takes: samples are packed by their lengths, which only the data say. "
           + "axolotl prints total_num_steps; set max_steps to it to see the true curve.")
-      if !draft.hasRanks {
-        draft.unknown.append(
-          "On how many devices it trains: 1 is taken here. Give --ranks N.")
-      }
+      HuggingFaceArguments.addUnknownRanks(&draft)
     } else {
       HuggingFaceArguments.addUnknowns(&draft, epochs: epochs)
     }
@@ -233,12 +232,10 @@ enum AxolotlConfiguration: ForeignTool {
       return HuggingFaceArguments.setCurve(
         type, warmup: warmup, warmupKey: key, kwargs, kwargs: "lr_scheduler_kwargs", &keys, &draft)
     }
-    if warmup > 0, type == "cosine" {
-      draft.silent.append(
-        "The warmup counts from 0: the first step has a learning rate of 0 and changes nothing.")
-    }
     if flat > 0, floor == 0 {
-      draft.remarks.append("cosine_constant_lr_ratio does nothing without cosine_min_lr_ratio.")
+      draft.ignore(
+        "cosine_constant_lr_ratio", because: "it does nothing without cosine_min_lr_ratio",
+        fix: "set cosine_min_lr_ratio, or leave it out", keys)
     }
   }
 
@@ -287,14 +284,11 @@ enum AxolotlConfiguration: ForeignTool {
     where keys.has(key) { keys.refuse("\(key) is gone from axolotl; leave it out") }
     for key in ["embedding_lr", "loraplus_lr_ratio", "lr_groups"] where keys.has(key) {
       draft.recipe.head.append(
-        "\(key) gives some parameters a rate of their own: here a group of optimizer.groups with an "
-          + "lr.")
+        "\(key) gives some parameters a rate of their own: to set it, add a group under "
+          + "optimizer.groups.")
     }
-    if let alpha = keys.number("lora_alpha"), let rank = keys.number("lora_r"), rank > 0,
-      alpha != rank
-    {
-      draft.silent.append(
-        "What LoRA adds is multiplied by lora_alpha/lora_r = \(short(alpha / rank, 3)).")
+    if let alpha = keys.number("lora_alpha"), let rank = keys.number("lora_r") {
+      draft.addScale(alpha, rank, "lora_alpha/lora_r")
     }
     if keys.has("deepspeed") {
       draft.remarks.append(

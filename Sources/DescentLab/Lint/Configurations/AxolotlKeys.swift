@@ -27,7 +27,7 @@ enum AxolotlKeys {
     dsv4_fp4_grouped_mode dsv4_fp8_lora_kernel dsv4_fp8_nonexpert_mode dsv4_shared_mlp_lora_kernel
     dtype dynamic_checkpoint eaft_alpha eaft_k eager_attention early_stopping_patience ebft
     embed_method embedding_lr embedding_lr_scale embeddings_skip_upcast enable_prefix_caching
-    enable_reasoning enabled enforce_eager env_capabilities eos_token eot_tokens eps epsilon
+    enable_reasoning enforce_eager env_capabilities eos_token eot_tokens eps epsilon
     epsilon_high eval_batch_size eval_causal_lm_metrics eval_max_new_tokens eval_sample_packing
     eval_sequence_len eval_steps eval_strategy eval_table_size evals_per_epoch evaluation_strategy
     excess_length_strategy experimental_skip_move_to_device expert_backend expert_parallel_backend
@@ -46,7 +46,7 @@ enum AxolotlKeys {
     gradient_accumulation_steps gradient_checkpointing gradient_checkpointing_kwargs
     gradio_max_new_tokens gradio_server_name gradio_server_port gradio_share gradio_temperature
     gradio_title greater_is_better grokfast_alpha grokfast_lamb group_by_length group_size
-    gt_length_multiplier hatchery heads_k_stride hf_mlflow_log_artifacts hf_use_auth_token host
+    gt_length_multiplier hatchery heads_k_stride hf_mlflow_log_artifacts hf_use_auth_token
     hub_model_id hub_revision hub_strategy importance_sampling_level importance_weighting
     include_tkps include_tokens_per_second is_falcon_derived_model is_llama_derived_model
     is_mistral_derived_model is_preprocess is_qwen_derived_model jagged_restart_anneal_steps
@@ -63,16 +63,16 @@ enum AxolotlKeys {
     lora_model_dir lora_modules_to_save lora_o_kernel lora_on_cpu lora_qkv_kernel lora_r lora_rank
     lora_rank_pattern lora_target_linear lora_target_modules lora_target_parameters
     loraplus_lr_embedding loraplus_lr_ratio loss_fn loss_fn_config loss_type
-    loss_watchdog_patience loss_watchdog_threshold low_cpu_mem_usage lr lr_div_factor lr_groups
+    loss_watchdog_patience loss_watchdog_threshold low_cpu_mem_usage lr_div_factor lr_groups
     lr_quadratic_warmup lr_scheduler lr_scheduler_kwargs mask_token_id mask_token_str
     mask_truncated_completions max_completion_length max_grad_norm max_mask_ratio max_memory
     max_model_len max_packed_sequence_len max_prompt_len max_sample_tokens max_steps
     mean_resizing_embeddings merge_lora merge_method metric_for_best_model micro_batch_size
     min_completion_prefix min_mask_ratio min_num_params min_p min_sample_len
-    mixed_precision_policy mlflow_experiment_name mlflow_run_name mlflow_tracking_uri mode
+    mixed_precision_policy mlflow_experiment_name mlflow_run_name mlflow_tracking_uri
     model_quantization_config model_quantization_config_kwargs modules moe_bnb_fast
     moe_dequant_chunk_size moe_grouped_backend mora mora_type multi_objective_aggregation
-    multipack_real_batches n_gpu n_node n_samples_per_prompt name neftune_noise_alpha
+    multipack_real_batches n_gpu n_node n_samples_per_prompt neftune_noise_alpha
     nemo_gym_auto_clone nemo_gym_auto_start nemo_gym_config_paths nemo_gym_datasets nemo_gym_dir
     nemo_gym_enabled nemo_gym_head_port nemo_gym_max_turns nemo_gym_model_name nemo_gym_multi_turn
     nemo_gym_run_timeout nemo_gym_server_timeout nemo_gym_verify_timeout noise_schedule
@@ -84,7 +84,7 @@ enum AxolotlKeys {
     overrides_of_model_config overrides_of_model_kwargs pad_to_multiple_of pad_to_sequence_len
     pad_token peft peft_autocast_adapter_dtype peft_ensure_weight_tying peft_init_lora_weights
     peft_layer_replication peft_layers_pattern peft_layers_to_transform
-    peft_trainable_token_indices peft_use_dora peft_use_rslora pipeline plugins port
+    peft_trainable_token_indices peft_use_dora peft_use_rslora pipeline plugins
     pose_max_context_len pose_num_chunks pose_split_on_token_ids precompute_ref_log_probs
     prefetch_depth preprocess_iterable pretrain_multipack_attn pretrain_multipack_buffer_size
     pretraining_dataset pretraining_sample_concatenation process_reward_model processor_kwargs

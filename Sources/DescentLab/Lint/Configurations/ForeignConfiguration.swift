@@ -27,10 +27,14 @@ public struct ForeignConfiguration: Sendable {
   public let names: [String: String]
   /// What the file gives, as it is written there, by the recipe's keys.
   public let given: [String: String]
+  /// What lint's fixes are called in the file, where they differ in more than the key.
+  let spellings: [String: String]
   /// What the tool does that the file does not say: a sentence each.
   public let silent: [String]
-  /// What the tool refuses or fails at: a sentence each.
-  public let refused: [String]
+  /// What the tool refuses or fails at.
+  public let refusals: [Refusal]
+  /// Keys that have no effect, because others take their place.
+  let ignored: [(place: String, reason: String, fix: String)]
   /// Old keys, keys that contradict each other, what has no equivalent: a sentence each.
   public let remarks: [String]
   /// What follows from neither the file nor the options.
@@ -45,6 +49,43 @@ public struct ForeignConfiguration: Sendable {
   public let difference: String?
   /// What the curve is that of, where the length of the run is not known.
   public let assumedSteps: Int?
+
+  /// What the tool refuses or fails at: a sentence each.
+  public var refused: [String] { refusals.map(\.sentence) }
+
+  /// What a tool refuses or fails at.
+  public struct Refusal: Sendable, Equatable {
+    /// Why, and perhaps what to do, behind a semicolon.
+    public let sentence: String
+    /// The key that it is about.
+    let key: String?
+    /// Whether the value could not be used, so that the default stands for it.
+    let isReplaced: Bool
+    /// What to do, where the sentence does not end in it.
+    private let advice: String?
+
+    init(_ sentence: String, key: String? = nil, fix: String? = nil, isReplaced: Bool = false) {
+      (self.sentence, self.key, advice, self.isReplaced) = (sentence, key, fix, isReplaced)
+    }
+
+    private var split: (reason: Substring, fix: Substring)? {
+      sentence.firstRange(of: "; ").map {
+        (sentence[..<$0.lowerBound], sentence[$0.upperBound...])
+      }
+    }
+
+    /// Why.
+    var reason: String {
+      advice == nil ? split.map { String($0.reason) } ?? sentence : sentence
+    }
+
+    /// What to do about the key at a place.
+    func fix(_ place: String) -> String {
+      let key = place.prefix { $0 != "=" }
+      return advice ?? split.map { String($0.fix) }
+        ?? (key.isEmpty ? "correct it" : "correct \(key)")
+    }
+  }
 
   /// A key that a tool does not know.
   public struct UnreadKey: Sendable, Equatable {
@@ -80,13 +121,17 @@ public struct ForeignConfiguration: Sendable {
     _ text: String, path: String, examples: Int? = nil, ranks: Int? = nil
   ) throws -> ForeignConfiguration? {
     let format = ConfigurationFormat(of: text)
-    let root: ConfigurationValue
+    var root: ConfigurationValue
     do {
       root = try format.read(text, path: path)
     } catch {
-      // What is wrong with a recipe is said by the reader of recipes.
+      // What is wrong with a recipe is said by the reader of recipes. What only begins like JSON may
+      // be YAML in braces.
       if format == .yaml { return nil }
-      throw error
+      guard format == .json, let tree = try? ConfigurationFormat.yaml.read(text, path: path),
+        tree.map != nil
+      else { throw error }
+      root = tree
     }
     guard let entries = root.map, let tool = tool(of: entries) else {
       if let entries = root.map, isRecipe(entries) { return nil }
@@ -139,11 +184,14 @@ public struct ForeignConfiguration: Sendable {
   /// What the tool refuses, and the keys that it does not know, as warnings beside those of lint's
   /// rules.
   public var warnings: [LintWarning] {
-    refused.map { sentence in
-      let words = sentence.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init)
-      let place = words.lazy.compactMap { written[$0] }.first ?? ""
+    refusals.map { refusal in
+      let words = refusal.sentence.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+      let place =
+        refusal.key.flatMap { written[$0] } ?? words.lazy.compactMap { written[String($0)] }.first
+        ?? refusal.key ?? ""
       return LintWarning(
-        rule: "refused", place: place, reason: sentence, source: version, fix: "")
+        rule: LintWarning.refused, place: place, reason: refusal.reason, source: version,
+        fix: refusal.fix(place))
     }
       + unread.map { key in
         LintWarning(
@@ -153,13 +201,19 @@ public struct ForeignConfiguration: Sendable {
           source: version,
           fix: key.nearest.map { "write \($0), if that is meant" } ?? "leave it out")
       }
+      + ignored.map {
+        LintWarning(
+          rule: SetAside.name, place: $0.place, reason: $0.reason, source: version, fix: $0.fix)
+      }
   }
 
   /// What lint's rules look at.
   ///
   /// - Throws: what contradicts a run of so many steps.
   public func subject() throws(RecipeError) -> LintSubject {
-    try LintSubject(Recipe(yaml: recipe), facts: facts, given: given, names: names)
+    var subject = try LintSubject(Recipe(yaml: recipe), facts: facts, given: given, names: names)
+    (subject.spellings, subject.tool) = (spellings, tool)
+    return subject
   }
 }
 
@@ -173,6 +227,8 @@ protocol ForeignTool: Sendable {
   static var version: String { get }
   /// All keys that it knows, of any version.
   static var keys: Set<String> { get }
+  /// Keys that are suggested for those that it does not know.
+  static var suggested: Set<String> { get }
   /// Keys by which its files are recognised.
   static var marks: [String] { get }
   /// Whether keys that it does not know are taken without a word.
@@ -189,6 +245,8 @@ protocol ForeignTool: Sendable {
 
 extension ForeignTool {
   static func ignoresUnknownKeys(_ keys: Set<String>) -> Bool { true }
+
+  static var suggested: Set<String> { keys }
 
   static func flattened(
     _ entries: [(key: String, value: ConfigurationValue)]

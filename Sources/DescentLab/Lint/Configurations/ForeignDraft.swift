@@ -9,12 +9,21 @@ struct ForeignDraft {
   let ranks: Int
   /// Whether the option said so.
   let hasRanks: Bool
-  var recipe = RecipeText()
+  var recipe = RecipeDraft()
   var facts = LintFacts()
   var names: [String: String] = [:]
   var given: [String: String] = [:]
   var silent: [String] = []
   var remarks: [String] = []
+  /// Keys that have no effect, because others take their place: their place, why, and what to do.
+  var ignored: [(place: String, reason: String, fix: String)] = []
+  /// What lint's fixes are called in the file, where more than the key differs:
+  /// `clip.norm=none` is `max_grad_norm=0`.
+  var spellings: [String: String] = [:]
+  /// The adapters that are trained, in words: `rank 16, alpha 8`.
+  var adapters: String?
+  /// The key that says that several devices train.
+  var severalDevices: String?
   var unknown: [String] = []
   var difference: String?
   /// Examples in a micro-batch of one process.
@@ -22,6 +31,8 @@ struct ForeignDraft {
   var accumulate = 1
   /// What the tool is called in this file, where it has several kinds.
   var flavour: String?
+  /// Old keys that the tool converts when it loads the file.
+  var converted: Set<String> = []
   /// Steps of the run, and what stands for them where they are not known.
   var steps: Int?
   var assumedSteps: Int?
@@ -50,6 +61,25 @@ struct ForeignDraft {
     if let text { given[path] = text }
   }
 
+  /// Notes a key of the file that has no effect.
+  mutating func ignore(
+    _ key: String, because reason: String, fix: String = "leave it out", _ keys: ForeignKeys
+  ) {
+    let place = key.onOneLine + (keys.written(key).map { "=\($0.onOneLine)" } ?? "")
+    ignored.append((place, reason, fix))
+  }
+
+  /// Says by how much what adapters add is multiplied.
+  mutating func addScale(_ alpha: Double, _ rank: Double, _ how: String, isRoot: Bool = false) {
+    guard alpha > 0, rank > 0 else { return }
+    adapters = "rank \(short(rank, 6)), alpha \(short(alpha, 6))"
+    let divisor = isRoot ? "√\(short(rank, 6))" : short(rank, 6)
+    let scale = alpha / (isRoot ? rank.squareRoot() : rank)
+    silent.append(
+      "What LoRA adds is multiplied by \(how) = \(short(alpha, 6))/\(divisor)"
+        + (scale == 1 || alpha == 1 ? "." : " = \(short(scale, 3))."))
+  }
+
   /// Micro-batches of all processes.
   var batch: Int { perDevice.times(ranks) }
 
@@ -59,7 +89,11 @@ struct ForeignDraft {
   ///   - steps: the tool's own count; nil where it is not known.
   ///   - warmup: the steps of the warmup where they are given as a number.
   mutating func setLength(steps: Int?, stepsPerEpoch: Int?, epochs: Double?, warmup: Double?) {
-    let steps = steps.map { min(max(1, $0), 1_000_000_000_000) }
+    let longest = 1_000_000_000_000
+    if let steps, steps >= longest {
+      remarks.append("The run would take 1e12 steps or more: all figures are those of 1e12.")
+    }
+    let steps = steps.map { min(max(1, $0), longest) }
     self.steps = steps
     if steps == nil {
       let least = warmup.map { $0 >= 1 ? 10 * $0 : 0 } ?? 0
@@ -91,12 +125,12 @@ struct ForeignDraft {
     do throws(SettingErrors) {
       let schedule = try Schedules.make(name, settings)
       if let peak, let objection = schedule.objection(base: peak) {
-        keys.refuse(objection.sentence(driving: "the learning rate", peak))
+        keys.refuse(objection.sentence(driving: "the learning rate", peak), at: kwargs)
         return
       }
       write(schedule)
     } catch {
-      for problem in error.errors { keys.refuse("\(kwargs): \(problem)") }
+      for problem in error.errors { keys.refuse("\(kwargs): \(problem)", at: kwargs) }
       recipe.set("schedule.name", "constant")
     }
   }
@@ -116,10 +150,6 @@ struct ForeignDraft {
     recipe.set("schedule.name", "warmup")
     recipe.set("schedule.warmup", warmup, "longer than the run: the rate never reaches its peak")
     recipe.set("schedule.warmup_start", "zero")
-    remarks.append(
-      "The warmup of \(counted(warmup, "step")) (\(key)) is longer than the run of "
-        + "\(counted(curveSteps, "step")): the learning rate rises to the end and never reaches its "
-        + "peak.")
   }
 
   /// Puts everything together.
@@ -132,30 +162,38 @@ struct ForeignDraft {
       [
         "What \(name) trains, as a recipe of Descent.",
         "Model and data are placeholders: put yours in their place.",
-      ] + recipe.head
+      ]
+      + (adapters.map { ["Adapters of \($0) are trained there; a recipe trains all weights."] }
+        ?? [])
+      + recipe.head
     draft.addPlaceholders()
     let yaml = draft.recipe.yaml
     do throws(RecipeError) {
       var recipe = try Recipe(yaml: yaml)
       try recipe.fit(steps: curveSteps)
     } catch {
-      throw RecipeError(problems: keys.problems + error.problems.map(draft.inUsersWords))
+      throw RecipeError(
+        problems: keys.refusals.map(\.sentence) + error.problems.map(draft.inUsersWords))
     }
     var remarks = remarks
     if case .converted = keys.textPolicy, !keys.textsForNumbers.isEmpty {
       remarks.append(textSentence(keys, name))
     }
-    var refused = keys.problems
+    var refusals = keys.refusals
     if case .fails(let how) = keys.textPolicy {
-      refused += keys.textsForNumbers.map { "\($0.key)=\"\($0.text)\" \(how)" }
+      refusals += keys.textsForNumbers.map {
+        .init("\($0.key)=\"\($0.text)\" \(how)", key: $0.key)
+      }
     }
-    let unread = keys.names.filter { !tool.keys.contains($0) }
+    let unread = keys.names.filter { !tool.keys.contains($0) && !converted.contains($0) }
     return ForeignConfiguration(
       tool: name, version: tool.version, recipe: yaml, facts: facts, perDevice: perDevice,
-      accumulate: accumulate, names: names, given: given, silent: silent, refused: refused,
-      remarks: remarks, unknown: unknown,
+      accumulate: accumulate, names: names, given: given, spellings: spellings, silent: silent,
+      refusals: refusals.enumerated().filter { index, refusal in
+        !refusals[..<index].contains(refusal)
+      }.map(\.element), ignored: ignored, remarks: remarks, unknown: unknown,
       unread: unread.map {
-        .init(name: $0, nearest: nearestName(to: $0, among: tool.keys.sorted()))
+        .init(name: $0, nearest: nearestKey(to: $0, of: tool))
       },
       written: Dictionary(
         keys.names.map { key in

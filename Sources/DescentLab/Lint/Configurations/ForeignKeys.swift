@@ -17,7 +17,7 @@ struct ForeignKeys {
   let names: [String]
   let textPolicy: TextPolicy
   /// What the tool refuses, or what cannot be read.
-  private(set) var problems: [String] = []
+  private(set) var refusals: [ForeignConfiguration.Refusal] = []
   /// Numbers that are written as texts.
   private(set) var textsForNumbers: [(key: String, text: String)] = []
 
@@ -42,10 +42,24 @@ struct ForeignKeys {
     return value
   }
 
-  mutating func refuse(_ sentence: String) { problems.append(sentence) }
+  /// Notes what the tool refuses.
+  ///
+  /// - Parameters:
+  ///   - sentence: why, without a full stop; what to do may stand behind a semicolon.
+  ///   - key: the key that it is about; by default the first of the file's keys in the sentence.
+  ///   - fix: what to do.
+  mutating func refuse(_ sentence: String, at key: String? = nil, fix: String? = nil) {
+    refusals.append(.init(sentence, key: key, fix: fix))
+  }
+
+  /// Notes a value that cannot be used.
+  private mutating func replace(_ sentence: String, at key: String, fix: String) {
+    refusals.append(.init(sentence, key: key, fix: fix, isReplaced: true))
+  }
 
   private mutating func expected(_ what: String, _ key: String, _ value: ConfigurationValue) {
-    problems.append("\(key) takes \(what), not \(value.kind) (\(value.written))")
+    replace(
+      "\(key) takes \(what), not \(value.kind) (\(value.written))", at: key, fix: "write \(what)")
   }
 
   /// A number.
@@ -73,13 +87,13 @@ struct ForeignKeys {
       return nil
     }
     guard x.isFinite else {
-      problems.append("\(key)=\(value.written) is not a finite number")
+      replace(
+        "\(key)=\(value.written) is not a finite number", at: key, fix: "write a finite number")
       return nil
     }
     if let least, isAbove ? x <= least : x < least {
-      problems.append(
-        "\(key)=\(value.written) must be \(isAbove ? "above" : "at least") "
-          + SettingValue.number(least).description)
+      let range = "\(isAbove ? "above" : "at least") \(SettingValue.number(least).description)"
+      replace("\(key)=\(value.written) must be \(range)", at: key, fix: "write a number \(range)")
       return nil
     }
     return x
@@ -89,8 +103,9 @@ struct ForeignKeys {
   mutating func integer(_ key: String, least: Int? = 0) -> Int? {
     guard let x = number(key, least: least.map(Double.init)) else { return nil }
     guard abs(x) <= 1e12, let n = Int(exactly: x) else {
-      problems.append(
-        "\(key)=\(written(key) ?? "") must be a whole number, at most a million million")
+      replace(
+        "\(key)=\(written(key) ?? "") must be a whole number, at most a million million", at: key,
+        fix: "write a whole number")
       return nil
     }
     return n
@@ -131,7 +146,9 @@ struct ForeignKeys {
       if let map = (try? JSONTree.read(text, path: key))?.map {
         return map.filter { !$0.value.isNull }
       }
-      problems.append("\(key) is not valid JSON: \(value.written)")
+      replace(
+        "\(key) is not valid JSON: \(value.written)", at: key,
+        fix: "write a section, or JSON such as {\"num_cycles\": 2}")
     default: expected("a section", key, value)
     }
     return []
@@ -157,12 +174,14 @@ struct ForeignKeys {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard pair.count == 2 else {
         if part.contains(where: { $0 != " " }) {
-          problems.append("\(key) takes texts such as weight_decay=0.01, not \(part)")
+          replace(
+            "\(key) takes texts such as weight_decay=0.01, not \(part)", at: key,
+            fix: "write name=value")
         }
         return nil
       }
       func trimmed(_ text: Substring) -> String {
-        String(text.filter { $0 != " " && $0 != "(" && $0 != ")" && $0 != "'" && $0 != "\"" })
+        String(text.filter { !" ()[]'\"".contains($0) })
       }
       return (trimmed(pair[0]), trimmed(pair[1]))
     }

@@ -34,7 +34,9 @@ enum HuggingFaceArguments: ForeignTool {
   private static func isTRL(_ keys: Set<String>) -> Bool {
     !isLlamaFactory(keys)
       && (keys.contains("use_peft") || keys.contains("dataset_name")
-        || keys.contains("max_length") || keys.contains("loss_type"))
+        || keys.contains("max_length") || keys.contains("loss_type")
+        || keys.contains("dataset_mixture") || keys.contains("dataset_mixer")
+        || keys.contains("max_seq_length") && !keys.contains("task_name"))
   }
 
   static func translate(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) {
@@ -49,6 +51,10 @@ enum HuggingFaceArguments: ForeignTool {
     if let kind = keys.written("finetuning_type") { draft.facts.isLowRank = kind == "lora" }
     if let usesAdapters = keys.flag("use_peft") { draft.facts.isLowRank = usesAdapters }
 
+    draft.severalDevices = ["fsdp", "deepspeed"].first { key in
+      guard keys.has(key), let text = keys.written(key) else { return false }
+      return !["", "false", "[]"].contains(text)
+    }
     setLength(&keys, &draft)
     setPrecision(&keys, &draft)
     draft.recipe.set("seed", keys.integer("seed") ?? 42)
@@ -57,7 +63,19 @@ enum HuggingFaceArguments: ForeignTool {
     HuggingFaceOptimizer.set(nameKey: "optim", &keys, &draft)
     setClipping(&keys, &draft)
     setSchedule(&keys, &draft)
+    addAdapters(&keys, &draft)
+    HuggingFaceChecks.check(&keys)
     addRemarks(&keys, &draft)
+  }
+
+  private static func addAdapters(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) {
+    guard draft.facts.isLowRank == true else { return }
+    let isTheirs = draft.flavour?.hasPrefix("LLaMA") == true
+    let key = isTheirs ? "lora_rank" : "lora_r"
+    let rank = keys.number(key, least: 1) ?? (isTheirs ? 8 : 16)
+    let alpha = keys.number("lora_alpha") ?? (isTheirs ? 2 * rank : 32)
+    let isRoot = keys.flag("use_rslora") ?? false
+    draft.addScale(alpha, rank, "lora_alpha/\(isRoot ? "√" : "")\(key)", isRoot: isRoot)
   }
 
   // MARK: Length
@@ -83,7 +101,7 @@ enum HuggingFaceArguments: ForeignTool {
     let epochs = keys.number("num_train_epochs", least: nil) ?? 3
     if epochs <= 0 { keys.refuse("num_train_epochs=\(short(epochs, 6)) trains nothing") }
     let maxSteps = keys.integer("max_steps", least: nil) ?? -1
-    if maxSteps == 0 { keys.refuse("max_steps=0 trains nothing; leave it out or set it to -1") }
+    if maxSteps == 0 { keys.refuse("max_steps=0 trains nothing; leave it out, or write -1") }
     let dropsLast = keys.flag("dataloader_drop_last") ?? false
     var perEpoch: Int?
     if let examples = draft.examples {
@@ -110,9 +128,8 @@ enum HuggingFaceArguments: ForeignTool {
       steps: steps, stepsPerEpoch: perEpoch, epochs: maxSteps > 0 ? nil : max(0, epochs),
       warmup: warmup)
     if maxSteps > 0, keys.has("num_train_epochs") {
-      draft.remarks.append(
-        "max_steps=\(maxSteps) counts; num_train_epochs=\(keys.written("num_train_epochs") ?? "") "
-          + "is ignored.")
+      draft.ignore(
+        "num_train_epochs", because: "it is ignored: max_steps=\(maxSteps) overrides it", keys)
     }
     if maxSteps <= 0, !keys.has("num_train_epochs") {
       draft.silent.append("The run takes 3 epochs (num_train_epochs=3).")
@@ -128,11 +145,18 @@ enum HuggingFaceArguments: ForeignTool {
           + "epoch\(epochs == 1 ? "" : "s"), but not how many examples there are. Give --examples N."
       )
     }
-    if !draft.hasRanks {
-      draft.unknown.append(
-        "On how many devices it trains: 1 is taken here, and each more makes the batch of a step "
-          + "larger. Give --ranks N.")
-    }
+    addUnknownRanks(&draft)
+  }
+
+  static func addUnknownRanks(_ draft: inout ForeignDraft) {
+    if draft.hasRanks { return }
+    draft.unknown.append(
+      draft.severalDevices.map {
+        "On how many devices it trains: \($0) is meant for several, and the figures here are those of "
+          + "one. Give --ranks N."
+      }
+        ?? "On how many devices it trains: 1 is taken here, and each more makes the batch of a step "
+        + "larger. Give --ranks N.")
   }
 
   /// The micro-batches that one process sees in an epoch: short ones are trained, and each process
@@ -145,7 +169,7 @@ enum HuggingFaceArguments: ForeignTool {
 
   private static func setPrecision(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) {
     let (bf16, fp16) = (keys.flag("bf16") ?? false, keys.flag("fp16") ?? false)
-    if bf16, fp16 { keys.refuse("bf16 and fp16 cannot both be true; keep bf16") }
+    if bf16, fp16 { keys.refuse("bf16 and fp16 cannot both be true; leave out fp16") }
     if !bf16, !fp16 { return }
     draft.recipe.set("precision", bf16 ? "bf16" : "fp16")
     draft.name("precision", bf16 ? "bf16" : "fp16", keys)
@@ -164,6 +188,7 @@ enum HuggingFaceArguments: ForeignTool {
   ) {
     let norm = keys.number("max_grad_norm") ?? 1
     draft.name("clip.norm", "max_grad_norm", keys)
+    draft.spellings["clip.norm=none"] = "max_grad_norm=0"
     if norm > 0 { draft.recipe.set("clip.norm", norm) }
     if !keys.has("max_grad_norm") {
       draft.silent.append("Gradients are clipped to a norm of 1 (max_grad_norm=1.0).")
@@ -186,19 +211,15 @@ enum HuggingFaceArguments: ForeignTool {
     var key = "warmup_steps"
     if keys.has("warmup_ratio") {
       if given == 0 { (warmup, key) = (ceiling(min(1, ratio), of: steps), "warmup_ratio") }
-      draft.remarks.append(
-        "warmup_ratio is a key of transformers 4, and 5.23 refuses it: warmup_steps="
-          + "\(short(ratio, 6)) means the same there.")
-      if given > 0, ratio > 0 {
-        draft.remarks.append(
-          "warmup_steps=\(short(given, 6)) and warmup_ratio=\(short(ratio, 6)) are both given: "
-            + "transformers 4 takes the steps and ignores the ratio.")
-      }
+      keys.refuse(
+        "warmup_ratio is a key of transformers 4, which 5.23 refuses", at: "warmup_ratio",
+        fix: given > 0 ? "leave it out" : "warmup_steps=\(short(ratio, 6)) (means the same there)")
     }
     if given > 0, given < 1 {
       draft.silent.append(
         "warmup_steps=\(short(given, 6)) lies below 1, so it is a share of the run: "
-          + "\(counted(warmup, "step")) of \(grouped(steps)). Transformers 4 took it for a number of steps, so for none."
+          + "\(counted(warmup, "step")) of \(grouped(steps)). Transformers 4 took it "
+          + "for a number of steps, so for none."
       )
     }
     draft.name("schedule.warmup", key, keys)
@@ -222,9 +243,20 @@ enum HuggingFaceArguments: ForeignTool {
       + [CosineWarmupWithMinimum.name]
     guard names.contains(type) else {
       let nearest = nearestName(to: type, among: names).map { "; did you mean \($0)?" } ?? ""
-      keys.refuse("There is no schedule \(type) in transformers\(nearest)")
+      keys.refuse(
+        "There is no schedule \(type) in transformers\(nearest)",
+        at: draft.names["schedule.name"])
       draft.recipe.set("schedule.name", "constant")
       return
+    }
+    if let key = draft.names["schedule.name"] {
+      draft.spellings["schedule.name=warmup"] = "\(key)=constant_with_warmup"
+      draft.spellings["schedule=none"] = "\(key)=constant"
+    }
+    // Fixes are in steps.
+    if ["warmup_ratio", "lr_warmup"].contains(warmupKey) {
+      draft.spellings["schedule.warmup"] =
+        warmupKey == "lr_warmup" ? "lr_warmup_steps" : "warmup_steps"
     }
     let follows = ["reduce_lr_on_plateau", "greedy"].contains(type)
     if follows {
@@ -233,9 +265,12 @@ enum HuggingFaceArguments: ForeignTool {
         "\(type) follows the evaluations, so its curve is only known once it has run.")
     }
     if warmup > 0, follows || type == "constant" {
-      draft.remarks.append(
-        "\(type) has no warmup: \(warmupKey) is ignored"
-          + (type == "constant" ? "; constant_with_warmup has one." : "."))
+      draft.ignore(
+        warmupKey, because: "it is ignored: the schedule \(type) has no warmup",
+        fix: type == "constant"
+          ? "\(draft.names["schedule.name"] ?? "schedule")=constant_with_warmup, or leave out "
+            + warmupKey
+          : "leave it out", keys)
     }
     if warmup > draft.curveSteps, !follows, type != "constant" {
       return draft.setEndlessWarmup(warmup, warmupKey)
@@ -244,28 +279,21 @@ enum HuggingFaceArguments: ForeignTool {
     draft.setSchedule(
       type, follows ? settings : [("num_warmup_steps", "\(warmup)")] + settings, from: &keys,
       kwargs: kwargs, peak: peak)
-    if warmup > 0, !follows, type != "constant", type != CosineWarmupWithMinimum.name {
-      draft.silent.append(
-        "The warmup counts from 0: the first step has a learning rate of 0 and changes nothing.")
-    }
   }
 
   // MARK: Remarks
 
   private static func addRemarks(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) {
-    let renamed = [
-      "evaluation_strategy": "eval_strategy", "no_cuda": "use_cpu",
-      "per_gpu_train_batch_size": "per_device_train_batch_size",
-      "per_gpu_eval_batch_size": "per_device_eval_batch_size",
-      "group_by_length": "train_sampling_strategy: group_by_length",
-      "gradient_checkpointing": "activation_checkpointing", "push_to_hub_token": "hub_token",
-      "push_to_hub_model_id": "hub_model_id", "adafactor": "optim: adafactor",
-    ]
-    let old = Set(HuggingFaceKeys.four)
-    for key in keys.names where old.contains(key) && key != "warmup_ratio" {
+    let scripts = Set(HuggingFaceKeys.scripts)
+    let others = keys.names.filter(scripts.contains)
+    if draft.flavour == nil, !others.isEmpty {
       draft.remarks.append(
-        "\(key) is a key of transformers 4, and 5.23 refuses it"
-          + (renamed[key].map { "; it is \($0) now." } ?? "; leave it out."))
+        "\(few(others)) \(others.count == 1 ? "is a key" : "are keys") of a script around the Trainer: "
+          + "TrainingArguments alone refuses \(others.count == 1 ? "it" : "them").")
+    }
+    if keys.has("max_seq_length"), draft.flavour?.hasPrefix("TRL") == true {
+      draft.remarks.append(
+        "max_seq_length is max_length in TRL since 0.16, and 0.20 refuses the old name.")
     }
     if keys.has("gradient_checkpointing") {
       draft.remarks.append("gradient_checkpointing is called activation_checkpointing now.")

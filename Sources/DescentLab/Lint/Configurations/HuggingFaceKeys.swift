@@ -43,6 +43,7 @@ enum HuggingFaceKeys {
   /// Keys of the scripts around it: TRL, LLaMA-Factory, the examples of transformers.
   static let scripts = HuggingFaceArguments.words(
     """
+    dataset_mixture dataset_mixer
     model_name_or_path model_revision torch_dtype dtype trust_remote_code attn_implementation
     use_peft lora_r lora_alpha lora_dropout lora_target_modules lora_target_parameters
     lora_modules_to_save lora_task_type use_rslora use_dora load_in_8bit load_in_4bit
@@ -84,4 +85,5 @@ enum HuggingFaceKeys {
 extension HuggingFaceArguments {
   static let keys = Set(
     HuggingFaceKeys.five + HuggingFaceKeys.four + HuggingFaceKeys.scripts + HuggingFaceKeys.saved)
+  static let suggested = Set(HuggingFaceKeys.five + HuggingFaceKeys.scripts)
 }

@@ -29,10 +29,11 @@ enum HuggingFaceOptimizer {
     }
     let gone = ["adamw_hf": "adamw_torch", "adamw_apex_fused": "adamw_torch_fused"]
     if let now = gone[name] {
-      draft.remarks.append("\(nameKey)=\(name) is gone from transformers 5: take \(now).")
+      keys.refuse(
+        "\(nameKey)=\(name) is gone from transformers 5", at: nameKey, fix: "\(nameKey)=\(now)")
     } else if !names.contains(name) {
       let nearest = nearestName(to: name, among: names).map { "; did you mean \($0)?" } ?? ""
-      keys.refuse("There is no optimizer \(name) in transformers\(nearest)")
+      keys.refuse("There is no optimizer \(name) in transformers\(nearest)", at: nameKey)
     }
     let args = keys.assignments("optim_args", separator: ",")
     let rate = keys.number("learning_rate") ?? 5e-5
@@ -97,8 +98,7 @@ enum HuggingFaceOptimizer {
           + "decayed.")
     } else if !keys.has("weight_decay"), rule == "adamw" {
       draft.silent.append(
-        "There is no weight decay (weight_decay=0.0), although torch's AdamW has 0.01: this AdamW is "
-          + "Adam.")
+        "There is no weight decay (weight_decay=0.0); torch's own AdamW has 0.01.")
     }
     switch rule {
     case "adafactor":
@@ -144,14 +144,19 @@ enum HuggingFaceOptimizer {
     for (key, text) in args {
       guard taken[rule]?.contains(key) ?? false else {
         if rule == "adamw" || rule == "lion" || rule == "adafactor" {
-          draft.remarks.append(
-            "optim_args: \(key)=\(text) is not read for this optimizer, without a word: its settings "
-              + "are adam_beta1, adam_beta2, adam_epsilon and weight_decay.")
+          draft.ignored.append(
+            (
+              "optim_args: \(key.onOneLine)=\(text.onOneLine)",
+              "it is not read for this optimizer, whose settings are adam_beta1, adam_beta2, "
+                + "adam_epsilon and weight_decay", "leave it out"
+            ))
         }
         continue
       }
       guard OptimizerSettings.isValue(text) else {
-        keys.refuse("optim_args: \(key) takes no value \(text.onOneLine)")
+        keys.refuse(
+          "optim_args: \(key) takes no value \(text.onOneLine)", at: "optim_args",
+          fix: "write a number, true or false")
         continue
       }
       draft.recipe.set("optimizer.\(key)", text.lowercased() == "true" ? "true" : text)

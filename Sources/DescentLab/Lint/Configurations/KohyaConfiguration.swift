@@ -50,6 +50,7 @@ enum KohyaConfiguration: ForeignTool {
           model.contains($0)
         } ? true : nil
     }
+    draft.severalDevices = ["deepspeed", "multi_gpu"].first { keys.flag($0) ?? false }
     setLength(&keys, &draft)
     setPrecision(&keys, &draft)
     if let seed = keys.integer("seed") { draft.recipe.set("seed", seed) }
@@ -59,7 +60,19 @@ enum KohyaConfiguration: ForeignTool {
     }
     let usesOwnRate = KohyaOptimizer.set(&keys, &draft, isAdapter: isAdapter)
     setClipping(&keys, &draft)
-    if !usesOwnRate { setSchedule(&keys, &draft) }
+    checkFused(&keys, draft)
+    if usesOwnRate {
+      let isOff = ["constant", nil].contains(keys.written("lr_scheduler"))
+      for (key, isSet) in [
+        ("lr_scheduler", !isOff), ("lr_warmup_steps", keys.number("lr_warmup_steps") ?? 0 > 0),
+      ] where isSet {
+        draft.ignore(
+          key, because: "it is ignored: the optimizer has its own steps in place of a schedule",
+          keys)
+      }
+    } else {
+      setSchedule(&keys, &draft)
+    }
     addSilent(&keys, &draft, isAdapter: isAdapter)
   }
 
@@ -89,12 +102,20 @@ enum KohyaConfiguration: ForeignTool {
     if epochs == 0 { keys.refuse("\(epochKey)=0 trains nothing") }
     if limit == 0 { keys.refuse("max_train_steps=0 trains nothing") }
     if epochs != nil, limit != nil {
-      draft.remarks.append(
-        "\(epochKey)=\(epochs ?? 0) counts; max_train_steps=\(limit ?? 0) is overridden by it.")
+      draft.ignore(
+        "max_train_steps", because: "it is ignored: \(epochKey)=\(epochs ?? 0) overrides it", keys)
     }
     if epochs == nil, limit == nil {
       limit = 1600
-      draft.silent.append("The run takes 1,600 steps (max_train_steps=1600).")
+      let seen = draft.examples.map {
+        1600 * Double(draft.batch.times(draft.accumulate)) / Double($0)
+      }
+      draft.silent.append(
+        "The run takes 1,600 steps (max_train_steps=1600)"
+          + (seen.map {
+            ": \(short($0, 2)) epochs of \(grouped(draft.examples ?? 0)) images"
+              + ($0 < 1 ? ", so that most are never seen" : "")
+          } ?? "") + ".")
     }
     var perEpoch: Int?
     if let examples = draft.examples {
@@ -117,37 +138,79 @@ enum KohyaConfiguration: ForeignTool {
     let mixed = keys.text("mixed_precision") ?? "no"
     let (bf16, fp16) = (keys.flag("full_bf16") ?? false, keys.flag("full_fp16") ?? false)
     if !["no", "fp16", "bf16"].contains(mixed) {
-      keys.refuse("mixed_precision is no, fp16 or bf16, not \(mixed)")
+      keys.refuse(
+        "mixed_precision is no, fp16 or bf16, not \(mixed)", at: "mixed_precision",
+        fix: "mixed_precision=bf16")
     }
-    if bf16, mixed != "bf16" { keys.refuse("full_bf16 needs mixed_precision=\"bf16\"") }
-    if fp16, mixed != "fp16" { keys.refuse("full_fp16 needs mixed_precision=\"fp16\"") }
+    if bf16, mixed != "bf16" {
+      keys.refuse(
+        "full_bf16 needs mixed_precision=\"bf16\"", at: "full_bf16", fix: "mixed_precision=bf16")
+    }
+    if fp16, mixed != "fp16" {
+      keys.refuse(
+        "full_fp16 needs mixed_precision=\"fp16\"", at: "full_fp16", fix: "mixed_precision=fp16")
+    }
+    // Its own Adafactor rounds at random where it is run within the backward pass.
+    let isStochastic = bf16 && isFused(&keys)
     if bf16 || fp16 {
-      draft.facts.updateFormat = bf16 ? .bfloat16 : .float16
+      if !isStochastic { draft.facts.updateFormat = bf16 ? .bfloat16 : .float16 }
       let key = bf16 ? "full_bf16" : "full_fp16"
       if bf16 {
         draft.recipe.set("precision", "bf16")
         draft.recipe.set("weights.format", "bf16")
-        draft.recipe.set("weights.rounding", "nearest")
+        draft.recipe.set("weights.rounding", isStochastic ? "stochastic" : "nearest")
         draft.recipe.set("optimizer.state", "bfloat16")
       } else {
         draft.recipe.set("precision", "fp16", "the weights and the state too; no equivalent")
       }
       draft.name("weights.format", key, keys)
-      draft.name("weights.rounding", key, keys)
+      draft.names["optimizer.state"] = key
+      draft.spellings["weights.rounding=stochastic"] = "leave out \(key)"
+      draft.spellings["optimizer.state=float32"] = "leave out \(key)"
       draft.silent.append(
         "\(key) keeps the trained weights, their gradients and the optimizer state in 16 bits, with "
-          + "no full copy: updates smaller than the spacing of the weights' numbers are lost.")
+          + "no full copy"
+          + (isStochastic
+            ? "; fused_backward_pass rounds them at random, so that small updates count on average."
+            : ": updates smaller than the spacing of the weights' numbers are lost."))
     } else if mixed == "bf16" || mixed == "fp16" {
       draft.recipe.set("precision", mixed)
       draft.silent.append(
-        "mixed_precision=\(mixed) computes in \(mixed); what is trained, and its optimizer state, stay "
-          + "in 32 bits.")
+        "mixed_precision=\(mixed) computes in \(mixed); the weights that are trained stay in 32 bits."
+      )
     }
     draft.name("precision", "mixed_precision", keys)
   }
 
   private static func setClipping(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) {
-    HuggingFaceArguments.setClipping(&keys, &draft)
+    if !isFused(&keys) { return HuggingFaceArguments.setClipping(&keys, &draft) }
+    let norm = keys.number("max_grad_norm") ?? 1
+    draft.name("clip.tensor_norm", "max_grad_norm", keys)
+    if norm > 0 {
+      draft.recipe.set("clip.tensor_norm", norm)
+      draft.silent.append(
+        "With fused_backward_pass each tensor's gradient is clipped by itself, to a norm of "
+          + "\(short(norm, 6)) (max_grad_norm).")
+    }
+  }
+
+  /// Whether the optimizer works within the backward pass; only Adafactor can, without accumulation.
+  static func isFused(_ keys: inout ForeignKeys) -> Bool {
+    keys.flag("fused_backward_pass") ?? false
+  }
+
+  private static func checkFused(_ keys: inout ForeignKeys, _ draft: ForeignDraft) {
+    guard isFused(&keys) else { return }
+    if draft.recipe.value(of: "optimizer.name") != "adafactor" {
+      keys.refuse(
+        "fused_backward_pass works only with Adafactor", at: "fused_backward_pass",
+        fix: "optimizer_type=Adafactor, or leave it out")
+    }
+    if draft.accumulate > 1 {
+      keys.refuse(
+        "fused_backward_pass does not go with gradient_accumulation_steps=\(draft.accumulate)",
+        at: "fused_backward_pass", fix: "gradient_accumulation_steps=1, or leave it out")
+    }
   }
 
   // MARK: Schedule
@@ -172,7 +235,8 @@ enum KohyaConfiguration: ForeignTool {
     if type == "constant", warmup > 0 {
       keys.refuse(
         "lr_scheduler=constant goes with no warmup, and stops with an error at "
-          + "\(warmupKey)=\(keys.written(warmupKey) ?? ""); take constant_with_warmup")
+          + "\(warmupKey)=\(keys.written(warmupKey) ?? "")", at: warmupKey,
+        fix: "lr_scheduler=constant_with_warmup, or leave out \(warmupKey)")
     }
     let cycles = max(1, keys.integer("lr_scheduler_num_cycles", least: 1) ?? 1)
     let ratio = keys.number("lr_scheduler_min_lr_ratio")
@@ -192,7 +256,9 @@ enum KohyaConfiguration: ForeignTool {
       settings = [("num_cycles", "\(Double(cycles) / 2)")]
       if let ratio { settings.append(("min_lr_rate", "\(ratio)")) }
       if ratio == nil, !extra.contains(where: { $0.0.hasPrefix("min_lr") }) {
-        keys.refuse("cosine_with_min_lr needs lr_scheduler_min_lr_ratio")
+        keys.refuse(
+          "cosine_with_min_lr needs lr_scheduler_min_lr_ratio", at: "lr_scheduler",
+          fix: "lr_scheduler_min_lr_ratio=0.1")
       }
       draft.name("schedule.floor_ratio", "lr_scheduler_min_lr_ratio", keys)
     case "warmup_stable_decay":
@@ -205,16 +271,35 @@ enum KohyaConfiguration: ForeignTool {
       draft.name("schedule.decay", "lr_decay_steps", keys)
     default: break
     }
-    if cycles > 1, type == "cosine" {
-      draft.remarks.append(
-        "lr_scheduler_num_cycles=\(cycles) does nothing for cosine, which falls once; "
-          + "cosine_with_restarts has cycles.")
-    }
+    addUnused(type, ratio, cycles, &keys, &draft)
     // A setting of lr_scheduler_args comes after those of keys of their own.
     settings.removeAll { own in extra.contains { $0.0 == own.name } }
     HuggingFaceArguments.setCurve(
       type, warmup: type == "constant" ? 0 : warmup, warmupKey: warmupKey, settings + extra,
       kwargs: "lr_scheduler_args", &keys, &draft)
+  }
+
+  /// Settings that the schedule does not have. The GUI writes all of them into every file.
+  private static func addUnused(
+    _ type: String, _ ratio: Double?, _ cycles: Int, _ keys: inout ForeignKeys,
+    _ draft: inout ForeignDraft
+  ) {
+    func ignore(_ key: String, _ others: [String]) {
+      draft.ignore(
+        key, because: "it does nothing: the schedule \(type) does not read it",
+        fix: "lr_scheduler=\(others[0]), or leave it out", keys)
+    }
+    let lowest = ["cosine_with_min_lr", "warmup_stable_decay"]
+    if ratio ?? 0 > 0, !lowest.contains(type) { ignore("lr_scheduler_min_lr_ratio", lowest) }
+    let several = ["cosine_with_restarts"] + lowest
+    if cycles > 1, !several.contains(type) { ignore("lr_scheduler_num_cycles", several) }
+    if isGUI(Set(keys.names)) { return }
+    if keys.number("lr_scheduler_power", isAbove: true) ?? 1 != 1, type != "polynomial" {
+      ignore("lr_scheduler_power", ["polynomial"])
+    }
+    for (key, own) in [
+      ("lr_scheduler_timescale", "inverse_sqrt"), ("lr_decay_steps", "warmup_stable_decay"),
+    ] where keys.has(key) && type != own { ignore(key, [own]) }
   }
 
   private static func setCustom(
@@ -281,16 +366,12 @@ enum KohyaConfiguration: ForeignTool {
     draft.silent.append("Keys that the scripts do not know are ignored without a word.")
     if isAdapter, !isGUI(Set(keys.names)) {
       let rank = keys.number("network_dim") ?? 4
-      let alpha = keys.number("network_alpha") ?? 1
       if !keys.has("network_dim") { draft.silent.append("The rank is 4 (network_dim=4).") }
-      if !keys.has("network_alpha"), rank > 0 {
-        draft.silent.append(
-          "network_alpha is 1, so that what LoRA adds is multiplied by alpha/dim = "
-            + "1/\(short(rank, 6)): the rate has to be higher for it.")
-      } else if alpha > 0, rank > 0, alpha != rank {
-        draft.silent.append(
-          "What LoRA adds is multiplied by alpha/dim = \(short(alpha / rank, 3)).")
+      if !keys.has("network_alpha") {
+        draft.silent.append("The alpha is 1 (network_alpha=1): the rate has to be higher for it.")
       }
+      draft.addScale(
+        keys.number("network_alpha") ?? 1, rank, "network_alpha/network_dim")
     } else if !isAdapter {
       // One group, without exceptions.
       draft.recipe.set("optimizer.groups", "[]", "decay on everything, norms and biases too")
@@ -303,12 +384,12 @@ enum KohyaConfiguration: ForeignTool {
     for key in ["unet_lr", "text_encoder_lr"] where keys.has(key) {
       let rate = keys.written(key) ?? ""
       draft.recipe.head.append(
-        "\(key) is \(rate.onOneLine): here it is a group of optimizer.groups with an lr of its own."
+        "\(key) is \(rate.onOneLine): to set it, add a group under optimizer.groups."
       )
     }
     if keys.has("unet_lr"), keys.has("text_encoder_lr"), keys.has("learning_rate") {
-      draft.remarks.append(
-        "learning_rate is used for nothing: unet_lr and text_encoder_lr come before it.")
+      draft.ignore(
+        "learning_rate", because: "it is unused: unet_lr and text_encoder_lr override it", keys)
     }
   }
 }

@@ -44,7 +44,10 @@ enum KohyaOptimizer {
     var name = keys.text(nameKey) ?? ""
     for (key, rule) in [("use_8bit_adam", "AdamW8bit"), ("use_lion_optimizer", "Lion")]
     where keys.flag(key) ?? false {
-      if !name.isEmpty { keys.refuse("\(key) and \(nameKey) cannot both be given") }
+      if !name.isEmpty {
+        keys.refuse(
+          "\(key) and \(nameKey) cannot both be given", at: key, fix: "leave out \(key)")
+      }
       draft.remarks.append("\(key) is old: write optimizer_type = \"\(rule)\".")
       name = rule
     }
@@ -68,7 +71,9 @@ enum KohyaOptimizer {
     if known?.isSmall ?? false {
       draft.recipe.set("optimizer.state", "int8")
       draft.name("optimizer.state", nameKey, given: name)
-      draft.silent.append("State of tensors with fewer than 4,096 elements keeps 32 bits.")
+      draft.silent.append(
+        "The optimizer's state is kept in 8 bits, except for tensors with fewer than 4,096 elements."
+      )
     }
     let rate = setRate(rule, &keys, &draft)
     let args = keys.assignments("optimizer_args", separator: " ")
@@ -94,7 +99,6 @@ enum KohyaOptimizer {
     case "adafactor": return setAdafactor(args, rate, &keys, &draft)
     case "schedule-free-adamw", "schedule-free-sgd":
       draft.recipe.set("schedule.name", "constant")
-      draft.silent.append("lr_scheduler and lr_warmup_steps are ignored: \(name) has no schedule.")
       return true
     default: break
     }
@@ -136,15 +140,15 @@ enum KohyaOptimizer {
       draft.recipe.set("schedule.name", "constant")
       draft.silent.append(
         "Adafactor finds its own rate, since relative_step is True unless optimizer_args say "
-          + "otherwise: learning_rate=\(short(rate, 6)) is only the first value in the log, unet_lr, "
-          + "text_encoder_lr and lr_scheduler are thrown away.")
+          + "otherwise: learning_rate=\(short(rate, 6)) is only the first value in the log, and "
+          + "unet_lr and text_encoder_lr are thrown away.")
       if flag("relative_step") == false {
         draft.remarks.append(
           "relative_step=False is set back to True, since warmup_init=True needs it.")
       }
       return true
     }
-    if (keys.number("max_grad_norm") ?? 1) != 0 {
+    if (keys.number("max_grad_norm") ?? 1) != 0, !KohyaConfiguration.isFused(&keys) {
       draft.silent.append(
         "Gradients are clipped twice: by max_grad_norm, and by Adafactor's own clip_threshold.")
     }
@@ -161,8 +165,11 @@ enum KohyaOptimizer {
         draft.remarks.append("optimizer_args: \(key)=\(text) has no equivalent here.")
         continue
       }
-      guard OptimizerSettings.isValue(text) else {
-        keys.refuse("optimizer_args: \(key) takes no value \(text.onOneLine)")
+      guard OptimizerSettings.isValue(text), OptimizerSettings.isLiteral(text) else {
+        let python = ["true": "True", "false": "False", "none": "None"][text.lowercased()]
+        keys.refuse(
+          "optimizer_args: \(key)=\(text.onOneLine) is no value of Python", at: "optimizer_args",
+          fix: python.map { "\(key)=\($0)" } ?? "write a number, True or False")
         continue
       }
       let value =
@@ -183,6 +190,14 @@ enum OptimizerSettings {
   /// Whether a text is a word, a number or several numbers.
   static func isValue(_ text: String) -> Bool {
     text.utf8.count < 100 && text.wholeMatch(of: /[\w.+\-,]+/) != nil
+  }
+
+  /// Whether Python reads a text as a number, a truth value, nothing, or several numbers.
+  static func isLiteral(_ text: String) -> Bool {
+    text.split(separator: ",").allSatisfy {
+      ["True", "False", "None"].contains($0)
+        || $0.wholeMatch(of: /[-+]?([0-9_]+\.?[0-9_]*|\.[0-9]+)([eE][-+]?[0-9]+)?/) != nil
+    }
   }
 
   static func names(of rule: any Rule.Type) -> [String] { rule.init().resolved.map(\.name) }

@@ -32,6 +32,7 @@ enum OneTrainerConfiguration: ForeignTool {
     if diffusionTransformers.contains(where: { model.hasPrefix($0) }) {
       draft.facts.isTransformer = true
     }
+    if keys.flag("multi_gpu") ?? false { draft.severalDevices = "multi_gpu" }
     setLength(&keys, &draft)
     let isFree = OneTrainerOptimizer.set(&own, &keys, &draft)
     setPrecision(method, own, &keys, &draft)
@@ -40,13 +41,9 @@ enum OneTrainerConfiguration: ForeignTool {
     if method == "LORA" {
       let (rank, alpha) = (keys.number("lora_rank") ?? 16, keys.number("lora_alpha") ?? 1)
       if !keys.has("lora_alpha") {
-        draft.silent.append(
-          "lora_alpha is 1, so that what LoRA adds is multiplied by alpha/rank = 1/\(short(rank, 6))."
-        )
-      } else if rank > 0, alpha != rank {
-        draft.silent.append(
-          "What LoRA adds is multiplied by alpha/rank = \(short(alpha / rank, 3)).")
+        draft.silent.append("The alpha is 1 (lora_alpha=1): the rate has to be higher for it.")
       }
+      draft.addScale(alpha, rank, "lora_alpha/lora_rank")
     } else {
       draft.recipe.set("optimizer.groups", "[]", "decay on everything, norms and biases too")
       if draft.recipe.value(of: "optimizer.weight_decay").flatMap(Double.init) ?? 0 > 0 {
@@ -54,14 +51,20 @@ enum OneTrainerConfiguration: ForeignTool {
       }
     }
     for part in ["unet", "transformer", "prior", "text_encoder", "text_encoder_2"] {
-      for entry in keys.section(part) where entry.key == "learning_rate" {
+      for entry in keys.section(part) where entry.key == "learning_rate" && !entry.value.isNull {
         draft.recipe.head.append(
-          "\(part).learning_rate is \(entry.value.written.onOneLine): here it is a group of "
-            + "optimizer.groups with an lr of its own.")
+          "\(part).learning_rate is \(entry.value.written.onOneLine): to set it, add a group under "
+            + "optimizer.groups.")
       }
     }
-    for problem in own.problems { keys.refuse("optimizer.\(problem)") }
-    let unread = own.names.filter { !OneTrainerKeys.optimizer.contains($0) }
+    for problem in own.refusals {
+      keys.refuse(
+        "optimizer.\(problem.sentence)", at: "optimizer.\(problem.key ?? "")",
+        fix: problem.fix(problem.key ?? ""))
+    }
+    let unread = own.names.filter {
+      !OneTrainerKeys.optimizer.contains($0) && $0 != "__version"
+    }
     for key in unread {
       let near = nearestName(to: key, among: OneTrainerKeys.optimizer)
       draft.remarks.append(
@@ -72,15 +75,49 @@ enum OneTrainerConfiguration: ForeignTool {
 
   private static func checkVersion(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) {
     guard let version = keys.integer("__version") else { return }
+    let old = converted.filter { version <= $0.through && keys.names.contains($0.key) }.map(\.key)
+    draft.converted = Set(old)
     if version > 11 {
       draft.remarks.append(
         "The file is of version \(version) of OneTrainer's configurations, newer than 11, the last "
           + "that is known here: keys may mean something else.")
     } else if version < 11 {
+      let rest = old.filter { $0 != "weight_dtype" }
       draft.remarks.append(
         "The file is of version \(version) of OneTrainer's configurations. OneTrainer converts it "
-          + "when it loads it; here it is read as version 11.")
+          + "to version 11 when it loads it"
+          + (rest.isEmpty
+            ? "; here it is read as version 11." : ", \(few(rest)) too, which is not read here."))
     }
+  }
+
+  /// Keys of older versions that OneTrainer converts, and the last version that they belong to.
+  private static let converted: [(key: String, through: Int)] =
+    [
+      ("min_snr_gamma", 2), ("lora_layers", 7), ("lora_layer_preset", 7),
+      ("lora_layers_regex", 7), ("weight_dtype", 9), ("gradient_checkpointing", 10),
+      ("enable_async_offloading", 10), ("enable_activation_offloading", 10),
+      ("layer_offload_fraction", 10),
+    ]
+    + words(
+      """
+      train_unet train_unet_epochs unet_learning_rate unet_weight_dtype train_prior
+      train_prior_epochs prior_learning_rate prior_weight_dtype prior_model_name
+      train_text_encoder train_text_encoder_epochs text_encoder_learning_rate
+      text_encoder_weight_dtype train_text_encoder_2 train_text_encoder_2_epochs
+      text_encoder_2_learning_rate text_encoder_2_weight_dtype vae_model_name vae_weight_dtype
+      effnet_encoder_model_name effnet_encoder_weight_dtype decoder_model_name
+      decoder_weight_dtype decoder_text_encoder_weight_dtype decoder_vqgan_weight_dtype
+      embedding_model_names token_count initial_embedding_text
+      """
+    ).map { ($0, 1) }
+
+  /// The format of the weights of a part; up to version 9 one for all parts without their own.
+  private static func weights(of part: String, _ keys: inout ForeignKeys) -> String {
+    let own = keys.section(part).first { $0.key == "weight_dtype" }?.value.written
+    let version = keys.integer("__version") ?? 11
+    let common = version <= 9 ? keys.text("weight_dtype") : nil
+    return (own == "NONE" ? nil : own) ?? common ?? "FLOAT_32"
   }
 
   // MARK: Length
@@ -132,7 +169,7 @@ enum OneTrainerConfiguration: ForeignTool {
     draft.name("precision", "train_dtype", keys)
     guard method == "FINE_TUNE" else { return }
     let part = keys.has("transformer") ? "transformer" : keys.has("prior") ? "prior" : "unet"
-    let weights = keys.section(part).first { $0.key == "weight_dtype" }?.value.written ?? "FLOAT_32"
+    let weights = weights(of: part, &keys)
     var copy = own
     let isStochastic = copy.flag("stochastic_rounding") ?? true
     guard weights == "BFLOAT_16" else { return }
@@ -144,6 +181,9 @@ enum OneTrainerConfiguration: ForeignTool {
     draft.name(
       "weights.rounding", "optimizer.stochastic_rounding", given: own.written("stochastic_rounding")
     )
+    draft.names["optimizer.state"] = "\(part).weight_dtype"
+    draft.spellings["optimizer.state=float32"] = "\(part).weight_dtype=FLOAT_32"
+    draft.spellings["weights.rounding=stochastic"] = "optimizer.stochastic_rounding=true"
     draft.facts.updateFormat = isStochastic ? .float32 : .bfloat16
     if !own.has("stochastic_rounding") {
       draft.silent.append(
@@ -155,10 +195,13 @@ enum OneTrainerConfiguration: ForeignTool {
   private static func setClipping(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) {
     let norm = keys.number("clip_grad_norm", isAbove: false)
     draft.name("clip.norm", "clip_grad_norm", keys)
+    draft.spellings["clip.norm=none"] = "clip_grad_norm=null"
     // Only null turns it off.
     let isOff = keys.names.contains("clip_grad_norm") && !keys.has("clip_grad_norm")
     if isOff { return }
-    if norm == 0 { keys.refuse("clip_grad_norm=0 sets every gradient to 0; null turns it off") }
+    if norm == 0 {
+      keys.refuse("clip_grad_norm=0 sets every gradient to 0; null turns it off")
+    }
     draft.recipe.set("clip.norm", norm.flatMap { $0 > 0 ? $0 : nil } ?? 1)
     if !keys.has("clip_grad_norm") {
       draft.silent.append("Gradients are clipped to a norm of 1 (clip_grad_norm=1.0).")
@@ -188,6 +231,12 @@ enum OneTrainerConfiguration: ForeignTool {
       draft.silent.append(
         "A schedule-free optimizer has no schedule and no warmup here: learning_rate_scheduler and "
           + "learning_rate_warmup_steps are ignored.")
+      if type != "CONSTANT" {
+        draft.ignore(
+          "learning_rate_scheduler",
+          because: "it is ignored: a schedule-free optimizer has no schedule",
+          fix: "learning_rate_scheduler=CONSTANT", keys)
+      }
       return
     }
     if type == "ADAFACTOR" || draft.recipe.value(of: "optimizer.lr") == "null" {
@@ -205,6 +254,7 @@ enum OneTrainerConfiguration: ForeignTool {
     draft.name("schedule.warmup", "learning_rate_warmup_steps", keys)
     draft.name("schedule.floor_ratio", "learning_rate_min_factor", keys)
     draft.name("schedule.cycles", "learning_rate_cycles", keys)
+    draft.spellings["schedule=none"] = "learning_rate_scheduler=CONSTANT"
     let name: String
     switch type {
     case "LINEAR": name = "linear"
@@ -214,7 +264,8 @@ enum OneTrainerConfiguration: ForeignTool {
       name = "cosine"
       settings.append(("cycles", "\(cycles)"))
       draft.silent.append(
-        "COSINE_WITH_RESTARTS does not restart: it rises again as slowly as it fell, \(times(Int(min(max(1, cycles), 1e6)))). "
+        "COSINE_WITH_RESTARTS does not restart: it rises again as slowly as it fell, "
+          + "\(times(Int(min(max(1, cycles), 1e6)))). "
           + "COSINE_WITH_HARD_RESTARTS jumps back to the top.")
     case "COSINE_WITH_HARD_RESTARTS":
       name = "restarts"
@@ -230,10 +281,6 @@ enum OneTrainerConfiguration: ForeignTool {
     }
     draft.setSchedule(
       name, settings, from: &keys, kwargs: "learning_rate_scheduler", peak: nil)
-    if warmup > 0 {
-      draft.silent.append(
-        "The warmup counts from 0: the first step has a learning rate of 0 and changes nothing.")
-    }
   }
 
   private static func warmup(_ keys: inout ForeignKeys, _ draft: inout ForeignDraft) -> Int {

@@ -90,7 +90,9 @@ enum OneTrainerOptimizer {
           + "\(short(rate, 6)) becomes \(short(scaled, 4)).")
       rate = scaled
     } else if factor == nil {
-      keys.refuse("learning_rate_scaler=\(scaler) is not known")
+      keys.refuse(
+        "learning_rate_scaler=\(scaler) is not known", at: "learning_rate_scaler",
+        fix: "learning_rate_scaler=NONE")
     }
     draft.recipe.set("optimizer.lr", rate)
   }

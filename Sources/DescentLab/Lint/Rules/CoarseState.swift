@@ -29,9 +29,9 @@ enum CoarseState: LintRule {
               + "\(short(1 - beta)) of it a step is less than half the distance to the next number, so "
               + "rounding undoes it and one large gradient slows a weight for good"
               + (isOne ? "; β itself rounds to 1" : ""),
-            changes: isForeign ? [] : [.init(stateKey, "float32")],
-            advice: isForeign
-              ? "keep weights and state in 32 bits (mixed precision)"
+            changes: [.init(stateKey, "float32")],
+            advice: subject.isForeign
+              ? "weights and state then stay in 32 bits; or a β of 0.99"
               : "or state=int8, whose codes hold it, or a β of 0.99"))
       }
       for setting in ["eps", "adamw_eps"] where part.rule.has(setting) && part.isAdamLike {

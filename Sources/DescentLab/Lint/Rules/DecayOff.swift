@@ -24,8 +24,11 @@ enum DecayOff: LintRule {
     guard isOff, let part = matrices.first(where: { decaying.contains($0.ruleName) }) else {
       return []
     }
+    // AdamW's, and of Lion's rates, which are about a fifth of that, five times as much.
     let usual =
-      part.ruleName == "lion" || (subject.isTransformer && subject.facts.isFineTuning == false)
+      (subject.isTransformer && subject.facts.isFineTuning == false ? 0.1 : 0.01)
+      * (part.ruleName == "lion" ? 5 : 1)
+    if subject.isNegligible(usual, part) { return [] }
     let key = part.key("weight_decay")
     let remark =
       part.ruleName == "adamw"
@@ -35,7 +38,8 @@ enum DecayOff: LintRule {
       warning(
         in: subject, at: key, "0",
         because: "no weight is decayed (λ = 0): \(remark)",
-        changes: [.init(key, usual ? 0.1 : 0.01)])
+        changes: [.init(key, usual)],
+        advice: part.ruleName == "lion" ? "5 times AdamW's, as Lion's rates are so much lower" : "")
     ]
   }
 }

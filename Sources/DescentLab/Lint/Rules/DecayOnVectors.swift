@@ -14,16 +14,22 @@ enum DecayOnVectors: LintRule {
     // Adapters are matrices.
     if subject.facts.isLowRank == true { return [] }
     if subject.recipe.plan.groups?.isEmpty == true {
-      guard let part = subject.parts.first, let found = vectors(part, subject) else { return [] }
-      let key = "optimizer.groups"
-      let isKnown = !subject.isForeign || subject.names[key] != nil
+      guard let part = subject.parts.first, let found = vectors(part, subject),
+        !subject.isNegligible(part.number("weight_decay") ?? 0, part)
+      else { return [] }
+      let (key, decay) = ("optimizer.groups", part.key("weight_decay"))
+      if let tool = subject.tool {
+        return [
+          warning(
+            in: subject, at: decay, part.text("weight_decay"), because: found,
+            advice: "\(tool) decays all that it trains, or nothing: \(subject.name(of: decay))=0 "
+              + "spares norms and biases, with the rest")
+        ]
+      }
       return [
         warning(
-          in: subject, at: isKnown ? key : part.key("weight_decay"), isKnown ? "[]" : nil,
-          because: found, changes: isKnown ? [.init(key, nil)] : [],
-          advice: isKnown
-            ? "without it, scalars and vectors are not decayed"
-            : "give norms and biases a parameter group without decay, if the tool has groups")
+          in: subject, at: key, "[]", because: found, changes: [.init(key, nil)],
+          advice: "without it, scalars and vectors are not decayed")
       ]
     }
     return subject.parts.compactMap { part in

@@ -45,7 +45,8 @@ enum ForeignRate: LintRule {
     let key = subject.rateKey(of: part)
     return warning(
       in: subject, at: key, SettingValue.text(of: peak),
-      because: "lr=\(short(peak)): \(part.ruleName) \(what)", changes: [.init(key, new)] + others,
+      because: "lr=\(short(max(peak, key == part.key("lr") ? part.number("lr") ?? 0 : 0))): "
+        + "\(part.ruleName) \(what)", changes: [.init(key, new)] + others,
       advice: advice, source: source)
   }
 
@@ -145,13 +146,22 @@ enum ForeignRate: LintRule {
   private static func adam(
     _ part: LintPart, _ peak: Double, _ subject: LintSubject
   ) -> [LintWarning] {
-    let usual = "Kingma and Ba, Adam, 2015, arXiv:1412.6980: 1e-3"
+    let tuning = "Devlin et al., BERT, 2019, arXiv:1810.04805: 2e-5 to 5e-5"
     if peak > 0.03, part.ruleName != "schedule-free-adamw" {
+      // Other tools train mostly from pretrained weights.
+      let (new, source) =
+        subject.facts.isLowRank == true
+        ? (2e-4, "Dettmers et al., QLoRA, 2023, arXiv:2305.14314: 2e-4")
+        : subject.facts.isFineTuning == true
+          ? (2e-5, tuning)
+          : subject.isForeign
+            ? (5e-5, "TrainingArguments has 5e-5; \(tuning)")
+            : (1e-3, "Kingma and Ba, Adam, 2015, arXiv:1412.6980: 1e-3")
       return [
         rate(
-          part, peak, subject.facts.isLowRank == true ? 2e-4 : subject.isFromScratch ? 1e-3 : 2e-5,
+          part, peak, new,
           "moves a weight by up to lr in a step, whatever its gradient: a rate of SGD's throws "
-            + "weights of about 0.02 to 0.1 away in a few steps", usual, subject)
+            + "weights of about 0.02 to 0.1 away in a few steps", source, subject)
       ]
     }
     if subject.facts.isLowRank == true, peak <= 3e-5 {
@@ -172,7 +182,7 @@ enum ForeignRate: LintRule {
           part, peak, 2e-5,
           "trains all weights of a pretrained transformer here, and a rate of "
             + "pretraining makes it forget",
-          "Devlin et al., BERT, 2019, arXiv:1810.04805: 2e-5 to 5e-5", subject)
+          tuning, subject)
       ]
     }
     return []

@@ -14,7 +14,7 @@ enum ScheduleFreeSchedule: LintRule {
       guard part.ruleName.hasPrefix("schedule-free"), let peak = part.peak,
         let last = part.rates.last?.rate, last < 0.5 * peak
       else { return nil }
-      let warmup = subject.recipe.plan.schedules.last { $0.setting == "lr" }?.schedule.warmupEnd
+      let warmup = part.plan.schedules.last { $0.setting == "lr" }?.schedule.warmupEnd
       let key = part.key("warmup_steps")
       let keep = (part.number("warmup_steps") ?? 0) == 0 ? warmup ?? 0 : 0
       return warning(

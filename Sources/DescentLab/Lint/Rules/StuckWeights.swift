@@ -27,19 +27,20 @@ enum StuckWeights: LintRule {
       let when =
         lost == part.rates.count
         ? "in every step" : "in \(percent(Double(lost) / Double(part.rates.count), 0)) of the steps"
-      let isOurs = subject.names["weights.rounding"] != nil || !subject.isForeign
+      let isKnown =
+        isRounded && (subject.names["weights.rounding"] != nil || !subject.isForeign)
       return warning(
-        in: subject, at: isRounded ? "weights.rounding" : "weights.format",
-        isRounded ? "nearest" : name,
+        in: subject, at: isKnown ? "weights.rounding" : "weights.format",
+        isKnown ? "nearest" : name,
         because:
           "\(name) weights of about \(short(typical)) change only by \(short(needed)) or more "
           + "at a time (half a spacing), and lr=\(short(peak)) moves them by about "
           + "\(short(peak * share)) at its largest: \(when) most updates are rounded away; a gain "
           + "of 1 needs \(short(least))",
-        changes: isRounded && isOurs ? [.init("weights.rounding", "stochastic")] : [],
-        advice: isRounded && isOurs
+        changes: [.init("weights.rounding", "stochastic")],
+        advice: !subject.isForeign
           ? "or master, or kahan"
-          : "keep a copy of the weights in 32 bits (mixed precision), or round at random")
+          : isKnown ? "" : "the weights that are trained then stay in 32 bits")
     }
     return Array(found.prefix(1))
   }

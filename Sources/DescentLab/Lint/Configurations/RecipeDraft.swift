@@ -2,7 +2,7 @@ import Descent
 import DescentTraining
 
 /// A recipe that is written key by key, with a comment where something has no equivalent.
-struct RecipeText {
+struct RecipeDraft {
   /// Sentences above it.
   var head: [String] = []
   private var lines: [(section: String, key: String, value: String, comment: String?)] = []
