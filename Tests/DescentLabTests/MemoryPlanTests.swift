@@ -169,7 +169,7 @@ import Testing
     #expect(less.activationBytes == 2048 * ((2 * 32 + 34) * 4096 + 8 * 32000))
     let counted = MemoryPage.about(try plan("7e9", "adamw", batch: batch)).text(width: 80)
     #expect(!counted.contains("Without activations"))
-    let text = MemoryPage.about(try plan("7e9", "adamw") { $0.limit = 1 << 40 }).text(width: 80)
+    let text = MemoryPage.about(try plan("7e9", "adamw") { $0.limit = 1 << 40 }).text(width: 400)
     #expect(text.contains("\n\nWithout activations (--batch and --context count them), adamw"))
     #expect(text.contains("leaves 988 GB for activations"))
     #expect(throws: RecipeError.self) { _ = try plan("7e9", "adamw") { $0.recomputes = true } }
@@ -232,7 +232,11 @@ import Testing
     #expect(abs(Double(2 * numbers) / 0x1p30 - 4.38) < 0.1)
     #expect(LowRankGradients.count([tensors[2]], rank: 512) == 512 * 3 * 2048)
     #expect(LowRankGradients.count([tensors[2]], rank: 4096) == 2 * 2048 * 2048)
-    #expect(MemoryPage.about(try plan("7e9", "adamw")).text().contains("GaLore"))
+    let page = MemoryPage.about(try plan("7e9", "adamw,sgd"))
+    #expect(page.text().contains("GaLore"))
+    // A bar for each optimizer, with a letter for each part.
+    #expect(page.text().contains("wwwwwwwwggggggggssssssssssssssss"))
+    #expect(page.html().contains("aria-label=\"weights 25 %, gradients 25 %, state 50 %\""))
   }
 
   @Test("experts are no blocks") func experts() throws {
@@ -349,7 +353,8 @@ import Testing
       #expect(recipe.plan.warnings.isEmpty)
       let text = RecommendationPage.about(advice).text(width: 80)
       #expect(text.contains("Take \(advice.candidate.rule)"))
-      #expect(advice.fits == nil || text.contains("Without activations"))
+      let wide = RecommendationPage.about(advice).text(width: 2000)
+      #expect(advice.fits == nil || wide.contains("Without activations"))
       #expect(RecommendationPage.about(advice).json.text.contains("\"recipe\""))
     }
     for candidate in sized.candidates { #expect(candidate.row != nil) }

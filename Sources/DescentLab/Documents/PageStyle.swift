@@ -34,6 +34,8 @@ enum PageStyle {
     th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line);
       text-align: left; vertical-align: top; }
     th { white-space: nowrap; } .right { text-align: right; }
+    svg.bar { display: block; width: min(30rem, 50vw); height: 1.2em; }
+    .part { margin-right: 1rem; white-space: nowrap; } .part svg { width: .8em; height: .8em; }
     .figures { display: grid; gap: 1.5rem 2rem; align-items: start; margin: 1rem 0;
       grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); }
     figure { position: relative; min-width: 0; margin: 0; }

@@ -7,6 +7,8 @@ public struct MemoryRemedy: Sendable, Equatable {
   public let change: String
   /// The peak with it.
   public let peak: Int
+  /// What the memory of the host keeps then.
+  public var hostBytes = 0
 }
 
 extension MemoryPlan {
@@ -41,8 +43,13 @@ extension MemoryPlan {
     for words in combinations {
       // What needs less is not named again with more.
       if found.contains(where: { $0.words.isSubset(of: words) }) { continue }
-      guard let peak = peak(of: row, with: words), peak <= limit else { continue }
-      found.append((Set(words), .init(change: words.joined(separator: " "), peak: peak)))
+      guard let other = self.row(row, with: words), other.peak <= limit else { continue }
+      found.append(
+        (
+          Set(words),
+          .init(
+            change: words.joined(separator: " "), peak: other.peak, hostBytes: other.hostBytes)
+        ))
     }
     return found.map(\.remedy)
   }
@@ -61,7 +68,7 @@ extension MemoryPlan {
     return one + others + (saves.isEmpty ? [] : others.map { $0 + saves })
   }
 
-  private func peak(of row: Row, with words: [String]) -> Int? {
+  private func row(_ row: Row, with words: [String]) -> Row? {
     var options = options
     options.optimizers = options.optimizers.filter { $0.label == row.optimizer }
     if options.optimizers.isEmpty {
@@ -86,7 +93,7 @@ extension MemoryPlan {
     guard let plan = try? MemoryPlan(given, options) else { return nil }
     return (plan.rows + plan.others).first {
       $0.optimizer == row.optimizer && $0.state == row.state && $0.weights == row.weights
-    }?.peak
+    }
   }
 
   // MARK: A recipe

@@ -19,6 +19,7 @@ public enum MemoryPage {
     if plan.options.limit != nil { blocks.append(.section(fitting(plan))) }
     if let main = plan.main { blocks += about(main, of: plan) }
     blocks.append(.section(Section("Optimizers", optimizers(plan))))
+    if let bars = bars(plan) { blocks.append(.section(bars)) }
     if let galore = projected(plan) { blocks.append(.section(galore)) }
     blocks += [
       .data([("rows", rows(plan))]),
@@ -97,7 +98,10 @@ public enum MemoryPage {
       let tried = plan.triedRemedies
       return tried.isEmpty ? "" : "It fits with none of these changes: \(tried)."
     }
-    let changes = remedies.prefix(4).map { "\($0.change) (\(bytes($0.peak)))" }
+    let changes = remedies.prefix(4).map {
+      "\($0.change) (\(bytes($0.peak))"
+        + ($0.hostBytes > 0 ? " and \(bytes($0.hostBytes)) of the host's)" : ")")
+    }
     return "\(name) fits with "
       + changes.dropLast().map { $0 + ", " }.joined()
       + (changes.count > 1 ? "or " : "") + (changes.last ?? "") + "."
@@ -206,6 +210,37 @@ public enum MemoryPage {
     ]
   }
 
+  /// What is where, for optimizers that are widely known.
+  private static func bars(_ plan: MemoryPlan) -> Section? {
+    let shown = plan.rows.filter { $0.isCustomary && $0.state != .bfloat16 }
+      .filter { $0.state == .float32 || $0.optimizer == "adamw" }
+    guard shown.count > 1, let most = shown.map(\.peak).max(), most > 0 else { return nil }
+    let rows = shown.map { row -> [Table.Cell] in
+      let named = [
+        ("weights", row.weightBytes + row.masterBytes), ("gradients", row.gradientBytes),
+        ("state", row.stateBytes), ("activations", row.activationBytes),
+      ]
+      let others = max(0, row.peak - named.reduce(0) { $0 + $1.1 })
+      let parts = (named + [("other", others)]).enumerated().filter { $0.element.1 > 0 }.map {
+        Table.Part(
+          name: $0.element.0, share: Double($0.element.1) / Double(most), color: $0.offset)
+      }
+      return [
+        .text(row.state == .float32 ? row.optimizer : "\(row.optimizer), int8"), .bytes(row.peak),
+        .bar(parts),
+      ]
+    }
+    let table = Table(
+      [.init("optimizer"), .init("peak", alignment: .right), .init("parts")], rows: rows)
+    return Section(
+      "Where it is",
+      [
+        .table(table),
+        .paragraph(
+          "w weights, g gradients, s state, a activations, o what else there is at the peak."),
+      ])
+  }
+
   /// What GaLore would keep, which Descent does not have.
   private static func projected(_ plan: MemoryPlan) -> Section? {
     guard case .arithmetic = plan.subject.training, plan.options.adapters == nil else { return nil }
@@ -244,7 +279,8 @@ public enum MemoryPage {
         let least = plan.fitting.filter { $0.optimizer == row.optimizer }.map(\.peak).min()
         return [
           .text(row.optimizer), .text(row.state.rawValue), .text(row.weights.rawValue),
-          .bytes(row.peak), least.map { $0 < row.peak ? .bytes($0) : .nothing } ?? .nothing,
+          .bytes(row.peak),
+          least.map { $0 < row.peak / 100 * 99 ? .bytes($0) : .nothing } ?? .nothing,
         ]
       })
     let others = best.filter { row in !shown.contains { $0.optimizer == row.optimizer } }
@@ -257,7 +293,7 @@ public enum MemoryPage {
             + "optimizer of which less is known than of AdamW two or more. 'least' is the smallest peak "
             + "with other formats."
             + (others.isEmpty
-              ? "" : " Fit, too: \(listed(others.map(\.optimizer))).")))
+              ? "" : " These fit, too: \(listed(others.map(\.optimizer))).")))
     }
     return Section("What fits in \(both(plan.limit)), best first", after)
   }
