@@ -15,12 +15,15 @@ struct Memory: ParsableCommand {
         descent memory gpt
         descent memory gpt --set batch=64 --optimizers "adamw,sgd(momentum=0.9)"
         descent memory --parameters 7B --fit 24G
+        descent memory --parameters 7B --lora 16 --batch 1 --context 2048 --recompute
         descent memory model.safetensors.index.json --lora 16 --base-bits 4
         descent memory --parameters 70e9 --ranks 8 --zero 3
 
       For a recipe it is what the process takes, within 2 %: a step is tried, of which the \
       activations are known. For a number of parameters or for a file of weights, of which only \
-      headers are read, it is arithmetic; activations count when --batch and --context are given.
+      headers are read, it is arithmetic; activations count when --batch and --context are given. \
+      What a recipe recomputes and releases it says itself: --set model.recompute=layers, \
+      --set release_gradients=true.
       """)
 
   @Argument(
@@ -55,6 +58,13 @@ struct Memory: ParsableCommand {
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Tokens in each example.", valueName: "tokens"))
   var context: Int?
+
+  @Flag(
+    help: "Each block keeps only its input for the backward pass (gradient checkpointing).")
+  var recompute = false
+
+  @Flag(help: "Each gradient is used and freed as soon as it is complete (fused backward pass).")
+  var releaseGradients = false
 
   @Option(
     parsing: .unconditional,
@@ -134,6 +144,7 @@ struct Memory: ParsableCommand {
       throw RecipeError(problems: ["--offload must be none, state or all"])
     }
     options.offload = offload
+    (options.recomputes, options.releasesGradients) = (recompute, releaseGradients)
     return options
   }
 

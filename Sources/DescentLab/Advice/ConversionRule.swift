@@ -15,6 +15,8 @@ public struct ConversionRule: Sendable {
   public var source: String
   /// Why it may be wrong.
   public var doubt: String
+  /// Whether lr times it stays, so that another lr of the range takes another value.
+  public var keepsProduct = false
 
   /// A value of a setting.
   public enum Value: Sendable, Equatable {
@@ -54,6 +56,8 @@ struct Estimate {
   var high: Double
   /// The steps that led here, each with its source and its doubt.
   var steps: [Step] = []
+  /// Whether lr times it stays.
+  var keepsProduct = false
 
   struct Step {
     let rule: String
@@ -76,18 +80,35 @@ struct Estimate {
     return result
   }
 
+  /// The same, where lr times it stays.
+  var keepingProduct: Estimate {
+    var result = self
+    result.keepsProduct = true
+    return result
+  }
+
   /// The rule that it makes for a setting.
   func rule(_ setting: String) -> ConversionRule {
-    let (value, low, high) = (rounded(value), rounded(low), rounded(high))
+    let round = setting.contains("betas") ? roundedNearOne : rounded
+    let (value, low, high) = (round(value), round(low), round(high))
     func joined(_ path: (Step) -> String) -> String {
       var seen: Set<String> = []
       return steps.map(path).filter { !$0.isEmpty && seen.insert($0).inserted }
         .joined(separator: "; ")
     }
-    return ConversionRule(
+    var rule = ConversionRule(
       setting, value, low < high ? low...high : nil, rule: joined(\.rule),
       source: joined(\.source), doubt: joined(\.doubt))
+    rule.keepsProduct = keepsProduct
+    return rule
   }
+}
+
+/// A number below 1 with its distance from 1 to four digits.
+private func roundedNearOne(_ x: Double) -> Double {
+  guard x > 0.5, x < 1 else { return rounded(x) }
+  let digits = 3 - Int(log10(1 - x).rounded(.down))
+  return Double(String(format: "%.\(min(16, digits))f", x)) ?? x
 }
 
 /// A number to four digits, so that it can be written down.

@@ -45,15 +45,26 @@ public struct HyperparameterConversion: Sendable {
         ])
       }
     }
-    if from == to, batches == nil {
+    if from == to, batches.map({ $0.from == $0.to }) ?? true {
       throw RecipeError(problems: [
         "from \(from) to \(to) there is nothing to convert: name another optimizer, or two batch sizes "
           + "with --batch OLD NEW"
       ])
     }
+    let batches = batches.flatMap { $0.from == $0.to ? nil : $0 }
     let source = try ConversionSource(from, settings)
     let converter = HyperparameterConverter(source: source, batches: batches)
-    (rules, notes) = try converter.convert(to: to)
+    let (rules, notes) = try converter.convert(to: to)
+    for rule in rules {
+      let numbers = [rule.range?.lowerBound, rule.range?.upperBound]
+      if case .number(let x) = rule.value, !(numbers + [x]).allSatisfy({ $0?.isFinite ?? true }) {
+        throw RecipeError(problems: [
+          "\(rule.setting) becomes too large for a number: give settings that were trained with"
+        ])
+      }
+    }
+    self.rules = rules
+    self.notes = notes + source.left(besides: rules)
     (self.from, self.to, self.batches, given) = (from, to, batches, source.given)
   }
 
@@ -144,6 +155,24 @@ struct ConversionSource {
         + settings.filter { $0.name == "d" }.map { ($0.name, $0.text) }
     } catch { throw RecipeError(problems: error.sentences) }
     self.name = name
+  }
+
+  /// Settings that were given and that no rule takes up, in a sentence.
+  func left(besides rules: [ConversionRule]) -> [String] {
+    let taken = Set(
+      rules.map { String($0.setting.prefix { $0 != "[" }).replacing("adamw_", with: "") }
+    )
+    .union([
+      "lr", "weight_decay", "d", "adjust_lr_fn", "relative_step", "scale_parameter",
+    ])
+    let left = given.filter {
+      set.contains($0.name) && !taken.contains($0.name.replacing("adamw_", with: ""))
+    }
+    if left.isEmpty { return [] }
+    let names = listed(left.map { "\($0.name)=\($0.value)" })
+    return [
+      "\(names) \(left.count == 1 ? "is" : "are") not converted: set \(left.count == 1 ? "it" : "them") anew if wanted."
+    ]
   }
 
   /// A number; nil where it is none or not one of the rule's.

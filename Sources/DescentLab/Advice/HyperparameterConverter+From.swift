@@ -98,15 +98,15 @@ extension HyperparameterConverter {
   ) -> [ConversionRule] {
     guard let estimate else { return [] }
     return [
-      estimate.times(1, 1...1, "\(setting) stays as it is", source: source, doubt: "").rule(setting)
+      estimate.times(1, 1...1, "unchanged", source: source, doubt: "").rule(setting)
     ]
   }
 
   private func toAdam(_ state: State, _ to: String) -> ([ConversionRule], [String]) {
     let both = Self.adams.contains(source.name)
-    let paper = "Loshchilov and Hutter, 2019, arXiv:1711.05101"
+    let paper = Self.decoupled
     var rules = [
-      both
+      both && state.rate.steps.isEmpty
         ? state.rate.times(
           1, 1...1, "lr stays: the steps are the same", source: paper, doubt: ""
         ).rule("lr") : state.rate.rule("lr")
@@ -130,10 +130,16 @@ extension HyperparameterConverter {
     if both || state.betas.contains(where: { !$0.steps.isEmpty }) {
       rules += state.betas.enumerated().map { index, beta in
         beta.steps.isEmpty
-          ? beta.times(1, 1...1, "stays as it is", source: paper, doubt: "").rule("betas[\(index)]")
+          ? beta.times(1, 1...1, "unchanged", source: paper, doubt: "").rule("betas[\(index)]")
           : beta.rule("betas[\(index)]")
       }
-      if let epsilon = state.epsilon, !epsilon.steps.isEmpty { rules.append(epsilon.rule("eps")) }
+      if let epsilon = state.epsilon {
+        if !epsilon.steps.isEmpty {
+          rules.append(epsilon.rule("eps"))
+        } else if source.set.contains("eps") {
+          rules += kept(epsilon, "eps", paper)
+        }
+      }
     }
     return (rules, notes)
   }
@@ -147,9 +153,10 @@ extension HyperparameterConverter {
     ]
     if let decay = state.decay {
       rules.append(
-        decay.times(
+        decay.keepingProduct.times(
           5, 3...10, "weight_decay is 3 to 10 times larger, so that lr·weight_decay stays",
-          source: LionSource.source, doubt: "change it by the factor that you take for lr"
+          source: LionSource.source,
+          doubt: "change it by the factor that you take for lr, as the race below does"
         ).rule("weight_decay"))
     }
     for (index, value, other) in [(0, 0.9, 0.95), (1, 0.99, 0.98)] {
@@ -230,19 +237,23 @@ extension HyperparameterConverter {
     if !state.betas.isEmpty {
       rules += state.betas.enumerated().map { index, beta in
         beta.times(
-          1, 1...1, "stays as it is", source: readme,
+          1, 1...1, "unchanged", source: readme,
           doubt: "0.9, 0.99 helped some diffusion models"
         ).rule("betas[\(index)]")
       }
     }
-    for (name, why) in [
-      ("safeguard_warmup", "keeps a warmup from making d too large"),
-      ("use_bias_correction", "advised for diffusion models"),
+    for (name, why, doubt) in [
+      (
+        "safeguard_warmup", "keeps a warmup from making d too large",
+        "off by default there; without a warmup it changes nothing"
+      ),
+      (
+        "use_bias_correction", "advised for diffusion models",
+        "off by default there; it makes the first steps smaller, 0.3 times with betas of 0.9, 0.999"
+      ),
     ] {
       rules.append(
-        ConversionRule(
-          name, .text("true"), rule: why, source: readme,
-          doubt: "off by default there; without a warmup it changes little"))
+        ConversionRule(name, .text("true"), rule: why, source: readme, doubt: doubt))
     }
     return (
       rules,
@@ -273,13 +284,41 @@ extension HyperparameterConverter {
         doubt: "AlgoPerf searches it together with lr"),
     ]
     if let decay = state.decay {
-      rules.append(Self.moved(decay, from: state.rate.value, to: rate).rule("weight_decay"))
+      rules.append(
+        Self.moved(decay, from: state.rate.value, to: rate, room: Self.room(0.9))
+          .rule("weight_decay"))
     }
     return (rules, [])
   }
 
+  private func positiveRate() throws(RecipeError) -> Double {
+    guard let rate = source.number("lr"), rate > 0 else {
+      throw RecipeError(problems: [
+        "lr is \(source.number("lr").map { short($0) } ?? "none"): give the learning rate that worked"
+      ])
+    }
+    return rate
+  }
+
+  func ofScheduleFreeSGD() throws(RecipeError) -> ([ConversionRule], [String]) {
+    let bound = Estimate(try positiveRate()).times(
+      0.1, 0.02...0.1, "SGD's lr is 10 to 50 times lower", source: ScheduleFreeSource.source,
+      doubt: ScheduleFreeSource.doubt)
+    let decay = source.number("weight_decay").map(Estimate.init)
+    return (
+      [
+        bound.rule("lr"),
+        ConversionRule(
+          "momentum", 0.9, rule: "the customary one", source: "He et al., 2016, arXiv:1512.03385",
+          doubt: "the authors compare with SGD with momentum"),
+      ] + kept(decay, "weight_decay", ScheduleFreeSource.source),
+      ["SGD needs a schedule that ends low, such as cosine; Schedule-Free had none."]
+        + (batches == nil ? [] : ["The batch size was left alone: scale sgd then, sgd to sgd."])
+    )
+  }
+
   func scheduleFreeSGD() throws(RecipeError) -> ([ConversionRule], [String]) {
-    guard let rate = source.number("lr") else { return ([], []) }
+    let rate = try positiveRate()
     let freed = Estimate(rate).times(
       10, 10...50, "lr is 10 to 50 times SGD's", source: ScheduleFreeSource.source,
       doubt: ScheduleFreeSource.doubt)

@@ -30,13 +30,14 @@ struct HyperparameterConverter {
     }
     if from == to { return try scaledAlone() }
     if from == "sgd", to == "schedule-free-sgd" { return try scheduleFreeSGD() }
+    if from == "schedule-free-sgd", to == "sgd" { return try ofScheduleFreeSGD() }
     if to == "schedule-free-sgd" || from == "schedule-free-sgd" {
       throw RecipeError(problems: [
         "no source gives a rule between \(from) and \(to): the authors of schedule-free-sgd compare it "
           + "with sgd alone"
       ])
     }
-    var state = try adamW()
+    var state = try adamW(for: to)
     if let batches {
       // A customary start does not follow from the old rate, nor from its batch.
       if from == "sgd" || to == "sgd" {
@@ -45,7 +46,13 @@ struct HyperparameterConverter {
         scale(&state, batches)
       }
     }
-    let (rules, notes) = try fromAdamW(state, to)
+    var (rules, notes) = try fromAdamW(state, to)
+    if from == "adam", to != "sgd", !rules.contains(where: { $0.setting == "weight_decay" }) {
+      rules.append(
+        ConversionRule(
+          "weight_decay", 0, rule: "0, since adam had none that is decoupled",
+          source: Self.decoupled, doubt: "0.01 to 0.1 is customary"))
+    }
     return (rules, state.notes + notes)
   }
 
@@ -61,12 +68,18 @@ struct HyperparameterConverter {
       guard let rate = source.number("lr") else { return ([], []) }
       return (Self.linear(Estimate(rate), batches) + Self.keptOfSGD(source), Self.sgdNotes(batches))
     }
-    var state = try adamW()
+    var state = try adamW(for: source.name)
     scale(&state, batches)
     var rules = [state.rate.rule("lr")]
     if let decay = state.decay, !decay.steps.isEmpty { rules.append(decay.rule("weight_decay")) }
     rules += state.betas.enumerated().map { $1.rule("betas[\($0)]") }
     if let epsilon = state.epsilon { rules.append(epsilon.rule("eps")) }
+    if source.name == "adam", let decay = source.number("weight_decay"), decay != 0 {
+      rules.append(
+        ConversionRule(
+          "weight_decay", decay, rule: "unchanged: it is L2, a part of the gradient",
+          source: Self.decoupled, doubt: "no source says how Adam's L2 goes with the batch"))
+    }
     return (rules, state.notes)
   }
 
@@ -92,7 +105,7 @@ struct HyperparameterConverter {
     ["momentum", "weight_decay"].compactMap { name in
       source.number(name).map {
         ConversionRule(
-          name, $0, rule: "stays as it is", source: "Goyal et al., 2017, arXiv:1706.02677",
+          name, $0, rule: "unchanged", source: "Goyal et al., 2017, arXiv:1706.02677",
           doubt: "with L2 decay the pull of a step, lr times weight_decay, grows with lr")
       }
     }
@@ -121,31 +134,40 @@ struct HyperparameterConverter {
       source: sde,
       doubt: "derived where noise outweighs the gradient; small language models were found to want "
         + "nearly the same lr (\(tokens)), and others scale linearly below the critical batch size")
-    state.decay = state.decay?.times(
+    state.decay = state.decay?.keepingProduct.times(
       root, min(1, root)...max(1, root),
       "weight_decay grows with the batch over lr, so that 1/(lr·weight_decay) stays the same in epochs",
       source: "Wang and Aitchison, 2024, arXiv:2405.13698",
       doubt: "many leave it as it is; \(sde) does not speak of it")
     if state.betas.count == 2 {
       let (β1, β2) = (state.betas[0].value, state.betas[1].value)
-      let short = max(0, 1 - κ * (1 - β1))
+      let asRoot = 1 - κ * (1 - β1)
       state.betas[0].steps.append(
         .init(
-          rule: "β₁ stays as it is", source: tokens,
-          doubt: "the square-root rule itself would make it \(DescentLab.short(short))"))
-      state.betas[0].low = min(β1, short)
-      state.betas[0].high = max(β1, short)
-      let half = pow(β2, κ)
+          rule: "unchanged", source: tokens,
+          doubt: asRoot > 0.5
+            ? "the square-root rule itself would make it \(short(asRoot, 3))"
+            : "the square-root rule speaks of it only while 1 − β₁ times the batch's growth is small"
+        ))
       let scaled = 1 - κ * (1 - β2)
-      state.betas[1].value = scaled > 0 ? scaled : half
-      state.betas[1].low = min(half, max(0, scaled), β2)
-      state.betas[1].high = max(half, scaled, β2)
-      state.betas[1].steps.append(
-        .init(
-          rule: "1 − β₂ grows with the batch, so that it looks back over as many examples",
-          source: "\(sde); \(tokens) keeps the half-life in tokens, β₂ to the power of "
-            + "\(DescentLab.short(κ, 4))",
-          doubt: "most runs keep β₂; it matters most when batches become small"))
+      if scaled >= 0.5 {
+        let half = pow(β2, κ)
+        state.betas[1].value = scaled
+        state.betas[1].low = min(half, scaled, β2)
+        state.betas[1].high = max(half, scaled, β2)
+        state.betas[1].steps.append(
+          .init(
+            rule: "1 − β₂ grows with the batch, so that it looks back over as many examples",
+            source: "\(sde); \(tokens) keeps the half-life in tokens, β₂ to the power of "
+              + "\(short(κ, 4))",
+            doubt: "most runs keep β₂; it matters most when batches become small"))
+      } else {
+        state.betas[1].steps.append(
+          .init(
+            rule: "unchanged: 1 − β₂ times \(short(κ, 4)) is \(short(1 - scaled, 3)), and the rule "
+              + "that scales it ends well below 1",
+            source: sde, doubt: "a smaller β₂ may suit so large a batch; no source says which"))
+      }
     }
     state.epsilon = state.epsilon?.times(
       1 / root, min(1, 1 / root)...max(1, 1 / root),
@@ -159,7 +181,7 @@ struct HyperparameterConverter {
 
   // MARK: To AdamW
 
-  private func adamW() throws(RecipeError) -> State {
+  private func adamW(for to: String) throws(RecipeError) -> State {
     func refuse(_ sentence: String) -> RecipeError { RecipeError(problems: [sentence]) }
     let name = source.name
     let given = source.number("lr").map(Estimate.init)
@@ -177,14 +199,14 @@ struct HyperparameterConverter {
     case "adam":
       var state = State(
         rate: rate, betas: betas, epsilon: source.number("eps").map(Estimate.init))
-      state.notes = Self.ofL2(decay?.value ?? 0)
+      if to != "adam" { state.notes = Self.ofL2(decay?.value ?? 0, for: to) }
       return state
     case "lion":
       return State(
         rate: rate.times(
           5, 3...10, "AdamW's lr is 3 to 10 times Lion's", source: LionSource.source,
           doubt: LionSource.doubt),
-        decay: decay?.times(
+        decay: decay?.keepingProduct.times(
           0.2, 0.1...(1.0 / 3),
           "its weight_decay is 3 to 10 times lower, so that lr·weight_decay stays",
           source: LionSource.source, doubt: ""), betas: [])
@@ -239,14 +261,21 @@ struct HyperparameterConverter {
     "with relative_step or scale_parameter Adafactor's steps are relative to the size of the weights, so no "
     + "rate of another optimizer follows; 'descent lr-find' measures one"
 
-  private static func ofL2(_ decay: Double) -> [String] {
-    decay == 0
-      ? []
-      : [
-        "adam's weight_decay of \(short(decay)) is L2, bent by the adaptive rate: no source converts "
-          + "it to decoupled decay. Loshchilov and Hutter, 2019 (arXiv:1711.05101) tune it anew; 0.01 to "
-          + "0.1 is customary."
+  static let decoupled = "Loshchilov and Hutter, 2019, arXiv:1711.05101"
+
+  private static func ofL2(_ decay: Double, for to: String) -> [String] {
+    if decay == 0 { return [] }
+    if to == "sgd" {
+      return [
+        "adam's weight_decay of \(short(decay)) is L2 as SGD's, but divided by the size of the "
+          + "gradients: no source gives a factor. 1e-4 to 5e-4 is customary for SGD."
       ]
+    }
+    return [
+      "adam's weight_decay of \(short(decay)) is L2, bent by the adaptive rate: no source converts "
+        + "it to decoupled decay. Loshchilov and Hutter, 2019 (arXiv:1711.05101) tune it anew; 0.01 to "
+        + "0.1 is customary."
+    ]
   }
 
   private func ofMuon(_ rate: Estimate, _ decay: Estimate?) throws(RecipeError) -> State {
@@ -288,17 +317,25 @@ struct HyperparameterConverter {
     ]
     return State(
       rate: new,
-      decay: decay.map { Self.moved($0, from: rate.value, to: new) }, betas: [])
+      decay: decay.map {
+        Self.moved(
+          $0, from: rate.value / Self.room(source.number("momentum") ?? 0), to: new, room: 1)
+      }, betas: [])
   }
 
-  /// Decay whose pull in a step, lr times weight_decay, stays when the rate becomes another.
-  static func moved(_ decay: Estimate, from rate: Double, to new: Estimate) -> Estimate {
-    let factor = { rate / $0 }
-    return decay.times(
+  /// 1 − momentum: what a rate is divided by when steps add up.
+  static func room(_ momentum: Double) -> Double { max(1e-3, 1 - momentum) }
+
+  /// Decay whose pull in a step, lr·weight_decay or lr·weight_decay/(1 − momentum), stays when the rate
+  /// becomes another.
+  static func moved(
+    _ decay: Estimate, from rate: Double, to new: Estimate, room: Double
+  ) -> Estimate {
+    let factor = { rate * room / $0 }
+    return decay.keepingProduct.times(
       factor(new.value), factor(new.high)...factor(new.low),
-      "lr·weight_decay stays, the pull of a step", source: SGDSource.decay,
-      doubt:
-        "it holds for SGD without momentum; with momentum 0.9 L2 pulls ten times as much in the end"
-    )
+      "the pull of a step stays: lr·weight_decay, for SGD over 1 − momentum",
+      source: SGDSource.decay,
+      doubt: "SGD's decay joins the gradient, so that momentum smooths it, too")
   }
 }

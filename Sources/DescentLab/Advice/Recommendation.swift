@@ -16,6 +16,8 @@ public struct Recommendation: Sendable {
   public let limit: Int?
   /// Whether the choice fits; nil where that is not known.
   public let fits: Bool?
+  /// What was counted; nil where the size is not known.
+  let plan: MemoryPlan?
 
   /// The chosen optimizer.
   public var candidate: Scenario.Candidate { candidates[choice].candidate }
@@ -38,7 +40,7 @@ public struct Recommendation: Sendable {
         ])
       }
       candidates = scenario.candidates.map { ($0, nil) }
-      (choice, self.parameters, fits) = (0, nil, nil)
+      (choice, self.parameters, fits, plan) = (0, nil, nil, nil)
       return
     }
     let subject = try MemorySubject(parameters: parameters)
@@ -47,7 +49,9 @@ public struct Recommendation: Sendable {
     options.adapters = try scenario.adapters.map { try LowRankAdapters(rank: $0) }
     let rules = scenario.candidates.map(\.rule).uniqued
     options.optimizers = try RaceOptimizer.list(rules.joined(separator: ","))
+    options.limit = limit
     let plan = try MemoryPlan(subject, options)
+    self.plan = plan
     let rows = scenario.candidates.map { candidate in
       let state = candidate.settings.contains("state: int8") ? StateStorage.Format.int8 : .float32
       return plan.rows.first { $0.optimizer == candidate.rule && $0.state == state }
@@ -60,7 +64,9 @@ public struct Recommendation: Sendable {
     let peaks = rows.map { $0?.peak ?? .max }
     let first = peaks.firstIndex { $0 <= limit }
     let least = peaks.indices.min { peaks[$0] < peaks[$1] }
-    (choice, fits) = (first ?? least ?? 0, first != nil)
+    // What saves next to nothing is no reason to leave the first.
+    let small = least.flatMap { peaks[$0] < peaks[0] / 10 * 9 ? $0 : nil }
+    (choice, fits) = (first ?? small ?? 0, first != nil)
   }
 
   /// A recipe that Descent trains as it stands.

@@ -229,12 +229,15 @@ extension Scenario {
           reason: "the customary choice; adapters are small, so that its state costs little"),
         .init(
           rule: "adamw", settings: "lr: 2e-4, weight_decay: 0.01, state: int8",
-          reason: "for adapters of a high rank"),
+          reason: "for adapters of a high rank alone: at rank 16 it saves next to nothing"),
       ],
       schedule: "{name: cosine, warmup: 60}", clip: "{norm: 1}",
       reasons: [
         "Adapters take ten times the rate of full fine-tuning: B starts from 0, and only the product B·A "
           + "acts.",
+        "A start: rank 16 and alpha 32, which multiplies what adapters add by alpha/rank = 2, on all "
+          + "linear layers of the blocks. Which layers are adapted matters more than the rank (QLoRA, "
+          + "figure 2).",
         "Memory is that of the frozen weights, which may be kept in 8 or 4 bits.",
       ],
       sources: [
@@ -287,19 +290,22 @@ extension Scenario {
         .init(
           rule: "adamw", settings: "lr: 1e-4, weight_decay: 0.01, state: int8",
           schedule: "{name: cosine, warmup: 100}",
-          reason: "a quarter of Prodigy's memory or less, and a rate to look for"),
+          reason: "an eighth of Prodigy's state or less, and a rate to look for"),
       ],
       schedule: "{name: cosine}", clip: "{norm: 1}",
       reasons: [
         "lr stays 1: it multiplies the estimate d. d never falls, so that a schedule that falls is worth "
           + "having; a warmup would be taken for small gradients, were it not for safeguard_warmup.",
+        "A start: rank 16 and alpha 16, which multiplies what adapters add by alpha/rank = 1, on the "
+          + "attention and feed-forward layers of the U-Net or transformer; text encoders stay as they "
+          + "are.",
         "Gradients are not clipped: the estimate is made of them.",
       ],
       sources: [
         "Mishchenko, Defazio: Prodigy, 2023, arXiv:2306.06101", "prodigyopt 1.1.2",
       ],
       cautions: [
-        "A larger d for a small rank is not danger but scale: d grows until the weights have moved as far "
+        "A larger d for a small rank is no danger, only scale: d grows until the weights have moved as far "
           + "as the gradients ask for, and alpha/rank scales those.",
         "What is logged as the rate by many tools is lr = 1; the rate that acts is d·lr.",
       ], stage: .text, adapters: 16),

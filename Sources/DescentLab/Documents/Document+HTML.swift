@@ -168,6 +168,35 @@ private struct HTMLWriter {
       add("<tr>\(cells.joined())</tr>")
     }
     add("</tbody></table></div>")
+    addKeys(rows)
+  }
+
+  /// What the colours of bars are.
+  private mutating func addKeys(_ rows: [[Table.Cell]]) {
+    var parts: [Table.Part] = []
+    for case .bar(let all) in rows.joined() {
+      parts += all.filter { part in !parts.contains { $0.name == part.name } }
+    }
+    if parts.isEmpty { return }
+    let keys = parts.map { part in
+      "<span class=\"key\"><svg viewBox=\"0 0 10 10\" aria-hidden=\"true\"><rect width=\"10\" "
+        + "height=\"10\" fill=\"\(part.fill)\"/></svg> \(part.name.escaped)</span>"
+    }
+    add("<p>\(keys.joined(separator: " "))</p>")
+  }
+
+  private func bar(_ parts: [Table.Part]) -> String {
+    var (rectangles, x) = ("", 0.0)
+    for part in parts {
+      let width = 100 * part.share
+      rectangles +=
+        "<rect x=\"\(short(x, 5))\" width=\"\(short(width, 5))\" height=\"8\" "
+        + "fill=\"\(part.fill)\"/>"
+      x += width
+    }
+    let label = parts.map { "\($0.name) \(percent($0.share, 0))" }.joined(separator: ", ")
+    return "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" role=\"img\" "
+      + "aria-label=\"\(label.escaped)\"><title>\(label.escaped)</title>\(rectangles)</svg>"
   }
 
   /// From how many characters on a cell is wrapped on a phone.
@@ -175,6 +204,7 @@ private struct HTMLWriter {
 
   /// The text of a cell, with a link where it is one.
   private func link(_ cell: Table.Cell, _ text: String) -> String {
+    if case .bar(let parts) = cell { return bar(parts) }
     guard case .link(_, let id) = cell else {
       // Numbers are not wrapped at all.
       if case .text = cell { return text.marked }
@@ -182,6 +212,10 @@ private struct HTMLWriter {
     }
     return "<a href=\"#\(id.escaped)\">\(text.escaped)</a>"
   }
+}
+
+extension Table.Part {
+  fileprivate var fill: String { Palette.series[color % Palette.series.count].light }
 }
 
 extension String {

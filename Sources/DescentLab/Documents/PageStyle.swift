@@ -43,6 +43,8 @@ enum PageStyle {
       text-align: left; vertical-align: top; }
     th { white-space: nowrap; } .right { text-align: right; }
     td:last-child, th:last-child { padding-right: 0; }
+    svg.bar { display: block; width: min(30rem, 50vw); height: 1.2em; }
+    .key { margin-right: 1rem; white-space: nowrap; } .key svg { width: .8em; height: .8em; }
     .figures { display: grid; gap: 1.5rem 2rem; align-items: start; margin: 1rem 0;
       grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); }
     @media screen and (min-width: 75rem) { section { display: flow-root; }

@@ -100,6 +100,27 @@ public struct Table: Sendable {
     }
   }
 
+  /// A part of a bar.
+  public struct Part: Sendable, Equatable {
+    /// What it is; text shows its first letter.
+    public let name: String
+    /// Its length, 1 for all of the column.
+    public let share: Double
+    /// An index into the palette.
+    public let color: Int
+
+    /// A bar of letters.
+    static func letters(_ parts: [Part]) -> String {
+      var (text, end) = ("", 0.0)
+      for part in parts {
+        end += 32 * part.share
+        let count = max(0, Int(min(end, 64).rounded()) - text.count)
+        text += String(repeating: String(part.name.prefix(1)), count: count)
+      }
+      return text
+    }
+  }
+
   /// What stands in a row under a column.
   public enum Cell: Sendable, Equatable {
     case text(String)
@@ -119,6 +140,8 @@ public struct Table: Sendable {
     case flag(Bool)
     /// A text that leads to the ``Section`` with that `id`.
     case link(String, to: String)
+    /// Parts of a bar one after another; it is as long as they are together, 1 fills the column.
+    case bar([Part])
     /// `-`, and `null` in JSON. A column of nothing else is not printed.
     case nothing
 
@@ -132,6 +155,7 @@ public struct Table: Sendable {
       case .shape(let axes): axes.isEmpty ? "scalar" : axes.map { "\($0)" }.joined(separator: "×")
       case .bytes(let n): DescentLab.bytes(n)
       case .flag(let on): on ? "yes" : "no"
+      case .bar(let parts): Part.letters(parts)
       case .nothing: "-"
       }
     }
@@ -143,6 +167,7 @@ public struct Table: Sendable {
       case .count(let n), .ordinal(let n), .bytes(let n): .integer(n)
       case .shape(let axes): .array(axes.map(JSONValue.integer))
       case .flag(let on): .flag(on)
+      case .bar(let parts): .object(parts.map { (key: $0.name, value: .number($0.share)) })
       case .nothing: .null
       }
     }

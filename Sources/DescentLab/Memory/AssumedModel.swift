@@ -70,6 +70,11 @@ struct AssumedModel {
     count == 0 ? [] : [ParameterInfo("remainder", shape: [count], role: .other)]
   }
 
+  /// Its sizes; nil where it is too small for a transformer.
+  var shape: TransformerShape? {
+    layers == 0 ? nil : TransformerShape(layers: layers, width: width, vocabulary: vocabulary)
+  }
+
   /// What was assumed.
   var sentence: String {
     layers == 0
@@ -97,11 +102,7 @@ extension MemorySubject {
     let model = try AssumedModel(parameters: count)
     self.init(
       counted(count, "parameter"), model.parameters,
-      .arithmetic(
-        activationBytes: model.layers == 0
-          ? nil
-          : batch?.activationBytes(
-            layers: model.layers, width: model.width, vocabulary: model.vocabulary)),
+      .arithmetic(.init(model.shape, batch)),
       notes: [model.sentence])
   }
 
@@ -122,6 +123,8 @@ extension MemorySubject {
       let number = Double(digits)
     else { return nil }
     let count = (number * factor).rounded()
+    // Half a parameter is a mistake; of 1.23456M the last digits are not.
+    if factor == 1, count != number { return nil }
     guard count >= 1, count <= Double(AssumedModel.most) else { return nil }
     return Int(count)
   }
@@ -148,10 +151,12 @@ public struct TokenBatch: Sendable, Equatable {
 
   /// What a transformer keeps for its backward pass in 16 bits, with attention that does not keep its
   /// matrix: 34 bytes for a token and a number of the width in each block (Korthikanti et al., 2022,
-  /// arXiv:2205.05198), and float32 logits with their gradient.
-  func activationBytes(layers: Int, width: Int, vocabulary: Int) -> Int {
+  /// arXiv:2205.05198, section 4), and float32 logits with their gradient. With recomputation each
+  /// block keeps its input, 2 bytes, and one at a time all it needs (the same, section 5).
+  func activationBytes(_ shape: TransformerShape, recomputes: Bool) -> Int {
     let tokens = Double(examples) * Double(context)
-    return Int(
-      min(tokens * (34 * Double(layers) * Double(width) + 8 * Double(vocabulary)), 0x1p60))
+    let layers = Double(shape.layers)
+    let block = recomputes ? 2 * layers + 34 : 34 * layers
+    return Int(min(tokens * (block * Double(shape.width) + 8 * Double(shape.vocabulary)), 0x1p60))
   }
 }

@@ -81,7 +81,10 @@ struct MemoryCandidates {
     case .run(_, let recipe, let source, let changes):
       plan = try Self.plan(of: optimizer, recipe, source, changes)
     case .arithmetic:
-      let empty = "{steps: 1, model: {kind: mlp}, data: {kind: digits}, optimizer: {name: sgd}}"
+      let empty = """
+        {steps: 1, release_gradients: \(options.releasesGradients), model: {kind: mlp},
+        data: {kind: digits}, optimizer: {name: sgd}}
+        """
       plan = try Recipe(
         yaml: empty, overrides: ["optimizer.name=\(optimizer.rule)"] + optimizer.assignments
       ).plan
@@ -125,7 +128,7 @@ struct MemoryCandidates {
 
   /// Arithmetic for each device.
   private mutating func count(
-    _ row: inout MemoryPlan.Row, _ plan: OptimizerPlan, _ activations: Int?
+    _ row: inout MemoryPlan.Row, _ plan: OptimizerPlan, _ activations: MemorySubject.Activations
   ) throws {
     try plan.check()
     // Whatever the format of weights, but for what Kahan's sum keeps.
@@ -139,16 +142,19 @@ struct MemoryCandidates {
       options.adapters?.baseBytes(subject.parameters) ?? size * subject.frozen
     let weights = base + size * trainable
     let masters = row.weights == .bf16Master ? 4 * trainable : 0
-    let gradients = size * trainable
+    // One at a time where each is freed at once.
+    let largest = subject.parameters.reduce(0) { $1.trainable ? max($0, $1.count) : $0 }
+    let gradients = size * (options.releasesGradients ? largest : trainable)
     let stage = options.sharing.rawValue
     func share(_ bytes: Int, from least: Int) -> Int {
       stage >= least ? (bytes - 1 + options.ranks) / options.ranks : bytes
     }
     row.weightBytes = share(weights, from: 3)
-    row.gradientBytes = share(gradients, from: 2)
+    row.gradientBytes = options.releasesGradients ? gradients : share(gradients, from: 2)
     row.masterBytes = share(masters, from: 1)
     row.stateBytes = share(state, from: 1)
-    (row.activationBytes, row.workingBytes) = (activations ?? 0, working)
+    row.activationBytes = activations.bytes(recomputes: options.recomputes)
+    row.workingBytes = working
     let devices = options.ranks
     switch options.offload {
     case .nothing: break
@@ -159,16 +165,18 @@ struct MemoryCandidates {
       row.hostBytes = Self.product(
         row.stateBytes + row.masterBytes + row.gradientBytes + row.weightBytes, devices)
       // Two tensors: one that computes, and the next on its way.
-      let largest = subject.parameters.reduce(0) { max($0, $1.count) }
-      row.weightBytes = min(row.weightBytes, 2 * size * largest)
-      row.gradientBytes = min(row.gradientBytes, 2 * size * largest)
+      let widest = subject.parameters.reduce(0) { max($0, $1.count) }
+      row.weightBytes = min(row.weightBytes, 2 * size * widest)
+      row.gradientBytes = min(row.gradientBytes, 2 * size * widest)
       (row.stateBytes, row.masterBytes, row.workingBytes) = (0, 0, 0)
     }
     let load = row.weightBytes + row.masterBytes
-    let first = load + row.gradientBytes + row.activationBytes
+    let held = load + row.gradientBytes
+    // Activations are gone when the update works.
     row.phases = .init(
-      load: load, firstStep: first, steady: first + row.stateBytes + row.workingBytes,
-      save: load + row.gradientBytes + row.stateBytes)
+      load: load, firstStep: held + row.activationBytes,
+      steady: held + row.stateBytes + max(row.activationBytes, row.workingBytes),
+      save: held + row.stateBytes)
   }
 
   private static func product(_ a: Int, _ b: Int) -> Int {
@@ -186,6 +194,30 @@ struct MemoryCandidates {
       throw RecipeError(problems: [
         "\(plan.ruleName) keeps the square of each axis, and the tensor '\(quotable(long.parameter.name))' "
           + "has one of \(grouped(long.parameter.shape.max() ?? 0))"
+      ])
+    }
+    // K-FAC's also that of the product of all axes but the first.
+    if plan.rule.needs.contains(.layers),
+      let wide = kinds.map(\.parameter).first(where: {
+        $0.shape.count > 1 && max($0.shape[0], $0.count / max(1, $0.shape[0])) > 1 << 22
+      })
+    {
+      throw RecipeError(problems: [
+        "\(plan.ruleName) keeps squares of a layer's inputs and outputs, and the tensor "
+          + "'\(quotable(wide.name))' has \(grouped(wide.count / max(1, wide.shape[0]))) and "
+          + grouped(wide.shape[0])
+      ])
+    }
+    if let shampoo = plan.rule as? ShampooDistributed,
+      let many = kinds.map(\.parameter).first(where: {
+        $0.shape.count > 1
+          && $0.shape.reduce(1.0) { $0 * (Double($1) / Double(shampoo.longestAxis)).rounded(.up) }
+            > 1e5
+      })
+    {
+      throw RecipeError(problems: [
+        "max_preconditioner_dim=\(shampoo.longestAxis) would cut the tensor '\(quotable(many.name))' "
+          + "into more than 100,000 blocks: set it higher, such as 1024"
       ])
     }
     let alike = kinds.map(\.parameter)

@@ -16,6 +16,10 @@ public struct MemoryOptions: Sendable {
   public var sharing = Sharing.nothing
   /// What lies in the memory of the host instead of the device's.
   public var offload = Offload.nothing
+  /// Whether each block keeps only its input for the backward pass (gradient checkpointing).
+  public var recomputes = false
+  /// Whether each gradient is used and freed as soon as it is complete.
+  public var releasesGradients = false
 
   /// What all are compared with.
   public init() {}

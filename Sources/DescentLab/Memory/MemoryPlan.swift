@@ -4,8 +4,10 @@ public import DescentTraining
 
 /// What training a model takes, for each optimizer, format of state and format of weights.
 public struct MemoryPlan: Sendable {
-  /// The model.
+  /// The model, with its adapters.
   public let subject: MemorySubject
+  /// The model as it was given.
+  let given: MemorySubject
   /// What was compared.
   public let options: MemoryOptions
   /// The bytes that must suffice.
@@ -84,7 +86,18 @@ public struct MemoryPlan: Sendable {
           + "a recipe is trained by one process"
       ])
     }
-    (self.subject, self.options) = (subject, options)
+    if case .run = subject.training, options.recomputes || options.releasesGradients {
+      throw RecipeError(problems: [
+        "a recipe says itself what is recomputed and released: change it with "
+          + "--set model.recompute=layers and --set release_gradients=true"
+      ])
+    }
+    if options.recomputes, case .arithmetic(.unknown(let why)) = subject.training {
+      throw RecipeError(problems: [
+        "--recompute saves activations, which are not counted: \(why)"
+      ])
+    }
+    (self.subject, self.given, self.options) = (subject, given, options)
     limit = options.limit ?? machineMemory ?? Machine.memory
     var candidates = MemoryCandidates(subject, options)
     let own = candidates.ownWeights
@@ -118,13 +131,20 @@ public struct MemoryPlan: Sendable {
   /// Whether a row fits.
   public func fits(_ row: Row) -> Bool { row.peak <= limit }
 
-  /// All that fit, best first: an optimizer that is known to train well before one that saves memory,
-  /// then the formats that round least.
+  /// All that fit, best first: that with the fewest compromises, where each format in fewer bits is
+  /// one, weights that are rounded at random two, and so is each step from AdamW to optimizers of
+  /// which less is known.
   public var fitting: [Row] {
     (rows + others).filter(fits).enumerated().sorted {
       let (a, b) = ($0.element.rank, $1.element.rank)
       return (a.0, a.1, $0.offset) < (b.0, b.1, $1.offset)
     }.map(\.element)
+  }
+
+  /// The best row of each optimizer of which any fits, the best first.
+  public var best: [Row] {
+    var seen: Set<String> = []
+    return fitting.filter { seen.insert($0.optimizer).inserted }
   }
 
   /// The rows of another format of weights with the same optimizer and state.
@@ -145,10 +165,13 @@ extension MemoryPlan.Row {
 
   /// Rules by how widely they are known to train well, from large models to small; what stands in no
   /// list comes last.
-  private static let customary = [
-    ["adamw", "muon"], ["schedule-free-adamw", "prodigy", "adam", "lion", "adafactor", "soap"],
+  static let customary = [
+    ["adamw"], ["adam", "muon", "lion", "adafactor", "prodigy", "schedule-free-adamw", "soap"],
     ["sophia-g", "lamb", "nadam", "radam", "shampoo-distributed"], ["sgd", "rmsprop", "adagrad"],
   ]
+
+  /// Whether it is among the optimizers that are known to train well.
+  var isCustomary: Bool { rank.0 < 2 * Self.customary.count }
 
   /// What takes part in it, largest first: a name and its bytes.
   var parts: [(name: String, bytes: Int)] {

@@ -16,8 +16,36 @@ public struct MemorySubject: Sendable {
   public enum Training: Sendable {
     /// By Descent, as a recipe says: measured.
     case run(RunMemory, Recipe, RacePlan.Source, changes: [String])
-    /// Somewhere: arithmetic of weights, gradients and state, with so many bytes of activations.
-    case arithmetic(activationBytes: Int?)
+    /// Somewhere: arithmetic of weights, gradients, state and activations.
+    case arithmetic(Activations)
+  }
+
+  /// What is known of the activations.
+  public enum Activations: Sendable {
+    /// A transformer's, for a batch of tokens.
+    case transformer(TransformerShape, TokenBatch)
+    /// They are not counted; why, or what would count them, as a clause.
+    case unknown(String)
+
+    /// Those of a transformer, unless its shape or the batch is not known.
+    init(_ shape: TransformerShape?, _ batch: TokenBatch?) {
+      switch (shape, batch) {
+      case (let shape?, let batch?): self = .transformer(shape, batch)
+      case (nil, _): self = .unknown("the tensors are not those of a transformer")
+      case (_, nil): self = .unknown("--batch and --context count them")
+      }
+    }
+
+    /// Their bytes; 0 where they are not counted.
+    func bytes(recomputes: Bool) -> Int {
+      guard case .transformer(let shape, let batch) = self else { return 0 }
+      return batch.activationBytes(shape, recomputes: recomputes)
+    }
+  }
+
+  /// Why activations are not counted; nil where they are.
+  public var uncounted: String? {
+    if case .arithmetic(.unknown(let why)) = training { why } else { nil }
   }
 
   /// A model.
@@ -52,10 +80,11 @@ extension MemorySubject {
     } catch let error as RunMemory.TooLarge {
       let model = try AssumedModel(parameters: Int(min(error.weights, 1e13)))
       self.init(
-        source.name, model.parameters, .arithmetic(activationBytes: nil),
+        source.name, model.parameters,
+        .arithmetic(.unknown("the recipe's model is too large to be tried here")),
         notes: [
           "The recipe's model has more weights than are made here for the sake of their shapes. "
-            + model.sentence, "Activations are not counted.",
+            + model.sentence
         ])
     }
   }

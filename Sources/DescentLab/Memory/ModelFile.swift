@@ -12,9 +12,9 @@ extension MemorySubject {
   public init(file path: String, batch: TokenBatch? = nil) throws {
     let file = try Self.modelFile(path)
     let isIndex = file.hasSuffix(".json")
-    let all =
-      isIndex ? try SafetensorsIndex(path: file).entries : try SafetensorsFile(path: file).entries
-    let shards = isIndex ? try SafetensorsIndex(path: file).shards.count : 1
+    let files =
+      isIndex ? try SafetensorsIndex(path: file).shards : [try SafetensorsFile(path: file)]
+    let (all, shards) = (files.flatMap(\.entries), files.count)
     let (weights, left) = Self.weights(all)
     guard !weights.isEmpty else {
       throw DataError.unsuitable("\(file) holds no weights: none of its tensors are floating-point")
@@ -38,14 +38,9 @@ extension MemorySubject {
         "Not counted as weights: \(counted(left.count, "tensor")) of whole numbers, running "
           + "statistics or optimizer state (\(few(left.map(\.name).sorted()))).")
     }
-    let shape = TransformerShape(parameters)
     self.init(
       file.split(separator: "/").last.map(String.init) ?? file, parameters,
-      .arithmetic(
-        activationBytes: shape.flatMap { shape in
-          batch?.activationBytes(
-            layers: shape.layers, width: shape.width, vocabulary: shape.vocabulary)
-        }), notes: notes)
+      .arithmetic(.init(TransformerShape(parameters), batch)), notes: notes)
   }
 
   /// Whether a path is that of a model rather than of a recipe.
@@ -102,20 +97,32 @@ extension MemorySubject {
   }
 }
 
-/// The sizes of a transformer, as its tensors show them.
-struct TransformerShape {
-  let layers: Int
-  let width: Int
-  let vocabulary: Int
+/// The sizes of a transformer.
+public struct TransformerShape: Sendable, Equatable {
+  /// Blocks.
+  public let layers: Int
+  /// The numbers that stand for a token between blocks.
+  public let width: Int
+  /// Tokens that there are.
+  public let vocabulary: Int
 
+  init(layers: Int, width: Int, vocabulary: Int) {
+    (self.layers, self.width, self.vocabulary) = (layers, width, vocabulary)
+  }
+
+  /// As tensors show them.
+  ///
   /// - Returns: nil for what does not look like a transformer.
   init?(_ parameters: [ParameterInfo]) {
-    // `model.layers.12.mlp.weight`, `h.3.attn.weight`: the numbers that follow one prefix.
+    // `model.layers.12.mlp.weight`, `h.3.attn.weight`: the first number of a name is its block; one
+    // further on may be an expert.
     var numbers: [Substring: Set<Int>] = [:]
     for parameter in parameters {
       let parts = parameter.name.split(separator: ".")
-      for (index, part) in parts.enumerated().dropFirst() {
-        if let number = Int(part) { numbers[parts[index - 1], default: []].insert(number) }
+      if let index = parts.dropFirst().firstIndex(where: { Int($0) != nil }),
+        let number = Int(parts[index])
+      {
+        numbers[parts[index - 1], default: []].insert(number)
       }
     }
     guard let layers = numbers.values.map(\.count).max(),

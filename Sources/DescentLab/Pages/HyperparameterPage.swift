@@ -43,7 +43,7 @@ public enum HyperparameterPage {
     return reasons.map { listed($0.settings) + $0.words }
   }
 
-  private static func text(_ x: Double) -> String { short(x, 4) }
+  private static func text(_ x: Double) -> String { x > 0.99 && x < 1 ? "\(x)" : short(x, 4) }
 
   private static func line(_ rule: ConversionRule) -> String {
     let value =
@@ -63,10 +63,17 @@ public enum HyperparameterPage {
     let values = [range.lowerBound, value, range.upperBound].reduce(into: [Double]()) {
       if !$0.contains($1) { $0.append($1) }
     }
-    let others = conversion.settings.filter { $0.name != "lr" }.map { name, value in
-      ",\(name)=" + (value.text.contains(",") ? "[\(value.text)]" : value.text)
-    }.joined()
-    let list = values.map { "\(conversion.to)(lr=\($0)\(others))" }.joined(separator: ",")
+    /// Where lr times a setting stays, another lr takes another value.
+    func others(_ x: Double) -> String {
+      conversion.settings.filter { $0.name != "lr" }.map { name, setting in
+        let rule = conversion.rules.first { $0.setting == name }
+        if let rule, rule.keepsProduct, case .number(let own) = rule.value {
+          return ",\(name)=\(rounded(own * value / x))"
+        }
+        return ",\(name)=" + (setting.text.contains(",") ? "[\(setting.text)]" : setting.text)
+      }.joined()
+    }
+    let list = values.map { "\(conversion.to)(lr=\($0)\(others($0)))" }.joined(separator: ",")
     return "descent race RECIPE --optimizers \"\(list)\""
   }
 

@@ -11,14 +11,18 @@ public enum MemoryPage {
         ("trainable", .integer(plan.subject.trainable)),
         ("limit_bytes", .integer(plan.limit)), ("ranks", .integer(plan.options.ranks)),
         ("zero", .integer(plan.options.sharing.rawValue)),
+        ("activations_counted", .flag(plan.subject.uncounted == nil)),
       ]),
       .paragraph(verdict(plan), key: "verdict"),
       .list(plan.subject.notes, .notes, key: "notes"),
     ]
     if plan.options.limit != nil { blocks.append(.section(fitting(plan))) }
     if let main = plan.main { blocks += about(main, of: plan) }
+    blocks.append(.section(Section("Optimizers", optimizers(plan))))
+    if let bars = bars(plan) { blocks.append(.section(bars)) }
+    if let galore = projected(plan) { blocks.append(.section(galore)) }
     blocks += [
-      .section(Section("Optimizers", optimizers(plan))), .data([("rows", rows(plan))]),
+      .data([("rows", rows(plan))]),
       .data([
         (
           "refused",
@@ -41,8 +45,12 @@ public enum MemoryPage {
     return binary < 1 ? bytes(n) : "\(bytes(n)) (\(short(binary, 3)) GiB)"
   }
 
-  private static func name(_ row: MemoryPlan.Row) -> String {
-    "\(row.optimizer) with \(row.state.rawValue) state and \(row.weights.rawValue) weights"
+  private static func name(_ row: MemoryPlan.Row, _ plan: MemoryPlan) -> String {
+    let weights = row.weights.rawValue
+    return "\(row.optimizer) with \(row.state.rawValue) state and "
+      + (plan.options.adapters.map {
+        "\(weights) adapters of rank \(grouped($0.rank)) on weights frozen in \($0.baseBits) bits"
+      } ?? "\(weights) weights")
   }
 
   // MARK: The answer
@@ -50,38 +58,53 @@ public enum MemoryPage {
   private static func verdict(_ plan: MemoryPlan) -> String {
     guard let main = plan.main else { return "No optimizer could be counted." }
     let device = plan.options.ranks > 1 ? " on each of \(grouped(plan.options.ranks)) devices" : ""
-    let parts = main.parts
-    var words = "\(name(main)) takes \(both(main.peak)) at its peak\(device)."
-    if let largest = parts.first {
+    var words = plan.subject.uncounted.map { "Without activations (\($0)), " } ?? ""
+    words += "\(name(main, plan)) takes \(both(main.peak))"
+    if plan.options.recomputes { words += " with recomputation" }
+    if plan.options.releasesGradients { words += ", gradients freed one by one," }
+    words += " at its peak\(device)."
+    if let largest = main.parts.first {
       let share = percent(Double(largest.bytes) / Double(max(1, main.peak)), 0)
       words += " The largest part: \(largest.name), \(bytes(largest.bytes)) (\(share))."
     }
     if main.hostBytes > 0 { words += " The host keeps \(both(main.hostBytes)) beside it." }
     let whose =
       plan.options.limit == nil ? "this machine's \(both(plan.limit))" : both(plan.limit)
-    if plan.fits(main) { return words + " That fits in \(whose)." }
-    return words + " That does not fit in \(whose). " + advice(main, plan)
+    guard plan.fits(main) else {
+      return words + " That does not fit in \(whose). " + advice(main, plan)
+    }
+    guard plan.subject.uncounted != nil else { return words + " That fits in \(whose)." }
+    return words + " \(whose.prefix(1).uppercased() + whose.dropFirst()) leaves "
+      + "\(bytes(plan.limit - main.peak)) for activations."
   }
 
-  /// What to change, with what it brings.
+  /// What to change, each tried.
   private static func advice(_ row: MemoryPlan.Row, _ plan: MemoryPlan) -> String {
-    if let best = plan.fitting.first {
-      return "The best that fits is \(name(best)), which takes \(both(best.peak))."
+    var words = ""
+    if let best = plan.best.first {
+      words = "The best that fits is \(name(best, plan)), which takes \(both(best.peak)). "
+    } else if let least = (plan.rows + plan.others).min(by: { $0.peak < $1.peak }) {
+      words =
+        "Nothing here fits; the least is \(name(least, plan)), \(both(least.peak)). "
     }
-    let least = (plan.rows + plan.others).min { $0.peak < $1.peak } ?? row
-    var words = "Nothing here fits; the least is \(name(least)), \(both(least.peak))."
-    switch plan.subject.training {
-    case .run:
-      words +=
-        " Its largest part: \(least.parts.first?.name ?? "weights"). Smaller activations: a smaller "
-        + "batch with accumulate, or model.recompute=layers; smaller weights: a smaller model."
-    case .arithmetic where plan.options.adapters == nil:
-      words +=
-        " Train adapters alone (--lora 16 --base-bits 4), share the memory among devices (--ranks 8 "
-        + "--zero 3), or leave state to the host (--offload state)."
-    case .arithmetic: words += " Keep the frozen weights in fewer bits (--base-bits 4)."
+    return words + remedies(row, plan)
+  }
+
+  /// With which changes a row fits.
+  static func remedies(_ row: MemoryPlan.Row, _ plan: MemoryPlan) -> String {
+    let remedies = plan.remedies(for: row)
+    let name = "\(row.optimizer) with \(row.state.rawValue) state"
+    if remedies.isEmpty {
+      let tried = plan.triedRemedies
+      return tried.isEmpty ? "" : "It fits with none of these changes: \(tried)."
     }
-    return words
+    let changes = remedies.prefix(4).map {
+      "\($0.change) (\(bytes($0.peak))"
+        + ($0.hostBytes > 0 ? " and \(bytes($0.hostBytes)) of the host's)" : ")")
+    }
+    return "\(name) fits with "
+      + changes.dropLast().map { $0 + ", " }.joined()
+      + (changes.count > 1 ? "or " : "") + (changes.last ?? "") + "."
   }
 
   // MARK: Parts
@@ -100,7 +123,9 @@ public enum MemoryPage {
     let formats = plan.formats(of: row)
     let weights = Table(
       [
-        .init("format", "weights kept as"), .init("weights", alignment: .right),
+        .init("format", "\(plan.options.adapters == nil ? "weights" : "adapters") kept as"),
+        .init(
+          "weights", plan.options.adapters == nil ? "weights" : "all weights", alignment: .right),
         .init("masters", alignment: .right), .init("gradients", alignment: .right),
         .init("state", alignment: .right), .init("peak", alignment: .right),
         .init("fits", plan.options.limit == nil ? "fits here" : "fits"),
@@ -185,28 +210,92 @@ public enum MemoryPage {
     ]
   }
 
-  private static func fitting(_ plan: MemoryPlan) -> Section {
-    let fitting = plan.fitting
-    let shown = fitting.prefix(12)
+  /// What is where, for optimizers that are widely known.
+  private static func bars(_ plan: MemoryPlan) -> Section? {
+    let shown = plan.rows.filter { $0.isCustomary && $0.state != .bfloat16 }
+      .filter { $0.state == .float32 || $0.optimizer == "adamw" }
+    guard shown.count > 1, let most = shown.map(\.peak).max(), most > 0 else { return nil }
+    let rows = shown.map { row -> [Table.Cell] in
+      let named = [
+        ("weights", row.weightBytes + row.masterBytes), ("gradients", row.gradientBytes),
+        ("state", row.stateBytes), ("activations", row.activationBytes),
+      ]
+      let others = max(0, row.peak - named.reduce(0) { $0 + $1.1 })
+      let parts = (named + [("other", others)]).enumerated().filter { $0.element.1 > 0 }.map {
+        Table.Part(
+          name: $0.element.0, share: Double($0.element.1) / Double(most), color: $0.offset)
+      }
+      return [
+        .text(row.state == .float32 ? row.optimizer : "\(row.optimizer), int8"), .bytes(row.peak),
+        .bar(parts),
+      ]
+    }
     let table = Table(
-      [
-        .init("optimizer"), .init("state"), .init("weights"), .init("peak", alignment: .right),
-      ], empty: "nothing",
-      rows: shown.map {
-        [
-          .text($0.optimizer), .text($0.state.rawValue), .text($0.weights.rawValue),
-          .bytes($0.peak),
-        ]
-      })
-    let more = fitting.count - shown.count
+      [.init("optimizer"), .init("peak", alignment: .right), .init("parts")], rows: rows)
     return Section(
-      "What fits in \(both(plan.limit)), best first",
+      "Where it is",
       [
         .table(table),
         .paragraph(
-          (more > 0 ? "And \(grouped(more)) more. " : "")
-            + "First what is most widely known to train well, then the formats that round least."),
+          "w weights, g gradients, s state, a activations, o what else there is at the peak."),
       ])
+  }
+
+  /// What GaLore would keep, which Descent does not have.
+  private static func projected(_ plan: MemoryPlan) -> Section? {
+    guard case .arithmetic = plan.subject.training, plan.options.adapters == nil else { return nil }
+    let own = LowRankGradients.count(plan.subject.parameters, rank: .max)
+    let rows: [[Table.Cell]] = [128, 256, 512, 1024].compactMap { rank in
+      let count = LowRankGradients.count(plan.subject.parameters, rank: rank)
+      return count < own ? [.ordinal(rank), .bytes(4 * count), .bytes(2 * count)] : nil
+    }
+    if rows.isEmpty { return nil }
+    let table = Table(
+      [
+        .init("rank", alignment: .right), .init("float32", "float32 state", alignment: .right),
+        .init("bfloat16", "bfloat16 state", alignment: .right),
+      ], key: "galore", rows: rows)
+    return Section(
+      "GaLore, for comparison",
+      [
+        .table(table),
+        .paragraph(
+          "AdamW's state for gradients projected to a rank: r·(m + 2n) numbers for an m×n matrix with "
+            + "m ≤ n, two a weight elsewhere (\(LowRankGradients.source)). Descent does not train with it."
+        ),
+      ])
+  }
+
+  private static func fitting(_ plan: MemoryPlan) -> Section {
+    let best = plan.best
+    let shown = best.filter(\.isCustomary).prefix(12)
+    let weights = plan.options.adapters == nil ? "weights" : "adapters"
+    let table = Table(
+      [
+        .init("optimizer"), .init("state"), .init("weights", weights),
+        .init("peak", alignment: .right), .init("least", alignment: .right),
+      ], empty: "nothing",
+      rows: shown.map { row in
+        let least = plan.fitting.filter { $0.optimizer == row.optimizer }.map(\.peak).min()
+        return [
+          .text(row.optimizer), .text(row.state.rawValue), .text(row.weights.rawValue),
+          .bytes(row.peak),
+          least.map { $0 < row.peak / 100 * 99 ? .bytes($0) : .nothing } ?? .nothing,
+        ]
+      })
+    let others = best.filter { row in !shown.contains { $0.optimizer == row.optimizer } }
+    var after: [Document.Block] = [.table(table)]
+    if !best.isEmpty {
+      after.append(
+        .paragraph(
+          "Each optimizer with the formats that round least, those with the fewest compromises first: "
+            + "state or weights in fewer bits are one each, weights rounded at random two, an "
+            + "optimizer of which less is known than of AdamW two or more. 'least' is the smallest peak "
+            + "with other formats."
+            + (others.isEmpty
+              ? "" : " These fit, too: \(listed(others.map(\.optimizer))).")))
+    }
+    return Section("What fits in \(both(plan.limit)), best first", after)
   }
 
   // MARK: JSON

@@ -68,7 +68,18 @@ public enum RecommendationPage {
       $0 != "{" && $0 != "}"
     }
     .replacing("name: ", with: "").replacing(": ", with: " ")
-    var words =
+    .replacing(#/warmup (\d+)/#) { match in
+      // The recipe of texts has 2,000 steps.
+      guard case .text = advice.scenario.stage, let steps = Double(match.1) else {
+        return "warmup \(match.1) steps"
+      }
+      return "warmup \(match.1) of 2,000 steps (\(percent(steps / 2000, 0)))"
+    }
+    var words = ""
+    if advice.fits == false, let limit = advice.limit {
+      words = "Nothing fits in \(MemoryPage.both(limit)) as it stands: see below. "
+    }
+    words +=
       "Take \(candidate.label) (\(settings(candidate))), with the schedule \(schedule)"
     if let clip {
       words +=
@@ -79,19 +90,22 @@ public enum RecommendationPage {
       return words
     }
     words +=
-      " With \(counted(parameters, "parameter"))"
-      + (advice.scenario.adapters.map { ", frozen in 16 bits under adapters of rank \($0)," } ?? "")
-      + " it takes \(MemoryPage.both(row.peak)) beside the activations"
-    switch (advice.fits, advice.limit) {
-    case (true, let limit?): words += ", which fits in \(MemoryPage.both(limit))."
-    case (_, let limit?):
-      words +=
-        ", the least of the candidates, and does not fit in \(MemoryPage.both(limit)): "
-        + (advice.scenario.adapters == nil
-          ? "train adapters (--task lora), or share the memory (descent memory --ranks 8 --zero 3)."
-          : "keep the frozen weights in 4 bits (descent memory --lora 16 --base-bits 4).")
-    default: words += "."
+      " Without activations, \(counted(parameters, "parameter"))"
+      + (advice.scenario.adapters.map {
+        " frozen in 16 bits, with float32 adapters of rank \($0),"
+      } ?? " with float32 weights and gradients")
+      + " take \(MemoryPage.both(row.peak))"
+    guard let limit = advice.limit, let plan = advice.plan else { return words + "." }
+    if advice.fits == true {
+      return words + ": \(MemoryPage.both(limit)) leaves \(bytes(limit - row.peak)) for them "
+        + "(descent memory --batch 1 --context 2048 counts them)."
     }
-    return words
+    words += ", which does not fit in \(MemoryPage.both(limit)). "
+    let formats = plan.formats(of: row).filter { plan.fits($0) && $0.weights != row.weights }
+    if let format = formats.first {
+      words += "With \(format.weights.rawValue) weights it does (\(bytes(format.peak))). "
+    }
+    return words + "By descent memory, \(MemoryPage.remedies(row, plan))"
+      + (advice.scenario.adapters == nil ? " Adapters are --task lora." : "")
   }
 }

@@ -68,7 +68,7 @@ import Testing
     Case(
       from: "adamw", to: "sgd", set: ["lr=1e-3", "weight_decay=0.1"],
       gives: [
-        "lr": [0.1, 0.01, 1], "momentum": [0.9, 0.8, 0.98], "weight_decay": [1e-3, 1e-4, 0.01],
+        "lr": [0.1, 0.01, 1], "momentum": [0.9, 0.8, 0.98], "weight_decay": [1e-4, 1e-5, 1e-3],
       ]
     ),
     Case(
@@ -88,12 +88,26 @@ import Testing
     Case(
       from: "adamw", to: "adamw", set: ["lr=3e-4", "betas=0.9,0.999"], batch: [64, 256],
       gives: [
-        "lr": [6e-4, 3e-4, 1.2e-3], "betas[0]": [0.9, 0.6, 0.9], "betas[1]": [0.996, 0.996, 0.999],
+        "lr": [6e-4, 3e-4, 1.2e-3], "betas[0]": [0.9], "betas[1]": [0.996, 0.996, 0.999],
         "eps": [5e-9, 5e-9, 1e-8], "weight_decay": [0.02, 0.01, 0.02],
       ]),
     Case(
       from: "adamw", to: "adamw", set: ["lr=3e-4", "betas=0.9,0.95"], batch: [1, 64],
-      gives: ["lr": [2.4e-3, 3e-4, 0.0192], "betas[1]": [0.03752, 0, 0.95]]),
+      gives: ["lr": [2.4e-3, 3e-4, 0.0192], "betas[1]": [0.95]]),
+    Case(
+      from: "adamw", to: "adamw", set: ["lr=3e-4"], batch: [64, 1],
+      gives: ["betas[1]": [1 - 1e-3 / 64, 0.999, 1 - 1e-3 / 64]]),
+    Case(
+      from: "sgd", to: "adamw", set: ["lr=0.1", "weight_decay=5e-4", "momentum=0.9"],
+      gives: ["weight_decay": [0.5, 0.05, 5]]),
+    Case(
+      from: "schedule-free-sgd", to: "sgd", set: ["lr=1"], gives: ["lr": [0.1, 0.02, 0.1]]),
+    Case(
+      from: "adam", to: "muon", set: ["lr=1e-3", "weight_decay=0.1"],
+      gives: ["weight_decay": [0]]),
+    Case(
+      from: "adam", to: "adam", set: ["lr=1e-3", "weight_decay=0.1"], batch: [64, 256],
+      gives: ["weight_decay": [0.1]]),
     Case(
       from: "adamw", to: "lion", set: ["lr=3e-4"], batch: [64, 256],
       gives: ["lr": [1.2e-4, 3e-5, 4e-4]]),
@@ -130,6 +144,27 @@ import Testing
     #expect(HyperparameterPage.about(conversion).text(width: 80).contains("Source: "))
   }
 
+  @Test("the race keeps lr times weight_decay where the rule does") func race() throws {
+    let page = HyperparameterPage.about(try Self.cases[0].run()).text(width: 400)
+    for part in [
+      "lion(lr=3e-05,weight_decay=1.0,", "lion(lr=6e-05,weight_decay=0.5,",
+      "lion(lr=0.0001,weight_decay=0.3,",
+    ] {
+      #expect(page.contains(part))
+    }
+  }
+
+  @Test("settings that no rule takes up are named") func left() throws {
+    let conversion = try Case(
+      from: "adamw", to: "lion", set: ["lr=3e-4", "amsgrad=true"], gives: [:]
+    ).run()
+    #expect(conversion.notes.contains { $0.hasPrefix("amsgrad=true is not converted") })
+    let twice = try Case(
+      from: "adam", to: "adamw", set: ["lr=1e-3"], batch: [64, 256], gives: [:]
+    ).run()
+    #expect(twice.rules[0].rule.contains("grows") && !twice.rules[0].rule.contains("stays"))
+  }
+
   @Test("all pairs convert or say why not") func pairs() {
     let rates = ["adafactor": ["lr=1e-3", "relative_step=false", "scale_parameter=false"]]
     for from in HyperparameterConversion.known {
@@ -155,6 +190,9 @@ import Testing
     (Case(from: "adamw", to: "adamw", set: [], gives: [:]), "nothing to convert"),
     (Case(from: "adafactor", to: "adamw", set: [], gives: [:]), "relative"),
     (Case(from: "muon", to: "adamw", set: ["lr=0.02"], gives: [:]), "adamw_lr"),
+    (Case(from: "adamw", to: "adamw", set: [], batch: [64, 64], gives: [:]), "nothing to convert"),
+    (Case(from: "adamw", to: "schedule-free-adamw", set: ["lr=1e308"], gives: [:]), "too large"),
+    (Case(from: "sgd", to: "schedule-free-sgd", set: ["lr=0"], gives: [:]), "give the learning"),
     (Case(from: "prodigy", to: "adamw", set: ["lr=1"], gives: [:]), "last d"),
     (Case(from: "prodigy", to: "adamw", set: ["d=nan"], gives: [:]), "above 0"),
     (Case(from: "adamw", to: "lion", set: ["lr=0"], gives: [:]), "give the learning rate"),
