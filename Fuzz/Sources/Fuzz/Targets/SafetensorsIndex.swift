@@ -8,11 +8,13 @@ extension FuzzTarget {
     let shard = try Framed.inputs([tensor("a")])
     let valid = #"{"metadata": {"total_size": 8}, "weight_map": {"a": "a.safetensors"}}"#
     let two = #"{"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}"#
-    return [valid, two, #"{"weight_map": {}}"#, "{}"].flatMap { index in
-      shard.map {
-        [UInt8(index.utf8.count % 256), UInt8(index.utf8.count / 256)] + index.utf8 + $0
-      }
+    var seeds: [[UInt8]] = []
+    for index in [valid, two, #"{"weight_map": {}}"#, "{}"] {
+      let text = Array(index.utf8)
+      let length = [UInt8(text.count % 256), UInt8(text.count / 256)]
+      for file in shard { seeds.append(length + text + file) }
     }
+    return seeds
   } read: { input in
     var rest = input
     let count = rest.takeNumber(bytes: 2)
