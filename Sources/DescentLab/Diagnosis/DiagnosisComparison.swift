@@ -106,7 +106,7 @@ struct DiagnosisComparison {
       else { return nil }
       return "a warmup of \(run.step(theirs.peakStep)) steps"
     case "clip_too_tight", "clip_idle":
-      guard let mine = ClipFacts(run)?.threshold, let theirs = ClipFacts(other)?.threshold,
+      guard let mine = run.clip?.threshold, let theirs = other.clip?.threshold,
         kind == "clip_idle" ? theirs < mine : theirs > mine
       else { return nil }
       return "clip.norm=\(short(theirs))"

@@ -4,6 +4,7 @@ import Foundation
 /// The loss has the period of the passes over the data.
 public struct EpochSawtooth: FindingKind {
   public static let name = "epoch_sawtooth"
+  public static let title = "The loss follows the passes over the data"
   public static let summary =
     "The loss falls in steps where a pass over the data begins, or goes through the same ups and downs in each."
   public static let weight = 0.74

@@ -4,6 +4,7 @@ import Foundation
 /// Spikes that recover, later in the run.
 public struct LossSpikes: FindingKind {
   public static let name = "loss_spikes"
+  public static let title = "The loss has spikes"
   public static let summary =
     "The loss jumps up now and then and recovers, with the norm of gradients or updates first."
   public static let weight = 0.77
@@ -107,9 +108,9 @@ public struct LossSpikes: FindingKind {
   private func advice(_ run: RunSignals) -> String {
     var parts: [String] = []
     if let norm = run.norm {
-      parts.append(
-        "set clip.norm=\(short(Robust.quantile(norm.values, 0.95), 2)): 95 % of the norms lie below it"
-      )
+      if let clip = run.clipping(at: Robust.quantile(norm.values, 0.95)) {
+        parts.append("\(clip), which 95 % of the norms lie below")
+      }
     } else {
       parts.append("log the gradient norm, and clip at what 95 % of the norms lie below")
     }

@@ -3,6 +3,7 @@ public import Descent
 /// The loss does not move while it should.
 public struct Plateau: FindingKind {
   public static let name = "plateau"
+  public static let title = "The loss stands still"
   public static let summary =
     "The loss is flat, within its noise, for a long stretch at a considerable learning rate, above what it could be."
   public static let weight = 0.6
@@ -85,12 +86,12 @@ public struct Plateau: FindingKind {
     let advice: String
     if isNeverLearned {
       advice =
-        "check that labels belong to inputs and that gradients reach the weights (descent inspect), "
+        "check that labels belong to inputs and that gradients reach the weights\(run.isOwn ? " (descent inspect)" : ""), "
         + "then try ten times and a tenth of the learning rate"
     } else if let rate = run.rate {
       advice =
-        "decay lr from \(short(rate.peak)) (schedule.name=cosine), or try a third of it, "
-        + "\(short(rate.peak / 3, 2)), from step \(run.step(from)) on; if nothing falls, the model is too "
+        "decay lr from \(short(rate.peak)) (\(run.isOwn ? "schedule.name=cosine" : "a cosine")), or try "
+        + "\(run.lowerRate(from: from)), from step \(run.step(from)) on; if nothing falls, the model is too "
         + "small or the data has no more to give"
     } else {
       advice =

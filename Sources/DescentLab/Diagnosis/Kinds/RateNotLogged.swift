@@ -3,6 +3,7 @@ public import Descent
 /// What stands under the name of the learning rate is none.
 public struct RateNotLogged: FindingKind {
   public static let name = "lr_not_logged"
+  public static let title = "The learning rate that acts is not logged"
   public static let summary =
     "The logged learning rate is 1, as Prodigy and the like have it: the rate that acts, d × lr, is not there."
   public static let weight = 0.6

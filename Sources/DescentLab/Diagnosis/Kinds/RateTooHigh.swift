@@ -4,6 +4,7 @@ import Foundation
 /// The loss oscillates, or stays high, since steps are too large.
 public struct RateTooHigh: FindingKind {
   public static let name = "lr_too_high"
+  public static let title = "The learning rate looks too high"
   public static let summary =
     "The loss oscillates or stays high with large gradients, and falls as soon as the learning rate does."
   public static let weight = 0.82
@@ -52,10 +53,13 @@ public struct RateTooHigh: FindingKind {
     guard confidence >= 0.7 * least, !signs.isEmpty else { return nil }
     let rate = run.rate
     let advice =
-      rate.map {
-        "try lr=\(short($0.peak / 3, 2)), a third, then \(short($0.peak / 10, 2)), a tenth"
-          + ($0.hasWarmup ? "" : ", and a warmup (schedule.warmup)")
-      } ?? "try a third of the learning rate, then a tenth"
+      run.lowered(rate?.peak).map { lower in
+        "try lr=\(lower.text), "
+          + (lower.isThird
+            ? "a third, then \(short((rate?.peak ?? 0) / 10, 2)), a tenth"
+            : "which is usual for \(run.optimizer ?? "the optimizer")")
+          + (rate?.hasWarmup == true ? "" : "; \(run.warmup(of: 0.05 * run.span))")
+      } ?? "try \(run.lowerRate(from: run.steps.upperBound))"
     return Finding(
       Self.self, min(confidence, 0.95), run.steps.lowerBound,
       rate.map { $0.hasDecayed ? $0.lastStep(atLeast: 0.5) : run.steps.upperBound }
@@ -64,7 +68,7 @@ public struct RateTooHigh: FindingKind {
       cause:
         "Steps are longer than the valley is wide: the loss is thrown from side to side, and only what "
         + "is coarse can be learned.",
-      advice: advice + "; descent lr-find looks for the rate", shows: ["loss", "grad_norm", "lr"])
+      advice: advice + (run.isOwn ? "; descent lr-find looks for the rate" : ""), shows: ["loss", "grad_norm", "lr"])
   }
 
   /// What speaks for it, each with its weight, with or without what happens in the first steps.

@@ -4,6 +4,7 @@ import Foundation
 /// The loss falls, but much too slowly.
 public struct RateTooLow: FindingKind {
   public static let name = "lr_too_low"
+  public static let title = "The learning rate looks too low"
   public static let summary =
     "The loss still falls at the end as steadily as at the beginning, and has not come far."
   public static let weight = 0.7
@@ -138,11 +139,7 @@ public struct RateTooLow: FindingKind {
       cause:
         "Steps are so small that the loss is still on its first slope: the model is not where it could "
         + "be after as many steps.",
-      advice: (run.rate.map {
-        "try lr=\(short(3 * $0.peak, 2)), three times as much, then ten times"
-      }
-        ?? "try three times the learning rate, then ten times")
-        + "; descent lr-find looks for it",
+      advice: run.raiseRate + (run.isOwn ? "; descent lr-find looks for it" : ""),
       shows: ["loss", "lr", "update_ratio"])
   }
 

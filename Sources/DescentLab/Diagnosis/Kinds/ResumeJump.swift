@@ -4,6 +4,7 @@ import Foundation
 /// The loss jumps where the run was resumed.
 public struct ResumeJump: FindingKind {
   public static let name = "resume_jump"
+  public static let title = "The loss jumped where the run was resumed"
   public static let summary =
     "The loss jumps up from one step to the next where the run was resumed: state was lost."
   public static let weight = 0.87
@@ -52,7 +53,7 @@ public struct ResumeJump: FindingKind {
         + "in the schedule, or the latest weights, so its first steps were much too large or undid work.",
       advice:
         "save and restore the optimizer's and the scheduler's state with the weights (in PyTorch "
-        + "their state_dict; Descent's checkpoints hold all, and descent verify-resume proves it), and "
+        + "their state_dict; Descent's checkpoints hold all), and "
         + "resume from before step \(run.step(jump.step))",
       shows: ["loss", "lr", "grad_norm"])
   }

@@ -4,6 +4,7 @@ import Foundation
 /// The run ended in the middle of its schedule.
 public struct ScheduleCutOff: FindingKind {
   public static let name = "schedule_cut_off"
+  public static let title = "The run ended in the middle of its schedule"
   public static let summary =
     "The run ends while the learning rate is still far from the end of its schedule: the gain of the decay is missing."
   public static let weight = 0.84
@@ -135,11 +136,13 @@ public struct ScheduleCutOff: FindingKind {
     }
     return Finding(
       Self.self, confidence, rate.decayStep, last, evidence: evidence,
-      cause:
-        "The schedule was made for more steps than were done (the run was stopped, or the length was "
+      cause: total == nil
+        ? "The warmup is as long as the run or longer, so that the full rate was never used."
+        : "The schedule was made for more steps than were done (the run was stopped, or the length was "
         + "counted otherwise), and most of what a decay gains comes with its last part.",
-      advice: (total.map { "go on to step \(grouped(Int(step: $0))), or " } ?? "")
-        + "set schedule.total=\(Int(step: last)) for a run of this length",
+      advice: total.map {
+        "go on to step \(grouped(Int(step: $0))), or \(run.schedule(endingAt: last))"
+      } ?? "make the warmup shorter than the run: \(run.warmup(of: 0.05 * run.span))",
       shows: ["lr", "loss"])
   }
 }
