@@ -19,7 +19,7 @@ extension RunSignals {
 
   /// Whether the rate is a factor of what the optimizer finds itself.
   var findsRate: Bool {
-    d != nil
+    d != nil || log["base_lr"] != nil
       || ["prodigy", "dadapt", "d_adapt", "dog", "ldog", "mechanic"].contains {
         optimizer?.lowercased().contains($0) == true
       }
@@ -49,6 +49,7 @@ extension RunSignals {
   /// What to lower the rate to: `lr=0.001, a third of that at the onset`.
   func lowerRate(from step: Double) -> String {
     guard let lower = lowered(rate(at: step)) else {
+      if rate == nil { return "a third of the learning rate" }
       return findsRate
         ? "a smaller d_coef (0.5), with lr still 1" : "a usual learning rate for the optimizer"
     }
@@ -58,7 +59,7 @@ extension RunSignals {
 
   /// What to raise the rate to.
   var raiseRate: String {
-    if findsRate { return "raise d_coef to 2, with lr still 1" }
+    if findsRate { return "raise d0 tenfold, or d_coef to 2, with lr still 1" }
     guard let peak = rate?.peak else { return "try three times the learning rate, then ten times" }
     guard isUsable(peak) else {
       return peak > 0

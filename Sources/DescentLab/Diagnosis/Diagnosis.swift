@@ -68,7 +68,9 @@ public struct Diagnosis: Sendable {
   private static func unusable(_ logs: [RunLog], _ path: String) -> DataError {
     let names = Set(logs.flatMap { $0.tracks.keys }).sorted()
     if names.isEmpty {
-      let why = logs.flatMap(\.notes).prefix(3).joined(separator: " ")
+      var why = logs.flatMap(\.notes).filter { $0 != LogBuilder.noNumbers }.prefix(3)
+        .joined(separator: " ")
+      if why.hasSuffix(".") { why.removeLast() }
       return .unsuitable(
         "\(path) has no number that could be read, so there is nothing to diagnose"
           + (why.isEmpty ? "" : ". \(why)"))

@@ -107,7 +107,8 @@ extension Diagnosis {
             ("cause", .text(finding.cause)),
           ]),
           .facts([
-            Fact("Finding", .text(kind)), Fact("Seen", .text(finding.evidence.asSentence)), Fact("Why", .text(finding.cause)),
+            Fact("Finding", .text(kind)), Fact("Seen", .text(finding.evidence.asSentence)),
+            Fact("Why", .text(finding.cause)),
             Fact("Next", .text(finding.advice.asSentence)),
           ]),
           .figures(figures(finding, new)),
@@ -177,8 +178,8 @@ public enum FindingKindsPage {
       "What descent diagnose looks for",
       [
         .paragraph(
-          "Findings are ordered by confidence × weight; from a confidence of 0.5 on something is a finding. "
-            + "--set kind.threshold=value changes a threshold."),
+          "Findings are ordered by confidence × weight; from a confidence of 0.5 on something is "
+            + "a finding. --set kind.threshold=value changes a threshold."),
         .sections(
           FindingKinds.all.map { section($0) } + [
             Section(

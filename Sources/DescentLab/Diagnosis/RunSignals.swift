@@ -133,6 +133,8 @@ struct LossCourse: Sendable {
   let best: (level: Double, step: Double)
   /// The standard deviation of the values around their course.
   let noise: Double
+  /// The standard error of the level of a stretch.
+  let error: Double
 
   init(_ signal: Signal) {
     self.signal = signal
@@ -145,6 +147,7 @@ struct LossCourse: Sendable {
     let lowest = blocks.min { $0.level < $1.level }
     best = (min(lowest?.level ?? start, end), lowest?.step ?? signal.first)
     noise = signal.noise.isNaN ? 0 : signal.noise
+    error = Robust.median(blocks.map(\.error))
   }
 
   /// How far the level rose from stretch to stretch in all, beyond what noise explains.
@@ -164,9 +167,6 @@ struct LossCourse: Sendable {
 
   /// What counts as much: how far it fell, or a tenth of its size where it never did.
   var scale: Double { max(fall, 0.1 * abs(start), 5 * error) }
-
-  /// The standard error of the level of a stretch.
-  var error: Double { Robust.median(blocks.map(\.error)) }
 
   /// Whether all values are positive, so that ratios mean something.
   var isPositive: Bool { signal.lows.allSatisfy { $0 > 0 } }

@@ -130,9 +130,9 @@ extension LineChart {
         named.isEmpty
         ? []
         : Terminal.legend(
-        named.map {
-          (colored ? "━━" : String(letters[$0 % letters.count]), colors[$0], series[$0].name)
-        }, indent: gutter + 1, columns: columns, colored: colored)
+          named.map {
+            (colored ? "━━" : String(letters[$0 % letters.count]), colors[$0], series[$0].name)
+          }, indent: gutter + 1, columns: columns, colored: colored)
     }
     if !y.label.isEmpty, y.label != title { result.append(Terminal.cut(y.label, columns)) }
 

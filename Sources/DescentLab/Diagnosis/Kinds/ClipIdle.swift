@@ -32,12 +32,11 @@ public struct ClipIdle: FindingKind {
         + "\(short(clip.highest)); 99 % of the norms lie below "
         + short(Robust.quantile(norm.values, 0.99)),
       cause:
-        "The threshold was chosen for a model with other norms; a bad batch several times as large as "
-        + "any other would pass it whole.",
-      advice:
-        (run.clipping(at: 1.2 * Robust.quantile(norm.highs, 0.99)).map {
-          "\($0), a little above 99 % of the norms, or "
-        } ?? "") + "leave clipping out",
+        "The threshold was chosen for a model with other norms; a bad batch several times as "
+        + "large as any other would pass it whole.",
+      advice: (run.clipping(at: 1.2 * Robust.quantile(norm.highs, 0.99)).map {
+        "\($0), a little above 99 % of the norms, or "
+      } ?? "") + "leave clipping out",
       shows: ["grad_norm"])
   }
 }

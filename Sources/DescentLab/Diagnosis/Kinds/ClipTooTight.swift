@@ -6,7 +6,8 @@ public struct ClipTooTight: FindingKind {
   public static let name = "clip_too_tight"
   public static let title = "Most steps are clipped far below the usual norm"
   public static let summary =
-    "Most steps are clipped to a norm far below the usual one, so the threshold sets the step, not lr."
+    "Most steps are clipped to a norm far below the usual one, so the threshold sets the step, "
+    + "not lr."
   public static let weight = 0.8
   public static let explains: Set = ["lr_too_low", "plateau", "clip_idle"]
 
@@ -27,8 +28,8 @@ public struct ClipTooTight: FindingKind {
     if clip.median.isNaN {
       return finding(
         run, 0.45,
-        "\(percent(clip.share, 0)) of the norms are just \(short(clip.threshold)), so they are norms after "
-          + "clipping", nil)
+        "\(percent(clip.share, 0)) of the norms are just \(short(clip.threshold)), so they are "
+          + "norms after clipping", nil)
     }
     guard clip.median >= 0.6 * ratio || clip.isInferred && clip.share > 0.97 else { return nil }
     var confidence = graded(log(clip.median), from: log(0.6 * ratio), to: log(3 * ratio), low: 0.3)
@@ -47,8 +48,8 @@ public struct ClipTooTight: FindingKind {
     Finding(
       Self.self, confidence, run.steps.lowerBound, run.steps.upperBound, evidence: evidence,
       cause:
-        "Gradients of every size are cut to one length: what was to catch outliers sets the size of "
-        + "every step, and makes lr mean something else.",
+        "Gradients of every size are cut to one length: what was to catch outliers sets the size "
+        + "of every step, and makes lr mean something else.",
       advice: suggested.map {
         run.setting(
           "clip.norm", $0, "clip the gradients at a norm of \($0)",

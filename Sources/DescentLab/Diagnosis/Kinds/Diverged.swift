@@ -54,13 +54,15 @@ public struct Diverged: FindingKind {
     var evidence = "the loss ended at \(run.number(loss.end))"
     if isLost {
       evidence +=
-        " after it had been at \(run.number(loss.best.level)) around step \(run.step(loss.best.step))"
+        " after it had been at \(run.number(loss.best.level)) around step "
+        + "\(run.step(loss.best.step))"
     }
     evidence +=
       isLost
-      ? "; it began at \(run.number(loss.start)) and has not come back since step \(run.step(onset))"
-      : ", having begun at \(run.number(loss.start)); it was thrown up to \(run.number(top)), from step "
-        + "\(run.step(onset)) on"
+      ? "; it began at \(run.number(loss.start)) and has not come back since step "
+        + "\(run.step(onset))"
+      : ", having begun at \(run.number(loss.start)); it was thrown up to \(run.number(top)), "
+        + "from step \(run.step(onset)) on"
     if let norm = run.norm {
       let (early, late) = (
         Robust.median(norm.between(norm.first, onset)),

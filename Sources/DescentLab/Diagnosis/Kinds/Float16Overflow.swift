@@ -6,7 +6,8 @@ public struct Float16Overflow: FindingKind {
   public static let name = "fp16_overflow"
   public static let title = "Gradients overflow in 16 bits"
   public static let summary =
-    "Gradients overflow 16-bit floating point: the loss scale is halved again and again, steps are skipped."
+    "Gradients overflow 16-bit floating point: the loss scale is halved again and again, steps "
+    + "are skipped."
   public static let weight = 0.98
   public static let explains: Set = ["plateau", "lr_too_low", "loss_spikes", "tensors_not_moving"]
 
@@ -57,8 +58,8 @@ public struct Float16Overflow: FindingKind {
     var parts: [String] = []
     if !falls.isEmpty {
       parts.append(
-        "the loss scale fell \(times(falls.count)), from \(short(first, 6)) to \(short(lowest, 6)) at "
-          + "its lowest (\(short(last, 6)) at the end)")
+        "the loss scale fell \(times(falls.count)), from \(short(first, 6)) to "
+          + "\(short(lowest, 6)) at its lowest (\(short(last, 6)) at the end)")
     }
     if !skipped.isEmpty {
       parts.append(
@@ -75,7 +76,8 @@ public struct Float16Overflow: FindingKind {
       from, to, evidence: parts.joined(separator: "; "),
       cause: "Numbers beyond 65504 do not exist in fp16: a gradient times the loss scale, or an "
         + "activation, became infinite, and its step changed nothing.",
-      advice: "train in bf16 (\(run.isOwn ? "precision=bf16" : "bf16=true in Hugging Face, mixed_precision=bf16 in kohya")), which reaches as far as float32; in fp16, keep what "
+      advice:
+        "train in bf16 (\(run.isOwn ? "precision=bf16" : "bf16=true in Hugging Face, mixed_precision=bf16 in kohya")), which reaches as far as float32; in fp16, keep what "
         + "overflows (logits, norms, the loss) in float32, clip the gradients and lower lr",
       shows: ["loss_scale", "skipped", "loss"])
   }

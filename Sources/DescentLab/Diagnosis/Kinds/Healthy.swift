@@ -41,7 +41,8 @@ enum Healthy {
         + "(\(count), noise \(short(loss.noise)))"
     }
     return "the loss \(change > 0 ? "fell" : "rose") from \(run.number(loss.start)) to "
-      + "\(run.number(loss.end)) in \(run.step(run.span)) steps (\(count), noise \(short(loss.noise)))"
+      + "\(run.number(loss.end)) in \(run.step(run.span)) steps (\(count), noise "
+      + "\(short(loss.noise)))"
   }
 
   private static func advice(_ run: RunSignals, _ rows: Int) -> String {
@@ -51,7 +52,8 @@ enum Healthy {
     }
     return
       "nothing to change"
-      + (run.isOwn ? "; to do better, descent lr-find and descent race try what a log cannot show" : "")
+      + (run.isOwn
+        ? "; to do better, descent lr-find and descent race try what a log cannot show" : "")
   }
 }
 

@@ -84,13 +84,14 @@ public struct LossSpikes: FindingKind {
       0.4
       * graded(
         LossCourse.rises(later) / loss.scale, from: 0.3, to: 1, low: 0, high: 1)
-    let steps = events.prefix(4).map { run.step(signal.steps[$0.top]) }
+    let steps = events.prefix(4).map { run.step(signal.tops[$0.top]) }
+    let peak = events.max { signal.highs[$0.top] < signal.highs[$1.top] } ?? highest
     var evidence =
       "\(counted(events.count, "spike")) of the loss, at "
       + "\(events.count == 1 ? "step" : "steps") \(few(steps))"
       + (events.count > 4 ? " and on" : "")
-      + "; the highest reached \(run.number(signal.highs[highest.top])) from about "
-      + run.number(base[highest.top])
+      + "; the highest reached \(run.number(signal.highs[peak.top])) from about "
+      + run.number(base[peak.top])
     if let lead = led.first {
       evidence +=
         "; \(lead.what) rose first or with it, to \(short(lead.times, 2)) times its median at step "
@@ -100,8 +101,8 @@ public struct LossSpikes: FindingKind {
       Self.self, min(confidence, 0.95), signal.steps[events[0].from],
       signal.steps[events[events.count - 1].to], evidence: evidence,
       cause:
-        "A rare batch, or second moments that had become too small, made one step far too large; the "
-        + "loss recovers since the rest of training is sound.",
+        "A rare batch, or second moments that had become too small, made one step far too large; "
+        + "the loss recovers since the rest of training is sound.",
       advice: advice(run), shows: ["loss", "grad_norm", "update_ratio"])
   }
 

@@ -97,9 +97,11 @@ public struct NonFinite: FindingKind {
       evidence += "; the loss had been rising since step \(run.step(sign.step))"
     }
     // What is logged from the first sign on is of a run that was lost already.
-    let advice = ["\(run.resuming(before: sign.step))"] + [
-      "take \(run.lowerRate(from: sign.step))", run.clipping(at: sign.clip),
-    ].compactMap(\.self)
+    let advice =
+      ["\(run.resuming(before: sign.step))"]
+      + [
+        "take \(run.lowerRate(from: sign.step))", run.clipping(at: sign.clip),
+      ].compactMap(\.self)
     return Finding(
       Self.self, confidence, onset, run.steps.upperBound, evidence: evidence,
       cause:
@@ -117,7 +119,8 @@ public struct NonFinite: FindingKind {
       let usual = Robust.median(norm.values[..<max(0, end - near.count / 2)])
       if let highest = near.max(), highest > 3 * usual, usual > 0 {
         omens.append(
-          "the gradient norm rose to \(short(highest)), \(short(highest / usual, 2)) times its median"
+          "the gradient norm rose to \(short(highest)), \(short(highest / usual, 2)) times its "
+            + "median"
         )
       }
     }

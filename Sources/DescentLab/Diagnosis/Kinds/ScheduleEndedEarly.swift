@@ -5,7 +5,8 @@ public struct ScheduleEndedEarly: FindingKind {
   public static let name = "schedule_ended_early"
   public static let title = "The learning rate reached its floor too early"
   public static let summary =
-    "The learning rate reaches 0 or its floor well before the run ends: the steps after that are wasted."
+    "The learning rate reaches 0 or its floor well before the run ends: the steps after that are "
+    + "wasted."
   public static let weight = 0.86
   public static let explains: Set = [
     "plateau", "lr_too_low", "schedule_cut_off", "updates_lost", "clip_idle",
@@ -51,8 +52,8 @@ public struct ScheduleEndedEarly: FindingKind {
       Self.self, graded(rest, from: share, to: 0.35, low: 0.7), settled, run.steps.upperBound,
       evidence: evidence,
       cause:
-        "The schedule's length is less than the run's: it counts other steps (epochs, batches before "
-        + "accumulation, one process of several), or the run was made longer afterwards.",
+        "The schedule's length is less than the run's: it counts other steps (epochs, batches "
+        + "before accumulation, one process of several), or the run was made longer afterwards.",
       advice:
         run.schedule(endingAt: run.steps.upperBound)
         + (run.isOwn ? ", or leave it out: it is the run's length then" : ""),

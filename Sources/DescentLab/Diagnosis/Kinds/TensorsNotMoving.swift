@@ -45,8 +45,8 @@ public struct TensorsNotMoving: FindingKind {
           + (isAll || usual.isNaN ? "" : "; that of others reaches \(short(usual))"),
         cause: isAll
           ? "The learning rate is 0, or no gradient reaches the weights."
-          : "No gradient reaches them (they are detached or unused, or a gate before them is 0), or the "
-            + "optimizer was not given them.",
+          : "No gradient reaches them (they are detached or unused, or a gate before them is 0), "
+            + "or the optimizer was not given them.",
         advice: isAll
           ? "check the learning rate and that the loss depends on the weights"
           : "check that they are in a group of the optimizer and not frozen\(run.isOwn ? " (descent groups)" : ""), and that "

@@ -5,7 +5,8 @@ public struct UpdatesLost: FindingKind {
   public static let name = "updates_lost"
   public static let title = "Rounding loses updates of the weights"
   public static let summary =
-    "Updates are smaller than half the distance between neighbouring 16-bit weights, so rounding undoes them."
+    "Updates are smaller than half the distance between neighbouring 16-bit weights, so rounding "
+    + "undoes them."
   public static let weight = 0.94
   public static let explains: Set = [
     "plateau", "lr_too_low", "tensors_not_moving", "schedule_cut_off",
@@ -33,8 +34,8 @@ public struct UpdatesLost: FindingKind {
       guard usual >= share else { return nil }
       return finding(
         run, graded(usual, from: share, to: 0.7, low: 0.55), lost.first, lost.last,
-        "rounding loses \(percent(usual, 0)) of the updates of weights (the median over the steps at "
-          + "high rates)")
+        "rounding loses \(percent(usual, 0)) of the updates of weights (the median over the "
+          + "steps at high rates)")
     }
     let formats = ["weights", "weights.format", "precision", "torch_dtype", "param_dtype"]
       .compactMap { run.settings[$0] }

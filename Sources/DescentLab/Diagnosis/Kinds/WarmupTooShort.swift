@@ -5,7 +5,8 @@ public struct WarmupTooShort: FindingKind {
   public static let name = "warmup_too_short"
   public static let title = "The first steps were too large"
   public static let summary =
-    "The loss rises above its start in the first steps and recovers: the first steps were too large."
+    "The loss rises above its start in the first steps and recovers: the first steps were too "
+    + "large."
   public static let weight = 0.76
   public static let explains: Set = ["loss_spikes", "clip_idle", "lr_too_high"]
 
@@ -58,7 +59,8 @@ public struct WarmupTooShort: FindingKind {
     confidence *= 0.55 + 0.45 * restless.reduce(1) { $0 * (1 - $1.weight) }
     var evidence =
       "the loss began at \(run.number(loss.start)), rose to \(run.number(values[top])) at step "
-      + "\(run.step(loss.signal.steps[top])) and was back at step \(run.step(loss.signal.steps[back]))"
+      + "\(run.step(loss.signal.steps[top])) and was back at step "
+      + "\(run.step(loss.signal.steps[back]))"
     var warmup = 0.0
     if let rate = run.rate {
       warmup = rate.hasWarmup ? rate.peakStep - rate.signal.first : 0
@@ -89,8 +91,8 @@ public struct WarmupTooShort: FindingKind {
     return Finding(
       Self.self, confidence, loss.signal.first, loss.signal.steps[back], evidence: evidence,
       cause:
-        "In the first steps the averages of an adaptive optimizer rest on few gradients and the model "
-        + "changes fast, so steps of full size throw it back.",
+        "In the first steps the averages of an adaptive optimizer rest on few gradients and the "
+        + "model changes fast, so steps of full size throw it back.",
       advice: (advice.isEmpty ? [lower] : advice).joined(separator: ", or "),
       shows: ["loss", "lr", "grad_norm"])
   }

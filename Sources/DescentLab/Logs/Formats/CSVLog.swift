@@ -248,7 +248,8 @@ struct CSVLog: LogParser {
     var value = TensorBoardExport.tag(of: fileName, header: names)
     if value != nil, TensorBoardExport.isNameless(fileName) {
       value = "loss"
-      notes.add("The file's name does not say which tag it holds; its values were taken as the loss.")
+      notes.add(
+        "The file's name does not say which tag it holds; its values were taken as the loss.")
     }
     var (seen, hasStep): (Set<String>, Bool) = ([], false)
     for (index, name) in names.enumerated() {
