@@ -7,15 +7,21 @@ import Testing
 @Suite("Advice of a diagnosis") struct AdviceTests {
   /// Norms of 0.85 to row 780, then fifty times that; the loss rises from row 800 and is NaN from
   /// 1,510 on.
-  private static let lost = MadeRun("lost", "nan").with { run in
-    run.tracks["loss"] = (0..<2000).map { i in
-      i < 800 ? 2 + 2 * exp(-Double(i) / 100) : i < 1510 ? 2 + Double(i - 800) / 70 : .nan
+  private static let lost: MadeRun = {
+    var run = MadeRun("lost", "nan")
+    run.tracks["loss"] = (0..<2000).map { (i: Int) -> Double in
+      let x = Double(i)
+      if i < 800 { return 2 + 2 * Foundation.exp(-x / 100) }
+      return i < 1510 ? 2 + (x - 800) / 70 : Double.nan
     }
-    run.tracks["grad_norm"] = MadeRun.norms(2000, around: 0.85).enumerated().map {
-      $0 < 780 ? $1 : $0 < 1510 ? 55 * $1 : .nan
+    let norms: [Double] = MadeRun.norms(2000, around: 0.85)
+    run.tracks["grad_norm"] = (0..<2000).map { (i: Int) -> Double in
+      if i < 780 { return norms[i] }
+      return i < 1510 ? 55 * norms[i] : Double.nan
     }
     run.tracks["lr"] = [Double](repeating: 3e-3, count: 2000)
-  }
+    return run
+  }()
 
   private func first(_ log: RunLog) throws -> Finding {
     try #require(Diagnosis(log).findings.first)
@@ -52,7 +58,8 @@ import Testing
     run.tracks["lr"] = [Double](repeating: rate, count: 2000)
     let flat = run.with { $0.tracks["loss"] = [Double](repeating: 0.7, count: 2000) }
     for log in [run.log, flat.log] {
-      for finding in Diagnosis(log).findings {
+      let findings: [Finding] = Diagnosis(log).findings
+      for finding in findings {
         #expect(!finding.advice.contains("try lr=") && !finding.advice.contains("take lr="))
         #expect(!finding.advice.contains("e+"), "\(finding.advice)")
       }
