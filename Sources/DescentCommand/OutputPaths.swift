@@ -52,6 +52,18 @@ enum OutputPaths {
         ])
       }
     }
-    try check(outputs, keeping: logs.map { ("a log", $0) }, areWritable: false)
+    // What lies in a folder of logs is looked up only where an output lies there already.
+    let places = outputs.compactMap { use -> String? in
+      guard let path = use.path, path != "-", FileManager.default.fileExists(atPath: path) else {
+        return nil
+      }
+      return place(path)
+    }
+    let read = logs.flatMap { log -> [String] in
+      let folder = (place(log) ?? log) + "/"
+      guard places.contains(where: { $0.hasPrefix(folder) }) else { return [] }
+      return (try? RunLogReader(path: log).files) ?? []
+    }
+    try check(outputs, keeping: (logs + read).map { ("a log", $0) }, areWritable: false)
   }
 }

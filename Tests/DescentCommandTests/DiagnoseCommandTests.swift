@@ -14,8 +14,33 @@ import Testing
     "constant.csv": csv(200) { _ in "0.5" },
     "header.csv": "step,loss\n",
     "empty.csv": "",
+    "words.csv": "step,loss\n1,high\n2,low\n",
+    "unknown.csv": "step,accuracy,spread\n1,0.5,2\n2,0.6,3\n",
+    // Down to the smallest number there is: a fall of more than 2,000 powers of two.
+    "scale.csv": "step,loss_scale\n0,1e308\n1,5e-324\n",
+    "rates.csv": "step,lr\n1,0.1\n2,0.1\n",
+    "run-a-tag-train_loss.csv": exported, "values.csv": exported,
+    "flags.jsonl": "{\"step\":1,\"loss\":true}\n{\"step\":2,\"loss\":false}\n",
     "torn.jsonl": "{\"step\":1,\"loss\":2}\n{\"step\":2,\"lo",
   ]
+
+  private static let exported =
+    "Wall time,Step,Value\n" + (1...100).map { "\($0).0,\($0),\(4.0 / Double($0) + 1)\n" }.joined()
+
+  @Test("a log in a folder is not written over", arguments: ["diagnose --html", "report --out"])
+  func keepsLogs(_ command: String) throws {
+    try inFolder { folder in
+      let words = command.split(separator: " ").map(String.init)
+      let logs = folder.appendingPathComponent("logs")
+      try FileManager.default.createDirectory(at: logs, withIntermediateDirectories: true)
+      let log = logs.appendingPathComponent("a.csv")
+      try Self.csv(30) { "\($0)" }.write(to: log, atomically: true, encoding: .utf8)
+      let before = try Data(contentsOf: log)
+      let result = try descent([words[0], "logs", words[1], "logs/a.csv"], in: folder)
+      #expect(result.status == 64 && result.error.contains("would replace a log"), "\(result)")
+      #expect(try Data(contentsOf: log) == before)
+    }
+  }
 
   private func inFolder(_ body: (URL) throws -> Void) throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
@@ -32,7 +57,13 @@ import Testing
     arguments: [
       (["good.csv"], 0, "healthy"), (["lost.csv"], 0, "nan, confidence 99 %, steps 200 to 300"),
       (["ten.csv"], 0, "cannot be told from noise"), (["constant.csv"], 0, "never learned"),
-      (["header.csv"], 0, "no training loss"), (["torn.jsonl"], 0, "healthy"),
+      (["header.csv"], 65, "no number that could be read"),
+      (["words.csv"], 65, "no number that could be read"),
+      (["unknown.csv"], 65, "it has “accuracy” and “spread”"),
+      (["scale.csv"], 0, "the loss scale fell"), (["rates.csv"], 0, "No loss in the log"),
+      (["run-a-tag-train_loss.csv"], 0, "healthy"), (["values.csv"], 0, "taken as the loss"),
+      (["flags.jsonl"], 65, "“loss” has true in the place of a number"),
+      (["torn.jsonl"], 0, "healthy"),
       (["lost.csv", "--against", "good.csv"], 0, "good does not have it"),
       (["--kinds"], 0, "lr_too_high.noise"), (["--kinds", "--json"], 0, "\"thresholds\""),
       (["good.csv", "--set", "plateau.share=0.9"], 0, "healthy"),

@@ -17,7 +17,7 @@ struct ClipFacts {
   init?(_ run: RunSignals) {
     guard let norm = run.norm, norm.count > 1 else { return nil }
     let said =
-      run.log["clip_norm"].flatMap { Robust.median($0.values.filter(\.isFinite)) }
+      Signal(run.log["clip_norm"]).map { Robust.median($0.values) }
       ?? run.number("clip.norm") ?? run.number("max_grad_norm")
     let flags = run.log["clipped"]
     highest = norm.highs.max() ?? 0
@@ -59,6 +59,6 @@ struct ClipFacts {
       let highest = values.max(), highest > 0
     else { return nil }
     let share = Double(values.count { $0 > highest * 0.999 }) / Double(values.count)
-    return share > 0.2 && share < 1 || share == 1 && values.count > 19 ? (highest, share) : nil
+    return share > 0.2 ? (highest, share) : nil
   }
 }

@@ -2,8 +2,7 @@ import DescentTraining
 import Descent
 
 /// What a run's log shows: findings with their evidence, the most important first, and what cannot
-/// be known
-/// from it.
+/// be known from it.
 ///
 /// ```swift
 /// for diagnosis in try Diagnosis.read("runs/gpt-1") {
@@ -19,7 +18,8 @@ public struct Diagnosis: Sendable {
   public let format: RunLog.Format
   /// The last step of any metric.
   public let steps: Int
-  /// The most important first; a run without a fault begins with `healthy`.
+  /// The most important first; a run without a fault begins with `healthy`, unless the log has no
+  /// loss: then nothing is said but what other metrics show.
   public let findings: [Finding]
   /// What the log does not tell, and why: sentences.
   public let unknown: [String]
@@ -47,19 +47,38 @@ public struct Diagnosis: Sendable {
       comparison.sharpen(&found)
       self.comparison = comparison.sentences
     }
-    findings = Self.ordered(found, run, kinds)
+    findings = Self.ordered(found, run)
     unknown = Unknowns(run).sentences
   }
 
   /// The diagnoses of the runs at a path: one, or several where a file or a folder has several.
   ///
-  /// - Throws: `DataError` where there is no log.
+  /// - Throws: `DataError` where there is no log, or none with a number that a diagnosis can use.
   public static func read(
     _ path: String, kinds: FindingKinds = FindingKinds(), against other: String? = nil
   ) throws -> [Diagnosis] {
-    let logs = try RunLog.read([path])
+    let all = try RunLog.read([path])
+    let logs = all.filter(RunSignals.canUse)
+    if logs.isEmpty { throw unusable(all, path) }
     let others = try other.map { try RunLog.read([$0]) }
     return logs.map { Diagnosis($0, kinds: kinds, against: others?.first) }
+  }
+
+  /// Why there is nothing to diagnose.
+  private static func unusable(_ logs: [RunLog], _ path: String) -> DataError {
+    let names = Set(logs.flatMap { $0.tracks.keys }).sorted()
+    if names.isEmpty {
+      var why = logs.flatMap(\.notes).filter { $0 != LogBuilder.noNumbers }.prefix(3)
+        .joined(separator: " ")
+      if why.hasSuffix(".") { why.removeLast() }
+      return .unsuitable(
+        "\(path) has no number that could be read, so there is nothing to diagnose"
+          + (why.isEmpty ? "" : ". \(why)"))
+    }
+    return .unsuitable(
+      "\(path) has no loss, and nothing else that a diagnosis can use: it has "
+        + "\(few(names.map { "“\($0.withVisibleControls)”" })); name the column of the loss “loss”, "
+        + "that of a validation loss “val_loss”")
   }
 
   /// The confidence from which on something is a finding, and below which it is but a possibility.
@@ -79,9 +98,7 @@ public struct Diagnosis: Sendable {
     kinds.kinds.compactMap { $0.find(in: run) }.filter { $0.confidence >= least }
   }
 
-  private static func ordered(
-    _ found: [Finding], _ run: RunSignals, _ kinds: FindingKinds
-  ) -> [Finding] {
+  private static func ordered(_ found: [Finding], _ run: RunSignals) -> [Finding] {
     let types = Dictionary(uniqueKeysWithValues: FindingKinds.all.map { ($0.name, $0) })
     func importance(_ finding: Finding) -> Double {
       finding.confidence * (types[finding.kind]?.weight ?? 0)
@@ -89,8 +106,7 @@ public struct Diagnosis: Sendable {
     func explains(_ cause: Finding, _ symptom: Finding) -> Bool {
       cause.confidence >= Self.sure && types[cause.kind]?.explains.contains(symptom.kind) == true
     }
-    // Of two that would explain each other, the weightier stays; whatever goes leaves its cause
-    // behind.
+    // Of two that would explain each other, the weightier stays: what goes leaves its cause behind.
     var kept: [Finding] = []
     for finding in found.sorted(by: { importance($0) > importance($1) })
     where !kept.contains(where: { explains($0, finding) }) {
@@ -99,6 +115,9 @@ public struct Diagnosis: Sendable {
     }
     let faults = kept.filter { $0.confidence >= Self.sure }
     let possible = kept.filter { $0.confidence < Self.sure }
-    return (faults.isEmpty ? [Healthy.finding(run, possible)] : faults) + possible
+    // Health is said only of what was seen.
+    let isSeen = run.loss != nil || run.validation != nil
+    let healthy = isSeen ? [Healthy.finding(run, possible)] : []
+    return (faults.isEmpty ? healthy : faults) + possible
   }
 }

@@ -6,19 +6,16 @@ struct DiagnosisComparison {
   let other: RunSignals
   /// What is found in the other.
   private let others: [Finding]
+  private let differences: RunDifferences
 
   init(run: RunSignals, other: RunSignals, kinds: FindingKinds) {
     (self.run, self.other) = (run, other)
     others = Diagnosis.found(in: other, kinds)
-  }
-
-  private var differences: RunDifferences {
-    RunDifferences([ReportRun(run.log), ReportRun(other.log)].toldApart)
+    differences = RunDifferences([ReportRun(run.log), ReportRun(other.log)].toldApart)
   }
 
   /// What differs and who ended better.
   var sentences: [String] {
-    let differences = differences
     var all = differences.settings.prefix(8).map { key, values in
       "\(key) is \(values[0] ?? "not set") here and \(values[1] ?? "not set") in \(other.log.name)."
     }
@@ -106,7 +103,7 @@ struct DiagnosisComparison {
       else { return nil }
       return "a warmup of \(run.step(theirs.peakStep)) steps"
     case "clip_too_tight", "clip_idle":
-      guard let mine = ClipFacts(run)?.threshold, let theirs = ClipFacts(other)?.threshold,
+      guard let mine = run.clip?.threshold, let theirs = other.clip?.threshold,
         kind == "clip_idle" ? theirs < mine : theirs > mine
       else { return nil }
       return "clip.norm=\(short(theirs))"

@@ -5,11 +5,14 @@ extension Diagnosis {
   /// Everything: findings with plots, what cannot be known, how the log was read.
   public var page: Document {
     Document(
-      "\(name.withVisibleControls): \(headline)",
+      headline,
       [
         .data([
           ("source", .text(source)), ("format", .text(format.closest.rawValue)),
           ("steps", .integer(steps)),
+        ]),
+        .facts([
+          Fact("Log", .text("\(source.withVisibleControls), \(counted(steps, "step"))"))
         ]),
         .sections(sections, key: "findings"),
       ] + remarks)
@@ -23,10 +26,10 @@ extension Diagnosis {
     guard diagnoses.count > 1 else { return first.page }
     // What programs expect of one run is said of the first; all stand in `runs`.
     guard case .object(let fields) = first.page.json else { return first.page }
-    let all = diagnoses.map { diagnosis -> Section in
+    let all = diagnoses.enumerated().map { index, diagnosis -> Section in
       let page = diagnosis.page
       return Section(
-        page.title, id: "run-\(diagnosis.name)",
+        "\(diagnosis.name.withVisibleControls): \(page.title)", id: "run-\(index + 1)",
         [.data([("run", .text(diagnosis.name))])] + page.blocks)
     }
     return Document(
@@ -48,8 +51,22 @@ extension Diagnosis {
   }
 
   private var headline: String {
-    let kinds = findings.filter { $0.confidence >= Self.sure }.map(\.kind)
-    return kinds.isEmpty ? "no fault seen, and little to see" : listed(kinds)
+    guard let first = findings.first else {
+      return "No loss in the log, and no fault in what else it has"
+    }
+    if first.confidence < Self.sure {
+      return isHealthy ? "No fault seen, and little to see" : title(of: first) + ", perhaps"
+    }
+    return title(of: first)
+  }
+
+  /// What a finding is, and since when where it begins later and lasts.
+  private func title(of finding: Finding) -> String {
+    let title =
+      FindingKinds.all.first { $0.name == finding.kind }?.title ?? Healthy.title
+    let (from, to) = (finding.steps.lowerBound, finding.steps.upperBound)
+    let isLate = Double(from) > 0.05 * Double(steps) && Double(to) > 0.95 * Double(steps)
+    return isLate && from < to ? "\(title), from step \(grouped(from)) on" : title
   }
 
   private var remarks: [Document.Block] {
@@ -58,24 +75,28 @@ extension Diagnosis {
         Section("Compared", [.list(comparison, key: comparison.isEmpty ? nil : "comparison")])),
       .section(
         Section(
-          "What this log does not tell", id: "unknown-\(name)",
+          "What this log does not tell", id: "unknown",
           [.list(unknown, .notes, key: "unknown")])),
       .section(
         Section(
-          "How the log was read", id: "notes-\(name)",
+          "How the log was read", id: "notes",
           [.list(notes.map(\.withVisibleControls), .notes, key: "notes")])),
     ]
   }
 
   private var sections: [Section] {
-    findings.enumerated().map { index, finding in
-      let title =
+    var shown: Set<String> = []
+    return findings.enumerated().map { index, finding in
+      let kind =
         "\(finding.kind), confidence \(percent(finding.confidence, 0)), "
         + (finding.steps.lowerBound == finding.steps.upperBound
           ? "step \(grouped(finding.steps.lowerBound))"
           : "steps \(grouped(finding.steps.lowerBound)) to \(grouped(finding.steps.upperBound))")
+      let names = index < 4 ? Array(finding.shows.filter(isShown).prefix(2)) : []
+      // What a finding before has shown is not shown again.
+      let new = names.filter { shown.insert($0).inserted }
       return Section(
-        title, id: "\(name)-\(finding.kind)",
+        title(of: finding), id: "\(finding.kind)",
         [
           .data([
             ("kind", .text(finding.kind)),
@@ -86,22 +107,25 @@ extension Diagnosis {
             ("cause", .text(finding.cause)),
           ]),
           .facts([
-            Fact("Seen", .text(finding.evidence.asSentence)), Fact("Why", .text(finding.cause)),
+            Fact("Finding", .text(kind)), Fact("Seen", .text(finding.evidence.asSentence)),
+            Fact("Why", .text(finding.cause)),
             Fact("Next", .text(finding.advice.asSentence)),
           ]),
-          .figures(index < 4 ? figures(finding) : []),
+          .figures(figures(finding, new)),
         ])
     }
   }
 
+  /// Whether a metric has something to draw.
+  private func isShown(_ name: String) -> Bool {
+    log[name]?.values.contains(where: \.isFinite) == true
+  }
+
   /// What a finding shows itself in, with its steps marked.
-  private func figures(_ finding: Finding) -> [Figure] {
-    let names = finding.shows.filter { name in
-      log[name]?.values.contains(where: \.isFinite) == true
-    }
+  private func figures(_ finding: Finding, _ names: [String]) -> [Figure] {
     let isAll =
       Double(finding.steps.upperBound - finding.steps.lowerBound) > 0.9 * Double(max(steps, 1))
-    let charts = names.prefix(2).map { name -> LineChart in
+    let charts = names.map { name -> LineChart in
       let metric = Metric.of(name)
       var chart = LineChart(
         title: metric.title, x: Axis("step"),
@@ -109,10 +133,14 @@ extension Diagnosis {
       if let track = log[name] {
         let curve = Curve(track)
         if ["loss", "grad_norm"].contains(name) {
-          chart.add(curve, named: "", color: 0)
+          chart.add(curve, named: curve.window > 1 ? "running mean" : "", color: 0)
         } else {
           chart.series.append(Series("", curve.points, color: 0))
         }
+      }
+      // One range for all, so that what is above each other happened together.
+      if let first = log.tracks.values.compactMap(\.steps.first).min(), first < steps {
+        chart.x.range = Double(first)...Double(steps)
       }
       if name == "lr" { chart.settleRates() } else { chart.settle() }
       if !isAll {
@@ -150,8 +178,8 @@ public enum FindingKindsPage {
       "What descent diagnose looks for",
       [
         .paragraph(
-          "Findings are ordered by confidence × weight; from a confidence of 0.5 on something is a finding. "
-            + "--set kind.threshold=value changes a threshold."),
+          "Findings are ordered by confidence × weight; from a confidence of 0.5 on something is "
+            + "a finding. --set kind.threshold=value changes a threshold."),
         .sections(
           FindingKinds.all.map { section($0) } + [
             Section(

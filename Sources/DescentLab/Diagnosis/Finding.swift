@@ -33,16 +33,16 @@ public struct Finding: Sendable {
 }
 
 /// A kind of finding: a name, thresholds, and how it is seen. One file each; ``FindingKinds/all``
-/// lists
-/// them.
+/// lists them.
 ///
 /// Its settings are its thresholds: `descent diagnose --set lr_too_high.share=0.5`.
 public protocol FindingKind: Configurable {
+  /// What it is, as the title of a page: `The loss diverged`.
+  static var title: String { get }
   /// What it means, in a sentence.
   static var summary: String { get }
   /// How much it matters where several are found, 0 to 1: a cause more than what follows from it.
-  /// Findings
-  /// are ordered by confidence × weight.
+  /// Findings are ordered by confidence × weight.
   static var weight: Double { get }
   /// The kinds that are but what follows from it: they are left out where it is found.
   static var explains: Set<String> { get }

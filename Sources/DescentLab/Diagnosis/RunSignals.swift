@@ -2,8 +2,7 @@ import Descent
 import Foundation
 
 /// A run as the kinds of findings see it: its metrics without what is not finite, and what was
-/// summed up
-/// of them once.
+/// summed up of them once.
 public struct RunSignals: Sendable {
   let log: RunLog
   /// The training loss.
@@ -25,6 +24,8 @@ public struct RunSignals: Sendable {
   let settings: [String: String]
   /// The first and the last step of all that is logged.
   let steps: ClosedRange<Double>
+  /// What the log says of clipping; nil where it says nothing.
+  private(set) var clip: ClipFacts?
 
   init(_ log: RunLog) {
     self.log = log
@@ -47,7 +48,21 @@ public struct RunSignals: Sendable {
     settings = Dictionary(log.settings.map { ($0.key, $0.value) }) { _, last in last }
     let first = log.tracks.values.compactMap(\.steps.first).min() ?? 0
     steps = Double(first)...Double(max(first, log.lastStep))
+    clip = ClipFacts(self)
   }
+
+  /// Whether a log has a number that some kind of finding looks at.
+  static func canUse(_ log: RunLog) -> Bool {
+    !log.events.isEmpty
+      || log.tracks.keys.contains { name in
+        used.contains(String(name.prefix { $0 != "/" }))
+      }
+  }
+
+  private static let used: Set = [
+    "loss", "smoothed_loss", "val_loss", "lr", "d", "grad_norm", "loss_scale", "skipped", "applied",
+    "lost_share", "update_ratio", "step_size", "distance", "weight_norm",
+  ]
 
   private static func broken(_ track: Track?) -> (first: Double, forGood: Double?, count: Int)? {
     guard let track, let first = track.values.firstIndex(where: { !$0.isFinite }) else {
@@ -118,6 +133,8 @@ struct LossCourse: Sendable {
   let best: (level: Double, step: Double)
   /// The standard deviation of the values around their course.
   let noise: Double
+  /// The standard error of the level of a stretch.
+  let error: Double
 
   init(_ signal: Signal) {
     self.signal = signal
@@ -130,6 +147,7 @@ struct LossCourse: Sendable {
     let lowest = blocks.min { $0.level < $1.level }
     best = (min(lowest?.level ?? start, end), lowest?.step ?? signal.first)
     noise = signal.noise.isNaN ? 0 : signal.noise
+    error = Robust.median(blocks.map(\.error))
   }
 
   /// How far the level rose from stretch to stretch in all, beyond what noise explains.
@@ -149,9 +167,6 @@ struct LossCourse: Sendable {
 
   /// What counts as much: how far it fell, or a tenth of its size where it never did.
   var scale: Double { max(fall, 0.1 * abs(start), 5 * error) }
-
-  /// The standard error of the level of a stretch.
-  var error: Double { Robust.median(blocks.map(\.error)) }
 
   /// Whether all values are positive, so that ratios mean something.
   var isPositive: Bool { signal.lows.allSatisfy { $0 > 0 } }
@@ -204,8 +219,7 @@ struct RateCourse: Sendable {
   }
 
   /// The steps at which it is changed at once by a factor of at least `factor`, with the rates
-  /// before and
-  /// after, beside a gradual course.
+  /// before and after, beside a gradual course.
   func jumps(by factor: Double) -> [(step: Double, from: Double, to: Double)] {
     let values = signal.values
     return values.indices.dropFirst().compactMap { i in
@@ -215,8 +229,8 @@ struct RateCourse: Sendable {
     }
   }
 
-  /// Where, after its peak, it climbs to nine tenths of the peak again from less than two thirds: when
-  /// the climb begins, and the rate before.
+  /// Where, after its peak, it climbs to nine tenths of the peak again from less than two thirds:
+  /// when the climb begins, and the rate before.
   var climbs: [(step: Double, from: Double, to: Double)] {
     let values = signal.values
     var (found, isLow) = ([(step: Double, from: Double, to: Double)](), false)

@@ -6,6 +6,8 @@ struct Signal: Sendable {
   let values: [Double]
   /// The highest of each few.
   let highs: [Double]
+  /// The steps of ``highs``.
+  let tops: [Double]
   /// The lowest of each few.
   let lows: [Double]
   /// How many rows one value stands for.
@@ -26,21 +28,27 @@ struct Signal: Sendable {
     count = finite.count
     rows = (count + Self.most - 1) / Self.most
     var (steps, values, highs, lows): ([Double], [Double], [Double], [Double]) = ([], [], [], [])
+    var tops: [Double] = []
     for start in stride(from: 0, to: count, by: rows) {
+      let group = finite[start..<min(start + rows, count)]
       let part = finite[start..<min(start + rows, count)].map { track.values[$0] }.sorted()
       let middle = finite[min(start + rows / 2, count - 1)]
+      let top = group.max { track.values[$0] < track.values[$1] } ?? middle
+      tops.append(Double(track.steps[top]))
       steps.append(Double(track.steps[middle]))
       values.append(part[part.count / 2])
       lows.append(part[0])
       highs.append(part[part.count - 1])
     }
     (self.steps, self.values, self.highs, self.lows) = (steps, values, highs, lows)
+    self.tops = tops
     noise = Robust.noise(values[...])
   }
 
   /// Values over steps.
   init(steps: [Double], values: [Double]) {
     (self.steps, self.values, highs, lows) = (steps, values, values, values)
+    tops = steps
     (rows, count, noise) = (1, values.count, Robust.noise(values[...]))
   }
 

@@ -24,16 +24,19 @@ struct Unknowns {
     } else if (run.validation?.count ?? 0) < 4 {
       all.append(
         "Whether it overfits: \(counted(run.validation?.count ?? 0, "validation loss", "validation losses")) "
-          + "\(run.validation?.count == 1 ? "is" : "are") too few (4 are needed).")
+          + "\(run.validation?.count == 1 ? "is" : "are") too few (4 are needed)"
+          + (run.turn.map { "; it was lowest at step \(run.step($0)): keep those weights" } ?? "")
+          + ".")
     }
     if run.rate == nil {
       all.append("Whether the learning rate and its schedule suit the run: lr is not logged.")
     }
     if run.norm == nil {
       all.append(
-        "Whether clipping suits the gradients, and what precedes spikes: no gradient norm is logged."
+        "Whether clipping suits the gradients, and what precedes spikes: no gradient norm is "
+          + "logged."
       )
-    } else if ClipFacts(run) == nil {
+    } else if run.clip == nil {
       all.append("Whether clipping suits the gradients: the log gives no threshold (clip_norm).")
     }
     if run.log.notes.contains(where: { $0.contains("not in the order") }) {
@@ -45,5 +48,18 @@ struct Unknowns {
           + "(Descent: instruments.every).")
     }
     return all
+  }
+}
+
+extension RunSignals {
+  /// The step of the lowest validation loss where the last is higher.
+  fileprivate var turn: Double? {
+    guard let validation,
+      let place = validation.values.indices.min(by: {
+        validation.values[$0] < validation.values[$1]
+      }), place < validation.values.count - 1,
+      validation.values[place] < validation.values[place + 1]
+    else { return nil }
+    return validation.steps[place]
   }
 }

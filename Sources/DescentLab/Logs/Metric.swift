@@ -32,7 +32,8 @@ public struct Metric: Sendable, Equatable {
         "step_loss", "loss_step", "loss/current", "loss/train_step", "loss/step", "current_loss",
         "batch_loss", "loss_batch", "lm_loss", "total_loss", "loss_total", "loss/total",
         "loss/loss",
-        "loss/lm", "losses/total", "cross_entropy_loss", "ce_loss", "nll_loss", "loss_value",
+        "loss/lm", "reduced_train_loss", "losses/total", "cross_entropy_loss", "ce_loss",
+        "nll_loss", "loss_value",
       ],
       averages: [
         "loss/average", "loss/avg", "avg_loss", "loss_avg", "average_loss", "loss_average",
@@ -143,6 +144,9 @@ public struct Metric: Sendable, Equatable {
     return Metric(
       key, "\(family.title), \(member)", unit: family.unit, log: family.isLogarithmic)
   }
+
+  /// Those that say yes or no: true and false are numbers for them alone.
+  static let flags: Set = ["clipped", "applied", "skipped"]
 
   private static let byKey = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
 }

@@ -8,6 +8,8 @@ public final class RunLogReader {
   /// What was read so far: one run, or several where a file or a folder has several.
   public private(set) var logs: [RunLog] = []
   private var sources: [(path: String, source: any LogSource)]
+  /// The files and the folders of runs that are read.
+  public var files: [String] { sources.map(\.path) }
   private var isNew = true
   /// What of a folder may be missing.
   private var missing: [String]

@@ -125,10 +125,14 @@ extension LineChart {
 
     if series.count > 1 {
       let named = series.indices.filter { !series[$0].name.isEmpty }
-      result += Terminal.legend(
-        named.map {
-          (colored ? "━━" : String(letters[$0 % letters.count]), colors[$0], series[$0].name)
-        }, indent: gutter + 1, columns: columns, colored: colored)
+      // Lines without any name need no legend.
+      result +=
+        named.isEmpty
+        ? []
+        : Terminal.legend(
+          named.map {
+            (colored ? "━━" : String(letters[$0 % letters.count]), colors[$0], series[$0].name)
+          }, indent: gutter + 1, columns: columns, colored: colored)
     }
     if !y.label.isEmpty, y.label != title { result.append(Terminal.cut(y.label, columns)) }
 

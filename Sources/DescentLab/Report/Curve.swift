@@ -3,7 +3,8 @@
 public struct Curve: Sendable {
   /// The values: of many, those that keep every rise and fall.
   public let points: [Point]
-  /// The running mean of the values that are finite, over up to ``window`` of them.
+  /// The running mean of the values that are finite, over up to ``window`` of them around each; a
+  /// gap (NaN) where many are not finite.
   public let smooth: [Point]
   /// How many values a running mean has: a fiftieth of all, but ten where that is no more than a tenth.
   public let window: Int
@@ -50,10 +51,10 @@ public struct Curve: Sendable {
     }
     (count, nonFinite) = (track.count, track.count - finite.count)
     window = max(1, finite.count / 50, min(10, finite.count / 10))
-    let smooth = finite.runningMean(over: window)
+    let smooth = points.centeredMean(over: window)
     (self.points, self.smooth) = (points.thinned(to: Self.most), smooth.thinned(to: Self.most / 2))
     let first = finite.prefix(window)
-    (start, self.end) = (Self.mean(first), smooth.last?.y ?? .nan)
+    (start, self.end) = (Self.mean(first), Self.mean(finite.suffix(window)))
     (last, lastStep) = (finite.last, points.last?.x ?? 0)
     let end = (points.lastIndex { $0.y.isFinite } ?? -1) + 1
     brokenSince = end < points.count ? points[end].x : nil
@@ -109,6 +110,45 @@ extension Int {
 }
 
 extension [Point] {
+  /// The mean of up to `window` values around each, as many before as behind; single ones that are
+  /// not finite are left out, and more of them part the line.
+  func centeredMean(over window: Int) -> [Point] {
+    var (result, part): ([Point], [Point]) = ([], [])
+    result.reserveCapacity(count)
+    var missing = 0
+    func flush() {
+      if part.isEmpty { return }
+      if !result.isEmpty { result.append(Point(part[0].x, .nan)) }
+      let half = (window - 1) / 2
+      // The mean that ends with each value, taken to the middle of its window.
+      let means = part.runningMean(over: window)
+      let tail = Array(part.suffix(window).reversed()).runningMean(over: window)
+      let last = part.count - 1
+      for i in part.indices {
+        let end = Swift.min(i + window - 1 - half, last)
+        // Fewer values at either end, as many on both sides.
+        let (low, high) = (Swift.max(0, i - half), end)
+        if high - low + 1 == Swift.min(window, high + 1) {
+          result.append(Point(part[i].x, means[high].y))
+        } else {
+          result.append(Point(part[i].x, tail[last - low].y))
+        }
+      }
+      part.removeAll(keepingCapacity: true)
+    }
+    for point in self {
+      guard point.y.isFinite else {
+        missing += 1
+        continue
+      }
+      if missing > Swift.max(1, window / 4) { flush() }
+      missing = 0
+      part.append(point)
+    }
+    flush()
+    return result
+  }
+
   /// The mean of each value and up to `window` − 1 before it.
   func runningMean(over window: Int) -> [Point] {
     // The sum of the largest numbers there are must not overflow.

@@ -250,7 +250,7 @@ extension LineChart {
     if hasRaw { series.insert(Series("", scaled(curve.points), .faint, color: color), at: 0) }
     series.append(Series(name, scaled(curve.smooth), color: color))
     subtitle =
-      "running mean over \(counted(curve.window, "step"))" + (hasRaw ? ", raw values behind" : "")
+      "running mean over \(counted(curve.window, "row"))" + (hasRaw ? ", raw values behind" : "")
   }
 
   /// Chooses the scale of the vertical axis by what the lines cover: logarithmic where they span more

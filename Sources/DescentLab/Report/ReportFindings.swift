@@ -47,7 +47,7 @@ struct ReportFindings {
   /// Whether it learned, and whether it still does.
   private var loss: String? {
     guard let curve = run["loss"], curve.count > 1, curve.start.isFinite else { return nil }
-    let means = curve.window > 1 ? " (means over \(counted(curve.window, "step")))" : ""
+    let means = curve.window > 1 ? " (means over \(counted(curve.window, "row")))" : ""
     let (start, end) = (number(curve.start), number(curve.end))
     let change = curve.end - curve.start
     let uncertain = 3 * curve.noise * (2 / Double(curve.window)).squareRoot()

@@ -4,6 +4,7 @@ import Foundation
 /// A threshold that no gradient comes near.
 public struct ClipIdle: FindingKind {
   public static let name = "clip_idle"
+  public static let title = "The clip threshold is far above all norms"
   public static let summary =
     "The clip threshold lies so far above all norms that it would not catch a spike."
   public static let weight = 0.35
@@ -18,7 +19,7 @@ public struct ClipIdle: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let clip = ClipFacts(run), let norm = run.norm, norm.count > 9, !clip.isInferred,
+    guard let clip = run.clip, let norm = run.norm, norm.count > 9, !clip.isInferred,
       clip.share == 0, clip.highest > 0
     else { return nil }
     let distance = clip.threshold / clip.highest
@@ -31,11 +32,11 @@ public struct ClipIdle: FindingKind {
         + "\(short(clip.highest)); 99 % of the norms lie below "
         + short(Robust.quantile(norm.values, 0.99)),
       cause:
-        "The threshold was chosen for a model with other norms; a bad batch several times as large as "
-        + "any other would pass it whole.",
-      advice:
-        "set clip.norm=\(short(1.2 * Robust.quantile(norm.highs, 0.99), 2)), a little above 99 % of "
-        + "the norms, or leave clipping out",
+        "The threshold was chosen for a model with other norms; a bad batch several times as "
+        + "large as any other would pass it whole.",
+      advice: (run.clipping(at: 1.2 * Robust.quantile(norm.highs, 0.99)).map {
+        "\($0), a little above 99 % of the norms, or "
+      } ?? "") + "leave clipping out",
       shows: ["grad_norm"])
   }
 }

@@ -4,8 +4,10 @@ import Foundation
 /// Nearly every step is clipped, far below the usual norm.
 public struct ClipTooTight: FindingKind {
   public static let name = "clip_too_tight"
+  public static let title = "Most steps are clipped far below the usual norm"
   public static let summary =
-    "Most steps are clipped to a norm far below the usual one, so the threshold sets the step, not lr."
+    "Most steps are clipped to a norm far below the usual one, so the threshold sets the step, "
+    + "not lr."
   public static let weight = 0.8
   public static let explains: Set = ["lr_too_low", "plateau", "clip_idle"]
 
@@ -22,12 +24,12 @@ public struct ClipTooTight: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let clip = ClipFacts(run), let norm = run.norm, clip.share >= share else { return nil }
+    guard let clip = run.clip, let norm = run.norm, clip.share >= share else { return nil }
     if clip.median.isNaN {
       return finding(
         run, 0.45,
-        "\(percent(clip.share, 0)) of the norms are just \(short(clip.threshold)), so they are norms after "
-          + "clipping", nil)
+        "\(percent(clip.share, 0)) of the norms are just \(short(clip.threshold)), so they are "
+          + "norms after clipping", nil)
     }
     guard clip.median >= 0.6 * ratio || clip.isInferred && clip.share > 0.97 else { return nil }
     var confidence = graded(log(clip.median), from: log(0.6 * ratio), to: log(3 * ratio), low: 0.3)
@@ -46,10 +48,13 @@ public struct ClipTooTight: FindingKind {
     Finding(
       Self.self, confidence, run.steps.lowerBound, run.steps.upperBound, evidence: evidence,
       cause:
-        "Gradients of every size are cut to one length: what was to catch outliers sets the size of "
-        + "every step, and makes lr mean something else.",
-      advice: suggested.map { "set clip.norm=\($0): 90 % of the norms lie below it" }
-        ?? "log the norm before clipping, and set clip.norm where 90 % of those lie below it",
+        "Gradients of every size are cut to one length: what was to catch outliers sets the size "
+        + "of every step, and makes lr mean something else.",
+      advice: suggested.map {
+        run.setting(
+          "clip.norm", $0, "clip the gradients at a norm of \($0)",
+          others: "max_grad_norm in Hugging Face and kohya") + ": 90 % of the norms lie below it"
+      } ?? "log the norm before clipping, and clip where 90 % of those norms lie below",
       shows: ["grad_norm", "clipped"])
   }
 }

@@ -4,6 +4,7 @@ import Foundation
 /// Prodigy's estimate has not settled.
 public struct DStillRising: FindingKind {
   public static let name = "d_still_rising"
+  public static let title = "Prodigy's estimate d still grew at the end"
   public static let summary =
     "Prodigy's estimate d still grows when the run ends: it was not found yet."
   public static let weight = 0.88
@@ -35,8 +36,8 @@ public struct DStillRising: FindingKind {
         "d doubles at most now and then and never falls, so for as long as it grows, steps are "
         + "smaller than Prodigy will find right.",
       advice:
-        "train longer, or begin with a larger d0 (optimizer.d0=\(short(last / 10, 1)), a tenth of "
-        + "the last d); growth_rate must be inf, unless it is to be slow",
+        "train longer, or begin with a larger d0 (\(run.isOwn ? "optimizer.d0" : "d0")=\(short(last / 10, 1)), a tenth "
+        + "of the last d); growth_rate must be inf, unless it is to be slow",
       shows: ["d", "lr", "loss"])
   }
 }

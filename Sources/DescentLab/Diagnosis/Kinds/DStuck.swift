@@ -3,6 +3,7 @@ public import Descent
 /// Prodigy's estimate never grew.
 public struct DStuck: FindingKind {
   public static let name = "d_stuck"
+  public static let title = "Prodigy's estimate d never grew"
   public static let summary =
     "Prodigy's estimate d of the step size stays at its first value d0, so steps stay tiny."
   public static let weight = 0.93
@@ -34,9 +35,10 @@ public struct DStuck: FindingKind {
         : "d only went from \(short(first)) to \(short(last)) in \(run.step(d.span)) steps",
       cause:
         "The gradients have not shown a distance to go: d grows only while steps agree with the "
-        + "gradients before them, and a d0 too small, clipped or noisy gradients, or a long warmup with "
-        + "safeguard keep it there.",
-      advice: "raise d0 tenfold (optimizer.d0=\(short(10 * first, 2))), do not clip gradients with "
+        + "gradients before them, and a d0 too small, clipped or noisy gradients, or a long "
+        + "warmup with safeguard keep it there.",
+      advice:
+        "raise d0 tenfold (\(run.isOwn ? "optimizer.d0" : "d0")=\(short(10 * first, 2))), do not clip gradients with "
         + "Prodigy, set safeguard_warmup=true only together with a warmup; lr stays 1",
       shows: ["d", "lr", "loss"])
   }

@@ -3,6 +3,7 @@ public import Descent
 /// The loss rose for good.
 public struct Diverged: FindingKind {
   public static let name = "diverged"
+  public static let title = "The loss diverged"
   public static let summary =
     "The loss rises far above where it began, or above the best it had, and stays there."
   public static let weight = 0.95
@@ -53,13 +54,15 @@ public struct Diverged: FindingKind {
     var evidence = "the loss ended at \(run.number(loss.end))"
     if isLost {
       evidence +=
-        " after it had been at \(run.number(loss.best.level)) around step \(run.step(loss.best.step))"
+        " after it had been at \(run.number(loss.best.level)) around step "
+        + "\(run.step(loss.best.step))"
     }
     evidence +=
       isLost
-      ? "; it began at \(run.number(loss.start)) and has not come back since step \(run.step(onset))"
-      : ", having begun at \(run.number(loss.start)); it was thrown up to \(run.number(top)), from step "
-        + "\(run.step(onset)) on"
+      ? "; it began at \(run.number(loss.start)) and has not come back since step "
+        + "\(run.step(onset))"
+      : ", having begun at \(run.number(loss.start)); it was thrown up to \(run.number(top)), "
+        + "from step \(run.step(onset)) on"
     if let norm = run.norm {
       let (early, late) = (
         Robust.median(norm.between(norm.first, onset)),
@@ -69,7 +72,6 @@ public struct Diverged: FindingKind {
         evidence += "; the gradient norm went from \(short(early)) to \(short(late))"
       }
     }
-    let rate = run.rate.map { $0.signal.value(at: onset) }
     return Finding(
       Self.self,
       max(
@@ -80,10 +82,9 @@ public struct Diverged: FindingKind {
       cause:
         "Steps too large for the curvature: each one overshoots further, and the weights leave the "
         + "region in which the model had learned.",
-      advice: (rate.map { "try lr=\(short($0 / 3, 2)), a third of that at the onset" }
-        ?? "try a third of the learning rate")
-        + ", or clip the gradients and lengthen the warmup; go on from a checkpoint before step "
-        + run.step(onset),
+      advice: (["\(run.resuming(before: onset))", "take \(run.lowerRate(from: onset))"]
+        + [run.clipping(at: run.firstSign(before: onset).clip)].compactMap(\.self))
+        .joined(separator: "; "),
       shows: ["loss", "grad_norm", "lr"])
   }
 

@@ -4,8 +4,10 @@ import Foundation
 /// The loss has the period of the passes over the data.
 public struct EpochSawtooth: FindingKind {
   public static let name = "epoch_sawtooth"
+  public static let title = "The loss follows the passes over the data"
   public static let summary =
-    "The loss falls in steps where a pass over the data begins, or goes through the same ups and downs in each."
+    "The loss falls in steps where a pass over the data begins, or goes through the same ups and "
+    + "downs in each."
   public static let weight = 0.74
   public static let explains: Set = [
     "lr_too_high", "plateau", "loss_spikes", "lr_too_low", "clip_idle",
@@ -71,15 +73,15 @@ public struct EpochSawtooth: FindingKind {
       steps[steps.count - 1],
       evidence: "every \(run.step(length)) steps"
         + (known == nil ? "" : " (a pass over the data)")
-        + " the loss goes through the same course, which explains \(percent(found.share, 0)) of its "
-        + "deviations; where it begins again the loss "
+        + " the loss goes through the same course, which explains \(percent(found.share, 0)) of "
+        + "its deviations; where it begins again the loss "
         + "\(isFalling ? "falls" : "rises") by \(short(abs(found.drop)))"
         + (found.within > 0 ? ", and within it rises by \(short(found.within))" : ""),
       cause: isFalling && found.within <= 0
-        ? "The model remembers examples: each is easier the next time it comes, so the loss falls from pass "
-          + "to pass rather than from step to step."
-        : "The examples come in the same order in every pass, so the loss follows their order, not the "
-          + "training.",
+        ? "The model remembers examples: each is easier the next time it comes, so the loss "
+          + "falls from pass to pass rather than from step to step."
+        : "The examples come in the same order in every pass, so the loss follows their order, "
+          + "not the training.",
       advice: "shuffle the examples anew for each pass, and watch a validation loss"
         + (isFalling ? "; fewer passes or more data, if it stands still while this falls" : ""),
       shows: ["loss", "val_loss"])

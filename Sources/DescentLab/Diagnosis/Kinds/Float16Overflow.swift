@@ -4,8 +4,10 @@ import Foundation
 /// Gradients overflow in 16 bits again and again.
 public struct Float16Overflow: FindingKind {
   public static let name = "fp16_overflow"
+  public static let title = "Gradients overflow in 16 bits"
   public static let summary =
-    "Gradients overflow 16-bit floating point: the loss scale is halved again and again, steps are skipped."
+    "Gradients overflow 16-bit floating point: the loss scale is halved again and again, steps "
+    + "are skipped."
   public static let weight = 0.98
   public static let explains: Set = ["plateau", "lr_too_low", "loss_spikes", "tensors_not_moving"]
 
@@ -40,7 +42,8 @@ public struct Float16Overflow: FindingKind {
     var (falls, late): ([(step: Double, value: Double)], Int) = ([], 0)
     for (a, b) in zip(scale, scale.dropFirst()) where b.value < 0.75 * a.value {
       // One row may stand for several halvings.
-      let number = b.value > 0 ? max(1, Int((-log2(b.value / a.value)).rounded())) : 8
+      let number =
+        b.value > 0 ? max(1, Int(min(log2(a.value) - log2(b.value), 64).rounded())) : 8
       falls.append(b)
       if run.share(b.step) > search { late += number }
     }
@@ -55,8 +58,8 @@ public struct Float16Overflow: FindingKind {
     var parts: [String] = []
     if !falls.isEmpty {
       parts.append(
-        "the loss scale fell \(times(falls.count)), from \(short(first, 6)) to \(short(lowest, 6)) at "
-          + "its lowest (\(short(last, 6)) at the end)")
+        "the loss scale fell \(times(falls.count)), from \(short(first, 6)) to "
+          + "\(short(lowest, 6)) at its lowest (\(short(last, 6)) at the end)")
     }
     if !skipped.isEmpty {
       parts.append(
@@ -73,7 +76,8 @@ public struct Float16Overflow: FindingKind {
       from, to, evidence: parts.joined(separator: "; "),
       cause: "Numbers beyond 65504 do not exist in fp16: a gradient times the loss scale, or an "
         + "activation, became infinite, and its step changed nothing.",
-      advice: "train in bf16 (precision=bf16), which reaches as far as float32; in fp16, keep what "
+      advice:
+        "train in bf16 (\(run.isOwn ? "precision=bf16" : "bf16=true in Hugging Face, mixed_precision=bf16 in kohya")), which reaches as far as float32; in fp16, keep what "
         + "overflows (logits, norms, the loss) in float32, clip the gradients and lower lr",
       shows: ["loss_scale", "skipped", "loss"])
   }

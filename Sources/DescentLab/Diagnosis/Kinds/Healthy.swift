@@ -3,6 +3,7 @@ import Descent
 /// What is left where nothing is found.
 enum Healthy {
   static let name = "healthy"
+  static let title = "No fault seen"
   static let summary =
     "Nothing is wrong, as far as the log says; the confidence says how much of a run it shows."
 
@@ -40,7 +41,8 @@ enum Healthy {
         + "(\(count), noise \(short(loss.noise)))"
     }
     return "the loss \(change > 0 ? "fell" : "rose") from \(run.number(loss.start)) to "
-      + "\(run.number(loss.end)) in \(run.step(run.span)) steps (\(count), noise \(short(loss.noise)))"
+      + "\(run.number(loss.end)) in \(run.step(run.span)) steps (\(count), noise "
+      + "\(short(loss.noise)))"
   }
 
   private static func advice(_ run: RunSignals, _ rows: Int) -> String {
@@ -49,7 +51,9 @@ enum Healthy {
       return "nothing to change; log a validation loss to see overfitting"
     }
     return
-      "nothing to change; to do better, descent lr-find and descent race try what a log cannot show"
+      "nothing to change"
+      + (run.isOwn
+        ? "; to do better, descent lr-find and descent race try what a log cannot show" : "")
   }
 }
 

@@ -4,6 +4,7 @@ import Foundation
 /// Spikes that recover, later in the run.
 public struct LossSpikes: FindingKind {
   public static let name = "loss_spikes"
+  public static let title = "The loss has spikes"
   public static let summary =
     "The loss jumps up now and then and recovers, with the norm of gradients or updates first."
   public static let weight = 0.77
@@ -83,13 +84,14 @@ public struct LossSpikes: FindingKind {
       0.4
       * graded(
         LossCourse.rises(later) / loss.scale, from: 0.3, to: 1, low: 0, high: 1)
-    let steps = events.prefix(4).map { run.step(signal.steps[$0.top]) }
+    let steps = events.prefix(4).map { run.step(signal.tops[$0.top]) }
+    let peak = events.max { signal.highs[$0.top] < signal.highs[$1.top] } ?? highest
     var evidence =
       "\(counted(events.count, "spike")) of the loss, at "
       + "\(events.count == 1 ? "step" : "steps") \(few(steps))"
       + (events.count > 4 ? " and on" : "")
-      + "; the highest reached \(run.number(signal.highs[highest.top])) from about "
-      + run.number(base[highest.top])
+      + "; the highest reached \(run.number(signal.highs[peak.top])) from about "
+      + run.number(base[peak.top])
     if let lead = led.first {
       evidence +=
         "; \(lead.what) rose first or with it, to \(short(lead.times, 2)) times its median at step "
@@ -99,17 +101,17 @@ public struct LossSpikes: FindingKind {
       Self.self, min(confidence, 0.95), signal.steps[events[0].from],
       signal.steps[events[events.count - 1].to], evidence: evidence,
       cause:
-        "A rare batch, or second moments that had become too small, made one step far too large; the "
-        + "loss recovers since the rest of training is sound.",
+        "A rare batch, or second moments that had become too small, made one step far too large; "
+        + "the loss recovers since the rest of training is sound.",
       advice: advice(run), shows: ["loss", "grad_norm", "update_ratio"])
   }
 
   private func advice(_ run: RunSignals) -> String {
     var parts: [String] = []
     if let norm = run.norm {
-      parts.append(
-        "set clip.norm=\(short(Robust.quantile(norm.values, 0.95), 2)): 95 % of the norms lie below it"
-      )
+      if let clip = run.clipping(at: Robust.quantile(norm.values, 0.95)) {
+        parts.append("\(clip), which 95 % of the norms lie below")
+      }
     } else {
       parts.append("log the gradient norm, and clip at what 95 % of the norms lie below")
     }

@@ -3,6 +3,7 @@ public import Descent
 /// The loss or the gradient is not finite.
 public struct NonFinite: FindingKind {
   public static let name = "nan"
+  public static let title = "The loss became NaN or infinite"
   public static let summary =
     "The loss or the gradients are no finite numbers any more: from when on, and what preceded."
   public static let weight = 1.0
@@ -85,25 +86,28 @@ public struct NonFinite: FindingKind {
   private func finding(
     _ run: RunSignals, _ onset: Double, _ confidence: Double, _ evidence: String
   ) -> Finding {
-    let peak = run.rate.map { $0.signal.value(at: onset) }
+    let sign = run.firstSign(before: onset)
+    var evidence = evidence
+    if let from = sign.norm, let norm = run.norm {
+      evidence +=
+        "; the first sign is of step \(run.step(from)): the gradient norm, "
+        + "\(short(Robust.median(sign.calm))) until then, was "
+        + "\(short(Robust.median(norm.between(from, onset)))) from there on"
+    } else if sign.step < onset {
+      evidence += "; the loss had been rising since step \(run.step(sign.step))"
+    }
+    // What is logged from the first sign on is of a run that was lost already.
     let advice =
-      (peak.map { "begin again with lr=\(short($0 / 3, 2)), a third of that at the onset" }
-        ?? "begin again with a third of the learning rate")
-      + (run.number("clip.norm") == nil && run.log["clip_norm"] == nil
-        ? ", and clip the gradients (\(clipAdvice(run)))" : "")
-      + "; resume from a checkpoint before step \(run.step(onset)), not from a later one"
+      ["\(run.resuming(before: sign.step))"]
+      + [
+        "take \(run.lowerRate(from: sign.step))", run.clipping(at: sign.clip),
+      ].compactMap(\.self)
     return Finding(
       Self.self, confidence, onset, run.steps.upperBound, evidence: evidence,
       cause:
         "A step too large, a logarithm or division of zero, or an overflow in 16 bits made one "
         + "number infinite, and every weight after it NaN.",
-      advice: advice, shows: ["loss", "grad_norm", "loss_scale"])
-  }
-
-  private func clipAdvice(_ run: RunSignals) -> String {
-    guard let norm = run.norm else { return "clip.norm=1" }
-    return
-      "clip.norm=\(short(Robust.quantile(norm.values, 0.9), 2)), which 90 % of the norms lie below"
+      advice: advice.joined(separator: "; "), shows: ["loss", "grad_norm", "loss_scale"])
   }
 
   /// What happened in the rows before.
@@ -115,7 +119,8 @@ public struct NonFinite: FindingKind {
       let usual = Robust.median(norm.values[..<max(0, end - near.count / 2)])
       if let highest = near.max(), highest > 3 * usual, usual > 0 {
         omens.append(
-          "the gradient norm rose to \(short(highest)), \(short(highest / usual, 2)) times its median"
+          "the gradient norm rose to \(short(highest)), \(short(highest / usual, 2)) times its "
+            + "median"
         )
       }
     }

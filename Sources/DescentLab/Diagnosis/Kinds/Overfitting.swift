@@ -3,6 +3,7 @@ public import Descent
 /// The validation loss rises while the training loss falls.
 public struct Overfitting: FindingKind {
   public static let name = "overfitting"
+  public static let title = "The model overfits"
   public static let summary =
     "The validation loss rises from its lowest value while the training loss still falls."
   public static let weight = 0.78
@@ -61,10 +62,10 @@ public struct Overfitting: FindingKind {
       evidence: "the validation loss rose from \(run.number(lowest)) at step \(run.step(step)) to "
         + "\(run.number(end)) at the end (\(percent(rise, 0)) more), while \(training)",
       cause:
-        "The model learns its training examples by heart: what it still gains there does not hold for "
-        + "others.",
+        "The model learns its training examples by heart: further gains do not carry over to new "
+        + "data.",
       advice:
-        "take the weights of step \(run.step(step)) (checkpoint.best keeps them), and next time stop "
+        "take the weights of step \(run.step(step)) (\(run.isOwn ? "checkpoint.best keeps them" : "load_best_model_at_end in Hugging Face, checkpoint.best here")), and next time stop "
         + "near there; more data, weight_decay=0.1, dropout or a smaller model move the turn",
       shows: ["val_loss", "loss"])
   }

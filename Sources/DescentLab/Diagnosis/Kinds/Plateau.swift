@@ -3,8 +3,10 @@ public import Descent
 /// The loss does not move while it should.
 public struct Plateau: FindingKind {
   public static let name = "plateau"
+  public static let title = "The loss stands still"
   public static let summary =
-    "The loss is flat, within its noise, for a long stretch at a considerable learning rate, above what it could be."
+    "The loss is flat, within its noise, for a long stretch at a considerable learning rate, "
+    + "above what it could be."
   public static let weight = 0.6
   public static let explains: Set = ["clip_idle"]
 
@@ -76,8 +78,8 @@ public struct Plateau: FindingKind {
     // In noise as large as this, a slow fall would not be seen.
     if loss.error > 0.05 * loss.fall, !isNeverLearned { confidence *= 0.8 }
     var evidence =
-      "from step \(run.step(from)) to step \(run.step(to)), \(percent(share, 0)) of the run, the loss "
-      + "stayed at \(run.number(level)) within its noise (\(short(loss.noise)))"
+      "from step \(run.step(from)) to step \(run.step(to)), \(percent(share, 0)) of the run, the "
+      + "loss stayed at \(run.number(level)) within its noise (\(short(loss.noise)))"
     if let rate = run.rate {
       evidence += ", with lr at \(short(rate.signal.value(at: to))) or more"
     }
@@ -85,13 +87,13 @@ public struct Plateau: FindingKind {
     let advice: String
     if isNeverLearned {
       advice =
-        "check that labels belong to inputs and that gradients reach the weights (descent inspect), "
+        "check that labels belong to inputs and that gradients reach the weights\(run.isOwn ? " (descent inspect)" : ""), "
         + "then try ten times and a tenth of the learning rate"
-    } else if let rate = run.rate {
+    } else if run.rate != nil {
       advice =
-        "decay lr from \(short(rate.peak)) (schedule.name=cosine), or try a third of it, "
-        + "\(short(rate.peak / 3, 2)), from step \(run.step(from)) on; if nothing falls, the model is too "
-        + "small or the data has no more to give"
+        "decay lr (\(run.isOwn ? "schedule.name=cosine" : "a cosine")), or try "
+        + "\(run.lowerRate(from: from)), from step \(run.step(from)) on; if nothing falls, the "
+        + "model is too small or the data has no more to give"
     } else {
       advice =
         "decay the learning rate from step \(run.step(from)) on; log it, so that more can be said"
@@ -99,10 +101,10 @@ public struct Plateau: FindingKind {
     return Finding(
       Self.self, confidence, from, to, evidence: evidence,
       cause: isNeverLearned
-        ? "The gradient says nothing: dead units, a saturated output, an initialization without a way out, "
-          + "or labels that do not belong to their inputs."
-        : "Steps of this size jump to and fro across the valley, or the model or its data has no more to "
-          + "give.",
+        ? "The gradient says nothing: dead units, a saturated output, an initialization without "
+          + "a way out, or labels that do not belong to their inputs."
+        : "Steps of this size jump to and fro across the valley, or the model or its data has no "
+          + "more to give.",
       advice: advice, shows: ["loss", "lr", "grad_norm"])
   }
 }

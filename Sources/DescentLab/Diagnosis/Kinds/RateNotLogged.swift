@@ -3,8 +3,10 @@ public import Descent
 /// What stands under the name of the learning rate is none.
 public struct RateNotLogged: FindingKind {
   public static let name = "lr_not_logged"
+  public static let title = "The learning rate that acts is not logged"
   public static let summary =
-    "The logged learning rate is 1, as Prodigy and the like have it: the rate that acts, d × lr, is not there."
+    "The logged learning rate is 1, as Prodigy and the like have it: the rate that acts, d × lr, "
+    + "is not there."
   public static let weight = 0.6
   public static let explains: Set = ["lr_too_high"]
 
@@ -48,8 +50,8 @@ public struct RateNotLogged: FindingKind {
         "Prodigy, D-Adaptation and DoG find the size of the step themselves: their lr is a factor, "
         + "and a scheduler that logs it (or a multiplier of it) says nothing of the step.",
       advice:
-        "log d × lr of the optimizer's groups (group[\"d\"] * group[\"lr\"]); Descent logs it as lr, "
-        + "and d beside it",
+        "log d × lr of the optimizer's groups (group[\"d\"] * group[\"lr\"]); Descent logs it as "
+        + "lr, and d beside it",
       shows: ["lr", "loss"])
   }
 }

@@ -4,8 +4,10 @@ import Foundation
 /// The loss oscillates, or stays high, since steps are too large.
 public struct RateTooHigh: FindingKind {
   public static let name = "lr_too_high"
+  public static let title = "The learning rate looks too high"
   public static let summary =
-    "The loss oscillates or stays high with large gradients, and falls as soon as the learning rate does."
+    "The loss oscillates or stays high with large gradients, and falls as soon as the learning "
+    + "rate does."
   public static let weight = 0.82
   public static let explains: Set = ["plateau", "loss_spikes", "warmup_too_short", "clip_idle"]
 
@@ -52,19 +54,23 @@ public struct RateTooHigh: FindingKind {
     guard confidence >= 0.7 * least, !signs.isEmpty else { return nil }
     let rate = run.rate
     let advice =
-      rate.map {
-        "try lr=\(short($0.peak / 3, 2)), a third, then \(short($0.peak / 10, 2)), a tenth"
-          + ($0.hasWarmup ? "" : ", and a warmup (schedule.warmup)")
-      } ?? "try a third of the learning rate, then a tenth"
+      run.lowered(rate?.peak).map { lower in
+        "try lr=\(lower.text), "
+          + (lower.isThird
+            ? "a third, then \(short((rate?.peak ?? 0) / 10, 2)), a tenth"
+            : "which is usual for \(run.optimizer ?? "the optimizer")")
+          + (rate?.hasWarmup == true ? "" : "; \(run.warmup(of: 0.05 * run.span))")
+      } ?? "try \(run.lowerRate(from: run.steps.upperBound))"
     return Finding(
       Self.self, min(confidence, 0.95), run.steps.lowerBound,
       rate.map { $0.hasDecayed ? $0.lastStep(atLeast: 0.5) : run.steps.upperBound }
         ?? run.steps.upperBound,
       evidence: signs.map(\.text).joined(separator: "; "),
       cause:
-        "Steps are longer than the valley is wide: the loss is thrown from side to side, and only what "
-        + "is coarse can be learned.",
-      advice: advice + "; descent lr-find looks for the rate", shows: ["loss", "grad_norm", "lr"])
+        "Steps are longer than the valley is wide: the loss is thrown from side to side, and "
+        + "only what is coarse can be learned.",
+      advice: advice + (run.isOwn ? "; descent lr-find looks for the rate" : ""),
+      shows: ["loss", "grad_norm", "lr"])
   }
 
   /// What speaks for it, each with its weight, with or without what happens in the first steps.
@@ -83,7 +89,8 @@ public struct RateTooHigh: FindingKind {
     signs.append(
       (
         weight(risen / scale, rises, 4 * rises, 0.55),
-        "the level of the loss rose again and again, by \(percent(risen / scale, 0)) of its fall in all"
+        "the level of the loss rose again and again, by \(percent(risen / scale, 0)) of its fall "
+          + "in all"
       ))
     signs += swings(run, loss, after: max(0.3, beginning ?? 0))
     signs.append(decaySign(run, loss, scale))
@@ -187,7 +194,8 @@ public struct RateTooHigh: FindingKind {
     guard fall > 6 * loss.noise, share(0.5) < 0.02, share(0.9) > 0.5 else { return (0, "") }
     return (
       0.25,
-      "half of its fall came with the first steps, and then it stood nearly still for half of the run"
+      "half of its fall came with the first steps, and then it stood nearly still for half of "
+        + "the run"
     )
   }
 

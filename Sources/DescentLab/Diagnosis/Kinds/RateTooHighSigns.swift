@@ -52,8 +52,8 @@ extension RateTooHigh {
       signs.append(
         (
           0.5,
-          "its swings last for several rows (correlation \(short(product / square, 2)) from one row "
-            + "to the next), which those of batches do not"
+          "its swings last for several rows (correlation \(short(product / square, 2)) from one "
+            + "row to the next), which those of batches do not"
         ))
     }
     return signs
@@ -99,8 +99,9 @@ extension RateTooHigh {
     }
     return (
       graded(gained, from: decay, to: 0.7, low: 0.35, high: 0.65),
-      "it was at \(run.number(before)) at step \(run.step(from)) and still at \(run.number(at)) at step "
-        + "\(run.step(until)); as lr fell below 70 % of its peak, it fell to \(run.number(loss.end))"
+      "it was at \(run.number(before)) at step \(run.step(from)) and still at \(run.number(at)) "
+        + "at step \(run.step(until)); as lr fell below 70 % of its peak, it fell to "
+        + "\(run.number(loss.end))"
     )
   }
 }

@@ -4,6 +4,7 @@ import Foundation
 /// The loss falls, but much too slowly.
 public struct RateTooLow: FindingKind {
   public static let name = "lr_too_low"
+  public static let title = "The learning rate looks too low"
   public static let summary =
     "The loss still falls at the end as steadily as at the beginning, and has not come far."
   public static let weight = 0.7
@@ -109,9 +110,10 @@ public struct RateTooLow: FindingKind {
       }
       return finding(
         run, graded(-share, from: -crawl, to: -0.3 * crawl, low: 0.6, high: 0.9),
-        "\(what) fell by \(percent(share, share < 0.1 ? 1 : 0)), from \(run.number(signal.values[0])) "
-          + "to \(run.number(signal.values[signal.values.count - 1])), as steeply at the end as at the "
-          + "beginning")
+        "\(what) fell by \(percent(share, share < 0.1 ? 1 : 0)), from "
+          + "\(run.number(signal.values[0])) "
+          + "to \(run.number(signal.values[signal.values.count - 1])), as steeply at the end as "
+          + "at the beginning")
     }
     return nil
   }
@@ -136,13 +138,9 @@ public struct RateTooLow: FindingKind {
     Finding(
       Self.self, confidence, run.steps.lowerBound, run.steps.upperBound, evidence: evidence,
       cause:
-        "Steps are so small that the loss is still on its first slope: the model is not where it could "
-        + "be after as many steps.",
-      advice: (run.rate.map {
-        "try lr=\(short(3 * $0.peak, 2)), three times as much, then ten times"
-      }
-        ?? "try three times the learning rate, then ten times")
-        + "; descent lr-find looks for it",
+        "Steps are so small that the loss is still on its first slope: the model is not where it "
+        + "could be after as many steps.",
+      advice: run.raiseRate + (run.isOwn ? "; descent lr-find looks for it" : ""),
       shows: ["loss", "lr", "update_ratio"])
   }
 

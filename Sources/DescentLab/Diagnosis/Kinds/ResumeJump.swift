@@ -4,6 +4,7 @@ import Foundation
 /// The loss jumps where the run was resumed.
 public struct ResumeJump: FindingKind {
   public static let name = "resume_jump"
+  public static let title = "The loss jumped where the run was resumed"
   public static let summary =
     "The loss jumps up from one step to the next where the run was resumed: state was lost."
   public static let weight = 0.87
@@ -36,7 +37,8 @@ public struct ResumeJump: FindingKind {
     let jump = best.jump
     var evidence =
       "at step \(run.step(jump.step)) the loss jumped from \(run.number(jump.before)) to "
-      + "\(run.number(jump.after)), \(short(jump.height / max(loss.noise, 1e-300), 2)) times its noise"
+      + "\(run.number(jump.after)), \(short(jump.height / max(loss.noise, 1e-300), 2)) times its "
+      + "noise"
     if let sign = best.sign { evidence += "; there \(sign)" }
     evidence +=
       jump.back.map { "; it was back after \(run.step($0 - jump.step)) steps" }
@@ -48,11 +50,12 @@ public struct ResumeJump: FindingKind {
         : graded(jump.height / loss.scale, from: height, to: 0.2, low: 0.75),
       jump.step, jump.back ?? loss.signal.last, evidence: evidence,
       cause:
-        "The run went on without what the optimizer remembered (its moments, its step count), the place "
-        + "in the schedule, or the latest weights, so its first steps were much too large or undid work.",
+        "The run went on without what the optimizer remembered (its moments, its step count), "
+        + "the place in the schedule, or the latest weights, so its first steps were much too "
+        + "large or undid work.",
       advice:
         "save and restore the optimizer's and the scheduler's state with the weights (in PyTorch "
-        + "their state_dict; Descent's checkpoints hold all, and descent verify-resume proves it), and "
+        + "their state_dict; Descent's checkpoints hold all), and "
         + "resume from before step \(run.step(jump.step))",
       shows: ["loss", "lr", "grad_norm"])
   }

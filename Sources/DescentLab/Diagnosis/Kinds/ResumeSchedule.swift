@@ -22,11 +22,12 @@ extension ResumeJump {
     return Finding(
       Self.self, 0.75, rise.step, run.steps.upperBound, evidence: evidence,
       cause:
-        "The run went on with a scheduler that began from its first step: its state was not restored, "
-        + "and the decay that had been made was undone.",
+        "The run went on with a scheduler that began from its first step: its state was not "
+        + "restored, and the decay that had been made was undone.",
       advice:
         "restore the scheduler's and the optimizer's state with the weights (their state_dict in "
-        + "PyTorch; Descent's checkpoints hold all), and resume from before step \(run.step(rise.step))",
+        + "PyTorch; Descent's checkpoints hold all), and resume from before step "
+        + "\(run.step(rise.step))",
       shows: ["lr", "loss"])
   }
 }

@@ -4,8 +4,10 @@ import Foundation
 /// The run ended in the middle of its schedule.
 public struct ScheduleCutOff: FindingKind {
   public static let name = "schedule_cut_off"
+  public static let title = "The run ended in the middle of its schedule"
   public static let summary =
-    "The run ends while the learning rate is still far from the end of its schedule: the gain of the decay is missing."
+    "The run ends while the learning rate is still far from the end of its schedule: the gain of "
+    + "the decay is missing."
   public static let weight = 0.84
   public static let explains: Set = ["plateau", "lr_too_low", "clip_idle"]
 
@@ -33,8 +35,8 @@ public struct ScheduleCutOff: FindingKind {
     {
       return finding(
         run, graded(total / last, from: longer, to: 1.6, low: 0.7), rate,
-        "the schedule ends at step \(run.step(total)), the run at step \(run.step(last)), with lr still "
-          + "\(percent(share, 0)) of its peak", total)
+        "the schedule ends at step \(run.step(total)), the run at step \(run.step(last)), with "
+          + "lr still \(percent(share, 0)) of its peak", total)
     }
     // Still rising: a warmup longer than the run.
     if rate.peakStep >= rate.signal.first + 0.97 * rate.signal.span,
@@ -43,7 +45,8 @@ public struct ScheduleCutOff: FindingKind {
     {
       return finding(
         run, 0.8, rate,
-        "lr still rises when the run ends, from \(short(rate.signal.values[0])) to \(short(rate.end))",
+        "lr still rises when the run ends, from \(short(rate.signal.values[0])) to "
+          + "\(short(rate.end))",
         nil)
     }
     guard share > rest, share < 0.985, let end = extrapolated(rate), end > longer * last else {
@@ -51,7 +54,8 @@ public struct ScheduleCutOff: FindingKind {
     }
     return finding(
       run, graded(end / last, from: longer, to: 1.6, low: 0.6, high: 0.92), rate,
-      "lr fell from \(short(rate.peak)) only to \(short(rate.end)), \(percent(share, 0)) of its peak; the "
+      "lr fell from \(short(rate.peak)) only to \(short(rate.end)), \(percent(share, 0)) of its "
+        + "peak; the "
         + "curve would end near step \(grouped(Int(step: rounded(end)))), the run did at step "
         + run.step(last), rounded(end))
   }
@@ -135,11 +139,14 @@ public struct ScheduleCutOff: FindingKind {
     }
     return Finding(
       Self.self, confidence, rate.decayStep, last, evidence: evidence,
-      cause:
-        "The schedule was made for more steps than were done (the run was stopped, or the length was "
-        + "counted otherwise), and most of what a decay gains comes with its last part.",
-      advice: (total.map { "go on to step \(grouped(Int(step: $0))), or " } ?? "")
-        + "set schedule.total=\(Int(step: last)) for a run of this length",
+      cause: total == nil
+        ? "The warmup is as long as the run or longer, so that the full rate was never used."
+        : "The schedule was made for more steps than were done (the run was stopped, or the "
+          + "length was counted otherwise), and most of what a decay gains comes with its last "
+          + "part.",
+      advice: total.map {
+        "go on to step \(grouped(Int(step: $0))), or \(run.schedule(endingAt: last))"
+      } ?? "make the warmup shorter than the run: \(run.warmup(of: 0.05 * run.span))",
       shows: ["lr", "loss"])
   }
 }

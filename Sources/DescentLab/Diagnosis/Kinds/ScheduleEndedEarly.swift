@@ -3,8 +3,10 @@ public import Descent
 /// The learning rate was at its floor long before the end.
 public struct ScheduleEndedEarly: FindingKind {
   public static let name = "schedule_ended_early"
+  public static let title = "The learning rate reached its floor too early"
   public static let summary =
-    "The learning rate reaches 0 or its floor well before the run ends: the steps after that are wasted."
+    "The learning rate reaches 0 or its floor well before the run ends: the steps after that are "
+    + "wasted."
   public static let weight = 0.86
   public static let explains: Set = [
     "plateau", "lr_too_low", "schedule_cut_off", "updates_lost", "clip_idle",
@@ -37,7 +39,7 @@ public struct ScheduleEndedEarly: FindingKind {
     guard isZero || rate.changes > 0.5 else { return nil }
     var evidence =
       "lr fell from \(short(rate.peak)) to \(short(rate.end)) by step \(run.step(settled)) of "
-      + "\(run.step(run.steps.upperBound)); \(percent(rest, 0)) of the steps were done at that"
+      + "\(run.step(run.steps.upperBound)); \(percent(rest, 0)) of the steps were done at that rate"
     if let loss = run.loss {
       let (at, end) = (
         Robust.median(loss.signal.between(settled, settled + 0.1 * run.span)), loss.end
@@ -50,11 +52,11 @@ public struct ScheduleEndedEarly: FindingKind {
       Self.self, graded(rest, from: share, to: 0.35, low: 0.7), settled, run.steps.upperBound,
       evidence: evidence,
       cause:
-        "The schedule's length is less than the run's: it counts other steps (epochs, batches before "
-        + "accumulation, one process of several), or the run was made longer afterwards.",
+        "The schedule's length is less than the run's: it counts other steps (epochs, batches "
+        + "before accumulation, one process of several), or the run was made longer afterwards.",
       advice:
-        "set schedule.total=\(Int(step: run.steps.upperBound)), the steps of the run (Descent does so "
-        + "where it is left out)",
+        run.schedule(endingAt: run.steps.upperBound)
+        + (run.isOwn ? ", or leave it out: it is the run's length then" : ""),
       shows: ["lr", "loss"])
   }
 }

@@ -3,6 +3,7 @@ public import Descent
 /// Tensors whose weights stand still.
 public struct TensorsNotMoving: FindingKind {
   public static let name = "tensors_not_moving"
+  public static let title = "Some tensors do not move"
   public static let summary = "Some tensors do not change although they are to be trained."
   public static let weight = 0.9
   public static let explains: Set = ["plateau", "lr_too_low"]
@@ -44,11 +45,11 @@ public struct TensorsNotMoving: FindingKind {
           + (isAll || usual.isNaN ? "" : "; that of others reaches \(short(usual))"),
         cause: isAll
           ? "The learning rate is 0, or no gradient reaches the weights."
-          : "No gradient reaches them (they are detached or unused, or a gate before them is 0), or the "
-            + "optimizer was not given them.",
+          : "No gradient reaches them (they are detached or unused, or a gate before them is 0), "
+            + "or the optimizer was not given them.",
         advice: isAll
           ? "check the learning rate and that the loss depends on the weights"
-          : "check that they are in a group of the optimizer and not frozen (descent groups), and that "
+          : "check that they are in a group of the optimizer and not frozen\(run.isOwn ? " (descent groups)" : ""), and that "
             + "the loss depends on them; freeze them on purpose if they are to stay",
         shows: still.prefix(3).map { "\(family)/\($0.0)" } + ["loss"])
     }

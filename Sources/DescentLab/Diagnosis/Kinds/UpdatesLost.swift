@@ -3,8 +3,10 @@ public import Descent
 /// Updates too small for the format of the weights.
 public struct UpdatesLost: FindingKind {
   public static let name = "updates_lost"
+  public static let title = "Rounding loses updates of the weights"
   public static let summary =
-    "Updates are smaller than half the distance between neighbouring 16-bit weights, so rounding undoes them."
+    "Updates are smaller than half the distance between neighbouring 16-bit weights, so rounding "
+    + "undoes them."
   public static let weight = 0.94
   public static let explains: Set = [
     "plateau", "lr_too_low", "tensors_not_moving", "schedule_cut_off",
@@ -32,8 +34,8 @@ public struct UpdatesLost: FindingKind {
       guard usual >= share else { return nil }
       return finding(
         run, graded(usual, from: share, to: 0.7, low: 0.55), lost.first, lost.last,
-        "rounding loses \(percent(usual, 0)) of the updates of weights (the median over the steps at "
-          + "high rates)")
+        "rounding loses \(percent(usual, 0)) of the updates of weights (the median over the "
+          + "steps at high rates)")
     }
     let formats = ["weights", "weights.format", "precision", "torch_dtype", "param_dtype"]
       .compactMap { run.settings[$0] }
@@ -56,8 +58,8 @@ public struct UpdatesLost: FindingKind {
       cause:
         "bf16 keeps 8 bits of a number, so a weight plus an update of less than 0.2 % of it is the "
         + "same weight.",
-      advice: "keep the weights in float32 and compute in 16 bits, or round stochastically "
-        + "(rounding=stochastic); a higher lr only hides it",
+      advice: "keep the weights in float32 and compute in 16 bits, or round stochastically"
+        + "\(run.isOwn ? " (rounding=stochastic)" : ""); a higher lr only hides it",
       shows: ["lost_share", "update_ratio", "loss"])
   }
 }

@@ -3,8 +3,10 @@ public import Descent
 /// A spike at the beginning that recovers.
 public struct WarmupTooShort: FindingKind {
   public static let name = "warmup_too_short"
+  public static let title = "The first steps were too large"
   public static let summary =
-    "The loss rises above its start in the first steps and recovers: the first steps were too large."
+    "The loss rises above its start in the first steps and recovers: the first steps were too "
+    + "large."
   public static let weight = 0.76
   public static let explains: Set = ["loss_spikes", "clip_idle", "lr_too_high"]
 
@@ -57,7 +59,8 @@ public struct WarmupTooShort: FindingKind {
     confidence *= 0.55 + 0.45 * restless.reduce(1) { $0 * (1 - $1.weight) }
     var evidence =
       "the loss began at \(run.number(loss.start)), rose to \(run.number(values[top])) at step "
-      + "\(run.step(loss.signal.steps[top])) and was back at step \(run.step(loss.signal.steps[back]))"
+      + "\(run.step(loss.signal.steps[top])) and was back at step "
+      + "\(run.step(loss.signal.steps[back]))"
     var warmup = 0.0
     if let rate = run.rate {
       warmup = rate.hasWarmup ? rate.peakStep - rate.signal.first : 0
@@ -75,16 +78,22 @@ public struct WarmupTooShort: FindingKind {
         evidence += "; the gradient norm reached \(short(highest)) (\(short(later)) later)"
       }
     }
-    let longer = max(
-      3 * warmup, 2 * (loss.signal.steps[back] - run.steps.lowerBound), 0.03 * run.span)
+    // No longer than a tenth of the run, as lint has it, or than what it is already.
+    let longer = min(
+      max(3 * warmup, 2 * (loss.signal.steps[back] - run.steps.lowerBound), 0.03 * run.span),
+      max(0.1 * run.span, 10))
+    let advice =
+      [
+        longer > 1.2 * warmup && longer < 0.5 * run.span ? run.warmup(of: longer) : nil,
+        run.clipping(at: 1),
+      ].compactMap(\.self)
+    let lower = "try \(run.lowerRate(from: loss.signal.steps[top]))"
     return Finding(
       Self.self, confidence, loss.signal.first, loss.signal.steps[back], evidence: evidence,
       cause:
-        "In the first steps the averages of an adaptive optimizer rest on few gradients and the model "
-        + "changes fast, so steps of full size throw it back.",
-      advice:
-        "set schedule.warmup=\(grouped(Int(step: longer.rounded(.up)))), or clip the gradients "
-        + "(clip.norm=1)",
+        "In the first steps the averages of an adaptive optimizer rest on few gradients and the "
+        + "model changes fast, so steps of full size throw it back.",
+      advice: (advice.isEmpty ? [lower] : advice).joined(separator: ", or "),
       shows: ["loss", "lr", "grad_norm"])
   }
   /// What stands out of the noise: over the start, or else over what was reached before.

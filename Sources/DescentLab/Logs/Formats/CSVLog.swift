@@ -245,7 +245,12 @@ struct CSVLog: LogParser {
   private mutating func lay(out names: [String]) {
     if let exports = WandbExport(names) { return lay(out: names, exports) }
     runs = [Run(name: TensorBoardExport.run(of: fileName, header: names))]
-    let value = TensorBoardExport.tag(of: fileName, header: names)
+    var value = TensorBoardExport.tag(of: fileName, header: names)
+    if value != nil, TensorBoardExport.isNameless(fileName) {
+      value = "loss"
+      notes.add(
+        "The file's name does not say which tag it holds; its values were taken as the loss.")
+    }
     var (seen, hasStep): (Set<String>, Bool) = ([], false)
     for (index, name) in names.enumerated() {
       let name = name.isEmpty ? "column \(index + 1)" : name

@@ -48,10 +48,25 @@ enum TensorBoardExport {
     isExport(header) ? tag(of: fileName) : nil
   }
 
-  /// The tag that the name of a file gives.
+  /// The tag that the name of a file gives: its last part, or all of it where that is a metric.
   static func tag(of fileName: String) -> String {
     let stem = stem(fileName)
-    return stem.ranges(of: "-tag-").last.map { String(stem[$0.upperBound...]) } ?? stem
+    let tag = stem.ranges(of: "-tag-").last.map { String(stem[$0.upperBound...]) } ?? stem
+    return metric(tag) ?? tag
+  }
+
+  /// Whether nothing says what the values of an export are.
+  static func isNameless(_ fileName: String) -> Bool {
+    let stem = stem(fileName)
+    return stem.ranges(of: "-tag-").isEmpty && metric(stem) == nil
+  }
+
+  /// The name of a known metric that a tag stands for: file names have `_` for `/`.
+  private static func metric(_ tag: String) -> String? {
+    if MetricName(tag).key != nil { return tag }
+    return tag.indices.lazy.filter { tag[$0] == "_" }
+      .map { tag[..<$0] + "/" + tag[tag.index(after: $0)...] }.map { String($0) }
+      .first { MetricName($0).key != nil }
   }
 
   /// The run; nil where the file does not say.

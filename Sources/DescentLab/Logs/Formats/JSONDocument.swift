@@ -223,7 +223,10 @@ private struct DocumentReader {
         let value: Double?
         switch try scanner.value(text) {
         case .number(let x): value = x
-        case .flag(let on): value = on ? 1 : 0
+        case .flag(let on):
+          let isFlag = MetricName(key).key.map(Metric.flags.contains) ?? true
+          if !isFlag { notes.add(.noNumber(key: key), line: records + 1, "\(on)") }
+          value = isFlag ? on ? 1 : 0 : nil
         case .text(let range): value = NumberScanner.number(text, range)
         case .null: value = nil
         case .object, .list:

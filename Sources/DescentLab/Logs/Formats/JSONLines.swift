@@ -209,7 +209,13 @@ struct JSONLines: LogParser {
   ) throws(JSONScanner.Failure) {
     switch token {
     case .number(let x): take(x, key, text, range, &line)
-    case .flag(let on): take(on ? 1 : 0, key, text, range, &line)
+    case .flag(let on):
+      if isFlag(text, range) {
+        take(on ? 1 : 0, key, text, range, &line)
+      } else {
+        notes.add(
+          .noNumber(key: JSONScanner.string(text, range)), line: self.line, "\(on)")
+      }
     case .null: if format == .descent { take(.nan, key, text, range, &line) }
     case .text(let value):
       if case .skipped = keys[key].meaning {
@@ -226,8 +232,16 @@ struct JSONLines: LogParser {
       } else {
         try flatten(&scanner, text, JSONScanner.string(text, range), depth: 1, &line)
       }
-    case .list: try scanner.skipRest(text)
+    case .list:
+      try scanner.skipRest(text)
+      let name = JSONScanner.string(text, range)
+      if MetricName(name).key != nil { notes.add(.noNumber(key: name), line: self.line, "a list") }
     }
+  }
+
+  /// Whether true and false may stand under a name: that of a flag, or one that is not known.
+  private func isFlag(_ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
+    MetricName(JSONScanner.string(text, range)).key.map(Metric.flags.contains) ?? true
   }
 
   @inline(__always)

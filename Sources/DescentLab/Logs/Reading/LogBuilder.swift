@@ -29,10 +29,13 @@ struct LogBuilder {
     }
     builder.deriveClipped()
     if builder.log.tracks.isEmpty {
-      builder.log.notes.append("It has no numbers yet.")
+      builder.log.notes.append(noNumbers)
     }
     return builder.log
   }
+
+  /// What is said of a log without any.
+  static let noNumbers = "It has no numbers yet."
 
   /// The name of a key of Descent's metrics.
   private static func name(of key: String) -> String {

@@ -6,6 +6,8 @@ struct LogNotes {
   enum Kind: Hashable {
     /// A cell of a column of numbers.
     case text(column: String)
+    /// A boolean or a list in the place of a number.
+    case noNumber(key: String)
     case unreadableLine, noStep, longLine, missingCells, extraCells
     case badRecord, longRecord
     /// A record whose step is none that a run reaches.
@@ -64,6 +66,9 @@ struct LogNotes {
     case .text(let column):
       "“\(column)” has text in the place of a number in \(lines("row")) (\(place): "
         + "“\(count.example)”); \(n == 1 ? "it was" : "they were") left out."
+    case .noNumber(let key):
+      "“\(key)” has \(count.example) in the place of a number in \(lines()) (\(place)); "
+        + "\(n == 1 ? "it was" : "they were") left out."
     case .unreadableLine:
       "\(lines()) cannot be read (\(place)) and \(n == 1 ? "was" : "were") left out."
     case .noStep:
