@@ -21,10 +21,10 @@ struct Unknowns {
     }
     if run.validation == nil {
       all.append("Whether it overfits: there is no validation loss.")
-    } else if (run.validation?.count ?? 0) < 4 {
+    } else if (run.validation?.count ?? 0) < 3 {
       all.append(
         "Whether it overfits: \(counted(run.validation?.count ?? 0, "validation loss", "validation losses")) "
-          + "\(run.validation?.count == 1 ? "is" : "are") too few (4 are needed).")
+          + "\(run.validation?.count == 1 ? "is" : "are") too few (3 are needed).")
     }
     if run.rate == nil {
       all.append("Whether the learning rate and its schedule suit the run: lr is not logged.")

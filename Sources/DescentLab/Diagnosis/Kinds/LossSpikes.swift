@@ -69,7 +69,9 @@ public struct LossSpikes: FindingKind {
     let leads = events.map { lead(run, signal.steps[$0.from], signal.steps[$0.top]) }
     let led = leads.compactMap(\.self)
     let lasting = events.count { $0.to > $0.from }
-    guard let highest = events.max(by: { above[$0.top] < above[$1.top] }) else { return nil }
+    guard let highest = events.max(by: { above[$0.top] < above[$1.top] }),
+      let peak = events.max(by: { signal.highs[$0.top] < signal.highs[$1.top] })
+    else { return nil }
     let size = above[highest.top] / loss.scale
     var confidence = graded(size, from: height, to: 0.5, low: 0.45, high: 0.8)
     if !led.isEmpty { confidence += 0.15 }
@@ -83,13 +85,13 @@ public struct LossSpikes: FindingKind {
       0.4
       * graded(
         LossCourse.rises(later) / loss.scale, from: 0.3, to: 1, low: 0, high: 1)
-    let steps = events.prefix(4).map { run.step(signal.steps[$0.top]) }
+    let steps = events.prefix(4).map { run.step(exact($0.top, signal, run)) }
     var evidence =
       "\(counted(events.count, "spike")) of the loss, at "
       + "\(events.count == 1 ? "step" : "steps") \(few(steps))"
       + (events.count > 4 ? " and on" : "")
-      + "; the highest reached \(run.number(signal.highs[highest.top])) from about "
-      + run.number(base[highest.top])
+      + "; the highest reached \(run.number(signal.highs[peak.top])) from about "
+      + run.number(base[peak.top])
     if let lead = led.first {
       evidence +=
         "; \(lead.what) rose first or with it, to \(short(lead.times, 2)) times its median at step "
@@ -102,6 +104,19 @@ public struct LossSpikes: FindingKind {
         "A rare batch, or second moments that had become too small, made one step far too large; the "
         + "loss recovers since the rest of training is sound.",
       advice: advice(run), shows: ["loss", "grad_norm", "update_ratio"])
+  }
+
+  /// The step of the row that is the high of a place, which may stand for several rows.
+  private func exact(_ place: Int, _ signal: Signal, _ run: RunSignals) -> Double {
+    guard signal.rows > 1, let track = run.log["loss"] ?? run.log["smoothed_loss"] else {
+      return signal.steps[place]
+    }
+    let from = signal.steps[max(0, place - 1)]
+    let to = signal.steps[min(place + 1, signal.steps.count - 1)]
+    let row = track.steps.indices.first {
+      (from...to).contains(Double(track.steps[$0])) && track.values[$0] == signal.highs[place]
+    }
+    return row.map { Double(track.steps[$0]) } ?? signal.steps[place]
   }
 
   private func advice(_ run: RunSignals) -> String {

@@ -43,8 +43,9 @@ public struct ScheduleCutOff: FindingKind {
     {
       return finding(
         run, 0.8, rate,
-        "lr still rises when the run ends, from \(short(rate.signal.values[0])) to \(short(rate.end))",
-        nil)
+        "lr still rises when the run ends, from \(short(rate.signal.values[0])) to "
+          + "\(short(rate.end)): the warmup is as long as the run, or longer",
+        nil, isWarmup: true)
     }
     guard share > rest, share < 0.985, let end = extrapolated(rate), end > longer * last else {
       return nil
@@ -122,7 +123,7 @@ public struct ScheduleCutOff: FindingKind {
 
   private func finding(
     _ run: RunSignals, _ confidence: Double, _ rate: RateCourse, _ evidence: String,
-    _ total: Double?
+    _ total: Double?, isWarmup: Bool = false
   ) -> Finding {
     let last = run.steps.upperBound
     var evidence = evidence
@@ -135,11 +136,16 @@ public struct ScheduleCutOff: FindingKind {
     }
     return Finding(
       Self.self, confidence, rate.decayStep, last, evidence: evidence,
-      cause:
-        "The schedule was made for more steps than were done (the run was stopped, or the length was "
-        + "counted otherwise), and most of what a decay gains comes with its last part.",
-      advice: (total.map { "go on to step \(grouped(Int(step: $0))), or " } ?? "")
-        + "set schedule.total=\(Int(step: last)) for a run of this length",
+      cause: isWarmup
+        ? "The warmup takes the whole run, so it was never trained at the rate it was given, and no "
+          + "decay follows."
+        : "The schedule was made for more steps than were done (the run was stopped, or the length was "
+          + "counted otherwise), and most of what a decay gains comes with its last part.",
+      advice: isWarmup
+        ? "shorten the warmup to about a twentieth of the run "
+          + "(schedule.warmup=\(max(1, Int(step: (0.05 * last).rounded())))), or train longer"
+        : (total.map { "go on to step \(grouped(Int(step: $0))), or " } ?? "")
+          + "set schedule.total=\(Int(step: last)) for a run of this length",
       shows: ["lr", "loss"])
   }
 }

@@ -28,7 +28,7 @@ public struct WarmupTooShort: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let loss = run.loss, loss.signal.values.count >= 20,
+    guard let loss = run.loss, loss.signal.values.count >= 20, !loss.isBuried,
       loss.fall > max(0.05 * abs(loss.start), 4 * loss.error)
     else { return nil }
     let values = loss.signal.values
