@@ -53,6 +53,11 @@ struct EarlyBump {
     let growth = loss.isPositive && middle > 0 ? max(1, (base + height) / middle) : 1
     let error = noise * growth * (1.0 / 3 + (overStart ? 1 : 1.0 / 3)).squareRoot()
     (self.top, self.back, self.height, self.base) = (top, back, height, base)
-    (significance, isOverStart) = (height / max(error, 1e-300), overStart)
+    // A single row counts for less, as it may be a wild batch.
+    let lone = values[top] - base
+    let usual = noise * (loss.isPositive && middle > 0 ? max(1, values[top] / middle) : 1)
+    significance = max(
+      height / max(error, 1e-300), overStart ? 0.75 * lone / max(usual, 1e-300) : 0)
+    isOverStart = overStart
   }
 }

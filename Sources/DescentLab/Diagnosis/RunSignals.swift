@@ -44,7 +44,8 @@ public struct RunSignals: Sendable {
     norm = Signal(log["grad_norm"])
     d = Signal(
       log["d"]
-        ?? log.family("d").max { ($0.track.last ?? 0) < ($1.track.last ?? 0) }?.track)
+        ?? log.family("d").max { ($0.track.last ?? 0) < ($1.track.last ?? 0) }?.track
+        ?? Self.estimate(log))
     settings = Dictionary(log.settings.map { ($0.key, $0.value) }) { _, last in last }
     let first = log.tracks.values.compactMap(\.steps.first).min() ?? 0
     steps = Double(first)...Double(max(first, log.lastStep))
@@ -63,6 +64,19 @@ public struct RunSignals: Sendable {
     "loss", "smoothed_loss", "val_loss", "lr", "d", "grad_norm", "loss_scale", "skipped", "applied",
     "lost_share", "update_ratio", "step_size", "distance", "weight_norm",
   ]
+
+  /// d, where a log has d × lr beside an lr that is d's factor: as large as no rate of that
+  /// optimizer's steps.
+  private static func estimate(_ log: RunLog) -> Track? {
+    func first(_ name: String) -> Track? { log[name] ?? log.family(name).first?.track }
+    guard let product = first("lr"), let factor = first("base_lr"),
+      product.steps == factor.steps, (factor.values.max() ?? 0) >= 0.1
+    else { return nil }
+    let values = zip(product.values, factor.values).map { $1 > 0 ? $0 / $1 : .nan }
+    // A schedule's rate over its base is d only where it is small.
+    guard let highest = values.filter(\.isFinite).max(), highest < 0.1 else { return nil }
+    return Track(steps: product.steps, values: values)
+  }
 
   private static func broken(_ track: Track?) -> (first: Double, forGood: Double?, count: Int)? {
     guard let track, let first = track.values.firstIndex(where: { !$0.isFinite }) else {
@@ -148,6 +162,7 @@ struct LossCourse: Sendable {
     best = (min(lowest?.level ?? start, end), lowest?.step ?? signal.first)
     noise = signal.noise.isNaN ? 0 : signal.noise
     error = Robust.median(blocks.map(\.error))
+    isBuried = Self.isBuried(signal, blocks)
   }
 
   /// How far the level rose from stretch to stretch in all, beyond what noise explains.
@@ -167,6 +182,26 @@ struct LossCourse: Sendable {
 
   /// What counts as much: how far it fell, or a tenth of its size where it never did.
   var scale: Double { max(fall, 0.1 * abs(start), 5 * error) }
+
+  /// Whether noise, a considerable part of the loss, is larger than any change of its level: what
+  /// seems a fall, a rise or a flat stretch then says nothing (losses of diffusion at random times).
+  let isBuried: Bool
+
+  private static func isBuried(_ signal: Signal, _ blocks: [Signal.Block]) -> Bool {
+    let (values, noise) = (signal.values, signal.noise)
+    let levels = blocks.map(\.level)
+    guard values.count > 19, noise > 0.12 * abs(Robust.median(levels)), let low = levels.min(),
+      let high = levels.max()
+    else { return false }
+    // Levels move no more than their errors let them, or than half of what a single row does.
+    let error = Robust.median(blocks.map(\.error))
+    guard high - low < max(7 * error, 0.5 * noise) else { return false }
+    // The first rows are like all others, and their course has no trend.
+    let usual = Robust.quantile(values, 0.97)
+    let line = Line(blocks.map(\.step), levels)
+    return Robust.median(values.prefix(3)) <= usual && values[0] <= Robust.quantile(values, 0.99)
+      && abs(line.slope) * signal.span < max(4.5 * line.error * signal.span, 0.5 * noise)
+  }
 
   /// Whether all values are positive, so that ratios mean something.
   var isPositive: Bool { signal.lows.allSatisfy { $0 > 0 } }

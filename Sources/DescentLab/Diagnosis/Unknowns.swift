@@ -21,10 +21,10 @@ struct Unknowns {
     }
     if run.validation == nil {
       all.append("Whether it overfits: there is no validation loss.")
-    } else if (run.validation?.count ?? 0) < 4 {
+    } else if (run.validation?.count ?? 0) < 3 {
       all.append(
         "Whether it overfits: \(counted(run.validation?.count ?? 0, "validation loss", "validation losses")) "
-          + "\(run.validation?.count == 1 ? "is" : "are") too few (4 are needed)"
+          + "\(run.validation?.count == 1 ? "is" : "are") too few (3 are needed)"
           + (run.turn.map { "; it was lowest at step \(run.step($0)): keep those weights" } ?? "")
           + ".")
     }

@@ -7,7 +7,7 @@ public struct DStuck: FindingKind {
   public static let summary =
     "Prodigy's estimate d of the step size stays at its first value d0, so steps stay tiny."
   public static let weight = 0.93
-  public static let explains: Set = ["plateau", "lr_too_low", "lr_not_logged"]
+  public static let explains: Set = ["plateau", "lr_too_low", "lr_not_logged", "lr_too_high"]
 
   /// The growth up to which it is stuck.
   public var growth = 3.0

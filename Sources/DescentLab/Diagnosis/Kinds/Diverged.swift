@@ -25,7 +25,7 @@ public struct Diverged: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let loss = run.loss, loss.signal.values.count >= 5 else { return nil }
+    guard let loss = run.loss, loss.signal.values.count >= 5, !loss.isBuried else { return nil }
     let tail = loss.signal.part(0.85, 1)
     // For good: even the better ones of the last losses are bad.
     let end = Robust.quantile(tail, 0.25)
@@ -42,7 +42,9 @@ public struct Diverged: FindingKind {
     let top = loss.signal.highs.max() ?? loss.start
     let isThrown =
       (top - loss.start) / size > above && top - loss.start > 2 * margin
-      && end > loss.start - 0.03 * size && Robust.median(tail) > loss.start - 0.02 * size
+      && end > loss.start - max(0.03 * size, min(0.1 * size, 0.05 * (top - loss.start)))
+      && Robust.median(tail) > loss.start
+        - max(0.02 * size, min(0.1 * size, 0.05 * (top - loss.start)))
     guard isAbove || isLost || isThrown else { return nil }
     // Still coming back from what threw it up.
     if !isAbove, !isThrown, isComingBack(loss) { return nil }

@@ -17,6 +17,7 @@ enum Healthy {
       if run.validation != nil { confidence += 0.1 }
     }
     if run.loss == nil { confidence = min(confidence, 0.3) }
+    if run.loss?.isBuried == true { confidence = min(confidence, 0.5) }
     if let worst = possible.map(\.confidence).max() { confidence = min(confidence, 1 - worst) }
     return Finding(
       kind: name, confidence, run.steps.lowerBound, run.steps.upperBound,
@@ -35,6 +36,11 @@ enum Healthy {
     }
     let change = loss.start - loss.end
     let count = counted(loss.signal.count, "row")
+    if loss.isBuried {
+      return
+        "the loss is about \(run.number(loss.end)), and its noise, \(short(loss.noise)) from row to "
+        + "row, is larger than any change of its level (\(count)); for diffusion that is normal"
+    }
     if abs(change) <= 3 * loss.error || change == 0 {
       return
         "the loss is \(run.number(loss.end)), and was \(run.number(loss.start)) at the beginning "
@@ -47,6 +53,11 @@ enum Healthy {
 
   private static func advice(_ run: RunSignals, _ rows: Int) -> String {
     if rows < 20 { return "log more often, or look again when there are 50 rows" }
+    if run.loss?.isBuried == true {
+      return
+        "judge by samples, or by a validation loss on fixed data (for diffusion, at fixed timesteps "
+        + "and noise): this loss cannot tell"
+    }
     if run.validation == nil {
       return "nothing to change; log a validation loss to see overfitting"
     }

@@ -70,7 +70,9 @@ public struct LossSpikes: FindingKind {
     let leads = events.map { lead(run, signal.steps[$0.from], signal.steps[$0.top]) }
     let led = leads.compactMap(\.self)
     let lasting = events.count { $0.to > $0.from }
-    guard let highest = events.max(by: { above[$0.top] < above[$1.top] }) else { return nil }
+    guard let highest = events.max(by: { above[$0.top] < above[$1.top] }),
+      let peak = events.max(by: { signal.highs[$0.top] < signal.highs[$1.top] })
+    else { return nil }
     let size = above[highest.top] / loss.scale
     var confidence = graded(size, from: height, to: 0.5, low: 0.45, high: 0.8)
     if !led.isEmpty { confidence += 0.15 }
@@ -85,7 +87,6 @@ public struct LossSpikes: FindingKind {
       * graded(
         LossCourse.rises(later) / loss.scale, from: 0.3, to: 1, low: 0, high: 1)
     let steps = events.prefix(4).map { run.step(signal.tops[$0.top]) }
-    let peak = events.max { signal.highs[$0.top] < signal.highs[$1.top] } ?? highest
     var evidence =
       "\(counted(events.count, "spike")) of the loss, at "
       + "\(events.count == 1 ? "step" : "steps") \(few(steps))"

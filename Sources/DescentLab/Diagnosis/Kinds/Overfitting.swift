@@ -22,7 +22,7 @@ public struct Overfitting: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let validation = run.validation, validation.values.count > 3 else { return nil }
+    guard let validation = run.validation, validation.values.count > 2 else { return nil }
     let values = validation.values
     let window = values.count > 14 ? 3 : 1
     let smooth = validation.smoothed(window)
@@ -39,9 +39,9 @@ public struct Overfitting: FindingKind {
     // Most of the values after the lowest lie above it, and they rise.
     let rest = Array(smooth[place...])
     let slope = Robust.slope(rest.indices.map(Double.init).thinned(60), rest.thinned(60))
-    guard rest.count > 2, slope > 0 else { return nil }
+    guard rest.count > (values.count > 3 ? 2 : 1), slope > 0 else { return nil }
     var training = "there is no training loss to compare it with"
-    var confidence = graded(rise, from: self.rise, to: 0.3, low: 0.6)
+    var confidence = graded(rise, from: self.rise, to: values.count < 4 ? 0.15 : 0.3, low: 0.6)
     if let loss = run.loss {
       let width = 0.1 * run.span
       let then = Robust.median(loss.signal.between(step - width, step + width))
@@ -57,6 +57,8 @@ public struct Overfitting: FindingKind {
     } else {
       confidence = min(confidence, 0.6)
     }
+    // Few values are little evidence.
+    if rest.count < 3 || values.count < 4 { confidence = min(0.8 * confidence, 0.65) }
     return Finding(
       Self.self, confidence, step, validation.last,
       evidence: "the validation loss rose from \(run.number(lowest)) at step \(run.step(step)) to "

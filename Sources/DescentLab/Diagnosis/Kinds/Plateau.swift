@@ -30,6 +30,8 @@ public struct Plateau: FindingKind {
 
   public func find(in run: RunSignals) -> Finding? {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
+    // Losses that differ so much from row to row do so by their nature, as those of diffusion do.
+    if loss.isBuried, loss.noise > 0.4 * abs(loss.end) { return nil }
     let blocks = loss.blocks.filter { (run.rate?.share(at: $0.step) ?? 1) >= rate }
     guard blocks.count > 3 else { return nil }
     let tolerance = max(3 * loss.error, 2 * flat * loss.fall)

@@ -9,7 +9,9 @@ public struct RateTooHigh: FindingKind {
     "The loss oscillates or stays high with large gradients, and falls as soon as the learning "
     + "rate does."
   public static let weight = 0.82
-  public static let explains: Set = ["plateau", "loss_spikes", "warmup_too_short", "clip_idle"]
+  public static let explains: Set = [
+    "plateau", "loss_spikes", "warmup_too_short", "clip_idle", "lr_too_low",
+  ]
 
   /// The rises of the level that noise does not explain, over how far the loss fell.
   public var rises = 0.25
@@ -42,7 +44,9 @@ public struct RateTooHigh: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
+    guard let loss = run.loss, loss.isLong, !loss.isBuried, loss.blocks.count > 3 else {
+      return nil
+    }
     let signs = signs(run, loss).filter { $0.weight > 0.05 }.sorted { $0.weight > $1.weight }
     var confidence = 1 - signs.reduce(1) { $0 * (1 - $1.weight) }
     // What comes at equal distances comes with the data.
@@ -92,12 +96,13 @@ public struct RateTooHigh: FindingKind {
         "the level of the loss rose again and again, by \(percent(risen / scale, 0)) of its fall "
           + "in all"
       ))
+    signs.append(lost(run, loss))
     signs += swings(run, loss, after: max(0.3, beginning ?? 0))
     signs.append(decaySign(run, loss, scale))
     signs.append(bursts(run, loss, blocks))
-    signs.append(priorSign(run))
     signs.append(spikes(run, loss, scale, after: beginning ?? 0.05))
     if beginning != nil { return signs }
+    signs.append(priorSign(run))
     signs.append(stall(run, loss))
     if let bump = EarlyBump(loss, rows: 3 * loss.signal.values.count / 10), bump.significance > 3 {
       // What recovers soon is a matter of the warmup.
@@ -109,6 +114,25 @@ public struct RateTooHigh: FindingKind {
         ))
     }
     return signs
+  }
+
+  /// What was won and is lost again: the training loss of a sound run does not rise for good.
+  private func lost(_ run: RunSignals, _ loss: LossCourse) -> (weight: Double, text: String) {
+    let best = loss.blocks.min { $0.level < $1.level }
+    guard let best, loss.fall > 3 * loss.noise else { return (0, "") }
+    let after = loss.blocks.filter { $0.step > best.step }
+    guard Double(after.count) > 0.3 * Double(loss.blocks.count) else { return (0, "") }
+    let later = after.suffix(max(3, after.count / 2)).map(\.level)
+    let level = Robust.median(later)
+    let (rise, error) = (level - best.level, max(best.error, loss.error))
+    guard rise > 5 * error, rise > 0.2 * loss.fall,
+      Robust.quantile(later, 0.1) > best.level + 0.15 * loss.fall
+    else { return (0, "") }
+    return (
+      graded(rise / loss.fall, from: 0.2, to: 0.5, low: 0.4, high: 0.65),
+      "it was at \(run.number(best.level)) around step \(run.step(best.step)), and then at "
+        + "\(run.number(level)) to the end"
+    )
   }
 
   /// The stretches at considerable rates, without the first steps.
@@ -211,7 +235,8 @@ public struct RateTooHigh: FindingKind {
     }
     guard rate.peak > usual else { return (0, "") }
     return (
-      graded(log(rate.peak / usual), from: 0, to: log(10), low: 0.2, high: 0.4),
+      graded(log(rate.peak / usual), from: 0, to: log(10), low: 0.2, high: 0.4)
+        + graded(rate.peak / usual, from: 10, to: 30, low: 0, high: 0.25),
       "lr=\(short(rate.peak)) is more than is usual for \(optimizer)"
     )
   }

@@ -27,12 +27,17 @@ extension RateTooHigh {
     let rest = zip(part, smooth).map { $0 - $1 }
     let (down, up) = (-Robust.quantile(rest, 0.05), Robust.quantile(rest, 0.95))
     var signs: [(weight: Double, text: String)] = []
+    // A single jump is no memory.
+    let limit = 3 * Robust.deviation(rest)
+    let tame = rest.map { min(max($0, -limit), limit) }
+    let square = tame.reduce(0) { $0 + $1 * $1 }
+    let product = zip(tame, tame.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
     let height = noise / fall
     let isRough = noise > 0.3 * abs(level)
     if isRough, up > 1.4 * down, height > roughness, level < 0.35 * abs(early) {
       signs.append(
         (
-          graded(height, from: roughness, to: 0.1, low: 0.4, high: 0.65),
+          graded(height, from: roughness, to: 0.1, low: 0.4, high: 0.48),
           "the loss is thrown up again and again: it swings by \(short(noise)) around "
             + "\(short(level)), more upwards than downwards"
         ))
@@ -43,11 +48,6 @@ extension RateTooHigh {
           "the loss swings by \(short(noise)), \(percent(height, 0)) of its fall"
         ))
     }
-    // A single jump is no memory.
-    let limit = 3 * Robust.deviation(rest)
-    let tame = rest.map { min(max($0, -limit), limit) }
-    let square = tame.reduce(0) { $0 + $1 * $1 }
-    let product = zip(tame, tame.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
     if rest.count > 49, noise > 0.2 * abs(level), late < 0.1 * fall, product > memory * square {
       signs.append(
         (

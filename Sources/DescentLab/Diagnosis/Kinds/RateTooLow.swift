@@ -8,7 +8,7 @@ public struct RateTooLow: FindingKind {
   public static let summary =
     "The loss still falls at the end as steadily as at the beginning, and has not come far."
   public static let weight = 0.7
-  public static let explains: Set = ["plateau", "clip_idle", "loss_spikes"]
+  public static let explains: Set = ["plateau", "clip_idle", "loss_spikes", "lr_too_high"]
 
   /// The share of the fall that the second half of the run has, from which on it is steady: half
   /// for a
@@ -41,6 +41,7 @@ public struct RateTooLow: FindingKind {
   public func find(in run: RunSignals) -> Finding? {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
     if let crawl = crawl(run) { return crawl }
+    if loss.isBuried { return nil }
     let time = OptimizerTime(run.rate)
     let marks = [0, 0.25, 0.5, 0.75, 1].map { level(loss, time, $0) }
     let fall = marks[0] - marks[4]

@@ -46,7 +46,7 @@ public struct ScheduleCutOff: FindingKind {
       return finding(
         run, 0.8, rate,
         "lr still rises when the run ends, from \(short(rate.signal.values[0])) to "
-          + "\(short(rate.end))",
+          + "\(short(rate.end)): the warmup is as long as the run, or longer",
         nil)
     }
     guard share > rest, share < 0.985, let end = extrapolated(rate), end > longer * last else {

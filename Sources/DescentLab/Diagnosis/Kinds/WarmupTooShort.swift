@@ -30,7 +30,7 @@ public struct WarmupTooShort: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let loss = run.loss, loss.signal.values.count >= 20,
+    guard let loss = run.loss, loss.signal.values.count >= 20, !loss.isBuried,
       loss.fall > max(0.05 * abs(loss.start), 4 * loss.error)
     else { return nil }
     let values = loss.signal.values
@@ -56,7 +56,7 @@ public struct WarmupTooShort: FindingKind {
     // Where the rest is restless too, the whole rate is too high.
     let restless = RateTooHigh().signs(
       run, loss, after: min(0.6, max(0.3, recovery + 0.1)))
-    confidence *= 0.55 + 0.45 * restless.reduce(1) { $0 * (1 - $1.weight) }
+    confidence *= 0.65 + 0.35 * restless.reduce(1) { $0 * (1 - $1.weight) }
     var evidence =
       "the loss began at \(run.number(loss.start)), rose to \(run.number(values[top])) at step "
       + "\(run.step(loss.signal.steps[top])) and was back at step "
