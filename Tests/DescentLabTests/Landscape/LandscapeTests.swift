@@ -82,7 +82,7 @@ import Testing
 
   @Test("Newton's curvature is the function's: Sophia's Hessian is exact on a quadratic")
   func sophia() throws {
-    // From the second step on u = m̂/max(γ·h, ε), where h has the exact diagonal's share.
+    // From the second step on u = m′/max(γ·h, ε), where h has the exact diagonal's share.
     let result = try Self.run(
       "ravine", "sophia-h(lr=0.1,betas=0,0,gamma=1,clip_threshold=1e9,weight_decay=0)",
       condition: 4, start: "3,2", steps: 3)

@@ -81,7 +81,7 @@ enum AdafactorTopic: Topic {
 
   private static let side = 32
 
-  /// How far the largest and the smallest √v̂ lie from √v.
+  /// How far the largest and the smallest √v′ lie from √v.
   private static func factors(_ g: [Double]) throws -> [Double] {
     try zip(estimate(g, rows: side, columns: side), g).map { ($0 / ($1 * $1)).squareRoot() }
   }
@@ -99,7 +99,7 @@ enum AdafactorTopic: Topic {
     let two = (0..<side * side).map { ($0 / side < side / 2) == ($0 % side < side / 2) ? 1 : 0.1 }
     var table = Table(
       [
-        .init("gradient"), .number("least", "least √v̂/√v"), .number("largest", "largest √v̂/√v"),
+        .init("gradient"), .number("least", "least √v′/√v"), .number("largest", "largest √v′/√v"),
       ], key: "factoring", caption: "a \(side)×\(side) matrix after one step: 64 numbers for 1,024")
     for (name, g) in [
       ("a row's factor times a column's", product), ("two blocks of 1, two of 0.1", two),
@@ -114,7 +114,7 @@ enum AdafactorTopic: Topic {
       [
         .paragraph(
           """
-          v̂ = r·c/mean(r) has the right sum in every row and column. Whether it is right for \
+          v′ = r·c/mean(r) has the right sum in every row and column. Whether it is right for \
           each weight depends on the gradient:
           """),
         .table(table),

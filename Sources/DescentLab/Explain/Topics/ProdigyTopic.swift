@@ -28,7 +28,7 @@ enum ProdigyTopic: Topic {
       formula: """
         r ← β₃·r + d²/d₀·γ·⟨g, p₀ − w⟩    one number
         s ← β₃·s + d²/d₀·γ·g              one for each weight
-        d̂ = r/‖s‖₁;   d ← max(d, d̂)       ‖s‖₁: the sum of |s|
+        e = r/‖s‖₁;   d ← max(d, e)       ‖s‖₁: the sum of |s|
         m ← β₁·m + (1−β₁)·d·g             Adam's averages, with d·g for g
         v ← β₂·v + (1−β₂)·d²·g²
         w ← w − d·γ·m/(√v + d·ε)          d before its update, but in d·ε after it
@@ -37,7 +37,7 @@ enum ProdigyTopic: Topic {
         w: the weights; p₀: the weights at the start; g: the gradient; γ: lr, which stays at 1 or \
         follows a schedule; r: how far downhill the way so far has led; s: a sum of gradients; β₁ \
         = 0.9, β₂ = 0.999 (betas); β₃ = √β₂; ⟨a, b⟩: the sum of products. r and ‖s‖₁ are taken \
-        over all weights together: one d for the whole model. d₀ (d0, 10⁻⁶) is the first d; in d̂ \
+        over all weights together: one d for the whole model. d₀ (d0, 10⁻⁶) is the first d; in e \
         it cancels.
         """,
       demonstrations: [
@@ -120,7 +120,7 @@ enum ProdigyTopic: Topic {
           """
           Σ ⟨g, p₀ − w⟩  ≤  ⟨Σ g, p₀ − w*⟩
                 r        ≤  ⟨s, p₀ − w*⟩  ≤  ‖s‖₁ · max |p₀ − w*|
-          so  d̂ = r/‖s‖₁  ≤  max |p₀ − w*|
+          so  e = r/‖s‖₁  ≤  max |p₀ − w*|
           """),
         .paragraph(
           """
@@ -138,7 +138,7 @@ enum ProdigyTopic: Topic {
     var table = Table(
       [
         .number("step"), .number("travelled", "largest |w − p₀|"), .number("r"),
-        .number("s", "‖s‖₁"), .number("estimate", "d̂ = r/‖s‖₁"), .number("d"),
+        .number("s", "‖s‖₁"), .number("estimate", "e = r/‖s‖₁"), .number("d"),
       ], key: "steps", caption: "three weights, each with its minimum at a distance of 1")
     for step in [1, 2, 3, 5, 10, 20, 30, 50, 100, 300] {
       let numbers = walk.metrics[step - 1]
@@ -164,7 +164,7 @@ enum ProdigyTopic: Topic {
               y: Axis("", .logarithmic),
               series: [
                 Series("d", points(values, from: 1)),
-                Series("d̂, the present estimate", points(estimates, from: 1), .dashed),
+                Series("e, the present estimate", points(estimates, from: 1), .dashed),
                 Series(
                   "distance travelled",
                   points(walk.weights.dropFirst().map { $0.map(abs).max() ?? 0 }, from: 1)),
@@ -220,7 +220,7 @@ enum ProdigyTopic: Topic {
               series: [
                 Series("d", points(values, from: 1)),
                 Series(
-                  "d̂, the present estimate", points(Array(estimates.prefix(peak + 1)), from: 1),
+                  "e, the present estimate", points(Array(estimates.prefix(peak + 1)), from: 1),
                   .dashed),
               ])
           ])
