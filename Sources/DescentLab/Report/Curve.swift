@@ -54,7 +54,9 @@ public struct Curve: Sendable {
     let smooth = points.centeredMean(over: window)
     (self.points, self.smooth) = (points.thinned(to: Self.most), smooth.thinned(to: Self.most / 2))
     let first = finite.prefix(window)
-    (start, self.end) = (Self.mean(first), Self.mean(finite.suffix(window)))
+    (start, self.end) = (
+      Self.mean(first), Array(finite.suffix(window)).runningMean(over: window).last?.y ?? .nan
+    )
     (last, lastStep) = (finite.last, points.last?.x ?? 0)
     let end = (points.lastIndex { $0.y.isFinite } ?? -1) + 1
     brokenSince = end < points.count ? points[end].x : nil
