@@ -33,7 +33,7 @@ LOOK = r"""
       if (e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".wide, svg, pre")) { say("too wide", e); break; }
     }
   }
-  const outer = [...document.querySelectorAll("figure svg")].filter(s => !s.parentNode.closest("svg"));
+  const outer = [...document.querySelectorAll("svg:not(.bar, .key svg)")].filter(s => !s.parentNode.closest("svg"));
   for (const figure of document.querySelectorAll("figure")) {
     if (visible(figure) && ![...figure.querySelectorAll("svg, img")].some(visible)) say("a figure shows nothing", figure);
   }

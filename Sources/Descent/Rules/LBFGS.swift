@@ -61,7 +61,7 @@ public struct LBFGS: ClosureRule {
     .number(
       "tolerance_change", \.changeTolerance, .atLeast(0),
       "the change of the loss or of a weight that counts as none", source: "torch"),
-    .integer("history_size", \.historySize, .closed(1, 10_000), "pairs kept", source: "torch"),
+    .integer("history_size", \.historySize, .closed(1, 1_000_000_000), "pairs kept", source: "torch"),
     .choice("line_search_fn", \.lineSearch, "how the length of a step is chosen", source: "ours"),
     .maximize(\.maximize),
   ]
@@ -95,9 +95,11 @@ public struct LBFGS: ClosureRule {
     try? LBFGSOptimizer<S>(self, parameters: parameters)
   }
 
-  /// The pairs of a full history, the direction and the last gradient.
+  /// The pairs of a full history, the direction and the last gradient; 2 EB for more than that.
   public func outsideBytes(for parameters: [ParameterInfo]) -> Int {
-    (2 * historySize + 2) * Self.vector(parameters)
+    let (bytes, overflow) = Self.vector(parameters).multipliedReportingOverflow(
+      by: 2 * historySize + 2)
+    return overflow ? 1 << 61 : min(bytes, 1 << 61)
   }
 
   /// The points and gradients of a line search, and the gradients that stay in their place.

@@ -89,11 +89,13 @@ public struct Curve: Sendable {
     return distances[distances.count / 2] / (0.6745 * 1.5.squareRoot())
   }
 
-  /// The smoothed value at a step, between two points on the straight line; nil outside.
+  /// The smoothed value at a step, between two points on the straight line; nil outside. At the last
+  /// step it is ``end``, which has as many values as any other.
   public func value(at step: Double) -> Double? {
     guard let first = smooth.first, let last = smooth.last, step >= first.x, step <= last.x else {
       return nil
     }
+    if step == last.x { return end }
     var (low, high) = (0, smooth.count - 1)
     while high - low > 1 {
       let middle = (low + high) / 2
