@@ -61,7 +61,8 @@ public struct LBFGS: ClosureRule {
     .number(
       "tolerance_change", \.changeTolerance, .atLeast(0),
       "the change of the loss or of a weight that counts as none", source: "torch"),
-    .integer("history_size", \.historySize, .closed(1, 1_000_000_000), "pairs kept", source: "torch"),
+    .integer(
+      "history_size", \.historySize, .closed(1, 1_000_000_000), "pairs kept", source: "torch"),
     .choice("line_search_fn", \.lineSearch, "how the length of a step is chosen", source: "ours"),
     .maximize(\.maximize),
   ]
