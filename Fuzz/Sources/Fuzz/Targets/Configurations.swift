@@ -20,7 +20,7 @@ extension FuzzTarget {
       }
       // Its recipe is one.
       _ = try Recipe(yaml: found.recipe)
-      _ = try found.blocks(called: "configuration")
-      _ = Lint.warnings(try found.subject())
+      let report = try LintReport(found, called: "configuration")
+      _ = try LintPage.about(report, of: found).text(width: 80)
     })
 }

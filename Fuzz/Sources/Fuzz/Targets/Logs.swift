@@ -93,7 +93,8 @@ extension FuzzTarget {
     }
   }
 
-  /// Whatever is read has ascending steps, and the same ones when it is read in two pieces.
+  /// Whatever is read has ascending steps, can be diagnosed, and has the same steps when it is read in
+  /// two pieces.
   private static func checkLog(_ input: [UInt8], _ file: String) throws {
     let path = Scratch.write(input, to: file)
     let logs = try RunLog.read([path])
@@ -106,6 +107,9 @@ extension FuzzTarget {
       for histogram in log.histograms.values.joined() {
         precondition(histogram.edges.count == histogram.counts.count + 1)
       }
+      let diagnosis = Diagnosis(log)
+      precondition(diagnosis.findings.allSatisfy { (0...1).contains($0.confidence) })
+      _ = diagnosis.page.json.text
     }
     let half = Array(input.prefix(input.count / 2))
     // What a file is, is told by its first half.
