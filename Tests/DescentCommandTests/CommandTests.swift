@@ -124,6 +124,9 @@ func descent(
         ["replay", "--optimizer", "sgd", "--input", "a", "--output", ""], 64,
         "--output names no file"
       ),
+      (["memory", "gpt", "--html", ""], 64, "--html names no file"),
+      (["recommend", "--task", "rl", "--html", ""], 64, "--html names no file"),
+      (["convert-hparams", "adamw", "lion", "--html", ""], 64, "--html names no file"),
       (["schedule", "cosine", "--at", "1,x"], 64, "--at 1,x must be steps"),
       (["schedule", "cosine", "--at", ""], 64, "must be steps such as 0,1,1000"),
       (["schedule", "cosine", "--at", "1,,2"], 64, "--at 1,,2 must be steps"),

@@ -46,8 +46,7 @@ struct ConvertHyperparameters: ParsableCommand {
     help: ArgumentHelp("The examples of a step then.", valueName: "new"))
   var batchTo: Int?
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @OptionGroup var page: PageOptions
 
   func validate() throws {
     if !batch.isEmpty, batch.count != 2 {
@@ -63,13 +62,14 @@ struct ConvertHyperparameters: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      try OutputPaths.check([page.use])
       var batches: (from: Int, to: Int)?
       if batch.count == 2 { batches = (batch[0], batch[1]) }
       if let batchFrom, let batchTo { batches = (batchFrom, batchTo) }
       let conversion = try HyperparameterConversion(
         from: from, to: to, settings: try assignments.map { try splitAssignment($0) },
         batches: batches)
-      output(HyperparameterPage.about(conversion), json: json)
+      try page.show(HyperparameterPage.about(conversion))
     }
   }
 }

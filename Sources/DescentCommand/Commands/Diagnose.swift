@@ -37,34 +37,24 @@ struct Diagnose: ParsableCommand {
   @Flag(help: "List the kinds of findings with their thresholds.")
   var kinds = false
 
-  @Flag(help: "Print JSON.")
-  var json = false
-
-  @Option(
-    help: ArgumentHelp("Write the page as HTML, too.", valueName: "file"),
-    completion: .file(extensions: ["html"]))
-  var html: String?
+  @OptionGroup var page: PageOptions
 
   func validate() throws {
     if path == nil, !kinds { throw ValidationError("give the log of a run, or --kinds") }
-    if kinds, path != nil || against != nil || html != nil {
+    if kinds, path != nil || against != nil || page.html != nil {
       throw ValidationError("--kinds stands alone: leave out the log and what is done with it")
     }
-    if html?.isEmpty == true { throw ValidationError("--html names no file") }
   }
 
   func run() throws {
     try reportingErrors {
-      guard let path else { return output(FindingKindsPage.list(), json: json) }
+      guard let path else { return output(FindingKindsPage.list(), json: page.json) }
       let thresholds = try FindingKinds(
         assignments.map { try splitAssignment($0) })
       try OutputPaths.check(
-        [("--html", html)], readingLogs: [path] + [against].compactMap(\.self))
+        [page.use], readingLogs: [path] + [against].compactMap(\.self))
       let diagnoses = try Diagnosis.read(path, kinds: thresholds, against: against)
-      let page = Diagnosis.page(diagnoses, of: path)
-      if let html { try OutputFile.write(page.html(), to: html) }
-      output(page, json: json)
-      if let html, !json { output("page: \(html)") }
+      try page.show(Diagnosis.page(diagnoses, of: path))
     }
   }
 }

@@ -9,7 +9,8 @@ struct Explain: ParsableCommand {
     abstract: "Explain what optimizers do, on pages computed as you read.",
     discussion: """
       Without a topic it lists them, in the order of a course. Names of optimizers and of their parts \
-      lead to the topic that explains them: adam, l2, int8.
+      lead to the topic that explains them: adam, l2, int8. Without a topic, --html writes the whole \
+      course.
 
         descent explain momentum
         descent explain adam --html adam.html
@@ -19,29 +20,14 @@ struct Explain: ParsableCommand {
   @Argument(help: "The topic: a name that `descent explain` lists.")
   var topic: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Write the page as HTML; without a topic, the whole course.", valueName: "file"),
-    completion: .file(extensions: ["html"]))
-  var html: String?
-
-  @Flag(help: "Print the page as JSON.")
-  var json = false
-
-  func validate() throws {
-    if html?.isEmpty == true { throw ValidationError("--html names no file") }
-  }
+  @OptionGroup var page: PageOptions
 
   func run() throws {
     try reportingErrors {
       let topic = try topic.map { try Topics.named($0) }
-      try OutputPaths.check([("--html", html)])
-      let page = try topic?.page() ?? Topics.list()
-      if let html {
-        try OutputFile.write((topic == nil ? Topics.course() : page).html(), to: html)
-      }
-      output(page, json: json)
-      if let html, !json { output("page: \(html)") }
+      try OutputPaths.check([page.use])
+      try page.show(
+        topic?.page() ?? Topics.list(), inHTML: topic == nil ? Topics.course() : nil)
     }
   }
 }

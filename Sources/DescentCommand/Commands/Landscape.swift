@@ -20,7 +20,8 @@ struct LandscapeCommand: ParsableCommand {
         descent landscape --function rosenbrock --optimizers "adam(lr=0.1),lion" --steps 2000 --json
 
       Functions: ravine, saddle, local-minima, rosenbrock, beale, rastrigin, noisy-quadratic. The page \
-      that --html writes plays the paths and lets the start be dragged.
+      that --html writes plays the paths and lets the start be dragged; --json has every step of every \
+      path.
       """)
 
   @Option(help: ArgumentHelp("The function to descend.", valueName: "name"))
@@ -59,10 +60,7 @@ struct LandscapeCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Which noise.", valueName: "n"))
   var seed = 0
 
-  @Option(
-    help: ArgumentHelp("Write a page that plays the paths.", valueName: "file.html"),
-    completion: .file(extensions: ["html"]))
-  var html: String?
+  @OptionGroup var page: PageOptions
 
   @Option(
     help: ArgumentHelp("Write all contours into one file, as SVG.", valueName: "file.svg"),
@@ -74,30 +72,21 @@ struct LandscapeCommand: ParsableCommand {
     completion: .directory)
   var svg: String?
 
-  @Flag(help: "Print every step of every path as one JSON object.")
-  var json = false
-
   func validate() throws {
     if let plot, !plot.hasSuffix(".svg") {
       throw ValidationError("--plot \(plot) must name a file that ends in .svg")
     }
-    for (name, path) in [("--html", html), ("--svg", svg)] where path?.isEmpty == true {
-      throw ValidationError("\(name) names nothing")
-    }
+    if svg?.isEmpty == true { throw ValidationError("--svg names no folder") }
   }
 
   func run() throws {
     try reportingErrors {
-      try OutputPaths.check([("--html", html), ("--plot", plot)])
+      try OutputPaths.check([page.use, ("--plot", plot)])
       let landscape = try Landscape(
         function, condition: condition, start: start, steps: steps, rate: rate, noise: noise,
         seed: seed)
       let result = try landscape.entries(optimizers).run()
       let command = commandLine
-      if let html {
-        let page = try LandscapePage.about(result, isAnimated: true, command: command)
-        try OutputFile.write(page.html(), to: html)
-      }
       if let plot { try OutputFile.write(LandscapePage.figure(result).svg(), to: plot) }
       if let svg {
         try makeFolder(svg)
@@ -105,12 +94,13 @@ struct LandscapeCommand: ParsableCommand {
           try OutputFile.write(figure.svg(), to: "\(svg)/\(name).svg")
         }
       }
-      if json {
-        output(try LandscapePage.about(result, isAnimated: false, command: command), json: true)
-        return
-      }
-      output(LandscapePage.terminal(result))
-      for (name, path) in [("page", html), ("plot", plot), ("figures", svg)] {
+      try page.show(
+        page.json
+          ? LandscapePage.about(result, isAnimated: false, command: command)
+          : LandscapePage.terminal(result),
+        inHTML: LandscapePage.about(result, isAnimated: true, command: command))
+      if page.json { return }
+      for (name, path) in [("plot", plot), ("figures", svg)] {
         if let path { output("\(name): \(path)") }
       }
     }

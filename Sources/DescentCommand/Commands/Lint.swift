@@ -52,17 +52,10 @@ struct LintCommand: ParsableCommand {
   @Flag(help: "End with status 64 where there is a warning.")
   var strict = false
 
-  @Flag(help: "Print JSON.")
-  var json = false
-
-  @Option(
-    help: ArgumentHelp("Write the page to a file.", valueName: "file.html"),
-    completion: .file(extensions: ["html"]))
-  var html: String?
+  @OptionGroup var page: PageOptions
 
   func validate() throws {
     if recipe.isEmpty { throw ValidationError("the name of the recipe is empty") }
-    if html?.isEmpty == true { throw ValidationError("--html names no file") }
     if fix, !changes.assignments.isEmpty {
       throw ValidationError("--fix writes into the file as it stands: leave out --set")
     }
@@ -75,7 +68,7 @@ struct LintCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      try OutputPaths.check([("--html", html)], keeping: [("the recipe", recipe)])
+      try OutputPaths.check([page.use], keeping: [("the recipe", recipe)])
       if let configuration = try configuration() { return try show(configuration) }
       let (name, yaml) = try found()
       if examples != nil || ranks != nil {
@@ -144,16 +137,14 @@ struct LintCommand: ParsableCommand {
     if !mended.changes.isEmpty {
       try OutputFile.write(byteOrderMark(of: recipe) + mended.yaml, to: recipe)
     }
-    if !json { output(LintPage.about(mended, file: recipe), isSpaced: false) }
+    if !page.json { output(LintPage.about(mended, file: recipe), isSpaced: false) }
     let report = try LintReport(yaml: mended.yaml, called: name)
-    try finish(report, LintPage.about(report), isShown: json)
+    try finish(report, LintPage.about(report), isPrinted: page.json)
   }
 
   /// Writes and prints the page, and ends as the warnings ask for.
-  private func finish(_ report: LintReport, _ page: Document, isShown: Bool = true) throws {
-    if let html { try OutputFile.write(page.html(), to: html) }
-    if isShown { output(page, json: json) }
-    if let html, !json { output("page: \(html)") }
+  private func finish(_ report: LintReport, _ document: Document, isPrinted: Bool = true) throws {
+    try page.show(document, isPrinted: isPrinted)
     if let refusal = report.refusal { throw refusal }
     if strict, !report.warnings.isEmpty { throw ExitCode(ExitStatus.usage) }
   }

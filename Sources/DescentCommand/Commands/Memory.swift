@@ -98,13 +98,7 @@ struct Memory: ParsableCommand {
     help: ArgumentHelp("What lies in the host's memory: none, state, all.", valueName: "what"))
   var offload: String = "none"
 
-  @Option(
-    help: ArgumentHelp("Write the page as HTML.", valueName: "file.html"),
-    completion: .file(extensions: ["html"]))
-  var html: String?
-
-  @Flag(help: "Print as JSON.")
-  var json = false
+  @OptionGroup var page: PageOptions
 
   func validate() throws {
     if (subject == nil) == (parameters == nil) {
@@ -120,13 +114,10 @@ struct Memory: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      try OutputPaths.check([("--html", html)], keeping: [("the model", subject)])
+      try OutputPaths.check([page.use], keeping: [("the model", subject)])
       let options = try options()
       let plan = try MemoryPlan(try model(), options)
-      let page = MemoryPage.about(plan)
-      if let html { try OutputFile.write(page.html(), to: html) }
-      output(page, json: json)
-      if let html, !json { output("page: \(html)") }
+      try page.show(MemoryPage.about(plan))
     }
   }
 

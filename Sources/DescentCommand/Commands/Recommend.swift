@@ -27,8 +27,7 @@ struct Recommend: ParsableCommand {
     help: ArgumentHelp("The number of parameters of the model.", valueName: "7B"))
   var parameters: String?
 
-  @Flag(help: "Print as JSON.")
-  var json = false
+  @OptionGroup var page: PageOptions
 
   func validate() throws {
     if task == nil, memory != nil || parameters != nil {
@@ -39,9 +38,10 @@ struct Recommend: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      guard let task else { return output(RecommendationPage.list(), json: json) }
+      try OutputPaths.check([page.use])
+      guard let task else { return try page.show(RecommendationPage.list()) }
       let advice = try Recommendation(task: task, memory: memory, parameters: parameters)
-      output(RecommendationPage.about(advice), json: json)
+      try page.show(RecommendationPage.about(advice))
     }
   }
 }

@@ -283,6 +283,7 @@ public enum MemoryPage {
           least.map { $0 < row.peak / 100 * 99 ? .bytes($0) : .nothing } ?? .nothing,
         ]
       })
+    let hasLeast = table.rows.contains { if case .bytes = $0[4] { true } else { false } }
     let others = best.filter { row in !shown.contains { $0.optimizer == row.optimizer } }
     var after: [Document.Block] = [.table(table)]
     if !best.isEmpty {
@@ -290,8 +291,8 @@ public enum MemoryPage {
         .paragraph(
           "Each optimizer with the formats that round least, those with the fewest compromises first: "
             + "state or weights in fewer bits are one each, weights rounded at random two, an "
-            + "optimizer of which less is known than of AdamW two or more. 'least' is the smallest peak "
-            + "with other formats."
+            + "optimizer of which less is known than of AdamW two or more."
+            + (hasLeast ? " 'least' is the smallest peak with other formats." : "")
             + (others.isEmpty
               ? "" : " These fit, too: \(listed(others.map(\.optimizer))).")))
     }

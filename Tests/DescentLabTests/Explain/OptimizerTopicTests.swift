@@ -3,26 +3,9 @@ import DescentLab
 import Foundation
 import Testing
 
-/// What the pages of the second half of the course say, against values that follow from the
-/// formulas.
+/// What the pages about state, single optimizers and memory say, against values that follow from the
+/// formulas; and which names lead to which topic.
 extension ExplanationTests {
-  private func near(_ values: [Double], _ expected: [Double], _ tolerance: Double = 1e-12) {
-    #expect(values.count == expected.count)
-    for (value, expected) in zip(values, expected) {
-      #expect(abs(value - expected) <= tolerance * max(1, abs(expected)), "\(value) \(expected)")
-    }
-  }
-
-  private func number(_ topic: String, _ key: String) throws -> Double {
-    try #require(Self.json(topic)[key] as? Double, "\(key)")
-  }
-
-  /// The truth beside a belief.
-  private func truth(_ topic: String, _ words: String) throws -> String {
-    let mistakes = try #require(Self.json(topic)["mistakes"] as? [[String: String]])
-    return try #require(mistakes.first { $0["belief"]?.contains(words) == true }?["truth"])
-  }
-
   @Test("8 bits: even spacing loses what is small, the spike, the block, bytes")
   func eightBits() throws {
     let linear = try Self.column("8-bit-state", "codes", "linear")

@@ -2,25 +2,9 @@ import DescentLab
 import Foundation
 import Testing
 
-/// What the pages of `descent explain` say, against values that follow from the formulas.
+/// What the pages from momentum to mixed precision and LoRA say, against values that follow from the
+/// formulas.
 extension ExplanationTests {
-  private func near(_ values: [Double], _ expected: [Double], _ tolerance: Double = 1e-12) {
-    #expect(values.count == expected.count)
-    for (value, expected) in zip(values, expected) {
-      #expect(abs(value - expected) <= tolerance * max(1, abs(expected)), "\(value) \(expected)")
-    }
-  }
-
-  private func number(_ topic: String, _ key: String) throws -> Double {
-    try #require(Self.json(topic)[key] as? Double, "\(key)")
-  }
-
-  /// The truth beside a belief.
-  private func truth(_ topic: String, _ words: String) throws -> String {
-    let mistakes = try #require(Self.json(topic)["mistakes"] as? [[String: String]])
-    return try #require(mistakes.first { $0["belief"]?.contains(words) == true }?["truth"])
-  }
-
   @Test("momentum adds up to 1/(1−μ), cancels to 1/(1+μ), and the average form needs η/(1−μ)")
   func momentum() throws {
     near(try Self.column("momentum", "buffer", "agreeing").prefix(3) + [], [1, 1.9, 2.71])

@@ -37,6 +37,23 @@ import Testing
     return rows.compactMap { $0[column] as? Double }
   }
 
+  func near(_ values: [Double], _ expected: [Double], _ tolerance: Double = 1e-12) {
+    #expect(values.count == expected.count)
+    for (value, expected) in zip(values, expected) {
+      #expect(abs(value - expected) <= tolerance * max(1, abs(expected)), "\(value) \(expected)")
+    }
+  }
+
+  func number(_ topic: String, _ key: String) throws -> Double {
+    try #require(Self.json(topic)[key] as? Double, "\(key)")
+  }
+
+  /// The truth beside a belief.
+  func truth(_ topic: String, _ words: String) throws -> String {
+    let mistakes = try #require(Self.json(topic)["mistakes"] as? [[String: String]])
+    return try #require(mistakes.first { $0["belief"]?.contains(words) == true }?["truth"])
+  }
+
   static let names = Topics.all.map { $0.name }
 
   // MARK: All pages
