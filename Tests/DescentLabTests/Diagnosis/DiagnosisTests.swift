@@ -34,6 +34,22 @@ import Testing
     }
   }
 
+  @Test(
+    "losses whose noise is larger than any change, as of diffusion at random times, accuse nobody",
+    arguments: [0, 0.1], [false, true])
+  func buried(_ fall: Double, _ isDecayed: Bool) throws {
+    let files = try LogFiles()
+    let course = (1...1500).map { Double($0) }
+    let rate = course.map { isDecayed ? 0.5e-4 * (1 + cos(.pi * $0 / 1500)) : 1e-4 }
+    for seed in UInt64(1)...12 {
+      let losses = zip(course, normalNumbers(1500, seed: seed)).map { step, noise in
+        0.1 * (1 - fall * (1 - exp(-step / 300))) * exp(0.5 * noise)
+      }
+      let diagnosis = Diagnosis(try files.log(csv([("loss", losses), ("lr", rate)])))
+      #expect(kinds(diagnosis).first == "healthy", "seed \(seed): \(kinds(diagnosis))")
+    }
+  }
+
   @Test("a constant loss never learned; that needs a learning rate to be sure")
   func constant() throws {
     let files = try LogFiles()
