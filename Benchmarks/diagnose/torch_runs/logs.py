@@ -16,6 +16,7 @@ NAMES = {
     "bare": ["step:step", "loss:loss"],
     "norms": ["step:step", "loss:loss", "grad_norm:grad_norm", "lr:lr"],
 }
+BESIDE = {}  # columns that say nothing of the training; third_styles.py fills it
 ALWAYS = ["clip_norm", "clipped", "loss_scale", "skipped", "lost_share"]  # and update_ratio/...
 
 
@@ -156,7 +157,13 @@ def write(base, rows, run, log):
     """Writes a log below `base`; returns its path. `log` is (format, style, every, more)."""
     kind, style, every, more = log
     rows = averaged(rows, every, more.get("mean", kind == "trainer_state"))
-    extra = list(more.get("extra", []))
+    if "again" in more:  # the steps since a checkpoint were made twice, to the same end
+        at, back = more["again"]
+        cut = next(n for n, row in enumerate(rows) if row["step"] > at)
+        rows = rows[:cut] + [dict(row) for row in rows[:cut] if row["step"] > at - back] + rows[cut:]
+    for row in rows:
+        row |= {key: BESIDE[key](row) for key in more.get("beside", [])}
+    extra = [*more.get("extra", []), *more.get("beside", [])]
     if "d*lr" in extra or style == "kohya" and more.get("product"):
         for row in rows:
             row["d*lr"] = row["d"] * row["lr"]

@@ -5,6 +5,7 @@ import math
 import torch
 
 from .tasks import TASKS
+from .third_optimizers import OTHERS
 
 DEFAULTS = dict(
     task="digits_mlp",  # and `data`, its settings
@@ -12,13 +13,14 @@ DEFAULTS = dict(
     seed=0,
     steps=500,
     batch=32,
-    optimizer="adamw",  # adam, sgd, rmsprop, nadam, radam, adamax, adagrad, prodigy
+    optimizer="adamw",  # adam, sgd, rmsprop, nadam, radam, adamax, adagrad, prodigy, lion, muon, dog
     lr=1e-3,
     settings={},  # of the optimizer beside its rate
-    schedule="constant",  # cosine, linear, wsd, steps, exponential, inverse-root, square, one-cycle
+    schedule="constant",  # cosine, linear, wsd, steps, exponential, inverse-root, square, one-cycle, restarts, raised
     warmup=0,
     floor=0.0,  # of the rate, as a share of its peak
     horizon=None,  # the steps that the schedule believes in
+    raised=8.0,  # what `raised` multiplies the rate by
     drops=(0.5, 0.8),  # shares of the run at which the rate of `steps` falls to a tenth
     clip=None,
     accumulate=1,
@@ -60,6 +62,10 @@ def multiplier(run, step):
             return math.sqrt(max(run["warmup"], 1) / (step + 1))
         case "square":
             return floor + (1 - floor) * (1 - x) ** 2
+        case "restarts":  # three cosines, each from half the height of the one before
+            return floor + (1 - floor) * 0.5 ** int(3 * x) * 0.5 * (1 + math.cos(math.pi * (3 * x % 1)))
+        case "raised":  # for the last 45 % of the run, by mistake
+            return 1.0 if x < 0.55 else run["raised"]
         case "one-cycle":  # up over three tenths, then down to nothing
             x = min(step / total, 1.0)
             return 0.04 + 0.96 * math.sin(math.pi * min(x / 0.6, 0.5)) ** 2 if x < 0.3 else (
@@ -90,6 +96,8 @@ def make_optimizer(run, parameters):
             from prodigyopt import Prodigy
 
             return Prodigy(parameters, lr=lr, **settings)
+        case name:
+            return OTHERS[name](parameters, lr=lr, **settings)
 
 
 class Order:
@@ -158,7 +166,7 @@ def train(settings):
     half = run["precision"] == "float16"
     torch.manual_seed(run["seed"] + 3)
     rows, skipped = [], 0
-    for step in range(1, (run["logged"] or run["steps"]) + 1):
+    for step in range(1, (run["steps"] if run["logged"] is None else run["logged"]) + 1):
         if run["forget"] and step == run["forget"]["at"] + 1:
             optimizer = make_optimizer(run, parameters)
             if "schedule" in run["forget"]["what"]:
@@ -220,7 +228,7 @@ def train(settings):
             for (name, p), old in zip(everything, before):
                 if any(part in name for part in run["ratios"]):
                     row["update_ratio/" + name] = float((p.detach() - old).norm() / (old.norm() + 1e-12))
-        if run["optimizer"] == "prodigy":
+        if run["optimizer"] in ["prodigy", "dog"]:
             row["d"] = optimizer.param_groups[0]["d"]
         if run["evaluate"] and (step % run["evaluate"] == 0 or step == run["steps"]):
             state = torch.get_rng_state()
