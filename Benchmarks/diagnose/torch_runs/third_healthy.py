@@ -126,7 +126,7 @@ def third_healthy():
     h("survival-adam", csv("slash", 8), of("survival", 900, 0.05, batch=48, schedule="cosine", **ADAM, evaluate=93))
     # Others.
     h(
-        "remainders-lion", csv("iterations", 6),
+        "remainders-signs", csv("iterations", 6),
         of("remainders", 900, 1.5e-3, batch=64, schedule="cosine", optimizer="lion"),
     )
     h(
@@ -134,7 +134,7 @@ def third_healthy():
         of("remainders", 100 * 12, 0.1, batch=50, schedule="cosine", **MOMENTUM, evaluate=100),
     )
     h(
-        "remainders-resumed", csv("slash", 5, again=(600, 40)),
+        "remainders-again", csv("slash", 5, again=(600, 40)),
         of("remainders", 900, 0.01, batch=64, schedule="cosine", **ADAM),
     )
     h(
@@ -164,7 +164,7 @@ def third_healthy():
         ),
     )
     h(
-        "reviews-prodigy", csv("iterations", 5, extra=["d"], names=dict(d="d")),
+        "reviews-d", csv("iterations", 5, extra=["d"], names=dict(d="d")),
         of("reviews", 450, 1.0, batch=32, **PRODIGY, schedule="cosine"),
     )
     h(
