@@ -20,7 +20,6 @@ enum LandscapeRates {
       rate = traits.rates * function.rates.step / (norm > 0.1 ? norm : 1)
     case .own: return nil
     }
-    // Two digits, so that it can be written down.
-    return Double(short(rate, 2)) ?? rate
+    return rate.rounded(digits: 2)
   }
 }
