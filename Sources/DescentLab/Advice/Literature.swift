@@ -1,5 +1,5 @@
-/// What papers and authors say of optimizers: who says it, and why to doubt it; one place for what lint,
-/// conversions and recommendations go by.
+/// What papers and authors say of optimizers: who says it, and why to doubt it; one place for
+/// what lint, conversions and recommendations go by.
 enum Literature {
   /// Who says something, and why it may be wrong.
   struct Source {
