@@ -82,9 +82,21 @@ import Testing
     }
   }
 
+  @Test("options stand before the optimizers, too")
+  func anyOrder() throws {
+    let words = [
+      ["adamw", "lion", "--batch", "32", "64"], ["--batch", "32", "64", "adamw", "lion"],
+      ["--batch-from", "32", "--batch-to", "64", "adamw", "lion"],
+    ]
+    let answers = try words.map { try descent(["convert-hparams"] + $0) }
+    #expect(answers.allSatisfy { $0.status == 0 && $0.output == answers[0].output })
+  }
+
   @Test(
     "bad usage",
     arguments: [
+      ["--batch", "32", "64"], ["--batch", "32", "adamw", "lion"],
+      ["adamw", "--batch", "32", "64", "lion"], ["adamw"], ["adamw", "lion", "sgd"],
       ["adamw", "lion", "--batch", "64"], ["adamw", "lion", "--batch-from", "64"],
       ["adamw", "lion", "--set", "lr"], ["adamw", "lyon"], ["lion", "lion"],
       ["adamw", "lion", "--batch", "1", "2", "--batch-to", "3"],

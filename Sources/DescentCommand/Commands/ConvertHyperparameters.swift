@@ -18,11 +18,11 @@ struct ConvertHyperparameters: ParsableCommand {
         descent convert-hparams prodigy adamw --set lr=1 --set d=2.3e-4
       """)
 
-  @Argument(help: "The optimizer that the settings are of.")
-  var from: String
-
-  @Argument(help: "The optimizer that they are for.")
-  var to: String
+  @Argument(
+    help: ArgumentHelp(
+      "The optimizer that the settings are of, and the one that they are for.",
+      valueName: "from to"))
+  var optimizers: [String] = []
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
@@ -33,7 +33,7 @@ struct ConvertHyperparameters: ParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("The examples of a step now, and then.", valueName: "old new"))
-  var batch: [Int] = []
+  var batch: [String] = []
 
   @Option(
     parsing: .unconditional,
@@ -48,9 +48,20 @@ struct ConvertHyperparameters: ParsableCommand {
 
   @OptionGroup var page: PageOptions
 
+  /// The two optimizers: what stands behind the sizes of `--batch` is no size.
+  private var names: [String] { optimizers + batch.dropFirst(2) }
+
   func validate() throws {
-    if !batch.isEmpty, batch.count != 2 {
+    if !batch.isEmpty, batch.prefix(2).compactMap({ Int($0) }).count != 2 {
       throw ValidationError("--batch takes two sizes, the old one and the new one: --batch 64 512")
+    }
+    if optimizers.count == 1, batch.count == 3 {
+      throw ValidationError("name both optimizers in one place: adamw lion --batch 64 512")
+    }
+    if names.count != 2 {
+      throw ValidationError(
+        "name two optimizers, the one that the settings are of and the one that they are for: "
+          + "adamw lion")
     }
     if !batch.isEmpty, batchFrom != nil || batchTo != nil {
       throw ValidationError("give --batch, or --batch-from and --batch-to, not both")
@@ -64,10 +75,11 @@ struct ConvertHyperparameters: ParsableCommand {
     try reportingErrors {
       try OutputPaths.check([page.use])
       var batches: (from: Int, to: Int)?
-      if batch.count == 2 { batches = (batch[0], batch[1]) }
+      let sizes = batch.prefix(2).compactMap { Int($0) }
+      if sizes.count == 2 { batches = (sizes[0], sizes[1]) }
       if let batchFrom, let batchTo { batches = (batchFrom, batchTo) }
       let conversion = try HyperparameterConversion(
-        from: from, to: to, settings: try assignments.map { try splitAssignment($0) },
+        from: names[0], to: names[1], settings: try assignments.map { try splitAssignment($0) },
         batches: batches)
       try page.show(HyperparameterPage.about(conversion))
     }

@@ -81,6 +81,8 @@ struct LandscapeCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      // The folder is made later; that it is none of the files is seen now.
+      try OutputPaths.check([page.use, ("--plot", plot), ("--svg", svg)], areWritable: false)
       try OutputPaths.check([page.use, ("--plot", plot)])
       let landscape = try Landscape(
         function, condition: condition, start: start, steps: steps, rate: rate, noise: noise,

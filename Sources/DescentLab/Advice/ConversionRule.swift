@@ -89,12 +89,10 @@ struct Estimate {
 
   /// The rule that it makes for a setting.
   func rule(_ setting: String) -> ConversionRule {
-    let round = setting.contains("betas") ? roundedNearOne : rounded
+    let round = setting.contains("betas") ? roundedNearOne : { $0.rounded(digits: 4) }
     let (value, low, high) = (round(value), round(low), round(high))
     func joined(_ path: (Step) -> String) -> String {
-      var seen: Set<String> = []
-      return steps.map(path).filter { !$0.isEmpty && seen.insert($0).inserted }
-        .joined(separator: "; ")
+      steps.map(path).filter { !$0.isEmpty }.uniqued(by: \.self).joined(separator: "; ")
     }
     var rule = ConversionRule(
       setting, value, low < high ? low...high : nil, rule: joined(\.rule),
@@ -106,13 +104,7 @@ struct Estimate {
 
 /// A number below 1 with its distance from 1 to four digits.
 private func roundedNearOne(_ x: Double) -> Double {
-  guard x > 0.5, x < 1 else { return rounded(x) }
+  guard x > 0.5, x < 1 else { return x.rounded(digits: 4) }
   let digits = 3 - Int(log10(1 - x).rounded(.down))
   return Double(String(format: "%.\(min(16, digits))f", x)) ?? x
-}
-
-/// A number to four digits, so that it can be written down.
-func rounded(_ x: Double) -> Double {
-  guard x != 0, x.isFinite else { return x }
-  return Double(String(format: "%.3e", x)) ?? x
 }

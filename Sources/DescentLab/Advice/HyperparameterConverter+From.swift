@@ -1,45 +1,5 @@
+import Descent
 import DescentTraining
-
-/// What is said of each optimizer, and where.
-enum LionSource {
-  static let source = "Chen et al., 2023, arXiv:2302.06675, section 5"
-  static let doubt =
-    "in lion-pytorch's own trials a third was best and a tenth worst; Lion wants batches of 64 and more"
-}
-
-enum SophiaSource {
-  static let source =
-    "Liu et al., 2023, arXiv:2305.14342, and the authors' README (Liuhong99/Sophia)"
-  static let doubt =
-    "the README says slightly smaller, about the same for GPT-2, where its table has 1 to 2.3 times "
-    + "Adam's; an earlier one said half"
-}
-
-enum MuonSource {
-  static let source = "Liu et al., 2025, arXiv:2502.16982: steps of 0.2·√max(rows, columns)"
-  static let doubt =
-    "AdamW's updates have an RMS of 0.2 to 0.4, so up to twice the rate may fit; measured on large "
-    + "language models"
-}
-
-enum AdafactorSource {
-  static let source =
-    "Shazeer and Stern, 2018, arXiv:1804.04235 (steps clipped to an RMS of 1); transformers' "
-    + "documentation of Adafactor (a rate from outside needs both switches off)"
-  static let doubt = "nobody states a factor: a start to measure around, with warmup"
-}
-
-enum ScheduleFreeSource {
-  static let source = "Defazio et al., 2024, the authors' README (facebookresearch/schedule_free)"
-  static let doubt = "the authors say that it seems to work, and that rate and decay need tuning"
-}
-
-enum SGDSource {
-  static let doubt =
-    "no source gives a factor between Adam's rate and SGD's: it depends on the size of the gradients "
-    + "(Keskar and Socher, 2017, arXiv:1712.07628, measure it in the run); 'descent lr-find' does"
-  static let decay = "Loshchilov and Hutter, 2019, arXiv:1711.05101, proposition 1"
-}
 
 extension HyperparameterConverter {
   /// The settings of an optimizer from AdamW's.
@@ -56,20 +16,20 @@ extension HyperparameterConverter {
     case "adafactor":
       let kept = rate.times(
         1, 1...1, "lr stays: without relative steps Adafactor's means what AdamW's does",
-        source: AdafactorSource.source, doubt: AdafactorSource.doubt)
+        source: Literature.adafactor.cite, doubt: Literature.adafactor.doubt)
       var rules = [kept.rule("lr")]
       for name in ["relative_step", "scale_parameter"] {
         rules.append(
           ConversionRule(
             name, .text("false"), rule: "off, so that lr acts alone",
-            source: AdafactorSource.source,
+            source: Literature.adafactor.cite,
             doubt: "on, Adafactor needs no lr at all: its other way to be used"))
       }
       if let decay {
         rules.append(
           decay.times(
             1, 1...1, "weight_decay stays: it is decoupled and scaled by lr, too",
-            source: AdafactorSource.source, doubt: "rarely used with it"
+            source: Literature.adafactor.cite, doubt: "rarely used with it"
           ).rule("weight_decay"))
       }
       return (
@@ -81,10 +41,10 @@ extension HyperparameterConverter {
       )
     case "schedule-free-adamw":
       let freed = rate.times(
-        3, 1...10, "lr is 1 to 10 times AdamW's", source: ScheduleFreeSource.source,
-        doubt: ScheduleFreeSource.doubt)
+        3, 1...10, "lr is 1 to 10 times AdamW's", source: Literature.scheduleFree.cite,
+        doubt: Literature.scheduleFree.doubt)
       return (
-        [freed.rule("lr")] + kept(decay, "weight_decay", ScheduleFreeSource.source),
+        [freed.rule("lr")] + kept(decay, "weight_decay", Literature.scheduleFree.cite),
         ["Use no schedule (schedule=none) and give warmup_steps instead."]
       )
     case "sgd": return toSGD(state)
@@ -147,15 +107,17 @@ extension HyperparameterConverter {
   private func toLion(_ state: State) -> ([ConversionRule], [String]) {
     var rules = [
       state.rate.times(
-        0.2, 0.1...(1.0 / 3), "lr is 3 to 10 times smaller than AdamW's", source: LionSource.source,
-        doubt: LionSource.doubt
+        1 / Literature.lionFactor, Literature.lionRates,
+        "lr is 3 to 10 times smaller than AdamW's", source: Literature.lion.cite,
+        doubt: Literature.lion.doubt
       ).rule("lr")
     ]
     if let decay = state.decay {
       rules.append(
         decay.keepingProduct.times(
-          5, 3...10, "weight_decay is 3 to 10 times larger, so that lr·weight_decay stays",
-          source: LionSource.source,
+          Literature.lionFactor, Literature.lionFactors,
+          "weight_decay is 3 to 10 times larger, so that lr·weight_decay stays",
+          source: Literature.lion.cite,
           doubt: "change it by the factor that you take for lr, as the race below does"
         ).rule("weight_decay"))
     }
@@ -163,7 +125,7 @@ extension HyperparameterConverter {
       rules.append(
         ConversionRule(
           "betas[\(index)]", value, min(value, other)...max(value, other),
-          rule: "Lion's own default; AdamW's mean something else", source: LionSource.source,
+          rule: "Lion's own default; AdamW's mean something else", source: Literature.lion.cite,
           doubt: "0.95, 0.98 for language models or where training is unstable"))
     }
     return (
@@ -176,26 +138,27 @@ extension HyperparameterConverter {
 
   private func toSophia(_ state: State, _ to: String) -> ([ConversionRule], [String]) {
     var rate = state.rate.times(
-      0.8, 0.5...1, "lr is a little smaller than AdamW's", source: SophiaSource.source,
-      doubt: SophiaSource.doubt)
+      0.8, 0.5...1, "lr is a little smaller than AdamW's", source: Literature.sophia.cite,
+      doubt: Literature.sophia.doubt)
     if source.name == "lion", let own = source.number("lr") {
       rate = Estimate(own).times(
-        4, 3...5, "lr is 3 to 5 times Lion's", source: SophiaSource.source,
+        4, 3...5, "lr is 3 to 5 times Lion's", source: Literature.sophia.cite,
         doubt: "for GPT-2 the README says 5 to 10 times")
     }
     var rules = [rate.rule("lr")]
     if let decay = state.decay {
       rules.append(
         decay.times(
-          2, 1...2, "weight_decay is about twice AdamW's", source: SophiaSource.source,
+          2, 1...2, "weight_decay is about twice AdamW's", source: Literature.sophia.cite,
           doubt: "slightly larger, such as 0.2, for GPT-2"
         ).rule("weight_decay"))
     }
     if to == "sophia-g" {
       rules.append(
         ConversionRule(
-          "rho", 0.05, 0.03...0.08, rule: "as for GPT-2; larger clips fewer elements",
-          source: SophiaSource.source,
+          "rho", SophiaG.defaults.rho, 0.03...0.08,
+          rule: "the reference's default; 0.05 for GPT-2; larger clips fewer elements",
+          source: Literature.sophia.cite,
           doubt: "tune it so that 10 to 50 % of the elements are not clipped"))
     }
     return (rules, ["Estimates of the Hessian cost a pass every 10 steps or so."])
@@ -205,21 +168,23 @@ extension HyperparameterConverter {
     var rules = [
       state.rate.times(
         1, 1...2, "lr stays: match_rms_adamw makes Muon's steps as large as AdamW's",
-        source: MuonSource.source, doubt: MuonSource.doubt
+        source: Literature.muon.cite, doubt: Literature.muon.doubt
       ).rule("lr"),
       ConversionRule(
         "adjust_lr_fn", .text("match_rms_adamw"), rule: "so that AdamW's rate fits",
-        source: MuonSource.source, doubt: "with original, lr is in other units: 0.02 is customary"),
+        source: Literature.muon.cite,
+        doubt: "with original, lr is in other units: 0.02 is customary"),
       state.rate.times(
-        1, 1...1, "AdamW's lr, for embeddings, head, norms and biases", source: MuonSource.source,
+        1, 1...1, "AdamW's lr, for embeddings, head, norms and biases",
+        source: Literature.muon.cite,
         doubt: "a schedule of lr does not drive it: schedule both"
       ).rule("adamw_lr"),
     ]
-    rules += kept(state.decay, "weight_decay", MuonSource.source)
+    rules += kept(state.decay, "weight_decay", Literature.muon.cite)
     if Self.adams.contains(source.name), source.set.contains("betas") || batches != nil {
       rules += state.betas.enumerated().map { index, beta in
         beta.times(
-          1, 1...1, "AdamW's betas, for those parameters", source: MuonSource.source, doubt: ""
+          1, 1...1, "AdamW's betas, for those parameters", source: Literature.muon.cite, doubt: ""
         ).rule("adamw_betas[\(index)]")
       }
     }
@@ -267,14 +232,14 @@ extension HyperparameterConverter {
   }
 
   private func toSGD(_ state: State) -> ([ConversionRule], [String]) {
-    var rate = Estimate(0.1)
+    var rate = Estimate(Literature.sgdRate)
     (rate.low, rate.high) = (0.01, 1)
     rate.steps = [
       .init(
         rule: "a customary start, which does not follow from \(source.name)'s rate",
         source:
           "0.1 for batches of 256: He et al., 2016, arXiv:1512.03385; 0.01 to 1: what benchmarks "
-          + "search", doubt: SGDSource.doubt)
+          + "search", doubt: Literature.sgd.doubt)
     ]
     var rules = [
       rate.rule("lr"),
@@ -302,8 +267,8 @@ extension HyperparameterConverter {
 
   func ofScheduleFreeSGD() throws(RecipeError) -> ([ConversionRule], [String]) {
     let bound = Estimate(try positiveRate()).times(
-      0.1, 0.02...0.1, "SGD's lr is 10 to 50 times lower", source: ScheduleFreeSource.source,
-      doubt: ScheduleFreeSource.doubt)
+      0.1, 0.02...0.1, "SGD's lr is 10 to 50 times lower", source: Literature.scheduleFree.cite,
+      doubt: Literature.scheduleFree.doubt)
     let decay = source.number("weight_decay").map(Estimate.init)
     return (
       [
@@ -311,7 +276,7 @@ extension HyperparameterConverter {
         ConversionRule(
           "momentum", 0.9, rule: "the customary one", source: "He et al., 2016, arXiv:1512.03385",
           doubt: "the authors compare with SGD with momentum"),
-      ] + kept(decay, "weight_decay", ScheduleFreeSource.source),
+      ] + kept(decay, "weight_decay", Literature.scheduleFree.cite),
       ["SGD needs a schedule that ends low, such as cosine; Schedule-Free had none."]
         + (batches == nil ? [] : ["The batch size was left alone: scale sgd then, sgd to sgd."])
     )
@@ -320,11 +285,11 @@ extension HyperparameterConverter {
   func scheduleFreeSGD() throws(RecipeError) -> ([ConversionRule], [String]) {
     let rate = try positiveRate()
     let freed = Estimate(rate).times(
-      10, 10...50, "lr is 10 to 50 times SGD's", source: ScheduleFreeSource.source,
-      doubt: ScheduleFreeSource.doubt)
+      10, 10...50, "lr is 10 to 50 times SGD's", source: Literature.scheduleFree.cite,
+      doubt: Literature.scheduleFree.doubt)
     let decay = source.number("weight_decay").map(Estimate.init)
     return (
-      [freed.rule("lr")] + kept(decay, "weight_decay", ScheduleFreeSource.source),
+      [freed.rule("lr")] + kept(decay, "weight_decay", Literature.scheduleFree.cite),
       ["Use no schedule (schedule=none) and give warmup_steps instead."]
         + (batches == nil ? [] : ["The batch size was left alone: scale sgd first, sgd to sgd."])
     )

@@ -204,19 +204,22 @@ struct HyperparameterConverter {
     case "lion":
       return State(
         rate: rate.times(
-          5, 3...10, "AdamW's lr is 3 to 10 times Lion's", source: LionSource.source,
-          doubt: LionSource.doubt),
+          Literature.lionFactor, Literature.lionFactors, "AdamW's lr is 3 to 10 times Lion's",
+          source: Literature.lion.cite,
+          doubt: Literature.lion.doubt),
         decay: decay?.keepingProduct.times(
-          0.2, 0.1...(1.0 / 3),
+          1 / Literature.lionFactor, Literature.lionRates,
           "its weight_decay is 3 to 10 times lower, so that lr·weight_decay stays",
-          source: LionSource.source, doubt: ""), betas: [])
+          source: Literature.lion.cite, doubt: ""), betas: [])
     case "sophia-g", "sophia-h":
       return State(
         rate: rate.times(
-          1.25, 1...2, "AdamW's lr is a little larger than Sophia's", source: SophiaSource.source,
-          doubt: SophiaSource.doubt),
+          1.25, 1...2, "AdamW's lr is a little larger than Sophia's",
+          source: Literature.sophia.cite,
+          doubt: Literature.sophia.doubt),
         decay: decay?.times(
-          0.5, 0.5...1, "its weight_decay is about half of Sophia's", source: SophiaSource.source,
+          0.5, 0.5...1, "its weight_decay is about half of Sophia's",
+          source: Literature.sophia.cite,
           doubt: ""), betas: [])
     case "muon": return try ofMuon(rate, decay)
     case "prodigy":
@@ -244,12 +247,14 @@ struct HyperparameterConverter {
       return State(
         rate: rate.times(
           1, 1...1, "lr stays: without relative steps Adafactor's means what AdamW's does",
-          source: AdafactorSource.source, doubt: AdafactorSource.doubt), decay: decay, betas: [])
+          source: Literature.adafactor.cite, doubt: Literature.adafactor.doubt), decay: decay,
+        betas: [])
     case "schedule-free-adamw":
       return State(
         rate: rate.times(
-          1.0 / 3, 0.1...1, "AdamW's lr is 1 to 10 times lower", source: ScheduleFreeSource.source,
-          doubt: ScheduleFreeSource.doubt), decay: decay, betas: [],
+          1.0 / 3, 0.1...1, "AdamW's lr is 1 to 10 times lower",
+          source: Literature.scheduleFree.cite,
+          doubt: Literature.scheduleFree.doubt), decay: decay, betas: [],
         notes: ["AdamW needs a schedule that ends low, such as cosine; Schedule-Free had none."])
     case "sgd":
       return ofSGD(rate, decay)
@@ -284,7 +289,7 @@ struct HyperparameterConverter {
       return State(
         rate: rate.times(
           1, 0.5...1, "lr stays: match_rms_adamw makes Muon's steps as large as AdamW's",
-          source: MuonSource.source, doubt: MuonSource.doubt), decay: decay, betas: betas)
+          source: Literature.muon.cite, doubt: Literature.muon.doubt), decay: decay, betas: betas)
     }
     guard source.set.contains("adamw_lr"), let own = source.number("adamw_lr"), own > 0 else {
       throw RecipeError(problems: [
@@ -306,14 +311,14 @@ struct HyperparameterConverter {
   }
 
   private func ofSGD(_ rate: Estimate, _ decay: Estimate?) -> State {
-    let start = 1e-3
+    let start = Literature.adamRate
     var new = Estimate(start)
     (new.low, new.high) = (1e-4, 1e-2)
     new.steps = [
       .init(
         rule: "a customary start, which does not follow from SGD's rate",
         source: "1e-3: Kingma and Ba, 2015, arXiv:1412.6980; 1e-4 to 1e-2: what AlgoPerf searches",
-        doubt: SGDSource.doubt)
+        doubt: Literature.sgd.doubt)
     ]
     return State(
       rate: new,
@@ -335,7 +340,7 @@ struct HyperparameterConverter {
     return decay.keepingProduct.times(
       factor(new.value), factor(new.high)...factor(new.low),
       "the pull of a step stays: lr·weight_decay, for SGD over 1 − momentum",
-      source: SGDSource.decay,
+      source: Literature.coupledDecay,
       doubt: "SGD's decay joins the gradient, so that momentum smooths it, too")
   }
 }

@@ -47,14 +47,13 @@ public struct Recommendation: Sendable {
     self.parameters = subject.count
     var options = MemoryOptions()
     options.adapters = try scenario.adapters.map { try LowRankAdapters(rank: $0) }
-    let rules = scenario.candidates.map(\.rule).uniqued
+    let rules = scenario.candidates.map(\.rule).uniqued(by: \.self)
     options.optimizers = try RaceOptimizer.list(rules.joined(separator: ","))
     options.limit = limit
     let plan = try MemoryPlan(subject, options)
     self.plan = plan
     let rows = scenario.candidates.map { candidate in
-      let state = candidate.settings.contains("state: int8") ? StateStorage.Format.int8 : .float32
-      return plan.rows.first { $0.optimizer == candidate.rule && $0.state == state }
+      plan.rows.first { $0.optimizer == candidate.rule && $0.state == candidate.state }
     }
     candidates = Array(zip(scenario.candidates, rows))
     guard let limit else {
@@ -85,12 +84,4 @@ public struct Recommendation: Sendable {
 extension Scenario {
   /// Whether its recipe is a short one.
   fileprivate var isShort: Bool { if case .text = stage { false } else { true } }
-}
-
-extension [String] {
-  /// Each once, in the order of the first.
-  fileprivate var uniqued: [String] {
-    var seen: Set<String> = []
-    return filter { seen.insert($0).inserted }
-  }
 }

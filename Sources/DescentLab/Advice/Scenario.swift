@@ -1,4 +1,4 @@
-import Descent
+public import Descent
 
 /// A kind of training, and what it is customarily trained with: a row of the table that
 /// `descent recommend` reads.
@@ -39,10 +39,13 @@ public struct Scenario: Sendable {
     /// Why one would take it, as a clause.
     public let reason: String
 
-    /// `adamw` or `adamw with int8 state`.
-    public var label: String {
-      settings.contains("state: int8") ? "\(rule) with int8 state" : rule
+    /// The format of its state.
+    public var state: StateStorage.Format {
+      settings.contains("state: int8") ? .int8 : .float32
     }
+
+    /// `adamw` or `adamw with int8 state`.
+    public var label: String { state == .int8 ? "\(rule) with int8 state" : rule }
   }
 
   /// Model, data and length of a recipe: Descent's nearest, to be replaced.

@@ -90,3 +90,8 @@ package func clock(_ seconds: Double) -> String {
     : total < 3600
       ? pair(total / 60, "m", total % 60, "s") : pair(total / 3600, "h", total % 3600 / 60, "m")
 }
+
+extension Double {
+  /// The number with so many significant digits, so that it can be written down.
+  func rounded(digits: Int) -> Double { Double(String(format: "%.\(digits)g", self)) ?? self }
+}

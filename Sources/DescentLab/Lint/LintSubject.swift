@@ -188,13 +188,6 @@ public struct LintSubject: Sendable {
 extension [LintWarning] {
   /// Without those that say the same of the same place.
   var withoutRepeats: [LintWarning] {
-    enumerated().filter { index, warning in
-      !self[..<index].contains { $0.rule == warning.rule && $0.place == warning.place }
-    }.map(\.element)
+    uniqued { [$0.rule, $0.place] }
   }
-}
-
-extension Double {
-  /// The number with so many significant digits.
-  func rounded(digits: Int) -> Double { Double(String(format: "%.\(digits)g", self)) ?? self }
 }

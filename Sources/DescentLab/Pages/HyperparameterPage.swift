@@ -68,7 +68,7 @@ public enum HyperparameterPage {
       conversion.settings.filter { $0.name != "lr" }.map { name, setting in
         let rule = conversion.rules.first { $0.setting == name }
         if let rule, rule.keepsProduct, case .number(let own) = rule.value {
-          return ",\(name)=\(rounded(own * value / x))"
+          return ",\(name)=\((own * value / x).rounded(digits: 4))"
         }
         return ",\(name)=" + (setting.text.contains(",") ? "[\(setting.text)]" : setting.text)
       }.joined()

@@ -38,7 +38,7 @@ public enum RecommendationPage {
       [
         .data([
           ("task", .text(scenario.name)), ("optimizer", .text(advice.candidate.rule)),
-          ("state", .text(advice.candidate.settings.contains("state: int8") ? "int8" : "float32")),
+          ("state", .text(advice.candidate.state.rawValue)),
           ("parameters", advice.parameters.map(JSONValue.integer) ?? .null),
           ("limit_bytes", advice.limit.map(JSONValue.integer) ?? .null),
           ("fits", advice.fits.map(JSONValue.flag) ?? .null),

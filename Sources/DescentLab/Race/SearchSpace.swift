@@ -27,16 +27,9 @@ public struct SearchSpace: Sendable {
     public func value(at place: Double, recipe: Double?) -> Double? {
       let x = range.lowerBound * pow(range.upperBound / range.lowerBound, place)
       let value = isOneMinus ? 1 - x : x
-      guard isFactor else { return Self.rounded(value) }
+      guard isFactor else { return value.rounded(digits: 3) }
       guard let recipe, recipe > 0 else { return nil }
-      return Self.rounded(value * recipe)
-    }
-
-    private static func rounded(_ x: Double) -> Double {
-      guard x > 0, x.isFinite else { return x }
-      let digits = 2 - Int(floor(log10(x)))
-      let scale = pow(10, Double(abs(digits)))
-      return digits >= 0 ? (x * scale).rounded() / scale : (x / scale).rounded() * scale
+      return (value * recipe).rounded(digits: 3)
     }
   }
 

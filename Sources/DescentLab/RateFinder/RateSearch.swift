@@ -75,7 +75,7 @@ struct RateSearch {
   }
 
   /// A rate in two digits: what is suggested is what was tried.
-  static func rounded(_ rate: Double) -> Double { Double(String(format: "%.1e", rate)) ?? rate }
+  static func rounded(_ rate: Double) -> Double { rate.rounded(digits: 2) }
 
   /// The rate to take: of those that were tried the one with the least loss, chance evened out. One
   /// whose next higher neighbour broke down is too near to that.

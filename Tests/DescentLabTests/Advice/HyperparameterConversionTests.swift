@@ -50,7 +50,7 @@ import Testing
     Case(
       from: "adamw", to: "sophia", set: ["lr=1e-3", "weight_decay=0.1"],
       gives: [
-        "lr": [8e-4, 5e-4, 1e-3], "weight_decay": [0.2, 0.1, 0.2], "rho": [0.05, 0.03, 0.08],
+        "lr": [8e-4, 5e-4, 1e-3], "weight_decay": [0.2, 0.1, 0.2], "rho": [0.04, 0.03, 0.08],
       ]),
     Case(
       from: "lion", to: "sophia-g", set: ["lr=1e-4", "weight_decay=1"],

@@ -27,7 +27,7 @@ enum DecayOff: LintRule {
     // AdamW's, and of Lion's rates, which are about a fifth of that, five times as much.
     let usual =
       (subject.isTransformer && subject.facts.isFineTuning == false ? 0.1 : 0.01)
-      * (part.ruleName == "lion" ? 5 : 1)
+      * (part.ruleName == "lion" ? Literature.lionFactor : 1)
     if subject.isNegligible(usual, part) { return [] }
     let key = part.key("weight_decay")
     let remark =

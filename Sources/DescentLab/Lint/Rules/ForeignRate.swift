@@ -73,10 +73,10 @@ enum ForeignRate: LintRule {
     // Between AdamW's rates and Lion's, the decay tells whose they are.
     let decay = part.number("weight_decay") ?? 0
     if peak <= 2.5e-4 || (peak <= 3.4e-4 && !(0.001..<0.2).contains(decay)) { return [] }
-    let new = min(peak / 5, 3e-4).rounded(digits: 2)
+    let new = min(peak / Literature.lionFactor, 3e-4).rounded(digits: 2)
     var others: [LintWarning.Change] = []
     if decay > 0, !part.follows("weight_decay") {
-      let raised = (decay * min(10, peak / new)).rounded(digits: 2)
+      let raised = (decay * min(Literature.lionFactors.upperBound, peak / new)).rounded(digits: 2)
       others = [.init(part.key("weight_decay"), raised)]
     }
     return [
@@ -123,7 +123,7 @@ enum ForeignRate: LintRule {
     if effective < 2e-3, subject.isFromScratch {
       found.append(
         rate(
-          part, peak, momentum > 0.5 ? 0.05 : 0.1,
+          part, peak, Literature.sgdRate,
           "multiplies the gradient by lr\(momentum > 0 ? " and adds up to \(short(effective))" : ""): "
             + "a rate of AdamW's, whose steps do not depend on the gradient's size, hardly moves it",
           he, subject, advice: "descent lr-find looks for a better one"))
@@ -151,12 +151,12 @@ enum ForeignRate: LintRule {
       // Other tools train mostly from pretrained weights.
       let (new, source) =
         subject.facts.isLowRank == true
-        ? (2e-4, "Dettmers et al., QLoRA, 2023, arXiv:2305.14314: 2e-4")
+        ? (Literature.adapterRate, "Dettmers et al., QLoRA, 2023, arXiv:2305.14314: 2e-4")
         : subject.facts.isFineTuning == true
-          ? (2e-5, tuning)
+          ? (Literature.tuningRate, tuning)
           : subject.isForeign
             ? (5e-5, "TrainingArguments has 5e-5; \(tuning)")
-            : (1e-3, "Kingma and Ba, Adam, 2015, arXiv:1412.6980: 1e-3")
+            : (Literature.adamRate, "Kingma and Ba, Adam, 2015, arXiv:1412.6980: 1e-3")
       return [
         rate(
           part, peak, new,
@@ -167,7 +167,7 @@ enum ForeignRate: LintRule {
     if subject.facts.isLowRank == true, peak <= 3e-5 {
       return [
         rate(
-          part, peak, 2e-4,
+          part, peak, Literature.adapterRate,
           "trains adapters here, which take about 10 times the rates of a full "
             + "fine-tuning",
           "Schulman and Thinking Machines Lab, LoRA Without Regret, 2025; Dettmers et al., QLoRA, "
@@ -179,7 +179,7 @@ enum ForeignRate: LintRule {
     {
       return [
         rate(
-          part, peak, 2e-5,
+          part, peak, Literature.tuningRate,
           "trains all weights of a pretrained transformer here, and a rate of "
             + "pretraining makes it forget",
           tuning, subject)

@@ -11,7 +11,7 @@ enum NoWarmup: LintRule {
 
   static func check(_ subject: LintSubject) -> [LintWarning] {
     subject.parts.compactMap { part in
-      guard part.stepsByRate, !["radam", "rmsprop", "shampoo-distributed"].contains(part.ruleName),
+      guard part.wantsWarmup,
         let peak = part.peak, peak > limit(part, subject), (part.number("warmup_steps") ?? 0) == 0
       else { return nil }
       let steps = subject.facts.steps ?? 1000

@@ -50,7 +50,6 @@ enum StuckWeights: LintRule {
   /// that, seldom above 0.01.
   private static func step(_ part: LintPart) -> Double {
     if part.ruleName == "lion" { return 1 }
-    if part.stepsByRate { return 0.2 }
     if part.ruleName == "sgd" { return 0.01 / max(1e-3, 1 - (part.number("momentum") ?? 0)) }
     return 0.2
   }
