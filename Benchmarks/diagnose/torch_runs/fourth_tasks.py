@@ -10,15 +10,26 @@ from .tasks import GPT, TASKS, LowRank, Task, classify, cut, mlp, next_letter, p
 
 
 def sensors(
-    examples=2500, columns=14, classes=6, hidden=(40,), spread=1.0, scale=1.0, wrong=0.0, gain=1.0, dead=0.0,
-    activation=nn.ReLU, dropout=0.0,
+    examples=2500,
+    columns=14,
+    classes=6,
+    hidden=(40,),
+    spread=1.0,
+    scale=1.0,
+    wrong=0.0,
+    gain=1.0,
+    dead=0.0,
+    activation=nn.ReLU,
+    dropout=0.0,
 ):
     """The state of a machine, of which each has two regimes; `dead` lowers the first layer's biases."""
     n = examples + 600
     y, regime = torch.randint(classes, (n,)), torch.randint(2, (n,))
     x = torch.randn(classes, 2, columns)[y, regime] + spread * torch.randn(n, columns)
     if wrong:
-        y[:examples] = torch.where(torch.rand(examples) < wrong, torch.randint(classes, (examples,)), y[:examples])
+        y[:examples] = torch.where(
+            torch.rand(examples) < wrong, torch.randint(classes, (examples,)), y[:examples]
+        )
     model = mlp(columns, *hidden, classes, activation=activation, dropout=dropout)
     for layer in model:
         if isinstance(layer, nn.Linear):
@@ -59,8 +70,14 @@ def glyphs(examples=1500, size=10, width=6, noise=0.6, norm=True, wrong=0.0, con
         y[:examples] = torch.where(torch.rand(examples) < wrong, torch.randint(6, (examples,)), y[:examples])
     norms = lambda w: [nn.BatchNorm2d(w)] * norm
     model = nn.Sequential(
-        nn.Conv2d(1, width, 5, 1, 2), *norms(width), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(width, 2 * width, 3), *norms(2 * width), nn.ReLU(), nn.Flatten(),
+        nn.Conv2d(1, width, 5, 1, 2),
+        *norms(width),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(width, 2 * width, 3),
+        *norms(2 * width),
+        nn.ReLU(),
+        nn.Flatten(),
         nn.Linear(2 * width * 9, 6),
     )
     train, held = cut((x, y), examples)
@@ -94,8 +111,18 @@ class Recurrent(nn.Module):
 
 
 def grammar(
-    examples=None, letters=14, size=24, context=18, sharp=1.5, begun=0, near=1.0, rank=None, dead=False, rnn=None,
-    width=24, **rest,
+    examples=None,
+    letters=14,
+    size=24,
+    context=18,
+    sharp=1.5,
+    begun=0,
+    near=1.0,
+    rank=None,
+    dead=False,
+    rnn=None,
+    width=24,
+    **rest,
 ):
     """A made-up language, letter by letter; `begun` steps were made before on a dialect of it."""
     words, lengths, table = lexicon(letters, size, sharp)
@@ -274,7 +301,7 @@ def cartpole(examples=3000, hidden=(48, 48), noise=0.003, unit=0.1):
 
 
 def mixture(examples=3000, hidden=(32,), parts=3, safe=True, far=0):
-    """A mixture density: an inverse problem with several answers; `far` ones lie where the density is nought."""
+    """A mixture density of an inverse problem; `far` answers lie where the density is nought."""
     n = examples + 500
     y = 2 * torch.rand(n, 1) - 1
     x = y + 0.6 * torch.sin(5 * y) + 0.05 * torch.randn(n, 1)
@@ -322,7 +349,20 @@ def bags(examples=2500, columns=6, classes=4, width=24, most=5, empty=0, spread=
 TASKS |= {
     f.__name__: f
     for f in [
-        sensors, friedman, glyphs, grammar, adding, spectra, latent, swirl, completion, captions, sorting, tags,
-        cartpole, mixture, bags,
+        sensors,
+        friedman,
+        glyphs,
+        grammar,
+        adding,
+        spectra,
+        latent,
+        swirl,
+        completion,
+        captions,
+        sorting,
+        tags,
+        cartpole,
+        mixture,
+        bags,
     ]
 }
