@@ -1,13 +1,13 @@
 """Makes the labelled runs of PyTorch on which `descent diagnose` is judged.
 
-    python3 Benchmarks/diagnose/make-torch-runs.py OUT [--set ab|c|d] [--only NAME,...] [--show]
+    python3 Benchmarks/diagnose/make-torch-runs.py OUT [--set ab|c|d|e] [--only NAME,...] [--show]
 
 Real trainings of small models on the CPU, each with one known fault or none, logged as several kinds of
 people log. A label is kept only if it is proven: a twin, the same run with that thing mended, ends better
 by 3 % or more. Healthy runs are held against rates three times as high and as
 low, of which neither may end 15 % better. OUT/labels.json lists
 what was kept, OUT/dropped.json what was not and why. A second call goes on where the first one stopped.
-Sets C and D, other tasks and other habits, were made after the diagnosis and are proven more strictly:
+Sets C, D and E, other tasks and other habits, were made after the diagnosis and are proven more strictly:
 README.md.
 
 Needs Python 3.11 or later; installs torch 2.15.0, numpy 2.4.6, tensorboard 2.21.0 and prodigyopt 1.1.2
@@ -43,6 +43,9 @@ except ImportError:
 
 from torch_runs import logs  # noqa: E402
 from torch_runs.cases import CASES  # noqa: E402
+from torch_runs.fourth_healthy import fourth_healthy  # noqa: E402
+from torch_runs.fourth_other_faults import fourth_other_faults  # noqa: E402
+from torch_runs.fourth_rate_faults import fourth_rate_faults  # noqa: E402
 from torch_runs.healthy import healthy  # noqa: E402
 from torch_runs.more_healthy import more_healthy  # noqa: E402
 from torch_runs.more_other_faults import more_other_faults  # noqa: E402
@@ -54,13 +57,15 @@ from torch_runs.third_healthy import third_healthy  # noqa: E402
 from torch_runs.third_other_faults import third_other_faults  # noqa: E402
 from torch_runs.third_proofs import prove_healthy  # noqa: E402
 from torch_runs.third_rate_faults import third_rate_faults  # noqa: E402
-from torch_runs import more_styles, more_tasks, third_styles, third_tasks  # noqa: E402, F401
+from torch_runs import fourth_styles, fourth_tasks, more_styles, more_tasks  # noqa: E402, F401
+from torch_runs import third_styles, third_tasks  # noqa: E402, F401
 from torch_runs.training import DEFAULTS, train  # noqa: E402
 
 SETS = {
     "ab": [rate_faults, other_faults, healthy],
     "c": [more_rate_faults, more_other_faults, more_healthy],
     "d": [third_rate_faults, third_other_faults, third_healthy],
+    "e": [fourth_rate_faults, fourth_other_faults, fourth_healthy],
 }
 
 BETTER = 0.03  # as a share of the loss
@@ -123,12 +128,12 @@ def strip(rows, count=16):
 def make(case, out, chosen):
     rows, final = train(case.run)
     path = logs.write(out / case.name, rows, DEFAULTS | case.run, case.log)
-    if chosen == "d" and case.label == "healthy":
+    if chosen in ["d", "e"] and case.label == "healthy":
         proven, sentence, twin = *prove_healthy(case, rows, final), None
     else:
         proven, sentence, twin = prove(case, rows, final, out)
     half = "AB"[hashlib.sha256(case.name.encode()).digest()[0] % 2]
-    if chosen in ["c", "d"]:
+    if chosen in ["c", "d", "e"]:
         half = chosen.upper()
         if proven and (chosen == "c" or case.label != "healthy"):
             proven, more = also(case, rows, final)
