@@ -1,3 +1,5 @@
+import Foundation
+
 /// A rise of the loss at the beginning that recovers, measured against the noise there.
 ///
 /// The noise of a loss is often a share of it (that of a mean of squares over a small batch always
@@ -56,8 +58,11 @@ struct EarlyBump {
     // A single row counts for less, as it may be a wild batch.
     let lone = values[top] - base
     let usual = noise * (loss.isPositive && middle > 0 ? max(1, values[top] / middle) : 1)
+    // Noise that grows with the level is the same everywhere on a scale of logarithms.
+    let share = loss.isPositive && middle > 0 && base > 0 ? noise / middle : 0
+    let inLogs = share > 0 && overStart ? log(1 + height / base) / (1.15 * share) : 0
     significance = max(
-      height / max(error, 1e-300), overStart ? 0.75 * lone / max(usual, 1e-300) : 0)
+      inLogs, height / max(error, 1e-300), overStart ? 0.75 * lone / max(usual, 1e-300) : 0)
     isOverStart = overStart
   }
 }

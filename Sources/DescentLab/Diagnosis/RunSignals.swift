@@ -180,6 +180,19 @@ struct LossCourse: Sendable {
   /// How far it fell: from the start to its best level.
   var fall: Double { max(0, start - best.level) }
 
+  /// The size of its changes: that of its start, or how far it fell.
+  var size: Double { max(abs(start), fall, noise) }
+
+  /// Whether it ends far above where it ever was, and rises still.
+  var isFlying: Bool {
+    let values = signal.values
+    guard values.count > 4, let last = values.last, last >= (values.max() ?? last) else {
+      return false
+    }
+    let (above, before) = (last - start, values[values.count - 2] - start)
+    return above > 10 * size && before > 3 * size || above > 1000 * size
+  }
+
   /// What counts as much: how far it fell, or a tenth of its size where it never did.
   var scale: Double { max(fall, 0.1 * abs(start), 5 * error) }
 
@@ -200,6 +213,7 @@ struct LossCourse: Sendable {
     let usual = Robust.quantile(values, 0.97)
     let line = Line(blocks.map(\.step), levels)
     return Robust.median(values.prefix(3)) <= usual && values[0] <= Robust.quantile(values, 0.99)
+      && values[0] >= Robust.quantile(values, 0.03)
       && abs(line.slope) * signal.span < max(4.5 * line.error * signal.span, 0.5 * noise)
   }
 

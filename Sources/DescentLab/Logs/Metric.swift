@@ -34,6 +34,7 @@ public struct Metric: Sendable, Equatable {
         "loss/loss",
         "loss/lm", "reduced_train_loss", "losses/total", "cross_entropy_loss", "ce_loss",
         "nll_loss", "loss_value",
+        "train_loss_value", "objective", "loss_sum", "sum_loss", "overall_loss", "combined_loss",
       ],
       averages: [
         "loss/average", "loss/avg", "avg_loss", "loss_avg", "average_loss", "loss_average",
@@ -58,11 +59,16 @@ public struct Metric: Sendable, Equatable {
         "lr/d*eff_lr", "lr/d_eff_lr", "lr/d*lr", "lr/d_lr", "d*lr", "d_times_lr", "effective_lr",
         "effective_learning_rate", "eff_lr", "lr_eff", "learning_rate", "lr/lr", "learning_rate/lr",
         "learningrate", "lr_rate", "current_lr", "step_lr", "lr_step",
+        "sched_lr",
       ]),
     Metric("base_lr", "Learning rate before it is multiplied by d", family: true),
     Metric(
       "d", "Prodigy's estimate d", log: true, family: true,
-      ["prodigy_d", "prodigy/d", "d_estimate", "dadapt_d", "optimizer_d", "d_value"]),
+      [
+        "prodigy_d", "prodigy/d", "d_estimate", "dadapt_d", "optimizer_d", "d_value", "d_hat",
+        "dhat",
+        "estimated_d", "d_est",
+      ]),
     Metric("d_numerator", "Numerator of d", log: true, family: true),
     Metric("d_denominator", "Denominator of d", log: true, family: true, ["d_denom"]),
     Metric("relative_step", "Adafactor's relative step", log: true, family: true),
@@ -76,25 +82,47 @@ public struct Metric: Sendable, Equatable {
         "gradnorm", "gnorm", "grad_2.0_norm_total", "grad_2_norm_total", "grad_2.0_norm",
         "grad_l2_norm", "gradient_norm/total", "norm/grad_norm", "norm/avg_grad_norm",
         "grad_global_norm", "global_gradient_norm", "grad_norm_before_clip",
+        "grads_norm", "gradients_norm", "norm_grad", "grad_norm_pre_clip", "pre_clip_grad_norm",
+        "preclip_grad_norm", "grad_norm_unclipped", "unclipped_grad_norm", "grad_norm_raw",
+        "raw_grad_norm", "total_norm", "grad_norm_2", "grad_norm_l2", "gradient_norm_total",
       ]),
     Metric(
       "clip_norm", "Clip threshold", log: true,
       [
         "max_grad_norm", "grad_clip", "grad_clip_norm", "gradient_clip_val", "gradient_clip_norm",
         "clip_threshold", "gradient_clipping", "clip_grad_norm", "clip_grad", "grad_clip_threshold",
+        "max_norm", "clip_value", "clip_max_norm", "grad_clip_value", "clipping_threshold",
+        "max_gradient_norm", "gradient_clip", "clip_at",
       ]),
     Metric(
       "clipped", "Clipped steps",
-      ["is_clipped", "grad_clipped", "gradient_clipped", "was_clipped"]),
+      [
+        "is_clipped", "grad_clipped", "gradient_clipped", "was_clipped", "grads_clipped",
+        "clip_hit",
+      ]),
     Metric("applied", "Applied steps"),
     Metric(
       "skipped", "Skipped steps",
-      ["skipped_step", "step_skipped", "overflow", "is_skipped", "found_inf", "skipped_iter"]),
+      [
+        "skipped_step", "step_skipped", "overflow", "is_skipped", "found_inf", "skipped_iter",
+        "skipped_steps", "steps_skipped", "skip", "num_skipped", "overflows", "num_overflows",
+        "inf_grads", "inf_grad", "nan_grads", "grad_overflow", "has_inf", "found_infs",
+      ]),
     Metric(
       "loss_scale", "Loss scale", log: true,
-      ["grad_scale", "scaler_scale", "amp_scale", "loss_scaling", "gradient_scale", "grad_scaler"]),
+      [
+        "grad_scale", "scaler_scale", "amp_scale", "loss_scaling", "gradient_scale", "grad_scaler",
+        "scaler/scale", "amp/scale", "scale", "scaler", "fp16_scale", "loss_scaler", "lossscale",
+      ]),
     Metric("lost_updates", "Updates lost to rounding"),
-    Metric("lost_share", "Share of updates lost to rounding"),
+    Metric(
+      "lost_share", "Share of updates lost to rounding",
+      [
+        "lost_fraction", "lost_frac", "frac_lost", "fraction_lost", "share_lost",
+        "lost_update_share",
+        "lost_updates_share", "unchanged_share", "unchanged_fraction", "frac_unchanged",
+        "fraction_unchanged", "rounded_away", "update_lost_share", "zero_update_share",
+      ]),
     Metric(
       "update_ratio", "Update to weight ratio", log: true, family: true,
       ["update_to_weight_ratio", "update_weight_ratio", "update_to_weight"]),

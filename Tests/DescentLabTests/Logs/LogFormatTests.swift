@@ -74,7 +74,18 @@ import Testing
         """,
       tracks: [
         "epoch": "0:0 1:1", "train/box_loss": "0:1.25 1:1", "metrics/mAP50(B)": "0:0.5 1:0.75",
-        "lr/pg0": "0:0.001 1:0.002", "lr": "0:0.001 1:0.002",
+        "lr/pg0": "0:0.001 1:0.002", "lr": "0:0.001 1:0.002", "loss": "0:1.25 1:1",
+      ], notes: ["“loss” is “train/box_loss”: the log has no total."]),
+    Case(
+      tool: "parts of a loss",
+      text: "step,train/box_loss,train/cls_loss,val/box_loss\n0,2,1,4\n1,1,0.5,3\n",
+      tracks: [
+        "train/box_loss": "0:2 1:1", "train/cls_loss": "0:1 1:0.5", "val/box_loss": "0:4 1:3",
+        "loss": "0:3 1:1.5", "val_loss": "0:4 1:3",
+      ],
+      notes: [
+        "“loss” is the sum of “train/box_loss” and “train/cls_loss”: the log has no total.",
+        "“val_loss” is “val/box_loss”: the log has no total.",
       ]),
     Case(
       tool: "steps that begin again with each epoch",

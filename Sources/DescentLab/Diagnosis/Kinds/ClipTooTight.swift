@@ -24,7 +24,8 @@ public struct ClipTooTight: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let clip = run.clip, let norm = run.norm, clip.share >= share else { return nil }
+    guard let clip = run.clip, let norm = run.norm else { return marked(run) }
+    guard clip.share >= share else { return nil }
     if clip.median.isNaN {
       return finding(
         run, 0.45,
@@ -40,6 +41,18 @@ public struct ClipTooTight: FindingKind {
       "\(percent(clip.share, 0)) of the steps were clipped at "
         + "\(clip.isInferred ? "about " : "")\(short(clip.threshold)); the median norm is "
         + "\(short(Robust.median(norm.values))), \(short(clip.median, 2)) times that", suggested)
+  }
+
+  /// What marks of clipped steps say where there are no norms.
+  private func marked(_ run: RunSignals) -> Finding? {
+    let marks = run.log["clipped"]?.values.filter(\.isFinite) ?? []
+    guard run.norm == nil, marks.count > 19 else { return nil }
+    let clipped = marks.reduce(0) { $0 + min($1, 1) } / Double(marks.count)
+    guard clipped >= max(share, 0.9) else { return nil }
+    let threshold = Signal(run.log["clip_norm"]).map { " at \(short(Robust.median($0.values)))" }
+    return finding(
+      run, graded(clipped, from: 0.9, to: 1, low: 0.6, high: 0.9),
+      "\(percent(clipped, 0)) of the steps were clipped\(threshold ?? "")", nil)
   }
 
   private func finding(

@@ -25,10 +25,12 @@ public struct Diverged: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    guard let loss = run.loss, loss.signal.values.count >= 5, !loss.isBuried else { return nil }
+    guard let loss = run.loss, loss.signal.values.count >= 5 else { return nil }
+    if let flight = flight(run, loss) { return flight }
+    if loss.isBuried { return nil }
     let tail = loss.signal.part(0.85, 1)
     // For good: even the better ones of the last losses are bad.
-    let end = Robust.quantile(tail, 0.25)
+    let end = Robust.quantile(tail, loss.noise > 0.2 * abs(loss.end) ? 0.05 : 0.25)
     let margin = 4 * max(loss.error, 0)
     let size = max(abs(loss.start), loss.noise)
     let overStart = (end - loss.start) / size
@@ -74,13 +76,34 @@ public struct Diverged: FindingKind {
         evidence += "; the gradient norm went from \(short(early)) to \(short(late))"
       }
     }
-    return Finding(
-      Self.self,
+    return finding(
+      run, loss,
       max(
         isAbove ? graded(overStart, from: above, to: 1, low: 0.75) : 0,
         isThrown ? graded((top - loss.start) / size, from: above, to: 2, low: 0.6, high: 0.9) : 0,
         isLost ? graded(lostShare, from: lost, to: 0.9, low: 0.65) : 0),
-      onset, loss.signal.last, evidence: evidence,
+      onset, evidence)
+  }
+
+  /// The last rows are far above all others, and rise: the run ended while the loss flew away.
+  private func flight(_ run: RunSignals, _ loss: LossCourse) -> Finding? {
+    guard loss.isFlying else { return nil }
+    let values = loss.signal.values
+    let level = max(loss.start, loss.best.level) + loss.size
+    let onset = loss.signal.steps[
+      min((values.lastIndex { $0 <= level } ?? 0) + 1, values.count - 1)]
+    return finding(
+      run, loss, 0.95, onset,
+      "the loss flew away at the end: it was at most \(run.number(level)) until step "
+        + "\(run.step(onset)), and reached \(run.number(values[values.count - 1])) at the last step"
+    )
+  }
+
+  private func finding(
+    _ run: RunSignals, _ loss: LossCourse, _ confidence: Double, _ onset: Double, _ evidence: String
+  ) -> Finding {
+    Finding(
+      Self.self, confidence, onset, loss.signal.last, evidence: evidence,
       cause:
         "Steps too large for the curvature: each one overshoots further, and the weights leave the "
         + "region in which the model had learned.",

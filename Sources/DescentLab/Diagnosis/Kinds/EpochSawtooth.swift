@@ -10,7 +10,8 @@ public struct EpochSawtooth: FindingKind {
     + "downs in each."
   public static let weight = 0.74
   public static let explains: Set = [
-    "lr_too_high", "plateau", "loss_spikes", "lr_too_low", "clip_idle",
+    "lr_too_high", "plateau", "loss_spikes", "lr_too_low", "clip_idle", "diverged",
+    "resume_jump", "warmup_too_short",
   ]
 
   /// The share of what is left of the loss without its slow course that the place in the pass
@@ -59,10 +60,10 @@ public struct EpochSawtooth: FindingKind {
       }
       found = PassShape.likeliest(loss.signal)
     }
-    // What is high in a small part of the pass alone are spikes of bad batches.
+    // What is high in a small part of the pass, or in a single row, are spikes of bad batches.
     guard let found, found.share > (known == nil ? unknown : share),
       found.clearness > (known == nil && found.share < 0.6 ? 1 : 0.6) * clearness,
-      found.width > width,
+      found.width > width || found.share > 0.6 && found.width * found.rows >= 2,
       found.height > height * loss.scale
     else { return nil }
     let length = known ?? found.rows * rowStep

@@ -55,7 +55,9 @@ extension EpochSawtooth {
     let places = max(6, near - window)..<min(n - 5, near + window)
     guard !places.isEmpty, let place = places.max(by: { step($0) < step($1) }) else { return nil }
     let passes = Double(n) / Double(place)
-    guard step(place) > 0.6 * fall, passes < 12, passes.rounded() > 1,
+    // At once, not over the rows beside it.
+    let edge = (values[place - 2] + values[place - 1] - values[place] - values[place + 1]) / 2
+    guard edge > 0.6 * step(place), step(place) > 0.6 * fall, passes < 12, passes.rounded() > 1,
       abs(passes - passes.rounded()) < 0.04 * passes, isDone(values, [place], fall)
     else { return nil }
     return (drops: [place], share: step(place) / fall)

@@ -51,7 +51,7 @@ public struct Float16Overflow: FindingKind {
     let share = Double(skipped.count) / max(steps, Double(run.losses))
     let (first, lowest) = (scale.first?.value ?? .nan, scale.map(\.value).min() ?? .nan)
     let last = scale.last?.value ?? .nan
-    let isCollapsed = last < first / 1024 || last < 2
+    let isCollapsed = last < first / 1024 || last < 2 && first > last
     guard late > halvings || share >= self.skipped && skipped.count > 4 || isCollapsed else {
       return nil
     }

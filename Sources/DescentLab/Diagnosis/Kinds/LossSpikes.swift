@@ -81,11 +81,16 @@ public struct LossSpikes: FindingKind {
     if led.isEmpty, events.count < 3 { confidence -= run.norm == nil ? 0.15 : 0.25 }
     if isEarly { confidence = min(confidence, 0.45) }
     // Between spikes of their own the level goes on falling.
-    let later = loss.blocks.filter { run.share($0.step) > beginning }
-    confidence -=
-      0.4
-      * graded(
-        LossCourse.rises(later) / loss.scale, from: 0.3, to: 1, low: 0, high: 1)
+    var isQuiet = [Bool](repeating: true, count: above.count)
+    for event in events {
+      let end = min(above.count - 1, 2 * event.to - event.from + 2)
+      for i in max(0, event.from - 1)...max(end, event.to) { isQuiet[i] = false }
+    }
+    let quiet = isQuiet.indices.filter { isQuiet[$0] && $0 >= start }
+    let between = Signal(
+      steps: quiet.map { signal.steps[$0] }, values: quiet.map { signal.values[$0] })
+    let rises = quiet.count > 9 ? LossCourse.rises(between.blocks()) : 0
+    confidence -= 0.4 * graded(rises / loss.scale, from: 0.3, to: 1, low: 0, high: 1)
     let steps = events.prefix(4).map { run.step(signal.tops[$0.top]) }
     var evidence =
       "\(counted(events.count, "spike")) of the loss, at "

@@ -57,7 +57,9 @@ public struct NonFinite: FindingKind {
             + (isZero ? ", and the loss is exactly 0, which is how some tools write NaN" : ""))
       }
     }
-    if let track = run.log["val_loss"], let last = track.values.last, !last.isFinite,
+    // Where the training loss flew away, that of validation did so for the same reason.
+    if run.loss?.isFlying != true, let track = run.log["val_loss"], let last = track.values.last,
+      !last.isFinite,
       let first = track.values.firstIndex(where: { !$0.isFinite })
     {
       let step = Double(track.steps[first])

@@ -7,7 +7,7 @@ public struct RateNotLogged: FindingKind {
   public static let summary =
     "The logged learning rate is 1, as Prodigy and the like have it: the rate that acts, d × lr, "
     + "is not there."
-  public static let weight = 0.6
+  public static let weight = 0.75
   public static let explains: Set = ["lr_too_high"]
 
   public init() {}

@@ -16,8 +16,10 @@ public struct RateTooLow: FindingKind {
   public var late = 0.2
   /// The share of the run, in what lr adds up to, that the first half of the fall takes at least.
   public var half = 0.12
+  /// The share of the fall that the first tenth of all that lr adds up to may have.
+  public var early = 0.35
   /// How far the loss may have come: its fall over its start.
-  public var progress = 0.6
+  public var progress = 0.55
   /// How far a loss that falls along a straight line may have come, over its start.
   public var crawl = 0.2
   /// The slope of such a line over its standard error.
@@ -32,6 +34,9 @@ public struct RateTooLow: FindingKind {
       "late", \.late, .open(0, 1), "share of the fall in the second half of all that lr adds up to"),
     .number(
       "half", \.half, .open(0, 1), "share of all that lr adds up to that half of the fall takes"),
+    .number(
+      "early", \.early, .open(0, 1),
+      "share of the fall in the first tenth of all that lr adds up to"),
     .number("progress", \.progress, .open(0, 1), "largest fall over the start"),
     .number("crawl", \.crawl, .open(0, 1), "largest fall over the start of a straight line"),
     .number("significance", \.significance, .above(0), "slope of that line over its error"),
@@ -40,6 +45,7 @@ public struct RateTooLow: FindingKind {
 
   public func find(in run: RunSignals) -> Finding? {
     guard let loss = run.loss, loss.isLong, loss.blocks.count > 3 else { return nil }
+    if hasEarlyDrop(loss, OptimizerTime(run.rate)) { return nil }
     if let crawl = crawl(run) { return crawl }
     if loss.isBuried { return nil }
     let time = OptimizerTime(run.rate)
@@ -51,7 +57,7 @@ public struct RateTooLow: FindingKind {
     if fall < 4 * loss.error || fall < 1e-4 * size { return standstill(run, loss, ratio) }
     let late = (marks[2] - marks[4]) / fall
     let last = (marks[3] - marks[4]) / fall
-    let isSteady = marks[3] - marks[4] > 2 * loss.error && last > 0.3 * late
+    let isSteady = marks[3] - marks[4] > 2 * loss.error && last > 0.15 * late
     let halfway = loss.blocks.first { $0.level <= loss.start - fall / 2 }?.step ?? loss.signal.last
     let half = time.share(halfway, loss.signal)
     // In steps, too: where the rate falls in stairs, the first is nearly all that it adds up to.
@@ -83,6 +89,21 @@ public struct RateTooLow: FindingKind {
       evidence += "; updates are \(short(ratio)) of the weights, where 0.001 is usual"
     }
     return finding(run, 1 - doubt, evidence)
+  }
+
+  /// Whether much of the fall came in the first tenth of all that lr adds up to, clearly: a rate
+  /// that is too low has no such beginning.
+  private func hasEarlyDrop(_ loss: LossCourse, _ time: OptimizerTime) -> Bool {
+    let signal = loss.signal
+    let rows = signal.steps.indices.filter {
+      let share = time.share(signal.steps[$0], signal)
+      return share >= 0.06 && share <= 0.14
+    }
+    guard rows.count > 2 else { return false }
+    let first = Robust.median(signal.values.prefix(max(1, signal.values.count / 50)))
+    let drop = first - Robust.median(rows.map { signal.values[$0] })
+    let error = loss.noise * (1 + 1.6 / Double(rows.count)).squareRoot()
+    return drop > early * (first - loss.end) && drop > 2 * error
   }
 
   /// A fall that is small but clear, and as steep at the end as at the beginning: of the training

@@ -42,6 +42,18 @@ extension ResumeJump {
       found.count(where: { $0.height > 0.5 * highest.height }) == 1
     else { return nil }
     let jump = highest.jump
+    // What happens more than once is no resume.
+    let raw = loss.signal.values
+    let place = loss.signal.index(at: jump.step)
+    let until = jump.back.map { loss.signal.index(at: $0) } ?? values.count
+    let top =
+      (raw[place..<min(raw.count, place + window)].max() ?? 0)
+      - Robust.median(raw[max(0, place - 2 * window)..<place])
+    let others = (max(2 * window, values.count / 20)..<values.count).filter { i in
+      (i < place - 1 || i > until + window)
+        && raw[i] - Robust.median(raw[max(0, i - 2 * window)..<i]) > 0.5 * top
+    }
+    guard others.isEmpty else { return nil }
     // Something that announces itself in the gradients is a spike of the training's own making.
     if let norm = run.norm {
       let place = norm.index(at: jump.step)

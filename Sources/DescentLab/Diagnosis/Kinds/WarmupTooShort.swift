@@ -45,6 +45,14 @@ public struct WarmupTooShort: FindingKind {
       values[$0] - base[$0] > 0.8 * (values[top] - bump.base)
     }
     guard again == 0 else { return nil }
+    var spikes = 0
+    var last = -values.count
+    for i in later..<max(later, values.count)
+    where values[i] - base[i] > 0.3 * (values[top] - bump.base) {
+      if i > last + 3 { spikes += 1 }
+      last = i
+    }
+    guard spikes < 2 || values[top] - bump.base < loss.fall else { return nil }
     guard recovery <= recovered, loss.end < bump.base - 0.2 * (bump.isOverStart ? loss.fall : 0)
     else { return nil }
     var confidence = min(

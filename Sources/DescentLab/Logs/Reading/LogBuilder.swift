@@ -28,6 +28,7 @@ struct LogBuilder {
       builder.take(tracks)
     }
     builder.deriveClipped()
+    builder.deriveLosses()
     if builder.log.tracks.isEmpty {
       builder.log.notes.append(noNumbers)
     }
@@ -103,6 +104,27 @@ struct LogBuilder {
       groups.allSatisfy({ $0.track == first })
     {
       log.tracks["lr"] = first
+    }
+  }
+
+  /// The sum of the parts of a loss, where a log has no total.
+  private mutating func deriveLosses() {
+    for (key, isValidation) in [("loss", false), ("val_loss", true)] {
+      guard log[key] == nil, log.family(key).isEmpty, log["smoothed_\(key)"] == nil else {
+        continue
+      }
+      let parts = log.tracks.filter { MetricName.isPart($0.key, ofValidation: isValidation) }
+        .sorted { $0.key < $1.key }
+      guard let steps = parts.first?.value.steps, parts.allSatisfy({ $0.value.steps == steps })
+      else { continue }
+      log.tracks[key] = Track(
+        steps: steps,
+        values: steps.indices.map { i in parts.reduce(0) { $0 + $1.value.values[i] } })
+      let names = parts.map { "“\($0.key)”" }
+      log.notes.append(
+        parts.count == 1
+          ? "“\(key)” is \(names[0]): the log has no total."
+          : "“\(key)” is the sum of \(few(names)): the log has no total.")
     }
   }
 

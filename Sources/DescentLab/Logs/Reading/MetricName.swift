@@ -65,12 +65,24 @@ struct MetricName: Equatable {
     return nil
   }
 
+  /// Whether an unknown name is of a part of a loss, as of boxes or classes: `train/box_loss`.
+  static func isPart(_ name: String, ofValidation isValidation: Bool) -> Bool {
+    let name = name.lowercased()
+    let bytes = Array(name.utf8)
+    let phase = phases.first { strip($0.0, bytes, bytes.indices) != nil }?.1 ?? .training
+    guard (phase != .training) == isValidation, phase != .test else { return false }
+    let last = name.split(separator: "/").last ?? ""
+    return last.hasSuffix("_loss") || last.hasPrefix("loss_")
+  }
+
   // MARK: Phases
 
   private enum Phase { case training, validation, test }
 
   private static let phases: [([UInt8], Phase)] = [
-    ("training", Phase.training), ("train", .training), ("validation", .validation),
+    ("training", Phase.training), ("train_inner", .training), ("train", .training),
+    ("validation", .validation), ("held_out", .validation), ("heldout", .validation),
+    ("holdout", .validation),
     ("evaluation", .validation), ("eval", .validation), ("valid", .validation),
     ("val", .validation), ("dev", .validation), ("test", .test),
   ].map { (Array($0.0.utf8), $0.1) }
