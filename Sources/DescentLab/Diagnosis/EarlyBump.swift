@@ -61,7 +61,10 @@ struct EarlyBump {
     // Noise that grows with the level is the same everywhere on a scale of logarithms.
     let share = loss.isPositive && middle > 0 && base > 0 ? noise / middle : 0
     let inLogs = share > 0 && overStart ? log(1 + height / base) / (1.15 * share) : 0
+    let loneInLogs =
+      share > 0 && overStart ? 0.75 * log(max(values[top], base) / base) / share : 0
     significance = max(
+      loneInLogs,
       inLogs, height / max(error, 1e-300), overStart ? 0.75 * lone / max(usual, 1e-300) : 0)
     isOverStart = overStart
   }

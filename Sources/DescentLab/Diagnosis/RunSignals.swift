@@ -110,13 +110,22 @@ public struct RunSignals: Sendable {
   var skipped: [Double] {
     var steps = Set(log.events.filter { $0.kind == .skipped }.map { Double($0.step) })
     if let track = log["skipped"] {
-      // Some tools count them up.
+      // Some tools count them up, some say how many there were since the last row.
       let values = track.values.filter(\.isFinite)
       let isCount = (values.max() ?? 0) > 1
-      var before = 0.0
+      let gaps = zip(track.steps, track.steps.dropFirst()).map { Double($1 - $0) }
+      let isOfRow =
+        zip(values, values.dropFirst()).contains { $1 < $0 }
+        || gaps.count > 3 && zip(gaps, track.values.dropFirst()).allSatisfy { $0 == $1 }
+      var (before, last) = (0.0, (track.steps.first ?? 0) - 1)
       for (step, value) in zip(track.steps, track.values) where value.isFinite {
-        if isCount ? value > before : value == 1 { steps.insert(Double(step)) }
-        before = value
+        if isCount, isOfRow {
+          let number = min(max(value, 0), Double(step - last), 10_000)
+          for i in 0..<Int(number) { steps.insert(Double(step - i)) }
+        } else if isCount ? value > before : value == 1 {
+          steps.insert(Double(step))
+        }
+        (before, last) = (value, step)
       }
     }
     if let applied = log["applied"] {
@@ -183,14 +192,12 @@ struct LossCourse: Sendable {
   /// The size of its changes: that of its start, or how far it fell.
   var size: Double { max(abs(start), fall, noise) }
 
-  /// Whether it ends far above where it ever was, and rises still.
+  /// Whether it ends very far above its start, or far above where it ever was and rising.
   var isFlying: Bool {
     let values = signal.values
-    guard values.count > 4, let last = values.last, last >= (values.max() ?? last) else {
-      return false
-    }
+    guard values.count > 4, let last = values.last, let highest = values.max() else { return false }
     let (above, before) = (last - start, values[values.count - 2] - start)
-    return above > 10 * size && before > 3 * size || above > 1000 * size
+    return above > 1000 * size || last >= highest && above > 10 * size && before > 3 * size
   }
 
   /// What counts as much: how far it fell, or a tenth of its size where it never did.
@@ -275,6 +282,14 @@ struct RateCourse: Sendable {
       let (a, b) = (values[i - 1], values[i])
       guard a > 0, b >= 0, a > b * factor || b > a * factor else { return nil }
       return (signal.steps[i], a, b)
+    }
+  }
+
+  /// Where it is raised at once above all before, by hand as it seems: the last such jump.
+  var raise: (step: Double, from: Double, to: Double)? {
+    jumps(by: 1.5).last {
+      $0.to > 1.2 * (signal.between(-.infinity, $0.step.nextDown).max() ?? .infinity)
+        && $0.step > signal.first + 0.1 * signal.span
     }
   }
 

@@ -48,26 +48,28 @@ public struct EpochSawtooth: FindingKind {
     let known = passLength(run)
     let steps = loss.signal.steps
     let rowStep = loss.signal.span / Double(steps.count - 1)
-    let found: PassShape?
+    let shape: (shape: PassShape, isInLogs: Bool)?
     if let known {
       let rows = known / rowStep
       guard rows >= 4, Double(steps.count) >= 3 * rows else { return nil }
-      found = PassShape(loss.signal, rows)
+      shape = Self.clearest(loss) { PassShape($0, rows) }
     } else {
       // A rate that goes up and down takes the loss with it.
       if let rate = run.rate, rate.jumps(by: 1.3).count(where: { $0.to > $0.from }) > 2 {
         return nil
       }
-      found = PassShape.likeliest(loss.signal)
+      shape = Self.clearest(loss) { PassShape.likeliest($0) }
     }
     // What is high in a small part of the pass, or in a single row, are spikes of bad batches.
-    guard let found, found.share > (known == nil ? unknown : share),
+    guard let (found, isInLogs) = shape, found.share > (known == nil ? unknown : share),
       found.clearness > (known == nil && found.share < 0.6 ? 1 : 0.6) * clearness,
-      found.width > width || found.share > 0.6 && found.width * found.rows >= 2,
-      found.height > height * loss.scale
+      found.width > width
+        || found.share > 0.6 && found.width * found.rows >= 2 && (known != nil || !hasSpikes(loss)),
+      found.height > height * (isInLogs ? log(loss.start / loss.best.level) : loss.scale)
     else { return nil }
     let length = known ?? found.rows * rowStep
     let isFalling = found.drop > 0
+    func size(_ x: Double) -> String { isInLogs ? "a factor of \(short(exp(x), 2))" : short(x) }
     return Finding(
       Self.self, graded(found.share, from: known == nil ? unknown : share, to: 0.75, low: 0.65),
       steps[0],
@@ -76,8 +78,8 @@ public struct EpochSawtooth: FindingKind {
         + (known == nil ? "" : " (a pass over the data)")
         + " the loss goes through the same course, which explains \(percent(found.share, 0)) of "
         + "its deviations; where it begins again the loss "
-        + "\(isFalling ? "falls" : "rises") by \(short(abs(found.drop)))"
-        + (found.within > 0 ? ", and within it rises by \(short(found.within))" : ""),
+        + "\(isFalling ? "falls" : "rises") by \(size(abs(found.drop)))"
+        + (found.within > 0 ? ", and within it rises by \(size(found.within))" : ""),
       cause: isFalling && found.within <= 0
         ? "The model remembers examples: each is easier the next time it comes, so the loss "
           + "falls from pass to pass rather than from step to step."
@@ -86,6 +88,28 @@ public struct EpochSawtooth: FindingKind {
       advice: "shuffle the examples anew for each pass, and watch a validation loss"
         + (isFalling ? "; fewer passes or more data, if it stands still while this falls" : ""),
       shows: ["loss", "val_loss"])
+  }
+
+  /// The shape of the losses, or that of their logarithms where they fall to a small part and these
+  /// show it better.
+  private static func clearest(
+    _ loss: LossCourse, _ shape: (Signal) -> PassShape?
+  ) -> (shape: PassShape, isInLogs: Bool)? {
+    let plain = shape(loss.signal).map { ($0, false) }
+    guard loss.isPositive, loss.best.level > 0, loss.start > 4 * loss.best.level else {
+      return plain
+    }
+    let logs = Signal(steps: loss.signal.steps, values: loss.signal.values.map { log($0) })
+    guard let other = shape(logs), other.share > (plain?.0.share ?? 0) + 0.1 else { return plain }
+    return (other, true)
+  }
+
+  /// Whether single values lie many times above what is usual: bad batches do, an order of the data
+  /// does not.
+  private func hasSpikes(_ loss: LossCourse) -> Bool {
+    guard loss.isPositive else { return false }
+    let later = loss.signal.part(0.3, 1)
+    return (later.max() ?? 0) > 12 * Robust.median(later)
   }
 
   // MARK: Periods

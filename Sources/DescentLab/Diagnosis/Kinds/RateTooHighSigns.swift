@@ -3,6 +3,23 @@ import Foundation
 
 /// What swings and decays show of a rate that is too high.
 extension RateTooHigh {
+  /// A rate that is raised at once above all before, with a loss that rises there.
+  func raise(_ run: RunSignals, _ loss: LossCourse) -> (weight: Double, text: String) {
+    guard let raised = run.rate?.raise else { return (0, "") }
+    let window = 0.05 * run.span
+    let before = loss.signal.between(raised.step - window, raised.step.nextDown)
+    let after = loss.signal.between(raised.step, raised.step + 2 * window)
+    guard before.count > 2, after.count > 2 else { return (0, "") }
+    let (low, high) = (Robust.median(before), Robust.quantile(after, 0.75))
+    let error = loss.noise * (1 + 1.6 / Double(before.count)).squareRoot()
+    guard high - low > max(2 * error, 0.02 * loss.scale) else { return (0, "") }
+    return (
+      0.8,
+      "at step \(run.step(raised.step)) lr was raised from \(short(raised.from)) to "
+        + "\(short(raised.to)), and the loss rose from \(run.number(low)) to \(run.number(high))"
+    )
+  }
+
   /// Swings once the fall is over: that of a batch is even and has no memory; steps too large throw
   /// the loss up now and then, and it takes several to come back.
   func swings(
@@ -41,6 +58,15 @@ extension RateTooHigh {
           "the loss is thrown up again and again: it swings by \(short(noise)) around "
             + "\(short(level)), more upwards than downwards"
         ))
+    } else if height > 0.6 * self.noise, isFlat(part, noise), run.rate?.isConstant == true,
+      noise > 0.15 * abs(level)
+    {
+      signs.append(
+        (
+          graded(height, from: 0.6 * self.noise, to: 2 * self.noise, low: 0.5, high: 0.65),
+          "it falls no more at a constant lr, and swings by \(short(noise)) around "
+            + "\(short(level)), \(percent(height, 0)) of what it fell"
+        ))
     } else if height > self.noise {
       signs.append(
         (
@@ -57,6 +83,13 @@ extension RateTooHigh {
         ))
     }
     return signs
+  }
+
+  /// Whether the course of values has no trend that stands out of their noise.
+  private func isFlat(_ values: ArraySlice<Double>, _ noise: Double) -> Bool {
+    let line = Line(values.indices.map(Double.init), Array(values))
+    let change = abs(line.slope) * Double(values.count)
+    return change < max(0.5 * noise, 3 * line.error * Double(values.count))
   }
 
   /// A loss that stands still at high rates and falls as they do: itself, or its logarithm.

@@ -76,7 +76,8 @@ public struct ResumeJump: FindingKind {
     }
     if let rate = run.rate, rate.signal.values.count > 9 {
       let rises = rate.jumps(by: 1.5).filter {
-        $0.to > $0.from && $0.step > rate.signal.first + 0.05 * rate.signal.span
+        $0.to > $0.from && $0.step != rate.raise?.step
+          && $0.step > rate.signal.first + 0.05 * rate.signal.span
           && ($0.from < 0.6 * rate.peak || $0.from > 0)
       }.filter { $0.step > rate.peakStep || $0.from > 0.3 * rate.peak }
       // A schedule with restarts has several.

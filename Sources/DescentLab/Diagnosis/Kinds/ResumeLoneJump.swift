@@ -32,7 +32,9 @@ extension ResumeJump {
         let raw = loss.signal.values
         let jump = made(
           loss, i, Robust.median(raw[(i - 2 * window)..<i]), Robust.median(raw[i..<(i + window)]))
-        if jump.height > 0.02 * loss.scale { found.append((jump, after - before)) }
+        if jump.height > max(0.02 * loss.scale, 4 * loss.noise) {
+          found.append((jump, after - before))
+        }
         i += 3 * window
         continue
       }
@@ -45,6 +47,11 @@ extension ResumeJump {
     // What happens more than once is no resume.
     let raw = loss.signal.values
     let place = loss.signal.index(at: jump.step)
+    // A rate that was raised makes it climb; what was lost shows at once.
+    if let raise = run.rate?.raise, abs(raise.step - jump.step) < 0.05 * run.span {
+      let after = place..<min(values.count, place + 4 * window)
+      guard let top = after.max(by: { raw[$0] < raw[$1] }), top <= place + 2 else { return nil }
+    }
     let until = jump.back.map { loss.signal.index(at: $0) } ?? values.count
     let top =
       (raw[place..<min(raw.count, place + window)].max() ?? 0)

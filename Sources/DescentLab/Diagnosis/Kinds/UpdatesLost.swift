@@ -26,7 +26,7 @@ public struct UpdatesLost: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    if let lost = Signal(run.log["lost_share"]) {
+    if let lost = Signal(run.log["lost_share"] ?? counted(run)) {
       // At the end of a decay updates are meant to vanish.
       let end = run.rate.map { $0.lastStep(atLeast: 0.3) } ?? run.steps.upperBound
       let values = lost.between(lost.first, end)
@@ -48,6 +48,14 @@ public struct UpdatesLost: FindingKind {
       run, graded(self.ratio / usual, from: 1, to: 8, low: 0.4, high: 0.8), ratio.first, ratio.last,
       "updates are \(short(usual)) of the weights, and bf16 weights next to each other differ by "
         + "0.4 to 0.8 %")
+  }
+
+  /// Lost updates, where what is logged under this name are shares.
+  private func counted(_ run: RunSignals) -> Track? {
+    guard let track = run.log["lost_updates"], track.values.contains(where: { $0 > 0 && $0 < 1 }),
+      track.values.allSatisfy({ !($0 > 1) })
+    else { return nil }
+    return track
   }
 
   private func finding(

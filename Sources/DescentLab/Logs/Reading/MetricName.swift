@@ -27,8 +27,20 @@ struct MetricName: Equatable {
       range.removeLast()
     }
     while let first = range.first, bytes[first] == 0x2F { range.removeFirst() }
-    let known = Self.find(bytes, original, range)
+    var known = Self.find(bytes, original, range)
+    if known == nil, let words = Self.separated(name) { known = Self(words) }
     (key, rank) = known.map { ($0.key, $0.rank) } ?? (nil, 0)
+  }
+
+  /// `train_Loss` for `trainLoss`; nil for a name without words that are joined so.
+  static func separated(_ name: String) -> String? {
+    var (text, before): (String, Character?) = ("", nil)
+    for character in name {
+      if character.isUppercase, before?.isLowercase == true { text.append("_") }
+      text.append(character)
+      before = character
+    }
+    return text == name ? nil : text
   }
 
   private init(key: String, rank: Int) { (self.key, self.rank) = (key, rank) }
@@ -136,7 +148,9 @@ struct MetricName: Equatable {
     [
       "metrics", "metric", "optim", "optimizer", "opt", "perf", "performance", "global", "log",
       "stats", "scalars", "charts", "schedule", "scheduler", "trainer", "misc", "timing", "speed",
-      "throughput", "system", "debug", "grad", "norm", "norms",
+      "throughput", "system", "debug", "grad", "norm", "norms", "losses", "batch", "loop", "step",
+      "steps", "iter", "iteration", "model", "run", "summary", "monitor", "logs", "progress", "amp",
+      "scaler", "gradients", "gradient", "optimization", "learning", "fit", "clip", "clipping",
     ].map { Array($0.utf8) })
 
   private static func scopeEnd(_ bytes: [UInt8], _ range: Range<Int>) -> Int? {

@@ -6,7 +6,7 @@ enum StepName {
 
   /// Of several the one with the lowest rank counts; nil for other names.
   static func rank(_ name: String) -> Int? {
-    let name = normalized(name)
+    let name = normalized(MetricName.separated(name) ?? name)
     if let rank = steps.firstIndex(of: name) { return rank }
     if let rank = steps.firstIndex(where: { "train/\($0)" == name || "trainer/\($0)" == name }) {
       return rank
@@ -15,7 +15,10 @@ enum StepName {
   }
 
   /// Whether a name is of a time of day, or of the time since the beginning.
-  static func isClock(_ name: String) -> Bool { clocks.contains(normalized(name)) }
+  static func isClock(_ name: String) -> Bool {
+    clocks.contains(normalized(name))
+      || clocks.contains(normalized(MetricName.separated(name) ?? name))
+  }
 
   /// No step of a run lies beyond ± this. Those within are exact as `Double`, and what readers and
   /// reports add to them does not overflow: every step that is read goes through ``whole(_:)``.
