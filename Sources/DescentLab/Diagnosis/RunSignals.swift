@@ -171,7 +171,8 @@ struct LossCourse: Sendable {
     best = (min(lowest?.level ?? start, end), lowest?.step ?? signal.first)
     noise = signal.noise.isNaN ? 0 : signal.noise
     error = Robust.median(blocks.map(\.error))
-    isBuried = Self.isBuried(signal, blocks)
+    // What is slow stands out in long stretches alone.
+    isBuried = Self.isBuried(signal, blocks) && Self.isBuried(signal, signal.blocks(most: 12))
   }
 
   /// How far the level rose from stretch to stretch in all, beyond what noise explains.

@@ -104,6 +104,7 @@ public struct RateTooHigh: FindingKind {
     if beginning != nil { return signs }
     signs.append(priorSign(run))
     signs.append(raise(run, loss))
+    signs.append(climb(run, loss, scale))
     signs.append(stall(run, loss))
     if let bump = EarlyBump(loss, rows: 3 * loss.signal.values.count / 10), bump.significance > 3 {
       // What recovers soon is a matter of the warmup.

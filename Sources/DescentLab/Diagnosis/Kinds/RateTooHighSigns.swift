@@ -85,6 +85,36 @@ extension RateTooHigh {
     return signs
   }
 
+  /// A slow climb of the level, too slow to be seen from one stretch to the next: the training loss
+  /// of a sound run does not rise for long.
+  func climb(
+    _ run: RunSignals, _ loss: LossCourse, _ scale: Double
+  ) -> (weight: Double, text: String) {
+    let blocks = loss.signal.blocks(most: 12, least: 8)
+    guard blocks.count > 5 else { return (0, "") }
+    var best: (from: Signal.Block, to: Signal.Block, rise: Double)?
+    var lowest = blocks[0]
+    for block in blocks.dropFirst() {
+      let rise = block.level - lowest.level
+      if rise > best?.rise ?? 0 { best = (lowest, block, rise) }
+      if block.level < lowest.level { lowest = block }
+    }
+    guard let (from, to, rise) = best else { return (0, "") }
+    let error = (from.error * from.error + to.error * to.error).squareRoot()
+    guard rise > 4 * error, rise > 0.25 * scale, run.share(to.step) > 0.12 else { return (0, "") }
+    // Where a schedule begins again, the loss rises with the rate.
+    if let rate = run.rate, rate.peakStep < from.step,
+      rate.share(at: to.step) > 1.2 * rate.share(at: from.step)
+    {
+      return (0, "")
+    }
+    return (
+      graded(rise / scale, from: 0.25, to: 1, low: 0.5, high: 0.65),
+      "its level climbed from \(run.number(from.level)) around step \(run.step(from.step)) to "
+        + "\(run.number(to.level)) around step \(run.step(to.step))"
+    )
+  }
+
   /// Whether the course of values has no trend that stands out of their noise.
   private func isFlat(_ values: ArraySlice<Double>, _ noise: Double) -> Bool {
     let line = Line(values.indices.map(Double.init), Array(values))
