@@ -64,8 +64,11 @@ public struct EpochSawtooth: FindingKind {
     guard let (found, isInLogs) = shape, found.share > (known == nil ? unknown : share),
       found.clearness > (known == nil && found.share < 0.6 ? 1 : 0.6) * clearness,
       found.width > width
-        || found.share > 0.6 && found.width * found.rows >= 2 && (known != nil || !hasSpikes(loss)),
-      found.height > height * (isInLogs ? log(loss.start / loss.best.level) : loss.scale)
+        || found.share > 0.6 && found.width * found.rows * max(1, rowStep / 2) >= 2
+          && (known != nil || !hasSpikes(loss)),
+      // What explains nearly all that happens later counts, however far the loss fell before.
+      found.height > (found.share > 0.7 ? 0.25 : 1) * height
+        * (isInLogs ? log(loss.start / loss.best.level) : loss.scale)
     else { return nil }
     let length = known ?? found.rows * rowStep
     let isFalling = found.drop > 0

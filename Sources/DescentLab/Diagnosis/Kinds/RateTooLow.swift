@@ -123,7 +123,7 @@ public struct RateTooLow: FindingKind {
       let fall = -line.slope * ((x.last ?? 0) - (x.first ?? 0))
       let share = fall / max(abs(signal.values[0]), 1e-300)
       guard -line.slope > significance * line.error, share > 0.002, share < crawl,
-        -late.slope - late.error > 0.4 * -early.slope, -early.slope > 2 * early.error,
+        -late.slope - late.error > 0.4 * -early.slope, -early.slope > early.error,
         -late.slope > 2 * late.error
       else { continue }
       // What other losses say against it: one that fell far, or moves up and down.

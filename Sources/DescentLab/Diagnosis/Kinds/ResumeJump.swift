@@ -32,7 +32,9 @@ public struct ResumeJump: FindingKind {
       guard let jump = jump(loss, near: sign.step, run) else { continue }
       if best == nil || jump.height > best?.jump.height ?? 0 { best = (jump, sign.text) }
     }
-    if best == nil, let jump = loneJump(loss, run) ?? lowJump(loss) { best = (jump, nil) }
+    if best == nil, let jump = loneJump(loss, run) ?? lowJump(loss), !isClimb(jump, loss, run) {
+      best = (jump, nil)
+    }
     guard let best else { return scheduleBeganAgain(run) }
     let jump = best.jump
     var evidence =

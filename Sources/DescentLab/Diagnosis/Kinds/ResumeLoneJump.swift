@@ -11,6 +11,18 @@ extension ResumeJump {
     return nil
   }
 
+  /// Whether the loss only climbs since the rate was raised there: what was lost shows at once.
+  func isClimb(_ jump: Jump, _ loss: LossCourse, _ run: RunSignals) -> Bool {
+    guard let raise = run.rate?.raise, abs(raise.step - jump.step) < 0.05 * run.span else {
+      return false
+    }
+    let values = loss.signal.values
+    let place = loss.signal.index(at: raise.step)
+    let after = place..<min(values.count, place + max(12, values.count / 10))
+    let top = after.max { values[$0] < values[$1] } ?? place
+    return top > place + 1
+  }
+
   private func loneJump(_ loss: LossCourse, _ run: RunSignals, _ scale: Scale) -> Jump? {
     let values = loss.signal.values.map(scale.of)
     let window = max(3, min(10, values.count / 40))
@@ -47,11 +59,6 @@ extension ResumeJump {
     // What happens more than once is no resume.
     let raw = loss.signal.values
     let place = loss.signal.index(at: jump.step)
-    // A rate that was raised makes it climb; what was lost shows at once.
-    if let raise = run.rate?.raise, abs(raise.step - jump.step) < 0.05 * run.span {
-      let after = place..<min(values.count, place + 4 * window)
-      guard let top = after.max(by: { raw[$0] < raw[$1] }), top <= place + 2 else { return nil }
-    }
     let until = jump.back.map { loss.signal.index(at: $0) } ?? values.count
     let top =
       (raw[place..<min(raw.count, place + window)].max() ?? 0)
