@@ -1,13 +1,13 @@
 """Makes the labelled runs of PyTorch on which `descent diagnose` is judged.
 
-    python3 Benchmarks/diagnose/make-torch-runs.py OUT [--set ab|c|d|e] [--only NAME,...] [--show]
+    python3 Benchmarks/diagnose/make-torch-runs.py OUT [--set ab|c|d|e|f] [--only NAME,...] [--show]
 
 Real trainings of small models on the CPU, each with one known fault or none, logged as several kinds of
 people log. A label is kept only if it is proven: a twin, the same run with that thing mended, ends better
 by 3 % or more. Healthy runs are held against rates three times as high and as
 low, of which neither may end 15 % better. OUT/labels.json lists
 what was kept, OUT/dropped.json what was not and why. A second call goes on where the first one stopped.
-Sets C, D and E, other tasks and other habits, were made after the diagnosis and are proven more strictly:
+Sets C to F, other tasks and other habits, were made after the diagnosis and are proven more strictly:
 README.md.
 
 Needs Python 3.11 or later; installs torch 2.15.0, numpy 2.4.6, tensorboard 2.21.0 and prodigyopt 1.1.2
@@ -43,6 +43,8 @@ except ImportError:
 
 from torch_runs import logs  # noqa: E402
 from torch_runs.cases import CASES  # noqa: E402
+from torch_runs.fifth_faults import fifth_faults  # noqa: E402
+from torch_runs.fifth_healthy import fifth_healthy  # noqa: E402
 from torch_runs.fourth_healthy import fourth_healthy  # noqa: E402
 from torch_runs.fourth_other_faults import fourth_other_faults  # noqa: E402
 from torch_runs.fourth_rate_faults import fourth_rate_faults  # noqa: E402
@@ -66,6 +68,7 @@ SETS = {
     "c": [more_rate_faults, more_other_faults, more_healthy],
     "d": [third_rate_faults, third_other_faults, third_healthy],
     "e": [fourth_rate_faults, fourth_other_faults, fourth_healthy],
+    "f": [fifth_faults, fifth_healthy],
 }
 
 BETTER = 0.03  # as a share of the loss
@@ -128,12 +131,12 @@ def strip(rows, count=16):
 def make(case, out, chosen):
     rows, final = train(case.run)
     path = logs.write(out / case.name, rows, DEFAULTS | case.run, case.log)
-    if chosen in ["d", "e"] and case.label == "healthy":
+    if chosen in ["d", "e", "f"] and case.label == "healthy":
         proven, sentence, twin = *prove_healthy(case, rows, final), None
     else:
         proven, sentence, twin = prove(case, rows, final, out)
     half = "AB"[hashlib.sha256(case.name.encode()).digest()[0] % 2]
-    if chosen in ["c", "d", "e"]:
+    if chosen in ["c", "d", "e", "f"]:
         half = chosen.upper()
         if proven and (chosen == "c" or case.label != "healthy"):
             proven, more = also(case, rows, final)
