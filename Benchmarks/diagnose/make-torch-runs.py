@@ -55,12 +55,13 @@ from torch_runs.more_proofs import also  # noqa: E402
 from torch_runs.more_rate_faults import more_rate_faults  # noqa: E402
 from torch_runs.other_faults import other_faults  # noqa: E402
 from torch_runs.rate_faults import rate_faults  # noqa: E402
+from torch_runs.sixth_cases import sixth_cases  # noqa: E402
 from torch_runs.third_healthy import third_healthy  # noqa: E402
 from torch_runs.third_other_faults import third_other_faults  # noqa: E402
 from torch_runs.third_proofs import prove_healthy  # noqa: E402
 from torch_runs.third_rate_faults import third_rate_faults  # noqa: E402
 from torch_runs import fourth_styles, fourth_tasks, more_styles, more_tasks  # noqa: E402, F401
-from torch_runs import third_styles, third_tasks  # noqa: E402, F401
+from torch_runs import sixth_tasks, third_styles, third_tasks  # noqa: E402, F401
 from torch_runs.training import DEFAULTS, train  # noqa: E402
 
 SETS = {
@@ -69,6 +70,7 @@ SETS = {
     "d": [third_rate_faults, third_other_faults, third_healthy],
     "e": [fourth_rate_faults, fourth_other_faults, fourth_healthy],
     "f": [fifth_faults, fifth_healthy],
+    "g": [sixth_cases],
 }
 
 BETTER = 0.03  # as a share of the loss
@@ -131,12 +133,12 @@ def strip(rows, count=16):
 def make(case, out, chosen):
     rows, final = train(case.run)
     path = logs.write(out / case.name, rows, DEFAULTS | case.run, case.log)
-    if chosen in ["d", "e", "f"] and case.label == "healthy":
+    if chosen in ["d", "e", "f", "g"] and case.label == "healthy":
         proven, sentence, twin = *prove_healthy(case, rows, final), None
     else:
         proven, sentence, twin = prove(case, rows, final, out)
     half = "AB"[hashlib.sha256(case.name.encode()).digest()[0] % 2]
-    if chosen in ["c", "d", "e", "f"]:
+    if chosen in ["c", "d", "e", "f", "g"]:
         half = chosen.upper()
         if proven and (chosen == "c" or case.label != "healthy"):
             proven, more = also(case, rows, final)

@@ -105,7 +105,7 @@ extension EpochSawtooth {
     guard gaps.allSatisfy({ abs($0 - period) <= slack }),
       abs(Double(drops[0]) - period) <= 1.5 * slack,
       Double(n - drops[drops.count - 1]) <= period + 1.5 * slack || isDone(values, drops, fall),
-      period > 3 * Double(window)
+      period > 4.5 * Double(window)
     else { return nil }
     // Stairs lead down, and are flat between; the last may be missing where nothing is left to fall.
     let ends = [0] + drops + [n]

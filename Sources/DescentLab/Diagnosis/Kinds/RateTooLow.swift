@@ -142,7 +142,7 @@ public struct RateTooLow: FindingKind {
 
   /// A loss that does not move at all, with steps that are next to none.
   private func standstill(_ run: RunSignals, _ loss: LossCourse, _ ratio: Double?) -> Finding? {
-    let isTiny = (run.rate?.peak ?? 1) <= 1e-6
+    let isTiny = (run.rate?.peak ?? 1) <= 1e-4
     let isSmall = (ratio ?? 1) < ratio0
     guard isTiny || isSmall else { return nil }
     var evidence =
@@ -151,7 +151,7 @@ public struct RateTooLow: FindingKind {
     if let ratio {
       evidence += "; updates are \(short(ratio)) of the weights, where 0.001 is usual"
     }
-    return finding(run, isSmall ? 0.85 : 0.65, evidence)
+    return finding(run, 0.85, evidence)
   }
 
   private var ratio0: Double { ratio / 10 }
