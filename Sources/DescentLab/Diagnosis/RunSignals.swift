@@ -106,8 +106,10 @@ public struct RunSignals: Sendable {
   /// The name of the optimizer, where the log says it.
   var optimizer: String? { settings["optimizer.name"] ?? settings["optim"] }
 
-  /// Steps that changed nothing since something was not finite, as far as the log says.
-  var skipped: [Double] {
+  /// Steps that changed nothing since something was not finite, as far as the log says; of several in
+  /// one row the last. And how many there were in all.
+  var skipped: (steps: [Double], count: Double) {
+    var more = 0.0
     var steps = Set(log.events.filter { $0.kind == .skipped }.map { Double($0.step) })
     if let track = log["skipped"] {
       // Some tools count them up, some say how many there were since the last row.
@@ -120,8 +122,11 @@ public struct RunSignals: Sendable {
       var (before, last) = (0.0, (track.steps.first ?? 0) - 1)
       for (step, value) in zip(track.steps, track.values) where value.isFinite {
         if isCount, isOfRow {
-          let number = min(max(value, 0), Double(step - last), 10_000)
-          for i in 0..<Int(number) { steps.insert(Double(step - i)) }
+          let number = min(value, Double(step - last)).rounded()
+          if number >= 1 {
+            steps.insert(Double(step))
+            more += number - 1
+          }
         } else if isCount ? value > before : value == 1 {
           steps.insert(Double(step))
         }
@@ -133,7 +138,7 @@ public struct RunSignals: Sendable {
         steps.insert(Double(step))
       }
     }
-    return steps.sorted()
+    return (steps.sorted(), Double(steps.count) + more)
   }
 
   // MARK: Words

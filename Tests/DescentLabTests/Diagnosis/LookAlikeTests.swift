@@ -55,6 +55,12 @@ import Testing
       run.tracks["loss_scale"] = [Double](repeating: 65536, count: 400)
       run.tracks["skipped"] = (0..<400).map { $0 == 0 ? 1 : 2 }
     }
+    add(400, "a hundred million skipped in each row", "fp16_overflow") { run in
+      run.every = 100_000_000
+      run.tracks["loss"] = normalNumbers(400, seed: 4).map { 2.3 + 0.02 * $0 }
+      run.tracks["loss_scale"] = [Double](repeating: 65536, count: 400)
+      run.tracks["skipped"] = [Double](repeating: 100_000_000, count: 400)
+    }
     add(400, "two steps skipped at the beginning, counted up", "healthy") { run in
       run.tracks["loss_scale"] = (0..<400).map { $0 < 2 ? 65536 / pow(2, Double($0)) : 16384 }
       run.tracks["skipped"] = (0..<400).map { min(2, Double($0 + 1)) }

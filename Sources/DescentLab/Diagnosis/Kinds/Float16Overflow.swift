@@ -27,7 +27,7 @@ public struct Float16Overflow: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    let skipped = run.skipped
+    let (skipped, number) = run.skipped
     let scale =
       run.log["loss_scale"].map { track in
         track.values.indices.filter { track.values[$0].isFinite && track.values[$0] >= 0 }
@@ -48,11 +48,11 @@ public struct Float16Overflow: FindingKind {
       if run.share(b.step) > search { late += number }
     }
     let steps = max(run.span, 1)
-    let share = Double(skipped.count) / max(steps, Double(run.losses))
+    let share = number / max(steps, Double(run.losses))
     let (first, lowest) = (scale.first?.value ?? .nan, scale.map(\.value).min() ?? .nan)
     let last = scale.last?.value ?? .nan
     let isCollapsed = last < first / 1024 || last < 2 && first > last
-    guard late > halvings || share >= self.skipped && skipped.count > 4 || isCollapsed else {
+    guard late > halvings || share >= self.skipped && number > 4 || isCollapsed else {
       return nil
     }
     var parts: [String] = []
@@ -63,7 +63,7 @@ public struct Float16Overflow: FindingKind {
     }
     if !skipped.isEmpty {
       parts.append(
-        "\(counted(skipped.count, "step")) \(skipped.count == 1 ? "was" : "were") skipped, "
+        "\(counted(Int(step: number), "step")) \(number == 1 ? "was" : "were") skipped, "
           + "\(percent(share, share < 0.1 ? 1 : 0)) of all")
     }
     let from = falls.first?.step ?? skipped.first ?? run.steps.lowerBound

@@ -24,7 +24,7 @@ public struct NonFinite: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
-    let skipped = Set(run.skipped)
+    let skipped = run.skipped.steps
     if let broken = run.broken {
       let isScaled = run.log["loss_scale"] != nil
       // What a loss scale is there for: the step is skipped, and training goes on.
@@ -67,7 +67,8 @@ public struct NonFinite: FindingKind {
         run, step, 0.9, "the validation loss is not finite from step \(run.step(step)) on")
     }
     // The last row is of a step that was given up: nothing followed it.
-    if run.log["loss_scale"] == nil, let last = run.skipped.last, last >= run.steps.upperBound,
+    if run.log["loss_scale"] == nil, let last = run.skipped.steps.last,
+      last >= run.steps.upperBound,
       run.loss.map({ $0.signal.last < last }) ?? true
     {
       return finding(
