@@ -41,36 +41,15 @@ except ImportError:
     subprocess.run([str(venv / "bin/pip"), "install", "--quiet", *PINS], check=True)
     os.execv(venv / "bin/python", [str(venv / "bin/python"), *sys.argv])
 
-from torch_runs import logs  # noqa: E402
+from torch_runs import logs, set_ab, set_c, set_d, set_e, set_f, set_g  # noqa: E402
 from torch_runs.cases import CASES  # noqa: E402
-from torch_runs.fifth_faults import fifth_faults  # noqa: E402
-from torch_runs.fifth_healthy import fifth_healthy  # noqa: E402
-from torch_runs.fourth_healthy import fourth_healthy  # noqa: E402
-from torch_runs.fourth_other_faults import fourth_other_faults  # noqa: E402
-from torch_runs.fourth_rate_faults import fourth_rate_faults  # noqa: E402
-from torch_runs.healthy import healthy  # noqa: E402
-from torch_runs.more_healthy import more_healthy  # noqa: E402
-from torch_runs.more_other_faults import more_other_faults  # noqa: E402
-from torch_runs.more_proofs import also  # noqa: E402
-from torch_runs.more_rate_faults import more_rate_faults  # noqa: E402
-from torch_runs.other_faults import other_faults  # noqa: E402
-from torch_runs.rate_faults import rate_faults  # noqa: E402
-from torch_runs.sixth_cases import sixth_cases  # noqa: E402
-from torch_runs.third_healthy import third_healthy  # noqa: E402
-from torch_runs.third_other_faults import third_other_faults  # noqa: E402
-from torch_runs.third_proofs import prove_healthy  # noqa: E402
-from torch_runs.third_rate_faults import third_rate_faults  # noqa: E402
-from torch_runs import fourth_styles, fourth_tasks, more_styles, more_tasks  # noqa: E402, F401
-from torch_runs import sixth_tasks, third_styles, third_tasks  # noqa: E402, F401
+from torch_runs.set_c.proofs import also  # noqa: E402
+from torch_runs.set_d.proofs import prove_healthy  # noqa: E402
 from torch_runs.training import DEFAULTS, train  # noqa: E402
 
 SETS = {
-    "ab": [rate_faults, other_faults, healthy],
-    "c": [more_rate_faults, more_other_faults, more_healthy],
-    "d": [third_rate_faults, third_other_faults, third_healthy],
-    "e": [fourth_rate_faults, fourth_other_faults, fourth_healthy],
-    "f": [fifth_faults, fifth_healthy],
-    "g": [sixth_cases],
+    "ab": set_ab.TABLES, "c": set_c.TABLES, "d": set_d.TABLES, "e": set_e.TABLES, "f": set_f.TABLES,
+    "g": set_g.TABLES,
 }
 
 BETTER = 0.03  # as a share of the loss

@@ -16,7 +16,7 @@ NAMES = {
     "bare": ["step:step", "loss:loss"],
     "norms": ["step:step", "loss:loss", "grad_norm:grad_norm", "lr:lr"],
 }
-BESIDE = {}  # columns that say nothing of the training; third_styles.py fills it
+BESIDE = {}  # columns that say nothing of the training; set_d/styles.py fills it
 ALWAYS = ["clip_norm", "clipped", "loss_scale", "skipped", "lost_share"]  # and update_ratio/...
 
 

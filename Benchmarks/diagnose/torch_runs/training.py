@@ -5,7 +5,7 @@ import math
 import torch
 
 from .tasks import TASKS
-from .third_optimizers import OTHERS
+from .optimizers import OTHERS
 
 DEFAULTS = dict(
     task="digits_mlp",  # and `data`, its settings

@@ -1,7 +1,7 @@
 """Set F: three runs of each fault."""
 
-from . import fifth_tasks  # noqa: F401
-from .cases import MOMENTUM, add, board, csv, of, state
+from . import tasks  # noqa: F401
+from ..cases import MOMENTUM, add, board, csv, of, state
 
 ADAM = dict(optimizer="adam")
 LOGS = [csv("notebook", 5), board("charts", 5), state(5)]
@@ -22,7 +22,7 @@ def three(kind, word, tasks, change, mend, mended, judge="held", logs=LOGS):
         add(kind, f"{task}-{word}", log, run, mend(task) if callable(mend) else mend, mended, judge)
 
 
-def fifth_faults():
+def faults():
     a, b, c = ["crops", "arm", "melody"], ["melody", "tides", "crops"], ["tides", "melody", "arm"]
     each = [(log[0], log[1], 1, log[3]) for log in LOGS]
     three("lr_too_high", "overshot", a, dict(lr=0.3), dict(lr=0.01), "a rate of 0.01")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .tasks import TASKS, Task, classify, cut, mlp, squares
+from ..tasks import TASKS, Task, classify, cut, mlp, squares
 
 
 def lowered(model, dead):

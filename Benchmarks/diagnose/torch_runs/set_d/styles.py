@@ -2,7 +2,7 @@
 
 import math
 
-from .logs import BESIDE, NAMES, TAGS
+from ..logs import BESIDE, NAMES, TAGS
 
 # Columns beside those of a training; logs have many that say nothing about it.
 BESIDE |= {

@@ -1,6 +1,6 @@
 """Set D: faults of clipping, of the data, of the model, of number formats, of a resume."""
 
-from .cases import MOMENTUM, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, SGD, add, board, csv, of, state
 
 ADAM = dict(optimizer="adam")
 
@@ -9,7 +9,7 @@ def scaler(scale, growth=2000, dynamic=True):
     return dict(scale=scale, growth=growth, dynamic=dynamic)
 
 
-def third_other_faults():
+def other_faults():
     k = "clip_too_tight"
     add(
         k, "remainders-clip", csv("fairseq", 4, clip_name="clip_norm"),

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from .cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
 
 
 def rate_faults():

@@ -1,11 +1,11 @@
 """Set C: runs that have no fault."""
 
-from .cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
 
 NESTEROV = dict(optimizer="sgd", settings=dict(momentum=0.9, nesterov=True, weight_decay=5e-4))
 
 
-def more_healthy():
+def healthy():
     h = lambda name, log, run, judge="held": add("healthy", name, log, run, judge=judge)
     h(
         "tabular-one-cycle",

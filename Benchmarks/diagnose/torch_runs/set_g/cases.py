@@ -1,13 +1,13 @@
 """Set G: each fault on each of three tasks; see the other sets for how they are proven."""
 
-from .cases import MOMENTUM, PRODIGY, add, board, csv, of, state
+from ..cases import MOMENTUM, PRODIGY, add, board, csv, of, state
 
 ADAM = dict(optimizer="adam")
 LOGS = dict(tideline=lambda n, **m: csv("notebook", n, **m), wines=lambda n, **m: state(n, **m),
             orbits=lambda n, **m: board("charts", n, **m))
 
 
-def sixth_cases():
+def cases():
     for task, steps in [("wines", 400), ("tideline", 420), ("orbits", 380)]:
         log = LOGS[task]
 

@@ -1,9 +1,9 @@
 """Set C: faults of the rate, of its schedule, of Prodigy's estimate, and of what is logged of it."""
 
-from .cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
 
 
-def more_rate_faults():
+def rate_faults():
     k = "lr_too_high"
     add(
         k,

@@ -1,11 +1,11 @@
 """Set D: runs that have no fault."""
 
-from .cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
 
 ADAM = dict(optimizer="adam")
 
 
-def third_healthy():
+def healthy():
     h = lambda name, log, run, judge="held": add("healthy", name, log, run, judge=judge)
     # Fine-tuning, as with Hugging Face's Trainer.
     h(

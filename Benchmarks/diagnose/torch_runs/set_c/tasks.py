@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .tasks import TASKS, LowRank, Task, classify, cut, digits, mlp, next_letter, pretrain, squares, text
+from ..tasks import TASKS, LowRank, Task, classify, cut, digits, mlp, next_letter, pretrain, squares, text
 
 
 def tabular(

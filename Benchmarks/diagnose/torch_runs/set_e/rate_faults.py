@@ -1,11 +1,11 @@
 """Set E: faults of the rate, of its schedule, of Prodigy's estimate, and of what is logged of it."""
 
-from .cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
 
 ADAM = dict(optimizer="adam")
 
 
-def fourth_rate_faults():
+def rate_faults():
     k = "lr_too_high"
     add(
         k,

@@ -1,9 +1,9 @@
 """Set C: faults of clipping, of the data, of the model, of number formats, of a resume."""
 
-from .cases import MOMENTUM, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, SGD, add, board, csv, of, state
 
 
-def more_other_faults():
+def other_faults():
     k = "clip_too_tight"
     add(
         k,

@@ -1,11 +1,11 @@
 """Set F: runs that have no fault."""
 
-from .cases import MOMENTUM, add, board, csv, of, state
+from ..cases import MOMENTUM, add, board, csv, of, state
 
 ADAM = dict(optimizer="adam")
 
 
-def fifth_healthy():
+def healthy():
     rates = dict(crops=0.008, arm=0.02, melody=0.015, tides=0.01)
     logs = [csv("gnorm", 1), board("grouped", 5), state(10), csv("camel", 10), csv("updates", 5)]
     n = 0

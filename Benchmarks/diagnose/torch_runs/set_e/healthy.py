@@ -1,11 +1,11 @@
 """Set E: runs that have no fault."""
 
-from .cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, PRODIGY, SGD, add, board, csv, of, state
 
 ADAM = dict(optimizer="adam")
 
 
-def fourth_healthy():
+def healthy():
     h = lambda name, log, run, judge="held": add("healthy", name, log, run, judge=judge)
     # Classifiers.
     h(

@@ -2,7 +2,7 @@
 
 import math
 
-from .training import train
+from ..training import train
 
 SEEDS = [1, 2]  # beside the run's own
 # Kinds in which the validation loss has no reason to rise.

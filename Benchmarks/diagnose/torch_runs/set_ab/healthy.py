@@ -1,6 +1,6 @@
 """Runs that have no fault, of many looks."""
 
-from .cases import MOMENTUM, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, SGD, add, board, csv, of, state
 
 
 def healthy():

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .tasks import TASKS, Task, classify, cut, mlp, squares
+from ..tasks import TASKS, Task, classify, cut, mlp, squares
 
 
 def tideline(examples=3000, hidden=(40, 40), dead=0.0, noise=0.2, far=0):

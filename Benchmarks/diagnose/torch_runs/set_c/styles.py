@@ -1,6 +1,6 @@
 """How the people of set C write their logs."""
 
-from .logs import NAMES, TAGS
+from ..logs import NAMES, TAGS
 
 NAMES |= {
     # `val_loss` stands in rows of its own there (split)

@@ -1,6 +1,6 @@
 """Faults of clipping, of the data, of the model, of number formats, of a resume."""
 
-from .cases import MOMENTUM, SGD, add, board, csv, of, state
+from ..cases import MOMENTUM, SGD, add, board, csv, of, state
 
 
 def other_faults():

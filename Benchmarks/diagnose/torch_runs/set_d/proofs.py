@@ -1,6 +1,6 @@
 """What a run of set D without a fault has to show; faults are proven as in set C."""
 
-from .training import train
+from ..training import train
 
 
 def neighbours(run):

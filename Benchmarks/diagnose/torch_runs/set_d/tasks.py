@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .tasks import GPT, TASKS, LowRank, Task, classify, cut, mlp, next_letter, pretrain, squares
+from ..tasks import GPT, TASKS, LowRank, Task, classify, cut, mlp, next_letter, pretrain, squares
 
 
 def field(examples=3000, scale=0.02, bands=6, hidden=(48, 48), noise=0.0, gain=1.0):

@@ -1,7 +1,7 @@
 """How the people of set E write their logs."""
 
-from .logs import BESIDE, NAMES, TAGS
-from .third_optimizers import OTHERS
+from ..logs import BESIDE, NAMES, TAGS
+from ..optimizers import OTHERS
 
 import torch
 

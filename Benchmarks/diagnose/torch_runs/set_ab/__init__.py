@@ -1,0 +1,7 @@
+"""Sets A and B: the first."""
+
+from .healthy import healthy
+from .other_faults import other_faults
+from .rate_faults import rate_faults
+
+TABLES = [rate_faults, other_faults, healthy]
