@@ -66,8 +66,7 @@ public struct Metric: Sendable, Equatable {
       "d", "Prodigy's estimate d", log: true, family: true,
       [
         "prodigy_d", "prodigy/d", "d_estimate", "dadapt_d", "optimizer_d", "d_value", "d_hat",
-        "dhat",
-        "estimated_d", "d_est",
+        "dhat", "estimated_d", "d_est",
       ]),
     Metric("d_numerator", "Numerator of d", log: true, family: true),
     Metric("d_denominator", "Denominator of d", log: true, family: true, ["d_denom"]),
@@ -119,9 +118,9 @@ public struct Metric: Sendable, Equatable {
       "lost_share", "Share of updates lost to rounding",
       [
         "lost_fraction", "lost_frac", "frac_lost", "fraction_lost", "share_lost",
-        "lost_update_share",
-        "lost_updates_share", "unchanged_share", "unchanged_fraction", "frac_unchanged",
-        "fraction_unchanged", "rounded_away", "update_lost_share", "zero_update_share",
+        "lost_update_share", "lost_updates_share", "unchanged_share", "unchanged_fraction",
+        "frac_unchanged", "fraction_unchanged", "rounded_away", "update_lost_share",
+        "zero_update_share",
       ]),
     Metric(
       "update_ratio", "Update to weight ratio", log: true, family: true,

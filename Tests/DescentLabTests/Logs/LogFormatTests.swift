@@ -77,6 +77,10 @@ import Testing
         "lr/pg0": "0:0.001 1:0.002", "lr": "0:0.001 1:0.002", "loss": "0:1.25 1:1",
       ], notes: ["“loss” is “train/box_loss”: the log has no total."]),
     Case(
+      tool: "a loss scale, which is no part of a loss",
+      text: "step,loss_scale,val_loss\n0,65536,4\n1,32768,3\n",
+      tracks: ["loss_scale": "0:65536 1:32768", "val_loss": "0:4 1:3"]),
+    Case(
       tool: "parts of a loss",
       text: "step,train/box_loss,train/cls_loss,val/box_loss\n0,2,1,4\n1,1,0.5,3\n",
       tracks: [

@@ -45,6 +45,7 @@ public struct WarmupTooShort: FindingKind {
       values[$0] - base[$0] > 0.8 * (values[top] - bump.base)
     }
     guard again == 0 else { return nil }
+    // Nor where a spike larger than the whole fall is followed by others a third as high.
     var spikes = 0
     var last = -values.count
     for i in later..<max(later, values.count)

@@ -84,7 +84,7 @@ struct MetricName: Equatable {
     let phase = phases.first { strip($0.0, bytes, bytes.indices) != nil }?.1 ?? .training
     guard (phase != .training) == isValidation, phase != .test else { return false }
     let last = name.split(separator: "/").last ?? ""
-    return last.hasSuffix("_loss") || last.hasPrefix("loss_")
+    return last.hasSuffix("_loss")
   }
 
   // MARK: Phases
