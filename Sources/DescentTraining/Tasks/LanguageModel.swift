@@ -1,4 +1,5 @@
 import Descent
+import DescentNN
 import Foundation
 
 /// A trained language model with its tokenizer: what `descent sample` writes with.
@@ -48,7 +49,7 @@ public struct LanguageModel {
     var random = RandomStream(seed: seed, stream: 0)
     var (stream, written) = (TextStream(tokenizer), "")
     _ = try model.generate(
-      start, count: tokens, temperature: Float(temperature), top: nil, random: &random
+      start, count: tokens, sampling: Sampling(temperature: temperature), random: &random
     ) { token in
       // The model's tokens are the tokenizer's.
       if let text = try? stream.append(token), !text.isEmpty {

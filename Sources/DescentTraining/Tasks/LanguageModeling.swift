@@ -2,26 +2,6 @@ import DescentCompute
 import DescentNN
 import Foundation
 
-/// A model that predicts the next token at every position.
-public protocol CausalLanguageModel: Module {
-  /// Tokens of shape [batch, time] → the logits of the token after each, [batch, time, vocabulary].
-  func callAsFunction(_ tokens: IndexTensor, _ context: Context) -> Tensor
-  /// Continues a text, token by token.
-  ///
-  /// - Parameters:
-  ///   - prompt: At least one token.
-  ///   - count: The number of tokens to add.
-  ///   - temperature: What logits are divided by; 0 always takes the most likely token.
-  ///   - top: The number of most likely tokens to choose from, or nil for all.
-  ///   - random: The random numbers to choose with.
-  ///   - body: Receives every token; generation ends when it returns false.
-  /// - Returns: The new tokens.
-  func generate(
-    _ prompt: [Int32], count: Int, temperature: Float, top: Int?, random: inout RandomStream,
-    _ body: (Int32) -> Bool
-  ) throws(ModelError) -> [Int32]
-}
-
 /// A kind of model that learns a text by continuing it.
 public protocol LanguageModelKind: ModelKind where Dataset == TextDataset {
   /// The longest sequence, in tokens: the length of the windows to train on.
