@@ -48,7 +48,7 @@ public final class Trainer {
     task = try recipe.makeTask()
     steps = try recipe.steps(of: task)
     try recipe.fit(steps: steps)
-    recipe.fit(batchesOf: task)
+    try recipe.fit(batchesOf: task)
     self.recipe = recipe
     written = recipe.withSchedules(of: given)
     let model = task.model
