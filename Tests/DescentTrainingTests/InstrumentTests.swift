@@ -172,9 +172,9 @@ extension RunDirectory {
               ($0.name, $0.parameter.gradient!.scalars.map(Double.init))
             }))
       }
-      let lossBefore = (loss(4) + loss(5)) / 2
+      let lossBefore = try (loss(4) + loss(5)) / 2
       load(after)
-      let lossAfter = (loss(4) + loss(5)) / 2
+      let lossAfter = try (loss(4) + loss(5)) / 2
 
       var (gain, squares, trace) = (0.0, 0.0, 0.0)
       for (name, w) in before where parts[0][name] != nil {
