@@ -140,7 +140,60 @@ struct DerivativeCase: CustomTestStringConvertible, Sendable {
     DerivativeCase("transposed", [2, 3, 4]) { $0[0].transposed() },
     DerivativeCase("narrowed", [4, 6]) { $0[0].narrowed(1, 1..<3) * $0[0].narrowed(-1, 3..<5) },
     DerivativeCase("concatenated", [2, 3], [2, 2]) { Tensor.concatenated($0, axis: 1) },
+    DerivativeCase("stacked", [2, 3], [2, 3]) { Tensor.stacked($0, axis: 1) },
+    DerivativeCase("x[i]", [3, 4]) { $0[0][1] * $0[0][-1] },
+    DerivativeCase("x[…, i]", [2, 3, 4]) { $0[0][0..., 1, 2...] },
+    DerivativeCase("x[range, range]", [4, 5]) { $0[0][1..<3, ...(-2)] },
+    DerivativeCase("x[i] = y", [3, 4], [4]) {
+      var x = $0[0]
+      x[1] = $0[1]
+      return x * x
+    },
+    DerivativeCase("x[range] = y, repeated", [3, 4], [3, 1]) {
+      var x = $0[0]
+      x[0..., 1..<4] = $0[1]
+      x[2] *= $0[1][0]
+      return x * x
+    },
+    DerivativeCase("x[at:] = y", [3, 4]) {
+      var x = $0[0]
+      x[at: 1, -1] = 2
+      return x * x
+    },
+    DerivativeCase("x[indices]", [4, 2, 3]) { $0[0][IndexTensor(shape: [3], scalars: [3, 0, 3])] },
+    DerivativeCase("x[indices], vector", [4]) { $0[0][IndexTensor([3, 0, 3])] },
+    DerivativeCase("picked", [2, 3, 4]) {
+      $0[0].picked(IndexTensor(shape: [2, 3], scalars: [3, 0, 1, 2, 2, 0]))
+    },
+    DerivativeCase("broadcast", [3, 1]) { $0[0].broadcast(to: [2, 3, 4]) },
+    DerivativeCase("replacing", [3, 4], [4], inputs: .distinct) {
+      $0[0].replacing(with: $0[1] * $0[1], where: $0[0] .> 0.5)
+    },
+    DerivativeCase("constants before", [5], inputs: .positive) { (2 - (1 + $0[0])) * (3 / $0[0]) },
+    DerivativeCase("min", [4, 3, 2], inputs: .distinct) { $0[0].min(over: [1]) },
+    DerivativeCase("matmul, row", [4], [4, 5]) { $0[0].matmul($0[1]) },
+    DerivativeCase("matmul, column", [2, 3, 4], [4]) { $0[0].matmul($0[1]) },
+    DerivativeCase("matmul, vectors", [4], [4]) { $0[0].matmul($0[1]) },
+    DerivativeCase("matmul, repeated", [2, 1, 3, 4], [3, 4, 2]) { $0[0].matmul($0[1]) },
+    DerivativeCase("mapped", [3, 4]) { $0[0].mapped({ $0 * $0 * $0 }, slope: { 3 * $0 * $0 }) },
+    DerivativeCase("withDerivative", [3, 4], [3, 4]) { scaledSquare($0[0], $0[1]) },
+    DerivativeCase("withDerivative, one input twice", [3, 4]) { scaledSquare($0[0], $0[0]) },
   ]
+}
+
+/// x²·s, as it would be written outside the package.
+private func scaledSquare(_ x: Tensor, _ s: Tensor) -> Tensor {
+  let (xs, ss) = (x.detached, s.detached)
+  return (xs * xs * ss).withDerivative(from: x, s) { dy, inputs in
+    inputs.add(to: 0, 2 * dy * xs * ss)
+    inputs.accumulate(into: 1) { ds in
+      dy.withSpan { dy in
+        xs.withSpan { x in
+          for i in x.indices { ds[i] += dy[i] * x[i] * x[i] }
+        }
+      }
+    }
+  }
 }
 
 @Suite struct DerivativeTests {

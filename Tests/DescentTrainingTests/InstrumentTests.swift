@@ -156,15 +156,15 @@ extension RunDirectory {
       func context(_ number: Int, _ tape: borrowing Tape) -> Context {
         tape.context(training: true, seed: UInt64(recipe.run.seed) ^ UInt64(number) << 20)
       }
-      func loss(_ number: Int) -> Double {
+      func loss(_ number: Int) throws -> Double {
         let tape = Tape()
-        return Double(task.batch(number, size: 16).loss(context(number, tape)).scalar)
+        return try Double(task.batch(number, size: 16).loss(context(number, tape)).scalar)
       }
       load(before)
       var parts: [[String: [Double]]] = []
       for number in [4, 5] {
         let tape = Tape()
-        let loss = task.batch(number, size: 16).loss(context(number, tape))
+        let loss = try task.batch(number, size: 16).loss(context(number, tape))
         tape.gradients(of: loss)
         parts.append(
           Dictionary(
@@ -172,9 +172,9 @@ extension RunDirectory {
               ($0.name, $0.parameter.gradient!.scalars.map(Double.init))
             }))
       }
-      let lossBefore = (loss(4) + loss(5)) / 2
+      let lossBefore = try (loss(4) + loss(5)) / 2
       load(after)
-      let lossAfter = (loss(4) + loss(5)) / 2
+      let lossAfter = try (loss(4) + loss(5)) / 2
 
       var (gain, squares, trace) = (0.0, 0.0, 0.0)
       for (name, w) in before where parts[0][name] != nil {

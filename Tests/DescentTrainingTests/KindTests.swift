@@ -240,8 +240,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       let yaml =
         "{steps: 1, model: {kind: gpt, context: 8}, data: {kind: text}, optimizer: {name: sgd}}"
       let task = try Recipe(yaml: yaml, overrides: ["seed=\(seed)"]).makeTask()
-      if number > 0 { _ = task.batch(0, size: 2) }
-      let batch = task.batch(number, size: 2)
+      if number > 0 { _ = try task.batch(0, size: 2) }
+      let batch = try task.batch(number, size: 2)
       #expect(batch.weight == 16 && task.unit == "tokens")
       return batch.loss(.inference).scalar
     }

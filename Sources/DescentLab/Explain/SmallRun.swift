@@ -49,7 +49,7 @@ struct SmallRun {
     func copy() -> [[Float]] { parameters.memory.map(\.weights.reading.array) }
     var before = copy()
     for step in 0..<steps {
-      let batch = task.batch(step, size: recipe.run.batch)
+      let batch = try task.batch(step, size: recipe.run.batch)
       let tape = Tape()
       let loss = batch.loss(
         tape.context(training: true, seed: UInt64(step), observer: preconditioner))

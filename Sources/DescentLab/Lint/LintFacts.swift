@@ -38,7 +38,7 @@ public struct LintFacts: Sendable {
     let run = recipe.run
     steps = run.steps ?? task.flatMap { try? recipe.steps(of: $0) }
     (effectiveBatch, _) = run.batch.multipliedReportingOverflow(by: run.accumulate)
-    isTransformer = recipe.model is any LanguageModelKind
+    isTransformer = recipe.model is SwiftModel ? nil : recipe.model is any LanguageModelKind
     (isFineTuning, isLowRank) = (false, false)
     epochs = run.epochs
     guard let task else { return }

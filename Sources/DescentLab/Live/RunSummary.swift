@@ -55,7 +55,8 @@ public struct RunSummary: Sendable, Equatable {
 
   /// The model and the data, in two words.
   public var recipe: String {
-    [self["model.kind"], self["data.kind"]].compactMap(\.self).joined(separator: " on ")
+    [self["model.type"] ?? self["model.kind"], self["data.kind"]].compactMap(\.self).joined(
+      separator: " on ")
   }
 
   /// The name of the optimizer.

@@ -14,7 +14,7 @@ public enum Member {
   case module(String, any Module)
 
   /// Weights that a module may do without.
-  static func optional(_ name: String, _ parameter: Parameter?) -> [Member] {
+  public static func optional(_ name: String, _ parameter: Parameter?) -> [Member] {
     parameter.map { [.parameter(name, $0)] } ?? []
   }
 }

@@ -38,8 +38,19 @@ public final class Parameter {
   package internal(set) var standsInFile = false
 
   /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter, or when
-  /// the parameter is frozen.
-  public package(set) var gradient: Tensor?
+  /// the parameter is frozen. It may be changed, or set to one of the value's shape that was computed
+  /// otherwise.
+  public var gradient: Tensor? {
+    // Without the old value, so that changes in place copy nothing.
+    didSet {
+      guard let gradient else { return }
+      check(
+        gradient.shape == tensor.shape,
+        "the gradient of the parameter \(name), whose shape is \(tensor.shape), cannot have the "
+          + "shape \(gradient.shape)")
+      if gradient.node != nil { self.gradient = gradient.detached }
+    }
+  }
 
   /// A parameter with initial weights.
   public init(_ value: Tensor, role: ParameterRole) {

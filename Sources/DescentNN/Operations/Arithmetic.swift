@@ -66,7 +66,7 @@ extension Tensor {
 }
 
 /// z = f(x, y) with broadcasting, unrecorded.
-private func combine<F: PairFunction>(_ x: Tensor, _ y: Tensor, _ f: F.Type) -> Tensor {
+func combine<F: PairFunction>(_ x: Tensor, _ y: Tensor, _ f: F.Type) -> Tensor {
   let plan = Broadcast(x.shape, y.shape)
   let z = Tensor(uninitialized: plan.shape)
   let (xs, ys, zs) = (x.elements, y.elements, z.freshElements)

@@ -64,9 +64,12 @@ public final class Context {
     return x.cast(to: Autocast.formats.weights)
   }
 
-  /// Passes a layer's output on; on a tape, shows the observer the layer's input and, when it is
-  /// known, the gradient of the output.
-  func observed(_ y: Tensor, of layer: any Module, from x: Tensor) -> Tensor {
+  /// Passes the output `y` of `layer` on; on a tape, shows the observer of the pass the layer's input
+  /// `x` and, when it is known, the gradient of the output.
+  ///
+  /// Layers that are a product with one weight end with it, so that a ``LayerObserver`` such as K-FAC
+  /// can see them.
+  public func observed(_ y: Tensor, of layer: any Module, from x: Tensor) -> Tensor {
     guard let observer, observer.observes(layer) else { return y }
     y.whenGradientArrives { [x = x.detached] dy in observer.observe(layer, input: x, gradient: dy) }
     return y

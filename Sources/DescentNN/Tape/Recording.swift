@@ -5,20 +5,41 @@ extension Tensor {
   func kept(for other: Tensor) -> Tensor? { other.node == nil ? nil : detached }
 }
 
-/// The gradients of an operation's inputs, which its derivative adds to.
-struct Adjoints {
+/// The gradients of an operation's inputs, which its derivative adds to. The inputs are numbered from 0,
+/// in the order in which the operation names them.
+public struct Adjoints {
   private let nodes: [TapeNode?]
+  /// The inputs that were added to, for operations whose derivatives are checked.
+  private let given: GivenGradients?
 
   /// The gradients of these tensors.
-  init(of inputs: [Tensor]) { nodes = inputs.map(\.node) }
+  init(of inputs: [Tensor]) { (nodes, given) = (inputs.map(\.node), nil) }
 
-  /// Whether anyone wants the gradient of input `i`.
-  func needs(_ i: Int) -> Bool { nodes[i] != nil }
+  private init(_ nodes: [TapeNode?], noting given: GivenGradients) {
+    (self.nodes, self.given) = (nodes, given)
+  }
 
-  /// Adds a tensor, computed only when wanted, to the gradient of input `i`.
-  func add(to i: Int, _ term: @autoclosure () -> Tensor) {
-    guard let node = nodes[i] else { return }
+  /// The same gradients; `given` learns which of them are added to.
+  func noting(_ given: GivenGradients) -> Adjoints { Adjoints(nodes, noting: given) }
+
+  /// Whether anyone wants the gradient of input `i`: work that only this gradient takes can be left out
+  /// where nobody does.
+  public func needs(_ i: Int) -> Bool { node(i) != nil }
+
+  private func node(_ i: Int) -> TapeNode? {
+    check(
+      nodes.indices.contains(i),
+      "an operation with \(nodes.count) inputs, numbered from 0, has no input \(i)")
+    return nodes[i]
+  }
+
+  /// Adds a tensor of the input's shape, computed only when wanted, to the gradient of input `i`.
+  public func add(to i: Int, _ term: @autoclosure () -> Tensor) {
+    guard let node = node(i) else { return }
+    given?.inputs.insert(i)
     var term = term()
+    // A derivative that took a tensor from the tape records nothing more.
+    term.node = nil
     term.round(to: node.format)
     check(
       term.shape == node.shape,
@@ -31,6 +52,18 @@ struct Adjoints {
     sum.format = .float32
     sum.round(to: node.format)
     node.gradient = sum
+  }
+
+  /// Lets `body` add to the gradient of input `i`, when wanted, element by element where it lies: to
+  /// zeros, or to what was added before. So `body` uses `+=` and never `=`.
+  public func accumulate(into i: Int, _ body: (_ dx: inout MutableSpan<Float>) -> Void) {
+    guard needs(i) else { return }
+    given?.inputs.insert(i)
+    write(to: i) { dx, adds in
+      if !adds { dx.fill(0) }
+      var span = unsafe MutableSpan(_unsafeStart: dx.base, count: dx.count)
+      body(&span)
+    }
   }
 
   /// Lets `body` write the gradient of input `i`, when wanted, where it belongs.

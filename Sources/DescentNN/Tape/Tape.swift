@@ -9,7 +9,8 @@
 /// ```
 ///
 /// Operations record themselves when one of their inputs is watched, or came from one that is.
-/// A tape belongs to one thread; its operations use all threads inside.
+/// A tape belongs to one thread; its operations use all threads inside. It lives in a function: what a
+/// call uses up cannot be a global.
 public struct Tape: ~Copyable {
   let nodes = TapeNodes()
 

@@ -76,9 +76,16 @@ public struct Tensor: Sendable {
   }
 
   /// Calls `body` with the elements, to be changed, in row-major order.
+  ///
+  /// What a tape has recorded cannot be changed like this, since its derivative would not know; subscripts
+  /// can change it.
   public mutating func withMutableSpan<Result, E: Error>(
     _ body: (inout MutableSpan<Float>) throws(E) -> Result
   ) throws(E) -> Result {
+    check(
+      node == nil,
+      "the elements of a tensor on a tape cannot be changed in place; change those of `detached`, or "
+        + "assign to a subscript")
     let x = mutableElements()
     format = .float32
     var span = unsafe MutableSpan(_unsafeStart: x.base, count: x.count)
@@ -138,16 +145,8 @@ public struct Tensor: Sendable {
   }
 }
 
-extension Tensor: CustomStringConvertible {
-  /// The shape and the first elements.
-  public var description: String {
-    let head = scalars.prefix(8).map { "\($0)" }.joined(separator: ", ")
-    return "Tensor\(shape) [\(head)\(count > 8 ? ", …" : "")]"
-  }
-}
-
 /// Whole numbers with a shape, in row-major order: tokens and labels.
-public struct IndexTensor: Sendable {
+public struct IndexTensor: Sendable, Equatable {
   /// The size of every dimension.
   public let shape: [Int]
 

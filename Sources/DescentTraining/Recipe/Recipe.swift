@@ -37,8 +37,8 @@ public struct Recipe: Sendable {
   public init(yaml: String, overrides: [String] = []) throws(RecipeError) {
     let document = try RecipeDocument(yaml: yaml, overrides: overrides)
     var reader = RecipeReader(document)
-    let model = reader.kind("model", among: ModelKinds.all) as? any ModelKind
-    let data = reader.kind("data", among: DataKinds.all) as? any DataKind
+    let model = reader.kind("model", among: ModelKinds.all, or: SwiftModel.self) as? any ModelKind
+    let data = reader.kind("data", among: DataKinds.all, or: SwiftData.self) as? any DataKind
     reader.readTop(&run)
     reader.read(&lossScale, LossScaler.name)
     reader.read(&evaluate, EvaluateSettings.name)
@@ -46,10 +46,7 @@ public struct Recipe: Sendable {
     reader.read(&spike, SpikeSettings.name)
     reader.read(&instruments, InstrumentSettings.name)
     reader.read(&log, LogSettings.name)
-    if spike.factor != nil, checkpoint.every == 0 {
-      reader.problems.append(
-        "spike.factor needs checkpoints to go back to: set checkpoint.every, or spike.factor=none")
-    }
+    if let problem = Self.problem(of: spike, checkpoint) { reader.problems.append(problem) }
     average = reader.average()
     let (plan, problems) = OptimizerPlan.read(document.plan)
     self.plan = plan
@@ -70,6 +67,13 @@ public struct Recipe: Sendable {
     (self.model, self.data) = (model, data)
   }
 
+  /// What is wrong with going back after spikes; nil where nothing is.
+  static func problem(of spike: SpikeSettings, _ checkpoint: CheckpointSettings) -> String? {
+    spike.factor != nil && checkpoint.every == 0
+      ? "spike.factor needs checkpoints to go back to: set checkpoint.every, or spike.factor=none"
+      : nil
+  }
+
   /// This recipe, with the schedules of another that has the same groups.
   func withSchedules(of other: Recipe) -> Recipe {
     var copy = self
@@ -88,7 +92,7 @@ public struct Recipe: Sendable {
   }
 
   /// What the run uses that not every optimizer goes with.
-  private static func features(
+  static func features(
     _ run: RunSettings, _ average: (any WeightAverage)?
   ) -> [FeatureUse] {
     var uses: [FeatureUse] = []

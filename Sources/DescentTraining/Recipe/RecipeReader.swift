@@ -41,15 +41,18 @@ struct RecipeReader {
   }
 
   /// Reads a section whose `kind` or `name` says what it describes.
+  ///
+  /// - Parameter other: one more kind, which is not offered where the name is wrong.
   mutating func kind(
-    _ section: String, among kinds: [any Configurable.Type]
+    _ section: String, among kinds: [any Configurable.Type],
+    or other: (any Configurable.Type)? = nil
   ) -> (any Configurable)? {
     let selector = RecipeDocument.selector(of: section) ?? "name"
     if document.unclear.contains(section) { return nil }
     let names = kinds.map { $0.name }
     let entries = document.sections[section] ?? []
     let name = entries.first { $0.name == selector }?.text
-    guard let type = kinds.first(where: { $0.name == name }) else {
+    guard let type = (kinds + [other].compactMap(\.self)).first(where: { $0.name == name }) else {
       let error: SettingError =
         name.map {
           .noSuch(

@@ -24,9 +24,19 @@ extension Recipe {
   }
 
   /// Fills in what a rule leaves open and follows from the batches of a step.
-  mutating func fit(batchesOf task: any TrainingTask) {
+  ///
+  /// - Throws: ``RecipeError`` for a rule that draws answers from the model's predictions, where the
+  ///   task cannot; and what the task throws.
+  mutating func fit(batchesOf task: any TrainingTask) throws {
     guard plan.rule.needs.includes(anyOf: .curvature) else { return }
     let batches = MicroBatches(task, run).range(ofStep: 0).count
-    plan.fit(labels: task.batch(0, size: run.batch).weight.times(batches))
+    let batch = try task.batch(0, size: run.batch)
+    if plan.rule.needs.contains(.sampledGradients), batch.sampledLoss == nil {
+      throw RecipeError(problems: [
+        "optimizer.name=\(plan.ruleName) draws answers from the model's predictions, which this task "
+          + "cannot: give its batches a sampledLoss, or set optimizer.name=sophia-h"
+      ])
+    }
+    plan.fit(labels: batch.weight.times(batches))
   }
 }

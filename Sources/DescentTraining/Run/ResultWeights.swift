@@ -54,13 +54,13 @@ final class ResultWeights {
   /// Runs `body` with the running statistics of batch normalization that belong to the average.
   private func withStatistics<Result>(
     for average: AveragedWeights<Float>, _ body: () throws -> Result
-  ) rethrows -> Result {
+  ) throws -> Result {
     let buffers = task.model.buffers
     return try task.model.keepingBuffers {
       if let statistics, statistics.taken == average.taken {
         buffers.restore(statistics.values)
       } else {
-        task.model.refreshStatistics(onePass)
+        try task.model.refreshStatistics(onePass)
         statistics = (average.taken, buffers.values)
       }
       return try body()
@@ -68,11 +68,11 @@ final class ResultWeights {
   }
 
   /// Runs the training part once through the model.
-  private func onePass() {
+  private func onePass() throws {
     let (size, seed) = (batches.run.batch, UInt64(batches.run.seed))
     for number in 0..<(task.batchesPerEpoch(size) ?? 0) {
       let context = Context.training(seed: seed ^ UInt64(number) << 20)
-      _ = task.batch(number, size: size).loss(context)
+      _ = try task.batch(number, size: size).loss(context)
     }
   }
 }

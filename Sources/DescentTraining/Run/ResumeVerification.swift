@@ -76,11 +76,14 @@ public struct ResumeVerification: Sendable {
   ///   - steps: the steps of each run, at most the recipe's; nil is ``usualSteps`` or all.
   ///   - stop: the steps before the stop, at least 1 and fewer than `steps`; nil is half of them.
   ///   - folder: where the runs go.
+  ///   - task: makes the model and data anew for each run, where a program has them; nil makes those that
+  ///     the recipe names.
   ///   - watch: who watches each run, by what it does.
   /// - Throws: ``RecipeError`` for numbers of steps that cannot be, ``Interrupted``, and the errors
   ///   of training, reading and writing.
   public init(
     _ recipe: Recipe, steps: Int? = nil, stop: Int? = nil, in folder: URL,
+    task: (() throws -> any TrainingTask)? = nil,
     watch: (_ run: String) -> any TrainingObserver
   ) throws {
     func path(_ name: String) -> String { folder.appendingPathComponent(name).relativePath }
@@ -93,23 +96,23 @@ public struct ResumeVerification: Sendable {
       return URL(fileURLWithPath: result.checkpoint)
     }
 
-    let first = try Trainer(recipe)
+    let first = try Trainer(recipe, task: task?())
     (self.steps, self.stop) = try Self.check(steps, stop, of: first)
     let straight = try RunDirectory(new: path("straight"), name: "")
     let reference = try train(first, in: straight, upTo: self.steps, "straight through")
 
     let resumed = try RunDirectory(new: path("resumed"), name: "")
-    _ = try train(Trainer(recipe), in: resumed, upTo: self.stop, "up to the stop")
+    _ = try train(Trainer(recipe, task: task?()), in: resumed, upTo: self.stop, "up to the stop")
     let copy = path("weights-only")
     do {
       try FileManager.default.copyItem(atPath: resumed.path, toPath: copy)
     } catch { throw RunError.cannotWrite(copy, "the run cannot be copied there") }
     let other = try train(
-      Trainer(resuming: resumed), in: resumed, upTo: self.steps, "resumed")
+      Trainer(resuming: resumed, recipe, task), in: resumed, upTo: self.steps, "resumed")
 
     let weightsOnly = try RunDirectory(existing: copy)
-    let trainer = try Trainer(resuming: weightsOnly)
-    try trainer.renewOptimizer()
+    let trainer = try Trainer(resuming: weightsOnly, recipe, task)
+    try trainer.renewOptimizer(Trainer(recipe, task: task?()))
     let cold = try train(trainer, in: weightsOnly, upTo: self.steps, "with its weights alone")
 
     let file = try SafetensorsFile(path: reference.path)
@@ -150,10 +153,20 @@ public struct ResumeVerification: Sendable {
 }
 
 extension Trainer {
+  fileprivate convenience init(
+    resuming directory: RunDirectory, _ recipe: Recipe, _ task: (() throws -> any TrainingTask)?
+  ) throws {
+    if let task {
+      try self.init(resuming: directory, with: recipe, task: task())
+    } else {
+      try self.init(resuming: directory)
+    }
+  }
+
   /// Puts a new optimizer in the place of the one that has trained: without state, at the same
   /// place in its schedules.
-  fileprivate func renewOptimizer() throws {
-    var state = SavedState(of: try Trainer(recipe).optimizer)
+  fileprivate func renewOptimizer(_ new: Trainer) throws {
+    var state = SavedState(of: new.optimizer)
     state.notes = SavedState(of: optimizer).notes
     try state.restore(optimizer)
   }

@@ -68,26 +68,26 @@ public struct RunMemory: Sendable {
     let work = 6 * Double(model.parameterCount) * (size?.example ?? 1)
     let isSmall = { (examples: Int) in work * Double(examples) <= Self.mostWork }
     let format = (run.precision.format, recipe.plan.weights.used)
-    func activations(_ examples: Int) -> Int {
-      Autocast.run(in: format.0, weights: format.1) {
+    func activations(_ examples: Int) throws -> Int {
+      try Autocast.run(in: format.0, weights: format.1) {
         // From the second step on, new gradients come beside those of the step before.
-        (0..<2).reduce(0) { most, _ in
+        try (0..<2).reduce(0) { most, _ in
           let meter = ActivationMeter(run.releasesGradients ? [] : model.parameters)
-          batches.part(0, size: examples).measure(releases: run.releasesGradients)
+          try batches.part(0, size: examples).measure(releases: run.releasesGradients)
           return max(most, meter.bytes)
         }
       }
     }
     if isSmall(run.batch) {
       basis = .step
-      activationBytes = activations(run.batch)
-      Autocast.run(in: format.0, weights: format.1) {
-        _ = task.evaluate(batchSize: run.batch, batches: 1)
+      activationBytes = try activations(run.batch)
+      try Autocast.run(in: format.0, weights: format.1) {
+        _ = try task.evaluate(batchSize: run.batch, batches: 1)
         _ = task.samples(batchSize: run.batch)
       }
     } else if isSmall(2) {
       basis = .examples
-      let (one, two) = (activations(1), activations(2))
+      let (one, two) = (try activations(1), try activations(2))
       activationBytes = min(max(two - one, 0).times(run.batch - 1), Self.most) + one
     } else {
       basis = .bound

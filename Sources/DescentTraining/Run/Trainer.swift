@@ -2,7 +2,7 @@ import Descent
 import DescentNN
 import Foundation
 
-/// Trains a recipe into a run directory.
+/// Trains a recipe into a run directory; or a ``TrainingTask`` that a program has made, as a recipe says.
 ///
 /// A step is: loss and gradients of each micro-batch, the guard, clipping, the schedule, the
 /// update. Batches and dropout are pure functions of the seed and the step.
@@ -39,16 +39,22 @@ public final class Trainer {
   /// What tells the data apart from others.
   private(set) lazy var fingerprint = task.fingerprint
 
-  /// Loads the data, makes the model and the optimizer.
+  /// Makes the optimizer, and loads the data and makes the model where none are given.
   ///
-  /// - Throws: ``RecipeError``, ``DataError``, `ModelError`.
-  public init(_ given: Recipe) throws {
+  /// - Parameters:
+  ///   - given: the recipe.
+  ///   - own: a model and data that the program has made, in the place of those that the recipe names.
+  ///     The model's parameters get their paths as names.
+  /// - Throws: ``RecipeError``, ``DataError``, `ModelError`; what `own` throws.
+  public init(_ given: Recipe, task own: (any TrainingTask)? = nil) throws {
+    let given = try own.map(given.using) ?? given
     var recipe = given
     if let threads = recipe.run.threads { ThreadPool.shared.setThreads(threads) }
-    task = try recipe.makeTask()
+    own?.model.assignNames()
+    task = try own ?? recipe.makeTask()
     steps = try recipe.steps(of: task)
     try recipe.fit(steps: steps)
-    recipe.fit(batchesOf: task)
+    try recipe.fit(batchesOf: task)
     self.recipe = recipe
     written = recipe.withSchedules(of: given)
     let model = task.model
@@ -74,20 +80,24 @@ public final class Trainer {
 
   /// Trains to the end, or until the observer wants to stop.
   ///
+  /// - Parameters:
+  ///   - directory: where the run is kept.
+  ///   - observer: who watches it; nil is nobody.
   /// - Throws: ``RunError/nonFinite(step:cause:checkpoint:)`` or
   ///   ``RunError/float16Overflow(step:cause:checkpoint:)`` when the guard stops the run, after the
   ///   last good weights are on disk; ``RunError/locked(_:by:)`` when another process trains the run;
   ///   errors of writing.
-  public func run(in directory: RunDirectory, observer: any TrainingObserver) throws
-    -> TrainingResult
-  {
+  @discardableResult
+  public func run(
+    in directory: RunDirectory, observer: (any TrainingObserver)? = nil
+  ) throws -> TrainingResult {
     if lock == nil { lock = try RunLock(directory) }
     defer { lock = nil }
     directory.removeTemporaryFiles()
     try directory.write(written.yaml, to: directory.recipe)
     try task.save(to: directory)
     return try Autocast.run(in: recipe.run.precision.format, weights: recipe.plan.weights.used) {
-      var loop = try TrainingLoop(self, in: directory, observer)
+      var loop = try TrainingLoop(self, in: directory, observer ?? NoObserver())
       return try loop.run()
     }
   }

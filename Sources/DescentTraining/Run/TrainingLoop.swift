@@ -88,12 +88,12 @@ struct TrainingLoop {
     // The batches of a step that was skipped are not tried again.
     let attempt = step + nonFinite.skipped + 1
     let scale = nonFinite.scaler?.scale ?? 1
-    let measurement = trainer.instruments?.begin(step + 1, attempt: attempt, scale: scale)
+    let measurement = try trainer.instruments?.begin(step + 1, attempt: attempt, scale: scale)
     let start = ContinuousClock.now
     nonFinite.prepare(after: step)
     // Gradients that are released never exist all at once.
     let meter = ActivationMeter(recipe.run.releasesGradients ? [] : trainer.parameters)
-    let loss = source.compute(
+    let loss = try source.compute(
       attempt, scale: scale
     ) {
       nonFinite.accept()
@@ -116,7 +116,7 @@ struct TrainingLoop {
     }
     let lossScale = nonFinite.scaler?.scale
     nonFinite.passed()
-    report.curvature = trainer.curvature?.fold(after: attempt)
+    report.curvature = try trainer.curvature?.fold(after: attempt)
     if report.applied { try trainer.result.update() }
     var record = StepRecord(step: step + 1, loss: loss.mean, report, of: optimizer)
     record.seconds = start.duration(to: .now) / .seconds(1)
@@ -127,7 +127,7 @@ struct TrainingLoop {
     }
     record.lossScale = lossScale.map(Double.init)
     try journal.write(.step(record))
-    if let measurement { try journal.write(.instruments(measurement.end(loss: loss.mean))) }
+    if let measurement { try journal.write(.instruments(try measurement.end(loss: loss.mean))) }
     observer.stepped(TrainingStep(record: record, items: loss.items, notes: report.notes))
     result.add(record, report.lostUpdates)
     step += 1
@@ -149,8 +149,8 @@ struct TrainingLoop {
   @discardableResult
   private mutating func evaluate(isRegular: Bool = true) throws -> Bool {
     let (task, recipe) = (trainer.task, recipe)
-    func measured() -> Evaluation {
-      task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
+    func measured() throws -> Evaluation {
+      try task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
     }
     var found = try trainer.result.use(measured)
     let average = trainer.result.averageName
@@ -227,8 +227,8 @@ struct TrainingLoop {
     let (nonFinite, batches) = (trainer.nonFinite, trainer.batches)
     var loss = BatchLoss(mean: .nan, items: 0)
     for offset in 1...(recipe.run.nonFinite == .skip ? recipe.run.skipLimit : 1) {
-      loss = trainer.task.model.keepingBuffers {
-        batches.compute(step + nonFinite.skipped + offset) { _ in false }
+      loss = try trainer.task.model.keepingBuffers {
+        try batches.compute(step + nonFinite.skipped + offset) { _ in false }
       }
       if loss.isFinite { return }
     }

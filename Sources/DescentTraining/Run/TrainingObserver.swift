@@ -1,4 +1,4 @@
-/// Someone who watches a run: a progress bar, a log, a test.
+/// Someone who watches a run: a progress bar, a log, a test. What is not implemented is not seen.
 public protocol TrainingObserver: AnyObject {
   /// Called once before the first step.
   func started(_ facts: RunFacts)
@@ -18,12 +18,23 @@ public protocol TrainingObserver: AnyObject {
 
 extension TrainingObserver {
   /// Nothing.
+  public func started(_ facts: RunFacts) {}
+  /// Nothing.
+  public func stepped(_ step: TrainingStep) {}
+  /// Nothing.
+  public func evaluated(_ evaluation: Evaluation, after step: Int) {}
+  /// Never.
+  public var wantsToStop: Bool { false }
+  /// Nothing.
   public func skipped(_ step: SkippedStep) {}
   /// Nothing.
   public func wentBack(_ spike: SpikeRecord) {}
   /// Nothing.
   public func warned(_ sentence: String) {}
 }
+
+/// Nobody.
+final class NoObserver: TrainingObserver {}
 
 /// What one step did.
 public struct TrainingStep: Sendable {

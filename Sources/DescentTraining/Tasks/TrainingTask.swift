@@ -2,10 +2,13 @@ import DescentCompute
 import DescentNN
 
 /// What a run trains: a model bound to its data.
+///
+/// Most tasks need no type of their own: a ``LossTask`` is made of a model, examples and a loss. A type
+/// is for what is not like that: data that are made on the way, several losses, other metrics.
 public protocol TrainingTask: AnyObject {
   /// The model.
   var model: any Module { get }
-  /// What a batch is counted in: `images`, `tokens`, `rows`.
+  /// What a batch is counted in: `images`, `tokens`, `rows`; `examples` where nothing is said.
   var unit: String { get }
   /// What it learns from, in a line or a few: how much, and which classes; nil says nothing.
   var summary: String? { get }
@@ -16,9 +19,14 @@ public protocol TrainingTask: AnyObject {
   /// What tells the training data apart from others: a ``Fingerprint`` of them.
   var fingerprint: String { get }
   /// The batch with this number since the start; a pure function of the seed and the number.
-  func batch(_ number: Int, size: Int) -> Batch
+  ///
+  /// - Throws: why there is none, such as a ``DataError`` of reading: the run ends with it, and can be
+  ///   resumed from its last checkpoint.
+  func batch(_ number: Int, size: Int) throws -> Batch
   /// The metrics of the validation part, on at most `batches` batches.
-  func evaluate(batchSize: Int, batches: Int?) -> Evaluation
+  ///
+  /// - Throws: as ``batch(_:size:)``.
+  func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation
   /// What the model makes with its present weights, for a person to look at: a text, examples that it
   /// gets wrong; nothing where there is nothing to be seen. Training must not depend on it.
   ///
@@ -30,6 +38,8 @@ public protocol TrainingTask: AnyObject {
 }
 
 extension TrainingTask {
+  /// `examples`.
+  public var unit: String { "examples" }
   /// Nothing.
   public var summary: String? { nil }
   /// False: each pass takes the examples once.
@@ -46,8 +56,8 @@ public struct Batch {
   public let weight: Int
   /// The mean loss.
   public let loss: (Context) -> Tensor
-  /// The mean loss against answers drawn from the model's own predictions.
-  public let sampledLoss: (Context, RandomStream) -> Tensor
+  /// The mean loss against answers drawn from the model's own predictions; nil where that is not known.
+  public let sampledLoss: ((Context, RandomStream) -> Tensor)?
 
   /// A batch with any loss.
   ///
@@ -55,10 +65,10 @@ public struct Batch {
   ///   - weight: how many answers are asked for.
   ///   - loss: runs the model; the mean over the answers.
   ///   - sampledLoss: the same against answers drawn from the model's predictions, by which some
-  ///     optimizers estimate the curvature.
+  ///     optimizers (`sophia-g`) estimate the curvature; nil where that is not known.
   public init(
     weight: Int, loss: @escaping (Context) -> Tensor,
-    sampledLoss: @escaping (Context, RandomStream) -> Tensor
+    sampledLoss: ((Context, RandomStream) -> Tensor)? = nil
   ) {
     (self.weight, self.loss, self.sampledLoss) = (weight, loss, sampledLoss)
   }

@@ -128,15 +128,14 @@ private struct BadBatchMLP: ModelKind {
     var unit: String { task.unit }
     var fingerprint: String { task.fingerprint }
     func batchesPerEpoch(_ batch: Int) -> Int? { task.batchesPerEpoch(batch) }
-    func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
-      task.evaluate(batchSize: batchSize, batches: batches)
+    func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
+      try task.evaluate(batchSize: batchSize, batches: batches)
     }
-    func batch(_ number: Int, size: Int) -> Batch {
-      let batch = task.batch(number, size: size)
+    func batch(_ number: Int, size: Int) throws -> Batch {
+      let batch = try task.batch(number, size: size)
       guard number == 2 else { return batch }
-      return Batch(weight: batch.weight, loss: { batch.loss($0) * .nan }) {
-        batch.sampledLoss($0, $1)
-      }
+      return Batch(
+        weight: batch.weight, loss: { batch.loss($0) * .nan }, sampledLoss: batch.sampledLoss)
     }
   }
 }

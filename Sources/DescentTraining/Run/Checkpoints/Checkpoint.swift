@@ -1,10 +1,17 @@
-import Descent
-import DescentNN
-import Foundation
-import Safetensors
+public import Descent
+public import DescentNN
+public import Foundation
+public import Safetensors
 
 /// A checkpoint on disk: a safetensors file, open for reading. Opening reads the header alone, which
 /// also says whether the file is whole; ``verify()`` reads all of it and compares the checksums.
+///
+/// ```swift
+/// let checkpoint = try Checkpoint(newestOf: run)
+/// print(checkpoint.step, checkpoint.tensors.map(\.name))
+/// try checkpoint.loadWeights(into: model)
+/// let momentum = try checkpoint.floats(of: "state/exp_avg/w")
+/// ```
 ///
 /// | tensor | holds |
 /// |---|---|
@@ -14,19 +21,19 @@ import Safetensors
 ///
 /// The metadata hold the step, the recipe, a fingerprint of the data, what schedules remember, the
 /// trainer's counters and checksums. A file without a `rule` has weights alone: the guard writes it.
-struct Checkpoint {
+public struct Checkpoint: Sendable {
   /// The version of the layout.
   static let format = "2"
 
   /// Where it lies.
-  let file: URL
-  private let stored: SafetensorsFile
+  public let file: URL
+  let stored: SafetensorsFile
 
   /// Opens a checkpoint.
   ///
   /// - Throws: errors of reading, and ``RunError/unusableCheckpoint(_:_:)`` for a file that is no
   ///   checkpoint of this format.
-  init(_ file: URL) throws {
+  public init(_ file: URL) throws {
     self.file = file
     stored = try SafetensorsFile(path: file.relativePath)
     func unusable(_ reason: String) -> RunError { .unusableCheckpoint(file.relativePath, reason) }
@@ -64,13 +71,20 @@ struct Checkpoint {
     }
   }
 
+  /// The newest checkpoint of a run that can be read; its checksums are compared.
+  ///
+  /// - Throws: ``DataError`` where there is none, or what is wrong with the newest.
+  public init(newestOf run: RunDirectory) throws {
+    self = try Checkpoint.newestWeights(of: run).checkpoint
+  }
+
   /// The steps done by then.
-  var step: Int { stored.metadata["step"].flatMap { Int($0) } ?? 0 }
+  public var step: Int { stored.metadata["step"].flatMap { Int($0) } ?? 0 }
 
   /// Reads the whole file and compares it with its checksums, and its step with its name.
   ///
   /// - Throws: ``RunError/unusableCheckpoint(_:_:)`` where it is not what was written.
-  func verify() throws(RunError) {
+  public func verify() throws(RunError) {
     if let named = RunDirectory.step(of: file), named != step {
       throw .unusableCheckpoint(
         file.relativePath, "its name says step \(named), but it was written after step \(step)")
@@ -82,13 +96,48 @@ struct Checkpoint {
 
   // MARK: Reading
 
+  /// What is in it, in the order of the file: weights and buffers under their names, and the rest as the
+  /// table above says.
+  public var tensors: [SafetensorsEntry] { stored.entries }
+
+  /// What it says besides.
+  public var metadata: [String: String] { stored.metadata }
+
+  /// Whether it holds more than weights: the state of an optimizer.
+  public var hasState: Bool { stored.metadata["rule"] != nil }
+
+  /// The elements of a tensor of any float type, by its name.
+  ///
+  /// State in 8 bits is codes: it is read by loading it into an optimizer, whose `state` says what they
+  /// mean.
+  ///
+  /// - Throws: `SafetensorsError` for a name that is not there, or elements that are no floats.
+  public func floats(of name: String) throws(SafetensorsError) -> [Float] {
+    try stored.floats(of: name)
+  }
+
   /// The recipe, as YAML, of the run as it was then.
-  var recipe: String? { stored.metadata["recipe"] }
+  public var recipe: String? { stored.metadata["recipe"] }
 
   /// Fills the model's parameters and buffers with the weights to use; every one must be there, with
   /// its shape.
-  func loadWeights(into model: any Module) throws(RunError) {
+  public func loadWeights(into model: any Module) throws(RunError) {
     try restore(.result) { archive throws(StateMismatch) in try model.archive(archive) }
+  }
+
+  /// Fills a model with the weights that training goes on with, and an optimizer with its state; what a
+  /// run has besides, such as averages, stays where it is.
+  ///
+  /// - Throws: the first thing that does not fit; then nothing was changed.
+  public func load(_ model: any Module, _ optimizer: Optimizer<Float>) throws(RunError) {
+    guard hasState else {
+      throw .unusableCheckpoint(file.relativePath, "it has weights and no state of an optimizer")
+    }
+    let prefix = stored.names.contains { $0.hasPrefix(Self.training) } ? Self.training : ""
+    try restore(.optimizer) { archive throws(StateMismatch) in
+      try archive.part(optimizer)
+      try archive.scope(prefix) { () throws(StateMismatch) in try model.archive(archive) }
+    }
   }
 
   /// Restores everything that training resumes from.
@@ -114,7 +163,7 @@ struct Checkpoint {
 
   /// One of the two sets of weights in a file, with what belongs to it.
   private final class Source: StateSource {
-    enum Part { case result, training }
+    enum Part { case result, optimizer, training }
 
     /// What kept a tensor from being read.
     private(set) var failure: SafetensorsError?
@@ -132,6 +181,12 @@ struct Checkpoint {
         // What the model does not have is not asked for.
         case .result: []
         case .training: stored.names.filter { !twice.contains($0) }
+        // Averages and what else belongs to a run alone stay.
+        case .optimizer:
+          stored.names.filter { name in
+            !twice.contains(name)
+              && !["average/", "memory/average/", "spike/"].contains(where: name.hasPrefix)
+          }
         }
     }
 

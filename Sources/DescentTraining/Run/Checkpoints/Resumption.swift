@@ -82,7 +82,7 @@ extension Checkpoint {
   private func requireOrigin(_ recipe: Recipe) throws {
     // What only Swift can name cannot be compared.
     guard let own = self.recipe, let other = try? Recipe(yaml: own) else { return }
-    let changes = try Recipe.changes(from: other, to: recipe).filter {
+    let changes = try Recipe.changes(from: other.yaml, to: recipe.yaml).filter {
       // A format of state can be converted; whether it fits is seen when it is read.
       $0.isFixed && !$0.isAmong(["optimizer.state"])
     }
@@ -175,7 +175,7 @@ struct RecipeChange: CustomStringConvertible {
   /// Whether no run may change it on the way. The data may lie elsewhere: their fingerprint is
   /// compared.
   var isFixed: Bool {
-    key != "model.recompute"
+    !["model.recompute", "model.type"].contains(key)
       && isAmong([
         "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
         "optimizer.state", "weights.",
@@ -196,20 +196,28 @@ extension Recipe {
     _ yaml: String, overrides: [String]
   ) throws(RecipeError) -> (recipe: Recipe, changes: [RecipeChange]) {
     let (old, new) = (try Recipe(yaml: yaml), try Recipe(yaml: yaml, overrides: overrides))
-    let changes = try changes(from: old, to: new)
+    return (new, try new.changes(from: old.yaml))
+  }
+
+  /// Each key that this recipe has otherwise than a run that it is to go on with.
+  ///
+  /// - Parameter yaml: the run's recipe, as it was written.
+  /// - Throws: changes that what was saved cannot go with.
+  func changes(from yaml: String) throws(RecipeError) -> [RecipeChange] {
+    let changes = try Self.changes(from: yaml, to: self.yaml)
     let contradictions = changes.filter(\.isFixed)
     if !contradictions.isEmpty {
-      throw RecipeError(problems: sections(contradictions).map(Self.contradiction))
+      throw RecipeError(problems: Self.sections(contradictions).map(Self.contradiction))
     }
-    return (new, changes)
+    return changes
   }
 
   /// Each key that one recipe has otherwise than another.
   fileprivate static func changes(
-    from old: Recipe, to new: Recipe
+    from old: String, to new: String
   ) throws(RecipeError) -> [RecipeChange] {
-    let before = try RecipeDocument(yaml: old.yaml).keys
-    let after = try RecipeDocument(yaml: new.yaml).keys
+    let before = try RecipeDocument(yaml: old).keys
+    let after = try RecipeDocument(yaml: new).keys
     return Set(before.keys).union(after.keys).sorted()
       .filter { before[$0] != after[$0] }
       .map { RecipeChange($0, before[$0], after[$0]) }

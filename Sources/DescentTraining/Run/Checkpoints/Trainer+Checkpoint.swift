@@ -20,18 +20,43 @@ extension Trainer {
   ///   - directory: the run.
   ///   - checkpoint: the file name of one of its checkpoints; nil for the newest.
   ///   - overrides: changes of the recipe, of the form `steps=2000`.
+  ///   - task: the model and data that the program has made, where they were so when the run began.
   /// - Throws: ``RecipeError`` for changes that contradict what was saved, ``RunError`` when there
   ///   is nothing to resume from or nothing left to do, and what ``init(_:)`` throws.
   public convenience init(
-    resuming directory: RunDirectory, checkpoint: String? = nil, overrides: [String] = []
+    resuming directory: RunDirectory, checkpoint: String? = nil, overrides: [String] = [],
+    task: (any TrainingTask)? = nil
+  ) throws {
+    try self.init(resuming: directory, checkpoint, task) { yaml in
+      try Recipe.resuming(yaml, overrides: overrides)
+    }
+  }
+
+  /// The same with the recipe as the program has it now, which may name what only Swift knows, such as a
+  /// rule of one's own.
+  ///
+  /// - Parameter recipe: may differ from what it was where what was saved does not contradict it.
+  public convenience init(
+    resuming directory: RunDirectory, checkpoint: String? = nil, with recipe: Recipe,
+    task: any TrainingTask
+  ) throws {
+    let recipe = try recipe.using(task)
+    try self.init(resuming: directory, checkpoint, task) { yaml in
+      (recipe, try recipe.changes(from: yaml))
+    }
+  }
+
+  /// - Parameter resumed: makes the recipe from the one that the run has as YAML, and says what changed.
+  private convenience init(
+    resuming directory: RunDirectory, _ checkpoint: String?, _ task: (any TrainingTask)?,
+    _ resumed: (_ yaml: String) throws -> (recipe: Recipe, changes: [RecipeChange])
   ) throws {
     // Before anything is read that the other process may replace.
     let lock = try RunLock(directory)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     let yaml = try Recipe.text(of: directory.recipe.relativePath)
-    let (recipe, changes) = try Recipe.resuming(
-      checkpoint.withFormatOfState(yaml), overrides: overrides)
-    try self.init(recipe)
+    let (recipe, changes) = try resumed(checkpoint.withFormatOfState(yaml))
+    try self.init(recipe, task: task)
     do { try restore(checkpoint) } catch let error as RunError {
       throw Recipe.blaming(changes, for: error) ?? error
     }

@@ -32,22 +32,24 @@ struct BatchGradients {
   ///   - sampled: whether answers are drawn from the model's own predictions.
   ///   - permits: asked with the mean loss so far before each backward pass; false ends it.
   ///   - whenComplete: as for `Tape.gradients`.
+  /// - Throws: what the task throws where it cannot make a batch; nothing has changed then.
   func compute(
     _ attempt: Int, scale: Float = 1, observer: (any LayerObserver)? = nil,
     sampled: Bool = false,
     permits: (Double) -> Bool = { _ in true }, whenComplete: ((Parameter) -> Void)? = nil
-  ) -> BatchLoss {
-    let parts = parts(of: attempt)
+  ) throws -> BatchLoss {
+    let parts = try parts(of: attempt)
     // Each micro-batch counts by its examples, so that accumulation equals one large batch.
     var total = BatchLoss(mean: 0, items: parts.reduce(0) { $0 + $1.batch.weight })
     for (index, part) in parts.enumerated() {
       let (batch, seed) = (part.batch, part.seed)
       let tape = Tape()
       let context = tape.context(training: true, seed: seed, observer: observer)
+      // The trainer has asked a batch whether it can.
+      let sampledLoss = sampled ? batch.sampledLoss : nil
       let loss =
-        sampled
-        ? batch.sampledLoss(context, RandomStream(seed: seed, stream: RandomPurpose.labels))
-        : batch.loss(context)
+        sampledLoss?(context, RandomStream(seed: seed, stream: RandomPurpose.labels))
+        ?? batch.loss(context)
       let share = Double(batch.weight) / Double(total.items)
       total.mean += share * Double(loss.scalar)
       guard permits(total.mean) else { break }
@@ -71,19 +73,19 @@ struct BatchGradients {
   }
 
   /// The batch with this number.
-  func part(_ number: Int, size: Int) -> Part {
-    Part(batch: task.batch(number, size: size), seed: UInt64(run.seed) ^ UInt64(number) << 20)
+  func part(_ number: Int, size: Int) throws -> Part {
+    Part(batch: try task.batch(number, size: size), seed: UInt64(run.seed) ^ UInt64(number) << 20)
   }
 
   /// The micro-batches of an attempt.
-  func parts(of attempt: Int) -> [Part] {
-    microBatches.range(ofStep: attempt - 1).map { part($0, size: run.batch) }
+  func parts(of attempt: Int) throws -> [Part] {
+    try microBatches.range(ofStep: attempt - 1).map { try part($0, size: run.batch) }
   }
 
   /// The mean loss over all examples of an attempt with the weights as they are, as in training; `units`
   /// sees what ReLUs answer.
-  func loss(_ attempt: Int, units: (any UnitObserver)? = nil) -> Double {
-    let parts = parts(of: attempt)
+  func loss(_ attempt: Int, units: (any UnitObserver)? = nil) throws -> Double {
+    let parts = try parts(of: attempt)
     let items = parts.reduce(0) { $0 + $1.batch.weight }
     return parts.reduce(0) { sum, part in
       let loss = part.batch.loss(.training(seed: part.seed, units: units))

@@ -16,15 +16,15 @@ struct CurvatureGradients {
   /// Folds an estimate in when one is due after an attempt.
   ///
   /// - Returns: whether it was taken in; nil when none was due.
-  func fold(after attempt: Int) -> StepReport.Outcome? {
+  func fold(after attempt: Int) throws -> StepReport.Outcome? {
     guard optimizer.curvatureIsDue else { return nil }
     let model = batches.task.model
     if optimizer.plan.rule.needs.contains(.hessianDiagonal) {
-      model.hutchinsonDiagonal(seed: UInt64(batches.run.seed), step: attempt) {
-        _ = batches.compute(attempt + 1)
+      try model.hutchinsonDiagonal(seed: UInt64(batches.run.seed), step: attempt) {
+        _ = try batches.compute(attempt + 1)
       }
     } else {
-      _ = model.keepingBuffers { batches.compute(attempt + 1, sampled: true) }
+      _ = try model.keepingBuffers { try batches.compute(attempt + 1, sampled: true) }
     }
     return try? optimizer.foldCurvature(batches.parameters)
   }

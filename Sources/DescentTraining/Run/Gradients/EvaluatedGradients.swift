@@ -7,8 +7,8 @@ struct EvaluatedGradients: GradientSource {
   let batches: BatchGradients
   let optimizer: Optimizer<Float>
 
-  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) -> BatchLoss {
-    let loss = batches.compute(attempt, scale: scale)
+  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) throws -> BatchLoss {
+    let loss = try batches.compute(attempt, scale: scale)
     if loss.isFinite { whenFinite() }
     return loss
   }
@@ -20,7 +20,7 @@ struct EvaluatedGradients: GradientSource {
       if let loss = known.take() { return loss }
       // Running statistics follow each evaluation but those that are not finite.
       let before = buffers.values
-      let loss = batches.compute(attempt)
+      let loss = try batches.compute(attempt)
       if !loss.isFinite { buffers.restore(before) }
       return loss.mean
     }

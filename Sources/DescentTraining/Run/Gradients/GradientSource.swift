@@ -11,7 +11,8 @@ protocol GradientSource {
   /// - Parameters:
   ///   - scale: what the loss is multiplied by for the backward pass: the loss scale.
   ///   - whenFinite: called once the loss is known to be finite, before any weight moves.
-  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) -> BatchLoss
+  /// - Throws: what the task throws where it cannot make a batch.
+  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) throws -> BatchLoss
   /// Moves the weights by what was computed, and ends the step.
   ///
   /// - Parameters:

@@ -8,8 +8,8 @@ struct PlainGradients: GradientSource {
   /// K-FAC's view of the layers, for rules that need it.
   let preconditioner: KFACPreconditioner?
 
-  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) -> BatchLoss {
-    let loss = batches.compute(attempt, scale: scale, observer: preconditioner)
+  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) throws -> BatchLoss {
+    let loss = try batches.compute(attempt, scale: scale, observer: preconditioner)
     // The next attempt's statistics must not be added to these.
     if loss.isFinite { whenFinite() } else { preconditioner?.discard() }
     return loss

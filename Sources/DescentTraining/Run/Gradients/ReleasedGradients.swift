@@ -14,20 +14,20 @@ struct ReleasedGradients: GradientSource {
       uniqueKeysWithValues: batches.parameters.enumerated().map { (ObjectIdentifier($1), $0) })
   }
 
-  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) -> BatchLoss {
+  func compute(_ attempt: Int, scale: Float, whenFinite: () -> Void) throws -> BatchLoss {
     release.start()
-    guard release.needsMeasuring else { return update(attempt, whenFinite) }
-    let measured = measure(attempt)
+    guard release.needsMeasuring else { return try update(attempt, whenFinite) }
+    let measured = try measure(attempt)
     guard measured.isFinite else { return measured }
     whenFinite()
-    return batches.task.model.keepingBuffers { update(attempt) {} }
+    return try batches.task.model.keepingBuffers { try update(attempt) {} }
   }
 
   func update(_ attempt: Int, loss: BatchLoss, unscale: Double) -> StepReport { release.end() }
 
   /// A backward pass that takes the norm.
-  private func measure(_ attempt: Int) -> BatchLoss {
-    batches.compute(attempt, permits: \.isFinite) { parameter in
+  private func measure(_ attempt: Int) throws -> BatchLoss {
+    try batches.compute(attempt, permits: \.isFinite) { parameter in
       let index = indices[ObjectIdentifier(parameter)]!
       if let gradient = parameter.memory.gradient { release.take(index, gradient) }
       parameter.clearGradient()
@@ -35,13 +35,13 @@ struct ReleasedGradients: GradientSource {
   }
 
   /// A backward pass that moves the weights, where the loss is finite.
-  private func update(_ attempt: Int, _ whenFinite: () -> Void) -> BatchLoss {
+  private func update(_ attempt: Int, _ whenFinite: () -> Void) throws -> BatchLoss {
     release.prepare(batches.parameters.memory)
     func permits(_ loss: Double) -> Bool {
       if loss.isFinite { whenFinite() }
       return loss.isFinite
     }
-    return batches.compute(attempt, permits: permits) { parameter in
+    return try batches.compute(attempt, permits: permits) { parameter in
       // Only this one is asked where its weights are: asking may copy what the tape still holds.
       let index = indices[ObjectIdentifier(parameter)]!
       release.update(index, parameter.memory)

@@ -42,16 +42,16 @@ final class Instruments {
   ///   - attempt: the number of the attempt at it.
   ///   - scale: what losses are multiplied by for the backward pass.
   /// - Returns: nil for a step that is not measured.
-  func begin(_ step: Int, attempt: Int, scale: Float) -> Measurement? {
+  func begin(_ step: Int, attempt: Int, scale: Float) throws -> Measurement? {
     guard step % settings.every == 0 else { return nil }
     let measurement = Measurement(self, step: step, attempt: attempt)
-    measurement.timed {
+    try measurement.timed {
       let gradients = batches.parameters.map(\.gradient)
-      batches.task.model.keepingBuffers {
-        if settings.noise { measurement.take(noise(attempt, step, scale)) }
-        if settings.curvature { measurement.take(curvature: curvature(attempt)) }
+      try batches.task.model.keepingBuffers {
+        if settings.noise { measurement.take(try noise(attempt, step, scale)) }
+        if settings.curvature { measurement.take(curvature: try curvature(attempt)) }
         if releasesGradients {
-          let loss = batches.compute(attempt, scale: scale)
+          let loss = try batches.compute(attempt, scale: scale)
           if loss.isFinite { measurement.takeGradients(scale: scale) }
         }
       }
@@ -68,13 +68,13 @@ final class Instruments {
   private static let firstOwnBatch = 1 << 42
 
   /// The noise of each tensor's gradient.
-  private func noise(_ attempt: Int, _ step: Int, _ scale: Float) -> [GradientNoise] {
+  private func noise(_ attempt: Int, _ step: Int, _ scale: Float) throws -> [GradientNoise] {
     var noise = GradientNoise.Accumulator(shapes: parameters.map(\.value.shape))
-    var parts = batches.parts(of: attempt)
+    var parts = try batches.parts(of: attempt)
     if parts.count < 2 {
       let size = max(1, batches.run.batch / settings.parts)
-      parts = (0..<settings.parts).map {
-        batches.part(Self.firstOwnBatch + step * settings.parts + $0, size: size)
+      parts = try (0..<settings.parts).map {
+        try batches.part(Self.firstOwnBatch + step * settings.parts + $0, size: size)
       }
     }
     for part in parts {
@@ -96,15 +96,15 @@ final class Instruments {
 
   /// The eigenvalue of the largest magnitude, for the batches of an attempt, in float32: differences
   /// of gradients would drown in the rounding of 16 bits.
-  private func curvature(_ attempt: Int) -> Double {
+  private func curvature(_ attempt: Int) throws -> Double {
     let model = batches.task.model
     let iterations = direction == nil ? Self.firstIterations : Self.iterations
     var v = direction ?? model.randomDirection(seed: UInt64(batches.run.seed))
     defer { direction = v }
-    return Autocast.run(in: .float32) {
-      model.largestCurvature(from: &v, iterations: iterations) {
+    return try Autocast.run(in: .float32) {
+      try model.largestCurvature(from: &v, iterations: iterations) {
         for parameter in parameters { parameter.gradient = nil }
-        _ = batches.compute(attempt)
+        _ = try batches.compute(attempt)
       }
     }
   }

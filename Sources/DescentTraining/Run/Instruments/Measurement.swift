@@ -57,12 +57,12 @@ final class Measurement {
   /// Compares the weights with those before the step.
   ///
   /// - Parameter loss: the loss of the step's batches before it.
-  func end(loss: Double) -> InstrumentRecord {
-    timed {
+  func end(loss: Double) throws -> InstrumentRecord {
+    try timed {
       let gain = measureTensors()
       let units = DeadUnits()
-      let after = instruments.batches.task.model.keepingBuffers {
-        instruments.batches.loss(attempt, units: units)
+      let after = try instruments.batches.task.model.keepingBuffers {
+        try instruments.batches.loss(attempt, units: units)
       }
       if let gain, gain > 0x1p-19 * abs(loss) { record.values["alpha"] = (loss - after) / gain }
       for (layer, share) in units.shares(in: instruments.batches.task.model) {

@@ -1,0 +1,1 @@
+../../../Snippets/OwnLayer.swift

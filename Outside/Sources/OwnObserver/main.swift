@@ -1,0 +1,1 @@
+../../../Snippets/OwnObserver.swift
