@@ -48,6 +48,7 @@ public final class Trainer {
     task = try recipe.makeTask()
     steps = try recipe.steps(of: task)
     try recipe.fit(steps: steps)
+    try recipe.requireMetrics(of: task)
     recipe.fit(batchesOf: task)
     self.recipe = recipe
     written = recipe.withSchedules(of: given)

@@ -85,6 +85,9 @@ struct Checkpoint {
   /// The recipe, as YAML, of the run as it was then.
   var recipe: String? { stored.metadata["recipe"] }
 
+  /// What told the data to train on apart from others; nil where weights alone were kept.
+  var dataFingerprint: String? { stored.metadata["data"] }
+
   /// Fills the model's parameters and buffers with the weights to use; every one must be there, with
   /// its shape.
   func loadWeights(into model: any Module) throws(RunError) {
