@@ -72,6 +72,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       keys: [
         ("path", "a.csv", "c.csv", [("none", "data: path is missing: give the table's file")]),
         ("label", "-1", "species", []),
+        ("task", "auto", "regression", [("numbers", "one of auto, classification, regression")]),
         ("header", "auto", "true", [("maybe", "takes one of auto, true, false")]),
         ("test_path", "none", "t.csv", []),
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),

@@ -54,7 +54,7 @@ extension Tensor {
   fileprivate func largestSingularParts(
     _ count: Int, _ random: inout RandomStream
   ) -> (u: Tensor, s: [Float], v: Tensor) {
-    let width = min(count + 10, min(shape[0], shape[1]))
+    let width = Swift.min(count + 10, Swift.min(shape[0], shape[1]))
     var q = product(.random([shape[1], width], normal: 1, &random)).orthonormalColumns
     for _ in 0..<12 {
       let p = product(q, transposed: true).orthonormalColumns

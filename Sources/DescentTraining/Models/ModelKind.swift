@@ -5,7 +5,7 @@ import DescentNN
 /// `model.kind`, its settings are the section's other keys.
 ///
 /// A new kind is one file in `Models`, and its line in ``ModelKinds/all``. Most kinds are a
-/// ``LanguageModelKind`` or a ``ClassifierKind``, which bring the task; a kind with a task of its
+/// ``LanguageModelKind`` or a ``PredictorKind``, which bring the task; a kind with a task of its
 /// own makes it in ``makeTask(_:seed:)``.
 public protocol ModelKind: Configurable {
   /// What it is trained on.

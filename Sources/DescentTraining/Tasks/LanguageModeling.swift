@@ -32,20 +32,21 @@ extension LanguageModelKind {
 
   /// The model with the run's newest weights that can be read, and its tokenizer.
   public func languageModel(in run: RunDirectory) throws -> LanguageModel? {
-    let tokenizer = try Tokenizer(contentsOf: run.tokenizer)
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
+    let (model, tokenizer) = try trained(checkpoint, of: run)
+    return LanguageModel(model, tokenizer, passedOver: passedOver.map(\.reason))
+  }
+
+  /// The model with the weights of a checkpoint, and the tokenizer of its run.
+  func trained(
+    _ checkpoint: Checkpoint, of run: RunDirectory
+  ) throws -> (model: any CausalLanguageModel, tokenizer: Tokenizer) {
+    let tokenizer = try Tokenizer(contentsOf: run.tokenizer)
     var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
-    // The recipe in the run's folder may have been changed.
-    let bytes = size(vocabulary: tokenizer.vocabularySize).modelBytes
-    if bytes > Double(Machine.memory) {
-      throw RecipeError(problems: [
-        "the model of \(run.recipe.relativePath) would need at least \(Amount.bytes(bytes)) of "
-          + "memory, and there are \(Amount.bytes(Double(Machine.memory)))"
-      ])
-    }
+    try size(vocabulary: tokenizer.vocabularySize).requireMemory(forModelOf: run)
     let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
     try checkpoint.loadWeights(into: model)
-    return LanguageModel(model, tokenizer, passedOver: passedOver.map(\.reason))
+    return (model, tokenizer)
   }
 }
 
@@ -124,6 +125,12 @@ public final class LanguageModeling: TrainingTask {
       loss += Double(batch(of: .validation, some).loss(.inference).scalar) * Double(some.count)
     }
     return Evaluation(loss: loss / Double(wanted), accuracy: nil)
+  }
+
+  /// All of the validation part, each token once.
+  public func report(batchSize: Int) throws -> EvaluationReport? {
+    .text(
+      try TextEvaluation(of: network, on: text.validation, context: context, batch: batchSize))
   }
 
   /// A text of 200 tokens, drawn with the same seed each time.
