@@ -229,7 +229,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       yaml: "{steps: 1, model: {kind: mlp}, data: {kind: digits}, optimizer: {name: sgd}}")
     let run = try RunDirectory(new: files.path("run"), name: "test")
     _ = try Trainer(recipe).run(in: run, observer: Watcher())
-    #expect(try recipe.model.languageModel(in: run) == nil)
+    #expect(try recipe.model.languageModel(in: run, of: recipe) == nil)
     #expect(throws: RunError.notALanguageModel(run.path, kind: "mlp")) { try LanguageModel(run) }
     #expect(!FileManager.default.fileExists(atPath: run.tokenizer.path))
   }

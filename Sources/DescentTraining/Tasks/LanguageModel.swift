@@ -20,8 +20,9 @@ public struct LanguageModel {
   ///
   /// - Throws: ``RunError`` when the run has no language model or no checkpoint; errors of reading.
   public init(_ run: RunDirectory) throws {
-    let kind = try Recipe(yaml: Recipe.text(of: run.recipe.relativePath)).model
-    guard let model = try kind.languageModel(in: run) else {
+    let recipe = try Recipe(yaml: Recipe.text(of: run.recipe.relativePath))
+    let kind = recipe.model
+    guard let model = try kind.languageModel(in: run, of: recipe) else {
       throw RunError.notALanguageModel(run.path, kind: type(of: kind).name)
     }
     self = model

@@ -31,20 +31,24 @@ extension LanguageModelKind {
   }
 
   /// The model with the run's newest weights that can be read, and its tokenizer.
-  public func languageModel(in run: RunDirectory) throws -> LanguageModel? {
+  public func languageModel(
+    in run: RunDirectory, of recipe: Recipe
+  ) throws -> LanguageModel? {
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
-    let (model, tokenizer) = try trained(checkpoint, of: run)
+    let (model, tokenizer) = try trained(checkpoint, of: run, recipe)
     return LanguageModel(model, tokenizer, passedOver: passedOver.map(\.reason))
   }
 
   /// The model with the weights of a checkpoint, and the tokenizer of its run.
   func trained(
-    _ checkpoint: Checkpoint, of run: RunDirectory
+    _ checkpoint: Checkpoint, of run: RunDirectory, _ recipe: Recipe
   ) throws -> (model: any CausalLanguageModel, tokenizer: Tokenizer) {
     let tokenizer = try Tokenizer(contentsOf: run.tokenizer)
     var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
     try size(vocabulary: tokenizer.vocabularySize).requireMemory(forModelOf: run)
-    let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
+    let kind = recipe.adapter == nil ? self : frozen()
+    let model = try kind.makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
+    try recipe.adapter?.attach(to: model, seed: UInt64(recipe.run.seed))
     try checkpoint.loadWeights(into: model)
     return (model, tokenizer)
   }

@@ -121,6 +121,7 @@ enum RandomPurpose {
   static let weights: UInt64 = 1
   static let order: UInt64 = 2
   static let batches: UInt64 = 3
+  static let adapters: UInt64 = 5
   static let labels = CurvatureStream.labels
 }
 

@@ -130,7 +130,7 @@ public struct RunEvaluation: Sendable {
     guard let kind = run.recipe.model as? any LanguageModelKind else {
       throw try mismatch(run, "a text")
     }
-    let (model, tokenizer) = try kind.trained(run.checkpoint, of: run.directory)
+    let (model, tokenizer) = try kind.trained(run.checkpoint, of: run.directory, run.recipe)
     let tokens = try TextDataset.tokens(of: file, by: tokenizer)
     return .text(
       try TextEvaluation(
