@@ -49,6 +49,8 @@ enum ExitStatus {
       case .nonFinite, .float16Overflow: nonFinite
       }
     case is StateMismatch: badData
+    case let error as PretrainedError: error.isMissingFile ? missingFile : badData
+    case let error as AdapterError: error.isMissingFile ? missingFile : badData
     case let error as ServiceError:
       switch error {
       case .refused, .ended: internalError
@@ -68,7 +70,7 @@ enum ExitStatus {
   static func sentence(of error: any Error) -> String {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
-      is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
+      is PretrainedError, is AdapterError, is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
       is StateMismatch, is RaceError, is ServiceError, is Scenario.UnknownTask:
       "\(error)"
     default:

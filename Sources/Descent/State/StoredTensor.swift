@@ -79,6 +79,8 @@ public enum StateMismatch: Error, Sendable, Equatable, CustomStringConvertible {
   case groups(saved: Int, present: Int)
   /// The run was begun with other training data.
   case data
+  /// The file of the model that adapters were trained for is another one.
+  case base
 
   /// One plain sentence.
   public var description: String {
@@ -103,6 +105,9 @@ public enum StateMismatch: Error, Sendable, Equatable, CustomStringConvertible {
     case .groups(let saved, let present):
       "the saved state has \(saved) parameter groups, but there are \(present) now: resume with the "
         + "same groups"
+    case .base:
+      "the files of the model are not those that the adapters were begun with: put them back, or start "
+        + "a new run"
     case .data:
       "the training data are not those that the run was begun with: put them back, or "
         + "start a new run"

@@ -7,7 +7,7 @@ public enum RunPage {
   /// Sizes, data, formats of state and groups, in a few lines: what stands before the first step.
   public static func start(_ facts: RunFacts) -> Document {
     let title =
-      "\(counted(facts.parameters, "weight")), \(bytes(facts.stateBytes)) of optimizer state, "
+      "\(weights(facts)), \(bytes(facts.stateBytes)) of optimizer state, "
       + counted(facts.steps, "step")
       + (facts.done > 0 ? ", \(grouped(facts.done)) of them done" : "")
     let isPlain = facts.state.allSatisfy { $0.format == .float32 && $0.exemption == nil }
@@ -20,6 +20,12 @@ public enum RunPage {
         .sections(facts.filledGroups.map { section($0, of: facts) }),
         .list(facts.overlaps, .notes),
       ])
+  }
+
+  private static func weights(_ facts: RunFacts) -> String {
+    let all = counted(facts.parameters, "weight")
+    return facts.frozen == 0
+      ? all : "\(grouped(facts.parameters - facts.frozen)) of \(all) are trained"
   }
 
   /// What became of the slots of optimizer state: a line for each format and reason.
@@ -89,6 +95,11 @@ public enum RunPage {
     if result.skipped > 0 {
       parts.append(
         "\(counted(result.skipped, "step")) \(result.skipped == 1 ? "was" : "were") skipped")
+    }
+    if !result.unlearned.isEmpty {
+      parts.append(
+        "the adapters of \(result.unlearned.joined(separator: ", ")) did not learn: "
+          + "they still add nothing")
     }
     if let lost = result.lostUpdates, lost.lost > 0 {
       parts.append("\(short(100 * lost.share)) % of weight updates were lost to rounding")

@@ -42,8 +42,21 @@ enum GPT2Family: ModelFamily {
       "activation_function": .text(c.approximatesGELU ? "gelu_new" : "gelu"),
       "layer_norm_epsilon": .number(Double(c.normEpsilon)),
       "resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout,
-      "tie_word_embeddings": .flag(true),
+      "tie_word_embeddings": .flag(true), "bos_token_id": .null, "eos_token_id": .null,
     ]
+  }
+
+  /// The biases of a model that has none.
+  static func zeros(of model: GPT) -> [(name: String, shape: [Int])] {
+    guard !model.configuration.bias else { return [] }
+    let maps = model.namedModules.compactMap { name, module -> (name: String, shape: [Int])? in
+      switch module {
+      case let layer as Linear: (name, [layer.weight.value.shape[0]])
+      case let layer as LayerNorm: (name, layer.weight.value.shape)
+      default: nil
+      }
+    }
+    return maps.map { ("transformer.\($0.name).bias", $0.shape) }
   }
 
   static func stored(_ name: String) -> StoredName {

@@ -140,7 +140,7 @@ enum LlamaFamily: ModelFamily {
       "max_position_embeddings": .integer(c.context), "vocab_size": .integer(c.vocabulary),
       "rms_norm_eps": .number(Double(c.normEpsilon)), "hidden_act": .text("silu"),
       "attention_bias": .flag(c.attention.bias), "mlp_bias": .flag(c.feedForwardBias),
-      "tie_word_embeddings": .flag(c.isTied),
+      "tie_word_embeddings": .flag(c.isTied), "bos_token_id": .null, "eos_token_id": .null,
       "rope_parameters": .object([
         "rope_type": .text("default"), "rope_theta": .number(c.positions.base),
       ]),

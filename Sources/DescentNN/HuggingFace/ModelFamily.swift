@@ -13,6 +13,8 @@ protocol ModelFamily: Sendable {
   ) throws -> Model
   /// A configuration from which ``model(_:random:)`` and Hugging Face make such a model.
   static func configuration(of model: Model) -> [String: ConfigurationValue]
+  /// Tensors that a file has beside the parameters of `model`, all of them zeros.
+  static func zeros(of model: Model) -> [(name: String, shape: [Int])]
   /// What the parameter `name` of the model is called in a file.
   static func stored(_ name: String) -> StoredName
 }
@@ -26,6 +28,12 @@ struct StoredName {
 }
 
 extension ModelFamily {
+  static func zeros(of model: Model) -> [(name: String, shape: [Int])] { [] }
+
+  static func zeros(ofAny model: any CausalLanguageModel) -> [(name: String, shape: [Int])] {
+    (model as? Model).map(zeros(of:)) ?? []
+  }
+
   /// Makes a model whose sizes a file gives; what does not fit together is a fault of the file.
   static func make<Model>(
     _ configuration: ModelConfiguration, _ body: () throws(ModelError) -> Model

@@ -52,12 +52,18 @@ extension PretrainedModel {
       case .float16: .f16
       }
     let weights = model.namedParameters.map { ($0.parameter, family.stored($0.name)) }
+    let zeros = family.zeros(ofAny: model)
+    let tensors = weights.map { parameter, stored in
+      let shape = parameter.value.shape
+      return (stored.name, dtype, stored.isTransposed ? shape.reversed() : shape)
+    }
     var writer = try SafetensorsWriter(
-      path: path,
-      tensors: weights.map { parameter, stored in
-        let shape = parameter.value.shape
-        return (stored.name, dtype, stored.isTransposed ? shape.reversed() : shape)
-      }, metadata: ["format": "pt"])
+      path: path, tensors: tensors + zeros.map { ($0.name, dtype, $0.shape) },
+      metadata: ["format": "pt"])
+    for (name, shape) in zeros {
+      let bytes = [UInt8](repeating: 0, count: shape.reduce(dtype.byteCount, *))
+      try writer.append(unsafe bytes.span.bytes, to: name)
+    }
     for (parameter, stored) in weights {
       var tensor = parameter.value.widened
       if stored.isTransposed { tensor = tensor.transposed() }

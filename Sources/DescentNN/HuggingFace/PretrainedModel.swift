@@ -57,6 +57,26 @@ public struct PretrainedModel: Sendable {
   /// The number of weights, as the files have them.
   public var weights: Int { files.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.count } } }
 
+  /// What tells these weights apart from others: a checksum of names, shapes and the first bytes of each
+  /// tensor.
+  ///
+  /// - Throws: errors of reading.
+  public func fingerprint() throws -> String {
+    var checksum = CRC32C()
+    for file in files {
+      for entry in file.entries {
+        let text = Array("\(entry.name) \(entry.dtype) \(entry.shape)".utf8)
+        checksum.update(unsafe text.span.bytes)
+        var start = [UInt8](repeating: 0, count: min(4096, entry.byteRange.count))
+        var memory = start.mutableSpan
+        var bytes = unsafe memory.mutableBytes
+        try file.read(entry.name, into: &bytes)
+        checksum.update(unsafe start.span.bytes)
+      }
+    }
+    return checksum.text
+  }
+
   /// The model with its weights.
   ///
   /// - Throws: ``PretrainedError`` for a configuration that is not supported and for tensors that are

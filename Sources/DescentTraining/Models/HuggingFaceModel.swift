@@ -37,6 +37,10 @@ public struct HuggingFaceModel: LanguageModelKind {
     return copy
   }
 
+  public func fileFingerprint() throws -> String? {
+    isFrozen ? try pretrained().fingerprint() : nil
+  }
+
   public func size(vocabulary: Int) -> ModelSize {
     // What is wrong with the folder is said when the model is made.
     let weights = (try? Double(pretrained().weights)) ?? 0

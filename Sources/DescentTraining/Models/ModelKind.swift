@@ -26,6 +26,9 @@ public protocol ModelKind: Configurable {
   func languageModel(in run: RunDirectory, of recipe: Recipe) throws -> LanguageModel?
   /// Data to train on, with what they leave open and the model decides.
   func completing(_ data: any DataKind) -> any DataKind
+  /// What tells the frozen weights that stand in files, and so in no checkpoint, apart from others; nil
+  /// where there are none.
+  func fileFingerprint() throws -> String?
   /// The same model where nothing trains its weights, so that they may stay in a file.
   func frozen() -> Self
 }
@@ -40,6 +43,8 @@ extension ModelKind {
   ) throws -> LanguageModel? { nil }
   /// As they are.
   public func completing(_ data: any DataKind) -> any DataKind { data }
+  /// None.
+  public func fileFingerprint() throws -> String? { nil }
   /// As it is.
   public func frozen() -> Self { self }
 

@@ -76,8 +76,21 @@ public struct RunDirectory: Sendable {
         return
       }
     }
+    url = try Self.emptyFolder(path)
+    do {
+      try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
+    } catch {
+      throw .cannotWrite(url.relativePath, SystemReason.of(error))
+    }
+  }
+
+  /// A folder that is empty, made where it was not there.
+  ///
+  /// - Throws: ``RunError`` when it holds something already or cannot be made.
+  static func emptyFolder(_ path: String) throws(RunError) -> URL {
+    let files = FileManager.default
     guard !path.isEmpty else { throw .noFolder }
-    url = URL(fileURLWithPath: path)
+    let url = URL(fileURLWithPath: path)
     if let file = Self.file(onTheWayTo: url) {
       throw .cannotWrite(path, "\(file == url.path ? "it" : file) is a file, not a folder")
     }
@@ -89,10 +102,11 @@ public struct RunDirectory: Sendable {
       guard contents.isEmpty else { throw .occupied(path) }
     }
     do {
-      try files.createDirectory(at: checkpoints, withIntermediateDirectories: true)
+      try files.createDirectory(at: url, withIntermediateDirectories: true)
     } catch {
       throw .cannotWrite(url.relativePath, SystemReason.of(error))
     }
+    return url
   }
 
   /// The path, or the part of it, that is there and is no folder.

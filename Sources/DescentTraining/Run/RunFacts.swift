@@ -5,6 +5,8 @@ import DescentNN
 public struct RunFacts: Sendable {
   /// The number of weights.
   public let parameters: Int
+  /// How many of them training does not change, since adapters are trained in their place.
+  public let frozen: Int
   /// Optimizer steps of the run.
   public let steps: Int
   /// Those done before the run was resumed; 0 for a new run.
@@ -95,6 +97,9 @@ extension RunFacts {
   ) {
     (self.steps, self.done) = (steps, done)
     (parameters, unit, data) = (task.model.parameterCount, task.unit, task.summary)
+    frozen = optimizer.parameters.indices.reduce(0) {
+      $0 + (optimizer.isFrozenByModel($1) ? optimizer.parameters[$1].count : 0)
+    }
     // A method that evaluates the loss has no state until its history fills.
     let rule = optimizer.plan.rule
     let history =
@@ -105,6 +110,13 @@ extension RunFacts {
     overlaps = optimizer.overlaps.map {
       "\($0.parameter) is in \($0.group); \($0.also.joined(separator: ", ")) asked for it too"
     }
+  }
+}
+
+extension Optimizer {
+  /// Whether a parameter was frozen before any group could say so.
+  fileprivate func isFrozenByModel(_ index: Int) -> Bool {
+    !parameters[index].trainable && !groups[groupOf[index]].isFrozen
   }
 }
 
@@ -121,7 +133,9 @@ extension RunFacts.Group {
       let peak = schedules.last { $0.setting == name }?.schedule.ownPeak
       return "\(name)=\(peak.map { .number($0.value) } ?? value)"
     }.joined(separator: " ")
-    let members = optimizer.parameters.indices.filter { optimizer.groupOf[$0] == index }
+    let members = optimizer.parameters.indices.filter {
+      optimizer.groupOf[$0] == index && !optimizer.isFrozenByModel($0)
+    }
     parameters = members.map {
       .init(optimizer.parameters[$0], updateName: optimizer.updateName(of: $0))
     }

@@ -38,6 +38,8 @@ public final class Trainer {
   var passedOver: [URL] = []
   /// What tells the data apart from others.
   private(set) lazy var fingerprint = task.fingerprint
+  /// What tells the frozen weights in files apart from others; nil where there are none.
+  let fileFingerprint: String?
 
   /// Makes the optimizer, and loads the data and makes the model where none are given.
   ///
@@ -57,6 +59,8 @@ public final class Trainer {
     try recipe.requireMetrics(of: task)
     try recipe.fit(batchesOf: task)
     self.recipe = recipe
+    let kind = recipe.adapter == nil ? recipe.model : recipe.model.frozen()
+    fileFingerprint = own == nil ? try kind.fileFingerprint() : nil
     written = recipe.withSchedules(of: given)
     let model = task.model
     try recipe.freeze(model)

@@ -72,6 +72,7 @@ struct TrainingLoop {
     result.checkpoint = try saveLast()
     (result.steps, result.interrupted) = (step, step < trainer.steps)
     result.skipped = trainer.nonFinite.skipped - (spikes?.undone ?? 0)
+    result.unlearned = trainer.task.model.adapters.filter(\.adapter.isZero).map(\.name)
     result.recomputation = (trainer.task.model as? any RecomputingModule)?.recomputationPlan
     return result
   }

@@ -22,6 +22,9 @@ public struct TrainingResult: Sendable {
   /// What rounding took of the updates, for weights in 16 bits.
   public internal(set) var lostUpdates: LostUpdates?
 
+  /// The layers whose adapters still add nothing.
+  public internal(set) var unlearned: [String] = []
+
   init() {}
 
   package init(

@@ -1,3 +1,4 @@
+import Descent
 import DescentCompute
 import DescentNN
 import Foundation
@@ -48,6 +49,9 @@ extension LanguageModelKind {
     try size(vocabulary: tokenizer.vocabularySize).requireMemory(forModelOf: run)
     let kind = recipe.adapter == nil ? self : frozen()
     let model = try kind.makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
+    if let saved = checkpoint.fileFingerprint, saved != (try kind.fileFingerprint()) {
+      throw RunError.checkpointMismatch("\(checkpoint.file.relativePath): \(StateMismatch.base)")
+    }
     try recipe.adapter?.attach(to: model, seed: UInt64(recipe.run.seed))
     try checkpoint.loadWeights(into: model)
     return (model, tokenizer)

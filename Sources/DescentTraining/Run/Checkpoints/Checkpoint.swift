@@ -119,6 +119,9 @@ public struct Checkpoint: Sendable {
   /// The recipe, as YAML, of the run as it was then.
   public var recipe: String? { stored.metadata["recipe"] }
 
+  /// What told the files of a frozen model apart from others; nil where the model is no such.
+  var fileFingerprint: String? { stored.metadata["base"] }
+
   /// What told the data to train on apart from others; nil where weights alone were kept.
   var dataFingerprint: String? { stored.metadata["data"] }
 

@@ -108,6 +108,9 @@ extension Trainer {
   /// Everything that training resumes from.
   func archive(_ archive: StateArchive) throws(StateMismatch) {
     try archive.constant("data", fingerprint) { _ in .data }
+    if let fileFingerprint {
+      try archive.constant("base", fileFingerprint) { _ in .base }
+    }
     try archive.note("step", &done.steps)
     try archive.note("logged", &done.lines)
     try archive.note("best", &best)
