@@ -49,7 +49,8 @@ let package = Package(
     .target(
       name: "DescentTraining",
       dependencies: [
-        "Descent", "DescentCompute", "DescentFiles", "DescentNN", "Safetensors",
+        "Descent", "DescentCompute", "DescentFiles", "DescentNN", "DescentTokenizers",
+        "Safetensors",
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [

@@ -5,7 +5,7 @@ publish, trained by tokenizers 0.23.3, and what it makes of thousands of strings
     python subword.py check DESCENT TEXT [COUNT]   trains larger ones on TEXT, compares COUNT strings with
                                                    what the command DESCENT makes of them, and their speed
 """
-import hashlib, json, os, subprocess, sys, tempfile, time
+import json, os, subprocess, sys, tempfile, time
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers,
                         processors, trainers)
 
@@ -44,13 +44,13 @@ def template(tokenizer, single, *names):
         single=single, special_tokens=[(name, tokenizer.token_to_id(name)) for name in names])
 
 
-def bytes_bpe(texts, size, pre, first, normalizer=None, **options):
+def bytes_bpe(texts, size, pre, first, normalizer=None, min_frequency=0, **options):
     tokenizer = Tokenizer(models.BPE(**options))
     tokenizer.pre_tokenizer = pre
     if normalizer: tokenizer.normalizer = normalizer
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=first, show_progress=False,
+        vocab_size=size, special_tokens=first, show_progress=False, min_frequency=min_frequency,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **({"end_of_word_suffix": "</w>"}
         if options.get("end_of_word_suffix") else {}))
     tokenizer.train_from_iterator(texts, trainer)
@@ -179,6 +179,29 @@ def bert(texts, size):
     return tokenizer
 
 
+def field(message, wanted):
+    """A field of bytes of a protocol buffer: the normalizer of a SentencePiece model, and its map."""
+    place = 0
+
+    def number():
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte = message[place]
+            place, value, shift = place + 1, value | (byte & 127) << shift, shift + 7
+            if byte < 128: return value
+
+    while place < len(message):
+        tag = number()
+        if tag & 7 == 0: number()
+        elif tag & 7 == 2:
+            length = number()
+            if tag >> 3 == wanted: return message[place:place + length]
+            place += length
+        else: place += 8 if tag & 7 == 1 else 4
+    return b""
+
+
 def t5(texts, size, rules=None):
     import sentencepiece
     with tempfile.TemporaryDirectory() as folder:
@@ -190,11 +213,9 @@ def t5(texts, size, rules=None):
         sentencepiece.SentencePieceTrainer.train(
             input=f"{folder}/text", model_prefix=f"{folder}/m", vocab_size=400, minloglevel=2,
             character_coverage=0.98, hard_vocab_limit=False, **arguments)
-        from sentencepiece import sentencepiece_model_pb2
-        proto = sentencepiece_model_pb2.ModelProto()
-        with open(f"{folder}/m.model", "rb") as file: proto.ParseFromString(file.read())
+        with open(f"{folder}/m.model", "rb") as file: proto = file.read()
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap)
+    tokenizer.normalizer = normalizers.Precompiled(field(field(proto, 3), 2))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
     tokenizer.train_from_iterator(texts, trainers.UnigramTrainer(
@@ -263,12 +284,26 @@ def string(number, fragments=FRAGMENTS):
 # MARK: Vectors
 
 RULES = "".join(f"{ord(a):X}\t{' '.join(f'{ord(c):X}' for c in b)}\n" for a, b in [
-    ("\t", " "), ("\n", " "), ("\u00a0", " "), ("\u3000", " "), ("ﬁ", "fi"), ("Å", "Å"), ("™", "TM"), ("Ａ", "A"),
-    ("①", "1"), ("½", "1/2"), ("…", "...")]) + "65 301\tE9\n61 30A\tE5\n\u200b".replace("\u200b", "200B\t\n")
+    ("\t", " "), ("\n", " "), ("\u00a0", " "), ("\u3000", " "), ("ﬁ", "fi"), ("\u212b", "\u00c5"), ("™", "TM"),
+    ("Ａ", "A"), ("①", "1"), ("½", "1/2"), ("…", "...")]) + "65 301\tE9\n61 30A\tE5\n200B\t\n"
 
 
-def digest(lines):
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+def digest(lists):
+    """FNV-1a over numbers instead of bytes, with the end of each list."""
+    value = 0xCBF29CE484222325
+    for some in lists:
+        for number in some: value = (value ^ number) * 0x100000001B3 & MASK
+        value = (value ^ 0xFFFFFFFF) * 0x100000001B3 & MASK
+    return f"{value:016x}"
+
+
+def trained(text):
+    """What Descent's own training must come to."""
+    tokenizer = bytes_bpe([text], 1200, byte_level(), special("<|endoftext|>"), min_frequency=2)
+    model = json.loads(tokenizer.to_str())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    return {"size": len(tokens), "tokens": digest(token.encode() for token in tokens),
+            "merges": digest(" ".join(pair).encode() for pair in model["merges"])}
 
 
 def write_vectors():
@@ -279,13 +314,13 @@ def write_vectors():
     strings = [string(number) for number in range(count)]
     with open(f"{OUT}/strings.json", "w") as file:
         json.dump({"fragments": FRAGMENTS, "ranges": RANGES,
-                   "check": digest([json.dumps(text) for text in strings]),
-                   "some": strings[:40]}, file, separators=(",", ":"))
+                   "check": digest(text.encode() for text in strings), "some": strings[:40],
+                   "trained": trained(text)}, file, separators=(",", ":"))
     for family in FAMILIES:
         name = family.__name__
-        sizes = {"clip": 700, "bert": 800, "t5": 700, "roberta": 500, "smollm": 600, "deepseek": 700, "mistral": 800}
+        sizes = {"clip": 700, "bert": 800, "t5": 900, "roberta": 500, "smollm": 600, "deepseek": 700, "mistral": 800}
         arguments = {"rules": RULES} if name == "t5" else {}
-        tokenizer = family(texts, sizes.get(name, 1000), **arguments)
+        tokenizer = family(texts[:4] if name == "t5" else texts, sizes.get(name, 1000), **arguments)
         with open(f"{OUT}/{name}.tokenizer.json", "w") as file:
             json.dump(json.loads(tokenizer.to_str()), file, ensure_ascii=False, separators=(",", ":"))
         ids = [tokenizer.encode(text).ids for text in strings]
@@ -293,11 +328,11 @@ def write_vectors():
         decoded = [tokenizer.decode(some) for some in ids]
         with_special = [tokenizer.decode(some, skip_special_tokens=False) for some in ids[:count // 4]]
         hashes = lambda lines: [digest(lines[start:start + chunk]) for start in range(0, len(lines), chunk)]
-        numbers = lambda lists: [",".join(map(str, some)) for some in lists]
+        utf8 = lambda texts: [text.encode() for text in texts]
         vectors = {
-            "count": count, "chunk": chunk, "ids": hashes(numbers(ids)), "plain": hashes(numbers(plain)),
-            "decoded": hashes([text.encode().hex() for text in decoded]),
-            "special": hashes([text.encode().hex() for text in with_special]),
+            "count": count, "chunk": chunk, "ids": hashes(ids), "plain": hashes(plain),
+            "decoded": hashes(utf8(decoded)),
+            "special": hashes(utf8(with_special)),
             "full": [[some, text] for some, text in zip(ids[:full], decoded)]}
         with open(f"{OUT}/{name}.vectors.json", "w") as file:
             json.dump(vectors, file, ensure_ascii=False, separators=(",", ":"))

@@ -23,7 +23,7 @@ public struct SubwordTokenizer: Sendable {
     var normalizers: [Normalizer] = []
     var preTokenizers: [PreTokenizer] = []
     var postProcessors: [PostProcessor] = []
-    var decoders: [Decoder] = []
+    var decoders: [DecodingStep] = []
     var length: Length
     /// The added tokens that are found in the text as it is.
     var plainTokens: AddedTokenFinder
@@ -117,4 +117,9 @@ public struct SubwordTokenizer: Sendable {
     idle.states.withLock { $0.append(state) }
     return ids
   }
+}
+
+extension SubwordTokenizer: Equatable {
+  /// Whether both were read from the same bytes.
+  public static func == (a: SubwordTokenizer, b: SubwordTokenizer) -> Bool { a.json == b.json }
 }

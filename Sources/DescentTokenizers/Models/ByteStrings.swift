@@ -98,11 +98,11 @@ struct ByteStringIndex: Sendable {
       for place in old where place >= 0 { _ = insert(Int(place), of: strings) }
     }
     let text = strings.bytes.span.extracting(strings.range(number))
-    var place = Int(truncatingIfNeeded: hash(of: text)) & places.count - 1
+    var place = Int(truncatingIfNeeded: hash(of: text)) & (places.count - 1)
     while places[place] >= 0 {
       let other = Int(places[place])
       if equal(strings, other, text) { return other }
-      place = (place + 1) & places.count - 1
+      place = (place + 1) & (places.count - 1)
     }
     places[place] = Int32(number)
     count += 1
@@ -111,11 +111,11 @@ struct ByteStringIndex: Sendable {
 
   /// The number of a string.
   func find(_ text: Span<UInt8>, in strings: ByteStrings) -> Int? {
-    var place = Int(truncatingIfNeeded: hash(of: text)) & places.count - 1
+    var place = Int(truncatingIfNeeded: hash(of: text)) & (places.count - 1)
     while places[place] >= 0 {
       let number = Int(places[place])
       if equal(strings, number, text) { return number }
-      place = (place + 1) & places.count - 1
+      place = (place + 1) & (places.count - 1)
     }
     return nil
   }

@@ -36,8 +36,8 @@ struct ByteTrie: Sendable {
   @inline(__always)
   private func place(_ key: UInt64) -> Int {
     let hash = key &* 0x9E37_79B9_7F4A_7C15
-    var place = Int(truncatingIfNeeded: hash >> 32) & keys.count &- 1
-    while keys[place] != key, keys[place] != .max { place = (place &+ 1) & keys.count &- 1 }
+    var place = Int(truncatingIfNeeded: hash >> 32) & (keys.count &- 1)
+    while keys[place] != key, keys[place] != .max { place = (place &+ 1) & (keys.count &- 1) }
     return place
   }
 

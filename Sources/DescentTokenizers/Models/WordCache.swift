@@ -22,7 +22,7 @@ struct WordCache: Sendable {
   /// Adds the tokens of a word to `ids`, if it is known.
   @inline(__always)
   func find(_ word: Span<UInt8>, _ hash: UInt64, _ ids: inout [Int32]) -> Bool {
-    var place = Int(truncatingIfNeeded: hash) & places.count &- 1
+    var place = Int(truncatingIfNeeded: hash) & (places.count &- 1)
     while places[place] >= 0 {
       let entry = entries[Int(places[place])]
       if entry.hash == hash, equal(entry, word) {
@@ -34,7 +34,7 @@ struct WordCache: Sendable {
         }
         return true
       }
-      place = (place &+ 1) & places.count &- 1
+      place = (place &+ 1) & (places.count &- 1)
     }
     return false
   }
@@ -70,8 +70,8 @@ struct WordCache: Sendable {
   }
 
   private mutating func put(_ number: Int, _ hash: UInt64) {
-    var place = Int(truncatingIfNeeded: hash) & places.count - 1
-    while places[place] >= 0 { place = (place + 1) & places.count - 1 }
+    var place = Int(truncatingIfNeeded: hash) & (places.count - 1)
+    while places[place] >= 0 { place = (place + 1) & (places.count - 1) }
     places[place] = Int32(number)
   }
 }

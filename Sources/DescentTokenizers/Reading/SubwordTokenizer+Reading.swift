@@ -113,7 +113,7 @@ extension SubwordTokenizer {
       parts: Parts(
         normalizers: normalizers, preTokenizers: preTokenizers,
         postProcessors: try PostProcessor.read(try section("post_processor")),
-        decoders: try Decoder.read(try section("decoder")), length: length,
+        decoders: try DecodingStep.read(try section("decoder")), length: length,
         plainTokens: tokens.finder(isNormalized: false, texts),
         normalizedTokens: tokens.finder(isNormalized: true, texts)))
   }

@@ -37,14 +37,14 @@ struct BytePairTraining {
   private static let leastCount = 2
 
   /// - Parameters:
-  ///   - tokens: the first tokens: one for each byte that words hold, and any others.
-  ///   - symbols: the token of each byte.
+  ///   - tokens: the first tokens: those that are no part of words, and one for each byte.
+  ///   - symbols: the token of each byte, among the last 256.
   ///   - words: the words as bytes.
   ///   - counts: how often each occurs.
   init(tokens: ByteStrings, symbols: [Int32], words: ByteStrings, counts: [Int]) {
     (self.tokens, self.counts) = (tokens, counts)
     index = ByteStringIndex(capacity: tokens.count)
-    for id in 0..<tokens.count { _ = index.insert(id, of: tokens) }
+    for id in tokens.count - 256..<tokens.count { _ = index.insert(id, of: tokens) }
     self.words = (0..<words.count).map { number in
       words.bytes[words.range(number)].map { symbols[Int($0)] }
     }

@@ -41,7 +41,6 @@ extension SubwordTokenizer {
     var tokens = ByteStrings()
     var index = ByteStringIndex()
     for token in specialTokens {
-      // Written as the other tokens are, so that it can be none of theirs.
       tokens.append(Array(token.utf8))
       if index.insert(tokens.count - 1, of: tokens) != nil {
         throw Defect("the special token “\(token)” is given twice")
@@ -51,8 +50,6 @@ extension SubwordTokenizer {
     var symbols = [Int32](repeating: 0, count: 256)
     let bytes = (0..<256).sorted { ByteAlphabet.characters[$0] < ByteAlphabet.characters[$1] }
     var written = tokens
-    tokens = ByteStrings()
-    for number in 0..<written.count { tokens.append([0xFF] + written[number]) }
     for byte in bytes {
       symbols[byte] = Int32(tokens.count)
       tokens.append([UInt8(byte)])
@@ -61,7 +58,13 @@ extension SubwordTokenizer {
       tokens: tokens, symbols: symbols, words: words, counts: counts)
     training.run(size: size)
     for id in specialTokens.count..<training.tokens.count {
-      written.append(ByteAlphabet.written(training.tokens[id]))
+      let token = ByteAlphabet.written(training.tokens[id])
+      if let special = index.find(token.span, in: written) {
+        throw Defect(
+          "the special token “\(specialTokens[special])” is one that the text makes, too; choose one "
+            + "such as <|endoftext|>")
+      }
+      written.append(token)
     }
     let json = Self.json(written, training.merges, specialTokens: specialTokens.count)
     return try SubwordTokenizer(json: Array(json.utf8), path: "tokenizer.json")

@@ -13,8 +13,11 @@ enum Categories {
   }
 
   private static func number(_ category: Unicode.GeneralCategory) -> UInt8 {
-    UInt8(all.firstIndex { $0.category == category } ?? 0)
+    numbers[category] ?? 0
   }
+
+  private static let numbers = Dictionary(
+    uniqueKeysWithValues: all.enumerated().map { ($1.category, UInt8($0)) })
 
   private static func number(of value: UInt32) -> UInt8 {
     if value < end { return table[Int(value)] }

@@ -1,9 +1,9 @@
 /// Sets that several parts of a tokenizer speak of.
 enum KnownSets {
   /// White space, as Unicode has it.
-  static let whitespace = ScalarSet { value in
-    Unicode.Scalar(value)?.properties.isWhitespace ?? false
-  }
+  static let whitespace = ScalarSet(
+    0x09...0x0D, 0x20...0x20, 0x85...0x85, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A,
+    0x2028...0x2029, 0x202F...0x202F, 0x205F...0x205F, 0x3000...0x3000)
   /// What may stand in a word: letters, marks, decimal digits, connectors.
   static let word = ScalarSet { value in
     guard let properties = Unicode.Scalar(value)?.properties else { return false }

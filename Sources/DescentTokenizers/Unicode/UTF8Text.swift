@@ -45,7 +45,6 @@ extension [UInt8] {
 
   /// Adds the bytes of a text.
   mutating func append(_ text: Span<UInt8>) {
-    reserveCapacity(count + text.count)
     for index in text.indices { append(text[index]) }
   }
 

@@ -1,5 +1,5 @@
 /// A step from tokens to text.
-enum Decoder: Sendable {
+enum DecodingStep: Sendable {
   case bytes
   case byteFallback
   case fuse
@@ -15,12 +15,12 @@ enum Decoder: Sendable {
   ]
 
   /// The steps that a section describes.
-  static func read(_ section: Section?) throws(Defect) -> [Decoder] {
+  static func read(_ section: Section?) throws(Defect) -> [DecodingStep] {
     guard let section else { return [] }
     let type = try section.type()
     switch type {
     case "Sequence":
-      var steps: [Decoder] = []
+      var steps: [DecodingStep] = []
       for part in try section.sections("decoders") { steps += try read(part) }
       return steps
     case "ByteLevel": return [.bytes]
