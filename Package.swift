@@ -15,6 +15,7 @@ let package = Package(
   products: [
     .library(name: "Descent", targets: ["Descent"]),
     .library(name: "Safetensors", targets: ["Safetensors"]),
+    .library(name: "DescentTokenizers", targets: ["DescentTokenizers"]),
     .library(name: "DescentNN", targets: ["DescentNN"]),
     .library(name: "DescentTraining", targets: ["DescentTraining"]),
     .library(name: "DescentLab", targets: ["DescentLab"]),
@@ -38,6 +39,9 @@ let package = Package(
     .target(name: "DescentFiles", swiftSettings: settings),
     // The safetensors file format.
     .target(name: "Safetensors", dependencies: ["DescentFiles"], swiftSettings: settings),
+    // Tokenizers of Hugging Face's tokenizer.json.
+    .target(
+      name: "DescentTokenizers", dependencies: ["DescentFiles"], swiftSettings: settings),
     // Tensors, the tape, operations with their derivatives, layers, models.
     .target(
       name: "DescentNN",
@@ -47,7 +51,8 @@ let package = Package(
     .target(
       name: "DescentTraining",
       dependencies: [
-        "Descent", "DescentCompute", "DescentFiles", "DescentNN", "Safetensors",
+        "Descent", "DescentCompute", "DescentFiles", "DescentNN", "DescentTokenizers",
+        "Safetensors",
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [
@@ -74,7 +79,7 @@ let package = Package(
       name: "DescentCommand",
       dependencies: [
         "Descent", "DescentCompute", "DescentFiles", "DescentLab", "DescentNN", "DescentServe",
-        "DescentTraining", "Safetensors",
+        "DescentTokenizers", "DescentTraining", "Safetensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -90,6 +95,9 @@ let package = Package(
     .testTarget(
       name: "SafetensorsTests", dependencies: ["DescentFiles", "Safetensors"],
       swiftSettings: settings),
+    .testTarget(
+      name: "DescentTokenizersTests", dependencies: ["DescentTokenizers"],
+      resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "DescentNNTests",
       dependencies: ["Descent", "DescentNN", "DescentCompute", "Safetensors"],

@@ -15,6 +15,7 @@ let package = Package(
         "CFuzzer",
         .product(name: "Descent", package: "Descent"),
         .product(name: "DescentLab", package: "Descent"),
+        .product(name: "DescentTokenizers", package: "Descent"),
         .product(name: "DescentTraining", package: "Descent"),
         .product(name: "Safetensors", package: "Descent"),
       ]),

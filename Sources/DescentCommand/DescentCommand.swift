@@ -29,7 +29,7 @@ struct DescentCommand: ParsableCommand {
       CommandGroup(
         name: "Optimizers",
         subcommands: [Optimizers.self, ScheduleCommand.self, Benchmark.self, ReplayCommand.self]),
-      CommandGroup(name: "Files", subcommands: [Inspect.self, ConvertState.self]),
+      CommandGroup(name: "Files", subcommands: [Inspect.self, ConvertState.self, Tokenize.self]),
     ])
 
   static func main() {

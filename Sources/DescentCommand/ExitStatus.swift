@@ -4,6 +4,7 @@ import DescentFiles
 import DescentLab
 import DescentNN
 import DescentServe
+import DescentTokenizers
 import DescentTraining
 import Foundation
 import Safetensors
@@ -48,9 +49,15 @@ enum ExitStatus {
       case .checkpointMismatch, .unusableCheckpoint, .cannotResume: badData
       case .nonFinite, .float16Overflow: nonFinite
       }
-    case is StateMismatch: badData
     case let error as PretrainedError: error.isMissingFile ? missingFile : badData
     case let error as AdapterError: error.isMissingFile ? missingFile : badData
+    case let error as TokenizerError:
+      switch error {
+      case .missingFile: missingFile
+      case .unreadable, .malformed, .unknownID, .unencodable: badData
+      case .untrainable: usage
+      }
+    case is StateMismatch, is InputError: badData
     case let error as ServiceError:
       switch error {
       case .refused, .ended: internalError
@@ -70,8 +77,9 @@ enum ExitStatus {
   static func sentence(of error: any Error) -> String {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
-      is PretrainedError, is AdapterError, is MissingRecipe, is DataError, is FileError, is SafetensorsError, is RunError,
-      is StateMismatch, is RaceError, is ServiceError, is Scenario.UnknownTask:
+      is PretrainedError, is AdapterError, is MissingRecipe, is DataError, is FileError,
+      is SafetensorsError, is RunError, is StateMismatch, is RaceError, is ServiceError,
+      is Scenario.UnknownTask, is TokenizerError, is InputError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

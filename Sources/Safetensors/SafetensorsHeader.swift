@@ -1,3 +1,5 @@
+import DescentFiles
+
 /// A tensor as the header of a safetensors file describes it.
 public struct SafetensorsEntry: Sendable, Equatable {
   /// The tensor's name.

@@ -4,7 +4,8 @@ import Testing
 
 /// Runs the built `descent` as a user would.
 func descent(
-  _ arguments: [String], in folder: URL? = nil, interruptWhen ready: (() -> Bool)? = nil
+  _ arguments: [String], in folder: URL? = nil, input: String? = nil,
+  interruptWhen ready: (() -> Bool)? = nil
 ) throws -> (status: Int32, output: String, error: String) {
   // The test bundle and the command are built into the same folder.
   let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
@@ -14,7 +15,14 @@ func descent(
   if let folder { process.currentDirectoryURL = folder }
   let (output, error) = (Pipe(), Pipe())
   (process.standardOutput, process.standardError) = (output, error)
+  let standardInput = Pipe()
+  if input != nil { process.standardInput = standardInput }
   try process.run()
+  if let input {
+    // Whoever refuses the arguments reads nothing; short texts fit into the pipe.
+    try standardInput.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+    try standardInput.fileHandleForWriting.close()
+  }
   if let ready {
     let deadline = Date(timeIntervalSinceNow: 60)
     while process.isRunning, !ready(), Date() < deadline { Thread.sleep(forTimeInterval: 0.05) }

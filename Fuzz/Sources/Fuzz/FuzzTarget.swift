@@ -18,7 +18,7 @@ struct FuzzTarget: Sendable {
 
   static let all = [
     safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, gzip, tokenizer, csvLog,
-    jsonLog, trainerState, events, configuration, safetensorsIndex,
+    jsonLog, trainerState, events, configuration, safetensorsIndex, subwordTokenizer,
   ]
 }
 

@@ -245,7 +245,7 @@ extension Setting {
   }
 
   /// A kind of its own.
-  static func custom(
+  package static func custom(
     _ name: String, kind: String, _ meaning: String,
     value: @escaping @Sendable (Root) -> SettingValue,
     assign: @escaping @Sendable (inout Root, String) throws(SettingError) -> Void

@@ -5,7 +5,7 @@ public struct TextData: DataKind {
   /// The file, plain or packed by gzip; nil learns the stories.
   public var path: String?
   /// What a token is.
-  public var tokenizer = Tokenizer.Kind.character
+  public var tokenizer = TokenizerSource.kind(.character)
   /// A text to validate on; nil keeps the end of the other.
   public var testPath: String?
   /// The share of the text, its end, that is kept for validation, without a text for it.
@@ -16,7 +16,8 @@ public struct TextData: DataKind {
   public static let name = "text"
   public static let settings: [Setting<TextData>] = [
     .optionalText("path", \.path, "a text file; none: short stories that come with the package"),
-    .choice("tokenizer", \.tokenizer, "one token a character, or one a byte"),
+    .tokenizer(
+      "tokenizer", \.tokenizer, "one token a character, one a byte, or those of a model's file"),
     .optionalText("test_path", \.testPath, "a text to validate on; none: the end of the other"),
     .validationFraction(\.validationFraction),
   ]

@@ -1,3 +1,5 @@
+import DescentTokenizers
+
 /// A text as tokens, its last part kept for validation.
 public struct TextDataset: Sendable {
   /// How the text became tokens.
@@ -45,6 +47,15 @@ public struct TextDataset: Sendable {
       case .byte: .byte
       case .character: .character(CharacterVocabulary(of: text))
       }
+    try self.init(text: text, tokenizer: tokenizer, validationFraction: validationFraction)
+  }
+
+  /// A text as the tokens of a tokenizer.
+  ///
+  /// Throws `.unsuitable` like the form for tokens, and where the tokenizer cannot write the text.
+  public init(text: String, tokenizer: Tokenizer, validationFraction: Double = 0.1)
+    throws(DataError)
+  {
     try self.init(
       tokens: try tokenizer.encode(text), tokenizer: tokenizer,
       validationFraction: validationFraction)
@@ -92,6 +103,40 @@ public struct TextDataset: Sendable {
       return try TextDataset(
         text: text(bytes, of: path), tokenizer: .character, validationFraction: validationFraction)
     }
+  }
+
+  /// The same with the tokenizer of a file.
+  ///
+  /// Throws the same, and what is wrong with the tokenizer's file.
+  public static func load(
+    path: String, validationPath: String? = nil, tokenizer source: TokenizerSource,
+    validationFraction: Double = 0.1
+  ) throws(DataError) -> TextDataset {
+    let file: String
+    switch source {
+    case .kind(let kind):
+      return try load(
+        path: path, validationPath: validationPath, tokenizer: kind,
+        validationFraction: validationFraction)
+    case .file(let path): file = path
+    }
+    let tokenizer: Tokenizer
+    do throws(TokenizerError) { tokenizer = .subword(try SubwordTokenizer(path: file)) } catch {
+      throw DataError(error)
+    }
+    let text = try text(bytes(of: path), of: path)
+    guard let validationPath else {
+      return try TextDataset(
+        text: text, tokenizer: tokenizer, validationFraction: validationFraction)
+    }
+    let other = try Self.text(bytes(of: validationPath), of: validationPath)
+    return TextDataset(
+      tokenizer: tokenizer, training: try tokenizer.encode(text),
+      validation: try tokenizer.encode(other))
+  }
+
+  private init(tokenizer: Tokenizer, training: [Int32], validation: [Int32]) {
+    (self.tokenizer, self.training, self.validation) = (tokenizer, training, validation)
   }
 
   static func bytes(of path: String) throws(DataError) -> [UInt8] {

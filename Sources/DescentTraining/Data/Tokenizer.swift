@@ -1,15 +1,19 @@
+import DescentTokenizers
 import Foundation
 
 /// How text becomes tokens and back.
 ///
-/// It can be saved with a run as JSON: `{"kind":"byte"}`, or `{"kind":"char","characters":"…"}`.
+/// It is saved with a run as JSON: `{"kind":"byte"}`, `{"kind":"char","characters":"…"}`, or the
+/// model's own `tokenizer.json`.
 public enum Tokenizer: Sendable, Equatable {
   /// Every byte of the UTF-8 text is a token: 256 of them, for any text.
   case byte
   /// Every Unicode scalar of the vocabulary is a token, numbered in order.
   case character(CharacterVocabulary)
+  /// The tokens of a model that was trained with a `tokenizer.json`.
+  case subword(SubwordTokenizer)
 
-  /// The kinds of tokenizers, by the names that recipes use.
+  /// The kinds of tokenizers that need no file, by the names that recipes use.
   public enum Kind: String, Sendable, CaseIterable, Codable {
     /// One token a byte.
     case byte
@@ -17,35 +21,50 @@ public enum Tokenizer: Sendable, Equatable {
     case character = "char"
   }
 
-  /// Which kind this is.
-  public var kind: Kind {
+  /// Which kind this is; nil for one of a file.
+  public var kind: Kind? {
     switch self {
     case .byte: .byte
     case .character: .character
+    case .subword: nil
     }
   }
 
-  /// The number of different tokens.
+  /// What a token is called.
+  var unit: String {
+    switch self {
+    case .byte: "byte"
+    case .character: "character"
+    case .subword: "token"
+    }
+  }
+
+  /// The number of different tokens: one more than the highest.
   public var vocabularySize: Int {
     switch self {
     case .byte: 256
     case .character(let vocabulary): vocabulary.scalars.count
+    case .subword(let tokenizer): tokenizer.vocabularySize
     }
   }
 
-  /// The tokens of `text`.
+  /// The tokens of `text`; no special tokens are added to them.
   ///
   /// Throws `.unsuitable` if a character is not in the vocabulary.
   public func encode(_ text: String) throws(DataError) -> [Int32] {
     switch self {
     case .byte: return text.utf8.map { Int32($0) }
     case .character(let vocabulary): return try vocabulary.encode(text)
+    case .subword(let tokenizer):
+      do throws(TokenizerError) { return try tokenizer.tokens(of: Array(text.utf8)) } catch {
+        throw DataError(error)
+      }
     }
   }
 
-  /// The text of `tokens`. Bytes that are not UTF-8 become “�”.
+  /// The text of `tokens`. Bytes that are not UTF-8 become “�”; special tokens are left out.
   ///
-  /// Throws `.unsuitable` if a token is not in 0 ..< `vocabularySize`.
+  /// Throws `.unsuitable` if a token is not in the vocabulary.
   public func decode(_ tokens: [Int32]) throws(DataError) -> String {
     if let wrong = tokens.first(where: { $0 < 0 || $0 >= vocabularySize }) {
       throw DataError.unsuitable(
@@ -57,6 +76,10 @@ public enum Tokenizer: Sendable, Equatable {
       var text = String.UnicodeScalarView()
       for token in tokens { text.append(vocabulary.scalars[Int(token)]) }
       return String(text)
+    case .subword(let tokenizer):
+      do throws(TokenizerError) { return try tokenizer.decode(tokens) } catch {
+        throw DataError(error)
+      }
     }
   }
 }
@@ -120,7 +143,13 @@ extension Tokenizer: Codable {
   }
 
   /// Writes the kind and, for characters, all of them as one string.
+  ///
+  /// Throws for a tokenizer that is a file of its own; ``json`` is that file.
   public func encode(to encoder: any Encoder) throws {
+    guard let kind else {
+      throw EncodingError.invalidValue(
+        self, .init(codingPath: encoder.codingPath, debugDescription: "it is a file of its own"))
+    }
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(kind, forKey: .kind)
     if case .character(let vocabulary) = self {
@@ -149,16 +178,30 @@ extension CharacterVocabulary {
 // MARK: The file of a run
 
 extension Tokenizer {
-  /// The most bytes of a `tokenizer.json`: every character there is takes half of that.
-  private static let limit = 8 << 20
+  /// The most bytes of a `tokenizer.json`.
+  private static let limit = 512 << 20
 
-  /// Reads the `tokenizer.json` of a run.
+  /// What the `tokenizer.json` of a run holds.
+  func json() throws -> String {
+    if case .subword(let tokenizer) = self {
+      return String(decoding: tokenizer.json, as: UTF8.self)
+    }
+    return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
+  }
+
+  /// Reads the `tokenizer.json` of a run, or of a model.
   ///
   /// - Throws: ``DataError`` for a file that is missing or holds no tokenizer.
   public init(contentsOf file: URL) throws(DataError) {
     let path = file.relativePath
     let text = try TextFile.read(
       path, upTo: Self.limit, advice: "the run's tokens cannot be turned into text without it")
+    if SubwordTokenizer.describes(Array(text.utf8)) {
+      do throws(TokenizerError) {
+        self = .subword(try SubwordTokenizer(json: Array(text.utf8), path: path))
+      } catch { throw DataError(error) }
+      return
+    }
     do {
       self = try JSONDecoder().decode(Tokenizer.self, from: Data(text.utf8))
     } catch {
@@ -178,6 +221,20 @@ extension Tokenizer {
     case .typeMismatch(_, let context), .valueNotFound(_, let context):
       return "no text under “\(context.codingPath.last?.stringValue ?? "")”"
     default: return "text that is not JSON"
+    }
+  }
+}
+
+extension DataError {
+  /// What is wrong with a tokenizer's file, or with a text for it.
+  init(_ error: TokenizerError) {
+    switch error {
+    case .missingFile(let path): self = .missingFile(path: path)
+    case .unreadable(let path, let reason): self = .unreadable(path: path, reason: reason)
+    case .malformed(let path, let problem): self = .unreadable(path: path, reason: problem)
+    case .unknownID, .unencodable, .untrainable:
+      let sentence = "\(error)"
+      self = .unsuitable(String(sentence.prefix(1).lowercased() + sentence.dropFirst().dropLast()))
     }
   }
 }

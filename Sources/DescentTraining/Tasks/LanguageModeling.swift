@@ -90,8 +90,7 @@ public final class LanguageModeling: TrainingTask {
   public var drawsAtRandom: Bool { true }
 
   public var summary: String? {
-    let tokens = text.tokenizer.kind == .byte ? "byte" : "character"
-    return "\(Amount.count(text.training.count, tokens)) to train on, "
+    "\(Amount.count(text.training.count, text.tokenizer.unit)) to train on, "
       + "\(Amount.count(text.validation.count)) to validate on, "
       + "\(Amount.count(text.tokenizer.vocabularySize)) different"
   }
@@ -150,7 +149,6 @@ public final class LanguageModeling: TrainingTask {
 
   /// Writes the tokenizer.
   public func save(to run: RunDirectory) throws {
-    let json = try JSONEncoder().encode(text.tokenizer)
-    try run.write(String(decoding: json, as: UTF8.self), to: run.tokenizer)
+    try run.write(text.tokenizer.json(), to: run.tokenizer)
   }
 }

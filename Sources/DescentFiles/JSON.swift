@@ -1,5 +1,5 @@
 /// A JSON value. Objects keep their order; numbers keep their spelling.
-enum JSON {
+package enum JSON {
   case object([(key: String, value: JSON)])
   case array([JSON])
   case string(String)
@@ -9,7 +9,7 @@ enum JSON {
 }
 
 /// Why a text is not JSON, and where.
-enum JSONFailure: Error {
+package enum JSONFailure: Error {
   case syntax(String, byte: Int)
   /// A key occurs twice in one object; `depth` is 0 for the outermost object.
   case duplicateKey(String, depth: Int, byte: Int)
@@ -17,7 +17,7 @@ enum JSONFailure: Error {
 
 extension JSON {
   /// `text` as a JSON string with quotes, escaping no more than the format asks for.
-  static func quoted(_ text: String) -> String {
+  package static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -38,21 +38,21 @@ extension JSON {
   }
 }
 
-/// A recursive-descent parser. The general-purpose decoders keep neither duplicate keys, which
-/// the format forbids, nor the order of keys, and hold all of a header at once.
-struct JSONParser {
+/// A recursive-descent parser for files whose sizes nobody vouches for. The general-purpose decoders
+/// keep neither duplicate keys nor the order of keys, and hold all of a file at once.
+package struct JSONParser {
   private let text: [UInt8]
-  private(set) var position = 0
+  package private(set) var position = 0
 
-  /// Headers nest three deep; more is an attack on the stack.
-  static let maximumDepth = 32
-  /// An entry has a handful of parts and a shape a handful of dimensions; more is an attack on the
-  /// memory, where a comma costs as much as a value.
-  static let maximumCount = 1000
+  /// What is read nests a few values deep; more is an attack on the stack.
+  package static let maximumDepth = 32
+  /// A value that is kept has a handful of parts; more is an attack on the memory, where a comma
+  /// costs as much as a value.
+  package static let maximumCount = 1000
 
-  init(text: [UInt8]) { self.text = text }
+  package init(text: [UInt8]) { self.text = text }
 
-  func failure(_ problem: String) -> JSONFailure { .syntax(problem, byte: position) }
+  package func failure(_ problem: String) -> JSONFailure { .syntax(problem, byte: position) }
 
   private var next: UInt8? { position < text.count ? text[position] : nil }
 
@@ -65,23 +65,26 @@ struct JSONParser {
   }
 
   /// Whether the next value begins with `character`.
-  mutating func begins(with character: Unicode.Scalar) -> Bool {
+  package mutating func begins(with character: Unicode.Scalar) -> Bool {
     skipSpace()
     return next == UInt8(ascii: character)
   }
 
-  private mutating func skip(_ character: Unicode.Scalar) -> Bool {
+  /// Takes `character` if it comes next, after white space.
+  package mutating func skip(_ character: Unicode.Scalar) -> Bool {
     skipSpace()
     guard next == UInt8(ascii: character) else { return false }
     position += 1
     return true
   }
 
-  private mutating func expect(_ character: Unicode.Scalar) throws(JSONFailure) {
+  /// Takes `character`, which must come next.
+  package mutating func expect(_ character: Unicode.Scalar) throws(JSONFailure) {
     if !skip(character) { throw failure("“\(character)” is missing") }
   }
 
-  mutating func value(depth: Int) throws -> JSON {
+  /// Reads a value; `depth` says how deep it lies.
+  package mutating func value(depth: Int) throws -> JSON {
     if depth > Self.maximumDepth { throw failure("values are nested too deep") }
     skipSpace()
     switch next {
@@ -96,7 +99,7 @@ struct JSONParser {
   }
 
   /// Reads an object, whose values `body` reads by their keys.
-  mutating func members(
+  package mutating func members(
     depth: Int, _ body: (inout JSONParser, _ key: String) throws -> Void
   ) throws {
     try expect("{")
@@ -127,19 +130,26 @@ struct JSONParser {
   }
 
   private mutating func array(depth: Int) throws -> JSON {
+    var values: [JSON] = []
+    try elements { parser in
+      if values.count == Self.maximumCount {
+        throw parser.failure("an array has too many elements")
+      }
+      values.append(try parser.value(depth: depth + 1))
+    }
+    return .array(values)
+  }
+
+  /// Reads an array, whose elements `body` reads.
+  package mutating func elements(_ body: (inout JSONParser) throws -> Void) throws {
     try expect("[")
-    var elements: [JSON] = []
-    if skip("]") { return .array(elements) }
-    repeat {
-      if elements.count == Self.maximumCount { throw failure("an array has too many elements") }
-      elements.append(try value(depth: depth + 1))
-    } while skip(",")
+    if skip("]") { return }
+    repeat { try body(&self) } while skip(",")
     try expect("]")
-    return .array(elements)
   }
 
   /// Throws unless nothing follows but white space.
-  mutating func end() throws(JSONFailure) {
+  package mutating func end() throws(JSONFailure) {
     skipSpace()
     if position < text.count { throw failure("text after the end of the value") }
   }
@@ -176,29 +186,34 @@ struct JSONParser {
     return String(decoding: text[start..<position], as: UTF8.self)
   }
 
-  mutating func string() throws(JSONFailure) -> String {
+  /// Reads a string.
+  package mutating func string() throws(JSONFailure) -> String {
+    skipSpace()
     let start = position
-    try expect("\"")
-    // Most strings hold no escape and are taken as they are.
-    let first = position
-    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
-      position += 1
-    }
-    var bytes = text[first..<position]
-    while let byte = next, byte != UInt8(ascii: "\"") {
-      if byte < 0x20 { throw failure("a control character stands in a string") }
-      position += 1
-      if byte == UInt8(ascii: "\\") {
-        bytes += try escape()
-      } else {
-        bytes.append(byte)
-      }
-    }
-    try expect("\"")
+    var bytes: [UInt8] = []
+    try string(into: &bytes)
     guard let string = String(validating: bytes, as: UTF8.self) else {
       throw JSONFailure.syntax("a string is not UTF-8", byte: start)
     }
     return string
+  }
+
+  /// Reads a string and adds its bytes to `bytes`: UTF-8 if the text is.
+  package mutating func string(into bytes: inout [UInt8]) throws(JSONFailure) {
+    try expect("\"")
+    // Most strings hold no escape and are taken as they are.
+    var first = position
+    while let byte = next, byte != UInt8(ascii: "\"") {
+      if byte < 0x20 { throw failure("a control character stands in a string") }
+      position += 1
+      if byte == UInt8(ascii: "\\") {
+        bytes += text[first..<position - 1]
+        bytes += try escape()
+        first = position
+      }
+    }
+    bytes += text[first..<position]
+    try expect("\"")
   }
 
   /// The bytes that the escape after a backslash stands for.

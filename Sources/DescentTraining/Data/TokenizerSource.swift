@@ -1,0 +1,49 @@
+import Descent
+import DescentTokenizers
+
+/// Where a tokenizer comes from: `data.tokenizer` of a recipe.
+public enum TokenizerSource: Sendable, Equatable {
+  /// It needs no file.
+  case kind(Tokenizer.Kind)
+  /// A `tokenizer.json`, or the folder of a model that has one.
+  case file(String)
+
+  /// A text that is a name of a kind, or the path of a file: one with a “/”, or that ends in
+  /// “.json”. Another is nil.
+  public init?(_ text: String) {
+    if let kind = Tokenizer.Kind(rawValue: text) {
+      self = .kind(kind)
+    } else if text.contains("/") || text.hasSuffix(".json") {
+      self = .file(text)
+    } else {
+      return nil
+    }
+  }
+
+  /// As a recipe has it.
+  public var text: String {
+    switch self {
+    case .kind(let kind): kind.rawValue
+    case .file(let path): path
+    }
+  }
+}
+
+extension Setting<TextData> {
+  /// What a token is.
+  static func tokenizer(
+    _ name: String, _ path: SettingPath<TextData, TokenizerSource>, _ meaning: String
+  ) -> Setting {
+    let names = Tokenizer.Kind.allCases.map(\.rawValue)
+    let kind = "\(names.joined(separator: " or ")), or the path of a tokenizer.json or its folder"
+    return custom(name, kind: kind, meaning) {
+      .text($0[keyPath: path].text)
+    } assign: { (root, text) throws(SettingError) in
+      guard let source = TokenizerSource(text) else {
+        let hint = nearestName(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
+        throw .unreadable(name: name, given: text, expected: kind + hint)
+      }
+      root[keyPath: path] = source
+    }
+  }
+}
