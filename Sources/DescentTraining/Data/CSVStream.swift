@@ -15,7 +15,7 @@ struct CSVStream {
     let bytes = try source.read(piece)
     try CSVReader.requireUTF8(bytes, source.name)
     hasEnded = bytes.count < piece
-    reader = CSVReader(path: source.name, bytes: bytes)
+    reader = CSVReader(path: source.name, bytes: bytes, isWhole: hasEnded)
   }
 
   /// Puts the cells of the next row that is not blank into `row`; false at the end.
