@@ -17,7 +17,8 @@ struct FuzzTarget: Sendable {
   }
 
   static let all = [
-    safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, gzip, tokenizer, csvLog,
+    safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, examples,
+    exampleFormat, gzip, tokenizer, csvLog,
     jsonLog, trainerState, events, configuration, safetensorsIndex,
   ]
 }

@@ -8,6 +8,8 @@ public struct RunEvaluation: Sendable {
   public let checkpoint: String
   /// The steps done by then.
   public let step: Int
+  /// The name of the average that the weights are; nil where the run has none.
+  public let average: String?
   /// Why newer checkpoints were passed over: one sentence each.
   public let passedOver: [String]
   /// The files that were evaluated; empty for the run's validation part.
@@ -34,6 +36,9 @@ public struct RunEvaluation: Sendable {
     let given = Set(overrides.map { String($0.prefix { $0 != "=" }) })
     let source = try Source(data, given: given)
     (checkpoint, step) = (run.checkpoint.file.relativePath, run.checkpoint.step)
+    average = run.recipe.average.flatMap {
+      run.checkpoint.hasOwnWeights ? type(of: $0).name : nil
+    }
     (passedOver, files) = (run.passedOver, source.files)
     report = try run.use { () throws -> EvaluationReport in
       switch source {
