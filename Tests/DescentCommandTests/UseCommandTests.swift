@@ -78,6 +78,10 @@ import Testing
       (["evaluate", "run", "--set", "model.hidden=4"], 64, "only keys of data can be given"),
       (["evaluate", "run", "--set", "data.pth=a"], 64, "did you mean 'data.path'?"),
       (["evaluate", "run", "--set", "data.label=0"], 64, "names no data to evaluate"),
+      (
+        ["evaluate", "run", "--set", "data.path=t.csv", "--set", "data.task=regression"], 64,
+        "data.task says how the run has learned"
+      ),
       (["evaluate", "run", "--set", "data.path=gone.csv"], 66, "there is no file gone.csv"),
       (["evaluate", "run", "--set", "data.path=class.csv"], 65, "class.csv, line 1, column 3"),
       (["predict", "run"], 64, "--input"),

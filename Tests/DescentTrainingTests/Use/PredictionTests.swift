@@ -252,6 +252,21 @@ private func predict(
     #expect(report.accuracy == 0.5)
   }
 
+  @Test("a first row that may be either is taken as data.header says") func header() throws {
+    let path = try files.write("a,b,c,d\n0,low,1,2\n2,high,1,2\n", to: "in.csv")
+    let named = "found the columns “a”, “b”, “c”, “d”"
+    for (value, part) in [
+      ("auto", named), ("true", named),
+      ("false", "line 1, column 1: expected a finite number for “size”, found “a”"),
+    ] {
+      let error = #expect(throws: DataError.self) {
+        try RunEvaluation(
+          trained.get().classes, overrides: ["data.path=\(path)", "data.header=\(value)"])
+      }
+      #expect("\(try #require(error))".contains(part), "\(error.map { "\($0)" } ?? "")")
+    }
+  }
+
   // MARK: Pieces
 
   @Test("rows are the same in pieces of any size", arguments: [4, 5, 7, 64, 1 << 20])
@@ -272,6 +287,18 @@ private func predict(
       }
       let more = try stream.next(&found)
       #expect(!more && rows == 4)
+    }
+  }
+
+  @Test("rows that are longer than a piece do not hide what separates cells") func longRows() throws
+  {
+    let row = (0..<50).map { "\($0),5" }.joined(separator: ";")
+    let path = try files.write("\(row)\n\(row)\n", to: "long.csv")
+    for size in [16, row.utf8.count + 20] {
+      var stream = try CSVStream(DataStream(path), piece: size)
+      var (row, rows): ([Range<Int>], [Int]) = ([], [])
+      while try stream.next(&row) { rows.append(row.count) }
+      #expect(rows == [50, 50])
     }
   }
 
