@@ -17,8 +17,9 @@ struct FuzzTarget: Sendable {
   }
 
   static let all = [
-    safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, gzip, tokenizer, csvLog,
-    jsonLog, trainerState, events, configuration, safetensorsIndex, subwordTokenizer,
+    safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, examples,
+    exampleFormat, gzip, tokenizer, csvLog, jsonLog, trainerState, events, configuration,
+    safetensorsIndex, subwordTokenizer,
   ]
 }
 

@@ -15,7 +15,7 @@ struct Evaluate: ParsableCommand {
         descent evaluate runs/iris-1
         descent evaluate runs/iris-1 --set data.path=new.csv --json
         descent evaluate runs/gpt-1 --set data.path=other.txt
-        descent evaluate runs/mnist-1 --set data.images=t10k-images.gz --set data.labels=t10k-labels.gz
+        descent evaluate runs/mnist-1 --set data.images=t.gz --set data.labels=l.gz
 
       The columns of a table are found by their names where the run had names, else by their places. A \
       text is cut into windows as long as the model's context, and each token but the first is \

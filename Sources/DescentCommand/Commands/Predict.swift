@@ -15,7 +15,7 @@ struct Predict: ParsableCommand {
 
         descent predict runs/iris-1 --input flowers.csv --output answers.csv
         descent predict runs/mnist-1 --input images-idx3-ubyte.gz > answers.csv
-        cut -d, -f1-4 flowers.csv | descent predict runs/iris-1 --input - --only-predictions
+        gzip -dc rows.gz | descent predict runs/iris-1 --input - --only-predictions
 
       Columns are found by their names where the run and the input have names, else by their places; \
       the column of answers may be there or not, and so may others. Images come as an IDX file, or as a \

@@ -8,8 +8,10 @@ public enum EvaluationPage {
     let data =
       evaluation.files.isEmpty
       ? "the run's validation part" : evaluation.files.joined(separator: " and ")
+    let average = evaluation.average.map { ", averaged (\($0))" } ?? ""
     var facts = [
-      Fact("weights", .text("\(evaluation.checkpoint), after step \(evaluation.step)")),
+      Fact(
+        "weights", .text("\(evaluation.checkpoint), after step \(evaluation.step)\(average)")),
       Fact("data", .text("\(data), \(size(of: evaluation.report))")),
     ]
     var blocks: [Document.Block] = []
@@ -27,6 +29,7 @@ public enum EvaluationPage {
         .data([("task", .text(task(of: evaluation.report)))]), .facts(facts),
         .data([
           ("checkpoint", .text(evaluation.checkpoint)), ("step", .integer(evaluation.step)),
+          ("average", evaluation.average.map(JSONValue.text) ?? .null),
           ("files", .array(evaluation.files.map(JSONValue.text))),
         ]),
       ] + blocks)

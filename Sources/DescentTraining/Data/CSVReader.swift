@@ -19,23 +19,27 @@ struct CSVReader {
 
   /// A reader at the first row.
   ///
-  /// - Parameter separator: what stands between cells; nil is what the first rows suggest.
-  init(path: String, bytes: [UInt8], separator: Separator? = nil) {
+  /// - Parameters:
+  ///   - path: the file, for messages.
+  ///   - bytes: the table, or how it begins.
+  ///   - separator: what stands between cells; nil is what the first rows suggest.
+  ///   - isWhole: whether the bytes are all of the table.
+  init(path: String, bytes: [UInt8], separator: Separator? = nil, isWhole: Bool = true) {
     self.path = path
     self.bytes = bytes
-    self.separator = separator ?? Self.separator(of: bytes)
+    self.separator = separator ?? Self.separator(of: bytes, areAll: isWhole)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }  // a byte order mark
   }
 
   /// The separator that cuts the first rows into equally many cells, more than one: the comma,
   /// unless its cells hold tabs, or the cells between semicolons are numbers with decimal commas.
-  private static func separator(of bytes: [UInt8]) -> Separator {
+  private static func separator(of bytes: [UInt8], areAll: Bool) -> Separator {
     func cells(_ separator: Separator) -> [String]? {
       var reader = CSVReader(path: "", bytes: bytes, separator: separator)
       var (row, all): ([Range<Int>], [String]) = ([], [])
       var width = 0
       for _ in 0..<10 {
-        guard (try? reader.next(&row)) == true else { break }
+        guard (try? reader.next(&row)) == true, areAll || !reader.isAtEnd else { break }
         if width == 0 { width = row.count }
         guard row.count == width, width > 1 else { return nil }
         all += row.map { reader.text($0) }

@@ -12,10 +12,19 @@ struct CSVStream {
   /// A stream at its first row.
   init(_ source: DataStream, piece: Int = pieceSize) throws(DataError) {
     (self.source, self.piece) = (source, piece)
-    let bytes = try source.read(piece)
-    try CSVReader.requireUTF8(bytes, source.name)
-    hasEnded = bytes.count < piece
-    reader = CSVReader(path: source.name, bytes: bytes)
+    var bytes: [UInt8] = []
+    var row: [Range<Int>] = []
+    var first: CSVReader
+    // What separates cells is seen in whole rows.
+    repeat {
+      let wanted = max(piece, bytes.count)
+      let more = try source.read(wanted)
+      (bytes, hasEnded) = (bytes + more, more.count < wanted)
+      try CSVReader.requireUTF8(bytes, source.name)
+      reader = CSVReader(path: source.name, bytes: bytes, isWhole: hasEnded)
+      first = reader
+      _ = try? first.next(&row)
+    } while first.isAtEnd && !hasEnded && bytes.count <= Self.longestRow
   }
 
   /// Puts the cells of the next row that is not blank into `row`; false at the end.

@@ -22,8 +22,8 @@ final class DataStream {
       (name, descriptor, size) = ("standard input", STDIN_FILENO, nil)
       ahead = try Self.read(4, from: descriptor, name)
       if ahead.starts(with: [0x1F, 0x8B]) {
-        throw DataError.unreadable(
-          path: name, reason: "it is packed by gzip; unpack it first, as with 'gzip -dc'")
+        throw DataError.unsuitable(
+          "standard input is packed by gzip; unpack it first, as with 'gzip -dc'")
       }
       return
     }

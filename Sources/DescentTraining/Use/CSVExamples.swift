@@ -23,6 +23,14 @@ struct CSVExamples {
   private let answer: Int?
   private var classes: CSVClasses
 
+  /// What somebody has said of a table.
+  struct Given {
+    /// The column of answers, where it is not the one that the run had.
+    var label: CSV.Column?
+    /// Whether the first row holds names; nil where the row itself shows it.
+    var hasHeader: Bool?
+  }
+
   /// Some rows.
   struct Batch {
     /// The features, row-major, as numbers of the run's examples before they are standardized.
@@ -42,11 +50,11 @@ struct CSVExamples {
   /// - Parameters:
   ///   - source: the bytes of the table.
   ///   - format: the run's examples.
-  ///   - label: the column of answers, where it is not the one that the run had.
+  ///   - given: what is known of the table.
   ///   - needsAnswers: whether each row must have its answer.
   /// - Throws: ``DataError`` with the place of what is missing.
   init(
-    _ source: DataStream, _ format: ExampleFormat, label: CSV.Column? = nil, needsAnswers: Bool
+    _ source: DataStream, _ format: ExampleFormat, _ given: Given = Given(), needsAnswers: Bool
   ) throws(DataError) {
     (path, self.format) = (source.name, format)
     rows = try CSVStream(source)
@@ -57,7 +65,9 @@ struct CSVExamples {
     let reader = rows.reader
     let texts = row.map { reader.text($0) }
     cells = row.count
-    let isHeader = Self.isHeader(texts, row.map { reader.number($0) != nil }, format)
+    let label = given.label
+    let isHeader =
+      given.hasHeader ?? Self.isHeader(texts, row.map { reader.number($0) != nil }, format)
     let columns = Columns(texts, isHeader: isHeader, format, reader.line, source.name)
     if isHeader, let known = columns.distinctNames {
       features = try columns.named(known)

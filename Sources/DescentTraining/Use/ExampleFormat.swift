@@ -112,7 +112,7 @@ extension ExampleFormat {
     let path = run.dataFormat.relativePath
     let text = try TextFile.read(
       path, upTo: 256 << 20,
-      advice: "runs of this version have one, and 'descent evaluate' without --set needs none")
+      advice: "runs of this version have one: train again, or resume the run, which writes it")
     let stored: Stored
     do {
       stored = try JSONDecoder().decode(Stored.self, from: Data(text.utf8))

@@ -8,6 +8,8 @@ public struct RunEvaluation: Sendable {
   public let checkpoint: String
   /// The steps done by then.
   public let step: Int
+  /// The name of the average that the weights are; nil where the run has none.
+  public let average: String?
   /// Why newer checkpoints were passed over: one sentence each.
   public let passedOver: [String]
   /// The files that were evaluated; empty for the run's validation part.
@@ -34,12 +36,15 @@ public struct RunEvaluation: Sendable {
     let given = Set(overrides.map { String($0.prefix { $0 != "=" }) })
     let source = try Source(data, given: given)
     (checkpoint, step) = (run.checkpoint.file.relativePath, run.checkpoint.step)
+    average = run.recipe.average.flatMap {
+      run.checkpoint.hasOwnWeights ? type(of: $0).name : nil
+    }
     (passedOver, files) = (run.passedOver, source.files)
     report = try run.use { () throws -> EvaluationReport in
       switch source {
       case .validation: try Self.validation(of: run)
       case .text(let file): try Self.text(file, run)
-      case .table(let file, let label): try Self.table(file, label, run)
+      case .table(let file, let table): try Self.table(file, table, run)
       case .images(let images, let labels): try Self.images(images, labels, run)
       }
     }
@@ -49,7 +54,7 @@ public struct RunEvaluation: Sendable {
   private enum Source {
     case validation
     case text(String)
-    case table(String, label: CSV.Column?)
+    case table(String, CSVExamples.Given)
     case images(String, labels: String)
 
     var files: [String] {
@@ -65,7 +70,14 @@ public struct RunEvaluation: Sendable {
       func isGiven(_ keys: String...) -> Bool {
         !given.isDisjoint(with: keys.map { "data.\($0)" })
       }
-      let isFile = isGiven("path", "test_path", "images", "labels", "test_images", "test_labels")
+      let files = ["path", "test_path", "images", "labels", "test_images", "test_labels"]
+      let known = (files + ["kind", "label", "header"]).map { "data.\($0)" }
+      if let key = given.subtracting(known).sorted().first {
+        throw RecipeError(problems: [
+          "\(key) says how the run has learned, which is not to be changed any more: leave it out"
+        ])
+      }
+      let isFile = !given.isDisjoint(with: files.map { "data.\($0)" })
       if !given.isEmpty, !isFile {
         throw RecipeError(problems: [
           "--set \(given.sorted()[0]) names no data to evaluate: give a file, such as data.path=FILE"
@@ -85,7 +97,10 @@ public struct RunEvaluation: Sendable {
       case let text as TextData: self = .text(try file(text.path, text.testPath))
       case let table as CSVData:
         self = .table(
-          try file(table.path, table.testPath), label: isGiven("label") ? table.label : nil)
+          try file(table.path, table.testPath),
+          CSVExamples.Given(
+            label: isGiven("label") ? table.label : nil,
+            hasHeader: isGiven("header") ? table.header.isThere : nil))
       case let images as IDXData:
         let isTest = isGiven("test_images", "test_labels")
         let pair =
@@ -139,11 +154,11 @@ public struct RunEvaluation: Sendable {
 
   /// All rows of a table.
   private static func table(
-    _ file: String, _ label: CSV.Column?, _ run: TrainedRun
+    _ file: String, _ given: CSVExamples.Given, _ run: TrainedRun
   ) throws -> EvaluationReport {
     guard let predictor = try run.predictor() else { throw try mismatch(run, "a table") }
     var rows = try CSVExamples(
-      DataStream(file), predictor.format, label: label, needsAnswers: true)
+      DataStream(file), predictor.format, given, needsAnswers: true)
     switch predictor.format.answers {
     case .classes(let names):
       var tally = ClassificationTally()

@@ -1,4 +1,4 @@
-import DescentTraining
+@testable import DescentTraining
 import Foundation
 
 extension FuzzTarget {
@@ -14,7 +14,13 @@ extension FuzzTarget {
     let label = labels[rest.takeNumber(bytes: 1) % labels.count]
     // Unpacking has a target of its own.
     if rest.starts(with: [0x1F, 0x8B]) { return }
-    check(try CSV.load(path: Scratch.write(rest, to: "in.csv"), label: label))
+    let path = Scratch.write(rest, to: "in.csv")
+    var table = CSVData()
+    (table.path, table.label) = (path, label)
+    if case .numbers(let split) = try? table.load(seed: 0) {
+      precondition(split.training.targets.allSatisfy(\.isFinite))
+    }
+    check(try CSV.load(path: path, label: label))
   }
 
   /// Images and labels of MNIST's format: 2 bytes with the length of the labels' file, both files.
@@ -47,6 +53,37 @@ extension FuzzTarget {
   } read: { input in
     let bytes = [0x1F, 0x8B] + input.dropFirst(2)
     check(try CSV.load(path: Scratch.write(bytes, to: "in.csv.gz")))
+  }
+
+  /// Tables and images for a run that has learned rows of two numbers.
+  static let examples = FuzzTarget(name: "examples", maximumLength: 1024) {
+    ["1,2\n3,4\n", "a,b\n1,2,0\n", "1,5;2;1\n-3;4,5;0\n\n", "\"1\",\"2\",\r\n3,4,\r\n"].map {
+      Array($0.utf8)
+    } + [[0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]]
+  } read: { input in
+    if input.starts(with: [0x1F, 0x8B]) { return }
+    let path = Scratch.write(input, to: "in")
+    let run = try SmallRun.shared.directory.path
+    var predictions = try Predictions(run, input: path)
+    while let lines = try predictions.next() { precondition(lines.last == 0x0A) }
+    _ = try RunEvaluation(run, overrides: ["data.path=\(path)"])
+  }
+
+  /// `data.json`.
+  static let exampleFormat = FuzzTarget(name: "data-json", maximumLength: 1024) {
+    [
+      #"{"shape":[2],"features":["a","b"],"mean":[0,1],"deviation":[1],"classes":["x","y"]}"#,
+      #"{"shape":[1,2,2],"scale":0.5,"mean":[0],"deviation":[1],"target":{"mean":1,"deviation":2}}"#,
+      #"{"shape":[1],"label":{"index":1},"mean":[0],"deviation":[1],"classes":["x"]}"#,
+    ].map { Array($0.utf8) }
+  } read: { input in
+    let run = try SmallRun.shared.directory
+    let own = try String(contentsOf: run.dataFormat, encoding: .utf8)
+    defer { try? run.write(own, to: run.dataFormat) }
+    try run.write(input.text, to: run.dataFormat)
+    let format = try ExampleFormat(of: run)
+    try format.write(to: run)
+    precondition(try ExampleFormat(of: run) == format)
   }
 
   /// Whatever is taken for data must be fit to train with.

@@ -125,6 +125,9 @@ public struct Checkpoint: Sendable {
   /// What told the data to train on apart from others; nil where weights alone were kept.
   var dataFingerprint: String? { stored.metadata["data"] }
 
+  /// Whether the weights to use are others than those that training goes on with.
+  var hasOwnWeights: Bool { stored.names.contains { $0.hasPrefix(Self.training) } }
+
   /// Fills the model's parameters and buffers with the weights to use; every one must be there, with
   /// its shape.
   public func loadWeights(into model: any Module) throws(RunError) {
