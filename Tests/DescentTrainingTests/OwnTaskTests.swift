@@ -161,7 +161,8 @@ private struct Sine: Dataset {
       #expect(
         none?.problems == [
           "the model and the data of this recipe are made by a program in Swift (kind: swift), and "
-            + "only that program can train, resume and measure them"
+            + "only that program can train, resume and measure them, by Trainer(_:task:) and "
+            + "Trainer(resuming:with:task:)"
         ])
       for task in [try task(seed: 2), try task(Sine(shift: 1))] {
         #expect(throws: RunError.self) { try Trainer(resuming: run, task: task) }

@@ -35,7 +35,8 @@ public struct SwiftData: DataKind {
   public func load(seed: UInt64) throws -> Never {
     throw RecipeError(problems: [
       "the model and the data of this recipe are made by a program in Swift (kind: swift), and only "
-        + "that program can train, resume and measure them"
+        + "that program can train, resume and measure them, by Trainer(_:task:) and "
+        + "Trainer(resuming:with:task:)"
     ])
   }
 }
