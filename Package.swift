@@ -40,7 +40,9 @@ let package = Package(
     .target(name: "Safetensors", dependencies: ["DescentFiles"], swiftSettings: settings),
     // Tensors, the tape, operations with their derivatives, layers, models.
     .target(
-      name: "DescentNN", dependencies: ["Descent", "DescentCompute"], swiftSettings: settings),
+      name: "DescentNN",
+      dependencies: ["Descent", "DescentCompute", "DescentFiles", "Safetensors"],
+      swiftSettings: settings),
     // Data sets, recipes, the trainer, the run directory.
     .target(
       name: "DescentTraining",

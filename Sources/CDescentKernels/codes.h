@@ -20,6 +20,19 @@ static void k_from_bfloat16(long n, const uint16_t *x, float *y) {
   }
 }
 
+INLINE void widen_as(descent_element element, long n, const void *x, float *y) {
+  long i = 0;
+  for (; i + W <= n; i += W) store(y + i, load_as(element, element_at(element, x, i)));
+  for (; i < n; i++) y[i] = load_1(element, element_at(element, x, i));
+}
+static void k_widen(descent_element element, long n, const void *x, float *y) {
+  switch (element) {
+    case DESCENT_FLOAT32: widen_as(DESCENT_FLOAT32, n, x, y); break;
+    case DESCENT_BFLOAT16: widen_as(DESCENT_BFLOAT16, n, x, y); break;
+    case DESCENT_FLOAT16: widen_as(DESCENT_FLOAT16, n, x, y); break;
+  }
+}
+
 // The code of a ratio in [−1, 1]: the least code of its cell, or the next. Cells are the numbers
 // that share a sign, an exponent and 7 bits of fraction, and hold one threshold at most.
 static void encode_nearest(

@@ -33,19 +33,19 @@ static pack_buffers buffers(void) {
   return own;
 }
 
-typedef float v4_unaligned __attribute__((vector_size(16), aligned(4)));
-
 // dst[p·stride + j] = src[j·ld + p] for j < columns, p < depth; 0 up to `width` columns.
 INLINE void pack_transposed(
-    float *dst, long width, const float *src, long ld, long columns, long depth) {
+    const descent_element element, float *dst, long width, const void *src, long ld, long columns,
+    long depth) {
+#define FROM(row, p) element_at(element, row, p)
   long j = 0;
   for (; j + 4 <= columns; j += 4) {
-    const float *r0 = src + j * ld, *r1 = r0 + ld, *r2 = r1 + ld, *r3 = r2 + ld;
+    const void *r0 = FROM(src, j * ld), *r1 = FROM(r0, ld), *r2 = FROM(r1, ld), *r3 = FROM(r2, ld);
     float *d = dst + j;
     long p = 0;
     for (; p + 4 <= depth; p += 4) {
-      const v4 a = *(const v4_unaligned *)(r0 + p), b = *(const v4_unaligned *)(r1 + p);
-      const v4 c = *(const v4_unaligned *)(r2 + p), e = *(const v4_unaligned *)(r3 + p);
+      const v4 a = load_4_as(element, FROM(r0, p)), b = load_4_as(element, FROM(r1, p));
+      const v4 c = load_4_as(element, FROM(r2, p)), e = load_4_as(element, FROM(r3, p));
       const v4 ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
       const v4 ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
       const v4 ce0 = __builtin_shufflevector(c, e, 0, 4, 1, 5);
@@ -56,32 +56,36 @@ INLINE void pack_transposed(
       *(v4_unaligned *)(d + (p + 3) * width) = __builtin_shufflevector(ab1, ce1, 2, 3, 6, 7);
     }
     for (; p < depth; p++) {
-      d[p * width] = r0[p];
-      d[p * width + 1] = r1[p];
-      d[p * width + 2] = r2[p];
-      d[p * width + 3] = r3[p];
+      d[p * width] = load_1(element, FROM(r0, p));
+      d[p * width + 1] = load_1(element, FROM(r1, p));
+      d[p * width + 2] = load_1(element, FROM(r2, p));
+      d[p * width + 3] = load_1(element, FROM(r3, p));
     }
   }
   for (; j < columns; j++)
-    for (long p = 0; p < depth; p++) dst[p * width + j] = src[j * ld + p];
+    for (long p = 0; p < depth; p++)
+      dst[p * width + j] = load_1(element, FROM(src, j * ld + p));
   for (; j < width; j++)
     for (long p = 0; p < depth; p++) dst[p * width + j] = 0;
 }
 
 // dst[p·width + j] = src[p·ld + j] for j < columns, p < depth; 0 up to `width` columns.
 INLINE void pack_plain(
-    float *dst, long width, const float *src, long ld, long columns, long depth) {
+    const descent_element element, float *dst, long width, const void *src, long ld, long columns,
+    long depth) {
   if (columns == NR) {
     for (long p = 0; p < depth; p++)
       for (long v = 0; v < COLUMN_VECTORS; v++)
-        store(dst + p * NR + v * W, load(src + p * ld + v * W));
+        store(dst + p * NR + v * W, load_as(element, FROM(src, p * ld + v * W)));
     return;
   }
   for (long p = 0; p < depth; p++) {
-    for (long j = 0; j < columns; j++) dst[p * width + j] = src[p * ld + j];
+    for (long j = 0; j < columns; j++) dst[p * width + j] = load_1(element, FROM(src, p * ld + j));
     for (long j = columns; j < width; j++) dst[p * width + j] = 0;
   }
 }
+
+#undef FROM
 
 INLINE void copy_row(float *dst, const float *src, long n) {
   long i = 0;
@@ -192,9 +196,9 @@ static const block_function block_table[ROWS][2][COLUMN_VECTORS] = {
 #endif
 };
 
-static void k_product(
-    bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
-    const float *b, long ldb, float beta, float *c, long ldc) {
+INLINE void product_of(
+    const descent_element element, bool trans_a, bool trans_b, long m, long n, long k, float alpha,
+    const float *a, long lda, const void *b, long ldb, float beta, float *c, long ldc) {
   if (k == 0 || alpha == 0) {
     for (long i = 0; i < m; i++)
       for (long j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
@@ -212,9 +216,12 @@ static void k_product(
         const long w = columns - j < NR ? columns - j : NR, width = (w + W - 1) / W * W;
         if (trans_b)
           pack_transposed(
-              pack.b + j * depth, width, b + (j0 + j) * ldb + p0, ldb, w, depth);
+              element, pack.b + j * depth, width, element_at(element, b, (j0 + j) * ldb + p0), ldb,
+              w, depth);
         else
-          pack_plain(pack.b + j * depth, width, b + p0 * ldb + j0 + j, ldb, w, depth);
+          pack_plain(
+              element, pack.b + j * depth, width, element_at(element, b, p0 * ldb + j0 + j), ldb, w,
+              depth);
       }
       for (long i0 = 0; i0 < m; i0 += PACK_ROWS) {
         const long rows = m - i0 < PACK_ROWS ? m - i0 : PACK_ROWS;
@@ -242,5 +249,92 @@ static void k_product(
         }
       }
     }
+  }
+}
+
+static void k_product(
+    bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,
+    const float *b, long ldb, float beta, float *c, long ldc) {
+  product_of(
+      DESCENT_FLOAT32, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+static void k_product_widening(
+    descent_element element, bool trans_b, long m, long n, long k, float alpha, const float *a,
+    long lda, const void *b, long ldb, float beta, float *c, long ldc) {
+  switch (element) {
+    case DESCENT_FLOAT32:
+      k_product(false, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+      break;
+    case DESCENT_BFLOAT16:
+      product_of(
+          DESCENT_BFLOAT16, false, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+      break;
+    case DESCENT_FLOAT16:
+      product_of(DESCENT_FLOAT16, false, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+      break;
+  }
+}
+
+// `columns` elements in each of `rows` rows of C: all their sums run at once, each in one vector of
+// lanes.
+INLINE void dots(
+    const descent_element element, const int rows, const int columns, long k, const float *a,
+    long lda, const void *b, long ldb, float beta, float *c, long ldc) {
+  vf sum[DESCENT_FEW_ROWS][4];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < columns; j++) sum[i][j] = splat(0.0f);
+  long p = 0;
+  for (; p + W <= k; p += W) {
+    vf bv[4];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < columns; j++) bv[j] = load_as(element, element_at(element, b, j * ldb + p));
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      const vf av = load(a + i * lda + p);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < columns; j++) sum[i][j] = av * bv[j] + sum[i][j];
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < columns; j++) {
+      float total = add_lanes(sum[i][j]);
+      for (long q = p; q < k; q++)
+        total += a[i * lda + q] * load_1(element, element_at(element, b, j * ldb + q));
+      float *y = c + i * ldc + j;
+      *y = beta == 0 ? total : beta * *y + total;
+    }
+}
+
+INLINE void dot_rows_of(
+    const descent_element element, const int rows, long n, long k, const float *a, long lda,
+    const void *b, long ldb, float beta, float *c, long ldc) {
+  // As many sums as registers hold.
+  const int columns = rows > 2 ? 2 : 4;
+  long j = 0;
+  for (; j + columns <= n; j += columns)
+    dots(element, rows, columns, k, a, lda, element_at(element, b, j * ldb), ldb, beta, c + j, ldc);
+  for (; j < n; j++)
+    dots(element, rows, 1, k, a, lda, element_at(element, b, j * ldb), ldb, beta, c + j, ldc);
+}
+
+#define DOT_ROWS(element)                                                            \
+  switch (m) {                                                                       \
+    case 1: dot_rows_of(element, 1, n, k, a, lda, b, ldb, beta, c, ldc); break;      \
+    case 2: dot_rows_of(element, 2, n, k, a, lda, b, ldb, beta, c, ldc); break;      \
+    case 3: dot_rows_of(element, 3, n, k, a, lda, b, ldb, beta, c, ldc); break;      \
+    case 4: dot_rows_of(element, 4, n, k, a, lda, b, ldb, beta, c, ldc); break;      \
+  }
+static void k_dot_rows(
+    descent_element element, long m, long n, long k, const float *a, long lda, const void *b,
+    long ldb, float beta, float *c, long ldc) {
+  switch (element) {
+    case DESCENT_FLOAT32: DOT_ROWS(DESCENT_FLOAT32) break;
+    case DESCENT_BFLOAT16: DOT_ROWS(DESCENT_BFLOAT16) break;
+    case DESCENT_FLOAT16: DOT_ROWS(DESCENT_FLOAT16) break;
   }
 }

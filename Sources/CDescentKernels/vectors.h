@@ -18,6 +18,7 @@ typedef float half_f __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef float half_f_unaligned __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4)));
 typedef double half_d __attribute__((vector_size(VECTOR_BYTES)));
 typedef float v4 __attribute__((vector_size(16)));
+typedef float v4_unaligned __attribute__((vector_size(16), aligned(4)));
 typedef float v8 __attribute__((vector_size(32)));
 
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
@@ -203,4 +204,63 @@ INLINE vf round_float16_v(vf x) {
   y = select_f(y > splat(65504.0f), splat(INFINITY), y);
   y = select_f(a < splat(0x1p-14f), (a + splat(0.5f)) - splat(0.5f), y);
   return select_f(x == x, (vf)((vi)y | (vi)sign_of(x)), x);
+}
+
+// Numbers of 16 bits as floats, exactly.
+typedef uint16_t v4h __attribute__((vector_size(8)));
+typedef uint32_t v4u __attribute__((vector_size(16)));
+
+INLINE const void *element_at(descent_element element, const void *p, long i) {
+  return (const char *)p + i * (element == DESCENT_FLOAT32 ? 4 : 2);
+}
+// The fields of a float16 moved to those of a float; 2¹¹² mends the bias of the exponent. What has all
+// bits of the exponent set keeps them.
+INLINE float widen_float16(uint16_t x) {
+  const uint32_t magnitude = (uint32_t)(x & 0x7fff) << 13;
+  float y;
+  memcpy(&y, &magnitude, sizeof y);
+  y *= 0x1p112f;
+  uint32_t bits;
+  memcpy(&bits, &y, sizeof bits);
+  bits |= (magnitude >= 0x0f800000u ? 0x7f800000u : 0) | (uint32_t)(x & 0x8000) << 16;
+  memcpy(&y, &bits, sizeof y);
+  return y;
+}
+INLINE float load_1(descent_element element, const void *p) {
+  if (element == DESCENT_FLOAT32) return *(const float *)p;
+  uint16_t x;
+  memcpy(&x, p, sizeof x);
+  if (element == DESCENT_FLOAT16) return widen_float16(x);
+  const uint32_t bits = (uint32_t)x << 16;
+  float y;
+  memcpy(&y, &bits, sizeof y);
+  return y;
+}
+INLINE vf load_as(descent_element element, const void *p) {
+  if (element == DESCENT_FLOAT32) return load(p);
+  vh x;
+  memcpy(&x, p, sizeof x);
+  if (element == DESCENT_BFLOAT16) return (vf)(__builtin_convertvector(x, vu) << 16);
+#if VECTOR_BYTES == 64
+  return (vf)_mm512_cvtph_ps((__m256i)x);
+#elif VECTOR_BYTES == 32
+  return (vf)_mm256_cvtph_ps((__m128i)x);
+#else
+  const vu magnitude = __builtin_convertvector(x & (uint16_t)0x7fff, vu) << 13;
+  const vu special = (vu)(magnitude >= 0x0f800000u) & 0x7f800000u;
+  const vu sign = __builtin_convertvector(x & (uint16_t)0x8000, vu) << 16;
+  return (vf)((vu)((vf)magnitude * splat(0x1p112f)) | special | sign);
+#endif
+}
+INLINE v4 load_4_as(descent_element element, const void *p) {
+  if (element == DESCENT_FLOAT32) return *(const v4_unaligned *)p;
+  v4h x;
+  memcpy(&x, p, sizeof x);
+  if (element == DESCENT_BFLOAT16) return (v4)(__builtin_convertvector(x, v4u) << 16);
+#if VECTOR_BYTES >= 32
+  const uint16_t __attribute__((vector_size(16))) wide = {x[0], x[1], x[2], x[3]};
+  return (v4)_mm_cvtph_ps((__m128i)wide);
+#else
+  return (v4){widen_float16(x[0]), widen_float16(x[1]), widen_float16(x[2]), widen_float16(x[3])};
+#endif
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// `descent`: trains, samples and explains from the command line.
+/// `descent`: trains, uses and explains models from the command line.
 @main
 struct DescentCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,9 +13,10 @@ struct DescentCommand: ParsableCommand {
       CommandGroup(
         name: "Train",
         subcommands: [
-          Train.self, RaceCommand.self, LRFind.self, Sample.self, Recipes.self,
-          VerifyResume.self, ComparePrecision.self,
+          Train.self, RaceCommand.self, LRFind.self, Recipes.self, VerifyResume.self,
+          ComparePrecision.self,
         ]),
+      CommandGroup(name: "Use", subcommands: [Evaluate.self, Predict.self, Sample.self]),
       CommandGroup(
         name: "See",
         subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),

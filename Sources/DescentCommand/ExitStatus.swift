@@ -43,7 +43,7 @@ enum ExitStatus {
     case let error as RunError:
       switch error {
       case .notARun, .notInARun: missingFile
-      case .occupied, .noFolder, .locked, .notALanguageModel, .finished: usage
+      case .occupied, .noFolder, .locked, .notALanguageModel, .notUsable, .finished: usage
       case .cannotWrite: internalError
       case .checkpointMismatch, .unusableCheckpoint, .cannotResume: badData
       case .nonFinite, .float16Overflow: nonFinite

@@ -40,7 +40,7 @@ enum OutputPaths {
 
   /// Refuses outputs of what reads logs: those that would replace one, or a file that a run consists of.
   static func check(_ outputs: [Use], readingLogs logs: [String]) throws {
-    let kept = ["recipe.yaml", "metrics.jsonl", "samples.jsonl", "tokenizer.json"]
+    let kept = ["recipe.yaml", "metrics.jsonl", "samples.jsonl", "data.json", "tokenizer.json"]
     for (name, path) in outputs {
       guard let path, path != "-" else { continue }
       let file = URL(fileURLWithPath: path).lastPathComponent

@@ -75,8 +75,10 @@ final class Progress: TrainingObserver {
   func evaluated(_ evaluation: Evaluation, after step: Int) {
     validationLoss = evaluation.loss
     let accuracy = evaluation.accuracy.map { "  accuracy \(percent($0, 2))" } ?? ""
+    let errors = evaluation.errors.map { "  \(RunPage.errors($0))" } ?? ""
     let raw = evaluation.lossWithoutAverage.map { "  (\(fixed($0, 4)) without the average)" } ?? ""
-    show("after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(raw)")
+    show(
+      "after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(errors)\(raw)")
   }
 
   /// Prints a line in the place of the bar, which comes again with the next step.

@@ -38,9 +38,12 @@ enum StandardOutput {
   static func onlyAccompaniesWork() { isAccompaniment.store(true, ordering: .relaxed) }
 
   /// Writes a text at once.
-  static func write(_ text: String) {
+  static func write(_ text: String) { write(Array(text.utf8)) }
+
+  /// Writes bytes at once.
+  static func write(_ bytes: [UInt8]) {
     guard failure == nil else { return }
-    let failed = writeAll(text, to: STDOUT_FILENO)
+    let failed = writeAll(bytes, to: STDOUT_FILENO)
     guard failed != 0 else { return }
     code.store(failed, ordering: .relaxed)
     if !isAccompaniment.load(ordering: .relaxed) { endAfterFailure() }
@@ -70,7 +73,7 @@ func writeError(_ line: String) {
     return isControl ? scalar.escaped(asASCII: true) : String(scalar)
   }
   // Nobody is left to be told of a failure.
-  _ = writeAll(shown.joined() + "\n", to: STDERR_FILENO)
+  _ = writeAll(Array((shown.joined() + "\n").utf8), to: STDERR_FILENO)
 }
 
 /// Prepares the standard streams for whatever the process was started with.
@@ -86,9 +89,8 @@ func prepareStandardStreams() {
   }
 }
 
-/// Writes all of a text. Returns 0, or the code of what failed.
-private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
-  let bytes = Array(text.utf8)
+/// Writes all bytes. Returns 0, or the code of what failed.
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
   var written = 0
   while written < bytes.count {
     let count = unsafe bytes.withUnsafeBytes { buffer in

@@ -268,6 +268,12 @@ extension Kernels {
     unsafe table.from_bfloat16(y.count, x.base, y.base)
   }
 
+  /// y[i] = x[i], exactly, from the bits of numbers in a 16-bit format
+  package static func widen(_ x: View<UInt16>, _ format: NumberFormat, _ y: MutableView<Float>) {
+    precondition(x.count == y.count && format != .float32)
+    unsafe table.widen(format.element, y.count, x.base, y.base)
+  }
+
   /// The codes of x, and a scale (the largest magnitude) for each ``Codebook/block`` elements.
   ///
   /// - Parameter turn: shifts the phases of a book that has them: see

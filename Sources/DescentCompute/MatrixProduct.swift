@@ -24,12 +24,39 @@ package enum MatrixProduct {
     _ a: MatrixView<Float>, _ b: MatrixView<Float>, alpha: Float = 1, beta: Float = 0,
     into c: MutableMatrixView<Float>
   ) {
-    let product = unsafe Product(a, b, alpha, beta, c)
-    let tile = Tile(m: c.rows, n: c.columns, k: a.columns)
+    unsafe inTiles(of: c, depth: a.columns, Product(a, b, alpha, beta, c))
+  }
+
+  /// The same with a matrix B that may lie in memory in 16 bits; A is not transposed.
+  ///
+  /// Of a few rows of A and a transposed B, each sum is that of two rows: such a product takes as long
+  /// as reading B.
+  package static func multiply(
+    _ a: MatrixView<Float>, _ b: StoredMatrix, beta: Float = 0, into c: MutableMatrixView<Float>
+  ) {
+    let product = unsafe WideningProduct(a, b, beta, c)
+    if unsafe product.isOfFewRows {
+      // A task reads 64 KiB of B or more.
+      let columns = (1 << 14) / max(1, a.columns) / 4 * 4 + 4
+      let count = (c.columns + columns - 1) / columns
+      ThreadPool.shared.run(count) { t in
+        unsafe product.dots(t * columns..<min(c.columns, (t + 1) * columns))
+      }
+    } else if case .float32(let b) = b {
+      multiply(a, b, beta: beta, into: c)
+    } else {
+      unsafe inTiles(of: c, depth: a.columns, product)
+    }
+  }
+
+  private static func inTiles(
+    of c: MutableMatrixView<Float>, depth: Int, _ product: some TiledProduct
+  ) {
+    let tile = Tile(m: c.rows, n: c.columns, k: depth)
     let across = (c.columns + tile.columns - 1) / tile.columns
     ThreadPool.shared.run(across * ((c.rows + tile.rows - 1) / tile.rows)) { t in
       let (i, j) = (t / across * tile.rows, t % across * tile.columns)
-      unsafe product(
+      product.compute(
         i..<min(c.rows, i + tile.rows), j..<min(c.columns, j + tile.columns))
     }
   }
@@ -40,7 +67,7 @@ package enum MatrixProduct {
     into c: MutableMatrixView<Float>
   ) {
     guard c.rows > 0, c.columns > 0 else { return }
-    unsafe Product(a, b, alpha, beta, c)(0..<c.rows, 0..<c.columns)
+    unsafe Product(a, b, alpha, beta, c).compute(0..<c.rows, 0..<c.columns)
   }
 
   /// The product in double precision, computed by the calling thread.
@@ -80,8 +107,12 @@ package enum MatrixProduct {
 }
 
 /// A product whose shapes agree, of which parts of C can be asked for.
+private protocol TiledProduct: Sendable {
+  func compute(_ rows: Range<Int>, _ columns: Range<Int>)
+}
+
 @unsafe
-private struct Product: @unchecked Sendable {
+private struct Product: @unsafe TiledProduct, @unchecked Sendable {
   private let function = unsafe descent_product_current()
   private let a: MatrixView<Float>
   private let b: MatrixView<Float>
@@ -98,7 +129,7 @@ private struct Product: @unchecked Sendable {
   }
 
   @inline(__always)
-  func callAsFunction(_ rows: Range<Int>, _ columns: Range<Int>) {
+  func compute(_ rows: Range<Int>, _ columns: Range<Int>) {
     let (i, j) = (rows.lowerBound, columns.lowerBound)
     // A BLAS refuses distances of 0, which empty matrices have.
     unsafe function(
@@ -106,6 +137,71 @@ private struct Product: @unchecked Sendable {
       a.elements.base + (a.isTransposed ? i : i * a.stride), max(a.stride, 1),
       b.elements.base + (b.isTransposed ? j * b.stride : j), max(b.stride, 1), beta,
       c.elements.base + i * c.stride + j, max(c.stride, 1))
+  }
+}
+
+/// The same where B may have 16 bits.
+@unsafe
+private struct WideningProduct: @unsafe TiledProduct, @unchecked Sendable {
+  private let table = unsafe descent_kernels_current()
+  private let a: MatrixView<Float>
+  private let b: UnsafeRawPointer
+  private let element: descent_element
+  private let bStride: Int
+  private let isTransposed: Bool
+  private let beta: Float
+  private let c: MutableMatrixView<Float>
+
+  init(
+    _ a: MatrixView<Float>, _ b: StoredMatrix, _ beta: Float, _ c: MutableMatrixView<Float>
+  ) {
+    precondition(
+      a.rows == c.rows && a.columns == b.rows && b.columns == c.columns && !a.isTransposed)
+    unsafe (self.a, self.beta, self.c) = (a, beta, c)
+    switch b {
+    case .float32(let b):
+      unsafe (self.b, element) = (UnsafeRawPointer(b.elements.base), DESCENT_FLOAT32)
+      unsafe (bStride, isTransposed) = (b.stride, b.isTransposed)
+    case .narrow(let b, let format):
+      unsafe self.b = UnsafeRawPointer(b.elements.base)
+      unsafe element = format.element
+      unsafe (bStride, isTransposed) = (b.stride, b.isTransposed)
+    }
+  }
+
+  /// Whether ``dots(_:)`` can compute it.
+  var isOfFewRows: Bool {
+    unsafe isTransposed && a.rows <= DESCENT_FEW_ROWS && a.rows > 0 && c.columns > 0
+  }
+
+  private func start(_ i: Int) -> UnsafeRawPointer {
+    unsafe b + i * (element == DESCENT_FLOAT32 ? 4 : 2)
+  }
+
+  func compute(_ rows: Range<Int>, _ columns: Range<Int>) {
+    let (i, j) = (rows.lowerBound, columns.lowerBound)
+    unsafe table.pointee.product_widening(
+      element, isTransposed, rows.count, columns.count, a.columns, 1,
+      a.elements.base + i * a.stride, max(a.stride, 1), start(isTransposed ? j * bStride : j),
+      max(bStride, 1), beta, c.elements.base + i * c.stride + j, max(c.stride, 1))
+  }
+
+  func dots(_ columns: Range<Int>) {
+    let j = columns.lowerBound
+    unsafe table.pointee.dot_rows(
+      element, a.rows, columns.count, a.columns, a.elements.base, a.stride, start(j * bStride),
+      bStride, beta, c.elements.base + j, c.stride)
+  }
+}
+
+extension NumberFormat {
+  /// How the kernels call it.
+  var element: descent_element {
+    switch self {
+    case .float32: DESCENT_FLOAT32
+    case .bfloat16: DESCENT_BFLOAT16
+    case .float16: DESCENT_FLOAT16
+    }
   }
 }
 

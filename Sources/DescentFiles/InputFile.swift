@@ -8,8 +8,8 @@ import Darwin
 
 /// A regular file, open for reading. May be shared between threads.
 ///
-/// It is read and not mapped into memory: when somebody shortens a mapped file, the process that
-/// touches the lost pages is ended. Read from the page cache it is as fast.
+/// It is read and not mapped into memory, which is what ``MappedFile`` is for: when somebody shortens a
+/// mapped file, the process that touches the lost pages is ended. Read from the page cache it is as fast.
 package final class InputFile: Sendable {
   /// Where it lies.
   package let path: String
@@ -51,6 +51,8 @@ package final class InputFile: Sendable {
   }
 
   deinit { close(descriptor) }
+
+  func withDescriptor<R>(_ body: (Int32) -> R) -> R { body(descriptor) }
 
   /// Fills `memory` with the bytes from `offset` on.
   ///

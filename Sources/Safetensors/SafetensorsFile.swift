@@ -1,4 +1,5 @@
 import DescentFiles
+import Synchronization
 
 /// A safetensors file opened for reading.
 ///
@@ -23,6 +24,7 @@ public final class SafetensorsFile: Sendable {
   private let file: InputFile
   private let dataStart: Int
   private let indices: [String: Int]
+  private let mapping = Mutex<MappedFile?>(nil)
 
   /// Opens the file at `path` and checks its header.
   ///
@@ -192,6 +194,24 @@ public final class SafetensorsFile: Sendable {
     if !converted { throw wrongType(entry, "Float") }
   }
 
+  /// A tensor where it lies in the file, mapped into memory: nothing is read before it is touched.
+  ///
+  /// The whole file is mapped once, by the first call. See ``MappedFile`` for what must not happen to it.
+  /// Throws `.tensorNotFound` and `.unreadable`.
+  package func mapped(_ name: String) throws(SafetensorsError) -> MappedTensor {
+    let entry = try self.entry(name)
+    let result = mapping.withLock { (mapping) -> Result<MappedFile, FileError> in
+      if let mapping { return .success(mapping) }
+      let made = Result { () throws(FileError) in try MappedFile(file) }
+      mapping = try? made.get()
+      return made
+    }
+    do throws(FileError) {
+      return MappedTensor(
+        entry: entry, file: try result.get(), offset: dataStart + entry.byteRange.lowerBound)
+    } catch { throw SafetensorsError(error) }
+  }
+
   // MARK: Reading
 
   private func bytes(of entry: SafetensorsEntry) throws(SafetensorsError) -> [UInt8] {
@@ -224,4 +244,14 @@ public final class SafetensorsFile: Sendable {
   private func wrongType(_ entry: SafetensorsEntry, _ wanted: String) -> SafetensorsError {
     .wrongType(name: entry.name, path: path, found: entry.dtype, wanted: wanted)
   }
+}
+
+/// A tensor in a file that is mapped into memory.
+package struct MappedTensor: Sendable {
+  /// What it is.
+  package let entry: SafetensorsEntry
+  /// What keeps it in memory.
+  package let file: MappedFile
+  /// The first byte of its elements in the file.
+  package let offset: Int
 }

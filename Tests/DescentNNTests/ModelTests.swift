@@ -144,30 +144,38 @@ struct SmallGPT {
     for child in Mirror(reflecting: module).children { visit(child.value, child.label ?? "?") }
   }
 
-  @Test func lastLogitsAreThoseOfTheLastPosition() throws {
+  @Test func nextLogitsAreThoseOfTheLastPosition() throws {
     let gpt = try SmallGPT()
     let all = gpt.model(gpt.ids, .inference)
-    let last = gpt.model.lastLogits(gpt.ids)
-    #expect(last.shape == [5, 29])
-    for b in 0..<5 {
-      for j in 0..<29 {
-        #expect(abs(last.scalars[b * 29 + j] - all.scalars[(b * 80 + 79) * 29 + j]) < 1e-5)
-      }
+    let next = gpt.model.nextLogits(Array(gpt.ids.scalars[0..<80]), nil)
+    #expect(next.shape == [29])
+    for j in 0..<29 { #expect(abs(next.scalars[j] - all.scalars[79 * 29 + j]) < 1e-5) }
+    // A cache changes nothing, in whatever pieces the tokens come.
+    let cache = try #require(gpt.model.makeCache(80))
+    var last = Tensor(0)
+    for part in [0..<50, 50..<51, 51..<79, 79..<80] {
+      last = gpt.model.nextLogits(Array(gpt.ids.scalars[part]), cache)
     }
+    for j in 0..<29 { #expect(abs(last.scalars[j] - next.scalars[j]) < 1e-5) }
   }
 
   @Test func generationFollowsTheSeedAndTheContext() throws {
     let gpt = try SmallGPT()
-    func text(_ seed: UInt64, temperature: Float = 1, top: Int? = nil) throws -> [Int32] {
+    func text(
+      _ seed: UInt64, temperature: Double = 1, top: Int? = nil, mass: Double? = nil
+    ) throws -> [Int32] {
       var random = RandomStream(seed: seed)
       return try gpt.model.generate(
-        [1, 2, 3], count: 90, temperature: temperature, top: top, random: &random)
+        [1, 2, 3], count: 90, sampling: Sampling(temperature: temperature, top: top, mass: mass),
+        random: &random)
     }
     #expect(try text(1) == text(1))
     #expect(try text(1) != text(2))
     #expect(try text(1).count == 90)
     #expect(try text(1, temperature: 0) == text(2, temperature: 0))
     #expect(try text(1, top: 1) == text(2, temperature: 0))
+    #expect(try text(1, mass: 0.001) == text(2, temperature: 0))
+    #expect(try text(1, top: 29) == text(1) && text(1, top: 3) != text(1))
     var random = RandomStream(seed: 1)
     var seen: [Int32] = []
     let stopped = try gpt.model.generate([1], count: 9, random: &random) {

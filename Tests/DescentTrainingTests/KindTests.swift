@@ -72,6 +72,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       keys: [
         ("path", "a.csv", "c.csv", [("none", "data: path is missing: give the table's file")]),
         ("label", "-1", "species", []),
+        ("task", "auto", "regression", [("numbers", "one of auto, classification, regression")]),
         ("header", "auto", "true", [("maybe", "takes one of auto, true, false")]),
         ("test_path", "none", "t.csv", []),
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),
@@ -228,7 +229,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       yaml: "{steps: 1, model: {kind: mlp}, data: {kind: digits}, optimizer: {name: sgd}}")
     let run = try RunDirectory(new: files.path("run"), name: "test")
     _ = try Trainer(recipe).run(in: run, observer: Watcher())
-    #expect(try recipe.model.languageModel(in: run) == nil)
+    #expect(try recipe.model.languageModel(in: run, of: recipe) == nil)
     #expect(throws: RunError.notALanguageModel(run.path, kind: "mlp")) { try LanguageModel(run) }
     #expect(!FileManager.default.fileExists(atPath: run.tokenizer.path))
   }

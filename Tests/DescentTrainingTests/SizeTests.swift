@@ -145,7 +145,7 @@ import Testing
   }
 
   @Test("a text is not continued by spoilt weights", arguments: [0, 0.8])
-  func text(_ temperature: Float) throws {
+  func text(_ temperature: Double) throws {
     let yaml =
       "{steps: 1, model: {kind: gpt, context: 8}, data: {kind: text}, optimizer: {name: sgd}}"
     let task = try task(yaml, .nan)
@@ -153,7 +153,8 @@ import Testing
     let model = try #require(task.model as? GPT)
     var random = RandomStream(seed: 0, stream: 0)
     #expect(throws: ModelError.notFinite) {
-      try model.generate([0], count: 3, temperature: temperature, random: &random)
+      try model.generate(
+        [0], count: 3, sampling: Sampling(temperature: temperature), random: &random)
     }
     let batch = try task.batch(0, size: 2)
     #expect(batch.sampledLoss?(.inference, random).scalar.isNaN == true)

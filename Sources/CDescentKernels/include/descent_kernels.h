@@ -10,6 +10,7 @@
 #define DESCENT_BLOCK_TURN 0x85EBCA6Bu
 
 enum {
+  DESCENT_FEW_ROWS = 4,
   DESCENT_CODE_BLOCK = 256,                       // elements that share a scale
   DESCENT_FIRST_CELL = (127 - 23) << 7,           // the cell of 2⁻²³, and of all below
   DESCENT_CELLS = (127 << 7) - DESCENT_FIRST_CELL + 1,  // cells from there to 1
@@ -37,6 +38,9 @@ typedef struct {
   bool is_signed;  // codes stand around 128
   const uint32_t *_Nullable phases;  // for each place in a block: to round now up, now down
 } descent_codebook;
+
+// How numbers lie in memory: 4 bytes each, or 2.
+typedef enum { DESCENT_FLOAT32, DESCENT_BFLOAT16, DESCENT_FLOAT16 } descent_element;
 
 // As the kernel `product`.
 typedef void (*descent_product)(
@@ -123,6 +127,8 @@ typedef struct { uint32_t words[2]; } descent_key;
   /* Between float32 and bfloat16, to the nearest, ties to even. */                               \
   K(void, to_bfloat16, (long n, const float *x, uint16_t *y))                                     \
   K(void, from_bfloat16, (long n, const uint16_t *x, float *y))                                   \
+  /* y[i] = x[i], exactly */                                                                      \
+  K(void, widen, (descent_element element, long n, const void *x, float *y))                      \
   /* Between float32 and codes with a scale, the largest magnitude, per DESCENT_CODE_BLOCK. Phases \
      are shifted by `turn`, and by DESCENT_BLOCK_TURN more for each block. */                     \
   K(void, encode,                                                                                 \
@@ -135,7 +141,15 @@ typedef struct { uint32_t words[2]; } descent_key;
   /* C ← α·op(A)·op(B) + β·C, row-major, on the calling thread; C is not read when β = 0. */      \
   K(void, product,                                                                                \
     (bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,   \
-    const float *b, long ldb, float beta, float *c, long ldc))
+    const float *b, long ldb, float beta, float *c, long ldc))                                    \
+  /* The same with numbers of 16 bits in B, widened while they are packed. */                     \
+  K(void, product_widening,                                                                       \
+    (descent_element element, bool trans_b, long m, long n, long k, float alpha, const float *a,  \
+    long lda, const void *b, long ldb, float beta, float *c, long ldc))                           \
+  /* C ← A·Bᵀ + β·C for at most DESCENT_FEW_ROWS rows of A: B is read once, and not packed. */    \
+  K(void, dot_rows,                                                                               \
+    (descent_element element, long m, long n, long k, const float *a, long lda, const void *b,    \
+    long ldb, float beta, float *c, long ldc))
 
 #define FIELD(result, loop, parameters) result (*loop) parameters;
 typedef struct {

@@ -222,6 +222,28 @@ extension Setting {
     }
   }
 
+  /// The same, or `none`.
+  public static func optionalParsed<Value: LosslessStringConvertible & Sendable>(
+    _ name: String, _ path: SettingPath<Root, Value?>, _ kind: String, _ meaning: String,
+    source: String = ""
+  ) -> Setting {
+    Setting(
+      name: name, kind: kind + ", or none", meaning: meaning, source: source,
+      value: { $0[keyPath: path].map { .text($0.description) } ?? .none }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        if isNone(text) {
+          root[keyPath: path] = nil
+          return
+        }
+        // A list is written in brackets.
+        let isList = text.hasPrefix("[") && text.hasSuffix("]")
+        guard let value = Value(isList ? String(text.dropFirst().dropLast()) : text) else {
+          throw .unreadable(name: name, given: text, expected: kind)
+        }
+        root[keyPath: path] = value
+      })
+  }
+
   /// A kind of its own.
   static func custom(
     _ name: String, kind: String, _ meaning: String,

@@ -1,6 +1,6 @@
 /// Where one parameter's weights and gradient lie during a step.
 public struct ParameterMemory<S: Scalar>: Sendable {
-  /// The weights, ``ParameterInfo/count`` elements.
+  /// The weights, ``ParameterInfo/count`` elements; none, or as many, for a frozen parameter.
   public var weights: MutableView<S>
   /// The gradient, as many elements; nil when the parameter has none in this step, which leaves
   /// weights and state untouched (a gradient of zeros does not).
@@ -22,7 +22,10 @@ extension ParameterInfo {
 
   /// Checks the size of weights, and of a gradient or what stands in its place.
   func check<S>(_ memory: ParameterMemory<S>, _ what: String) throws(OptimizerError) {
-    try check("weights", count: memory.weights.count)
+    // Weights that nothing changes may lie where they cannot be changed.
+    if trainable || memory.weights.count > 0 {
+      try check("weights", count: memory.weights.count)
+    }
     if let gradient = memory.gradient { try check(what, count: gradient.count) }
   }
 }

@@ -93,7 +93,10 @@ struct Train: ParsableCommand {
         if case .refused = failure { throw ExitCode(ExitStatus.internalError) }
         throw ExitCode(ExitStatus.interrupted)
       }
-      if !quiet, let model = try trainer.recipe.model.languageModel(in: directory) {
+      if !quiet,
+        let model = try trainer.recipe.model.languageModel(
+          in: directory, of: trainer.recipe)
+      {
         output("\na sample of what it writes:\n\(try model.sample(tokens: 300, temperature: 0.8))")
         output("\nmore: descent sample \(directory.path) --prompt \"...\"")
       }

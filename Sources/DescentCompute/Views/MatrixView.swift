@@ -34,6 +34,38 @@ package struct MatrixView<Element: BitwiseCopyable> {
   package func transposed(if condition: Bool) -> MatrixView { condition ? transposed : self }
 }
 
+/// A matrix whose numbers are floats, or lie in memory in 16 bits and are widened when a product packs
+/// them.
+package enum StoredMatrix {
+  case float32(MatrixView<Float>)
+  /// The bits of numbers in a 16-bit format.
+  case narrow(MatrixView<UInt16>, NumberFormat)
+
+  /// The rows, as the product reads the matrix.
+  package var rows: Int {
+    switch self {
+    case .float32(let matrix): matrix.rows
+    case .narrow(let matrix, _): matrix.rows
+    }
+  }
+
+  /// The columns, as the product reads the matrix.
+  package var columns: Int {
+    switch self {
+    case .float32(let matrix): matrix.columns
+    case .narrow(let matrix, _): matrix.columns
+    }
+  }
+
+  /// The same memory read the other way.
+  package var transposed: StoredMatrix {
+    switch self {
+    case .float32(let matrix): .float32(matrix.transposed)
+    case .narrow(let matrix, let format): .narrow(matrix.transposed, format)
+    }
+  }
+}
+
 /// A row-major matrix in memory to be written; see ``MatrixView``.
 package struct MutableMatrixView<Element: BitwiseCopyable> {
   package let elements: MutableView<Element>

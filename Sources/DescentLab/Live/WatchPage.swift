@@ -82,6 +82,8 @@ public struct WatchPage: Sendable {
       parts.append("validation \(NumberStyle.fixed(4).text(now))\(bestText)")
     }
     add("accuracy", "val_accuracy", .percent(2))
+    add("RMSE", "val_rmse", .significant(4))
+    add("R²", "val_r2", .fixed(4))
     add("lr", "lr")
     add("d", "d")
     add("|g|", "grad_norm")

@@ -51,6 +51,10 @@ public struct Metric: Sendable, Equatable {
       "accuracy", "Training accuracy", ["acc", "top1", "acc1", "top_1_accuracy", "accuracy_top1"],
       averages: ["accuracy_epoch", "acc_epoch"]),
     Metric("val_accuracy", "Validation accuracy"),
+    Metric(
+      "val_rmse", "Root of the mean squared validation error", ["val_root_mean_squared_error"]),
+    Metric("val_mae", "Mean absolute validation error", ["val_mean_absolute_error"]),
+    Metric("val_r2", "Validation R²", ["val_r2_score"]),
     Metric("perplexity", "Training perplexity", log: true, ["ppl"]),
     Metric("val_perplexity", "Validation perplexity", log: true),
     Metric(

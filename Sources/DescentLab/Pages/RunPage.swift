@@ -63,6 +63,12 @@ public enum RunPage {
       [.list(resumption.changes, key: "changes")])
   }
 
+  /// How far predicted numbers are from theirs, in a phrase.
+  public static func errors(_ errors: RegressionErrors) -> String {
+    let share = errors.determination.map { ", R² \(fixed($0, 4))" } ?? ""
+    return "RMSE \(short(errors.rootMeanSquare, 4))\(share)"
+  }
+
   /// How a run ended, in two lines.
   ///
   /// - Parameters:
@@ -77,6 +83,7 @@ public enum RunPage {
       if let accuracy = evaluation.accuracy {
         parts.append("\(percent(accuracy, 2)) of held-out examples classified correctly")
       }
+      if let errors = evaluation.errors { parts.append(Self.errors(errors)) }
       parts.append("validation loss \(fixed(evaluation.loss, 4))")
     }
     if result.skipped > 0 {

@@ -6,8 +6,19 @@ struct ReportFigures {
 
   private var isSingle: Bool { runs.count == 1 }
 
-  /// What losses are measured in: known for Descent's own.
-  private var loss: String { runs.allSatisfy { $0.format == .descent } ? "loss (nats)" : "loss" }
+  /// What losses are measured in: known for Descent's own, but for errors of numbers.
+  private var loss: String {
+    let areNats = runs.allSatisfy { $0.format == .descent && $0["val_rmse"] == nil }
+    return areNats ? "loss (nats)" : "loss"
+  }
+
+  /// How far the answers were right.
+  private var answers: [Figure] {
+    all("val_accuracy", "Validation accuracy", "share of right answers")
+      + all("val_rmse", "Root of the mean squared validation error", "unit of the targets")
+      + all("val_mae", "Mean absolute validation error", "unit of the targets")
+      + all("val_r2", "Validation R²", "R²")
+  }
 
   // MARK: Loss
 
@@ -25,12 +36,11 @@ struct ReportFigures {
           Series("validation without the average", curve.points, .dashed, color: 2))
       }
       chart.settle()
-      return (chart.series.isEmpty ? [] : [Figure([chart])])
-        + all("val_accuracy", "Validation accuracy", "share of right answers")
+      return (chart.series.isEmpty ? [] : [Figure([chart])]) + answers
     }
     return all("loss", "Training loss", loss)
       + all("val_loss", "Validation loss", loss)
-      + all("val_accuracy", "Validation accuracy", "share of right answers")
+      + answers
   }
 
   // MARK: Rates
@@ -109,7 +119,8 @@ struct ReportFigures {
 
   /// The metrics that have a figure of their own or need none.
   private static let shown: Set<String> = [
-    "loss", "val_loss", "val_loss_raw", "val_accuracy", "lr", "base_lr", "d", "d_numerator",
+    "loss", "val_loss", "val_loss_raw", "val_accuracy", "val_rmse",
+    "val_mae", "val_r2", "lr", "base_lr", "d", "d_numerator",
     "d_denominator", "relative_step", "schedule_free_weight", "loss_scale", "weight_decay",
     "momentum", "grad_norm", "clip_norm", "clipped", "update_norm", "snr", "norm_test",
     "noise_scale", "alpha", "curvature", "lost_share", "seconds", "items_per_second",

@@ -90,6 +90,12 @@ struct ReportFindings {
     if let accuracy = run["val_accuracy"]?.last, accuracy.x == last.x {
       sentence += "; \(percent(accuracy.y, 2)) of the answers were right"
     }
+    if let error = run["val_rmse"]?.last, error.x == last.x {
+      sentence += "; the RMSE was \(number(error.y))"
+      if let share = run["val_r2"]?.last, share.x == last.x {
+        sentence += " and R² \(fixed(share.y, 4))"
+      }
+    }
     if let training = run["loss"], training.end > 0, last.y > 1.1 * training.end {
       sentence += "; it lies \(number(last.y - training.end)) above the training loss"
     }

@@ -15,7 +15,7 @@ public struct RunCharts: Sendable {
         if let slash = name.firstIndex(of: "/") { names.insert(String(name[..<slash])) }
       }
     }
-    let first = ["loss", "val_loss", "val_accuracy", "lr", "d", "grad_norm"]
+    let first = ["loss", "val_loss", "val_accuracy", "val_rmse", "val_r2", "lr", "d", "grad_norm"]
     return first.filter(names.contains) + names.subtracting(first).sorted { $0.isBefore($1) }
   }
 

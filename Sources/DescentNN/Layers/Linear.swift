@@ -6,6 +6,8 @@ public final class Linear: Module {
   public let weight: Parameter
   /// b, of shape [outputs].
   public let bias: Parameter?
+  /// What is learned beside the weight, where it has an adapter.
+  public internal(set) var adapter: LoRA?
 
   /// A layer with weights and biases drawn uniformly from ±1/√inputs, as in PyTorch.
   public init(
@@ -13,27 +15,32 @@ public final class Linear: Module {
     random: inout RandomStream
   ) {
     let bound = 1 / Float(max(1, inputs)).root
-    weight = Parameter(
-      .random([outputs, inputs], uniform: -bound..<bound, &random), role: role)
-    self.bias =
-      bias ? Parameter(.random([outputs], uniform: -bound..<bound, &random), role: .bias) : nil
+    func draw(_ shape: [Int]) -> Tensor {
+      .random(shape, uniform: -bound..<bound, &random)
+    }
+    weight = .initial([outputs, inputs], role, draw)
+    self.bias = bias ? .initial([outputs], .bias, draw) : nil
   }
 
   /// A layer with normally distributed weights, and biases of zero.
   public init(
-    inputs: Int, outputs: Int, bias: Bool, deviation: Float, random: inout RandomStream
+    inputs: Int, outputs: Int, bias: Bool, role: ParameterRole = .matrix, deviation: Float,
+    random: inout RandomStream
   ) {
-    weight = Parameter(
-      .random([outputs, inputs], normal: deviation, &random), role: .matrix)
+    weight = .initial([outputs, inputs], role) { .random($0, normal: deviation, &random) }
     self.bias = bias ? Parameter(.zeros([outputs]), role: .bias) : nil
   }
 
-  /// The weight and the bias.
-  public var members: [Member] { [.parameter("weight", weight)] + Member.optional("bias", bias) }
+  /// The weight, the bias, and the adapter.
+  public var members: [Member] {
+    [.parameter("weight", weight)] + Member.optional("bias", bias) + (adapter?.ownMembers ?? [])
+  }
 
   /// x of shape [..., inputs] → [..., outputs].
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-    context.observed(x.linear(context.use(weight), bias.map(context.use)), of: self, from: x)
+    var y = x.linear(context.use(weight), bias.map(context.use))
+    if let adapter { y = adapter.added(to: y, of: x, context) }
+    return context.observed(y, of: self, from: x)
   }
 }
 
@@ -44,7 +51,7 @@ public final class Embedding: Module {
 
   /// A table of normally distributed vectors.
   public init(rows: Int, width: Int, deviation: Float = 1, random: inout RandomStream) {
-    weight = Parameter(.random([rows, width], normal: deviation, &random), role: .embedding)
+    weight = .initial([rows, width], .embedding) { .random($0, normal: deviation, &random) }
   }
 
   /// The table.

@@ -1,11 +1,13 @@
 public import Descent
 
 extension Module {
-  /// Lists the parameters and the buffers under their names, to be saved or restored.
+  /// Lists the parameters and the buffers under their names, to be saved or restored; without frozen
+  /// weights that stand in the file that the model was made from.
   ///
   /// - Throws: the first that does not fit.
   public func archive(_ archive: StateArchive) throws(StateMismatch) {
-    for (name, parameter) in namedParameters {
+    for (name, parameter) in namedParameters
+    where parameter.isTrainable || !parameter.standsInFile {
       try parameter.value.archive(archive, name)
     }
     for (name, buffer) in namedBuffers {

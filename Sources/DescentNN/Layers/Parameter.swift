@@ -33,6 +33,10 @@ public final class Parameter {
     didSet { if !isTrainable { gradient = nil } }
   }
 
+  /// Whether the weights are those of a file that the model is made from: while they are frozen,
+  /// checkpoints leave them out.
+  package internal(set) var standsInFile = false
+
   /// The gradient after `Tape.gradients`; nil when the loss did not depend on the parameter, or when
   /// the parameter is frozen. It may be changed, or set to one of the value's shape that was computed
   /// otherwise.
@@ -59,9 +63,33 @@ public final class Parameter {
 
   /// Where weights and gradient lie: weights may be changed there, until the parameter's value is set,
   /// or shared and changed.
+  ///
+  /// Frozen weights that are stored to be read have no place to be changed at.
   package var memory: ParameterMemory<Float> {
-    ParameterMemory(weights: tensor.mutableElements(), gradient: gradient?.elements)
+    if !isTrainable && tensor.isStoredToRead {
+      return ParameterMemory(weights: Parameter.none.freshElements, gradient: nil)
+    }
+    return ParameterMemory(weights: tensor.mutableElements(), gradient: gradient?.elements)
   }
+  private static let none = Tensor(uninitialized: [0])
+}
+
+extension Parameter {
+  /// A parameter with the weights that `draw` makes, or with undefined ones inside ``unset(_:)``.
+  static func initial(
+    _ shape: [Int], _ role: ParameterRole, _ draw: (_ shape: [Int]) -> Tensor
+  ) -> Parameter {
+    Parameter(areDrawn ? draw(shape) : Tensor(uninitialized: shape), role: role)
+  }
+
+  /// Makes a model whose matrices have undefined weights, which takes neither time nor memory: all of
+  /// them are to be loaded next.
+  static func unset<Model, E: Error>(_ make: () throws(E) -> Model) throws(E) -> Model {
+    let made = $areDrawn.withValue(false) { Result { () throws(E) in try make() } }
+    return try made.get()
+  }
+
+  @TaskLocal private static var areDrawn = true
 }
 
 /// Numbers that a layer keeps and saves but that no gradient changes, such as running statistics.

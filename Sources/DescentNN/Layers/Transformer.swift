@@ -31,29 +31,47 @@ public final class SelfAttention: Module {
   public var members: [Member] { [.module("c_attn", project), .module("c_proj", output)] }
 
   /// x of shape [batch, time, width] → the same shape.
-  public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-    let y = project(x, context)
-      .attention(heads: heads, causal: causal, dropout: context.dropoutMask(dropout))
-    return output(y, context)
+  ///
+  /// - Parameter cache: keys and values of the positions before, to which those of x are added.
+  public func callAsFunction(
+    _ x: Tensor, _ context: Context, cache: KeyValueCache.Layer? = nil
+  ) -> Tensor {
+    let joined = project(x, context)
+    guard let cache else {
+      let y = joined.attention(
+        heads: heads, causal: causal, dropout: context.dropoutMask(dropout))
+      return output(y, context)
+    }
+    let width = joined.shape[2] / 3
+    func part(_ i: Int) -> Tensor { joined.narrowed(2, i * width..<(i + 1) * width) }
+    return output(cache.attention(part(0), part(1), part(2), heads: heads, window: nil), context)
   }
 }
 
-/// The feed-forward part of a transformer: a map to four times the width, GELU, and a map back.
+/// The feed-forward part of a transformer: a map to an inner width, GELU, and a map back.
 public final class FeedForward: Module {
   /// The map to the inner width.
   public let expand: Linear
   /// The map back.
   public let output: Linear
+  /// Whether GELU is computed by its tanh approximation.
+  public let approximatesGELU: Bool
 
   /// A layer for vectors of `width`; the map back is initialized with `outputDeviation`.
+  ///
+  /// - Parameters:
+  ///   - inner: the inner width; nil is four times the width.
+  ///   - approximatesGELU: whether GELU is computed by its tanh approximation; false by default.
   public init(
-    width: Int, bias: Bool, deviation: Float = 0.02, outputDeviation: Float,
-    random: inout RandomStream
+    width: Int, bias: Bool, inner: Int? = nil, approximatesGELU: Bool = false,
+    deviation: Float = 0.02, outputDeviation: Float, random: inout RandomStream
   ) {
+    let inner = inner ?? 4 * width
     expand = Linear(
-      inputs: width, outputs: 4 * width, bias: bias, deviation: deviation, random: &random)
+      inputs: width, outputs: inner, bias: bias, deviation: deviation, random: &random)
     output = Linear(
-      inputs: 4 * width, outputs: width, bias: bias, deviation: outputDeviation, random: &random)
+      inputs: inner, outputs: width, bias: bias, deviation: outputDeviation, random: &random)
+    self.approximatesGELU = approximatesGELU
   }
 
   /// The two maps.
@@ -61,7 +79,8 @@ public final class FeedForward: Module {
 
   /// x of shape [..., width] → the same shape.
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-    output(expand(x, context).gelu(), context)
+    let x = expand(x, context)
+    return output(approximatesGELU ? x.geluTanh() : x.gelu(), context)
   }
 }
 
@@ -78,18 +97,20 @@ public final class TransformerBlock: Module {
   /// The dropout on both branches.
   public let dropout: Dropout
 
-  /// A block for vectors of `width`.
+  /// A block for vectors of `width`; `inner` and `approximatesGELU` are those of ``FeedForward``.
   public init(
-    width: Int, heads: Int, bias: Bool, dropout: Float, outputDeviation: Float,
+    width: Int, heads: Int, bias: Bool, dropout: Float, inner: Int? = nil,
+    approximatesGELU: Bool = false, epsilon: Float = 1e-5, outputDeviation: Float,
     random: inout RandomStream
   ) {
-    norm1 = LayerNorm(width: width, bias: bias)
+    norm1 = LayerNorm(width: width, bias: bias, epsilon: epsilon)
     attention = SelfAttention(
       width: width, heads: heads, bias: bias, dropout: dropout, outputDeviation: outputDeviation,
       random: &random)
-    norm2 = LayerNorm(width: width, bias: bias)
+    norm2 = LayerNorm(width: width, bias: bias, epsilon: epsilon)
     feedForward = FeedForward(
-      width: width, bias: bias, outputDeviation: outputDeviation, random: &random)
+      width: width, bias: bias, inner: inner, approximatesGELU: approximatesGELU,
+      outputDeviation: outputDeviation, random: &random)
     self.dropout = Dropout(dropout)
   }
 
@@ -101,9 +122,11 @@ public final class TransformerBlock: Module {
     ]
   }
 
-  /// x of shape [batch, time, width] → the same shape.
-  public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-    let x = x + dropout(attention(norm1(x, context), context), context)
+  /// x of shape [batch, time, width] → the same shape; see ``SelfAttention``.
+  public func callAsFunction(
+    _ x: Tensor, _ context: Context, cache: KeyValueCache.Layer? = nil
+  ) -> Tensor {
+    let x = x + dropout(attention(norm1(x, context), context, cache: cache), context)
     return x + dropout(feedForward(norm2(x, context), context), context)
   }
 }

@@ -2,7 +2,7 @@ public import DescentCompute
 
 /// A decoder-only transformer, in the form of GPT-2 and nanoGPT.
 ///
-/// Learned positions, pre-norm blocks, exact GELU, and one matrix for the token embedding and the
+/// Learned positions, pre-norm blocks, GELU, and one matrix for the token embedding and the
 /// output. Weights are drawn from N(0, 0.02²), those of the projections back into the residual
 /// stream from N(0, 0.02²/(2·layers)); biases start at zero. Parameters carry nanoGPT's names
 /// without the leading `transformer.`.
@@ -23,6 +23,12 @@ public final class GPT: RecomputingModule {
     public var dropout: Float
     /// Whether linear maps and normalizations have biases.
     public var bias: Bool
+    /// Whether GELU is computed by its tanh approximation, as in GPT-2, and not exactly.
+    public var approximatesGELU = false
+    /// The inner width of the feed-forward parts; nil is four times the width.
+    public var inner: Int?
+    /// The ε of normalizations.
+    public var normEpsilon: Float = 1e-5
 
     /// The sizes of a model; they are checked when the model is made.
     public init(
@@ -84,10 +90,13 @@ public final class GPT: RecomputingModule {
       blocks.append(
         TransformerBlock(
           width: width, heads: configuration.heads, bias: configuration.bias,
-          dropout: configuration.dropout, outputDeviation: outputDeviation, random: &random))
+          dropout: configuration.dropout, inner: configuration.inner,
+          approximatesGELU: configuration.approximatesGELU, epsilon: configuration.normEpsilon,
+          outputDeviation: outputDeviation, random: &random))
     }
     self.blocks = blocks
-    norm = LayerNorm(width: width, bias: configuration.bias)
+    norm = LayerNorm(
+      width: width, bias: configuration.bias, epsilon: configuration.normEpsilon)
     dropout = Dropout(configuration.dropout)
     assignNames()
   }
@@ -129,75 +138,43 @@ public final class GPT: RecomputingModule {
     self(ids, context).crossEntropy(targets)
   }
 
-  /// The logits of the token after the last position: shape [batch, vocabulary].
-  public func lastLogits(_ ids: IndexTensor, _ context: Context = .inference) -> Tensor {
-    let x = features(ids, context)
-    let last = x.narrowed(1, x.shape[1] - 1..<x.shape[1]).reshaped([x.shape[0], x.shape[2]])
-    return last.linear(context.use(tokens.weight))
-  }
-
-  private func features(_ ids: IndexTensor, _ context: Context) -> Tensor {
+  private func features(
+    _ ids: IndexTensor, _ context: Context, _ cache: KeyValueCache? = nil
+  ) -> Tensor {
+    let start = cache?.count ?? 0
     check(
-      ids.shape.count == 2 && ids.shape[1] <= configuration.context,
+      ids.shape.count == 2 && start + ids.shape[1] <= configuration.context,
       "a GPT with a context of \(configuration.context) takes tokens of shape [batch, time] with "
         + "at most as many, not \(ids.shape)")
     let time = ids.shape[1]
-    let position = context.use(positions.weight).narrowed(0, 0..<time)
-    let x = dropout(tokens(ids, context) + position, context)
-    return norm(stack.run(blocks.map { $0.callAsFunction }, x, context), context)
-  }
-
-  /// Continues a text, token by token.
-  ///
-  /// - Parameters:
-  ///   - prompt: At least one token; of more than the context, the last ones count.
-  ///   - count: The number of tokens to add.
-  ///   - temperature: What logits are divided by; 0 always takes the most likely token.
-  ///   - top: The number of most likely tokens to choose from, or nil for all.
-  ///   - random: The random numbers to choose with.
-  ///   - body: Receives every token; generation ends when it returns false.
-  /// - Returns: The new tokens.
-  /// - Throws: `ModelError` when the prompt is empty or has a token outside the vocabulary, and when
-  ///   no token is the likeliest, because logits are NaN or all of them infinite.
-  @discardableResult
-  public func generate(
-    _ prompt: [Int32], count: Int, temperature: Float = 1, top: Int? = nil,
-    random: inout RandomStream, _ body: (Int32) -> Bool = { _ in true }
-  ) throws(ModelError) -> [Int32] {
-    guard !prompt.isEmpty else { throw .emptyPrompt }
-    for id in prompt where id < 0 || id >= configuration.vocabulary {
-      throw .tokenOutside(Int(id), vocabulary: configuration.vocabulary)
+    let position = context.use(positions.weight).narrowed(0, start..<start + time)
+    var x = dropout(tokens(ids, context) + position, context)
+    if let cache {
+      for (block, layer) in zip(blocks, cache.layers) { x = block(x, context, cache: layer) }
+      cache.advance(by: time)
+    } else {
+      x = stack.run(blocks.map { block in { block($0, $1) } }, x, context)
     }
-    var sequence = prompt
-    for _ in 0..<count {
-      let recent = Array(sequence.suffix(configuration.context))
-      let logits = lastLogits(IndexTensor(shape: [1, recent.count], scalars: recent)).scalars
-      // Minus infinity is a token that never comes.
-      guard let largest = logits.max(), largest.isFinite, !logits.contains(where: \.isNaN) else {
-        throw .notFinite
-      }
-      let next = sample(logits, temperature: temperature, top: top, random: &random)
-      sequence.append(next)
-      if !body(next) { break }
-    }
-    return Array(sequence.dropFirst(prompt.count))
+    return norm(x, context)
   }
 }
 
-/// Draws an index with a probability proportional to exp(logit / temperature).
-private func sample(
-  _ logits: [Float], temperature: Float, top: Int?, random: inout RandomStream
-) -> Int32 {
-  var order = logits.indices.sorted { logits[$0] > logits[$1] }
-  if temperature <= 0 { return Int32(order[0]) }
-  if let top { order = Array(order.prefix(max(1, top))) }
-  let weights = Tensor(
-    shape: [order.count], scalars: order.map { (logits[$0] - logits[order[0]]) / temperature }
-  ).exp().scalars
-  var rest = random.uniform() * weights.reduce(0, +)
-  for (index, weight) in zip(order, weights) {
-    rest -= weight
-    if rest < 0 { return Int32(index) }
+extension GPT: CausalLanguageModel {
+  /// The longest sequence.
+  public var longestSequence: Int { configuration.context }
+  /// The number of tokens.
+  public var vocabulary: Int { configuration.vocabulary }
+
+  /// Room for `capacity` tokens.
+  public func makeCache(_ capacity: Int) -> KeyValueCache? {
+    KeyValueCache(layers: blocks.count, width: configuration.width, capacity: capacity)
   }
-  return Int32(order[0])
+
+  /// The logits of the token after the last one.
+  public func nextLogits(_ tokens: [Int32], _ cache: KeyValueCache?) -> Tensor {
+    let ids = IndexTensor(shape: [1, tokens.count], scalars: tokens)
+    let x = features(ids, .inference, cache).narrowed(1, tokens.count - 1..<tokens.count)
+    return x.linear(Context.inference.use(self.tokens.weight))
+      .reshapedDetached([configuration.vocabulary])
+  }
 }

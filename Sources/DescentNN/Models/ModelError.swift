@@ -6,6 +6,10 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case notProbability(Float)
   /// A width that is not a multiple of the number of heads.
   case indivisible(width: Int, heads: Int)
+  /// Heads of keys and values that do not divide those of queries.
+  case unequalGroups(heads: Int, groups: Int)
+  /// A head whose features do not form pairs.
+  case oddHead(Int)
   /// Nothing to continue.
   case emptyPrompt
   /// A token that the model does not know.
@@ -25,6 +29,11 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case .indivisible(let width, let heads):
       "the model's width \(width) cannot be divided among \(heads) heads; "
         + "choose a multiple of \(heads)."
+    case .unequalGroups(let heads, let groups):
+      "the model's \(heads) attention heads cannot share \(groups) heads of keys and values; "
+        + "choose a divisor of \(heads)."
+    case .oddHead(let size):
+      "the model's attention heads have \(size) features; rotary positions need an even number."
     case .emptyPrompt:
       "there is nothing to continue: the prompt must hold at least one token."
     case .tokenOutside(let token, let vocabulary):

@@ -88,6 +88,30 @@ extension Tensor {
     check(
       shape == gate.shape,
       "SwiGLU needs two tensors of one shape, not \(shape) and \(gate.shape)")
-    return silu() * gate
+    guard format == .float32, gate.format == .float32 else { return silu() * gate }
+    // One pass over memory, and no more kept than x and the gate.
+    let y = Tensor(uninitialized: shape)
+    let (xs, gs, ys) = (elements, gate.elements, y.freshElements)
+    inChunks(of: count) { range in
+      let (g, y) = (gs[range], ys[range])
+      Kernels.silu(xs[range], y)
+      for i in 0..<range.count { y[i] *= g[i] }
+    }
+    return record(y, from: self, gate) { [x = detached, gate = gate.detached] dy, d in
+      let (dx, dg) = (Tensor(uninitialized: dy.shape), Tensor(uninitialized: dy.shape))
+      let (xs, gs, dys) = (x.elements, gate.elements, dy.elements)
+      let (dxs, dgs) = (dx.freshElements, dg.freshElements)
+      inChunks(of: dy.count) { range in
+        let (x, g, dy, dx, dg) = (xs[range], gs[range], dys[range], dxs[range], dgs[range])
+        Kernels.silu(x, dg)
+        for i in 0..<range.count {
+          dg[i] *= dy[i]
+          dx[i] = dy[i] * g[i]
+        }
+        Kernels.siluBackward(x, dx.reading, dx)
+      }
+      d.add(to: 0, dx)
+      d.add(to: 1, dg)
+    }
   }
 }

@@ -14,9 +14,12 @@ extension Tensor {
     }
     var y = Tensor(uninitialized: indices.shape + [width])
     y.format = format
-    let (xs, ys) = (elements, y.freshElements)
+    let (storage, ys) = (storage, y.freshElements)
     inRows(of: ids.count, width) { range in
-      for r in range { ys.row(r, width).copy(xs.row(Int(ids[r]), width)) }
+      for r in range {
+        let start = Int(ids[r]) * width
+        storage.widenSerially(start..<start + width, into: ys.row(r, width))
+      }
     }
     return record(y, from: self, in: format) { dy, d in
       // Several indices may name one row: tasks own columns, and add in the order of the indices.

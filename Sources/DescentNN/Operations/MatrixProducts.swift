@@ -129,7 +129,7 @@ extension Tensor {
       }
     }
     MatrixProduct.multiply(
-      elements.matrix(rows, inputs), weight.elements.matrix(outputs, inputs).transposed,
+      elements.matrix(rows, inputs), weight.storage.matrix(outputs, inputs).transposed,
       beta: bias == nil ? 0 : 1, into: ys.matrix(rows, outputs))
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
     return recorded(y, from: operands, in: format) {
@@ -138,7 +138,7 @@ extension Tensor {
       if let w {  // dx = dy·W
         d.write(to: 0) { dx, adds in
           MatrixProduct.multiply(
-            dys, w.elements.matrix(outputs, inputs), beta: adds ? 1 : 0,
+            dys, w.storage.matrix(outputs, inputs), beta: adds ? 1 : 0,
             into: dx.matrix(rows, inputs))
         }
       }

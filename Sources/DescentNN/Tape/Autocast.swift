@@ -59,14 +59,20 @@ extension Tensor {
   public func cast(to format: NumberFormat) -> Tensor {
     if self.format == format { return self }
     // Every number of a 16-bit format is one of float32.
-    let y = format == .float32 ? detached : copied()
+    // So is one that lies in the format.
+    let isExact = format == .float32 || storage.format == format
+    let y = isExact ? detached : copied()
     return record(y, from: self, in: format) { dy, d in d.add(to: 0, dy) }
   }
 
   /// Rounds the elements, in place unless the memory is shared.
   mutating func round(to format: NumberFormat) {
     if self.format != format && format != .float32 {
-      let isShared = !isKnownUniquelyReferenced(&storage)
+      if storage.format == format {
+        self.format = format
+        return
+      }
+      let isShared = !isKnownUniquelyReferenced(&storage) || !storage.isWritable
       var y = isShared ? Tensor(uninitialized: shape) : self
       y.node = node
       roundElements(to: format, into: y.storage.mutableElements)
@@ -77,7 +83,7 @@ extension Tensor {
 
   /// Rounds the elements of a tensor that nobody has read yet, where they lie.
   func roundFresh(to format: NumberFormat) {
-    if self.format != format && format != .float32 {
+    if self.format != format && format != .float32 && storage.format != format {
       roundElements(to: format, into: freshElements)
     }
   }

@@ -9,7 +9,7 @@ public struct Tensor: Sendable {
   /// The size of every dimension; empty for a single number.
   public private(set) var shape: [Int]
 
-  /// The format that the elements are numbers of. They take four bytes each in any case.
+  /// The format that the elements are numbers of, wherever they lie.
   public internal(set) var format = NumberFormat.float32
 
   var storage: TensorStorage
@@ -102,16 +102,25 @@ public struct Tensor: Sendable {
   /// A copy with its own memory.
   package func copied() -> Tensor {
     var y = Tensor(uninitialized: shape)
-    y.storage.mutableElements.copy(elements)
+    storage.widen(0..<count, into: y.storage.mutableElements)
     y.format = format
     return y
   }
+
+  /// Numbers that lie where `storage` has them.
+  init(shape: [Int], storage: TensorStorage) {
+    precondition(shape.reduce(1, *) == storage.count)
+    (self.shape, self.storage) = (shape, storage)
+  }
+
+  /// Whether the numbers lie in memory in 16 bits, or in a file, so that they can only be read.
+  var isStoredToRead: Bool { !storage.isWritable }
 
   var elements: View<Float> { storage.elements }
 
   /// The elements to be changed, after a copy when another tensor shares them.
   mutating func mutableElements() -> MutableView<Float> {
-    if !isKnownUniquelyReferenced(&storage) { storage = copied().storage }
+    if !isKnownUniquelyReferenced(&storage) || !storage.isWritable { storage = copied().storage }
     return storage.mutableElements
   }
 

@@ -131,30 +131,3 @@ private struct State {
     _ = unsafe madvise(first, end - first, MADV_DONTNEED)
   }
 }
-
-/// A buffer from the pool, given back when the last tensor lets go of it.
-@safe
-final class TensorStorage: @unchecked Sendable {
-  // Tensors write only to storage that they alone refer to, which is what makes sharing safe.
-  let count: Int
-  private let buffer: UnsafeMutableRawPointer
-  private let size: Int
-
-  /// Room for `count` elements with undefined contents.
-  init(count: Int) {
-    self.count = count
-    size = TensorPool.bufferSize(for: count * MemoryLayout<Float>.stride)
-    unsafe buffer = TensorPool.take(size)
-    unsafe buffer.bindMemory(to: Float.self, capacity: count)
-  }
-
-  deinit { unsafe TensorPool.giveBack(buffer, size) }
-
-  var elements: View<Float> {
-    unsafe View(UnsafePointer(buffer.assumingMemoryBound(to: Float.self)), count: count)
-  }
-
-  var mutableElements: MutableView<Float> {
-    unsafe MutableView(buffer.assumingMemoryBound(to: Float.self), count: count)
-  }
-}

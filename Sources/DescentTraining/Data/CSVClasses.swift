@@ -9,9 +9,11 @@ struct CSVClasses {
   private var byNumber: [Double: Int32] = [:]
   private var labels: [Int32] = []
   private let isFixed: Bool
-  /// The first label that is a number with a fraction, and the first that may say that there is
-  /// none.
-  private var fraction, hole: (text: String, place: DataError.Location)?
+  /// The first label that may say that there is none.
+  private var hole: (text: String, place: DataError.Location)?
+
+  /// How many there are so far.
+  var count: Int { names.count }
 
   /// - Parameters:
   ///   - path: the file, for messages.
@@ -42,24 +44,23 @@ struct CSVClasses {
 
   /// Takes in the label of a row.
   mutating func append(_ text: String, at place: DataError.Location) throws(DataError) {
-    if let number = byText[text] {
-      labels.append(number)
-      return
-    }
+    labels.append(try number(of: text, at: place))
+  }
+
+  /// The number of the class that a label names; a new one where there may be others.
+  mutating func number(of text: String, at place: DataError.Location) throws(DataError) -> Int32 {
+    if let number = byText[text] { return number }
     let value = Self.number(text)
     if let value, let number = byNumber[value] {
+      // What is known for good does not grow with the table.
+      if isFixed { return number }
       byText[text] = number
-      if !isFixed, text.count < names[Int(number)].count { names[Int(number)] = text }
-      labels.append(number)
-      return
+      if text.count < names[Int(number)].count { names[Int(number)] = text }
+      return number
     }
     let isHole = ["", "?"].contains(text) || Double(text)?.isFinite == false
     if isFixed || isHole { throw unexpected(text, at: place) }
-    if let value {
-      if value != value.rounded(), fraction == nil { fraction = (text, place) }
-    } else if Self.isMissing(text), hole == nil {
-      hole = (text, place)
-    }
+    if value == nil, Self.isMissing(text), hole == nil { hole = (text, place) }
     guard names.count < Int(Int32.max) else {
       throw DataError.malformed(
         path: path, expected: "fewer classes", found: "\(names.count) of them")
@@ -68,15 +69,13 @@ struct CSVClasses {
     byText[text] = number
     if let value { byNumber[value] = number }
     names.append(text)
-    labels.append(number)
+    return number
   }
 
   private func unexpected(_ text: String, at place: DataError.Location) -> DataError {
-    let known = names.prefix(20).map(\.quotedShort).joined(separator: ", ")
-    return .malformed(
+    .malformed(
       path: path, location: place,
-      expected: isFixed
-        ? "one of the classes \(known)\(names.count > 20 ? ", …" : "")" : "a class",
+      expected: isFixed ? "one of the classes \(names.listed)" : "a class",
       found: text.isEmpty ? "an empty cell" : text.quotedShort)
   }
 
@@ -90,19 +89,13 @@ struct CSVClasses {
     }
     let values = names.compactMap(Self.number)
     let areNumbers = values.count == names.count
-    if areNumbers, let fraction {
-      throw DataError.malformed(
-        path: path, location: fraction.place, expected: "a class",
-        found: "\(fraction.text.quotedShort): labels that are numbers with fractions are "
-          + "measurements, of which \(names.count) differ, and only classes are learned; "
-          + "data.label says which column has them")
-    }
     // Few rows may well be all different.
     if names.count > 20, 2 * names.count > labels.count {
       throw DataError.malformed(
         path: path, expected: "classes with two rows or more on average",
         found: "\(names.count) different labels in \(labels.count) rows; data.label says which "
-          + "column has the classes")
+          + "column has the classes"
+          + (areNumbers ? ", and data.task=regression learns numbers" : ""))
     }
     let order =
       areNumbers

@@ -1,11 +1,13 @@
 import Descent
 
-/// `data.kind: csv`: a table of numbers with a column of classes.
+/// `data.kind: csv`: a table of numbers, one column of which holds what is to be learned.
 public struct CSVData: DataKind {
   /// The table's file, plain or packed by gzip.
   public var path: String?
-  /// The column of classes.
+  /// The column of answers: classes or numbers.
   public var label = CSV.Column.index(-1)
+  /// Whether the answers are classes or numbers.
+  public var task = CSV.Task.auto
   /// Whether the first row holds names.
   public var header = Header.auto
   /// A table to validate on, with the same columns; nil keeps a share of the rows.
@@ -39,7 +41,10 @@ public struct CSVData: DataKind {
     .optionalText("path", \.path, "the table's file"),
     .parsed(
       "label", \.label, "a column's name, or its number from 0 (-1: the last)",
-      "the column of classes"),
+      "the column of what is to be learned"),
+    .choice(
+      "task", \.task,
+      "classes or numbers; auto: numbers where they have fractions or hardly repeat"),
     .choice("header", \.header, "whether the first row holds names"),
     .optionalText(
       "test_path", \.testPath, "a table to validate on; none: a share of the rows"),
@@ -56,27 +61,53 @@ public struct CSVData: DataKind {
 
   public func validate() throws(SettingError) { _ = try file }
 
-  public func load(seed: UInt64) throws -> ClassificationDataset.Split {
+  public func load(seed: UInt64) throws -> LabelledData {
     let file = try file
-    let table = try CSV.load(path: file, label: label, hasHeader: header.isThere)
-    try table.requireClasses(in: file)
-    guard let testPath else {
-      return try table.split(validationFraction: validationFraction, seed: seed)
+    let table = try table(file, task)
+    switch try table.task {
+    case .regression:
+      let numbers = try table.regression()
+      try numbers.requireDifferentTargets(in: file)
+      guard let testPath else {
+        return .numbers(try numbers.split(validationFraction: validationFraction, seed: seed))
+      }
+      let test = try self.table(testPath, .regression).regression()
+      try requireSameFeatures(
+        numbers.featureNames, numbers.exampleSize, test.featureNames, test.exampleSize)
+      return .numbers(.init(training: numbers, validation: test))
+    case .classification, .auto:
+      let classes = try table.classification()
+      try classes.requireClasses(in: file)
+      guard let testPath else {
+        return .classes(try classes.split(validationFraction: validationFraction, seed: seed))
+      }
+      let test = try self.table(testPath, .classification, classes.classNames).classification()
+      try requireSameFeatures(
+        classes.featureNames, classes.exampleSize, test.featureNames, test.exampleSize)
+      return .classes(.init(training: classes, validation: test))
     }
-    let test = try CSV.load(
-      path: testPath, label: label, hasHeader: header.isThere, classNames: table.classNames)
-    if test.shape != table.shape {
+  }
+
+  private func table(
+    _ path: String, _ task: CSV.Task, _ classNames: [String]? = nil
+  ) throws(DataError) -> CSVTable {
+    try CSVTable(
+      path: path, label: label, hasHeader: header.isThere, task: task, classNames: classNames)
+  }
+
+  /// That the table to validate on has the columns of the other.
+  private func requireSameFeatures(
+    _ names: [String]?, _ count: Int, _ others: [String]?, _ otherCount: Int
+  ) throws {
+    let (file, testPath) = (try file, testPath ?? "")
+    if count != otherCount {
       throw DataError.malformed(
-        path: testPath, expected: "\(table.exampleSize) features, as in \(file)",
-        found: "\(test.exampleSize)")
+        path: testPath, expected: "\(count) features, as in \(file)", found: "\(otherCount)")
     }
-    if let names = table.featureNames, let others = test.featureNames,
-      let index = names.indices.first(where: { names[$0] != others[$0] })
-    {
+    if let names, let others, let index = names.indices.first(where: { names[$0] != others[$0] }) {
       throw DataError.malformed(
         path: testPath, expected: "the feature \(names[index].quotedShort), as in \(file)",
         found: "\(others[index].quotedShort) in its place")
     }
-    return ClassificationDataset.Split(training: table, validation: test)
   }
 }

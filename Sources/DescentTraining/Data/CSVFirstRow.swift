@@ -52,8 +52,11 @@ struct CSVFirstRow {
     let words = zip(features, areNumbers).contains { !$1 && !CSVClasses.isMissing($0) }
     if words { return true }
     guard areNumbers.allSatisfy(\.self) else { return false }
-    return isWord ? Self.usual.contains(label.lowercased()) : countsColumns
+    return isWord ? Self.isUsualLabel(label) : countsColumns
   }
+
+  /// Whether the column of classes is usually called so.
+  static func isUsualLabel(_ name: String) -> Bool { usual.contains(name.lowercased()) }
 
   private static let usual: Set = [
     "category", "class", "classes", "label", "labels", "outcome", "species", "target", "targets",

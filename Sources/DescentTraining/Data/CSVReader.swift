@@ -3,7 +3,7 @@ struct CSVReader {
   let path: String
   /// What stands between cells.
   let separator: Separator
-  private let bytes: [UInt8]
+  private var bytes: [UInt8]
   private var position = 0
   private var nextLine = 1
   /// The line on which the last row began, from 1.
@@ -55,6 +55,13 @@ struct CSVReader {
     return .comma
   }
 
+  /// Refuses what is written in another encoding.
+  static func requireUTF8(_ bytes: [UInt8], _ path: String) throws(DataError) {
+    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+      throw DataError.malformed(path: path, expected: "a table in UTF-8", found: "one in UTF-16")
+    }
+  }
+
   private static let quote = UInt8(ascii: "\"")
   private static let newline = UInt8(ascii: "\n")
   private static let carriageReturn = UInt8(ascii: "\r")
@@ -96,6 +103,46 @@ struct CSVReader {
       }
     }
     position = ahead
+  }
+
+  // MARK: Tables that come in pieces
+
+  /// Where a reader was.
+  struct Mark {
+    fileprivate let position: Int
+    /// The line that follows, and that of the last row.
+    let nextLine, line: Int
+  }
+
+  /// Where it is, to come back to.
+  var mark: Mark { Mark(position: position, nextLine: nextLine, line: line) }
+
+  /// Whether all bytes have been read.
+  var isAtEnd: Bool { position == bytes.count }
+
+  /// The bytes that are there, read or not.
+  var size: Int { bytes.count }
+
+  /// Goes back to where it was, before any more bytes came.
+  mutating func goBack(to mark: Mark) {
+    (position, nextLine, line) = (mark.position, mark.nextLine, mark.line)
+  }
+
+  /// Takes in more bytes, and lets go of those that were read.
+  mutating func append(_ more: [UInt8]) {
+    bytes.removeSubrange(..<position)
+    bytes += more
+    position = 0
+  }
+
+  /// A row as it is written, quotes included, without the spaces around its cells.
+  func source(of row: ArraySlice<Range<Int>>) -> [UInt8] {
+    var source: [UInt8] = []
+    for (index, cell) in row.enumerated() {
+      if index > 0 { source.append(separator.rawValue) }
+      source += bytes[cell]
+    }
+    return source
   }
 
   /// Whether a byte around a cell does not belong to it.
@@ -152,6 +199,14 @@ struct CSVReader {
     let inner = cell.lowerBound + 1..<cell.upperBound - 1
     return String(decoding: bytes[inner], as: UTF8.self)
       .split(separator: "\"\"", omittingEmptySubsequences: false).joined(separator: "\"")
+  }
+
+  /// The text of a cell with an answer: a number with a decimal comma has a point.
+  func answer(_ cell: Range<Int>) -> String {
+    let text = text(cell)
+    guard separator == .semicolon, text.contains(","), !text.contains(".") else { return text }
+    let number = text.replacing(",", with: ".", maxReplacements: 1)
+    return CSVClasses.number(number) == nil ? text : number
   }
 
   /// A cell for a message.

@@ -14,6 +14,10 @@ public struct ClassificationDataset: Sendable, Equatable {
   public let classNames: [String]?
   /// What the features are called, if known.
   public let featureNames: [String]?
+  /// The column of classes in the table that they come from; nil for what is no table.
+  public var answerColumn: AnswerColumn?
+  /// What the numbers of the file were multiplied by, such as 1/255 for bytes.
+  public private(set) var scale: Float = 1
 
   /// The number of examples.
   public var count: Int { labels.count }
@@ -100,10 +104,7 @@ extension ClassificationDataset {
   /// Throws `.unsuitable` if `validationFraction` is not in 0 ..< 1, or if a part that should
   /// have examples gets none.
   public func split(validationFraction: Double, seed: UInt64) throws(DataError) -> Split {
-    if !(0..<1).contains(validationFraction) {
-      throw DataError.unsuitable(
-        "the validation fraction is \(validationFraction); it must be at least 0 and below 1")
-    }
+    try Self.check(validationFraction: validationFraction)
     var random = RandomStream(seed: seed, stream: Self.splitStream)
     let order = random.permutation(of: count)
     var sizes = [Int](repeating: 0, count: classes)
@@ -119,15 +120,26 @@ extension ClassificationDataset {
       }
     }
     if training.isEmpty || (validation.isEmpty && validationFraction > 0) {
-      throw DataError.unsuitable(
-        "\(Amount.count(count, "example")) cannot be parted: a fraction of \(validationFraction) "
-          + "for validation leaves a part without any")
+      throw Self.cannotPart(count, validationFraction)
     }
     return Split(training: subset(training), validation: subset(validation))
   }
 
+  static func check(validationFraction: Double) throws(DataError) {
+    if !(0..<1).contains(validationFraction) {
+      throw DataError.unsuitable(
+        "the validation fraction is \(validationFraction); it must be at least 0 and below 1")
+    }
+  }
+
+  static func cannotPart(_ count: Int, _ fraction: Double) -> DataError {
+    .unsuitable(
+      "\(Amount.count(count, "example")) cannot be parted: a fraction of \(fraction) for "
+        + "validation leaves a part without any")
+  }
+
   /// One stream of random numbers for each purpose, so that they do not influence each other.
-  private static let splitStream: UInt64 = 0x73_706C_6974  // "split"
+  static let splitStream: UInt64 = 0x73_706C_6974  // "split"
 
   /// Shares out round(fraction · Σ sizes) by largest remainder.
   private static func quotas(of sizes: [Int], fraction: Double) -> [Int] {
@@ -149,63 +161,11 @@ extension ClassificationDataset {
 
 // MARK: - Scaling
 
-/// An affine map of features to mean 0 and standard deviation 1:
-///
-///     x′ = (x - mean) / deviation
-///
-/// It is measured on the training part and applied to all parts.
-public struct Standardization: Sendable, Equatable {
-  /// The mean of every feature.
-  public let mean: [Float]
-  /// The standard deviation of every feature (divisor n); 1 where a feature is constant.
-  public let deviation: [Float]
-
-  /// What shares a mean and a deviation.
-  public enum Scope: Sendable {
-    /// Every feature has its own: right for the columns of a table.
-    case feature
-    /// All features have the same: right for the pixels of an image.
-    case dataset
-  }
-
-  /// Measures `dataset`.
-  public init(of dataset: ClassificationDataset, per scope: Scope = .feature) {
-    let size = dataset.exampleSize
-    let groups = scope == .feature ? size : 1
-    let features = dataset.features.span
-    let group = { scope == .feature ? $0 % size : 0 }
-    let n = Double(max(1, dataset.features.count / max(1, groups)))
-    var means = [Double](repeating: 0, count: groups)
-    for i in features.indices { means[group(i)] += Double(features[i]) / n }
-    // Two passes, because the difference of large squares would lose all digits.
-    var variances = [Double](repeating: 0, count: groups)
-    for i in features.indices {
-      let difference = Double(features[i]) - means[group(i)]
-      variances[group(i)] += difference * difference / n
-    }
-    let mean = (0..<size).map { Float(means[group($0)]) }
-    self.mean = mean
-    deviation = (0..<size).map { i in
-      let deviation = Float(variances[group(i)].squareRoot())
-      // The sums of a constant leave a rest, which is no deviation.
-      return deviation > 1e-9 * abs(mean[i]) ? deviation : 1
-    }
-  }
-}
-
 extension ClassificationDataset {
   /// The data set with standardized features.
   public func standardized(by standardization: Standardization) -> ClassificationDataset {
-    precondition(standardization.mean.count == exampleSize)
-    let size = exampleSize
     var copy = self
-    for i in features.indices {
-      let (mean, deviation) = (standardization.mean[i % size], standardization.deviation[i % size])
-      let x = (features[i] - mean) / deviation
-      // The difference of the largest numbers is beyond them.
-      copy.features[i] =
-        x.isFinite ? x : Float((Double(features[i]) - Double(mean)) / Double(deviation))
-    }
+    standardization.apply(to: &copy.features)
     return copy
   }
 
@@ -213,6 +173,7 @@ extension ClassificationDataset {
   public func scaled(by factor: Float) -> ClassificationDataset {
     var copy = self
     for i in features.indices { copy.features[i] *= factor }
+    copy.scale *= factor
     return copy
   }
 }

@@ -47,7 +47,7 @@ enum DataFile {
   }
 
   /// The bytes of a file; anything else that a path may lead to is refused.
-  private static func size(of path: String) throws(DataError) -> Int {
+  static func size(of path: String) throws(DataError) -> Int {
     var status = stat()
     if unsafe stat(path, &status) != 0 { throw failure(path) }
     let kind = status.st_mode & S_IFMT
@@ -64,7 +64,7 @@ enum DataFile {
   }
 
   /// What the system said last.
-  private static func failure(_ path: String) -> DataError {
+  static func failure(_ path: String) -> DataError {
     let code = errno
     if code == ENOENT || code == ENOTDIR { return .missingFile(path: path) }
     let reason = unsafe String(cString: strerror(code))
@@ -77,50 +77,19 @@ enum DataFile {
   /// to fill the memory is packed to a thousandth.
   static func unpackedLimit(_ packed: Int) -> Int { 16 << 20 + 100 * packed }
 
-  /// Runs gzip, which is there wherever a program may run others.
   private static func unpack(_ path: String, limit: Int) throws(DataError) -> [UInt8] {
-    #if os(macOS) || os(Linux)
-    let gzip = Process()
-    gzip.executableURL = URL(filePath: "/usr/bin/env")
-    gzip.arguments = ["gzip", "-dc", "--", URL(filePath: path).path]
-    let (output, errors) = (Pipe(), Pipe())
-    gzip.standardOutput = output
-    gzip.standardError = errors
-    gzip.standardInput = FileHandle.nullDevice
-    do {
-      try gzip.run()
-      // gzip has at most a line to say on its errors, so it never waits for their reader.
-      var bytes: [UInt8] = []
-      while let part = try output.fileHandleForReading.read(upToCount: 1 << 20), !part.isEmpty {
-        bytes += part
-        if bytes.count <= limit { continue }
-        // A request to end may be blocked by a mask of signals that gzip has inherited.
-        try? output.fileHandleForReading.close()
-        kill(gzip.processIdentifier, SIGKILL)
-        gzip.waitUntilExit()
+    let gzip = try Gunzip(path)
+    var bytes: [UInt8] = []
+    while true {
+      let part = try gzip.read(upTo: 1 << 20)
+      if part.isEmpty { return bytes }
+      bytes += part
+      if bytes.count > limit {
         throw DataError.malformed(
           path: path,
           expected: "at most \(Amount.bytes(Double(limit))) when it is unpacked",
           found: "more; if that is right, unpack it first")
       }
-      let message = try errors.fileHandleForReading.readToEnd() ?? Data()
-      gzip.waitUntilExit()
-      if gzip.terminationStatus == 0 { return bytes }
-      let text = String(decoding: message, as: UTF8.self)
-        .split(whereSeparator: \.isNewline).joined(separator: " ")
-      if gzip.terminationStatus == 127 {  // what env answers for a program that is not there
-        throw DataError.unreadable(
-          path: path, reason: "the program gzip, which unpacks it, is missing")
-      }
-      throw DataError.malformed(
-        path: path, expected: "a whole gzip file", found: "one that gzip refuses (\(text))")
-    } catch let error as DataError {
-      throw error
-    } catch {
-      throw DataError.unreadable(path: path, reason: "gzip cannot be run")
     }
-    #else
-    throw DataError.unreadable(path: path, reason: "it must be unpacked first on this system")
-    #endif
   }
 }

@@ -18,10 +18,10 @@ extension DataForm<TextDataset> {
   public static var text: Self { Self("text") }
 }
 
-extension DataForm<ClassificationDataset.Split> {
+extension DataForm<LabelledData> {
   /// Images in classes, each of shape [channels, height, width].
   public static var images: Self { Self("images") }
-  /// Rows of numbers in classes.
+  /// Rows of numbers, in classes or with a number each.
   public static var table: Self { Self("a table") }
 }
 

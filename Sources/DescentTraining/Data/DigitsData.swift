@@ -11,8 +11,8 @@ public struct DigitsData: DataKind {
   public static let settings: [Setting<DigitsData>] = [.validationFraction(\.validationFraction)]
   public static let form = DataForm.images
 
-  public func load(seed: UInt64) throws -> ClassificationDataset.Split {
-    try Self.images().split(validationFraction: validationFraction, seed: seed)
+  public func load(seed: UInt64) throws -> LabelledData {
+    .classes(try Self.images().split(validationFraction: validationFraction, seed: seed))
   }
 
   /// All 1,797 grey images, of shape [1, 8, 8] with pixels scaled to 0 ... 1, in 10 classes.

@@ -51,12 +51,12 @@ public struct IDXData: DataKind {
 
   public func validate() throws(SettingError) { _ = (try files, try testFiles) }
 
-  public func load(seed: UInt64) throws -> ClassificationDataset.Split {
+  public func load(seed: UInt64) throws -> LabelledData {
     let files = try files
     var images = try IDX.load(images: files.images, labels: files.labels)
     try images.requireClasses(in: files.labels)
     guard let testFiles = try testFiles else {
-      return try images.split(validationFraction: validationFraction, seed: seed)
+      return .classes(try images.split(validationFraction: validationFraction, seed: seed))
     }
     var test = try IDX.load(images: testFiles.images, labels: testFiles.labels)
     if test.shape != images.shape {
@@ -68,6 +68,6 @@ public struct IDXData: DataKind {
     let classes = max(images.classes, test.classes)
     images.classes = classes
     test.classes = classes
-    return ClassificationDataset.Split(training: images, validation: test)
+    return .classes(.init(training: images, validation: test))
   }
 }

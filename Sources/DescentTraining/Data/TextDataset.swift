@@ -94,7 +94,7 @@ public struct TextDataset: Sendable {
     }
   }
 
-  private static func bytes(of path: String) throws(DataError) -> [UInt8] {
+  static func bytes(of path: String) throws(DataError) -> [UInt8] {
     // A token takes four bytes, and the tokens are there once more when they are parted.
     let bytes = try DataFile.read(path, memoryPerByte: 8)
     if bytes.isEmpty {
@@ -103,7 +103,7 @@ public struct TextDataset: Sendable {
     return bytes
   }
 
-  private static func text(_ bytes: [UInt8], of path: String) throws(DataError) -> String {
+  static func text(_ bytes: [UInt8], of path: String) throws(DataError) -> String {
     if let text = String(validating: bytes, as: UTF8.self) { return text }
     throw DataError.malformed(
       path: path, location: .init(line: lineOfInvalidUTF8(in: bytes)), expected: "UTF-8 text",

@@ -2,7 +2,7 @@ import Descent
 import DescentNN
 
 /// `model.kind: cnn`: a small convolutional network that classifies images.
-public struct CNNModel: ClassifierKind {
+public struct CNNModel: PredictorKind {
   /// The channels of each stage of two convolutions and a pooling by two.
   public var channels = [32, 64]
   /// The probability of dropout before the head.
@@ -20,24 +20,24 @@ public struct CNNModel: ClassifierKind {
   ]
   public static let learns = [DataForm.images]
 
-  public func size(shape: [Int], classes: Int) -> ModelSize {
+  public func size(shape: [Int], outputs: Int) -> ModelSize {
     var pixels = shape.suffix(2).reduce(1) { $0 * Double($1) }
     var inputs = Double(shape.first ?? 1)
     var (weights, kept) = (0.0, 0.0)
     // Two convolutions and normalizations a stage, each of which keeps its input; then a pooling.
-    for outputs in channels.map(Double.init) {
-      weights += 9 * outputs * (inputs + outputs) + 4 * outputs
-      kept += pixels * (recompute == .none ? inputs + 3 * outputs : inputs)
-      (pixels, inputs) = (pixels / 4, outputs)
+    for filters in channels.map(Double.init) {
+      weights += 9 * filters * (inputs + filters) + 4 * filters
+      kept += pixels * (recompute == .none ? inputs + 3 * filters : inputs)
+      (pixels, inputs) = (pixels / 4, filters)
     }
     return ModelSize(
-      weights: weights + (inputs + 1) * Double(classes), tensors: 6 * Double(channels.count) + 2,
-      example: shape.reduce(1) { $0 * Double($1) } + 1, outputs: Double(classes), kept: kept)
+      weights: weights + (inputs + 1) * Double(outputs), tensors: 6 * Double(channels.count) + 2,
+      example: shape.reduce(1) { $0 * Double($1) } + 1, outputs: Double(outputs), kept: kept)
   }
 
   public func makeModel(
-    shape: [Int], classes: Int, random: inout RandomStream
-  ) throws -> any Classifier {
+    shape: [Int], outputs: Int, random: inout RandomStream
+  ) throws -> any Predictor {
     // Files of images may hold other examples.
     guard shape.count == 3 else {
       let others = ModelKinds.names(learning: DataForm.table).joined(separator: " or ")
@@ -48,11 +48,11 @@ public struct CNNModel: ClassifierKind {
       ])
     }
     let model = try ConvClassifier(
-      channels: shape[0], height: shape[1], width: shape[2], classes: classes, stages: channels,
+      channels: shape[0], height: shape[1], width: shape[2], classes: outputs, stages: channels,
       dropout: Float(dropout), random: &random)
     model.recomputation = recompute
     return model
   }
 }
 
-extension ConvClassifier: Classifier {}
+extension ConvClassifier: Predictor {}

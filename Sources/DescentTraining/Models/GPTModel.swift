@@ -58,5 +58,3 @@ public struct GPTModel: LanguageModelKind {
     return model
   }
 }
-
-extension GPT: CausalLanguageModel {}

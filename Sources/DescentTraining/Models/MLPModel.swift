@@ -1,8 +1,8 @@
 import Descent
 import DescentNN
 
-/// `model.kind: mlp`: a perceptron that classifies.
-public struct MLPModel: ClassifierKind {
+/// `model.kind: mlp`: a perceptron that classifies examples or predicts a number for each.
+public struct MLPModel: PredictorKind {
   /// The widths of the hidden layers.
   public var hidden = [128, 64]
   /// What lies between the layers.
@@ -20,21 +20,21 @@ public struct MLPModel: ClassifierKind {
   ]
   public static let learns = [DataForm.images, .table]
 
-  public func size(shape: [Int], classes: Int) -> ModelSize {
-    let sizes = ([shape.reduce(1, *)] + hidden + [classes]).map(Double.init)
+  public func size(shape: [Int], outputs: Int) -> ModelSize {
+    let sizes = ([shape.reduce(1, *)] + hidden + [outputs]).map(Double.init)
     let products = zip(sizes, sizes.dropFirst()).reduce(0) { $0 + ($1.0 + 1) * $1.1 }
     return ModelSize(
       weights: products, tensors: 2 * Double(sizes.count - 1), example: sizes[0] + 1,
-      outputs: Double(classes), kept: hidden.reduce(0) { $0 + Double($1) })
+      outputs: Double(outputs), kept: hidden.reduce(0) { $0 + Double($1) })
   }
 
   public func makeModel(
-    shape: [Int], classes: Int, random: inout RandomStream
-  ) throws -> any Classifier {
+    shape: [Int], outputs: Int, random: inout RandomStream
+  ) throws -> any Predictor {
     try MLPClassifier(
-      inputs: shape.reduce(1, *), hidden: hidden, classes: classes, activation: activation,
+      inputs: shape.reduce(1, *), hidden: hidden, classes: outputs, activation: activation,
       dropout: Float(dropout), random: &random)
   }
 }
 
-extension MLPClassifier: Classifier {}
+extension MLPClassifier: Predictor {}

@@ -5,7 +5,7 @@ import DescentNN
 /// `model.kind`, its settings are the section's other keys.
 ///
 /// A new kind is one file in `Models`, and its line in ``ModelKinds/all``. Most kinds are a
-/// ``LanguageModelKind`` or a ``ClassifierKind``, which bring the task; a kind with a task of its
+/// ``LanguageModelKind`` or a ``PredictorKind``, which bring the task; a kind with a task of its
 /// own makes it in ``makeTask(_:seed:)``.
 public protocol ModelKind: Configurable {
   /// What it is trained on.
@@ -21,7 +21,13 @@ public protocol ModelKind: Configurable {
   /// - Throws: `ModelError`, ``DataError`` or ``RecipeError`` where the two do not go together.
   func makeTask(_ data: Dataset, seed: UInt64) throws -> any TrainingTask
   /// What continues texts with the newest weights of a run; nil for a model that writes none.
-  func languageModel(in run: RunDirectory) throws -> LanguageModel?
+  ///
+  /// - Parameter recipe: that of the run.
+  func languageModel(in run: RunDirectory, of recipe: Recipe) throws -> LanguageModel?
+  /// Data to train on, with what they leave open and the model decides.
+  func completing(_ data: any DataKind) -> any DataKind
+  /// The same model where nothing trains its weights, so that they may stay in a file.
+  func frozen() -> Self
 }
 
 extension ModelKind {
@@ -29,7 +35,13 @@ extension ModelKind {
   public func size(for data: Dataset) -> ModelSize? { nil }
 
   /// None.
-  public func languageModel(in run: RunDirectory) throws -> LanguageModel? { nil }
+  public func languageModel(
+    in run: RunDirectory, of recipe: Recipe
+  ) throws -> LanguageModel? { nil }
+  /// As they are.
+  public func completing(_ data: any DataKind) -> any DataKind { data }
+  /// As it is.
+  public func frozen() -> Self { self }
 
   /// Whether it learns data of this form.
   public static func learns<Other>(_ form: DataForm<Other>) -> Bool {
@@ -43,7 +55,9 @@ extension ModelKind {
 /// All kinds of models, by name.
 public enum ModelKinds {
   /// Every kind.
-  public static let all: [any ModelKind.Type] = [GPTModel.self, MLPModel.self, CNNModel.self]
+  public static let all: [any ModelKind.Type] = [
+    GPTModel.self, HuggingFaceModel.self, MLPModel.self, CNNModel.self,
+  ]
 
   /// The names of those that learn data of this form.
   public static func names<Dataset>(learning form: DataForm<Dataset>) -> [String] {

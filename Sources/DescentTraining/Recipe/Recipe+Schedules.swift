@@ -59,6 +59,17 @@ extension Recipe {
     if !problems.isEmpty { throw RecipeError(problems: problems) }
   }
 
+  /// Refuses schedules that follow what the task does not measure.
+  func requireMetrics(of task: any TrainingTask) throws(RecipeError) {
+    if task.measuresAccuracy { return }
+    let problems = plan.schedulesInUse.compactMap { driven, schedule in
+      (schedule as? any MetricSchedule)?.mode == .max
+        ? "\(driven): mode=max follows the accuracy, which is not measured where numbers are "
+          + "predicted; use mode=min" : nil
+    }
+    if !problems.isEmpty { throw RecipeError(problems: problems) }
+  }
+
   /// What does not go together with a run of `steps` steps, or with the rest of the recipe, though it
   /// can be done.
   public func scheduleWarnings(steps: Int) -> [String] {

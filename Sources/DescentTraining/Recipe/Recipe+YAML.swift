@@ -11,6 +11,9 @@ extension Recipe {
     root += Self.entries(run.resolved)
     add("model", [("kind", Node(type(of: model).name))] + Self.entries(model.resolved))
     add("data", [("kind", Node(type(of: data).name))] + Self.entries(data.resolved))
+    if let adapter {
+      add("adapter", [("kind", Node(type(of: adapter).name))] + Self.entries(adapter.resolved))
+    }
     var rule: [(Node, Node)] = [("name", Node(plan.ruleName))]
     rule += Self.entries(plan.rule.resolved)
     rule += Self.entries(plan.state.resolved) + Self.entries(plan.layers.resolved)

@@ -15,6 +15,8 @@ public struct Recipe: Sendable {
   public var plan: OptimizerPlan
   /// The loss scale of `precision: fp16`.
   public var lossScale = LossScaler()
+  /// The adapters that are trained in the place of the model; nil trains the model.
+  public var adapter: LoRASettings?
   /// The average of the weights that is evaluated and kept in their place; nil for none.
   public var average: (any WeightAverage)?
   /// What happens to updates that are much larger than usual.
@@ -48,6 +50,7 @@ public struct Recipe: Sendable {
     reader.read(&log, LogSettings.name)
     if let problem = Self.problem(of: spike, checkpoint) { reader.problems.append(problem) }
     average = reader.average()
+    adapter = reader.adapter()
     let (plan, problems) = OptimizerPlan.read(document.plan)
     self.plan = plan
     self.plan.weights.seed = UInt64(run.seed)
@@ -64,7 +67,8 @@ public struct Recipe: Sendable {
     guard reader.problems.isEmpty, let model, let data else {
       throw RecipeError(problems: reader.problems)
     }
-    (self.model, self.data) = (model, data)
+    self.data = model.completing(data)
+    self.model = model
   }
 
   /// What is wrong with going back after spikes; nil where nothing is.

@@ -19,14 +19,14 @@ struct RecipeDocument {
 
   /// The sections that are named; each hyperparameter's schedule is one more, under `schedules`.
   static let sectionNames =
-    ["model", "data"] + OptimizerPlan.sections
+    ["model", "data", "adapter"] + OptimizerPlan.sections
     + [
       "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
       SpikeSettings.name, InstrumentSettings.name, LogSettings.name,
     ]
   /// Those that can be `none`.
   private static let optionalSections = [
-    "schedule", "schedules", "average", Clipping.name, GradientTools.name,
+    "schedule", "schedules", "average", "adapter", Clipping.name, GradientTools.name,
   ]
 
   /// Reads YAML and applies changes of the form `optimizer.lr=3e-4`.
@@ -189,7 +189,7 @@ struct RecipeDocument {
   /// The setting that says which kind of thing a section describes.
   static func selector(of section: String) -> String? {
     switch section {
-    case "model", "data": "kind"
+    case "model", "data", "adapter": "kind"
     case "optimizer", "schedule", "average": "name"
     default: section.hasPrefix("schedules.") ? "name" : nil
     }
@@ -210,6 +210,7 @@ struct RecipeDocument {
     case "data": ("kind", "digits")
     case "optimizer": ("name", "adamw")
     case "average": ("name", "ema")
+    case "adapter": ("kind", "lora")
     case "schedules": ("weight_decay", "{name: linear}")
     case Clipping.name: ("norm", "1")
     case GradientTools.name: ("noise", "0.01")
@@ -235,7 +236,7 @@ struct RecipeDocument {
         .sorted()
       if !others.isEmpty {
         errors.append(
-          "\(section).name=none leaves nothing for \(others.joined(separator: ", ")) to change: "
+          "\(section).\(selector)=none leaves nothing for \(others.joined(separator: ", ")) to change: "
             + "leave \(others.count == 1 ? "it" : "them") out, or give a name")
       }
     }

@@ -76,6 +76,12 @@ struct RecipeReader {
     return kind("average", among: WeightAverages.all) as? any WeightAverage
   }
 
+  /// The section `adapter`, which may be missing.
+  mutating func adapter() -> LoRASettings? {
+    if document.sections["adapter"] == nil { return nil }
+    return kind("adapter", among: [LoRASettings.self]) as? LoRASettings
+  }
+
   mutating func rejectUnknownSections() {
     let known = RecipeDocument.sectionNames
     for section in document.sections.keys.sorted()

@@ -9,6 +9,7 @@ import Foundation
 /// events.out.tfevents.*  the metrics for TensorBoard, with log.tensorboard
 /// samples.jsonl    what the model makes: texts, images that it takes for something else
 /// initial.safetensors   the first weights, where instruments measure the distance from them
+/// data.json        shape, names, standardization and classes of the examples: see ``ExampleFormat``
 /// tokenizer.json   how text becomes tokens, for language models
 /// checkpoints/     step-<n>.safetensors: weights and all that is needed to resume after n steps
 /// .lock            which process trains the run; there while it does
@@ -24,6 +25,8 @@ public struct RunDirectory: Sendable {
   public var recipe: URL { url.appendingPathComponent("recipe.yaml") }
   /// `metrics.jsonl`
   public var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
+  /// `data.json`
+  public var dataFormat: URL { url.appendingPathComponent("data.json") }
   /// `tokenizer.json`
   public var tokenizer: URL { url.appendingPathComponent("tokenizer.json") }
   /// `checkpoints/`

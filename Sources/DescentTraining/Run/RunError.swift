@@ -22,6 +22,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   case finished(String, steps: Int)
   /// Only language models can be sampled.
   case notALanguageModel(String, kind: String)
+  /// The model of a run is of a kind that a command does not use; what would do.
+  case notUsable(String, kind: String, advice: String)
   /// The non-finite guard stopped the training.
   case nonFinite(step: Int, cause: String, checkpoint: String)
   /// Numbers became larger than float16 can hold.
@@ -76,6 +78,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
         + "--set steps=\(2 * steps)"
     case .notALanguageModel(let path, let kind):
       "\(path) holds a model of the kind \(kind), which writes no text; sample a language model"
+    case .notUsable(let path, let kind, let advice):
+      "\(path) holds a model of the kind \(kind): \(advice)"
     case .nonFinite(let step, let cause, let checkpoint):
       "training stopped at step \(step): \(cause)"
         + (checkpoint.isEmpty ? "" : "; the last good weights are in \(checkpoint)")

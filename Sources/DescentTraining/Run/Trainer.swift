@@ -54,6 +54,7 @@ public final class Trainer {
     task = try own ?? recipe.makeTask()
     steps = try recipe.steps(of: task)
     try recipe.fit(steps: steps)
+    try recipe.requireMetrics(of: task)
     try recipe.fit(batchesOf: task)
     self.recipe = recipe
     written = recipe.withSchedules(of: given)

@@ -1,48 +1,15 @@
 import DescentCompute
 import DescentNN
 
-/// A model that tells classes apart.
-public protocol Classifier: Module {
-  /// Examples of shape [batch, ...] → logits of shape [batch, classes].
-  func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor
-}
-
-/// A kind of model that tells the classes of examples apart.
-public protocol ClassifierKind: ModelKind where Dataset == ClassificationDataset.Split {
-  /// What it takes to train the model, at least.
-  func size(shape: [Int], classes: Int) -> ModelSize
-  /// The model with random weights, for examples of `shape` in `classes` classes.
-  func makeModel(
-    shape: [Int], classes: Int, random: inout RandomStream
-  ) throws -> any Classifier
-}
-
-extension ClassifierKind {
-  /// True.
-  public static var reportsAccuracy: Bool { true }
-
-  /// That for its examples and classes.
-  public func size(for data: ClassificationDataset.Split) -> ModelSize? {
-    size(shape: data.training.shape, classes: data.training.classes)
-  }
-
-  /// A ``Classification``.
-  public func makeTask(
-    _ data: ClassificationDataset.Split, seed: UInt64
-  ) throws -> any TrainingTask {
-    try Classification(data, seed: seed) { random in
-      try makeModel(shape: data.training.shape, classes: data.training.classes, random: &random)
-    }
-  }
-}
-
 /// Examples with labels and a model that tells the classes apart.
 public final class Classification: TrainingTask {
-  private let network: any Classifier
+  private let network: any Predictor
   private let training: ClassificationDataset
   private let validation: ClassificationDataset
   private let seed: UInt64
   private let isImages: Bool
+  /// What the examples look like, and what was made of them.
+  private let format: ExampleFormat
   /// The features that are black and white in an image.
   private lazy var greys = (training.features.min() ?? 0, training.features.max() ?? 1)
   /// The order of the examples in the epoch that is running.
@@ -57,11 +24,12 @@ public final class Classification: TrainingTask {
   /// - Throws: what `makeModel` throws.
   public init(
     _ data: ClassificationDataset.Split, seed: UInt64,
-    makeModel: (inout RandomStream) throws -> any Classifier
+    makeModel: (inout RandomStream) throws -> any Predictor
   ) rethrows {
     isImages = data.training.shape.count == 3
     // The scale comes from the training part alone; images keep their pixels comparable.
     let scale = Standardization(of: data.training, per: isImages ? .dataset : .feature)
+    format = ExampleFormat(of: data.training, scale)
     training = data.training.standardized(by: scale)
     validation = data.validation.standardized(by: scale)
     self.seed = seed
@@ -82,12 +50,20 @@ public final class Classification: TrainingTask {
     return """
       \(Amount.count(training.count, unit)) to train on, \
       \(Amount.count(validation.count)) to validate on, \(size)\(features)
-      \(Amount.count(training.classes, "class", "classes")): \(classes)\
+      \(Amount.count(training.classes, "class", "classes")): \(classes)\(numbersHint)\
       \(empty > 0 ? " (\(Amount.count(empty)) without \(unit)s to train on)" : "")
       """
   }
 
-  private static func list(_ names: [String]) -> String {
+  /// Numbers in a table may be meant as such.
+  private var numbersHint: String {
+    guard training.answerColumn != nil, training.classes > 2,
+      training.classNames?.allSatisfy({ CSVClasses.number($0) != nil }) == true
+    else { return "" }
+    return "; data.task=regression learns the numbers"
+  }
+
+  static func list(_ names: [String]) -> String {
     let shown = names.prefix(10).map { name in
       // A name with a comma, or none at all, is not told from its neighbours.
       name.isEmpty || name.count > 30 || name.contains { $0 == "," || $0.isNewline }
@@ -174,26 +150,26 @@ public final class Classification: TrainingTask {
   }
 
   public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
-    let size = max(batchSize, 256)
+    let tally = tally(max(batchSize, 256), batches: batches)
+    return Evaluation(loss: tally.loss, accuracy: tally.accuracy)
+  }
+
+  /// All of the validation part, class by class.
+  public func report(batchSize: Int) -> EvaluationReport? {
+    .classes(tally(max(batchSize, 256), batches: nil).report(classNames: format.classNames ?? []))
+  }
+
+  private func tally(_ size: Int, batches: Int?) -> ClassificationTally {
     let count = min(validation.count, batches.map { $0.times(size) } ?? .max)
-    var (loss, right) = (0.0, 0)
+    var tally = ClassificationTally()
     for start in stride(from: 0, to: count, by: size) {
       let indices = Array(start..<min(start + size, count))
       let (x, labels) = tensors(of: validation, indices[...])
-      let logits = network(x, .inference)
-      loss += Double(logits.crossEntropy(labels).scalar) * Double(indices.count)
-      let scores = logits.scalars
-      let classes = logits.shape[1]
-      for (row, label) in labels.scalars.enumerated() {
-        let scores = scores[row * classes..<(row + 1) * classes]
-        // Among scores that are not finite none is the largest.
-        if scores.allSatisfy(\.isFinite), let largest = scores.max(),
-          scores.firstIndex(of: largest) == row * classes + Int(label)
-        {
-          right += 1
-        }
-      }
+      tally.add(network(x, .inference), labels)
     }
-    return Evaluation(loss: loss / Double(count), accuracy: Double(right) / Double(count))
+    return tally
   }
+
+  /// Writes what the examples look like.
+  public func save(to run: RunDirectory) throws { try format.write(to: run) }
 }

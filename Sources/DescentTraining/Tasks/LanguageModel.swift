@@ -1,4 +1,5 @@
 import Descent
+import DescentNN
 import Foundation
 
 /// A trained language model with its tokenizer: what `descent sample` writes with.
@@ -19,8 +20,9 @@ public struct LanguageModel {
   ///
   /// - Throws: ``RunError`` when the run has no language model or no checkpoint; errors of reading.
   public init(_ run: RunDirectory) throws {
-    let kind = try Recipe(yaml: Recipe.text(of: run.recipe.relativePath)).model
-    guard let model = try kind.languageModel(in: run) else {
+    let recipe = try Recipe(yaml: Recipe.text(of: run.recipe.relativePath))
+    let kind = recipe.model
+    guard let model = try kind.languageModel(in: run, of: recipe) else {
       throw RunError.notALanguageModel(run.path, kind: type(of: kind).name)
     }
     self = model
@@ -48,7 +50,7 @@ public struct LanguageModel {
     var random = RandomStream(seed: seed, stream: 0)
     var (stream, written) = (TextStream(tokenizer), "")
     _ = try model.generate(
-      start, count: tokens, temperature: Float(temperature), top: nil, random: &random
+      start, count: tokens, sampling: Sampling(temperature: temperature), random: &random
     ) { token in
       // The model's tokens are the tokenizer's.
       if let text = try? stream.append(token), !text.isEmpty {

@@ -2,26 +2,6 @@ import DescentCompute
 import DescentNN
 import Foundation
 
-/// A model that predicts the next token at every position.
-public protocol CausalLanguageModel: Module {
-  /// Tokens of shape [batch, time] → the logits of the token after each, [batch, time, vocabulary].
-  func callAsFunction(_ tokens: IndexTensor, _ context: Context) -> Tensor
-  /// Continues a text, token by token.
-  ///
-  /// - Parameters:
-  ///   - prompt: At least one token.
-  ///   - count: The number of tokens to add.
-  ///   - temperature: What logits are divided by; 0 always takes the most likely token.
-  ///   - top: The number of most likely tokens to choose from, or nil for all.
-  ///   - random: The random numbers to choose with.
-  ///   - body: Receives every token; generation ends when it returns false.
-  /// - Returns: The new tokens.
-  func generate(
-    _ prompt: [Int32], count: Int, temperature: Float, top: Int?, random: inout RandomStream,
-    _ body: (Int32) -> Bool
-  ) throws(ModelError) -> [Int32]
-}
-
 /// A kind of model that learns a text by continuing it.
 public protocol LanguageModelKind: ModelKind where Dataset == TextDataset {
   /// The longest sequence, in tokens: the length of the windows to train on.
@@ -51,21 +31,26 @@ extension LanguageModelKind {
   }
 
   /// The model with the run's newest weights that can be read, and its tokenizer.
-  public func languageModel(in run: RunDirectory) throws -> LanguageModel? {
-    let tokenizer = try Tokenizer(contentsOf: run.tokenizer)
+  public func languageModel(
+    in run: RunDirectory, of recipe: Recipe
+  ) throws -> LanguageModel? {
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
-    var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
-    // The recipe in the run's folder may have been changed.
-    let bytes = size(vocabulary: tokenizer.vocabularySize).modelBytes
-    if bytes > Double(Machine.memory) {
-      throw RecipeError(problems: [
-        "the model of \(run.recipe.relativePath) would need at least \(Amount.bytes(bytes)) of "
-          + "memory, and there are \(Amount.bytes(Double(Machine.memory)))"
-      ])
-    }
-    let model = try makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
-    try checkpoint.loadWeights(into: model)
+    let (model, tokenizer) = try trained(checkpoint, of: run, recipe)
     return LanguageModel(model, tokenizer, passedOver: passedOver.map(\.reason))
+  }
+
+  /// The model with the weights of a checkpoint, and the tokenizer of its run.
+  func trained(
+    _ checkpoint: Checkpoint, of run: RunDirectory, _ recipe: Recipe
+  ) throws -> (model: any CausalLanguageModel, tokenizer: Tokenizer) {
+    let tokenizer = try Tokenizer(contentsOf: run.tokenizer)
+    var random = RandomStream(seed: 0, stream: RandomPurpose.weights)
+    try size(vocabulary: tokenizer.vocabularySize).requireMemory(forModelOf: run)
+    let kind = recipe.adapter == nil ? self : frozen()
+    let model = try kind.makeModel(vocabulary: tokenizer.vocabularySize, random: &random)
+    try recipe.adapter?.attach(to: model, seed: UInt64(recipe.run.seed))
+    try checkpoint.loadWeights(into: model)
+    return (model, tokenizer)
   }
 }
 
@@ -144,6 +129,12 @@ public final class LanguageModeling: TrainingTask {
       loss += Double(batch(of: .validation, some).loss(.inference).scalar) * Double(some.count)
     }
     return Evaluation(loss: loss / Double(wanted), accuracy: nil)
+  }
+
+  /// All of the validation part, each token once.
+  public func report(batchSize: Int) throws -> EvaluationReport? {
+    .text(
+      try TextEvaluation(of: network, on: text.validation, context: context, batch: batchSize))
   }
 
   /// A text of 200 tokens, drawn with the same seed each time.

@@ -1,3 +1,6 @@
+import DescentCompute
+import Foundation
+
 /// What a model and its training take, at least: counted before anything is made, and in floating
 /// point, so that no product overflows.
 public struct ModelSize: Sendable, Equatable {
@@ -23,4 +26,15 @@ public struct ModelSize: Sendable, Equatable {
   /// The bytes of the model alone, where nothing trains it: weights, and what a tensor takes
   /// besides.
   var modelBytes: Double { 4 * weights + 256 * tensors }
+
+  /// Refuses the model of a run that the memory cannot hold: the files in the run's folder may have
+  /// been changed.
+  func requireMemory(forModelOf run: RunDirectory) throws(RecipeError) {
+    if modelBytes > Double(Machine.memory) {
+      throw RecipeError(problems: [
+        "the model of \(run.recipe.relativePath) would need at least \(Amount.bytes(modelBytes)) of "
+          + "memory, and there are \(Amount.bytes(Double(Machine.memory)))"
+      ])
+    }
+  }
 }

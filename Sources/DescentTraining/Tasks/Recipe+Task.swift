@@ -19,8 +19,11 @@ extension Recipe {
         throw RecipeError(problems: problems)
       }
       if let size = model.size(for: dataset) { try requireMemory(for: size, memory) }
-      return try model.makeTask(dataset, seed: seed)
+      let task = try model.makeTask(dataset, seed: seed)
+      try adapter?.attach(to: task.model, seed: seed)
+      return task
     }
+    let model = adapter == nil ? model : model.frozen()
     return try bind(model, data)
   }
 

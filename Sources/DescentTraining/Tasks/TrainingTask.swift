@@ -32,6 +32,13 @@ public protocol TrainingTask: AnyObject {
   ///
   /// - Parameter batchSize: how many examples may go through the model at once.
   func samples(batchSize: Int) -> [TrainingSample]
+  /// What a look at all of the validation part finds, in detail; nil where there is no more to say than
+  /// ``evaluate(batchSize:batches:)`` does.
+  ///
+  /// - Parameter batchSize: how many examples may go through the model at once.
+  func report(batchSize: Int) throws -> EvaluationReport?
+  /// Whether an evaluation may have an accuracy, which schedules can follow.
+  var measuresAccuracy: Bool { get }
   /// Writes into the run's folder what using the model takes besides its weights, such as the
   /// tokenizer of a language model.
   func save(to run: RunDirectory) throws
@@ -46,6 +53,10 @@ extension TrainingTask {
   public var drawsAtRandom: Bool { false }
   /// None.
   public func samples(batchSize: Int) -> [TrainingSample] { [] }
+  /// None.
+  public func report(batchSize: Int) throws -> EvaluationReport? { nil }
+  /// True.
+  public var measuresAccuracy: Bool { true }
   /// Nothing.
   public func save(to run: RunDirectory) throws {}
 }
@@ -90,15 +101,19 @@ public struct Batch {
 
 /// What an evaluation found.
 public struct Evaluation: Sendable, Equatable {
-  /// The mean validation loss, in nats.
+  /// The mean validation loss: in nats, or the mean squared error of standardized targets.
   public let loss: Double
   /// The share of right answers, for classifiers.
   public let accuracy: Double?
+  /// How far predicted numbers are from theirs, in their unit.
+  public let errors: RegressionErrors?
   /// Where the weights are averaged, the mean validation loss without that.
   public var lossWithoutAverage: Double?
 
   /// The metrics of a validation.
-  public init(loss: Double, accuracy: Double?) { (self.loss, self.accuracy) = (loss, accuracy) }
+  public init(loss: Double, accuracy: Double? = nil, errors: RegressionErrors? = nil) {
+    (self.loss, self.accuracy, self.errors) = (loss, accuracy, errors)
+  }
 }
 
 /// The streams of random numbers of a run, one for each purpose.
@@ -106,6 +121,7 @@ enum RandomPurpose {
   static let weights: UInt64 = 1
   static let order: UInt64 = 2
   static let batches: UInt64 = 3
+  static let adapters: UInt64 = 5
   static let labels = CurvatureStream.labels
 }
 

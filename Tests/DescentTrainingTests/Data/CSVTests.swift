@@ -228,9 +228,6 @@ import Testing
       let error = #expect(throws: DataError.self) { try CSV.load(path: path) }
       return "\(try #require(error))"
     }
-    let measured = try message((0..<120).map { "\(Double($0) / 8)" })
-    #expect(measured.contains(", line 2, column 2: expected a class, found “0.125”: "))
-    #expect(measured.contains("measurements, of which 120 differ"))
     #expect(
       try message((0..<60).map { "id\($0)" }).contains("found 60 different labels in 60 rows"))
     #expect(
@@ -244,7 +241,7 @@ import Testing
       var data = CSVData()
       data.path = try files.write(table, to: "train.csv")
       data.testPath = try files.write(test, to: "test.csv")
-      return try data.load(seed: 0)
+      return try data.load(seed: 0).classified
     }
     let parts = try split("x,y,c\n5,6,b\n7,8,b\n")
     #expect(parts.training.labels == [0, 1] && parts.validation.labels == [1, 1])

@@ -127,7 +127,7 @@ private let labels = idx(0x08, [2], [1, 0])
     data.labels = try files.write(labels, to: "labels")
     data.testImages = try files.write(idx(0x08, [1, 2, 3], [9, 8, 7, 6, 5, 4]), to: "test-images")
     data.testLabels = try files.write(idx(0x08, [1], [4]), to: "test-labels")
-    let parts = try data.load(seed: 0)
+    let parts = try data.load(seed: 0).classified
     #expect(parts.training.count == 2 && parts.validation.labels == [4])
     #expect(parts.training.classes == 5 && parts.validation.classes == 5)
     data.testImages = try files.write(idx(0x08, [1, 2], [9, 8]), to: "other")

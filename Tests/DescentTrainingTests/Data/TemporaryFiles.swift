@@ -1,3 +1,4 @@
+import DescentTraining
 import Foundation
 
 /// A folder that is removed with its contents when the test ends.
@@ -32,4 +33,24 @@ final class TemporaryFiles: Sendable {
     gzip.waitUntilExit()
     return path + ".gz"
   }
+}
+
+extension LabelledData {
+  /// The examples with their classes.
+  var classified: ClassificationDataset.Split {
+    get throws {
+      guard case .classes(let split) = self else { throw Kind.numbers }
+      return split
+    }
+  }
+
+  /// The examples with their numbers.
+  var measured: RegressionDataset.Split {
+    get throws {
+      guard case .numbers(let split) = self else { throw Kind.classes }
+      return split
+    }
+  }
+
+  private enum Kind: Error { case classes, numbers }
 }

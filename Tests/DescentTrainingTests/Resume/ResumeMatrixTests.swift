@@ -115,7 +115,7 @@ private struct BadBatchMLP: ModelKind {
   static let learns = MLPModel.learns
   static let reportsAccuracy = true
 
-  func makeTask(_ data: ClassificationDataset.Split, seed: UInt64) throws -> any TrainingTask {
+  func makeTask(_ data: LabelledData, seed: UInt64) throws -> any TrainingTask {
     var model = MLPModel()
     (model.hidden, model.activation, model.dropout) = (hidden, activation, dropout)
     return Task(try model.makeTask(data, seed: seed))

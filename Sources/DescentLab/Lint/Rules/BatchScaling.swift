@@ -21,8 +21,8 @@ enum BatchScaling: LintRule {
     if let model = model as? any LanguageModelKind {
       return (model.size(vocabulary: 64).weights, Double(model.context))
     }
-    if let model = model as? any ClassifierKind {
-      return (model.size(shape: [1, 8, 8], classes: 10).weights, 1)
+    if let model = model as? any PredictorKind {
+      return (model.size(shape: [1, 8, 8], outputs: 10).weights, 1)
     }
     return nil
   }

@@ -144,7 +144,10 @@ struct JSONLines: LogParser {
       }
     } catch { return nil }
     let own: Set = ["applied", "instrument_seconds", "went_back_to"]
-    let ofEvaluations: Set = ["step", "val_loss", "val_accuracy", "average", "val_loss_raw"]
+    let ofEvaluations: Set = [
+      "step", "val_loss", "val_accuracy", "val_rmse", "val_mae", "val_r2", "average",
+      "val_loss_raw",
+    ]
     let isOwn =
       !keys.isDisjoint(with: own) || keys.contains("val_loss") && keys.isSubset(of: ofEvaluations)
     return keys.contains("step") && isOwn ? .descent : .jsonLines

@@ -119,6 +119,9 @@ public struct Checkpoint: Sendable {
   /// The recipe, as YAML, of the run as it was then.
   public var recipe: String? { stored.metadata["recipe"] }
 
+  /// What told the data to train on apart from others; nil where weights alone were kept.
+  var dataFingerprint: String? { stored.metadata["data"] }
+
   /// Fills the model's parameters and buffers with the weights to use; every one must be there, with
   /// its shape.
   public func loadWeights(into model: any Module) throws(RunError) {

@@ -39,6 +39,9 @@ extension EvaluationRecord {
     self.init(step: step, loss: evaluation.loss)
     (accuracy, self.average) = (evaluation.accuracy, average)
     lossWithoutAverage = evaluation.lossWithoutAverage
+    rootMeanSquareError = evaluation.errors?.rootMeanSquare
+    meanAbsoluteError = evaluation.errors?.meanAbsolute
+    determination = evaluation.errors?.determination
   }
 }
 

@@ -7,7 +7,8 @@ public import Descent
 public struct StepRecord: Sendable, Equatable {
   /// `step`: the number of the step, from 1.
   public var step = 0
-  /// `loss`: the mean loss over the step's examples before the update, in nats.
+  /// `loss`: the mean loss over the step's examples before the update: in nats, or the mean squared
+  /// error of standardized targets.
   public var loss = Double.nan
   /// `lr`: the learning rate that acted on the first parameter's group: d·η for Prodigy, else η.
   public var learningRate = Double.nan
@@ -124,10 +125,18 @@ extension SkippedRecord: MetricRecord, Codable {
 public struct EvaluationRecord: Sendable, Equatable {
   /// `step`: the steps done before it.
   public var step = 0
-  /// `val_loss`: the mean validation loss, in nats; of the average where weights are averaged.
+  /// `val_loss`: the mean validation loss, in nats, or the mean squared error of standardized targets;
+  /// of the average where weights are averaged.
   public var loss = Double.nan
   /// `val_accuracy`: the share of right answers, from 0 to 1, for classifiers.
   public var accuracy: Double?
+  /// `val_rmse`: the root of the mean squared error, in the unit of the targets, where numbers are
+  /// predicted.
+  public var rootMeanSquareError: Double?
+  /// `val_mae`: the mean absolute error, in the unit of the targets.
+  public var meanAbsoluteError: Double?
+  /// `val_r2`: R², the coefficient of determination, at most 1.
+  public var determination: Double?
   /// `average`: the name of the average, where weights are averaged.
   public var average: String?
   /// `val_loss_raw`: the mean validation loss without the average, in nats.
@@ -142,7 +151,9 @@ public struct EvaluationRecord: Sendable, Equatable {
 extension EvaluationRecord: MetricRecord, Codable {
   static let fields: [MetricField<EvaluationRecord>] = [
     .init("step", \.step), .init("val_loss", \.loss), .init("val_accuracy", \.accuracy),
-    .init("average", \.average), .init("val_loss_raw", \.lossWithoutAverage),
+    .init("val_rmse", \.rootMeanSquareError), .init("val_mae", \.meanAbsoluteError),
+    .init("val_r2", \.determination), .init("average", \.average),
+    .init("val_loss_raw", \.lossWithoutAverage),
   ]
 }
 

@@ -1,0 +1,207 @@
+import Descent
+import DescentNN
+import Foundation
+
+/// How good the model of a run is: on the run's own validation part, or on other data.
+public struct RunEvaluation: Sendable {
+  /// The checkpoint whose weights were used.
+  public let checkpoint: String
+  /// The steps done by then.
+  public let step: Int
+  /// Why newer checkpoints were passed over: one sentence each.
+  public let passedOver: [String]
+  /// The files that were evaluated; empty for the run's validation part.
+  public let files: [String]
+  /// What was found.
+  public let report: EvaluationReport
+
+  /// Evaluates a run.
+  ///
+  /// - Parameters:
+  ///   - path: the run's folder, or one of its checkpoints.
+  ///   - overrides: changes of the recipe's `data`, such as `data.path=other.csv`: a file is evaluated
+  ///     whole, as the run knows its data. Without one it is the run's validation part.
+  /// - Throws: ``RunError``, ``RecipeError``, ``DataError``, and errors of reading.
+  public init(_ path: String, overrides: [String] = []) throws {
+    let run = try TrainedRun(path)
+    for text in overrides where !text.hasPrefix("data.") {
+      throw RecipeError(problems: [
+        "--set \(text) changes what the run has learned with: only keys of data can be given, such as "
+          + "data.path=FILE"
+      ])
+    }
+    let data = try Recipe(yaml: run.yaml, overrides: overrides).data
+    let given = Set(overrides.map { String($0.prefix { $0 != "=" }) })
+    let source = try Source(data, given: given)
+    (checkpoint, step) = (run.checkpoint.file.relativePath, run.checkpoint.step)
+    (passedOver, files) = (run.passedOver, source.files)
+    report = try run.use { () throws -> EvaluationReport in
+      switch source {
+      case .validation: try Self.validation(of: run)
+      case .text(let file): try Self.text(file, run)
+      case .table(let file, let label): try Self.table(file, label, run)
+      case .images(let images, let labels): try Self.images(images, labels, run)
+      }
+    }
+  }
+
+  /// What is evaluated.
+  private enum Source {
+    case validation
+    case text(String)
+    case table(String, label: CSV.Column?)
+    case images(String, labels: String)
+
+    var files: [String] {
+      switch self {
+      case .validation: []
+      case .text(let file), .table(let file, _): [file]
+      case .images(let images, let labels): [images, labels]
+      }
+    }
+
+    /// What the data of a recipe are with the keys that were `given`.
+    init(_ data: any DataKind, given: Set<String>) throws {
+      func isGiven(_ keys: String...) -> Bool {
+        !given.isDisjoint(with: keys.map { "data.\($0)" })
+      }
+      let isFile = isGiven("path", "test_path", "images", "labels", "test_images", "test_labels")
+      if !given.isEmpty, !isFile {
+        throw RecipeError(problems: [
+          "--set \(given.sorted()[0]) names no data to evaluate: give a file, such as data.path=FILE"
+        ])
+      }
+      if !isFile {
+        self = .validation
+        return
+      }
+      func file(_ path: String?, _ test: String?) throws -> String {
+        guard let file = isGiven("test_path") ? test : path else {
+          throw RecipeError(problems: ["--set data.path=none leaves nothing to evaluate"])
+        }
+        return file
+      }
+      switch data {
+      case let text as TextData: self = .text(try file(text.path, text.testPath))
+      case let table as CSVData:
+        self = .table(
+          try file(table.path, table.testPath), label: isGiven("label") ? table.label : nil)
+      case let images as IDXData:
+        let isTest = isGiven("test_images", "test_labels")
+        let pair =
+          isTest ? (images.testImages, images.testLabels) : (images.images, images.labels)
+        // Whatever is missing has been said when the recipe was read.
+        self = .images(pair.0 ?? "", labels: pair.1 ?? "")
+      default: self = .validation
+      }
+    }
+  }
+
+  private static func notEvaluated(_ run: TrainedRun) -> RunError {
+    .notUsable(
+      run.directory.path, kind: type(of: run.recipe.model).name,
+      advice: "'descent evaluate' knows models that learn texts, tables and images")
+  }
+
+  /// The run's own validation part.
+  private static func validation(of run: TrainedRun) throws -> EvaluationReport {
+    let task: any TrainingTask
+    do {
+      task = try run.recipe.makeTask()
+    } catch DataError.missingFile(let path, "") {
+      throw DataError.missingFile(
+        path: path, advice: "the run has learned from it; give other data with --set data.path=FILE"
+      )
+    }
+    if let own = run.checkpoint.dataFingerprint, own != task.fingerprint {
+      throw DataError.unsuitable(
+        "the data are not those that \(run.directory.path) has learned, so what it has not seen cannot "
+          + "be told; give a file to evaluate with --set data.path=FILE")
+    }
+    try run.checkpoint.loadWeights(into: task.model)
+    guard let report = try task.report(batchSize: run.recipe.run.batch) else {
+      throw notEvaluated(run)
+    }
+    return report
+  }
+
+  /// All of a text.
+  private static func text(_ file: String, _ run: TrainedRun) throws -> EvaluationReport {
+    guard let kind = run.recipe.model as? any LanguageModelKind else {
+      throw try mismatch(run, "a text")
+    }
+    let (model, tokenizer) = try kind.trained(run.checkpoint, of: run.directory, run.recipe)
+    let tokens = try TextDataset.tokens(of: file, by: tokenizer)
+    return .text(
+      try TextEvaluation(
+        of: model, on: tokens, context: kind.context, batch: run.recipe.run.batch))
+  }
+
+  /// All rows of a table.
+  private static func table(
+    _ file: String, _ label: CSV.Column?, _ run: TrainedRun
+  ) throws -> EvaluationReport {
+    guard let predictor = try run.predictor() else { throw try mismatch(run, "a table") }
+    var rows = try CSVExamples(
+      DataStream(file), predictor.format, label: label, needsAnswers: true)
+    switch predictor.format.answers {
+    case .classes(let names):
+      var tally = ClassificationTally()
+      while let batch = try rows.next(TrainedPredictor.batch) {
+        tally.add(predictor.outputs(batch.features), IndexTensor(batch.labels))
+      }
+      try requireExamples(tally.examples, file)
+      return .classes(tally.report(classNames: names))
+    case .number(let scale):
+      var tally = RegressionTally(scale)
+      while let batch = try rows.next(TrainedPredictor.batch) {
+        tally.add(predictor.outputs(batch.features), batch.targets)
+      }
+      try requireExamples(tally.examples, file)
+      return .numbers(tally.report(predictor.format))
+    }
+  }
+
+  private static func requireExamples(_ count: Int, _ file: String) throws(DataError) {
+    if count == 0 {
+      throw .malformed(path: file, expected: "rows below the header", found: "none")
+    }
+  }
+
+  /// All images of a file.
+  private static func images(
+    _ images: String, _ labelFile: String, _ run: TrainedRun
+  ) throws -> EvaluationReport {
+    guard let predictor = try run.predictor(), let names = predictor.format.classNames else {
+      throw try mismatch(run, "images")
+    }
+    let labels = try IDX.labels(labelFile, classes: names.count)
+    var source = try IDXExamples(DataStream(images), predictor.format)
+    if source.count != labels.count {
+      throw DataError.malformed(
+        path: labelFile, expected: "\(source.count) labels, as many as images in \(images)",
+        found: "\(labels.count)")
+    }
+    var tally = ClassificationTally()
+    while let features = try source.next(TrainedPredictor.batch) {
+      let count = features.count / predictor.format.exampleSize
+      let own = Array(labels[tally.examples..<tally.examples + count])
+      tally.add(predictor.outputs(features), IndexTensor(own))
+    }
+    try requireExamples(tally.examples, images)
+    return .classes(tally.report(classNames: names))
+  }
+
+  /// That the model of a run does not go with data.
+  private static func mismatch(_ run: TrainedRun, _ given: String) throws -> any Error {
+    let model = run.recipe.model
+    let isKnown = model is any LanguageModelKind || model is any PredictorKind
+    guard isKnown else { return notEvaluated(run) }
+    let learned =
+      model is any LanguageModelKind
+      ? "texts" : try ExampleFormat(of: run.directory).classNames == nil ? "numbers" : "examples"
+    return RecipeError(problems: [
+      "\(run.directory.path) has learned \(learned), and \(given) cannot be evaluated with it"
+    ])
+  }
+}
