@@ -100,6 +100,11 @@ extension Recipe {
     check(log, LogSettings.name)
     check(evaluate, EvaluateSettings.name)
     check(checkpoint, CheckpointSettings.name)
+    if adapter != nil {
+      problems.append(
+        "adapter: a model that is made in Swift has its adapters attached there, before it is trained"
+      )
+    }
     if let problem = Self.problem(of: spike, checkpoint) { problems.append(problem) }
     return problems + plan.conflicts(with: Self.features(run, average)).map(\.description)
   }
