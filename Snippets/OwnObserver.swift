@@ -1,4 +1,4 @@
-// An observer that prints, and ends a run that is good enough.
+// An observer that prints, and ends a run that is good enough, or when Ctrl-C is pressed.
 import Descent
 import DescentNN
 import DescentTraining
@@ -6,16 +6,21 @@ import Foundation
 
 final class EarlyStop: TrainingObserver {
   private let target: Double
-  private(set) var wantsToStop = false
+  private var isGoodEnough = false
   init(below target: Double) { self.target = target }
+
+  /// Asked before each step; a run that ends has a checkpoint, and can be resumed.
+  var wantsToStop: Bool { isGoodEnough || Interrupt.requested }
 
   func started(_ facts: RunFacts) { print("\(facts.parameters) weights, \(facts.steps) steps") }
 
   func evaluated(_ evaluation: Evaluation, after step: Int) {
     print("step \(step): \(evaluation.loss)")
-    if evaluation.loss < target { wantsToStop = true }
+    isGoodEnough = evaluation.loss < target
   }
 }
+
+Interrupt.watch()
 
 // y = 2x₀ − x₁, in a linear layer.
 var random = RandomStream(seed: 1)

@@ -121,6 +121,10 @@ import Testing
 
   @Test("numbers that come from data are checked") func checked() throws {
     #expect(try Tensor(shape: [1, 2], checking: [1, 2]).shape == [1, 2])
+    #expect(try Tensor(rows: [[1, 2], [3, 4]]) == counting(2, 2) + 1 && Tensor([1]).shape == [1])
+    #expect(throws: TensorError.ragged(row: 1, expected: 2, given: 1)) {
+      try Tensor(rows: [[1, 2], [3]])
+    }
     #expect(try IndexTensor(shape: [2], checking: [0, 4], below: 5).scalars == [0, 4])
     #expect(throws: TensorError.count(shape: [2, 2], needed: 4, given: 3)) {
       try Tensor(shape: [2, 2], checking: [1, 2, 3])

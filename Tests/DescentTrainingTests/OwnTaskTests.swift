@@ -128,6 +128,50 @@ private struct Sine: Dataset {
     }
   }
 
+  @Test("a program that is started again goes on, from wherever it was ended") func again() throws {
+    try withFolder { folder in
+      var ends: [Int] = []
+      for limit in [0, 7, 30] {
+        ends.append(
+          try Trainer.train(
+            recipe(steps: 20), task: task(), in: folder + "/run",
+            observer: Watcher(stopAfter: limit)
+          ).steps)
+      }
+      #expect(ends == [0, 7, 20])
+      #expect(throws: RunError.finished(folder + "/run", steps: 20)) {
+        try Trainer.train(recipe(steps: 20), task: task(), in: folder + "/run")
+      }
+      try FileManager.default.removeItem(
+        atPath: folder + "/run/checkpoints/step-00000020.safetensors")
+      for file in try RunDirectory(existing: folder + "/run").checkpointFiles {
+        try FileManager.default.removeItem(at: file)
+      }
+      #expect(try Trainer.train(recipe(steps: 5), task: task(), in: folder + "/run").steps == 5)
+    }
+  }
+
+  @Test("an accuracy is measured where the task says how") func accuracy() throws {
+    try withFolder { folder in
+      let data = ArrayDataset((0..<40).map { Float($0) / 20 - 1 })
+      var random = RandomStream(seed: 1)
+      let task = try LossTask(
+        Linear(inputs: 1, outputs: 2, random: &random), training: data, validation: data, seed: 1,
+        accuracy: { model, x, context in
+          let answers = model(Tensor(shape: [x.count, 1], scalars: x), context).argmax()
+          return Double(zip(answers.scalars, x).count { ($0 == 1) == ($1 > 0) }) / Double(x.count)
+        }
+      ) { model, x, context in
+        model(Tensor(shape: [x.count, 1], scalars: x), context)
+          .crossEntropy(IndexTensor(x.map { $0 > 0 ? 1 : 0 }))
+      }
+      let plan = OptimizerPlan(AdamW(learningRate: 0.1))
+      let result = try Trainer.train(
+        Recipe(plan, epochs: 20, batch: 8), task: task, in: folder + "/run")
+      #expect(result.steps == 100 && result.evaluation?.accuracy ?? 0 > 0.9)
+    }
+  }
+
   @Test("a rule of one's own is resumed with the recipe as Swift has it") func ownRule() throws {
     try withFolder { folder in
       let recipe = recipe(steps: 20, OptimizerPlan(SignSGD()))
@@ -161,7 +205,8 @@ private struct Sine: Dataset {
       #expect(
         none?.problems == [
           "the model and the data of this recipe are made by a program in Swift (kind: swift), and "
-            + "only that program can train, resume and measure them"
+            + "only that program can train, resume and measure them, by Trainer(_:task:) and "
+            + "Trainer(resuming:with:task:)"
         ])
       for task in [try task(seed: 2), try task(Sine(shift: 1))] {
         #expect(throws: RunError.self) { try Trainer(resuming: run, task: task) }

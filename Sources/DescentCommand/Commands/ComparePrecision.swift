@@ -31,7 +31,7 @@ struct ComparePrecision: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       let (name, yaml) = try findRecipe(recipe.recipe)

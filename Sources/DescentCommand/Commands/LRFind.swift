@@ -87,7 +87,7 @@ struct LRFind: ParsableCommand {
   }
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     try reportingErrors {
       let (name, yaml) = try findRecipe(recipe.recipe)
       let recipe = try Recipe(yaml: yaml, overrides: recipe.changes.assignments)

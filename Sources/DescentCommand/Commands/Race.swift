@@ -110,7 +110,7 @@ struct RaceCommand: ParsableCommand {
   }
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       try checkOutput()
@@ -221,7 +221,7 @@ struct RaceRun: ParsableCommand {
   @Argument var threads: Int
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     try reportingErrors {
       let file = URL(fileURLWithPath: file)
       let trial = try RaceTrial.read(file)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DescentServe
+import DescentTraining
 import Foundation
 import Synchronization
 
@@ -37,7 +38,7 @@ struct Serve: ParsableCommand {
   var host = "127.0.0.1"
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     try reportingErrors {
       let site = try Site(folder: folder)
       let host = self.host == "localhost" ? "127.0.0.1" : self.host

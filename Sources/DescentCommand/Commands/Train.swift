@@ -65,7 +65,7 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       let (trainer, directory, yaml) = try resume.map(resumed) ?? started(recipe ?? "")

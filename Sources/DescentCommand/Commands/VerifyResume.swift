@@ -45,7 +45,7 @@ struct VerifyResume: ParsableCommand {
   var json = false
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     try reportingErrors {
       let (name, recipe) = try recipe.load()
       do {

@@ -36,7 +36,7 @@ struct Watch: ParsableCommand {
   }
 
   func run() throws {
-    Interrupt.watch()
+    Interrupt.watch(beforeExit: Screen.restore)
     try reportingErrors {
       var watched = try WatchedRun(path)
       try watched.refresh()

@@ -46,7 +46,8 @@ public enum InspectionPage {
     }
     if let recipe = file.recipe {
       let length = recipe.run.steps.map { ", \(counted($0, "step"))" } ?? ""
-      let kinds = "\(type(of: recipe.model).name) on \(type(of: recipe.data).name)"
+      let kinds =
+        "\((recipe.model as? SwiftModel)?.type ?? type(of: recipe.model).name) on \(type(of: recipe.data).name)"
       facts.append(Fact("recipe", .text(kinds + length)))
       facts.append(Fact("state", .text(recipe.plan.state.format.rawValue), key: "stateFormat"))
     }

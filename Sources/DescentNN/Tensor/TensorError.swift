@@ -5,6 +5,8 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
   case impossibleShape([Int])
   /// Another number of elements than the shape has.
   case count(shape: [Int], needed: Int, given: Int)
+  /// A row of another length than the first.
+  case ragged(row: Int, expected: Int, given: Int)
   /// An index outside 0 ..< bound, and where it stands.
   case indexOutside(Int32, at: Int, bound: Int)
 
@@ -15,6 +17,8 @@ public enum TensorError: Error, Equatable, CustomStringConvertible {
       "no tensor can have the shape \(shape)"
     case .count(let shape, let needed, let given):
       "a tensor of shape \(shape) needs \(needed) numbers, but \(given) were given"
+    case .ragged(let row, let expected, let given):
+      "row \(row) has \(given) numbers, and the first row has \(expected)"
     case .indexOutside(let index, let place, let bound):
       "the index \(index) at position \(place) is not in 0 ..< \(bound)"
     }
@@ -45,6 +49,20 @@ extension Tensor {
     try TensorError.check(shape, given: scalars.count)
     self.init(shape: shape, scalars: scalars)
   }
+
+  /// A matrix, row by row.
+  ///
+  /// - Throws: ``TensorError/ragged(row:expected:given:)`` for the first row of another length.
+  public init(rows: [[Float]]) throws(TensorError) {
+    let columns = rows.first?.count ?? 0
+    for (number, row) in rows.enumerated() where row.count != columns {
+      throw .ragged(row: number, expected: columns, given: row.count)
+    }
+    self.init(shape: [rows.count, columns], scalars: Array(rows.joined()))
+  }
+
+  /// Numbers in one dimension.
+  public init(_ scalars: [Float]) { self.init(shape: [scalars.count], scalars: scalars) }
 }
 
 extension IndexTensor {

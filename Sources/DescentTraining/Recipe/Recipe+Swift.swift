@@ -35,7 +35,8 @@ public struct SwiftData: DataKind {
   public func load(seed: UInt64) throws -> Never {
     throw RecipeError(problems: [
       "the model and the data of this recipe are made by a program in Swift (kind: swift), and only "
-        + "that program can train, resume and measure them"
+        + "that program can train, resume and measure them, by Trainer(_:task:) and "
+        + "Trainer(resuming:with:task:)"
     ])
   }
 }
@@ -99,6 +100,11 @@ extension Recipe {
     check(log, LogSettings.name)
     check(evaluate, EvaluateSettings.name)
     check(checkpoint, CheckpointSettings.name)
+    if adapter != nil {
+      problems.append(
+        "adapter: a model that is made in Swift has its adapters attached there, before it is trained"
+      )
+    }
     if let problem = Self.problem(of: spike, checkpoint) { problems.append(problem) }
     return problems + plan.conflicts(with: Self.features(run, average)).map(\.description)
   }

@@ -78,6 +78,33 @@ public final class Trainer {
     instruments = Instruments(recipe.instruments, batches, optimizer)
   }
 
+  /// Trains a task in a folder: begins a run there, or goes on with the one that was begun there, as a
+  /// program does that may be ended at any time and started again.
+  ///
+  /// - Parameters:
+  ///   - recipe: how to train.
+  ///   - task: the model and its data, the same each time.
+  ///   - path: the folder of the run; made where it is not there.
+  ///   - observer: who watches it; nil is nobody.
+  /// - Throws: ``RunError/finished(_:steps:)`` where nothing is left to do; what ``init(_:task:)``,
+  ///   ``init(resuming:checkpoint:with:task:)`` and ``run(in:observer:)`` throw.
+  @discardableResult
+  public static func train(
+    _ recipe: Recipe, task: any TrainingTask, in path: String,
+    observer: (any TrainingObserver)? = nil
+  ) throws -> TrainingResult {
+    guard let run = try? RunDirectory(existing: path) else {
+      let trainer = try Trainer(recipe, task: task)
+      return try trainer.run(in: RunDirectory(new: path, name: ""), observer: observer)
+    }
+    // One that was ended before its first checkpoint begins again.
+    let hasBegun = !(run.checkpointFiles + run.untrustedFiles).isEmpty
+    let trainer =
+      try hasBegun
+      ? Trainer(resuming: run, with: recipe, task: task) : Trainer(recipe, task: task)
+    return try trainer.run(in: run, observer: observer)
+  }
+
   /// What is known before the first step.
   public var facts: RunFacts {
     RunFacts(optimizer, task, steps: steps, done: done.steps)

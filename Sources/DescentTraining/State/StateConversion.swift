@@ -24,9 +24,10 @@ public struct StateConversion {
   /// - Parameters:
   ///   - path: the folder of a run, or one of its checkpoints.
   ///   - changes: of the recipe, all of them of `optimizer.state...`: `optimizer.state=int8`.
+  ///   - task: the model and data of a run whose program has made them.
   /// - Throws: ``RecipeError`` for other changes and for formats that the rule cannot have; ``RunError``
   ///   and what ``Trainer/init(_:)`` throws.
-  public init(_ path: String, changes: [String] = []) throws {
+  public init(_ path: String, changes: [String] = [], task: (any TrainingTask)? = nil) throws {
     let others = changes.filter { !$0.hasPrefix("optimizer.state") }
     if !others.isEmpty {
       throw RecipeError(
@@ -35,7 +36,7 @@ public struct StateConversion {
     let (run, name) = try RunDirectory.find(path)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: run, upTo: name)
     let yaml = try checkpoint.withFormatOfState(Recipe.text(of: run.recipe.relativePath))
-    let trainer = try Trainer(Recipe(yaml: yaml, overrides: changes))
+    let trainer = try Trainer(Recipe(yaml: yaml, overrides: changes), task: task)
     try trainer.restoreConverting(checkpoint)
     (self.run, self.trainer) = (run, trainer)
     self.checkpoint = checkpoint.file.relativePath

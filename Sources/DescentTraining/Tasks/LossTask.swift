@@ -20,6 +20,11 @@ public final class LossTask<Model: Module, Data: Dataset>: TrainingTask {
     _ model: Model, _ examples: Data.Examples, _ context: Context, _ random: RandomStream
   ) -> Tensor
 
+  /// The share of the examples that the model answers rightly.
+  public typealias Accuracy = (
+    _ model: Model, _ examples: Data.Examples, _ context: Context
+  ) -> Double
+
   /// The model that learns.
   public let network: Model
   private let training: Data
@@ -28,6 +33,7 @@ public final class LossTask<Model: Module, Data: Dataset>: TrainingTask {
   private let ahead: Int
   private let loss: Loss
   private let sampledLoss: SampledLoss?
+  private let accuracy: Accuracy?
   /// A loader for each size of batches that was asked for.
   private var loaders: [Int: DataLoader<Data>] = [:]
 
@@ -46,18 +52,20 @@ public final class LossTask<Model: Module, Data: Dataset>: TrainingTask {
   ///   - ahead: how many batches may be made before they are used.
   ///   - unit: what examples are called: `images`, `rows`.
   ///   - sampledLoss: for optimizers that draw answers from the model's predictions (`sophia-g`).
+  ///   - accuracy: measures the share of right answers; evaluations have it beside the loss.
   ///   - loss: runs the model; the mean loss over the examples.
   /// - Throws: ``DataError`` where one of the two has no examples.
   public init(
     _ model: Model, training: Data, validation: Data, seed: UInt64, shuffles: Bool = true,
     dropsLast: Bool = false, ahead: Int = 2, unit: String = "examples",
-    sampledLoss: SampledLoss? = nil, loss: @escaping Loss
+    sampledLoss: SampledLoss? = nil, accuracy: Accuracy? = nil, loss: @escaping Loss
   ) throws(DataError) {
     order = try BatchOrder(
       count: training.count, batch: 1, seed: seed, shuffles: shuffles, dropsLast: dropsLast)
     guard validation.count > 0 else { throw .unsuitable("there are no \(unit) to validate on") }
     (network, self.training, self.validation) = (model, training, validation)
-    (self.ahead, self.unit, self.loss, self.sampledLoss) = (ahead, unit, loss, sampledLoss)
+    (self.ahead, self.unit) = (ahead, unit)
+    (self.loss, self.sampledLoss, self.accuracy) = (loss, sampledLoss, accuracy)
   }
 
   public var summary: String? {
@@ -72,6 +80,8 @@ public final class LossTask<Model: Module, Data: Dataset>: TrainingTask {
     hash.add("\(order.seed) \(order.shuffles) \(order.dropsLast)")
     return hash.text
   }
+
+  public var measuresAccuracy: Bool { accuracy != nil }
 
   public func batchesPerEpoch(_ batch: Int) -> Int? { try? loader(batch).batchesPerEpoch }
 
@@ -99,12 +109,14 @@ public final class LossTask<Model: Module, Data: Dataset>: TrainingTask {
 
   public func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
     let count = min(validation.count, batches.map { $0.times(batchSize) } ?? .max)
-    var sum = 0.0
+    var (sum, right) = (0.0, 0.0)
     for start in stride(from: 0, to: count, by: batchSize) {
       let numbers = Array(start..<min(start + batchSize, count))
-      let mean = loss(network, try validation.examples(at: numbers), .inference).scalar
-      sum += Double(mean) * Double(numbers.count)
+      let examples = try validation.examples(at: numbers)
+      let share = Double(numbers.count) / Double(count)
+      sum += share * Double(loss(network, examples, .inference).scalar)
+      if let accuracy { right += share * accuracy(network, examples, .inference) }
     }
-    return Evaluation(loss: sum / Double(count), accuracy: nil)
+    return Evaluation(loss: sum, accuracy: accuracy == nil ? nil : right)
   }
 }

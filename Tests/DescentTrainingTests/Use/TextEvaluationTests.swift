@@ -10,6 +10,8 @@ private final class FixedModel: CausalLanguageModel {
   let logits: [Float]
   var windows: [(inputs: [Int32], shape: [Int])] = []
   var members: [Member] { [] }
+  let longestSequence = 1024
+  var vocabulary: Int { logits.count }
 
   init(_ probabilities: [Float]) { logits = probabilities.map { Foundation.log($0) } }
 
@@ -18,11 +20,6 @@ private final class FixedModel: CausalLanguageModel {
     return Tensor(
       shape: tokens.shape + [logits.count], scalars: tokens.scalars.flatMap { _ in logits })
   }
-
-  func generate(
-    _ prompt: [Int32], count: Int, temperature: Float, top: Int?, random: inout RandomStream,
-    _ body: (Int32) -> Bool
-  ) throws(ModelError) -> [Int32] { [] }
 }
 
 @Suite("Evaluation of texts") struct TextEvaluationTests {
