@@ -4,8 +4,10 @@ import Descent
 public struct TextData: DataKind {
   /// The file, plain or packed by gzip; nil learns the stories.
   public var path: String?
-  /// What a token is.
-  public var tokenizer = TokenizerSource.kind(.character)
+  /// What a token is; nil is that of the model, or for a model without one a character.
+  public var tokenizer: TokenizerSource?
+  /// The tokens of a window to train on and to evaluate; nil is what the model says.
+  public var context: Int?
   /// A text to validate on; nil keeps the end of the other.
   public var testPath: String?
   /// The share of the text, its end, that is kept for validation, without a text for it.
@@ -17,15 +19,20 @@ public struct TextData: DataKind {
   public static let settings: [Setting<TextData>] = [
     .optionalText("path", \.path, "a text file; none: short stories that come with the package"),
     .tokenizer(
-      "tokenizer", \.tokenizer, "one token a character, one a byte, or those of a model's file"),
+      "tokenizer", \.tokenizer,
+      "one token a character, one a byte, or those of a file; none: the model's own, or characters"),
+    .optionalInteger(
+      "context", \.context, .atLeast(1), "tokens of a window; none: what the model says"),
     .optionalText("test_path", \.testPath, "a text to validate on; none: the end of the other"),
     .validationFraction(\.validationFraction),
   ]
   public static let form = DataForm.text
 
   public func load(seed: UInt64) throws -> TextDataset {
-    try TextDataset.load(
+    var dataset = try TextDataset.load(
       path: path ?? PackageResource.path("text/stories.txt"), validationPath: testPath,
-      tokenizer: tokenizer, validationFraction: validationFraction)
+      tokenizer: tokenizer ?? .kind(.character), validationFraction: validationFraction)
+    dataset.context = context
+    return dataset
   }
 }

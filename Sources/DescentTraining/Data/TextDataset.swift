@@ -9,6 +9,9 @@ public struct TextDataset: Sendable {
   /// The tokens to validate on.
   public let validation: [Int32]
 
+  /// The tokens of a window; nil is what the model says.
+  public var context: Int?
+
   /// A part of the text.
   public enum Part: String, Sendable {
     /// The part to train on.

@@ -32,13 +32,18 @@ public enum TokenizerSource: Sendable, Equatable {
 extension Setting<TextData> {
   /// What a token is.
   static func tokenizer(
-    _ name: String, _ path: SettingPath<TextData, TokenizerSource>, _ meaning: String
+    _ name: String, _ path: SettingPath<TextData, TokenizerSource?>, _ meaning: String
   ) -> Setting {
     let names = Tokenizer.Kind.allCases.map(\.rawValue)
-    let kind = "\(names.joined(separator: " or ")), or the path of a tokenizer.json or its folder"
+    let kind =
+      "\(names.joined(separator: " or ")), the path of a tokenizer.json or its folder, or none"
     return custom(name, kind: kind, meaning) {
-      .text($0[keyPath: path].text)
+      $0[keyPath: path].map { .text($0.text) } ?? .none
     } assign: { (root, text) throws(SettingError) in
+      if ["none", "null", "~"].contains(text) {
+        root[keyPath: path] = nil
+        return
+      }
       guard let source = TokenizerSource(text) else {
         let hint = nearestName(to: text, among: names).map { "; did you mean '\($0)'?" } ?? ""
         throw .unreadable(name: name, given: text, expected: kind + hint)

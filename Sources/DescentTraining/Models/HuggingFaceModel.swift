@@ -25,11 +25,18 @@ public struct HuggingFaceModel: LanguageModelKind {
     }
   }
 
-  /// Windows of 256 tokens, unless `data.context` says otherwise.
+  /// 256 tokens, unless `data.context` says otherwise.
   public var context: Int { 256 }
 
   /// What the folder says.
   func pretrained() throws -> PretrainedModel { try PretrainedModel(from ?? "") }
+
+  /// A text takes the model's own tokenizer, unless it names one.
+  public func completing(_ data: any DataKind) -> any DataKind {
+    guard var text = data as? TextData, text.tokenizer == nil, let from else { return data }
+    text.tokenizer = .file(from.contains("/") ? from : "./" + from)
+    return text
+  }
 
   public func frozen() -> HuggingFaceModel {
     var copy = self

@@ -5,7 +5,7 @@ import Foundation
 
 /// A kind of model that learns a text by continuing it.
 public protocol LanguageModelKind: ModelKind where Dataset == TextDataset {
-  /// The longest sequence, in tokens: the length of the windows to train on.
+  /// The tokens of the windows to train on, where the data do not say it.
   var context: Int { get }
   /// What it takes to train the model, at least.
   func size(vocabulary: Int) -> ModelSize
@@ -26,7 +26,7 @@ extension LanguageModelKind {
 
   /// A ``LanguageModeling``.
   public func makeTask(_ data: TextDataset, seed: UInt64) throws -> any TrainingTask {
-    try LanguageModeling(data, context: context, seed: seed) { random in
+    try LanguageModeling(data, context: data.context ?? context, seed: seed) { random in
       try makeModel(vocabulary: data.tokenizer.vocabularySize, random: &random)
     }
   }
@@ -81,6 +81,11 @@ public final class LanguageModeling: TrainingTask {
     try text.check(context: context, part: .validation)
     var random = RandomStream(seed: seed, stream: RandomPurpose.weights)
     network = try makeModel(&random)
+    guard context <= network.longestSequence else {
+      throw DataError.unsuitable(
+        "windows of \(context) tokens are longer than the \(network.longestSequence) that the model "
+          + "takes; shorten data.context")
+    }
     (self.text, self.context, self.seed) = (text, context, seed)
   }
 

@@ -43,7 +43,7 @@ public struct RunEvaluation: Sendable {
     report = try run.use { () throws -> EvaluationReport in
       switch source {
       case .validation: try Self.validation(of: run)
-      case .text(let file): try Self.text(file, run)
+      case .text(let file): try Self.text(file, run, context: (data as? TextData)?.context)
       case .table(let file, let table): try Self.table(file, table, run)
       case .images(let images, let labels): try Self.images(images, labels, run)
       }
@@ -141,7 +141,9 @@ public struct RunEvaluation: Sendable {
   }
 
   /// All of a text.
-  private static func text(_ file: String, _ run: TrainedRun) throws -> EvaluationReport {
+  private static func text(
+    _ file: String, _ run: TrainedRun, context: Int?
+  ) throws -> EvaluationReport {
     guard let kind = run.recipe.model as? any LanguageModelKind else {
       throw try mismatch(run, "a text")
     }
@@ -149,7 +151,8 @@ public struct RunEvaluation: Sendable {
     let tokens = try TextDataset.tokens(of: file, by: tokenizer)
     return .text(
       try TextEvaluation(
-        of: model, on: tokens, context: kind.context, batch: run.recipe.run.batch))
+        of: model, on: tokens, context: context ?? kind.context,
+        batch: run.recipe.run.batch))
   }
 
   /// All rows of a table.
