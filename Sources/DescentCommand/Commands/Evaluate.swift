@@ -15,6 +15,7 @@ struct Evaluate: ParsableCommand {
         descent evaluate runs/iris-1
         descent evaluate runs/iris-1 --set data.path=new.csv --json
         descent evaluate runs/gpt-1 --set data.path=other.txt
+        descent evaluate --model SmolLM2-135M --adapter my-adapter --set data.path=other.txt
         descent evaluate runs/mnist-1 --set data.images=t.gz --set data.labels=l.gz
 
       The columns of a table are found by their names where the run had names, else by their places. A \
@@ -25,16 +26,26 @@ struct Evaluate: ParsableCommand {
   @Argument(
     help: ArgumentHelp("The folder of a run, or one of its checkpoints.", valueName: "run"),
     completion: .directory)
-  var folder: String
+  var folder: String?
+
+  @OptionGroup var pretrained: PretrainedOptions
 
   @OptionGroup var changes: DataChanges
 
   @Flag(help: "Print JSON.")
   var json = false
 
+  func validate() throws { try pretrained.validate(run: folder) }
+
   func run() throws {
     try reportingErrors {
-      let evaluation = try RunEvaluation(folder, overrides: changes.assignments)
+      let evaluation =
+        if let model = pretrained.model {
+          try RunEvaluation(
+            model: model, adapter: pretrained.adapter, overrides: changes.assignments)
+        } else {
+          try RunEvaluation(folder ?? "", overrides: changes.assignments)
+        }
       output(EvaluationPage.about(evaluation), json: json)
     }
   }

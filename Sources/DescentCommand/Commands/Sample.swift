@@ -1,14 +1,23 @@
 import ArgumentParser
+import DescentNN
 import DescentTraining
 
 /// `descent sample`
 struct Sample: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write text with a trained language model.")
+    abstract: "Write text with a trained language model.",
+    discussion: """
+      With the newest weights of a run, or with a model in Hugging Face's layout:
+
+        descent sample runs/gpt-1 --prompt "Once upon"
+        descent sample --model SmolLM2-135M --adapter my-adapter --prompt "The sky is" --top-p 0.9
+      """)
 
   @Argument(
     help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .directory)
-  var folder: String
+  var folder: String?
+
+  @OptionGroup var pretrained: PretrainedOptions
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("The beginning of the text.", valueName: "text"))
@@ -33,7 +42,28 @@ struct Sample: ParsableCommand {
     help: ArgumentHelp("The seed: the same seed gives the same text.", valueName: "number"))
   var seed: UInt64 = 0
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Choose from so many of the likeliest tokens.", valueName: "count"))
+  var topK: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Choose from the likeliest tokens that together have this probability.", valueName: "number"))
+  var topP: Double?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("End before this text; may be given several times.", valueName: "text"))
+  var stop: [String] = []
+
   func validate() throws {
+    try pretrained.validate(run: folder)
+    if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
+    if let topP, !(topP > 0 && topP <= 1) {
+      throw ValidationError("--top-p must be above 0 and at most 1")
+    }
     if !(1...1_000_000_000).contains(tokens) {
       throw ValidationError("--tokens must be from 1 to 1000000000")
     }
@@ -44,12 +74,16 @@ struct Sample: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let model = try LanguageModel(RunDirectory(existing: folder))
+      let model =
+        try pretrained.languageModel() ?? LanguageModel(RunDirectory(existing: folder ?? ""))
       for reason in model.passedOver { writeError("Warning: \(reason)") }
       // The prompt may be refused, and a message stands on a line of its own.
       var hasBegun = false
       defer { if hasBegun { output() } }
-      try model.sample(prompt: prompt, tokens: tokens, temperature: temperature, seed: seed) {
+      let sampling = Sampling(temperature: temperature, top: topK, mass: topP)
+      try model.sample(
+        prompt: prompt, tokens: tokens, sampling: sampling, stops: stop, seed: seed
+      ) {
         output((hasBegun ? "" : prompt) + $0, terminator: "")
         hasBegun = true
       }

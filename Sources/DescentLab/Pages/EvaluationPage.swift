@@ -11,7 +11,7 @@ public enum EvaluationPage {
     let average = evaluation.average.map { ", averaged (\($0))" } ?? ""
     var facts = [
       Fact(
-        "weights", .text("\(evaluation.checkpoint), after step \(evaluation.step)\(average)")),
+        "weights", .text(evaluation.checkpoint + (evaluation.step.map { ", after step \($0)" } ?? "") + average)),
       Fact("data", .text("\(data), \(size(of: evaluation.report))")),
     ]
     var blocks: [Document.Block] = []
@@ -28,7 +28,7 @@ public enum EvaluationPage {
         .list(evaluation.passedOver, .warnings, key: "passedOver"),
         .data([("task", .text(task(of: evaluation.report)))]), .facts(facts),
         .data([
-          ("checkpoint", .text(evaluation.checkpoint)), ("step", .integer(evaluation.step)),
+          ("checkpoint", .text(evaluation.checkpoint)), ("step", evaluation.step.map(JSONValue.integer) ?? .null),
           ("average", evaluation.average.map(JSONValue.text) ?? .null),
           ("files", .array(evaluation.files.map(JSONValue.text))),
         ]),

@@ -54,6 +54,19 @@ public struct PretrainedModel: Sendable {
     }
   }
 
+  /// The tokens that end a text, as the configuration or the `generation_config.json` beside it says.
+  public var endTokens: [Int32] {
+    let generation = try? ModelConfiguration(
+      contentsOf: URL(fileURLWithPath: path).appendingPathComponent("generation_config.json")
+        .relativePath)
+    switch generation?.values["eos_token_id"] ?? configuration.values["eos_token_id"] {
+    case .integer(let token): return Int32(exactly: token).map { [$0] } ?? []
+    case .list(let tokens):
+      return tokens.compactMap { if case .integer(let id) = $0 { Int32(exactly: id) } else { nil } }
+    default: return []
+    }
+  }
+
   /// The number of weights, as the files have them.
   public var weights: Int { files.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.count } } }
 

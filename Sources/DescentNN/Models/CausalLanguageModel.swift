@@ -80,6 +80,9 @@ public struct Sampling: Sendable, Equatable {
   /// The probability that the most likely tokens to choose from have together, at least (nucleus
   /// sampling); nil for all. Holtzman et al., 2019, arXiv:1904.09751.
   public var mass: Double?
+  /// How many tokens there are to choose from, the first ones; nil for all that the model knows. A model
+  /// may have room for more tokens than its tokenizer has.
+  public var vocabulary: Int?
 
   /// A choice by the model's probabilities, unless told otherwise.
   public init(temperature: Double = 1, top: Int? = nil, mass: Double? = nil) {
@@ -92,6 +95,7 @@ public struct Sampling: Sendable, Equatable {
   public func choose(
     _ logits: [Float], random: inout RandomStream
   ) throws(ModelError) -> Int32 {
+    let logits = vocabulary.map { Array(logits.prefix($0)) } ?? logits
     // Minus infinity is a token that never comes.
     guard let likeliest = logits.indices.max(by: { logits[$0] < logits[$1] }),
       logits[likeliest].isFinite, !logits.contains(where: \.isNaN)

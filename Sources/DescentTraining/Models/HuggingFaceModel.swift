@@ -44,6 +44,8 @@ public struct HuggingFaceModel: LanguageModelKind {
     return copy
   }
 
+  public var endTokens: Set<Int32> { Set((try? pretrained().endTokens) ?? []) }
+
   public func fileFingerprint() throws -> String? {
     isFrozen ? try pretrained().fingerprint() : nil
   }

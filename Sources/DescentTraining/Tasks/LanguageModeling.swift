@@ -7,6 +7,8 @@ import Foundation
 public protocol LanguageModelKind: ModelKind where Dataset == TextDataset {
   /// The tokens of the windows to train on, where the data do not say it.
   var context: Int { get }
+  /// The tokens that end a text.
+  var endTokens: Set<Int32> { get }
   /// What it takes to train the model, at least.
   func size(vocabulary: Int) -> ModelSize
   /// The model with random weights.
@@ -16,6 +18,8 @@ public protocol LanguageModelKind: ModelKind where Dataset == TextDataset {
 extension LanguageModelKind {
   /// Text.
   public static var learns: [DataForm<TextDataset>] { [.text] }
+  /// None.
+  public var endTokens: Set<Int32> { [] }
   /// False.
   public static var reportsAccuracy: Bool { false }
 
@@ -37,7 +41,8 @@ extension LanguageModelKind {
   ) throws -> LanguageModel? {
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
     let (model, tokenizer) = try trained(checkpoint, of: run, recipe)
-    return LanguageModel(model, tokenizer, passedOver: passedOver.map(\.reason))
+    return LanguageModel(
+      model, tokenizer, ends: endTokens, passedOver: passedOver.map(\.reason))
   }
 
   /// The model with the weights of a checkpoint, and the tokenizer of its run.

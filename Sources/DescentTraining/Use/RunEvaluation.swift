@@ -4,10 +4,10 @@ import Foundation
 
 /// How good the model of a run is: on the run's own validation part, or on other data.
 public struct RunEvaluation: Sendable {
-  /// The checkpoint whose weights were used.
+  /// The checkpoint whose weights were used, or the folder of a model.
   public let checkpoint: String
-  /// The steps done by then.
-  public let step: Int
+  /// The steps done by then; nil for a model that was not trained here.
+  public let step: Int?
   /// The name of the average that the weights are; nil where the run has none.
   public let average: String?
   /// Why newer checkpoints were passed over: one sentence each.
@@ -48,6 +48,41 @@ public struct RunEvaluation: Sendable {
       case .images(let images, let labels): try Self.images(images, labels, run)
       }
     }
+  }
+
+  /// Evaluates a model in Hugging Face's layout on all of a text.
+  ///
+  /// - Parameters:
+  ///   - folder: where the model is.
+  ///   - adapter: a folder in PEFT's layout, or a file in kohya's; nil for none.
+  ///   - overrides: the text, `data.path=other.txt`, and the tokens of a window, `data.context=512`.
+  /// - Throws: `PretrainedError`, `AdapterError`, ``RecipeError``, ``DataError``.
+  public init(model folder: String, adapter: String? = nil, overrides: [String]) throws {
+    for text in overrides where !text.hasPrefix("data.") {
+      throw RecipeError(problems: [
+        "--set \(text) is no key of data: only those can be given, such as data.path=FILE"
+      ])
+    }
+    let yaml = "{steps: 1, model: {kind: huggingface}, data: {kind: text}, optimizer: {name: sgd}}"
+    let recipe = try Recipe(yaml: yaml, overrides: ["model.from=\(folder)"] + overrides)
+    guard let text = recipe.data as? TextData, let file = text.path else {
+      throw RecipeError(problems: ["give the text to evaluate: --set data.path=FILE"])
+    }
+    let language = try LanguageModel(folder: folder, adapter: adapter)
+    let model = language.model
+    let context = text.context ?? min(HuggingFaceModel().context, model.longestSequence)
+    guard context <= model.longestSequence else {
+      throw DataError.unsuitable(
+        "windows of \(context) tokens are longer than the \(model.longestSequence) that the model "
+          + "takes; shorten data.context")
+    }
+    let tokens = try TextDataset.tokens(of: file, by: language.tokenizer)
+    // Logits of 256 MB at once.
+    let batch = max(1, min(16, (1 << 26) / max(1, model.vocabulary * context)))
+    (checkpoint, step) = (adapter.map { "\(folder) with \($0)" } ?? folder, nil)
+    (passedOver, files, average) = ([], [file], nil)
+    report = .text(
+      try TextEvaluation(of: model, on: tokens, context: context, batch: batch))
   }
 
   /// What is evaluated.
