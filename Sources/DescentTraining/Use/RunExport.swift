@@ -23,6 +23,7 @@ public struct RunExport {
   public let passedOver: [String]
   private let run: TrainedRun
   private let model: any CausalLanguageModel
+  private let tokenizer: Tokenizer
 
   /// Reads a run.
   ///
@@ -37,7 +38,7 @@ public struct RunExport {
     }
     (checkpoint, step) = (run.checkpoint.file.relativePath, run.checkpoint.step)
     passedOver = run.passedOver
-    model = try kind.trained(run.checkpoint, of: run.directory, run.recipe).model
+    (model, tokenizer) = try kind.trained(run.checkpoint, of: run.directory, run.recipe)
   }
 
   /// Writes the files.
@@ -103,6 +104,12 @@ public struct RunExport {
       else { continue }
       try FileManager.default.copyItem(at: file, to: folder.appendingPathComponent(name))
       copied.append(name)
+    }
+    // A run with a tokenizer of a file has a copy of it.
+    if !copied.contains("tokenizer.json"), tokenizer.kind == nil {
+      try FileManager.default.copyItem(
+        at: run.directory.tokenizer, to: folder.appendingPathComponent("tokenizer.json"))
+      copied.append("tokenizer.json")
     }
     return copied
   }
