@@ -18,6 +18,8 @@ public struct Predictions {
   private let predictor: TrainedPredictor
   private var input: Input
   private let keepsInput: Bool
+  /// What messages call the input.
+  private let name: String
   private var hasHeader = false
   private var hasDecimalCommas = false
 
@@ -49,7 +51,7 @@ public struct Predictions {
       IDXExamples.areBegun(by: try source.peek(2))
       ? .images(try IDXExamples(source, predictor.format))
       : .table(try CSVExamples(source, predictor.format, needsAnswers: false))
-    (self.predictor, self.keepsInput) = (predictor, keepsInput)
+    (self.predictor, self.keepsInput, name) = (predictor, keepsInput, source.name)
     (checkpoint, passedOver) = (run.checkpoint.file.relativePath, run.passedOver)
     if keepsInput, case .table(let table) = self.input, table.header != nil,
       let name = table.names.first(where: columns.contains)
@@ -131,7 +133,11 @@ public struct Predictions {
     let classNames = predictor.format.classNames
     let values = classNames == nil ? outputs.scalars : outputs.softmax().scalars
     for row in 0..<outputs.shape[0] {
-      guard let best = largest[row] else { throw ModelError.notFinite }
+      guard let best = largest[row] else {
+        throw DataError.malformed(
+          path: name, expected: "examples of about the size that the run has learned",
+          found: "number \(count + row + 1), for which the model's outputs are not finite")
+      }
       var cells: [String] = []
       if let classNames {
         cells = [quoted(classNames[best])]

@@ -5,7 +5,10 @@ import Testing
 @testable import DescentTraining
 
 /// Runs whose models answer examples, made once.
-private struct Trained {
+struct Trained {
+  /// Made once for all tests.
+  static let shared = Result { try Trained() }
+
   let files: TemporaryFiles
   /// Three features by name, three classes: the first feature, rounded, is the class.
   let classes: String
@@ -54,7 +57,7 @@ private struct Trained {
   }
 }
 
-private let trained = Result { try Trained() }
+private let trained = Trained.shared
 
 /// The lines that a run predicts.
 private func predict(
@@ -151,6 +154,9 @@ private func predict(
       ("1,2,nan\n", "line 1, column 3: expected a finite number for “age”, found “nan”"),
       ("size,colour,age\n1,2,\"3\n", "line 2, column 3: expected a closing quote"),
       ("a,b,c\n1,2,3\n", "line 1: expected one column “size”"),
+      (
+        "size,colour,age\n1,2,3\n3e38,-3e38,3e38\n", "found number 2, for which the model's outputs"
+      ),
       ("size,colour,age,prediction\n1,2,3,4\n", "found “prediction”; --only-predictions leaves"),
     ])
   func bad(_ text: String, _ part: String) throws {

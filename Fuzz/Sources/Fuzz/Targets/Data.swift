@@ -83,7 +83,8 @@ extension FuzzTarget {
     try run.write(input.text, to: run.dataFormat)
     let format = try ExampleFormat(of: run)
     try format.write(to: run)
-    precondition(try ExampleFormat(of: run) == format)
+    let again = try ExampleFormat(of: run)
+    precondition(again == format)
   }
 
   /// Whatever is taken for data must be fit to train with.
