@@ -172,6 +172,27 @@ private struct Sine: Dataset {
     }
   }
 
+  @Test("data of the package are learned by a model and a loss of one's own") func digits() throws {
+    guard case .classes(let split) = try DigitsData().load(seed: 1) else {
+      Issue.record("digits have classes")
+      return
+    }
+    try withFolder { folder in
+      var random = RandomStream(seed: 1)
+      let task = try LossTask(
+        Linear(inputs: 64, outputs: 10, random: &random), training: split.training,
+        validation: split.validation, seed: 1, unit: "images"
+      ) { model, batch, context in
+        let scores = model(batch.features.reshaped([-1, 64]), context).logSoftmax()
+        return -scores.picked(batch.labels).mean()
+      }
+      let result = try Trainer.train(
+        Recipe(OptimizerPlan(AdamW(learningRate: 0.01)), steps: 60), task: task, in: folder + "/run"
+      )
+      #expect(try #require(result.evaluation).loss < 1)
+    }
+  }
+
   @Test("a rule of one's own is resumed with the recipe as Swift has it") func ownRule() throws {
     try withFolder { folder in
       let recipe = recipe(steps: 20, OptimizerPlan(SignSGD()))

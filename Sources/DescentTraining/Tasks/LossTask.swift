@@ -83,15 +83,18 @@ public final class LossTask<Model: Module, Data: Dataset>: TrainingTask {
 
   public var measuresAccuracy: Bool { accuracy != nil }
 
-  public func batchesPerEpoch(_ batch: Int) -> Int? { try? loader(batch).batchesPerEpoch }
+  public func batchesPerEpoch(_ batch: Int) -> Int? { try? order(batch).batchesPerEpoch }
+
+  private func order(_ size: Int) throws(DataError) -> BatchOrder {
+    try BatchOrder(
+      count: training.count, batch: size, seed: order.seed, shuffles: order.shuffles,
+      dropsLast: order.dropsLast)
+  }
 
   private func loader(_ size: Int) throws(DataError) -> DataLoader<Data> {
     if let loader = loaders[size] { return loader }
-    let order = try BatchOrder(
-      count: training.count, batch: size, seed: order.seed, shuffles: order.shuffles,
-      dropsLast: order.dropsLast)
-    // Others than those of the steps are asked for now and then, in no order.
-    let loader = DataLoader(training, order, ahead: loaders.isEmpty ? ahead : 0)
+    // Others than those of the steps are asked for now and then.
+    let loader = DataLoader(training, try order(size), ahead: loaders.isEmpty ? ahead : 0)
     loaders[size] = loader
     return loader
   }

@@ -76,8 +76,7 @@ public final class Regression: TrainingTask {
   public func batch(_ number: Int, size: Int) -> Batch {
     let (epoch, batch) = number.quotientAndRemainder(dividingBy: epochLength(size))
     if order.epoch != epoch {
-      var random = RandomStream(seed: seed ^ UInt64(epoch) << 20, stream: RandomPurpose.order)
-      order = (epoch, random.permutation(of: training.count))
+      order = (epoch, BatchOrder.shuffled(training.count, epoch: epoch, seed: seed))
     }
     let range = batch * size..<min((batch + 1) * size, training.count)
     let (features, targets) = training.batch(order.indices[range])
