@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", "a value is missing"), ("[]", "“{” is missing"), ("{}", "it has no “model”"),
+    ("", "“{” is missing"), ("[]", "“{” is missing"), ("{}", "it has no “model”"),
     (#"{"model":3}"#, "“{” is missing"), (#"{"model":{}}x"#, "text after the end"),
     (#"{"model":{"type":"Magic"}}"#, "model “Magic” is unknown; known are BPE, Unigram, WordLevel"),
     (file(vocabulary: "[]"), "is not that of a BPE"),

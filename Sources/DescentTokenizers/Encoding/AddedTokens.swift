@@ -64,7 +64,7 @@ struct AddedTokenFinder: Sendable {
 
   private static func isWord(_ text: Span<UInt8>, at index: Int) -> Bool {
     guard index < text.count else { return false }
-    return contains(KnownSets.word, scalar(in: text, at: index).value)
+    return contains(KnownSets.rustWord, scalar(in: text, at: index).value)
   }
 
   private static func isWord(_ text: Span<UInt8>, before index: Int) -> Bool {

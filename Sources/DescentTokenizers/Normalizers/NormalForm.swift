@@ -1,6 +1,6 @@
 import Foundation
 
-/// The normal forms of Unicode.
+/// The normal forms of Unicode 9, the version of the reference.
 enum NormalForm: Sendable {
   case nfc, nfd, nfkc, nfkd
 
@@ -68,9 +68,25 @@ enum NormalForm: Sendable {
     return nil
   }
 
+  /// The form of a stretch, between the scalars that Unicode 9 does not have: they stay as they are.
   private func normalized(_ text: Span<UInt8>) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.append(text)
+    var (result, open, index): ([UInt8], [UInt8], Int) = ([], [], 0)
+    while index < text.count {
+      let (value, length) = scalar(in: text, at: index)
+      let part = text.extracting(index..<index + length)
+      index += length
+      if Unicode.Scalar(value)?.isIn(unicode: 9) ?? false {
+        open.append(part)
+      } else {
+        result += normalized(open)
+        open.removeAll(keepingCapacity: true)
+        result.append(part)
+      }
+    }
+    return result + normalized(open)
+  }
+
+  private func normalized(_ bytes: [UInt8]) -> [UInt8] {
     let string = String(decoding: bytes, as: UTF8.self)
     let result =
       switch self {

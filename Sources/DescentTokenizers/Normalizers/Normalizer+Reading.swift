@@ -18,7 +18,7 @@ extension Normalizer {
     case "NFKC": return [.form(.nfkc)]
     case "NFKD": return [.form(.nfkd)]
     case "Lowercase": return [.lowercase]
-    case "StripAccents": return [remove(KnownSets.category("M"))]
+    case "StripAccents": return [remove(KnownSets.marks)]
     case "Strip":
       return [
         .strip(
@@ -56,9 +56,9 @@ extension Normalizer {
     let lowercases = try section.flag("lowercase", default: true)
     if try section.flag("clean_text", default: true) {
       let spaces = ScalarSet(of: "\t\n\r")
-      let other = ["Cc", "Cf", "Co"].reduce(ScalarSet()) { $0.union(KnownSets.category($1)) }
       steps.append(
-        remove(other.intersection(spaces.inverted).union(ScalarSet(0...0, 0xFFFD...0xFFFD))))
+        remove(
+          KnownSets.other.intersection(spaces.inverted).union(ScalarSet(0...0, 0xFFFD...0xFFFD))))
       steps.append(.map(tables(KnownSets.whitespace), to: 0x20))
     }
     if try section.flag("handle_chinese_chars", default: true) {
@@ -70,7 +70,7 @@ extension Normalizer {
               0x2B740...0x2B81F, 0x2B920...0x2CEAF, 0xF900...0xFAFF, 0x2F800...0x2FA1F))))
     }
     if try section.flag("strip_accents", default: lowercases) {
-      steps += [.form(.nfd), remove(KnownSets.category("Mn"))]
+      steps += [.form(.nfd), remove(KnownSets.nonspacingMarks)]
     }
     if lowercases { steps.append(.lowercase) }
     return steps

@@ -268,13 +268,13 @@ extension PatternParser {
     if !skip("]") { throw defect("a class is not closed") }
     let set: ScalarSet
     switch name {
-    case "alpha": set = KnownSets.word.intersection(KnownSets.category("L"))
+    case "alpha": set = KnownSets.alphabetic
     case "digit": set = KnownSets.category("Nd")
-    case "alnum": set = KnownSets.category("L").union(KnownSets.category("Nd"))
-    case "upper": set = KnownSets.category("Lu")
-    case "lower": set = KnownSets.category("Ll")
+    case "alnum": set = KnownSets.alphabetic.union(KnownSets.category("Nd"))
+    case "upper": set = KnownSets.uppercase
+    case "lower": set = KnownSets.lowercase
     case "space": set = KnownSets.whitespace
-    case "punct": set = KnownSets.punctuation.union(KnownSets.category("S"))
+    case "punct": set = KnownSets.category("P").union(KnownSets.category("S"))
     case "word": set = KnownSets.word
     default: throw defect("the class [:\(name):] is unknown")
     }
@@ -290,8 +290,8 @@ extension PatternParser {
     case "S": return KnownSets.whitespace.inverted
     case "d": return KnownSets.category("Nd")
     case "D": return KnownSets.category("Nd").inverted
-    case "w": return KnownSets.word
-    case "W": return KnownSets.word.inverted
+    case "w": return Self.word
+    case "W": return Self.word.inverted
     case "h": return ScalarSet(0x30...0x39, 0x41...0x46, 0x61...0x66)
     case "H": return ScalarSet(0x30...0x39, 0x41...0x46, 0x61...0x66).inverted
     case "p", "P": return try property(isNegated: scalar == "P")
@@ -323,6 +323,9 @@ extension PatternParser {
     default: return one(scalar.value)
     }
   }
+
+  /// Oniguruma takes what ISO 8859-1 calls numbers for parts of words.
+  static let word = KnownSets.word.union(ScalarSet(of: "²³¹¼½¾"))
 
   private mutating func hexadecimal(atMost count: Int) -> UInt32? {
     var value: UInt32?

@@ -54,7 +54,7 @@ struct PatternProgram: Sendable {
     where anchor == .wordBoundary || anchor == .noWordBoundary {
       usesWords = true
     }
-    if usesWords { wordSet = try number(of: KnownSets.word) }
+    if usesWords { wordSet = try number(of: PatternParser.word) }
   }
 
   private static func mayBegin(with byte: Int, _ set: ScalarSet) -> Bool {

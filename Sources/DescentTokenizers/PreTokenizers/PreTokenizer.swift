@@ -90,7 +90,10 @@ extension PreTokenizer {
       let isEach = try section.flag("individual_digits", default: false)
       return [split(KnownSets.numbers, isEach ? .isolated : .contiguous)]
     case "Whitespace":
-      return [.split(.pattern(try Pattern(#"\w+|[^\w\s]+"#), isInverted: true), .removed)]
+      // Rust's `\w+|[^\w\s]+`.
+      let word = #"[\w&&[^²³¹¼½¾]]\x{200C}\x{200D}"#
+      let pattern = try Pattern("[\(word)]+|[^\(word)\\s]+")
+      return [.split(.pattern(pattern, isInverted: true), .removed)]
     case "WhitespaceSplit": return [split(KnownSets.whitespace, .removed)]
     case "Punctuation":
       let name = try section.optionalText("behavior") ?? "Isolated"

@@ -64,8 +64,8 @@ struct ModelReader {
         let start = bytes.count
         try parser.string(into: &bytes)
         try parser.expect(",")
-        guard case .number(let text) = try parser.value(depth: 4), let score = Double(text),
-          score.isFinite
+        guard case .number(let text) = try parser.value(depth: 4),
+          let score = Self.score(text), score.isFinite
         else { throw Defect("the token “\(name(start..<bytes.count))” has no score") }
         try parser.expect("]")
         places.append((start..<bytes.count, scores.count))
@@ -74,6 +74,45 @@ struct ModelReader {
       try parser.expect("]")
     }
     self.scores = scores
+  }
+
+  /// A number as the reference reads it: its digits first, then a power of ten, rounded twice. Which
+  /// of two paths of equal scores is taken hangs on the last bit.
+  static func score(_ text: String) -> Double? {
+    guard let exact = Double(text) else { return nil }
+    var (digits, exponent, isFraction, isFull): (UInt64, Int, Bool, Bool) = (0, 0, false, false)
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "."): isFraction = true
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        let (tens, isTooLarge) = digits.multipliedReportingOverflow(by: 10)
+        let (next, overflows) = tens.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
+        isFull = isFull || isTooLarge || overflows
+        if isFull {
+          if !isFraction { exponent += 1 }
+        } else {
+          digits = next
+          if isFraction { exponent -= 1 }
+        }
+      case UInt8(ascii: "e"), UInt8(ascii: "E"):
+        let written = text.utf8.drop { $0 != UInt8(ascii: "e") && $0 != UInt8(ascii: "E") }
+        guard let more = String(written.dropFirst()).flatMap({ Int($0) }) else { return exact }
+        let (sum, overflows) = exponent.addingReportingOverflow(more)
+        if overflows { return exact }
+        return score(digits, exponent: sum, text, exact)
+      default: break
+      }
+    }
+    return score(digits, exponent: exponent, text, exact)
+  }
+
+  private static func score(
+    _ digits: UInt64, exponent: Int, _ text: String, _ exact: Double
+  ) -> Double {
+    // Powers of ten are exact as they are written.
+    guard abs(exponent) <= 308, let power = Double("1e\(abs(exponent))") else { return exact }
+    let value = exponent < 0 ? Double(digits) / power : Double(digits) * power
+    return text.hasPrefix("-") ? -value : value
   }
 
   /// Reads merges, written as `"a b"` or `["a", "b"]`.

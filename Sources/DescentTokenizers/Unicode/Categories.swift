@@ -1,4 +1,5 @@
-/// The general categories of scalars.
+/// The general categories of scalars as Unicode 16 has them, which the reference's patterns go by:
+/// ids must not depend on what the system knows.
 enum Categories {
   /// Scalars from here on are unassigned or for private use, but for those of plane 14.
   private static let end: UInt32 = 0x40000
@@ -9,7 +10,11 @@ enum Categories {
   private static let specialTable: [UInt8] = specials.map(lookUp)
 
   private static func lookUp(_ value: UInt32) -> UInt8 {
-    number(Unicode.Scalar(value)?.properties.generalCategory ?? .surrogate)
+    guard let scalar = Unicode.Scalar(value) else { return number(.surrogate) }
+    // A small letter until Unicode 17.
+    if value == 0x295 { return number(.lowercaseLetter) }
+    let category = scalar.properties.generalCategory
+    return scalar.isIn(unicode: 16) ? number(category) : unassigned
   }
 
   private static func number(_ category: Unicode.GeneralCategory) -> UInt8 {
@@ -64,4 +69,12 @@ enum Categories {
     ("zp", "paragraphseparator", .paragraphSeparator), ("cc", "control", .control),
     ("cf", "format", .format), ("cs", "surrogate", .surrogate), ("co", "privateuse", .privateUse),
   ]
+}
+
+extension Unicode.Scalar {
+  /// Whether a version of Unicode has the scalar, assigned or for private use.
+  func isIn(unicode version: Int) -> Bool {
+    if let age = properties.age { return age.major <= version }
+    return properties.generalCategory == .privateUse
+  }
 }

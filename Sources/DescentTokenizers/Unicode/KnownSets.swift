@@ -4,15 +4,52 @@ enum KnownSets {
   static let whitespace = ScalarSet(
     0x09...0x0D, 0x20...0x20, 0x85...0x85, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A,
     0x2028...0x2029, 0x202F...0x202F, 0x205F...0x205F, 0x3000...0x3000)
+  /// Letters, and what counts as one.
+  static let alphabetic = property(16) { $0.isAlphabetic }
+  static let uppercase = property(16) { $0.isUppercase }
+  static let lowercase = property(16) { $0.isLowercase }.union(ScalarSet(0x295...0x295))
   /// What may stand in a word: letters, marks, decimal digits, connectors.
-  static let word = ScalarSet { value in
-    guard let properties = Unicode.Scalar(value)?.properties else { return false }
-    return properties.isAlphabetic
-  }.union(category("M")).union(category("Nd")).union(category("Pc"))
-  static let numbers = category("N")
-  /// ASCII's punctuation and Unicode's.
-  static let punctuation = category("P").union(
-    ScalarSet(0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E))
+  static let word =
+    alphabetic.union(category("M")).union(category("Nd")).union(category("Pc"))
+  /// The same for those parts of the reference that ask Rust.
+  static let rustWord = word.union(ScalarSet(0x200C...0x200D))
+  /// What Rust calls numeric, in the newest Unicode.
+  static let numbers = property(.max) {
+    [.decimalNumber, .letterNumber, .otherNumber].contains($0.generalCategory)
+  }
+
+  /// The scalars of a version of Unicode that have a property.
+  static func property(
+    _ version: Int, _ has: (Unicode.Scalar.Properties) -> Bool
+  ) -> ScalarSet {
+    ScalarSet { value in
+      guard let scalar = Unicode.Scalar(value) else { return false }
+      return has(scalar.properties) && (version == .max || scalar.isIn(unicode: version))
+    }
+  }
+
+  // MARK: Older versions of Unicode
+  // What the reference asks other libraries, which have changed since; the differences are listed.
+
+  /// ASCII's punctuation, and Unicode's as of version 8.
+  static let punctuation = property(8) {
+    [
+      .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
+      .initialPunctuation, .finalPunctuation, .otherPunctuation,
+    ].contains($0.generalCategory)
+  }.union(
+    ScalarSet(
+      0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E, 0x166D...0x166D, 0x111C9...0x111C9))
+  /// Marks, as of version 9.
+  static let marks = property(9) {
+    [.nonspacingMark, .spacingMark, .enclosingMark].contains($0.generalCategory)
+  }.union(ScalarSet(0x1CF2...0x1CF3)).intersection(ScalarSet(0x111C9...0x111C9).inverted)
+  /// Marks that take no space, as of version 8.
+  static let nonspacingMarks = property(8) { $0.generalCategory == .nonspacingMark }
+    .union(ScalarSet(0x1734...0x1734, 0x1171E...0x1171E))
+    .intersection(ScalarSet(0x1885...0x1886, 0xA9BD...0xA9BD, 0x111C9...0x111C9).inverted)
+  /// What is no character that can be seen, as of version 8.
+  static let other = property(8) { [.control, .format, .privateUse].contains($0.generalCategory) }
 
   /// The scalars of a category that exists.
   static func category(_ name: String) -> ScalarSet {

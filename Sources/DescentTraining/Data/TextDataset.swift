@@ -50,13 +50,13 @@ public struct TextDataset: Sendable {
       case .byte: .byte
       case .character: .character(CharacterVocabulary(of: text))
       }
-    try self.init(text: text, tokenizer: tokenizer, validationFraction: validationFraction)
+    try self.init(text: text, encodedBy: tokenizer, validationFraction: validationFraction)
   }
 
   /// A text as the tokens of a tokenizer.
   ///
   /// Throws `.unsuitable` like the form for tokens, and where the tokenizer cannot write the text.
-  public init(text: String, tokenizer: Tokenizer, validationFraction: Double = 0.1)
+  public init(text: String, encodedBy tokenizer: Tokenizer, validationFraction: Double = 0.1)
     throws(DataError)
   {
     try self.init(
@@ -130,7 +130,7 @@ public struct TextDataset: Sendable {
     let text = try text(bytes(of: path), of: path)
     guard let validationPath else {
       return try TextDataset(
-        text: text, tokenizer: tokenizer, validationFraction: validationFraction)
+        text: text, encodedBy: tokenizer, validationFraction: validationFraction)
     }
     let other = try Self.text(bytes(of: validationPath), of: validationPath)
     return TextDataset(
