@@ -31,6 +31,12 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("recompute", "none", "layers", [("some", "takes none, layers, or the megabytes")]),
       ]),
     Kind(
+      section: "model", name: "huggingface", partner: "text", given: ["from=folder"],
+      keys: [
+        ("from", "folder", "other", []),
+        ("recompute", "none", "layers", [("some", "takes none, layers, or the megabytes")]),
+      ]),
+    Kind(
       section: "model", name: "mlp", partner: "digits", given: [],
       keys: [
         ("hidden", "128,64", "8", [("8,0", "must be at least 1"), ("a", "takes a whole number")]),
@@ -48,7 +54,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       section: "data", name: "text", partner: "gpt", given: [],
       keys: [
         ("path", "none", "book.txt", []),
-        ("tokenizer", "char", "byte", [("word", "takes byte or char"), ("bite", "'byte'?")]),
+        ("tokenizer", "none", "byte", [("word", "takes byte or char"), ("bite", "'byte'?")]),
+        ("context", "none", "16", [("0", "must be at least 1")]),
         ("test_path", "none", "other.txt", []),
         ("validation_fraction", "0.1", "0.2", [("0", "above 0 and below 1"), ("1", "below 1")]),
       ]),
@@ -151,7 +158,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
 
   /// What each model learns.
   private static let fits = [
-    "gpt": ["text"], "mlp": ["digits", "idx", "csv"], "cnn": ["digits", "idx"],
+    "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv"],
+    "cnn": ["digits", "idx"],
   ]
 
   @Test("a model that does not learn the data is refused, with the kinds that would do") func fit()
@@ -166,13 +174,15 @@ private struct Kind: CustomTestStringConvertible, Sendable {
               model: {kind: \(model.name)}
               data: {kind: \(data.name)}
               optimizer: {name: sgd}
-              """, overrides: data.given.map { "data.\($0)" })
+              """, overrides: model.given.map { "model.\($0)" } + data.given.map { "data.\($0)" })
         }
         let learned = try #require(Self.fits[model.name])
         if learned.contains(data.name) {
           #expect(throws: Never.self) { try read() }
         } else {
-          let learners = ["gpt", "mlp", "cnn"].filter { Self.fits[$0]!.contains(data.name) }
+          let learners = ["gpt", "huggingface", "mlp", "cnn"].filter {
+            Self.fits[$0]!.contains(data.name)
+          }
           let sentence = try #require(
             #expect(throws: RecipeError.self) { try read() }?.problems.first)
           #expect(
