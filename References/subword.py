@@ -323,6 +323,8 @@ def write_vectors():
         tokenizer = family(texts[:4] if name == "t5" else texts, sizes.get(name, 1000), **arguments)
         with open(f"{OUT}/{name}.tokenizer.json", "w") as file:
             json.dump(json.loads(tokenizer.to_str()), file, ensure_ascii=False, separators=(",", ":"))
+        # Numbers are rounded once more when they are read.
+        tokenizer = Tokenizer.from_file(f"{OUT}/{name}.tokenizer.json")
         ids = [tokenizer.encode(text).ids for text in strings]
         plain = [tokenizer.encode(text, add_special_tokens=False).ids for text in strings[:count // 4]]
         decoded = [tokenizer.decode(some) for some in ids]
