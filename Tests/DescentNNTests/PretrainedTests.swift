@@ -59,6 +59,23 @@ import Testing
     #expect(names.count == model.parameters.count)
   }
 
+  @Test("a model is written with all that it is made of", arguments: cases)
+  func saving(name: String) throws {
+    let expected = try Self.expected(name)
+    let model = try PretrainedModel(Self.folder.appendingPathComponent(name).path).load()
+    // Kept where somebody names a folder, for `References/huggingface.py check`.
+    let kept = ProcessInfo.processInfo.environment["DESCENT_MODELS_OUT"]
+    let target =
+      kept.map { URL(fileURLWithPath: $0).appendingPathComponent(name) }
+      ?? FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    defer { if kept == nil { try? FileManager.default.removeItem(at: target) } }
+    try PretrainedModel.save(model, to: target.path)
+    let again = try PretrainedModel(target.path).load()
+    let ids = try expected.indices("tokens")
+    #expect(again(ids, .inference).scalars == model(ids, .inference).scalars)
+    #expect(again.longestSequence == model.longestSequence)
+  }
+
   @Test("mapped weights give the same logits, and change no memory", arguments: cases)
   func mapped(name: String) throws {
     let expected = try Self.expected(name)

@@ -31,7 +31,7 @@ enum GPT2Family: ModelFamily {
     return try make(configuration) { () throws(ModelError) in try GPT(sizes, random: &random) }
   }
 
-  static func configuration(of model: GPT) -> [String: ConfigurationValue] {
+  static func configuration(of model: GPT) -> [String: ConfigurationValue]? {
     let c = model.configuration
     let dropout = ConfigurationValue.number(Double(c.dropout))
     return [

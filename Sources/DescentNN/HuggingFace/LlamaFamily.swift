@@ -129,22 +129,82 @@ enum LlamaFamily: ModelFamily {
     return (0..<layers).map { $0 >= first ? window : nil }
   }
 
-  static func configuration(of model: Llama) -> [String: ConfigurationValue] {
+  static func configuration(of model: Llama) -> [String: ConfigurationValue]? {
     let c = model.configuration
-    return [
-      "model_type": .text("llama"), "architectures": .list([.text("LlamaForCausalLM")]),
+    guard let type = type(of: c) else { return nil }
+    let architectures = [
+      "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM",
+      "qwen3": "Qwen3ForCausalLM",
+    ]
+    var values: [String: ConfigurationValue] = [
+      "model_type": .text(type), "architectures": .list([.text(architectures[type] ?? "")]),
       "hidden_size": .integer(c.attention.width), "num_hidden_layers": .integer(c.layers),
       "num_attention_heads": .integer(c.attention.heads),
       "num_key_value_heads": .integer(c.attention.groups),
       "head_dim": .integer(c.attention.headSize), "intermediate_size": .integer(c.inner),
-      "max_position_embeddings": .integer(c.context), "vocab_size": .integer(c.vocabulary),
-      "rms_norm_eps": .number(Double(c.normEpsilon)), "hidden_act": .text("silu"),
-      "attention_bias": .flag(c.attention.bias), "mlp_bias": .flag(c.feedForwardBias),
+      "max_position_embeddings": .integer(c.positions.trainedContext ?? c.context),
+      "vocab_size": .integer(c.vocabulary), "rms_norm_eps": .number(Double(c.normEpsilon)),
+      "hidden_act": .text("silu"), "attention_dropout": .number(Double(c.attention.dropout)),
       "tie_word_embeddings": .flag(c.isTied), "bos_token_id": .null, "eos_token_id": .null,
-      "rope_parameters": .object([
-        "rope_type": .text("default"), "rope_theta": .number(c.positions.base),
-      ]),
+      "rope_parameters": .object(parameters(of: c.positions)),
     ]
+    if type != "qwen2", type != "mistral" { values["attention_bias"] = .flag(c.attention.bias) }
+    if type == "llama" { values["mlp_bias"] = .flag(c.feedForwardBias) }
+    let window = c.windows.compactMap(\.self).first
+    values["sliding_window"] = window.map { .integer($0) } ?? .null
+    if type.hasPrefix("qwen") {
+      values["use_sliding_window"] = .flag(window != nil)
+      values["layer_types"] = .list(
+        c.windows.map { .text($0 == nil ? "full_attention" : "sliding_attention") })
+    }
+    return values
+  }
+
+  /// The type that has what a model has; nil where none has all of it.
+  private static func type(of c: Llama.Configuration) -> String? {
+    let windows = Set(c.windows)
+    let hasBias = (c.attention.bias, c.attention.outputBias)
+    guard windows.compactMap(\.self).count <= 1 else { return nil }
+    if c.attention.normEpsilon != nil {
+      return c.attention.normEpsilon == c.normEpsilon && hasBias.0 == hasBias.1
+        && !c.feedForwardBias ? "qwen3" : nil
+    }
+    switch hasBias {
+    case (true, false): return c.feedForwardBias ? nil : "qwen2"
+    case (false, true): return nil
+    default:
+      if windows == [nil] { return "llama" }
+      return windows.count == 1 && !hasBias.0 && !c.feedForwardBias ? "mistral" : nil
+    }
+  }
+
+  private static func parameters(of p: RotaryPositions) -> [String: ConfigurationValue] {
+    func section(
+      _ kind: String, _ numbers: [String: Double] = [:], context: Int? = nil
+    ) -> [String: ConfigurationValue] {
+      var values = numbers.mapValues { ConfigurationValue.number($0) }
+      values["rope_type"] = .text(kind)
+      values["rope_theta"] = .number(p.base)
+      values["original_max_position_embeddings"] = context.map { .integer($0) }
+      return values
+    }
+    switch p.scaling {
+    case .none: return section("default")
+    case .linear(let factor): return section("linear", ["factor": factor])
+    case .dynamic(let factor, _): return section("dynamic", ["factor": factor])
+    case .yarn(let factor, let context, let fast, let slow, let attention, let truncates):
+      var values = section(
+        "yarn",
+        [
+          "factor": factor, "beta_fast": fast, "beta_slow": slow, "attention_factor": attention,
+        ], context: context)
+      values["truncate"] = .flag(truncates)
+      return values
+    case .llama3(let factor, let context, let low, let high):
+      return section(
+        "llama3", ["factor": factor, "low_freq_factor": low, "high_freq_factor": high],
+        context: context)
+    }
   }
 
   static func stored(_ name: String) -> StoredName { StoredName(name: name) }

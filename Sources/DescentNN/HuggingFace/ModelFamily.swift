@@ -11,8 +11,9 @@ protocol ModelFamily: Sendable {
   static func model(
     _ configuration: ModelConfiguration, random: inout RandomStream
   ) throws -> Model
-  /// A configuration from which ``model(_:random:)`` and Hugging Face make such a model.
-  static func configuration(of model: Model) -> [String: ConfigurationValue]
+  /// A configuration from which ``model(_:random:)`` and Hugging Face make such a model; nil for one with
+  /// options that no type has together.
+  static func configuration(of model: Model) -> [String: ConfigurationValue]?
   /// Tensors that a file has beside the parameters of `model`, all of them zeros.
   static func zeros(of model: Model) -> [(name: String, shape: [Int])]
   /// What the parameter `name` of the model is called in a file.
@@ -74,6 +75,6 @@ extension ModelFamily {
   static func configuration(
     ofAny model: any CausalLanguageModel
   ) -> [String: ConfigurationValue]? {
-    (model as? Model).map(configuration(of:))
+    (model as? Model).flatMap(configuration(of:))
   }
 }

@@ -18,18 +18,17 @@ extension PretrainedModel {
     _ model: any CausalLanguageModel, to folder: String, format: NumberFormat = .float32,
     configuration: String? = nil
   ) throws {
+    let given = configuration.flatMap {
+      try? JSONDecoder().decode(ConfigurationValue.self, from: Data($0.utf8))
+    }
+    let kept: [String: ConfigurationValue]? =
+      if case .object(let keys)? = given { keys } else { nil }
     guard let family = ModelFamilies.family(of: model),
-      var values = family.configuration(ofAny: model)
+      var values = kept ?? family.configuration(ofAny: model)
     else {
       throw PretrainedError.unknownArchitecture(
         path: folder, found: "\(Swift.type(of: model))",
         known: ModelFamilies.all.flatMap { $0.types })
-    }
-    if let configuration,
-      case .object(let given)? = try? JSONDecoder().decode(
-        ConfigurationValue.self, from: Data(configuration.utf8))
-    {
-      values = given
     }
     values["torch_dtype"] = nil
     values["dtype"] = .text(format.rawValue)

@@ -46,6 +46,11 @@ public struct RotaryPositions: Sendable, Equatable {
     (self.headSize, self.base, self.scaling) = (headSize, base, scaling)
   }
 
+  /// The context that a dynamic scaling begins after; nil for others.
+  var trainedContext: Int? {
+    if case .dynamic(_, let context) = scaling { context } else { nil }
+  }
+
   /// Whether the angles of a position depend on how long the sequence is.
   var dependsOnLength: Bool { if case .dynamic = scaling { true } else { false } }
 

@@ -169,7 +169,7 @@ import Testing
         throw DataError.unsuitable("nothing was refused")
       } catch { return error }
     }
-    let unknown = try error { $0 = $0.replacing("\"llama\"", with: "\"mamba\"") }
+    let unknown = try error { $0 = $0.replacing("\"qwen2\"", with: "\"mamba\"") }
     #expect("\(unknown)".contains("mamba") && "\(unknown)".contains("llama, mistral"))
     let sizes = try error {
       $0 = $0.replacing("\"hidden_size\" : 16", with: "\"hidden_size\" : 20")
