@@ -175,21 +175,9 @@ extension Recipe {
   fileprivate func makeTaskToMeasure(
     most weights: Double
   ) throws -> (task: any TrainingTask, size: ModelSize?) {
-    func bind<Model: ModelKind, Data: DataKind>(
-      _ model: Model, _ data: Data
-    ) throws -> (any TrainingTask, ModelSize?) {
-      let seed = UInt64(run.seed)
-      let problems = Self.objections(model, data)
-      guard problems.isEmpty, let dataset = try data.load(seed: seed) as? Model.Dataset else {
-        throw RecipeError(problems: problems)
-      }
-      let size = model.size(for: dataset)
-      if let size, !(size.weights <= weights) {
-        throw RunMemory.TooLarge(weights: size.weights)
-      }
+    try makeTask { size in
       // One example, so that a batch larger than the machine's memory can be planned for.
-      return (try model.makeTask(dataset, seed: seed), size)
+      if !(size.weights <= weights) { throw RunMemory.TooLarge(weights: size.weights) }
     }
-    return try bind(model, data)
   }
 }

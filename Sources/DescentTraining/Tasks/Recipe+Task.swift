@@ -10,18 +10,26 @@ extension Recipe {
 
   /// The same on a machine with so many bytes of memory.
   package func makeTask(memory: Int) throws -> any TrainingTask {
+    try makeTask { try requireMemory(for: $0, memory) }.task
+  }
+
+  /// Binds the model, and its adapters, to the data, unless `check` refuses what it takes.
+  func makeTask(
+    _ check: (ModelSize) throws -> Void
+  ) throws -> (task: any TrainingTask, size: ModelSize?) {
     func bind<Model: ModelKind, Data: DataKind>(
       _ model: Model, _ data: Data
-    ) throws -> any TrainingTask {
+    ) throws -> (any TrainingTask, ModelSize?) {
       let seed = UInt64(run.seed)
       let problems = Self.objections(model, data)
       guard problems.isEmpty, let dataset = try data.load(seed: seed) as? Model.Dataset else {
         throw RecipeError(problems: problems)
       }
-      if let size = model.size(for: dataset) { try requireMemory(for: size, memory) }
+      let size = model.size(for: dataset)
+      if let size { try check(size) }
       let task = try model.makeTask(dataset, seed: seed)
       try adapter?.attach(to: task.model, seed: seed)
-      return task
+      return (task, size)
     }
     let model = adapter == nil ? model : model.frozen()
     return try bind(model, data)
