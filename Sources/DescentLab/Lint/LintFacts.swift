@@ -39,7 +39,7 @@ public struct LintFacts: Sendable {
     steps = run.steps ?? task.flatMap { try? recipe.steps(of: $0) }
     (effectiveBatch, _) = run.batch.multipliedReportingOverflow(by: run.accumulate)
     isTransformer = recipe.model is SwiftModel ? nil : recipe.model is any LanguageModelKind
-    (isFineTuning, isLowRank) = (false, false)
+    (isFineTuning, isLowRank) = (recipe.model is HuggingFaceModel, recipe.adapter != nil)
     epochs = run.epochs
     guard let task else { return }
     parameters = task.model.parameterInfos

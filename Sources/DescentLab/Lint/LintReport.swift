@@ -78,7 +78,7 @@ public struct LintReport: Sendable {
     isFineTuning: Bool = false
   ) -> [LintWarning] {
     var facts = LintFacts(recipe, task)
-    facts.isFineTuning = isFineTuning
+    if isFineTuning { facts.isFineTuning = true }
     // The trainer has made the same already.
     guard let subject = try? LintSubject(recipe, facts: facts, given: given)
     else { return [] }

@@ -9,6 +9,11 @@ public struct AdaptedLayer {
   public let layer: Linear
   /// Its adapter.
   public let adapter: LoRA
+
+  /// What the matrices of the adapter are called in the model.
+  package var parameterNames: [String] {
+    [LoRA.names.a, LoRA.names.b].map { "\(name).\($0)" }
+  }
 }
 
 extension Module {

@@ -18,7 +18,17 @@ extension Trainer {
   ) throws -> LoadReport {
     precondition(done.steps == 0, "a run that has begun has its weights")
     let source = try WeightSource(path)
-    let report = source.report(on: task.model)
+    var report = source.report(on: task.model)
+    // Weights of a model without adapters leave these as they begin.
+    let adapters = Set(task.model.adapters.flatMap(\.parameterNames))
+    if adapters.isSubset(of: report.missing), !adapters.isEmpty {
+      guard recipe.adapter?.initialization != .pissa else {
+        throw RunError.checkpointMismatch(
+          "\(path) has other weights than those that adapter.init=pissa has taken the adapters from: "
+            + "export them as a model (descent export) and begin with model.kind=huggingface")
+      }
+      report.missing.removeAll { adapters.contains($0) }
+    }
     if !report.isComplete, !report.matched.isEmpty, !partially {
       throw RunError.checkpointMismatch(
         "\(path) does not fit this model: \(report). Give --partial to take what matches")
