@@ -5,15 +5,15 @@ import DescentTokenizers
 /// A piece is encoded behind the end of the piece before, whose tokens are then left out: so marks that
 /// only a beginning gets do not come up within the text. A place to cut is one where this changes
 /// nothing, which is tried with what stands around it; best is the beginning of a line.
-struct TextCutter {
+package struct TextCutter {
   /// Some of the text.
-  struct Piece: Sendable {
+  package struct Piece: Sendable {
     /// What stands before; empty at the beginning.
     let context: [UInt8]
-    let text: [UInt8]
+    package let text: [UInt8]
 
     /// The tokens of the text behind its context.
-    func tokens(by tokenizer: SubwordTokenizer) throws(TokenizerError) -> [Int32] {
+    package func tokens(by tokenizer: SubwordTokenizer) throws(TokenizerError) -> [Int32] {
       if context.isEmpty { return try tokenizer.tokens(of: text) }
       let (before, all) = (
         try tokenizer.tokens(of: context), try tokenizer.tokens(of: context + text)
@@ -31,10 +31,10 @@ struct TextCutter {
   private var tried = 0
 
   /// Cuts for a tokenizer, into pieces of about `size` bytes.
-  init(_ tokenizer: SubwordTokenizer, size: Int) { (self.tokenizer, self.size) = (tokenizer, size) }
+  package init(_ tokenizer: SubwordTokenizer, size: Int) { (self.tokenizer, self.size) = (tokenizer, size) }
 
   /// Takes more of the text; returns a piece where one is complete.
-  mutating func append(_ bytes: [UInt8]) -> Piece? {
+  package mutating func append(_ bytes: [UInt8]) -> Piece? {
     rest += bytes
     guard rest.count >= max(size, tried + size), let (start, cut) = place() else { return nil }
     let piece = Piece(context: context, text: Array(rest[..<cut]))
@@ -45,7 +45,7 @@ struct TextCutter {
   }
 
   /// The rest of the text, which begins anew; nil if there is none.
-  mutating func finish() -> Piece? {
+  package mutating func finish() -> Piece? {
     defer { (context, rest, tried) = ([], [], 0) }
     return rest.isEmpty ? nil : Piece(context: context, text: rest)
   }
