@@ -114,8 +114,8 @@ public final class LanguageModeling: TrainingTask {
       + "\(Amount.count(text.tokenizer.vocabularySize)) different"
     var lines = [tokens] + text.notes
     if let windows {
-      lines.append("to train on: " + windows.training.summary("document"))
-      lines.append("to validate on: " + windows.validation.summary("document"))
+      lines.append("to train on: " + windows.training.summary)
+      lines.append("to validate on: " + windows.validation.summary)
     }
     return lines.joined(separator: "\n")
   }
@@ -176,7 +176,6 @@ public final class LanguageModeling: TrainingTask {
   public func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
     let limit = batches.map { $0.times(batchSize) }
     if let windows {
-      // A loss that is not finite is for the run to judge.
       return Evaluation(
         loss: TextEvaluation(
           of: network, on: windows.validation, batch: batchSize, limit: limit

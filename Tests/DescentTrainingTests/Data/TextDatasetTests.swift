@@ -116,7 +116,8 @@ import Testing
   }
 
   @Test func `a context that just fits is taken, a longer one refused`() throws {
-    let dataset = try TextDataset(text: "abcdefghij", tokenizer: Tokenizer.Kind.byte, validationFraction: 0.4)
+    let dataset = try TextDataset(
+      text: "abcdefghij", tokenizer: Tokenizer.Kind.byte, validationFraction: 0.4)
     try dataset.check(context: 5, part: .training)
     try dataset.check(context: 3, part: .validation)
     for (context, part, count) in [(6, TextDataset.Part.training, 6), (4, .validation, 4)] {

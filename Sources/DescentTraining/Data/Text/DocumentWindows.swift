@@ -109,8 +109,8 @@ struct DocumentWindows: Sendable {
   }
 
   /// A line about what became of the documents.
-  func summary(_ name: String) -> String {
-    let count = Amount.count(pieces.count, name)
+  var summary: String {
+    let count = Amount.count(pieces.count, "document")
     var text = "\(count) in \(Amount.count(self.count, "window")) of \(context) tokens"
     text += ", \(Int((padding * 100).rounded())) % of them filled up"
     if cut > 0 { text += "; \(Amount.count(cut)) cut at the end" }

@@ -31,7 +31,9 @@ package struct TextCutter {
   private var tried = 0
 
   /// Cuts for a tokenizer, into pieces of about `size` bytes.
-  package init(_ tokenizer: SubwordTokenizer, size: Int) { (self.tokenizer, self.size) = (tokenizer, size) }
+  package init(_ tokenizer: SubwordTokenizer, size: Int) {
+    (self.tokenizer, self.size) = (tokenizer, size)
+  }
 
   /// Takes more of the text; returns a piece where one is complete.
   package mutating func append(_ bytes: [UInt8]) -> Piece? {

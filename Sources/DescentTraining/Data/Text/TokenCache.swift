@@ -237,7 +237,10 @@ final class TokenCacheWriter {
       if buffer.count >= 1 << 20 { try flush() }
     }
     // A vocabulary and counts can always be written.
-    let text = (try? JSONEncoder().encode(description)) ?? Data()
+    let encoder = JSONEncoder()
+    // The same texts make the same file.
+    encoder.outputFormatting = .sortedKeys
+    let text = (try? encoder.encode(description)) ?? Data()
     buffer += text
     try flush()
     var header = TokenCache.magic
