@@ -59,8 +59,8 @@ extension LanguageModelKind {
   }
 }
 
-/// Texts and a model that learns to continue them: on windows at random positions of a running text, or on
-/// windows that begin with documents, each once an epoch.
+/// Texts and a model that learns to continue them: on windows at random positions of a running
+/// text, or on windows that begin with documents, each once an epoch.
 public final class LanguageModeling: TrainingTask {
   private let network: any CausalLanguageModel
   private let text: TextDataset

@@ -3,8 +3,8 @@ import Foundation
 
 /// How well a language model predicts a text.
 ///
-/// The text is cut into windows of c tokens at 0, c, 2c, ...; in each, every token is predicted from
-/// those before it in the window. So each token of the text but the first is a target once:
+/// The text is cut into windows of c tokens at 0, c, 2c, ...; in each, every token is predicted
+/// from those before it in the window. So each token of the text but the first is a target once:
 ///
 /// ```
 /// loss = 1/n Σ −log p(token)        perplexity = e^loss        n = tokens of the text − 1
@@ -57,7 +57,8 @@ public struct TextEvaluation: Sendable, Equatable {
     if rest > 0 { try add(from: whole * context, rows: 1, length: rest) }
     self.init(loss: sum / Double(targets), tokens: targets)
   }
-  /// Measures how well `model` predicts documents, each from its beginning: every target that counts once.
+  /// Measures how well `model` predicts documents, each from its beginning: every target that
+  /// counts once.
   init(
     of model: any CausalLanguageModel, on windows: DocumentWindows, batch: Int, limit: Int? = nil
   ) {

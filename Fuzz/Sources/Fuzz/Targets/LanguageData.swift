@@ -4,8 +4,10 @@ extension FuzzTarget {
   /// Texts, and prompts with completions, a line each.
   static let jsonLines = FuzzTarget(name: "json-lines", maximumLength: 1024) {
     [
-      "{\"text\": \"one\", \"meta\": {\"a\": [1, {\"b\": null}]}}\n\n{\"text\": \"two\\n\\ud83d\\ude00\"}\r\n",
-      "\u{FEFF}{\"prompt\": \"Q: \\u00e9\", \"completion\": \" yes\"}\n{\"prompt\": \"\", \"completion\": \"\"}",
+      #"{"text": "one", "meta": {"a": [1, {"b": null}]}}"# + "\n\n"
+        + #"{"text": "two\n\ud83d\ude00"}"# + "\r\n",
+      "\u{FEFF}" + #"{"prompt": "Q: \u00e9", "completion": " yes"}"# + "\n"
+        + #"{"prompt": "", "completion": ""}"#,
     ].map { Array($0.utf8) }
   } read: { input in
     // Unpacking has a target of its own.

@@ -13,7 +13,8 @@ public struct DocumentEnd: Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - tokenizer: the tokenizer.
-  ///   - path: its file or the folder with it, beside which the model's settings may name the token.
+  ///   - path: its file or the folder with it, beside which the model's settings may name the
+  ///     token.
   init(of tokenizer: Tokenizer, beside path: String?) {
     if case .subword(let subwords) = tokenizer, let id = Self.token(of: subwords, beside: path) {
       self.init(name: subwords.token(id) ?? "the token \(id)", tokens: [id])
@@ -30,8 +31,8 @@ public struct DocumentEnd: Sendable, Equatable {
   /// Names that end-of-text tokens have where nothing says which it is, the surest first.
   static let names = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>"]
 
-  /// What `tokenizer_config.json` or `config.json` beside the tokenizer says, else a special token of a
-  /// usual name.
+  /// What `tokenizer_config.json` or `config.json` beside the tokenizer says, else a special token
+  /// of a usual name.
   private static func token(of tokenizer: SubwordTokenizer, beside path: String?) -> Int32? {
     if let path {
       let folder =

@@ -1,7 +1,8 @@
 import DescentCompute
 import DescentNN
 
-/// Windows that begin with documents: of each as many tokens as fit, the rest of a window filled up.
+/// Windows that begin with documents: of each as many tokens as fit, the rest of a window filled
+/// up.
 ///
 /// The token behind every input is its target; those within a prompt do not count:
 ///
@@ -37,8 +38,8 @@ struct DocumentWindows: Sendable {
   /// What is in the place of a target that does not count.
   static let ignored: Int32 = -1
 
-  /// Packs documents in their order: a document that does not fit into what is left of a window begins the
-  /// next.
+  /// Packs documents in their order: a document that does not fit into what is left of a window
+  /// begins the next.
   ///
   /// - Parameters:
   ///   - tokens: their tokens, one document after another.

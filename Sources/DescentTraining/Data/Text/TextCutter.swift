@@ -2,9 +2,9 @@ import DescentTokenizers
 
 /// A long text in pieces that give the same tokens one by one as the text does at once.
 ///
-/// A piece is encoded behind the end of the piece before, whose tokens are then left out: so marks that
-/// only a beginning gets do not come up within the text. A place to cut is one where this changes
-/// nothing, which is tried with what stands around it; best is the beginning of a line.
+/// A piece is encoded behind the end of the piece before, whose tokens are then left out: so marks
+/// that only a beginning gets do not come up within the text. A place to cut is one where this
+/// changes nothing, which is tried with what stands around it; best is the beginning of a line.
 package struct TextCutter {
   /// Some of the text.
   package struct Piece: Sendable {

@@ -1,9 +1,10 @@
 import Descent
 
-/// `data.kind: text`: texts, prompts with completions, or the short stories that come with the package.
+/// `data.kind: text`: texts, prompts with completions, or the short stories that come with the
+/// package.
 public struct TextData: DataKind {
-  /// A text file, a file of JSON lines, or a folder of such files, plain or packed by gzip; nil learns the
-  /// stories.
+  /// A text file, a file of JSON lines, or a folder of such files, plain or packed by gzip; nil
+  /// learns the stories.
   public var path: String?
   /// What a token is; nil is that of the model, or for a model without one a character.
   public var tokenizer: TokenizerSource?
@@ -24,7 +25,7 @@ public struct TextData: DataKind {
   public static let settings: [Setting<TextData>] = [
     .optionalText(
       "path", \.path,
-      "a text file, a .jsonl file, or a folder of them; none: short stories that come with the package"
+      "a text file, a .jsonl file, or a folder of them; none: the stories that come with the package"
     ),
     .tokenizer(
       "tokenizer", \.tokenizer,

@@ -6,8 +6,8 @@ extension TextDataset {
   ///   - tokenizer: the tokenizer of the run.
   ///   - folder: the run's folder, which names the end of documents.
   ///   - pack: whether several documents share a window.
-  /// - Throws: as loading does, and `.malformed` with the line of the first character that the tokenizer
-  ///   does not know.
+  /// - Throws: as loading does, and `.malformed` with the line of the first character that the
+  ///   tokenizer does not know.
   static func known(
     _ path: String, by tokenizer: Tokenizer, of folder: String?, pack: Bool
   ) throws(DataError) -> TextDataset {

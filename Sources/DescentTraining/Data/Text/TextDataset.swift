@@ -1,5 +1,5 @@
-/// Texts as tokens, their last part kept for validation: one running text, or documents that begin windows
-/// of their own.
+/// Texts as tokens, their last part kept for validation: one running text, or documents that begin
+/// windows of their own.
 public struct TextDataset: Sendable {
   /// How the text became tokens.
   public let tokenizer: Tokenizer
@@ -113,13 +113,14 @@ public struct TextDataset: Sendable {
   /// Loads texts, and others to validate on if there are any; then the fraction has no meaning.
   ///
   /// - Parameters:
-  ///   - path: a text file, a file of JSON lines, or a folder of such files, plain or packed by gzip.
+  ///   - path: a text file, a file of JSON lines, or a folder of such files, plain or packed by
+  ///     gzip.
   ///   - validationPath: the same, to validate on.
   ///   - kind: what a token is.
   ///   - validationFraction: the share that is kept for validation, at the end.
-  /// - Throws: ``DataError``: `.missingFile`, `.unreadable`, `.malformed` for a file that is empty or, with
-  ///   tokens for characters, not UTF-8, for bad lines and folders without texts; `.unsuitable` like the
-  ///   form for tokens.
+  /// - Throws: ``DataError``: `.missingFile`, `.unreadable`, `.malformed` for a file that is empty
+  ///   or, with tokens for characters, not UTF-8, for bad lines and folders without texts;
+  ///   `.unsuitable` like the form for tokens.
   public static func load(
     path: String, validationPath: String? = nil, tokenizer kind: Tokenizer.Kind,
     validationFraction: Double = 0.1
@@ -137,7 +138,8 @@ public struct TextDataset: Sendable {
   ///   - source: where the tokenizer comes from.
   ///   - validationFraction: as there.
   ///   - pack: whether documents share windows; otherwise each is one, filled up.
-  ///   - cache: the file in which the tokens are kept from start to start; nil keeps them in memory.
+  ///   - cache: the file in which the tokens are kept from start to start; nil keeps them in
+  ///     memory.
   /// - Throws: the same, and what is wrong with the tokenizer's file or with the cache.
   public static func load(
     path: String, validationPath: String? = nil, tokenizer source: TokenizerSource,

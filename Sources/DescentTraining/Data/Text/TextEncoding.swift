@@ -45,8 +45,8 @@ struct TextEncoding {
 
   /// Encodes all of `files`, and hands the tokens to `sink` in order.
   ///
-  /// Throws what reading and `sink` throw, and `.malformed` with the place of what the tokenizer cannot
-  /// write.
+  /// Throws what reading and `sink` throw, and `.malformed` with the place of what the tokenizer
+  /// cannot write.
   func encode(
     _ files: TextFiles, into sink: ([Int32]) throws(DataError) -> Void
   ) throws(DataError) -> (documents: [TextDocument], counts: TextCounts) {

@@ -15,8 +15,8 @@ struct TextFiles: Sendable {
   let files: [File]
   /// Those of a folder that are no texts, by their names in it.
   let leftOut: [String]
-  /// Whether they are documents that stand for themselves, each with an end: lines of JSONL, or files of a
-  /// folder; otherwise they are one text.
+  /// Whether they are documents that stand for themselves, each with an end: lines of JSONL, or
+  /// files of a folder; otherwise they are one text.
   let areDocuments: Bool
 
   /// The ends of names that a folder is searched for, each also with `.gz`.
@@ -24,8 +24,8 @@ struct TextFiles: Sendable {
 
   /// Finds them.
   ///
-  /// Of a folder it takes the texts, those in folders within it too; what is hidden, a link to a folder,
-  /// and whatever has another name is left out.
+  /// Of a folder it takes the texts, those in folders within it too; what is hidden, a link to a
+  /// folder, and whatever has another name is left out.
   ///
   /// Throws `.missingFile`, `.unreadable`, and `.malformed` for a folder without texts.
   init(_ path: String) throws(DataError) {

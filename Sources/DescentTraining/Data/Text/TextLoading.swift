@@ -134,7 +134,7 @@ struct TextLoading {
       path: path,
       reason: "its tokens need "
         + (bytes.map { "at least \(Amount.bytes(Double($0))) of memory" } ?? "more memory")
-        + ", and there are \(Amount.bytes(Double(memory))); keep them in a file with data.cache=FILE"
+        + ", and there are \(Amount.bytes(Double(memory))); keep them in a file by data.cache=FILE"
     )
   }
 
@@ -185,8 +185,8 @@ struct TextLoading {
     let merged = parts.reduce(0) { $0 + $1.counts.merged }
     if merged > 0 {
       notes.append(
-        "in \(Amount.count(merged, "example")) the completion begins within a token that the prompt "
-          + "shares; let completions, not prompts, have the space between them")
+        "in \(Amount.count(merged, "example")) the completion begins within a token that the "
+          + "prompt shares; let completions, not prompts, have the space between them")
     }
     return notes
   }

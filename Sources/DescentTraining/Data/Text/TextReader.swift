@@ -27,8 +27,8 @@ struct TextReader {
 
   /// Hands over every part.
   ///
-  /// Throws what reading throws; `.malformed` for bytes that are not UTF-8, bad lines, lines of different
-  /// kinds, and a file without text that was named itself.
+  /// Throws what reading throws; `.malformed` for bytes that are not UTF-8, bad lines, lines of
+  /// different kinds, and a file without text that was named itself.
   func forEach(_ body: (Part) throws(DataError) -> Void) throws(DataError) {
     var isExample: Bool?
     func check(_ now: Bool, _ place: Place) throws(DataError) {

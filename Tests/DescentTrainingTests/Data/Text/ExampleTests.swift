@@ -123,6 +123,37 @@ import Testing
     _ = result
   }
 
+  @Test("a run knows the end of documents, and a token across the border is the completion's")
+  func subwords() throws {
+    let vectors = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../../DescentTokenizersTests/Vectors/smollm.tokenizer.json")
+    let folder = files.path("model")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: vectors.standardizedFileURL.path, toPath: folder + "/tokenizer.json")
+    _ = try files.write(#"{"eos_token": "<|im_end|>"}"#, to: "model/tokenizer_config.json")
+    let path = try write([("the", "the"), ("a ", "the")], "words.jsonl")
+    let yaml = """
+      {steps: 1, batch: 2, model: {kind: gpt, context: 24, layers: 1, width: 16, heads: 2},
+       data: {kind: text, path: \(path), test_path: \(path), tokenizer: \(folder)},
+       optimizer: {name: sgd}}
+      """
+    let recipe = try Recipe(yaml: yaml)
+    let summary = try #require(try recipe.makeTask().summary)
+    #expect(summary.contains("4 examples in 2 files, each ended by <|im_end|>"))
+    #expect(summary.contains("the completion begins within a token"), "\(summary)")
+    let run = try RunDirectory(new: files.path("run"), name: "test")
+    _ = try Trainer(recipe).run(in: run, observer: Watcher())
+    #expect(
+      try String(contentsOf: run.tokenizerSettings, encoding: .utf8)
+        == "{\"eos_token\": \"<|im_end|>\"}\n")
+    try FileManager.default.removeItem(atPath: folder)
+    let file = try RunEvaluation(run.path, overrides: ["data.path=\(path)"])
+    guard case .text(let report) = file.report else { return }
+    // Each end is learned, and what stands before it.
+    #expect(report.tokens >= 4)
+  }
+
   @Test("both parts need the same kind of lines") func kinds() throws {
     let text = try files.write("{\"text\": \"abc\"}", to: "text.jsonl")
     let pairs = try write(Self.pairs, "some.jsonl")

@@ -48,10 +48,11 @@ import Testing
     #expect(Array(bytes[64..<72]) == [0, 0, 1, 0, 2, 0, 0, 0])
   }
 
-  private func summary(_ path: String) throws -> String {
+  private func summary(_ path: String, _ kind: String = "char") throws -> String {
     let yaml = "{steps: 1, model: {kind: gpt, context: 2, layers: 1}, optimizer: {name: sgd}, "
     let task = try Recipe(
-      yaml: yaml + "data: {kind: text, path: \(path), cache: \(cache), validation_fraction: 0.5}}"
+      yaml: yaml
+        + "data: {kind: text, path: \(path), tokenizer: \(kind), cache: \(cache), validation_fraction: 0.5}}"
     ).makeTask()
     return try #require(task.summary)
   }
@@ -71,7 +72,7 @@ import Testing
 
   @Test("a damaged file is made anew, wherever it is damaged") func damaged() throws {
     let path = try files.write("abcdefgh", to: "a.txt")
-    _ = try load(path)
+    _ = try load(path, nil, .byte)
     let good = try contents()
     var cases = (16..<good.count).map { place in
       var bad = good
@@ -81,11 +82,11 @@ import Testing
     cases += [good.prefix(16), good.prefix(63), good.prefix(64), good.dropLast(), good + [0]]
     for bad in cases {
       try bad.write(to: URL(filePath: cache))
-      #expect(try load(path).training.count == 6)
+      #expect(try load(path, nil, .byte).training.count == 6)
       #expect(try contents() == good)
     }
     try good.dropLast().write(to: URL(filePath: cache))
-    #expect(try summary(path).contains("\(cache) was damaged, and is made anew"))
+    #expect(try summary(path, "byte").contains("\(cache) was damaged, and is made anew"))
   }
 
   @Test("another file is never replaced, and a place that cannot be written is named")
