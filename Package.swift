@@ -104,7 +104,10 @@ let package = Package(
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "DescentTrainingTests",
-      dependencies: ["Descent", "DescentTraining", "DescentNN", "DescentCompute", "Safetensors"],
+      dependencies: [
+        "Descent", "DescentTraining", "DescentNN", "DescentCompute", "DescentTokenizers",
+        "Safetensors",
+      ],
       resources: [.copy("Vectors")], swiftSettings: settings),
     .testTarget(
       name: "DescentLabTests",

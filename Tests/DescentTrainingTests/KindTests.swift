@@ -58,6 +58,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("context", "none", "16", [("0", "must be at least 1")]),
         ("test_path", "none", "other.txt", []),
         ("validation_fraction", "0.1", "0.2", [("0", "above 0 and below 1"), ("1", "below 1")]),
+        ("pack", "true", "false", [("2", "takes true or false")]),
+        ("cache", "none", "book.tokens", []),
       ]),
     Kind(
       section: "data", name: "digits", partner: "mlp", given: [],
@@ -265,7 +267,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
     #expect(text.training.count > 50_000 && text.validation.count > 5_000)
     // Letters, digits, punctuation: what a small vocabulary is made of.
     #expect((60...90).contains(text.tokenizer.vocabularySize))
-    let all = try text.tokenizer.decode(text.training + text.validation)
+    let all = try text.tokenizer.decode(Array(text.training) + Array(text.validation))
     #expect(all.unicodeScalars.allSatisfy(\.isASCII) && all.hasSuffix("\n"))
     #expect(!all.contains("\t") && !all.contains("  ") && !all.contains("\n\n\n"))
   }

@@ -19,7 +19,7 @@ struct FuzzTarget: Sendable {
   static let all = [
     safetensors, replay, checkpoint, metrics, recipe, schedule, csv, idx, examples,
     exampleFormat, gzip, tokenizer, csvLog, jsonLog, trainerState, events, configuration,
-    safetensorsIndex, subwordTokenizer,
+    safetensorsIndex, subwordTokenizer, jsonLines, tokenCache,
   ]
 }
 

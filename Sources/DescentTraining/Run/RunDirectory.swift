@@ -11,6 +11,7 @@ import Foundation
 /// initial.safetensors   the first weights, where instruments measure the distance from them
 /// data.json        shape, names, standardization and classes of the examples: see ``ExampleFormat``
 /// tokenizer.json   how text becomes tokens, for language models
+/// tokenizer_config.json   which token ends a document, where texts are documents
 /// checkpoints/     step-<n>.safetensors: weights and all that is needed to resume after n steps
 /// .lock            which process trains the run; there while it does
 /// ```
@@ -29,6 +30,8 @@ public struct RunDirectory: Sendable {
   public var dataFormat: URL { url.appendingPathComponent("data.json") }
   /// `tokenizer.json`
   public var tokenizer: URL { url.appendingPathComponent("tokenizer.json") }
+  /// `tokenizer_config.json`
+  public var tokenizerSettings: URL { url.appendingPathComponent("tokenizer_config.json") }
   /// `checkpoints/`
   public var checkpoints: URL { url.appendingPathComponent("checkpoints") }
 

@@ -1,5 +1,6 @@
 import Descent
 import DescentCompute
+import DescentFiles
 import DescentNN
 import Foundation
 
@@ -63,27 +64,38 @@ extension LanguageModelKind {
   }
 }
 
-/// A text and a model that learns to continue it, on windows at random positions.
+/// Texts and a model that learns to continue them: on windows at random positions of a running
+/// text, or on windows that begin with documents, each once an epoch.
 public final class LanguageModeling: TrainingTask {
   private let network: any CausalLanguageModel
   private let text: TextDataset
   private let context: Int
   private let seed: UInt64
+  /// The windows of documents; nil where they lie anywhere in a running text.
+  private let windows: (training: DocumentWindows, validation: DocumentWindows)?
+  private var epoch = BatchOrder.Epoch()
 
-  /// Binds a model to a text.
+  /// Binds a model to texts.
   ///
   /// - Parameters:
-  ///   - text: the text.
+  ///   - text: the texts.
   ///   - context: the tokens of a window.
-  ///   - seed: what the weights and the positions of the windows follow.
-  ///   - makeModel: makes the model, once it is clear that the text is long enough.
+  ///   - seed: what the weights, and the positions or the order of the windows, follow.
+  ///   - makeModel: makes the model, once it is clear that there are windows.
   /// - Throws: ``DataError`` for a text shorter than a window, and what `makeModel` throws.
   public init(
     _ text: TextDataset, context: Int, seed: UInt64,
     makeModel: (inout RandomStream) throws -> any CausalLanguageModel
   ) throws {
-    try text.check(context: context, part: .training)
-    try text.check(context: context, part: .validation)
+    if let training = try text.documentWindows(context: context, part: .training),
+      let validation = try text.documentWindows(context: context, part: .validation)
+    {
+      windows = (training, validation)
+    } else {
+      windows = nil
+      try text.check(context: context, part: .training)
+      try text.check(context: context, part: .validation)
+    }
     var random = RandomStream(seed: seed, stream: RandomPurpose.weights)
     network = try makeModel(&random)
     guard context <= network.longestSequence else {
@@ -97,28 +109,63 @@ public final class LanguageModeling: TrainingTask {
   public var model: any Module { network }
   public var unit: String { "tokens" }
 
-  public var drawsAtRandom: Bool { true }
+  /// Whether windows lie anywhere in a running text.
+  public var drawsAtRandom: Bool { windows == nil }
 
   public var summary: String? {
-    "\(Amount.count(text.training.count, text.tokenizer.unit)) to train on, "
+    let tokens =
+      "\(Amount.count(text.training.count, text.tokenizer.unit)) to train on, "
       + "\(Amount.count(text.validation.count)) to validate on, "
       + "\(Amount.count(text.tokenizer.vocabularySize)) different"
+    var lines = [tokens] + text.notes
+    if let windows {
+      lines.append("to train on: " + windows.training.summary)
+      lines.append("to validate on: " + windows.validation.summary)
+    }
+    return lines.joined(separator: "\n")
   }
 
   public func batchesPerEpoch(_ batch: Int) -> Int? {
-    max(1, text.training.count / batch.times(context))
+    if let windows { return max(1, (windows.training.count - 1) / max(1, batch) + 1) }
+    return max(1, text.training.count / batch.times(context))
   }
 
+  /// Of the tokens to train on; where windows begin with documents, of their places, too.
   public var fingerprint: String {
     var hash = Fingerprint()
-    for token in text.training { hash.add(UInt32(bitPattern: token)) }
+    text.training.forEachToken { hash.add(UInt32(bitPattern: $0)) }
+    if windows != nil {
+      hash.add("\(text.packing)")
+      for document in text.documents.training {
+        hash.add(UInt32(truncatingIfNeeded: document.count))
+        hash.add(UInt32(truncatingIfNeeded: document.prompt))
+      }
+    }
     return hash.text
   }
 
-  public func batch(_ number: Int, size: Int) -> Batch {
+  public func batch(_ number: Int, size: Int) throws -> Batch {
+    if let windows {
+      let order = try BatchOrder(count: windows.training.count, batch: size, seed: seed)
+      return batch(of: windows.training, epoch.examples(ofBatch: number, in: order))
+    }
     var random = RandomStream(seed: seed ^ UInt64(number) << 20, stream: RandomPurpose.batches)
     let last = text.training.count - context
     return batch(of: .training, (0..<size).map { _ in random.integer(below: last) })
+  }
+
+  private func batch(of windows: DocumentWindows, _ numbers: [Int]) -> Batch {
+    let (inputs, targets, counted) = windows.batch(numbers)
+    let ignored = DocumentWindows.ignored
+    return Batch(weight: counted) { [network] context in
+      network(inputs, context).crossEntropy(targets, ignoring: ignored)
+    } sampledLoss: { [network] context, random in
+      let logits = network(inputs, context)
+      let drawn = logits.sampledClasses(random).scalars
+      let scalars = zip(targets.scalars, drawn).map { $0 == ignored ? ignored : $1 }
+      return logits.crossEntropy(
+        IndexTensor(shape: targets.shape, scalars: scalars), ignoring: ignored)
+    }
   }
 
   private func batch(of part: TextDataset.Part, _ offsets: [Int]) -> Batch {
@@ -131,10 +178,17 @@ public final class LanguageModeling: TrainingTask {
   }
 
   /// Windows at even distances over the validation part: the same ones each time.
-  public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
+  public func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
+    let limit = batches.map { $0.times(batchSize) }
+    if let windows {
+      return Evaluation(
+        loss: TextEvaluation(
+          of: network, on: windows.validation, batch: batchSize, limit: limit
+        ).loss)
+    }
     let last = text.validation.count - context - 1
     let windows = last / context + 1
-    let wanted = min(windows, batches.map { $0.times(batchSize) } ?? .max)
+    let wanted = min(windows, limit ?? .max)
     let offsets = (0..<wanted).map { wanted == 1 ? 0 : $0 * last / (wanted - 1) }
     var loss = 0.0
     for start in stride(from: 0, to: wanted, by: batchSize) {
@@ -146,8 +200,7 @@ public final class LanguageModeling: TrainingTask {
 
   /// All of the validation part, each token once.
   public func report(batchSize: Int) throws -> EvaluationReport? {
-    .text(
-      try TextEvaluation(of: network, on: text.validation, context: context, batch: batchSize))
+    .text(try TextEvaluation(of: network, on: text, context: context, batch: batchSize))
   }
 
   /// A text of 200 tokens, drawn with the same seed each time.
@@ -157,8 +210,12 @@ public final class LanguageModeling: TrainingTask {
     return text.map { [.text($0)] } ?? []
   }
 
-  /// Writes the tokenizer.
+  /// Writes the tokenizer, and which of its tokens ends a document.
   public func save(to run: RunDirectory) throws {
     try run.write(text.tokenizer.json(), to: run.tokenizer)
+    if let end = text.end, end.token != nil, text.tokenizer.kind == nil {
+      try run.write(
+        "{\"eos_token\": \(JSON.quoted(end.name))}\n", to: run.tokenizerSettings)
+    }
   }
 }

@@ -3,8 +3,8 @@ import Foundation
 
 /// How well a language model predicts a text.
 ///
-/// The text is cut into windows of c tokens at 0, c, 2c, ...; in each, every token is predicted from
-/// those before it in the window. So each token of the text but the first is a target once:
+/// The text is cut into windows of c tokens at 0, c, 2c, ...; in each, every token is predicted
+/// from those before it in the window. So each token of the text but the first is a target once:
 ///
 /// ```
 /// loss = 1/n Σ −log p(token)        perplexity = e^loss        n = tokens of the text − 1
@@ -30,7 +30,7 @@ public struct TextEvaluation: Sendable, Equatable {
   /// - Throws: `DataError.unsuitable` for a text of fewer than two tokens or a context below one,
   ///   `ModelError.notFinite` where the loss is no number.
   public init(
-    of model: any CausalLanguageModel, on text: [Int32], context: Int, batch: Int
+    of model: any CausalLanguageModel, on text: TokenSequence, context: Int, batch: Int
   ) throws {
     if context < 1 { throw DataError.unsuitable("a context of \(context) tokens is too short") }
     guard text.count > 1 else {
@@ -43,8 +43,8 @@ public struct TextEvaluation: Sendable, Equatable {
     /// Adds the loss of `rows` windows of `length` tokens from `start` on.
     func add(from start: Int, rows: Int, length: Int) throws {
       let (shape, count) = ([rows, length], rows * length)
-      let inputs = IndexTensor(shape: shape, scalars: Array(text[start..<start + count]))
-      let next = IndexTensor(shape: shape, scalars: Array(text[start + 1...start + count]))
+      let inputs = IndexTensor(shape: shape, scalars: text.array(start..<start + count))
+      let next = IndexTensor(shape: shape, scalars: text.array(start + 1..<start + count + 1))
       let loss = Double(model(inputs, .inference).crossEntropy(next).scalar)
       guard loss.isFinite else { throw ModelError.notFinite }
       sum += loss * Double(count)
@@ -56,5 +56,35 @@ public struct TextEvaluation: Sendable, Equatable {
     let rest = targets - whole * context
     if rest > 0 { try add(from: whole * context, rows: 1, length: rest) }
     self.init(loss: sum / Double(targets), tokens: targets)
+  }
+  /// Measures how well `model` predicts documents, each from its beginning: every target that
+  /// counts once.
+  init(
+    of model: any CausalLanguageModel, on windows: DocumentWindows, batch: Int, limit: Int? = nil
+  ) {
+    // Where not all are wanted, at even distances.
+    let wanted = min(windows.count, limit ?? .max)
+    let numbers = (0..<wanted).map { $0 * windows.count / wanted }
+    var (sum, tokens) = (0.0, 0)
+    for start in stride(from: 0, to: wanted, by: max(1, batch)) {
+      let some = Array(numbers[start..<min(start + max(1, batch), wanted)])
+      let (inputs, targets, counted) = windows.batch(some)
+      let loss = model(inputs, .inference).crossEntropy(targets, ignoring: DocumentWindows.ignored)
+      sum += Double(loss.scalar) * Double(counted)
+      tokens += counted
+    }
+    self.init(loss: sum / Double(max(1, tokens)), tokens: tokens)
+  }
+
+  /// Measures how well `model` predicts the validation part of texts.
+  init(
+    of model: any CausalLanguageModel, on texts: TextDataset, context: Int, batch: Int
+  ) throws {
+    if let windows = try texts.documentWindows(context: context, part: .validation) {
+      self.init(of: model, on: windows, batch: batch)
+      guard loss.isFinite else { throw ModelError.notFinite }
+    } else {
+      try self.init(of: model, on: texts.validation, context: context, batch: batch)
+    }
   }
 }

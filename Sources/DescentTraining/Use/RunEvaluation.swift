@@ -43,7 +43,7 @@ public struct RunEvaluation: Sendable {
     report = try run.use { () throws -> EvaluationReport in
       switch source {
       case .validation: try Self.validation(of: run)
-      case .text(let file): try Self.text(file, run, context: (data as? TextData)?.context)
+      case .text(let file): try Self.text(file, run, data as? TextData)
       case .table(let file, let table): try Self.table(file, table, run)
       case .images(let images, let labels): try Self.images(images, labels, run)
       }
@@ -177,16 +177,17 @@ public struct RunEvaluation: Sendable {
 
   /// All of a text.
   private static func text(
-    _ file: String, _ run: TrainedRun, context: Int?
+    _ file: String, _ run: TrainedRun, _ data: TextData?
   ) throws -> EvaluationReport {
     guard let kind = run.recipe.model as? any LanguageModelKind else {
       throw try mismatch(run, "a text")
     }
     let (model, tokenizer) = try kind.trained(run.checkpoint, of: run.directory, run.recipe)
-    let tokens = try TextDataset.tokens(of: file, by: tokenizer)
+    let texts = try TextDataset.known(
+      file, by: tokenizer, of: run.directory.path, pack: data?.pack ?? true)
     return .text(
       try TextEvaluation(
-        of: model, on: tokens, context: context ?? kind.context,
+        of: model, on: texts, context: data?.context ?? kind.context,
         batch: run.recipe.run.batch))
   }
 
