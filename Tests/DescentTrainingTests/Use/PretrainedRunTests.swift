@@ -92,7 +92,7 @@ import Testing
       let model = try PretrainedModel(merges ? target : path("model")).load(.mapped)
       if layout == .peft { try model.loadAdapters(from: target) }
       if layout == .kohya { try model.loadAdapters(from: target + "/adapter.safetensors") }
-      let found = try TextEvaluation(of: model, on: tokens, context: 16, batch: 4)
+      let found = try TextEvaluation(of: model, on: TokenSequence(tokens), context: 16, batch: 4)
       #expect(abs(found.loss - own) < 1e-5)
     }
     // A layout that does not go with the run, and a folder that holds something.
@@ -113,7 +113,7 @@ import Testing
     let model = try PretrainedModel(path("out")).load()
     let tokens = try Tokenizer.byte.encode(
       String(contentsOfFile: path("text.txt"), encoding: .utf8))
-    let found = try TextEvaluation(of: model, on: tokens, context: 16, batch: 4)
+    let found = try TextEvaluation(of: model, on: TokenSequence(tokens), context: 16, batch: 4)
     #expect(abs(found.loss - own) < 1e-5)
     #expect(throws: RecipeError.self) {
       try RunExport(path("run")).write(to: path("new"), .huggingface, merges: true)
