@@ -96,11 +96,6 @@ public enum RunPage {
       parts.append(
         "\(counted(result.skipped, "step")) \(result.skipped == 1 ? "was" : "were") skipped")
     }
-    if !result.unlearned.isEmpty {
-      parts.append(
-        "the adapters of \(result.unlearned.joined(separator: ", ")) did not learn: "
-          + "they still add nothing")
-    }
     if let lost = result.lostUpdates, lost.lost > 0 {
       parts.append("\(short(100 * lost.share)) % of weight updates were lost to rounding")
     }
@@ -109,7 +104,13 @@ public enum RunPage {
       memory += " with \(grouped(plan.recomputed)) of \(counted(plan.layers, "layer")) recomputed"
     }
     parts.append(memory)
-    return Document(
-      "", [.paragraph(parts.joined(separator: ", ") + "\nweights: \(result.checkpoint)")])
+    var lines = [parts.joined(separator: ", ")]
+    if !result.unlearned.isEmpty {
+      lines.append(
+        "the adapters of \(result.unlearned.joined(separator: ", ")) did not learn: "
+          + "they still add nothing")
+    }
+    lines.append("weights: \(result.checkpoint)")
+    return Document("", [.paragraph(lines.joined(separator: "\n"))])
   }
 }

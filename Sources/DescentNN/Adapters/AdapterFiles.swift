@@ -85,7 +85,7 @@ extension Module {
   @discardableResult
   public func loadAdapters(from path: String) throws -> LoRA.Configuration {
     let (found, configuration) =
-      path.hasSuffix(".safetensors") ? try Kohya.read(path) : try PEFT.read(path)
+      try Self.kohyaFile(path).map { try Kohya.read($0) } ?? PEFT.read(path)
     var layers: [String: Linear] = [:]
     for (name, layer) in linearLayers {
       let stored = storedPath(of: name)
@@ -124,6 +124,15 @@ extension Module {
     for (layer, adapter) in made { layer.adapter = adapter }
     assignNames()
     return configuration
+  }
+
+  /// The file in kohya's layout that a path means; nil for a folder in PEFT's.
+  private static func kohyaFile(_ path: String) -> String? {
+    var isFolder = ObjCBool(false)
+    let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    if !(exists && isFolder.boolValue) { return path.hasSuffix(".safetensors") ? path : nil }
+    let file = URL(fileURLWithPath: path).appendingPathComponent("adapter.safetensors")
+    return FileManager.default.fileExists(atPath: file.path) ? file.relativePath : nil
   }
 
   /// The path of a layer in Hugging Face's model.
@@ -166,8 +175,11 @@ private enum PEFT {
     let targets: ConfigurationValue
     if let names = c.targets?.names, c.targets != .allLinear {
       targets = .list(names.map { .text($0) })
-    } else if let pattern = c.targets {
-      targets = .text(pattern.description)
+    } else if c.targets == .allLinear {
+      targets = .text(AdapterTargets.allLinear.description)
+    } else if c.targets != nil {
+      // A pattern may match other modules there than linear layers.
+      targets = .list(layers.map { .text($0) })
     } else {
       let ends = Set(layers.map { $0.split(separator: ".").last.map(String.init) ?? $0 })
       targets = .list(ends.sorted().map { .text($0) })
@@ -175,7 +187,7 @@ private enum PEFT {
     // PiSSA's and orthogonal beginnings lie in the saved matrices.
     let values: [String: ConfigurationValue] = [
       "peft_type": .text("LORA"), "task_type": .text("CAUSAL_LM"), "r": .integer(c.rank),
-      "lora_alpha": c.alpha == c.alpha.rounded() ? .integer(Int(c.alpha)) : .number(c.alpha),
+      "lora_alpha": Int(exactly: c.alpha).map { .integer($0) } ?? .number(c.alpha),
       "lora_dropout": .number(c.dropout), "use_rslora": .flag(c.isRankStabilized),
       "use_dora": .flag(false), "bias": .text("none"), "target_modules": targets,
       "fan_in_fan_out": .flag(layers.contains { $0.hasSuffix("c_attn") }),
@@ -207,11 +219,24 @@ private enum PEFT {
       throw AdapterError.malformed(
         path: file.path, problem: "it has \(other), and only LoRA's two matrices are supported")
     }
+    if let targets = c.targets {
+      let meant = Set(targets.matches(layers, head: nil))
+      if let other = layers.first(where: { !meant.contains($0) }) {
+        throw AdapterError.malformed(
+          path: file.path, problem: "it has \(other), which its target_modules leave out")
+      }
+    }
     return (
       try layers.map { layer in
         let a = try file.tensor("\(prefix)\(layer).\(LoRA.names.a)")
-        let alpha = value(patterns.alphas, of: layer) ?? c.alpha
+        let alpha = try value(patterns.alphas, of: layer, read.path) ?? c.alpha
         let rank = Double(a.shape.first ?? 1)
+        let said = try value(patterns.ranks, of: layer, read.path) ?? Double(c.rank)
+        guard said == rank else {
+          throw AdapterError.malformed(
+            path: read.path,
+            problem: "it gives \(layer) the rank \(Int(said)), and its matrices have \(Int(rank))")
+        }
         return StoredAdapter(
           layer: layer, a: a, b: try file.tensor("\(prefix)\(layer).\(LoRA.names.b)"),
           scale: Float(alpha / (c.isRankStabilized ? rank.squareRoot() : rank)))
@@ -228,14 +253,19 @@ private enum PEFT {
       try read.require("bias", .text("none"))
       try read.require("use_dora", .flag(false))
       try read.require("lora_bias", .flag(false))
-      for key in ["modules_to_save", "layer_replication", "trainable_token_indices"] {
+      try read.require("use_qalora", .flag(false))
+      for key in [
+        "modules_to_save", "layer_replication", "trainable_token_indices", "layers_to_transform",
+        "exclude_modules", "target_parameters",
+      ] {
         try read.require(key, .null)
       }
       var c = LoRA.Configuration()
       guard let rank = try read.integer("r"), let alpha = try read.number("lora_alpha") else {
         throw read.wrong("it has no “r” or no “lora_alpha”")
       }
-      (c.rank, c.alpha) = (max(1, rank), alpha)
+      guard (1...1 << 20).contains(rank) else { throw read.wrong("its rank r is \(rank)") }
+      (c.rank, c.alpha) = (rank, alpha)
       c.isRankStabilized = try read.flag("use_rslora", or: false)
       c.dropout = min(max(try read.number("lora_dropout", or: 0), 0), 0.999)
       if let names = try? read.texts("target_modules") {
@@ -254,8 +284,8 @@ private enum PEFT {
 
   /// What a pattern says of a layer: a part of its path, or a regular expression for the end of it.
   private static func value(
-    _ patterns: [String: ConfigurationValue], of layer: String
-  ) -> Double? {
+    _ patterns: [String: ConfigurationValue], of layer: String, _ path: String
+  ) throws -> Double? {
     for (pattern, value) in patterns.sorted(by: { $0.key < $1.key }) {
       let isMeant =
         layer == pattern || layer.hasSuffix("." + pattern)
@@ -264,7 +294,9 @@ private enum PEFT {
       switch value {
       case .integer(let integer): return Double(integer)
       case .number(let number): return number
-      default: continue
+      default:
+        throw AdapterError.malformed(
+          path: path, problem: "it gives \(pattern) the value \(value), which is no number")
       }
     }
     return nil
@@ -284,11 +316,27 @@ private enum Kohya {
     let file = try SafetensorsFile(path: path)
     let ending = ".lora_down.weight"
     var c = LoRA.Configuration()
-    let adapters = try file.layers("lora_", ending).map { name in
+    let layers = file.layers("lora_", ending)
+    let known = Set(
+      layers.flatMap { name in
+        [ending, ".lora_up.weight", ".alpha"].map { "lora_" + name + $0 }
+      })
+    if let other = file.names.first(where: { !known.contains($0) }) {
+      throw AdapterError.malformed(
+        path: path,
+        problem: "it has \(other), and only lora_down, lora_up and alpha of a layer are supported")
+    }
+    let adapters = try layers.map { name in
       let a = try file.tensor("lora_" + name + ending)
       let alphaName = "lora_" + name + ".alpha"
       let rank = a.shape.first ?? 1
-      let alpha = file.contains(alphaName) ? try file.floats(of: alphaName).first : nil
+      let alphas = file.contains(alphaName) ? try file.floats(of: alphaName) : []
+      guard alphas.count <= 1 else {
+        throw AdapterError.malformed(
+          path: path, problem: "\(alphaName) has \(alphas.count) numbers, and a layer has one alpha"
+        )
+      }
+      let alpha = alphas.first
       (c.rank, c.alpha) = (max(1, rank), Double(alpha ?? Float(rank)))
       // Before the path stands which part of a pipeline is meant: te, te1, unet.
       let layer = name.split(separator: "_", maxSplits: 1).last.map(String.init) ?? name

@@ -24,6 +24,10 @@ extension Module {
     }
   }
 
+  private static func lastParts(_ paths: [String]) -> [String] {
+    paths.map { String($0.split(separator: ".").last ?? "") }.uniqued
+  }
+
   var linearLayers: [(name: String, layer: Linear)] {
     namedModules.compactMap { name, module in (module as? Linear).map { (name, $0) } }
   }
@@ -44,6 +48,10 @@ extension Module {
     let chosen: Set<String>
     if let targets = configuration.targets {
       chosen = Set(targets.matches(paths, head: head))
+      let names = targets == .allLinear ? [] : targets.names ?? []
+      for name in names where AdapterTargets(names: [name]).matches(paths, head: head).isEmpty {
+        throw .nothingMatches(targets: name, layers: Self.lastParts(paths))
+      }
     } else {
       let standard = AdapterTargets(names: ["q_proj", "v_proj"]).matches(paths, head: head)
       chosen = Set(
@@ -52,7 +60,7 @@ extension Module {
     guard !chosen.isEmpty else {
       throw .nothingMatches(
         targets: configuration.targets?.description ?? "q_proj,v_proj",
-        layers: paths.map { String($0.split(separator: ".").last ?? "") }.uniqued)
+        layers: Self.lastParts(paths))
     }
     var made: [(Linear, LoRA.Beginning)] = []
     for (name, layer) in layers where chosen.contains(name) {
@@ -129,6 +137,13 @@ extension LoRA.Configuration {
     _ layer: Linear, _ name: String, _ random: inout RandomStream
   ) throws(AdapterError) -> LoRA.Beginning {
     let (outputs, inputs) = (layer.weight.value.shape[0], layer.weight.value.shape[1])
+    guard rank <= max(inputs, outputs) else {
+      throw .impossibleStart(
+        layer: name,
+        problem:
+          "a rank of \(rank) is more than the layer itself has, from \(inputs) to \(outputs) "
+          + "features")
+    }
     switch initialization {
     case .kaiming:
       let bound = 1 / Float(inputs).root

@@ -116,13 +116,21 @@ enum LlamaFamily: ModelFamily {
   ) throws -> [Int?] {
     let window = try c.integer("sliding_window").map { _ in try c.size("sliding_window") }
     if type == "mistral" { return [Int?](repeating: window, count: layers) }
-    guard type != "llama", try c.flag("use_sliding_window", or: false) else {
-      return [Int?](repeating: nil, count: layers)
-    }
-    if let kinds = try c.texts("layer_types") {
+    let kinds = try c.texts("layer_types")
+    if let kinds {
       guard kinds.count == layers else {
         throw c.wrong("“layer_types” has \(kinds.count) items for \(layers) layers")
       }
+      let known = ["full_attention", "sliding_attention"]
+      if let other = kinds.first(where: { !known.contains($0) }) {
+        throw c.wrong(
+          "“layer_types” has “\(other)”, which is neither of \(known.joined(separator: ", "))")
+      }
+    }
+    guard type != "llama", try c.flag("use_sliding_window", or: false) else {
+      return [Int?](repeating: nil, count: layers)
+    }
+    if let kinds {
       return kinds.map { $0 == "sliding_attention" ? window : nil }
     }
     let first = try c.integer("max_window_layers") ?? 28

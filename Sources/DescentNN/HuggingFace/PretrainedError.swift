@@ -17,6 +17,9 @@ public enum PretrainedError: Error, Equatable, CustomStringConvertible {
   /// A number among the weights is NaN or infinite.
   case notFinite(String, path: String)
 
+  /// A number is too large for the format in which weights are to be written.
+  case tooLarge(String, format: String)
+
   /// Whether a file does not exist, rather than holding what is wrong.
   public var isMissingFile: Bool { if case .missing = self { true } else { false } }
 
@@ -36,6 +39,8 @@ public enum PretrainedError: Error, Equatable, CustomStringConvertible {
       "\(path): \(name) has the shape \(found), and the config.json beside it asks for \(expected)."
     case .wrongType(let name, let path, let found):
       "\(path): \(name) has elements of the type \(found); weights are F32, F16, BF16 or F64."
+    case .tooLarge(let name, let format):
+      "\(name) has a number that is too large for \(format); write the weights as float32 or bfloat16."
     case .notFinite(let name, let path):
       "\(path): \(name) has a number that is NaN or infinite, and weights must be finite."
     }

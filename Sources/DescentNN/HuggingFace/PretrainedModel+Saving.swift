@@ -69,7 +69,11 @@ extension PretrainedModel {
       if format == .float32 {
         try tensor.withSpan { try writer.append($0, to: stored.name) }
       } else {
+        let wasFinite = tensor.elements.largestMagnitude.isFinite
         tensor.round(to: format)
+        if wasFinite, !tensor.elements.largestMagnitude.isFinite {
+          throw PretrainedError.tooLarge(stored.name, format: format.rawValue)
+        }
         let bits = tensor.scalars.map { $0.bits(in: format) }
         try writer.append(bits.span, to: stored.name)
       }

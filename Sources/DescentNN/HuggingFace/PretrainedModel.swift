@@ -67,6 +67,12 @@ public struct PretrainedModel: Sendable {
     }
   }
 
+  /// The most positions of a sequence, as the configuration says; nil where it does not.
+  public var positions: Int? {
+    (try? configuration.integer("max_position_embeddings") ?? configuration.integer("n_positions"))
+      ?? nil
+  }
+
   /// The number of weights, as the files have them.
   public var weights: Int { files.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.count } } }
 
@@ -75,7 +81,7 @@ public struct PretrainedModel: Sendable {
   ///
   /// - Throws: errors of reading.
   public func fingerprint() throws -> String {
-    var checksum = CRC32C()
+    var checksum = CRC32C(of: configuration.text())
     for file in files {
       for entry in file.entries {
         let text = Array("\(entry.name) \(entry.dtype) \(entry.shape)".utf8)
@@ -118,7 +124,26 @@ public struct PretrainedModel: Sendable {
     for (name, parameter) in model.namedParameters {
       try load(parameter, Family.stored(name), storage)
     }
+    try requireSharedHead(model)
     return model
+  }
+
+  /// That a model without an output matrix has none in the file that differs from its embedding.
+  private func requireSharedHead(_ model: any CausalLanguageModel) throws {
+    let (head, table) = ("lm_head.weight", "embed_tokens.weight")
+    guard !model.namedParameters.contains(where: { $0.name == head }),
+      let (file, entry) = try? find(head), entry.name == head
+    else { return }
+    let names = [table, "model." + table, "wte.weight", "transformer.wte.weight"]
+    for name in names {
+      guard let (other, same) = try? find(name), same.name == name else { continue }
+      if try file.bytes(of: head) != other.bytes(of: name) {
+        throw PretrainedError.unsupported(
+          path: configuration.path, key: "tie_word_embeddings", value: "true",
+          supported: "the file has an lm_head of its own: set it to false to use it")
+      }
+      return
+    }
   }
 
   private func load(_ parameter: Parameter, _ stored: StoredName, _ storage: Storage) throws {
@@ -152,6 +177,9 @@ public struct PretrainedModel: Sendable {
       }
     case .mapped:
       parameter.isTrainable = false
+      guard mapped.areFinite else {
+        throw PretrainedError.notFinite(entry.name, path: file.path)
+      }
       if shape.count < 2 {
         // What is small is read by other operations than products.
         mapped.widen(0..<entry.count, into: parameter.value.mutableElements())

@@ -114,6 +114,21 @@ final class TensorStorage: @unchecked Sendable {
     }
   }
 
+  /// Whether no number is NaN or infinite.
+  var areFinite: Bool {
+    if format == .float32 { return Kernels.maxMagnitude(elements).isFinite }
+    let exponent: UInt16 = format == .bfloat16 ? 0x7F80 : 0x7C00
+    let x = halves
+    let bad = Atomic(false)
+    inChunks(of: count, size: 1 << 18) { range in
+      let part = x[range]
+      var found = 0
+      for i in 0..<part.count { found += part[i] & exponent == exponent ? 1 : 0 }
+      if found > 0 { bad.store(true, ordering: .relaxed) }
+    }
+    return !bad.load(ordering: .relaxed)
+  }
+
   /// A copy of a matrix that is stored the other way round, in the same format.
   func transposed(rows: Int, columns: Int) -> TensorStorage {
     let y = TensorStorage(count: count, format: format)

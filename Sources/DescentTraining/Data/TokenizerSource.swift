@@ -1,5 +1,6 @@
 import Descent
 import DescentTokenizers
+import Foundation
 
 /// Where a tokenizer comes from: `data.tokenizer` of a recipe.
 public enum TokenizerSource: Sendable, Equatable {
@@ -13,7 +14,9 @@ public enum TokenizerSource: Sendable, Equatable {
   public init?(_ text: String) {
     if let kind = Tokenizer.Kind(rawValue: text) {
       self = .kind(kind)
-    } else if text.contains("/") || text.hasSuffix(".json") {
+    } else if text.contains("/") || text.hasSuffix(".json")
+      || FileManager.default.fileExists(atPath: text)
+    {
       self = .file(text)
     } else {
       return nil

@@ -1,5 +1,6 @@
 import Descent
 import DescentNN
+import Foundation
 
 /// `model.kind: huggingface`: a language model in Hugging Face's layout, with its weights.
 public struct HuggingFaceModel: LanguageModelKind {
@@ -25,8 +26,8 @@ public struct HuggingFaceModel: LanguageModelKind {
     }
   }
 
-  /// 256 tokens, unless `data.context` says otherwise.
-  public var context: Int { 256 }
+  /// 256 tokens, or as many as the model takes, unless `data.context` says otherwise.
+  public var context: Int { min(256, (try? pretrained().positions) ?? 256) }
 
   /// What the folder says.
   func pretrained() throws -> PretrainedModel { try PretrainedModel(from ?? "") }
@@ -34,8 +35,14 @@ public struct HuggingFaceModel: LanguageModelKind {
   /// A text takes the model's own tokenizer, unless it names one.
   public func completing(_ data: any DataKind) -> any DataKind {
     guard var text = data as? TextData, text.tokenizer == nil, let from else { return data }
-    text.tokenizer = .file(from.contains("/") ? from : "./" + from)
+    text.tokenizer = .file(URL(fileURLWithPath: from).standardizedFileURL.path)
     return text
+  }
+
+  public func located() -> HuggingFaceModel {
+    var copy = self
+    copy.from = from.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    return copy
   }
 
   public func frozen() -> HuggingFaceModel {

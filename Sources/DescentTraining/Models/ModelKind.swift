@@ -29,6 +29,8 @@ public protocol ModelKind: Configurable {
   /// What tells the frozen weights that stand in files, and so in no checkpoint, apart from others; nil
   /// where there are none.
   func fileFingerprint() throws -> String?
+  /// The same with paths that hold wherever the run is used from.
+  func located() -> Self
   /// The same model where nothing trains its weights, so that they may stay in a file.
   func frozen() -> Self
 }
@@ -45,6 +47,8 @@ extension ModelKind {
   public func completing(_ data: any DataKind) -> any DataKind { data }
   /// None.
   public func fileFingerprint() throws -> String? { nil }
+  /// As it is.
+  public func located() -> Self { self }
   /// As it is.
   public func frozen() -> Self { self }
 

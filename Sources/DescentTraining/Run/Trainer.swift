@@ -49,7 +49,8 @@ public final class Trainer {
   ///     The model's parameters get their paths as names.
   /// - Throws: ``RecipeError``, ``DataError``, `ModelError`; what `own` throws.
   public init(_ given: Recipe, task own: (any TrainingTask)? = nil) throws {
-    let given = try own.map(given.using) ?? given
+    var given = try own.map(given.using) ?? given
+    given.model = given.model.located()
     var recipe = given
     if let threads = recipe.run.threads { ThreadPool.shared.setThreads(threads) }
     own?.model.assignNames()

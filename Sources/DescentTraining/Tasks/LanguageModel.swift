@@ -32,6 +32,11 @@ public struct LanguageModel {
     let tokenizer = try Tokenizer(
       contentsOf: URL(fileURLWithPath: folder).appendingPathComponent("tokenizer.json"))
     let model = try pretrained.load(.mapped)
+    guard tokenizer.vocabularySize <= model.vocabulary else {
+      throw DataError.unsuitable(
+        "the tokenizer in \(folder) has \(tokenizer.vocabularySize) tokens, and the model knows "
+          + "\(model.vocabulary); they do not belong together")
+    }
     if let adapter { try model.loadAdapters(from: adapter) }
     self.init(model, tokenizer, ends: Set(pretrained.endTokens))
   }
@@ -130,7 +135,9 @@ private struct StopWatch {
   /// How many scalars at the end of the text begin a stop.
   private func overlap(_ stop: String) -> Int {
     let (text, stop) = (Array(pending.unicodeScalars), Array(stop.unicodeScalars))
-    return (0..<min(text.count, stop.count + 1)).last { text.suffix($0).elementsEqual(stop.prefix($0)) }
+    return (0..<min(text.count, stop.count + 1)).last {
+      text.suffix($0).elementsEqual(stop.prefix($0))
+    }
       ?? 0
   }
 }

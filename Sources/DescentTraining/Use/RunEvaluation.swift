@@ -68,6 +68,11 @@ public struct RunEvaluation: Sendable {
     guard let text = recipe.data as? TextData, let file = text.path else {
       throw RecipeError(problems: ["give the text to evaluate: --set data.path=FILE"])
     }
+    if overrides.contains(where: { $0.hasPrefix("data.tokenizer") }) {
+      throw RecipeError(problems: [
+        "a model is evaluated with its own tokenizer: leave out data.tokenizer"
+      ])
+    }
     let language = try LanguageModel(folder: folder, adapter: adapter)
     let model = language.model
     let context = text.context ?? min(HuggingFaceModel().context, model.longestSequence)

@@ -98,7 +98,7 @@ public struct RunExport {
       "generation_config.json",
     ]
     var copied: [String] = []
-    for name in names {
+    for name in names where name != "tokenizer.json" || tokenizer.kind != nil {
       guard let file = source?.appendingPathComponent(name),
         FileManager.default.fileExists(atPath: file.path)
       else { continue }

@@ -172,12 +172,13 @@ struct RecipeChange: CustomStringConvertible {
   /// Whether the key begins in one of these ways.
   func isAmong(_ starts: [String]) -> Bool { starts.contains(where: key.hasPrefix) }
 
-  /// Whether no run may change it on the way. The data may lie elsewhere: their fingerprint is
+  /// Whether no run may change it on the way. Data and downloaded models may lie elsewhere: their fingerprint is
   /// compared.
   var isFixed: Bool {
-    !["model.recompute", "model.type"].contains(key)
+    !["model.recompute", "model.type", "model.from"].contains(key)
       && isAmong([
-        "seed", "batch", "accumulate", "precision", "model.", "average.", "optimizer.name",
+        "seed", "batch", "accumulate", "precision", "model.", "adapter.", "average.",
+        "optimizer.name",
         "optimizer.state", "weights.",
       ])
   }
