@@ -76,13 +76,14 @@ public struct RunEvaluation: Sendable {
         "windows of \(context) tokens are longer than the \(model.longestSequence) that the model "
           + "takes; shorten data.context")
     }
-    let tokens = try TextDataset.tokens(of: file, by: language.tokenizer)
+    let texts = try TextDataset.known(
+      file, by: language.tokenizer, of: folder, pack: text.pack)
     // Logits of 256 MB at once.
     let batch = max(1, min(16, (1 << 26) / max(1, model.vocabulary * context)))
     (checkpoint, step) = (adapter.map { "\(folder) with \($0)" } ?? folder, nil)
     (passedOver, files, average) = ([], [file], nil)
     report = .text(
-      try TextEvaluation(of: model, on: tokens, context: context, batch: batch))
+      try TextEvaluation(of: model, on: texts, context: context, batch: batch))
   }
 
   /// What is evaluated.
