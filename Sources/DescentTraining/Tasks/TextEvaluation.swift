@@ -57,6 +57,13 @@ public struct TextEvaluation: Sendable, Equatable {
     if rest > 0 { try add(from: whole * context, rows: 1, length: rest) }
     self.init(loss: sum / Double(targets), tokens: targets)
   }
+  /// The same for tokens in an array.
+  public init(
+    of model: any CausalLanguageModel, on text: [Int32], context: Int, batch: Int
+  ) throws {
+    try self.init(of: model, on: TokenSequence(text), context: context, batch: batch)
+  }
+
   /// Measures how well `model` predicts documents, each from its beginning: every target that
   /// counts once.
   init(

@@ -117,7 +117,7 @@ import Testing
 
   @Test func `a context that just fits is taken, a longer one refused`() throws {
     let dataset = try TextDataset(
-      text: "abcdefghij", tokenizer: Tokenizer.Kind.byte, validationFraction: 0.4)
+      text: "abcdefghij", tokenizer: .byte, validationFraction: 0.4)
     try dataset.check(context: 5, part: .training)
     try dataset.check(context: 3, part: .validation)
     for (context, part, count) in [(6, TextDataset.Part.training, 6), (4, .validation, 4)] {
@@ -199,11 +199,11 @@ import Testing
     ) { try load(broken, .character) }
     #expect(throws: Never.self) { try load(broken, .byte) }
     #expect(throws: DataError.unsuitable("the text is empty")) {
-      try TextDataset(text: "", tokenizer: Tokenizer.Kind.character)
+      try TextDataset(text: "", tokenizer: .character)
     }
     for fraction in [-0.1, 1, .nan] {
       #expect(throws: DataError.self) {
-        try TextDataset(text: "abc", tokenizer: Tokenizer.Kind.byte, validationFraction: fraction)
+        try TextDataset(text: "abc", tokenizer: .byte, validationFraction: fraction)
       }
     }
   }

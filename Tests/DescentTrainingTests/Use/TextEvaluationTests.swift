@@ -46,7 +46,7 @@ final class FixedModel: CausalLanguageModel {
     var random = RandomStream(seed: 3, stream: 0)
     let text = (0..<expected.tokens).map { _ in Int32(random.integer(below: 4)) }
     let found = try TextEvaluation(
-      of: model, on: TokenSequence(text), context: expected.context, batch: expected.batch)
+      of: model, on: text, context: expected.context, batch: expected.batch)
     #expect(model.windows.map(\.shape) == expected.shapes)
     // What goes in, window after window, is the text without its last token.
     #expect(model.windows.flatMap(\.inputs) == Array(text.dropLast()))
@@ -75,7 +75,7 @@ final class FixedModel: CausalLanguageModel {
       sum += logSum - logits[Int(text[target])]
     }
     for batch in [1, 3, 64] {
-      let found = try TextEvaluation(of: model, on: TokenSequence(text), context: 8, batch: batch)
+      let found = try TextEvaluation(of: model, on: text, context: 8, batch: batch)
       #expect(abs(found.loss - sum / 44) < 1e-5 && found.tokens == 44)
     }
   }
@@ -87,7 +87,7 @@ final class FixedModel: CausalLanguageModel {
       ([0], 4, "a text of one token leaves nothing to predict"), ([0, 1], 0, "a context of 0"),
     ] as [([Int32], Int, String)] {
       let error = #expect(throws: DataError.self) {
-        try TextEvaluation(of: model, on: TokenSequence(text), context: context, batch: 1)
+        try TextEvaluation(of: model, on: text, context: context, batch: 1)
       }
       #expect(error.map { "\($0)".hasPrefix(part) } == true)
     }

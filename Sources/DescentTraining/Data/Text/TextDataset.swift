@@ -96,13 +96,13 @@ public struct TextDataset: Sendable {
       case .byte: .byte
       case .character: .character(CharacterVocabulary(of: text))
       }
-    try self.init(text: text, tokenizer: tokenizer, validationFraction: validationFraction)
+    try self.init(text: text, encodedBy: tokenizer, validationFraction: validationFraction)
   }
 
   /// A text as the tokens of a tokenizer.
   ///
   /// Throws `.unsuitable` like the form for tokens, and where the tokenizer cannot write the text.
-  public init(text: String, tokenizer: Tokenizer, validationFraction: Double = 0.1)
+  public init(text: String, encodedBy tokenizer: Tokenizer, validationFraction: Double = 0.1)
     throws(DataError)
   {
     try self.init(
