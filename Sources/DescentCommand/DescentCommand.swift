@@ -16,7 +16,8 @@ struct DescentCommand: ParsableCommand {
           Train.self, RaceCommand.self, LRFind.self, Recipes.self, VerifyResume.self,
           ComparePrecision.self,
         ]),
-      CommandGroup(name: "Use", subcommands: [Evaluate.self, Export.self, Predict.self, Sample.self]),
+      CommandGroup(
+        name: "Use", subcommands: [Evaluate.self, Export.self, Predict.self, Sample.self]),
       CommandGroup(
         name: "See",
         subcommands: [ReportCommand.self, Serve.self, Watch.self, Plot.self, Compare.self]),

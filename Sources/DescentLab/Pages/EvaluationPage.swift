@@ -9,9 +9,10 @@ public enum EvaluationPage {
       evaluation.files.isEmpty
       ? "the run's validation part" : evaluation.files.joined(separator: " and ")
     let average = evaluation.average.map { ", averaged (\($0))" } ?? ""
+    let step = evaluation.step.map { ", after step \($0)" } ?? ""
     var facts = [
       Fact(
-        "weights", .text(evaluation.checkpoint + (evaluation.step.map { ", after step \($0)" } ?? "") + average)),
+        "weights", .text(evaluation.checkpoint + step + average)),
       Fact("data", .text("\(data), \(size(of: evaluation.report))")),
     ]
     var blocks: [Document.Block] = []
@@ -28,7 +29,8 @@ public enum EvaluationPage {
         .list(evaluation.passedOver, .warnings, key: "passedOver"),
         .data([("task", .text(task(of: evaluation.report)))]), .facts(facts),
         .data([
-          ("checkpoint", .text(evaluation.checkpoint)), ("step", evaluation.step.map(JSONValue.integer) ?? .null),
+          ("checkpoint", .text(evaluation.checkpoint)),
+          ("step", evaluation.step.map(JSONValue.integer) ?? .null),
           ("average", evaluation.average.map(JSONValue.text) ?? .null),
           ("files", .array(evaluation.files.map(JSONValue.text))),
         ]),
