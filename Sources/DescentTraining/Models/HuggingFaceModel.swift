@@ -34,8 +34,8 @@ public struct HuggingFaceModel: LanguageModelKind {
 
   /// A text takes the model's own tokenizer, unless it names one.
   public func completing(_ data: any DataKind) -> any DataKind {
-    guard var text = data as? TextData, text.tokenizer == nil, let from else { return data }
-    text.tokenizer = .file(URL(fileURLWithPath: from).standardizedFileURL.path)
+    guard var text = data as? TextData else { return data }
+    text.modelFolder = from
     return text
   }
 

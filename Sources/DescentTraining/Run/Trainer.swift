@@ -51,6 +51,7 @@ public final class Trainer {
   public init(_ given: Recipe, task own: (any TrainingTask)? = nil) throws {
     var given = try own.map(given.using) ?? given
     given.model = given.model.located()
+    given.data = given.model.completing(given.data)
     var recipe = given
     if let threads = recipe.run.threads { ThreadPool.shared.setThreads(threads) }
     own?.model.assignNames()

@@ -164,7 +164,9 @@ public struct RunEvaluation: Sendable {
     let task: any TrainingTask
     do {
       task = try run.recipe.makeTask()
-    } catch DataError.missingFile(let path, "") {
+    } catch DataError.missingFile(let path, "")
+      where path != (run.recipe.model as? HuggingFaceModel)?.from
+    {
       throw DataError.missingFile(
         path: path, advice: "the run has learned from it; give other data with --set data.path=FILE"
       )

@@ -18,6 +18,8 @@ public struct TextData: DataKind {
   public var pack = true
   /// The file in which the tokens are kept from start to start; nil keeps them in memory.
   public var cache: String?
+  /// The folder of the model that learns the texts, where it has a tokenizer of its own.
+  var modelFolder: String?
 
   public init() {}
 
@@ -44,7 +46,8 @@ public struct TextData: DataKind {
   public func load(seed: UInt64) throws -> TextDataset {
     var dataset = try TextLoading(
       path: path ?? PackageResource.path("text/stories.txt"), validationPath: testPath,
-      tokenizer: tokenizer ?? .kind(.character), validationFraction: validationFraction,
+      tokenizer: tokenizer ?? modelFolder.map { .file($0) } ?? .kind(.character),
+      validationFraction: validationFraction,
       pack: pack, cache: cache
     ).load()
     dataset.context = context
