@@ -51,8 +51,12 @@ extension Module {
     }
     switch layout {
     case .peft:
-      let text = PEFT.configuration(
-        configuration, layers: adapters.map { storedPath(of: $0.name) }, base: base)
+      let layers = adapters.map {
+        PEFT.Layer(
+          path: storedPath(of: $0.name), rank: $0.adapter.forOriginalWeight.a.shape[0],
+          scale: $0.adapter.scale)
+      }
+      let text = PEFT.configuration(configuration, layers: layers, base: base)
       try Self.write(tensors, to: file("adapter_model.safetensors"), ["format": "pt"])
       try OutputFile.write(text, to: file("adapter_config.json"))
     case .kohya:
@@ -169,9 +173,25 @@ extension SafetensorsFile {
 private enum PEFT {
   static let prefix = "base_model.model."
 
+  /// A layer that has an adapter.
+  struct Layer {
+    let path: String
+    let rank: Int
+    let scale: Float
+  }
+
   static func configuration(
-    _ c: LoRA.Configuration, layers: [String], base: String?
+    _ c: LoRA.Configuration, layers: [Layer], base: String?
   ) -> String {
+    // Ranks and alphas of single layers, where they are others.
+    var (ranks, alphas): ([String: ConfigurationValue], [String: ConfigurationValue]) = ([:], [:])
+    for layer in layers {
+      let rank = Double(layer.rank)
+      let alpha = Double(layer.scale) * (c.isRankStabilized ? rank.squareRoot() : rank)
+      if layer.rank != c.rank { ranks[layer.path] = .integer(layer.rank) }
+      if abs(alpha - c.alpha) > 1e-6 * abs(c.alpha) { alphas[layer.path] = number(alpha) }
+    }
+    let layers = layers.map(\.path)
     let targets: ConfigurationValue
     if let names = c.targets?.names, c.targets != .allLinear {
       targets = .list(names.map { .text($0) })
@@ -187,7 +207,8 @@ private enum PEFT {
     // PiSSA's and orthogonal beginnings lie in the saved matrices.
     let values: [String: ConfigurationValue] = [
       "peft_type": .text("LORA"), "task_type": .text("CAUSAL_LM"), "r": .integer(c.rank),
-      "lora_alpha": Int(exactly: c.alpha).map { .integer($0) } ?? .number(c.alpha),
+      "lora_alpha": number(c.alpha), "rank_pattern": .object(ranks),
+      "alpha_pattern": .object(alphas),
       "lora_dropout": .number(c.dropout), "use_rslora": .flag(c.isRankStabilized),
       "use_dora": .flag(false), "bias": .text("none"), "target_modules": targets,
       "fan_in_fan_out": .flag(layers.contains { $0.hasSuffix("c_attn") }),
@@ -195,6 +216,10 @@ private enum PEFT {
       "base_model_name_or_path": base.map { .text($0) } ?? .null,
     ]
     return ModelConfiguration(path: "", values: values).text()
+  }
+
+  private static func number(_ x: Double) -> ConfigurationValue {
+    Int(exactly: x).map { .integer($0) } ?? .number(x)
   }
 
   static func read(_ folder: String) throws -> ([StoredAdapter], LoRA.Configuration) {
