@@ -177,7 +177,7 @@ struct ModelConfiguration: Sendable {
 
   /// Refuses an option that has another value than the one that is supported.
   func require(
-    _ key: String, _ supported: ConfigurationValue, orAbsent: Bool = true
+    _ key: String, _ supported: ConfigurationValue
   ) throws(PretrainedError) {
     guard let found = value(key), found != supported else { return }
     throw .unsupported(

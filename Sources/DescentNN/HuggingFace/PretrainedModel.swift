@@ -1,4 +1,4 @@
-public import DescentCompute
+internal import DescentCompute
 internal import DescentFiles
 internal import Foundation
 internal import Safetensors
@@ -105,17 +105,6 @@ public struct PretrainedModel: Sendable {
     return try load(family, storage)
   }
 
-  /// The model with random weights.
-  ///
-  /// - Throws: ``PretrainedError``.
-  public func makeRandomModel(_ random: inout RandomStream) throws -> any CausalLanguageModel {
-    func make<Family: ModelFamily>(_: Family.Type) throws -> any CausalLanguageModel {
-      try Family.model(configuration, random: &random)
-    }
-    let family = try ModelFamilies.family(of: configuration)
-    return try make(family)
-  }
-
   private func load<Family: ModelFamily>(
     _: Family.Type, _ storage: Storage
   ) throws -> any CausalLanguageModel {
@@ -172,7 +161,7 @@ public struct PretrainedModel: Sendable {
       if stored.isTransposed {
         parameter.value = Tensor(shape: entry.shape, scalars: parameter.value.scalars).transposed()
       }
-      guard parameter.value.elements.areFinite else {
+      guard mapped.areFinite else {
         throw PretrainedError.notFinite(entry.name, path: file.path)
       }
     case .mapped:
@@ -215,9 +204,4 @@ extension SafetensorsDType {
     default: nil
     }
   }
-}
-
-extension View<Float> {
-  /// Whether no element is NaN or infinite.
-  fileprivate var areFinite: Bool { Kernels.maxMagnitude(self).isFinite }
 }

@@ -51,14 +51,10 @@ public struct RotaryPositions: Sendable, Equatable {
     if case .dynamic(_, let context) = scaling { context } else { nil }
   }
 
-  /// Whether the angles of a position depend on how long the sequence is.
-  var dependsOnLength: Bool { if case .dynamic = scaling { true } else { false } }
-
-  /// cos θ and sin θ of some positions in a sequence of `length` tokens, each of shape [positions, d/2].
-  public func angles(
-    of positions: Range<Int>, length: Int? = nil
-  ) -> (cosines: Tensor, sines: Tensor) {
-    let frequencies = frequencies(length: length ?? positions.upperBound)
+  /// cos θ and sin θ of some positions in a sequence that ends with them, each of shape
+  /// [positions, d/2].
+  public func angles(of positions: Range<Int>) -> (cosines: Tensor, sines: Tensor) {
+    let frequencies = frequencies(length: positions.upperBound)
     let shape = [positions.count, frequencies.count]
     var (cosines, sines) = (Tensor(uninitialized: shape), Tensor(uninitialized: shape))
     let (cs, ss) = (cosines.mutableElements(), sines.mutableElements())

@@ -104,7 +104,7 @@ public final class Llama: RecomputingModule {
   public var recomputationPlan: RecomputationPlan? { stack.plan }
   private let stack = LayerStack()
   /// The angles of the last pass, which the next most often needs again.
-  private var angles: (positions: Range<Int>, length: Int, cosines: Tensor, sines: Tensor)?
+  private var angles: (positions: Range<Int>, cosines: Tensor, sines: Tensor)?
 
   /// A model with random weights.
   ///
@@ -181,10 +181,9 @@ public final class Llama: RecomputingModule {
   }
 
   private func angles(of positions: Range<Int>) -> (cosines: Tensor, sines: Tensor) {
-    let length = positions.upperBound
     if let angles, angles.positions == positions { return (angles.cosines, angles.sines) }
-    let (cosines, sines) = configuration.positions.angles(of: positions, length: length)
-    angles = (positions, length, cosines, sines)
+    let (cosines, sines) = configuration.positions.angles(of: positions)
+    angles = (positions, cosines, sines)
     return (cosines, sines)
   }
 }
