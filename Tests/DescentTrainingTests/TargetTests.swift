@@ -25,8 +25,8 @@ import Testing
       ("target: {metric: val_loss}", "the value to reach is missing"),
       ("target: {at_most: much}", "target.at_most"),
       ("target: 3", "target is a section"),
-      ("target: {at_mots: 3}", "did you mean 'at_most'"),
-      ("quick: {stesp: 3}", "with quick, there is no"),
+      ("target: {at_mots: 3}", "did you mean 'target.at_most'"),
+      ("quick: {stesp: 3}", "with quick, recipe has no setting 'stesp'"),
       ("quick: {optimizer.lr: -1}", "with quick, optimizer.lr"),
       ("quick: {steps: [1, 2]}", "steps"),
     ])
