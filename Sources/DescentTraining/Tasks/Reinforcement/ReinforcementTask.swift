@@ -184,12 +184,12 @@ public final class ReinforcementTask<World: Environment>: TrainingTask {
 
   // MARK: Playing
 
-  /// The mean return of episodes, negative as the loss and as `return`, with the smallest of them.
+  /// The mean return of episodes: as `return`, and negative as the loss.
   public func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
     let count = min(evaluationEpisodes, batches.map { $0.times(batchSize) } ?? .max)
     guard let returns = try returns(of: max(1, count)) else { return Evaluation(loss: .nan) }
     let mean = returns.reduce(0, +) / Double(returns.count)
-    return Evaluation(loss: -mean)
+    return Evaluation(loss: -mean, others: ["return": mean])
   }
 
   /// How episode `k` of an evaluation begins.
