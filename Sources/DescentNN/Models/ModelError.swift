@@ -47,7 +47,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  static func requirePositive(_ sizes: [(String, Int)]) throws(ModelError) {
+  package static func requirePositive(_ sizes: [(String, Int)]) throws(ModelError) {
     for (name, value) in sizes where value < 1 { throw .notPositive(name: name, value: value) }
   }
 

@@ -70,7 +70,7 @@ final class Instruments {
   // MARK: Noise
 
   /// The first of the batches that no step uses.
-  private static let firstOwnBatch = 1 << 42
+  static let firstOwnBatch = 1 << 42
 
   /// The noise of each tensor's gradient.
   private func noise(_ attempt: Int, _ step: Int, _ scale: Float) throws -> [GradientNoise] {
