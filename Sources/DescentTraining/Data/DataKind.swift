@@ -46,7 +46,7 @@ public protocol DataKind: Configurable {
 public enum DataKinds {
   /// Every kind.
   public static let all: [any DataKind.Type] = [
-    TextData.self, DigitsData.self, IDXData.self, CSVData.self,
+    TextData.self, DigitsData.self, IDXData.self, CSVData.self, ModularData.self,
   ]
 
   /// The names of those that `model` can learn.
