@@ -54,8 +54,8 @@ public struct IDXData: DataKind {
       case (let images?, let labels?): return (images, labels)
       case (nil, nil):
         throw .contradiction(
-          "path is missing: give the folder with MNIST's four files, --set data.path=FOLDER, or "
-            + "images and labels")
+          "path is missing: give the folder with MNIST's four files, as in --set data.path=FOLDER, "
+            + "or images and labels")
       case (nil, _?): throw .contradiction("images is missing: give the file of images")
       case (_?, nil): throw .contradiction("labels is missing: give the file of labels")
       }
