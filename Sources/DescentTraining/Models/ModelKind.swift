@@ -66,6 +66,7 @@ public enum ModelKinds {
   /// Every kind.
   public static let all: [any ModelKind.Type] = [
     GPTModel.self, HuggingFaceModel.self, MLPModel.self, CNNModel.self,
+    GANModel.self,
   ]
 
   /// The names of those that learn data of this form.
