@@ -18,6 +18,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case notFinite
   /// An image too small for the poolings of a model.
   case imageTooSmall(height: Int, width: Int, poolings: Int)
+  /// An image that no smaller one becomes by doublings.
+  case imageNotDoubled(height: Int, width: Int, doublings: Int)
 
   /// What is wrong and what to do, in a sentence.
   public var description: String {
@@ -43,6 +45,9 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
         + "another run or an earlier checkpoint."
     case .imageTooSmall(let height, let width, let poolings):
       "an image of \(height) × \(width) is too small for \(poolings) poolings by two; "
+        + "choose fewer stages (the list of channels)."
+    case .imageNotDoubled(let height, let width, let doublings):
+      "an image of \(height) × \(width) cannot be made by \(doublings) doublings of a smaller one; "
         + "choose fewer stages (the list of channels)."
     }
   }
