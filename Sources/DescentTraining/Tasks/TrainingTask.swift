@@ -122,6 +122,7 @@ enum RandomPurpose {
   static let order: UInt64 = 2
   static let batches: UInt64 = 3
   static let adapters: UInt64 = 5
+  static let noise: UInt64 = 6
   static let labels = CurvatureStream.labels
 }
 
