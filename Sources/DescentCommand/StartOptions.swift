@@ -36,8 +36,9 @@ struct StartOptions: ParsableArguments {
   /// Gives a new run its beginning; says what it was.
   func apply(to trainer: Trainer) throws -> [String] {
     var lines: [String] = []
-    if let from {
-      let (file, passedOver) = try FileInspection.find(from)
+    if let from = trainer.recipe.run.from {
+      let path = try RunDirectory.weights(called: from)
+      let (file, passedOver) = try FileInspection.find(path)
       for reason in passedOver { writeError("Warning: \(reason)") }
       let report = try trainer.begin(withWeightsOf: file, partially: partial)
       lines.append("weights of \(file): \(report)")

@@ -304,5 +304,6 @@ import Testing
   @Test("recipes have a line each") func recipes() throws {
     let rows = try object(RecipePage.list().json)["recipes"] as? [[String: String]]
     #expect(rows?.map { $0["name"] } == BuiltInRecipes.list.map(\.name))
+    #expect(Set(rows?.compactMap { $0["group"] } ?? []) == Set(BuiltInRecipes.list.map(\.group)))
   }
 }

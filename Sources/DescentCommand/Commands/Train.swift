@@ -28,6 +28,8 @@ struct Train: ParsableCommand {
       have the model's names and shapes:
 
         descent train gpt --set data.path=other.txt --from runs/gpt-1
+
+      --quick trains the short form that a recipe declares, to see in seconds that all goes together.
       """)
 
   @Argument(help: "A built-in recipe or a YAML file.", completion: .file(extensions: ["yaml"]))
@@ -49,6 +51,9 @@ struct Train: ParsableCommand {
     help: ArgumentHelp("The run's folder (default: runs/<recipe>-<n>).", valueName: "folder"))
   var folder: String?
 
+  @Flag(help: "Train the recipe's short form, as its section `quick` says.")
+  var quick = false
+
   @Flag(help: "Print nothing but errors and the result.")
   var quiet = false
 
@@ -58,6 +63,9 @@ struct Train: ParsableCommand {
     }
     if resume != nil, !start.areUnset {
       throw ValidationError("--resume goes on with what the run has: leave out \(start.given)")
+    }
+    if resume != nil, quick {
+      throw ValidationError("--resume goes on with the recipe that the run has: leave out --quick")
     }
     if resume != nil, folder != nil {
       throw ValidationError("--resume continues in the run's own folder: leave out --out")
@@ -71,7 +79,7 @@ struct Train: ParsableCommand {
       let (trainer, directory, yaml) = try resume.map(resumed) ?? started(recipe ?? "")
       let given = try Recipe.written(yaml: yaml, overrides: changes.assignments)
       for warning in LintReport.warnings(
-        of: trainer.recipe, task: trainer.task, given: given, isFineTuning: start.from != nil)
+        of: trainer.recipe, task: trainer.task, given: given)
       {
         writeError("Warning: \(LintPage.line(warning))")
       }
@@ -83,6 +91,9 @@ struct Train: ParsableCommand {
         throw error
       }
       output(RunPage.end(result, after: trainer.resumption?.step ?? 0))
+      if let target = trainer.recipe.target, let outcome = try? directory.outcome(of: target) {
+        output(RunPage.target(outcome), isSpaced: false)
+      }
       if !result.interrupted { diagnose(directory) }
       if let warning = result.recomputation?.warning { writeError("Warning: \(warning)") }
       if result.interrupted {
@@ -111,7 +122,9 @@ struct Train: ParsableCommand {
 
   private func started(_ recipe: String) throws -> (Trainer, RunDirectory, yaml: String) {
     let (name, yaml) = try findRecipe(recipe)
-    let trainer = try Trainer(Recipe(yaml: yaml, overrides: changes.assignments))
+    var recipe = try Recipe(yaml: yaml, overrides: changes.assignments, quick: quick)
+    recipe.run.from = try (start.from ?? recipe.run.from).map(RunDirectory.weights)
+    let trainer = try Trainer(recipe)
     let beginnings = try start.apply(to: trainer)
     let directory = try RunDirectory(new: folder, name: name)
     if !quiet {

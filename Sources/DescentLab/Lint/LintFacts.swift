@@ -39,7 +39,8 @@ public struct LintFacts: Sendable {
     steps = run.steps ?? task.flatMap { try? recipe.steps(of: $0) }
     (effectiveBatch, _) = run.batch.multipliedReportingOverflow(by: run.accumulate)
     isTransformer = recipe.model is SwiftModel ? nil : recipe.model is any LanguageModelKind
-    (isFineTuning, isLowRank) = (recipe.model is HuggingFaceModel, recipe.adapter != nil)
+    isFineTuning = recipe.model is HuggingFaceModel || recipe.run.from != nil
+    isLowRank = recipe.adapter != nil
     epochs = run.epochs
     guard let task else { return }
     parameters = task.model.parameterInfos

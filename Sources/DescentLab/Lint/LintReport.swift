@@ -71,16 +71,11 @@ public struct LintReport: Sendable {
   }
 
   /// The warnings about a run that is about to begin.
-  ///
-  /// - Parameter isFineTuning: whether it begins with the weights of another run.
   public static func warnings(
-    of recipe: Recipe, task: any TrainingTask, given: [String: String] = [:],
-    isFineTuning: Bool = false
+    of recipe: Recipe, task: any TrainingTask, given: [String: String] = [:]
   ) -> [LintWarning] {
-    var facts = LintFacts(recipe, task)
-    if isFineTuning { facts.isFineTuning = true }
     // The trainer has made the same already.
-    guard let subject = try? LintSubject(recipe, facts: facts, given: given)
+    guard let subject = try? LintSubject(recipe, facts: LintFacts(recipe, task), given: given)
     else { return [] }
     return Lint.warnings(subject)
   }

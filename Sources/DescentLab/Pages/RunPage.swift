@@ -75,6 +75,26 @@ public enum RunPage {
     return "RMSE \(short(errors.rootMeanSquare, 4))\(share)"
   }
 
+  /// Whether a run has reached its target: a line.
+  public static func target(_ outcome: TargetOutcome) -> Document {
+    let target = outcome.target
+    let limit =
+      target.atMost.map { "at most \(short($0))" } ?? "at least \(short(target.atLeast ?? .nan))"
+    let name = "the target (\(target.metric) \(limit))"
+    func line() -> String {
+      guard let best = outcome.best, let last = outcome.last else {
+        return "\(name) cannot be judged: the run has not measured \(target.metric)"
+      }
+      guard let step = outcome.step else {
+        return "\(name) was not reached: the best was \(short(best))"
+      }
+      let time = outcome.seconds.map { ", \(fixed($0, 1)) s of training" } ?? ""
+      let now = target.isReached(by: last) ? "" : "; at the end it was \(short(last))"
+      return "\(name) was reached after step \(grouped(step))\(time)\(now)"
+    }
+    return Document("", [.paragraph(line())])
+  }
+
   /// How a run ended, in two lines.
   ///
   /// - Parameters:

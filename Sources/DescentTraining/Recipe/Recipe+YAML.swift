@@ -38,6 +38,7 @@ extension Recipe {
     add("checkpoint", Self.entries(checkpoint.resolved))
     add(InstrumentSettings.name, Self.entries(instruments.resolved))
     add(LogSettings.name, Self.entries(log.resolved))
+    if let target { add(TargetSettings.name, Self.entries(target.resolved)) }
     // Every node is a plain scalar, list or mapping, which always can be written.
     return (try? Yams.serialize(node: Node(root))) ?? ""
   }

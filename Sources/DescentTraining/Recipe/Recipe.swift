@@ -21,6 +21,8 @@ public struct Recipe: Sendable {
   public var average: (any WeightAverage)?
   /// What happens to updates that are much larger than usual.
   public var spike = SpikeSettings()
+  /// What the run is to reach; nil where nothing is said.
+  public var target: TargetSettings?
   /// What training measures beside its metrics.
   public var instruments = InstrumentSettings()
   /// What else a run writes.
@@ -35,9 +37,21 @@ public struct Recipe: Sendable {
   /// - Parameters:
   ///   - yaml: the recipe.
   ///   - overrides: changes of the form `optimizer.lr=3e-4`, in any order.
+  ///   - isQuick: whether what its section `quick` says holds, before the changes.
   /// - Throws: all that is wrong, at once.
-  public init(yaml: String, overrides: [String] = []) throws(RecipeError) {
-    let document = try RecipeDocument(yaml: yaml, overrides: overrides)
+  public init(
+    yaml: String, overrides: [String] = [], quick isQuick: Bool = false
+  ) throws(RecipeError) {
+    let document = try RecipeDocument(yaml: yaml, overrides: overrides, quick: isQuick)
+    // The short form is there to be used some other time.
+    let others = isQuick || document.quick.isEmpty ? [] : Self.problemsOfQuick(yaml)
+    do throws(RecipeError) { try self.init(document) } catch {
+      throw RecipeError(problems: error.problems + others)
+    }
+    if !others.isEmpty { throw RecipeError(problems: others) }
+  }
+
+  private init(_ document: RecipeDocument) throws(RecipeError) {
     var reader = RecipeReader(document)
     let model = reader.kind("model", among: ModelKinds.all, or: SwiftModel.self) as? any ModelKind
     let data = reader.kind("data", among: DataKinds.all, or: SwiftData.self) as? any DataKind
@@ -48,6 +62,7 @@ public struct Recipe: Sendable {
     reader.read(&spike, SpikeSettings.name)
     reader.read(&instruments, InstrumentSettings.name)
     reader.read(&log, LogSettings.name)
+    target = reader.target()
     if let problem = Self.problem(of: spike, checkpoint) { reader.problems.append(problem) }
     average = reader.average()
     adapter = reader.adapter()
@@ -69,6 +84,19 @@ public struct Recipe: Sendable {
     }
     self.data = model.completing(data)
     self.model = model
+  }
+
+  /// What is wrong with the short form of a recipe, beyond what is wrong with the recipe.
+  private static func problemsOfQuick(_ yaml: String) -> [String] {
+    func problems(quick: Bool) -> [String] {
+      do throws(RecipeError) {
+        let document = try RecipeDocument(yaml: yaml, overrides: [], quick: quick)
+        _ = try Recipe(document)
+        return []
+      } catch { return error.problems }
+    }
+    let others = problems(quick: false)
+    return problems(quick: true).filter { !others.contains($0) }.map { "with quick, \($0)" }
   }
 
   /// What is wrong with going back after spikes; nil where nothing is.

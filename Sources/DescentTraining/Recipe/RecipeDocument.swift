@@ -9,6 +9,8 @@ struct RecipeDocument {
   var sections: [String: [SettingText]] = [:]
   /// The parameter groups under `optimizer.groups`; nil when the recipe has none.
   var groups: [[SettingText]]?
+  /// What `quick` changes, as `key=value`: the recipe's short form.
+  private(set) var quick: [String] = []
   /// What could not even be laid out.
   var errors: [String] = []
   /// Sections and keys outside them that could not: what follows from that is not said again.
@@ -22,17 +24,22 @@ struct RecipeDocument {
     ["model", "data", "adapter"] + OptimizerPlan.sections
     + [
       "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
-      SpikeSettings.name, InstrumentSettings.name, LogSettings.name,
+      SpikeSettings.name, InstrumentSettings.name, LogSettings.name, TargetSettings.name,
     ]
+  /// The section that is no part of a run, but says how a short one differs.
+  static let quickSection = "quick"
   /// Those that can be `none`.
   private static let optionalSections = [
     "schedule", "schedules", "average", "adapter", Clipping.name, GradientTools.name,
+    TargetSettings.name,
   ]
 
   /// Reads YAML and applies changes of the form `optimizer.lr=3e-4`.
   ///
   /// - Throws: what makes the YAML unreadable; what is wrong with its content is in ``errors``.
-  init(yaml: String, overrides: [String] = []) throws(RecipeError) {
+  init(
+    yaml: String, overrides: [String] = [], quick isQuick: Bool = false
+  ) throws(RecipeError) {
     func refusal(_ text: String) -> RecipeError { RecipeError(problems: ["the recipe \(text)"]) }
     let root: YAMLValue
     do throws(YAMLValue.Problem) {
@@ -44,6 +51,12 @@ struct RecipeDocument {
     case .list: throw refusal("is a list; it must have keys such as 'batch: 12'")
     case .text: throw refusal("is a single value; it must have keys such as 'batch: 12'")
     }
+    if isQuick {
+      if quick.isEmpty {
+        errors.append("the recipe has no short form: leave out --quick, or give it a section quick")
+      }
+      override(quick)
+    }
     override(overrides)
     removeSwitchedOff()
   }
@@ -53,7 +66,9 @@ struct RecipeDocument {
   private mutating func add(_ name: String, _ value: YAMLValue) {
     switch value {
     case .map(let entries):
-      if name == "schedules" {
+      if name == Self.quickSection {
+        for (key, value) in entries { addQuick(key, value) }
+      } else if name == "schedules" {
         for (setting, value) in entries { add("schedules.\(setting)", value) }
       } else if RunSettings.settings.contains(where: { $0.name == name }) {
         refuse(name, "\(name) takes one value, not keys of its own")
@@ -67,6 +82,15 @@ struct RecipeDocument {
       } else {
         unclear.insert(name)
       }
+    }
+  }
+
+  /// A change of the short form: `steps: 100`, `evaluate.every: 50`, or a section of such keys.
+  private mutating func addQuick(_ key: String, _ value: YAMLValue) {
+    if case .map(let entries) = value {
+      for (name, value) in entries { addQuick("\(key).\(name)", value) }
+    } else if let text = text(of: value, at: "\(Self.quickSection).\(key)") {
+      quick.append("\(key)=\(text)")
     }
   }
 
@@ -219,6 +243,7 @@ struct RecipeDocument {
     case EvaluateSettings.name, CheckpointSettings.name, InstrumentSettings.name: ("every", "100")
     case SpikeSettings.name: ("factor", "10")
     case LogSettings.name: ("tensorboard", "true")
+    case TargetSettings.name: ("at_most", "1.5")
     default: ("name", "cosine")
     }
   }

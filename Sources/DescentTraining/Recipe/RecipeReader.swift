@@ -82,11 +82,19 @@ struct RecipeReader {
     return kind("adapter", among: [LoRASettings.self]) as? LoRASettings
   }
 
+  /// The section `target`, which may be missing.
+  mutating func target() -> TargetSettings? {
+    if document.sections[TargetSettings.name] == nil { return nil }
+    var target = TargetSettings()
+    read(&target, TargetSettings.name)
+    return target
+  }
+
   mutating func rejectUnknownSections() {
     let known = RecipeDocument.sectionNames
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {
-      let names = known + RunSettings.settings.map(\.name)
+      let names = known + [RecipeDocument.quickSection] + RunSettings.settings.map(\.name)
       problems.append("there is no section '\(section)'; \(hint(for: section, among: names))")
     }
   }

@@ -17,6 +17,9 @@ public struct RunSettings: Configurable {
   /// Arithmetic of the model.
   public var precision = Precision.float32
 
+  /// The weights that the run begins with: a run, a checkpoint, a safetensors file, or the name of a
+  /// built-in recipe, for the newest run of it; nil draws them.
+  public var from: String?
   /// Whether each parameter is updated in the backward pass, and its gradient freed at once.
   public var releasesGradients = false
   /// What happens to a step that is not finite.
@@ -38,6 +41,9 @@ public struct RunSettings: Configurable {
     .integer("accumulate", \.accumulate, .atLeast(1), "micro-batches in a step"),
     .optionalInteger("threads", \.threads, .closed(1, 256), "threads; none: one a processor"),
     .choice("precision", \.precision, "arithmetic of the model"),
+    .optionalText(
+      "from", \.from,
+      "weights to begin with: a run, a safetensors file, or a built-in recipe for its newest run"),
     .flag(
       "release_gradients", \.releasesGradients,
       "update parameters in the backward pass, and free their gradients", source: "ours"),

@@ -30,6 +30,8 @@ public final class Trainer {
   let instruments: Instruments?
   /// The best of the regular evaluations.
   var best: BestEvaluation?
+  /// Whether the weights are those of other ones, rather than drawn.
+  var hasBegun = false
   /// Steps done, and the lines of the metrics about them.
   var done = (steps: 0, lines: 0)
   /// The right to train the run, from when it is resumed or begun on.
@@ -125,6 +127,7 @@ public final class Trainer {
   public func run(
     in directory: RunDirectory, observer: (any TrainingObserver)? = nil
   ) throws -> TrainingResult {
+    try begin()
     if lock == nil { lock = try RunLock(directory) }
     defer { lock = nil }
     directory.removeTemporaryFiles()

@@ -127,6 +127,7 @@ struct TrainingLoop {
       record.memoryBytes = Machine.residentBytes
     }
     record.lossScale = lossScale.map(Double.init)
+    record.diagnostics.merge(trainer.task.metrics) { rule, _ in rule }
     try journal.write(.step(record))
     if let measurement { try journal.write(.instruments(try measurement.end(loss: loss.mean))) }
     observer.stepped(TrainingStep(record: record, items: loss.items, notes: report.notes))

@@ -1,7 +1,20 @@
 public import Descent
 import DescentNN
+import Foundation
 
 extension Trainer {
+  /// Begins a new run with the weights that its recipe names (`from`), unless it has begun with others.
+  /// ``run(in:observer:)`` does it where nobody else has.
+  ///
+  /// - Returns: the file and what matched; nil where the recipe names none.
+  /// - Throws: as ``begin(withWeightsOf:partially:)``, and ``DataError`` where nothing is there.
+  @discardableResult
+  public func begin() throws -> (file: String, report: LoadReport)? {
+    guard !hasBegun, done.steps == 0, let from = recipe.run.from else { return nil }
+    let path = try RunDirectory.weights(called: from)
+    return (path, try begin(withWeightsOf: path))
+  }
+
   /// Begins a new run with the weights and buffers of another: of a run (its newest checkpoint, the
   /// weights to use), of a checkpoint, or of any safetensors file with the names of this model. Floats of
   /// any width are taken. The optimizer begins anew.
@@ -38,6 +51,7 @@ extension Trainer {
     try optimizer.roundWeights(parameters.memory)
     // It has seen the weights of before.
     try result.average?.begin(parameters.memory)
+    hasBegun = true
     return report
   }
 
@@ -48,5 +62,33 @@ extension Trainer {
   public func begin(withPyTorchState path: String) throws {
     precondition(done.steps == 0, "a run that has begun has its state")
     try PyTorchState.restore(optimizer, from: path)
+  }
+}
+
+extension RunDirectory {
+  /// The path of weights: what is there by this name, or the newest run of the built-in recipe that is
+  /// called so, in `runs`.
+  ///
+  /// - Throws: ``DataError`` where there is neither.
+  package static func weights(called name: String) throws(DataError) -> String {
+    let files = FileManager.default
+    if files.fileExists(atPath: name) { return name }
+    guard BuiltInRecipes.yaml(name) != nil else {
+      throw .missingFile(
+        path: name, advice: "from takes a run, a safetensors file or the name of a built-in recipe")
+    }
+    let entries = (try? files.contentsOfDirectory(atPath: "runs")) ?? []
+    let numbers = entries.compactMap { entry in
+      entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
+    }
+    let runs = numbers.sorted(by: >).map { "runs/\(name)-\($0)" }
+    let usable = runs.first { (try? RunDirectory(existing: $0))?.checkpointFiles.isEmpty == false }
+    guard let usable else {
+      throw .missingFile(
+        path: "runs/\(name)-*",
+        advice: "training begins with the weights of a run of '\(name)': train it first "
+          + "(descent train \(name)), or name other weights by --from")
+    }
+    return usable
   }
 }

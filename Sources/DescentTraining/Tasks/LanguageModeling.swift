@@ -96,6 +96,7 @@ public final class LanguageModeling: TrainingTask {
       try text.check(context: context, part: .training)
       try text.check(context: context, part: .validation)
     }
+    if text.old != nil { try text.check(context: context, part: .old) }
     var random = RandomStream(seed: seed, stream: RandomPurpose.weights)
     network = try makeModel(&random)
     guard context <= network.longestSequence else {
@@ -180,22 +181,30 @@ public final class LanguageModeling: TrainingTask {
   /// Windows at even distances over the validation part: the same ones each time.
   public func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
     let limit = batches.map { $0.times(batchSize) }
+    let others =
+      text.old == nil ? [:] : ["old": loss(of: .old, batchSize: batchSize, limit: limit)]
     if let windows {
       return Evaluation(
         loss: TextEvaluation(
           of: network, on: windows.validation, batch: batchSize, limit: limit
-        ).loss)
+        ).loss, others: others)
     }
-    let last = text.validation.count - context - 1
+    return Evaluation(
+      loss: loss(of: .validation, batchSize: batchSize, limit: limit), others: others)
+  }
+
+  /// The mean loss of windows at even distances over a part.
+  private func loss(of part: TextDataset.Part, batchSize: Int, limit: Int?) -> Double {
+    let last = text.tokens(of: part).count - context - 1
     let windows = last / context + 1
     let wanted = min(windows, limit ?? .max)
     let offsets = (0..<wanted).map { wanted == 1 ? 0 : $0 * last / (wanted - 1) }
     var loss = 0.0
     for start in stride(from: 0, to: wanted, by: batchSize) {
       let some = Array(offsets[start..<min(start + batchSize, wanted)])
-      loss += Double(batch(of: .validation, some).loss(.inference).scalar) * Double(some.count)
+      loss += Double(batch(of: part, some).loss(.inference).scalar) * Double(some.count)
     }
-    return Evaluation(loss: loss / Double(wanted), accuracy: nil)
+    return loss / Double(wanted)
   }
 
   /// All of the validation part, each token once.

@@ -1,3 +1,4 @@
+public import Descent
 import DescentCompute
 import DescentNN
 
@@ -39,6 +40,14 @@ public protocol TrainingTask: AnyObject {
   func report(batchSize: Int) throws -> EvaluationReport?
   /// Whether an evaluation may have an accuracy, which schedules can follow.
   var measuresAccuracy: Bool { get }
+  /// Numbers about the step that was taken last, beside its loss, by their keys in the metrics: the
+  /// losses of parts, a return.
+  var metrics: [String: Double] { get }
+  /// What the task itself remembers from step to step, beside the model: listed once, to be saved and
+  /// restored, so that a run that is resumed takes the same course.
+  ///
+  /// - Throws: what was saved does not fit.
+  func archive(_ archive: StateArchive) throws(StateMismatch)
   /// Writes into the run's folder what using the model takes besides its weights, such as the
   /// tokenizer of a language model.
   func save(to run: RunDirectory) throws
@@ -57,6 +66,10 @@ extension TrainingTask {
   public func report(batchSize: Int) throws -> EvaluationReport? { nil }
   /// True.
   public var measuresAccuracy: Bool { true }
+  /// None.
+  public var metrics: [String: Double] { [:] }
+  /// Nothing: batches follow from the seed and their numbers alone.
+  public func archive(_ archive: StateArchive) throws(StateMismatch) {}
   /// Nothing.
   public func save(to run: RunDirectory) throws {}
 }
@@ -107,12 +120,17 @@ public struct Evaluation: Sendable, Equatable {
   public let accuracy: Double?
   /// How far predicted numbers are from theirs, in their unit.
   public let errors: RegressionErrors?
+  /// What else the task measures, by name: `quality` stands as `val_quality` in the metrics.
+  public let others: [String: Double]
   /// Where the weights are averaged, the mean validation loss without that.
   public var lossWithoutAverage: Double?
 
   /// The metrics of a validation.
-  public init(loss: Double, accuracy: Double? = nil, errors: RegressionErrors? = nil) {
-    (self.loss, self.accuracy, self.errors) = (loss, accuracy, errors)
+  public init(
+    loss: Double, accuracy: Double? = nil, errors: RegressionErrors? = nil,
+    others: [String: Double] = [:]
+  ) {
+    (self.loss, self.accuracy, self.errors, self.others) = (loss, accuracy, errors, others)
   }
 }
 

@@ -165,7 +165,9 @@ import Testing
       ])
     let task = try recipe.makeTask()
     func rules(_ isFineTuning: Bool) -> [String] {
-      LintReport.warnings(of: recipe, task: task, isFineTuning: isFineTuning).map(\.rule)
+      var recipe = recipe
+      if isFineTuning { recipe.run.from = "weights.safetensors" }
+      return LintReport.warnings(of: recipe, task: task).map(\.rule)
     }
     #expect(rules(false).contains("foreign_rate") && !rules(true).contains("foreign_rate"))
   }

@@ -32,13 +32,14 @@ enum BatchScaling: LintRule {
       let part = subject.parts.max(by: { $0.weights < $1.weights }), let peak = part.peak, peak > 0,
       let family = family(part.ruleName), let own = size(subject.recipe.model)
     else { return [] }
-    let known = BuiltInRecipes.list.compactMap { name, _ -> (String, Double, Double)? in
-      guard let yaml = BuiltInRecipes.yaml(name), let base = try? Recipe(yaml: yaml),
+    let known = BuiltInRecipes.list.compactMap { entry -> (String, Double, Double)? in
+      // Rates of fine-tuning are no measure.
+      guard let base = try? Recipe(yaml: entry.yaml), base.run.from == nil, base.adapter == nil,
         type(of: base.model).name == type(of: subject.recipe.model).name,
         Self.family(base.plan.ruleName) == family, let rate = base.peakRate,
         let size = size(base.model), (0.25...4).contains(own.weights / size.weights)
       else { return nil }
-      return (name, rate, Double(base.run.batch.magnitude) * size.examples)
+      return (entry.name, rate, Double(base.run.batch.magnitude) * size.examples)
     }
     guard let (name, rate, examples) = known.first else { return [] }
     let factor = Double(batch) * own.examples / examples

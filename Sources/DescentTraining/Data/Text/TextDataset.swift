@@ -12,6 +12,8 @@ public struct TextDataset: Sendable {
   public var context: Int?
   /// What stands behind each document; nil for one text.
   public internal(set) var end: DocumentEnd?
+  /// Tokens of a text that the model knew before, to validate on.
+  private(set) var old: TokenSequence?
   /// How tokens become windows.
   let packing: Packing
   /// The documents of both parts, where windows begin with them; otherwise none.
@@ -35,6 +37,8 @@ public struct TextDataset: Sendable {
     case training
     /// The part to validate on.
     case validation
+    /// What the model knew before; nothing where no such text is given.
+    case old
   }
 
   /// Tokens, cut by position: the last `validationFraction` of them are for validation.
@@ -151,11 +155,28 @@ public struct TextDataset: Sendable {
     ).load()
   }
 
+  /// Adds a text that the model knew before, of which the last part is for validation.
+  ///
+  /// - Throws: as ``load(path:validationPath:tokenizer:validationFraction:)``; where the tokenizer cannot
+  ///   write it.
+  mutating func addOld(_ path: String, _ validationFraction: Double) throws(DataError) {
+    var tokens = TokenMemory(vocabulary: tokenizer.vocabularySize)
+    let end = end ?? DocumentEnd(of: tokenizer, beside: nil)
+    let (documents, counts) = try TextEncoding(tokenizer: tokenizer, end: end).encode(
+      TextFiles(path)
+    ) { tokens.append($0) }
+    let part = TextPart(tokens: TokenSequence(tokens), documents: documents, counts: counts)
+    old = try TextDataset(
+      [part], tokenizer: tokenizer, packing: .stream, validationFraction: validationFraction
+    ).validation
+  }
+
   /// The tokens of a part.
   public func tokens(of part: Part) -> TokenSequence {
     switch part {
     case .training: training
     case .validation: validation
+    case .old: old ?? TokenSequence([])
     }
   }
 

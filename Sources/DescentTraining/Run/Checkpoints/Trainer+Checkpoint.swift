@@ -118,6 +118,7 @@ extension Trainer {
     try archive.part(optimizer)
     if let spikes { try archive.part(spikes) }
     if let average = result.average { try archive.part(average) }
+    try task.archive(archive)
     try archive.scope(result.differ ? Checkpoint.training : "") { () throws(StateMismatch) in
       try task.model.archive(archive)
     }

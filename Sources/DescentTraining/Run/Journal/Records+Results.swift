@@ -42,6 +42,7 @@ extension EvaluationRecord {
     rootMeanSquareError = evaluation.errors?.rootMeanSquare
     meanAbsoluteError = evaluation.errors?.meanAbsolute
     determination = evaluation.errors?.determination
+    measures = evaluation.others
   }
 }
 

@@ -141,6 +141,8 @@ public struct EvaluationRecord: Sendable, Equatable {
   public var average: String?
   /// `val_loss_raw`: the mean validation loss without the average, in nats.
   public var lossWithoutAverage: Double?
+  /// `val_<name>`: what else the task measures, by its name.
+  public var measures: [String: Double] = [:]
 
   init() {}
 
@@ -155,6 +157,17 @@ extension EvaluationRecord: MetricRecord, Codable {
     .init("val_r2", \.determination), .init("average", \.average),
     .init("val_loss_raw", \.lossWithoutAverage),
   ]
+
+  private static let prefix = "val_"
+
+  var others: [(key: String, value: MetricValue)] {
+    measures.sorted { $0.key < $1.key }.map { (Self.prefix + $0.key, .number($0.value)) }
+  }
+
+  mutating func read(_ key: String, _ value: MetricValue) {
+    guard key.hasPrefix(Self.prefix), let x = Double(value) else { return }
+    measures[String(key.dropFirst(Self.prefix.count))] = x
+  }
 }
 
 /// An update that was much larger than usual, after which the run went back to a checkpoint: a line of

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Writes Sources/DescentTraining/Resources/text/ship-log.txt: the log of a ship that never was.
+
+A text in another manner than the stories, for fine-tuning: short entries of one form, so that a model that
+takes it on shows it in every sample. The same seed writes the same bytes.
+"""
+import random
+import sys
+from pathlib import Path
+
+MONTHS = [("January", 31), ("February", 28), ("March", 31), ("April", 30), ("May", 31), ("June", 30),
+          ("July", 31), ("August", 31), ("September", 30), ("October", 31), ("November", 30),
+          ("December", 31)]
+WINDS = ["N", "NNE", "NE", "E", "SE", "S", "SSW", "SW", "W", "WNW", "NW"]
+FORCES = [("calm", 8, "smooth"), ("light airs", 25, "smooth"), ("light breeze", 60, "slight"),
+          ("moderate breeze", 110, "moderate"), ("fresh breeze", 150, "moderate"),
+          ("strong breeze", 175, "rough"), ("gale", 90, "very rough")]
+CREW = ["the cook", "the carpenter", "Mr. Pell", "the boy Edwin", "the second mate", "old Harrow",
+        "the sailmaker", "the boatswain"]
+WORK = ["mended the fore topsail", "caulked the deck abaft the mainmast", "tarred the lower rigging",
+        "stowed the spare cable", "painted the longboat", "aired the bread room",
+        "overhauled the pumps", "spliced the starboard braces", "cleaned the lamps",
+        "shifted ballast forward"]
+SIGHTS = ["Passed a brig standing to the {w}; she showed no colours.",
+          "Saw two whales at a distance of half a mile.",
+          "A great many birds about the ship.",
+          "Sighted the light of Cape Morrow, bearing {w}, four leagues.",
+          "Weed and driftwood in long lines.",
+          "Spoke the barque Constance, {n} days from Port Ellin; all well.",
+          "Flying fish came aboard in the night; the cook had nine of them.",
+          "Land to the {w} at sunset, high and blue."]
+HEALTH = ["All hands well.", "{c} has a fever and is excused from the watch.",
+          "{c} hurt his hand at the windlass.", "{c} is better and back at work.",
+          "One man on the sick list."]
+ROUGH = ["Took two reefs in the main topsail at {b} bells.", "Shipped a heavy sea over the waist.",
+         "Hove to under storm staysails.", "Lost the jib; bent another.",
+         "Set the watch to the pumps; ten inches in the well."]
+QUIET = ["Sails hanging idle all the forenoon.", "Hands allowed to bathe over the side.",
+         "Washed clothes.", "Made no way until the evening watch."]
+
+
+def capital(text):
+    return text[0].upper() + text[1:]
+
+
+def main():
+    r = random.Random(1871)
+    out = ["THE LOG OF THE SHIP HERON, FROM PORT ELLIN TO THE SOUTHERN ISLANDS AND HOME\n"]
+    latitude, longitude, stores, force = 47.4, 6.1, 5200, 3
+    south = True
+    day = 0
+    for year in (1871, 1872):
+        for month, days in MONTHS:
+            for date in range(1, days + 1):
+                day += 1
+                force = min(6, max(0, force + r.choice([-2, -1, -1, 0, 0, 1, 1, 2])))
+                name, miles, sea = FORCES[force]
+                wind = r.choice(WINDS)
+                miles = max(0, round(r.gauss(miles, 14)))
+                latitude += (-1 if south else 1) * miles * r.uniform(0.2, 0.9) / 60
+                longitude += r.uniform(-1, 1.1) * miles / 60
+                if latitude < -31:
+                    south = False
+                if latitude > 47:
+                    south = True
+                where = (f"{abs(int(latitude))} degrees {int(abs(latitude) * 60 % 60)} minutes "
+                         f"{'N' if latitude >= 0 else 'S'}")
+                lines = [f"{date} {month} {year}."]
+                lines.append(f"Wind {wind}, {name}; sea {sea}." if force else f"Calm; sea {sea}.")
+                lines.append(f"Latitude {where} at noon. {miles} miles since yesterday.")
+                if force >= 5:
+                    lines.append(r.choice(ROUGH).format(b=r.randint(2, 8)))
+                elif force == 0:
+                    lines.append(r.choice(QUIET))
+                if r.random() < 0.7:
+                    lines.append(f"{capital(r.choice(CREW))} {r.choice(WORK)}.")
+                if r.random() < 0.35:
+                    lines.append(r.choice(SIGHTS).format(w=r.choice(WINDS), n=r.randint(9, 60)))
+                if r.random() < 0.3:
+                    lines.append(capital(r.choice(HEALTH).format(c=r.choice(CREW))))
+                if day % 7 == 0:
+                    stores = stores - r.randint(180, 240) if stores > 900 else 5200
+                    lines.append(f"Water remaining: {stores} gallons.")
+                out.append(" ".join(lines) + "\n")
+                if len("\n".join(out)) > 80_000:
+                    break
+            else:
+                continue
+            break
+        else:
+            continue
+        break
+    path = Path(__file__).parent.parent / "Sources/DescentTraining/Resources/text/ship-log.txt"
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else path
+    path.write_text("\n".join(out), encoding="ascii")
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
