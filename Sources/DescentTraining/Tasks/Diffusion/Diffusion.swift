@@ -76,8 +76,11 @@ public final class Diffusion: TrainingTask {
       seed: seed, stream: RandomPurpose.noise, position: UInt64(number) << 32)
     let part = noisy(data.training, examples, offset: Double(random.uniform()), &random)
     let dropped = Float(settings.labelDropout)
-    let labels = IndexTensor(
-      part.labels.map { random.uniform() < dropped ? Int32(network.classes) : $0 })
+    var kept = part.labels
+    for index in kept.indices where random.uniform() < dropped {
+      kept[index] = Int32(network.classes)
+    }
+    let labels = IndexTensor(kept)
     let (network, x, times, noise) = (network, part.x, part.times, part.noise)
     return Batch(weight: examples.count) { context in
       network(x, times: times, labels: labels, context).meanSquaredError(noise)
