@@ -25,7 +25,7 @@ enum ExitStatus {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is Scenario.UnknownTask:
       usage
-    case is MissingRecipe: missingFile
+    case is MissingRecipe, is MissingStudy: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData
     case let error as SafetensorsError:
       switch error {
@@ -67,6 +67,17 @@ enum ExitStatus {
       switch error {
       case .notARace: missingFile
       case .interrupted: interrupted
+      }
+    case let error as StudyError:
+      switch error {
+      case .notAStudy: missingFile
+      case .another: usage
+      case .interrupted: interrupted
+      case .baseFailed: nonFinite
+      }
+    case let error as CrewError:
+      switch error {
+      case .interrupted: interrupted
       case .runFailed(_, let status, _): status
       }
     default: internalError
@@ -78,8 +89,10 @@ enum ExitStatus {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is PretrainedError, is AdapterError, is MissingRecipe, is DataError, is FileError,
-      is SafetensorsError, is RunError, is StateMismatch, is RaceError, is ServiceError,
-      is Scenario.UnknownTask, is TokenizerError, is InputError, is EnvironmentError:
+      is SafetensorsError, is RunError, is StateMismatch, is RaceError, is StudyError, is CrewError,
+      is MissingStudy, is ServiceError,
+      is Scenario.UnknownTask, is TokenizerError, is InputError,
+      is EnvironmentError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

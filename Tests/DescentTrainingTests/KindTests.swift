@@ -40,7 +40,9 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       section: "model", name: "mlp", partner: "digits", given: [],
       keys: [
         ("hidden", "128,64", "8", [("8,0", "must be at least 1"), ("a", "takes a whole number")]),
-        ("activation", "relu", "tanh", [("tan", "did you mean 'tanh'?"), ("max", "one of relu")]),
+        (
+          "activation", "relu", "square", [("tan", "did you mean 'tanh'?"), ("max", "one of relu")]
+        ),
         ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
       ]),
     Kind(
@@ -83,6 +85,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       section: "data", name: "idx", partner: "cnn",
       given: ["images=a.idx", "labels=b.idx", "test_images=t.idx", "test_labels=u.idx"],
       keys: [
+        ("path", "none", "mnist", []),
         ("images", "a.idx", "c.idx", [("none", "data: images is missing")]),
         ("labels", "b.idx", "c.idx", [("none", "data: labels is missing")]),
         ("test_images", "t.idx", "c.idx", [("none", "data: test_images is missing")]),
@@ -106,6 +109,16 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("environments", "8", "4", [("0", "must be from 1 to 1024")]),
         ("rollout", "128", "32", [("0", "must be from 1 to 16384")]),
         ("episodes", "100", "10", [("0", "must be from 1 to 10000")]),
+      ]),
+    Kind(
+      section: "data", name: "modular", partner: "mlp", given: [],
+      keys: [
+        (
+          "modulus", "47", "8",
+          [("1", "from 2 to 256"), ("257", "from 2 to 256"), ("2.5", "whole")]
+        ),
+        ("operation", "add", "multiply", [("divide", "takes one of add, subtract, multiply")]),
+        ("validation_fraction", "0.5", "0.2", [("1", "above 0 and below 1")]),
       ]),
   ]
 
