@@ -1,5 +1,5 @@
-public import Descent
-public import DescentCompute
+internal import Descent
+internal import DescentCompute
 
 /// A transformer block that a condition steers, as in DiT (adaLN-Zero).
 ///
