@@ -19,6 +19,9 @@ public struct ClassificationDataset: Sendable, Equatable {
   /// What the numbers of the file were multiplied by, such as 1/255 for bytes.
   public private(set) var scale: Float = 1
 
+  /// Whether the features are to go into a model as they are, rather than with mean 0 and deviation 1.
+  public var isStandardized = false
+
   /// The number of examples.
   public var count: Int { labels.count }
   /// The number of features of one example.

@@ -66,7 +66,7 @@ public enum ModelKinds {
   /// Every kind.
   public static let all: [any ModelKind.Type] = [
     GPTModel.self, HuggingFaceModel.self, MLPModel.self, CNNModel.self, ViTModel.self,
-    DiffusionModel.self,
+    GANModel.self, DiffusionModel.self, PPOModel.self,
   ]
 
   /// The names of those that learn data of this form.
