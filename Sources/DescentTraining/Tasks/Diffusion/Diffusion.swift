@@ -75,18 +75,25 @@ public final class Diffusion: TrainingTask {
     var random = RandomStream(
       seed: seed, stream: RandomPurpose.noise, position: UInt64(number) << 32)
     let part = noisy(data.training, examples, offset: Double(random.uniform()), &random)
-    let dropped = Float(settings.labelDropout)
-    var kept = part.labels
-    for index in kept.indices where random.uniform() < dropped {
-      kept[index] = Int32(network.classes)
-    }
-    let labels = IndexTensor(kept)
-    let (network, x, times, noise) = (network, part.x, part.times, part.noise)
-    return Batch(weight: examples.count) { context in
-      network(x, times: times, labels: labels, context).meanSquaredError(noise)
+    return Self.batch(part, labels(part.labels, &random), network)
+  }
+
+  /// Classes, some of which are dropped.
+  private func labels(_ labels: [Int32], _ random: inout RandomStream) -> IndexTensor {
+    let (none, dropped) = (Int32(network.classes), Float(settings.labelDropout))
+    var kept = labels
+    for i in kept.indices where random.uniform() < dropped { kept[i] = none }
+    return IndexTensor(kept)
+  }
+
+  private static func batch(
+    _ part: Noisy, _ labels: IndexTensor, _ network: DiffusionTransformer
+  ) -> Batch {
+    Batch(weight: part.times.count) { context in
+      network(part.x, times: part.times, labels: labels, context).meanSquaredError(part.noise)
     } sampledLoss: { context, random in
       // The squared error is the loss of normal targets with a variance of 1/2.
-      let found = network(x, times: times, labels: labels, context)
+      let found = network(part.x, times: part.times, labels: labels, context)
       var random = random
       let drawn = found.detached + .random(found.shape, normal: Float(0.5).squareRoot(), &random)
       return found.meanSquaredError(drawn)
