@@ -63,6 +63,12 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
       ]),
     Kind(
+      section: "model", name: "gan", partner: "digits", given: [],
+      keys: [
+        ("latent", "32", "8", [("0", "must be at least 1"), ("some", "takes a whole number")]),
+        ("channels", "64,32", "4", [("0", "must be at least 1"), ("4,b", "takes a whole number")]),
+      ]),
+    Kind(
       section: "model", name: "diffusion", partner: "digits", given: [],
       keys: [
         ("patch", "2", "4", [("0", "must be at least 1")]),
@@ -226,8 +232,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
 
   /// What each model learns.
   private static let fits = [
-    "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv"],
-    "cnn": ["digits", "idx"],
+    "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv", "modular"],
+    "cnn": ["digits", "idx"], "gan": ["digits", "idx"],
   ]
 
   @Test("a model that does not learn the data is refused, with the kinds that would do") func fit()
@@ -248,7 +254,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         if learned.contains(data.name) {
           #expect(throws: Never.self) { try read() }
         } else {
-          let learners = ["gpt", "huggingface", "mlp", "cnn"].filter {
+          let learners = ["gpt", "huggingface", "mlp", "cnn", "gan"].filter {
             Self.fits[$0]!.contains(data.name)
           }
           let sentence = try #require(
@@ -274,7 +280,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       error?.problems == [
         "steps=0 is out of range: steps must be at least 1",
         "model.kind=gpt cannot learn data.kind=digits, which holds images; "
-          + "set model.kind=mlp or cnn, or data.kind=text",
+          + "set model.kind=mlp or cnn or gan, or data.kind=text",
       ])
   }
 
@@ -297,6 +303,12 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       error?.problems == [
         "model.kind=cnn needs images of channels × height × width, but an example here is 3 "
           + "numbers; set model.kind=mlp"
+      ])
+    let other = #expect(throws: RecipeError.self) { _ = try task("gan") }
+    #expect(
+      other?.problems == [
+        "model.kind=gan makes images of channels × height × width, but an example here is 3 numbers; "
+          + "give a data.kind of images"
       ])
   }
 
