@@ -162,6 +162,6 @@ extension TrainerTests {
     ])
   func refused(change: String, sentence: String) {
     let error = #expect(throws: RecipeError.self) { _ = try task(change) }
-    #expect("\(error, default: "")".contains(sentence), "\(error, default: "")")
+    #expect(String(describing: error).contains(sentence), "\(String(describing: error))")
   }
 }
