@@ -78,19 +78,13 @@ public enum StudyPage {
   private static func section(
     _ experiment: StudyPlan.Experiment, _ result: StudyResult
   ) -> Section {
-    let begins: String =
-      switch experiment.beginning {
-      case .new: ""
-      case .base(let name): ", beginning with the weights of the base “\(name)”"
-      case .path(let path): ", beginning with the weights of \(path)"
-      }
     let changes =
       experiment.changes.isEmpty ? "" : ", with \(experiment.changes.joined(separator: ", "))"
     let differs = experiment.cells.map { cell in
       "\(cell.label): \(cell.changes.joined(separator: ", "))"
     }
     var blocks: [Document.Block] = [
-      .paragraph("The recipe \(experiment.source.name)\(begins)\(changes).")
+      .paragraph("The recipe \(experiment.source.name)\(changes).")
     ]
     blocks += tables(experiment, result).map { .table($0) }
     if experiment.axes.contains(where: { $0.key == "points" }) {

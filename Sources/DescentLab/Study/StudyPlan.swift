@@ -1,4 +1,5 @@
 import DescentTraining
+import Foundation
 
 /// What is studied: a question, runs over grids of recipe keys, and claims that the runs are held to.
 public struct StudyPlan: Sendable {
@@ -24,6 +25,8 @@ public struct StudyPlan: Sendable {
   public var isQuick = false
   /// What the command line changed in every run.
   public var changes: [String] = []
+  /// The folder that its paths are relative to.
+  var folder = URL(fileURLWithPath: ".")
   /// All of it as it is written down, with ``changes`` and without `quick`.
   var tree = YAMLValue.null
 
@@ -35,25 +38,13 @@ public struct StudyPlan: Sendable {
     public var yaml: String
   }
 
-  /// What runs begin with.
-  public enum Beginning: Sendable, Equatable {
-    /// New weights.
-    case new
-    /// Those of a base.
-    case base(String)
-    /// Those of a run, a checkpoint or a file.
-    case path(String)
-  }
-
   /// A run that others begin with.
   public struct Base: Sendable {
     /// Its name.
     public var name: String
     /// Its recipe.
     public var source: Source
-    /// What it begins with itself.
-    public var beginning: Beginning
-    /// What is changed in the recipe.
+    /// What is changed in the recipe; `from` is what it begins with itself.
     public var changes: [String]
   }
 
@@ -65,9 +56,7 @@ public struct StudyPlan: Sendable {
     public var title: String
     /// The recipe of its runs.
     public var source: Source
-    /// What they begin with.
-    public var beginning: Beginning
-    /// What is changed in all of them.
+    /// What is changed in all of them; `from` is what they begin with, a base or what recipes take.
     public var changes: [String]
     /// What differs between them.
     public var axes: [Axis]

@@ -107,7 +107,7 @@ struct StudyProbe {
     }
     var recipe = try Recipe(yaml: run.trial.recipe, overrides: run.trial.overrides)
     (recipe.run.steps, recipe.run.epochs) = (1, nil)
-    (recipe.evaluate.every, recipe.evaluate.batches) = (0, 1)
+    (recipe.evaluate.every, recipe.evaluate.batches) = (min(1, recipe.evaluate.every), 1)
     (recipe.checkpoint.every, recipe.spike.factor) = (0, nil)
     if recipe.instruments.every > 0 { recipe.instruments.every = 1 }
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -118,6 +118,7 @@ struct StudyProbe {
     do {
       try trainer.run(in: RunDirectory(new: folder.path, name: ""))
     } catch is RunError { return nil }
-    return Self.names(in: folder)
+    // Measured now and then.
+    return Self.names(in: folder).union(["memory_bytes"])
   }
 }

@@ -20,6 +20,7 @@ public struct StudyTrial: Trial, Equatable {
 
   init(_ label: String, _ recipe: Recipe, from: String? = nil, stamp: String? = nil) {
     var recipe = recipe
+    recipe.run.from = nil
     if let threads = recipe.run.threads { overrides = ["threads=\(threads)"] }
     recipe.run.threads = nil
     (self.label, self.recipe, self.from, self.stamp) = (label, recipe.yaml, from, stamp)

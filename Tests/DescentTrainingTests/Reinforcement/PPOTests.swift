@@ -1,3 +1,4 @@
+import Descent
 import DescentCompute
 import DescentNN
 import DescentTraining
@@ -39,7 +40,7 @@ import Testing
       try ReinforcementVectors.floats("ppo/\(number)/\(key)")
     }
     return ClippedSurrogate.Steps(
-      actions: try floats("actions").map { Int32($0) },
+      actions: try floats("actions").map { Int($0) },
       logProbabilities: try floats("log_probabilities"), values: try floats("old_values"),
       advantages: try floats("advantages"), returns: try floats("returns"))
   }
@@ -154,8 +155,8 @@ import Testing
   @Test(
     "weights begin at right angles, of the length that is asked for",
     arguments: [
-      ([6, 4], Float(2).squareRoot()), ([4, 6], 1), ([2, 64], 0.01), ([1, 8], 1),
-    ])
+      ([6, 4], 1.5), ([4, 6], 1), ([2, 64], 0.01), ([1, 8], 1),
+    ] as [([Int], Float)])
   func orthogonal(_ shape: [Int], _ gain: Float) {
     var random = RandomStream(seed: 5)
     let w = Tensor.random(shape, orthogonal: gain, &random)

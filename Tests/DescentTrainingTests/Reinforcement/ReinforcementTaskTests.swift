@@ -129,16 +129,15 @@ private struct Corridor: Environment {
   @Test("one and two threads give the same bits, and so does being measured") func threads() throws
   {
     try withFolder { folder in
-      func weights(_ name: String, _ change: (inout Recipe) -> Void) throws -> Data {
+      func weights(_ name: String, _ change: (inout Recipe) -> Void) throws -> [UInt32] {
         var recipe = recipe()
         change(&recipe)
         let run = folder + "/" + name
         _ = try Trainer.train(recipe, task: task(), in: run)
         // What was asked for stands in the metadata; the tensors come behind.
         let checkpoint = try Checkpoint(newestOf: RunDirectory(existing: run))
-        return try ["policy.0.weight", "policy.1.bias", "value.1.weight"].reduce(Data()) {
-          let values = try checkpoint.floats(of: $1)
-          return $0 + values.withUnsafeBytes { unsafe Data($0) }
+        return try ["policy.0.weight", "policy.1.bias", "value.1.weight"].flatMap {
+          try checkpoint.floats(of: $0).map(\.bitPattern)
         }
       }
       let one = try weights("one") { $0.run.threads = 1 }

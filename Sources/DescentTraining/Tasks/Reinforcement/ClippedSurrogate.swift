@@ -34,7 +34,7 @@ package struct ClippedSurrogate: Sendable {
   /// What is known of the steps of a minibatch.
   package struct Steps: Sendable {
     /// a
-    package var actions: [Int32] = []
+    package var actions: [Int] = []
     /// log π_old(a|s)
     package var logProbabilities: [Float] = []
     /// V_old
@@ -45,7 +45,7 @@ package struct ClippedSurrogate: Sendable {
     package var returns: [Float] = []
 
     package init(
-      actions: [Int32], logProbabilities: [Float], values: [Float], advantages: [Float],
+      actions: [Int], logProbabilities: [Float], values: [Float], advantages: [Float],
       returns: [Float]
     ) {
       (self.actions, self.logProbabilities) = (actions, logProbabilities)
@@ -94,7 +94,7 @@ package struct ClippedSurrogate: Sendable {
             logs[j] = Double(logits[row + j]) - logSum
             entropy -= exp(logs[j]) * logs[j]
           }
-          let taken = Int(steps.actions[i])
+          let taken = steps.actions[i]
           let logRatio = logs[taken] - Double(steps.logProbabilities[i])
           let (ratio, advantage) = (exp(logRatio), Double(advantages[i]))
           let bounded = min(max(ratio, 1 - clip), 1 + clip)

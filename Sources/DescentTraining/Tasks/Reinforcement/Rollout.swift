@@ -22,7 +22,7 @@ struct Rollout {
     func zeros() -> [Float] { [Float](repeating: 0, count: count) }
     observations = [Float](repeating: 0, count: count * inputs)
     steps = ClippedSurrogate.Steps(
-      actions: [Int32](repeating: 0, count: count), logProbabilities: zeros(), values: zeros(),
+      actions: [Int](repeating: 0, count: count), logProbabilities: zeros(), values: zeros(),
       advantages: zeros(), returns: zeros())
   }
 
@@ -51,7 +51,7 @@ struct Rollout {
           observations[row * inputs + column] = number
         }
         (steps.actions[row], steps.logProbabilities[row]) = (
-          Int32(choices[k].action), choices[k].logProbability
+          choices[k].action, choices[k].logProbability
         )
         steps.values[row] = values[k]
         if t > 0, !isLast[row - environments] { next[row - environments] = Double(values[k]) }
