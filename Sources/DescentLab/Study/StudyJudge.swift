@@ -29,6 +29,7 @@ struct StudyJudge {
     let hasLogarithms = values.joined().compactMap(\.self).allSatisfy { $0 > 0 }
     isRatio = claim.isRatio && hasLogarithms
     verdict = StudyVerdict(claim: claim, outcome: .undecided, sentence: "")
+    verdict.isRatio = isRatio
     verdict.cells = zip(places, values).map { [isRatio] place, values in
       .init(label: experiment.cells[place].label, values: values, isRatio: isRatio)
     }
@@ -121,7 +122,7 @@ struct StudyJudge {
     guard let b = cell(lower) else { return none(lower) }
     let comparison = compared(a, b)
     keep([comparison])
-    let start = "\(what): \(figures([a, b])). \(comparison.sentence.capitalizedFirst)"
+    let start = "\(what): \(figures([a, b])); \(comparison.sentence)"
     switch Self.side(comparison) {
     case 1: decide(.supported, start)
     case -1: decide(.contradicted, "\(start), the other way round")
@@ -195,7 +196,7 @@ struct StudyJudge {
     if all == 0 { return decide(.undecided, "there are no runs to look at") }
     decide(
       holds == all ? .supported : isStrict || holds == 0 ? .contradicted : .undecided,
-      "\(sentence) in \(holds) of \(counted(all, "run"))")
+      "in \(holds) of \(counted(all, "run")) \(sentence)")
   }
 
   private mutating func bound(_ limit: Double, isUpper: Bool, _ only: String?) {
@@ -205,7 +206,7 @@ struct StudyJudge {
     let holds = values.count { $0.map { isUpper ? $0 <= limit : $0 >= limit } ?? false }
     count(
       holds, of: values.count,
-      "\(what): \(figures(cells)). It is at \(isUpper ? "most" : "least") \(short(limit, 5))",
+      "the \(what) is at \(isUpper ? "most" : "least") \(short(limit, 5)): \(figures(cells))",
       isStrict: false)
   }
 
@@ -251,7 +252,7 @@ struct StudyJudge {
     let all = series(only)
     let spreads = all.map { _, track -> Double in
       let start = Double(track.steps.last ?? 0) * (1 - last)
-      let values = track.steps.indices.filter { Double(track.steps[$0]) >= start }.map {
+      let values = track.steps.indices.filter { Double(track.steps[$0]) > start }.map {
         track.values[$0]
       }
       guard let end = values.last, let low = values.min(), let high = values.max(), end != 0 else {
@@ -263,7 +264,7 @@ struct StudyJudge {
     let worst = zip(all, spreads).max { $0.1 < $1.1 }
     count(
       holds, of: all.count,
-      "over the last \(percent(last, 0)) of the steps \(what) stays within \(percent(share, 0)) of its "
+      "\(what) stays, over the last \(percent(last, 0)) of the steps, within \(percent(share, 0)) of its "
         + "last value",
       isStrict: false)
     if let worst {

@@ -12,6 +12,8 @@ public struct StudyVerdict: Sendable {
   public internal(set) var cells: [Cell] = []
   /// The comparisons that were made.
   public internal(set) var comparisons: [StudyComparison] = []
+  /// Whether numbers were compared by their ratios.
+  public internal(set) var isRatio = false
   /// What limits it: one seed, runs that failed.
   public internal(set) var notes: [String] = []
 

@@ -93,7 +93,7 @@ import Testing
   func words() throws {
     let two = try verdict("metric: d, expect: {higher: 1, than: 3}", Self.falling)
     #expect(two.sentence.contains("final d: 9.1 (steps=1), 1.039 (steps=3)"), "\(two.sentence)")
-    #expect(two.sentence.contains("steps=1 is higher than steps=3 by a factor of 8.75"))
+    #expect(two.sentence.contains("steps=1 is higher than steps=3 by a factor of 8.76"))
     #expect(two.sentence.contains("95 % interval") && two.sentence.contains("3 of 3 seeds agree"))
     let difference = try verdict(
       "metric: d, compare: difference, expect: {higher: 1, than: 3}", Self.falling)

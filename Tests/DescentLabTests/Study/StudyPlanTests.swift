@@ -66,7 +66,7 @@ import Testing
       ),
       (
         "experiments: {a: {vary: {optimizer.lrr: [1, 2]}}}\n",
-        "experiments.a: unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"
+        "experiments.a: sgd has no setting 'optimizer.lrr'; did you mean 'optimizer.lr'?"
       ),
       (
         "experiments: {a: {vary: {optimizer.lr: [1, -2]}}}\n",
