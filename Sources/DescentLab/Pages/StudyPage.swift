@@ -134,7 +134,10 @@ public enum StudyPage {
             label: cell.label,
             values: result.values(experiment.name, index, column.metric, column.reduction),
             isRatio: column.metric.isRatio || column.reduction.isRatio)
-          guard let mean = one.mean else { return .nothing }
+          guard let mean = one.mean else {
+            return column.metric.isUnbounded && failed < runs.count
+              ? .text("not reached") : .nothing
+          }
           if column.metric.isBytes { return .bytes(Int(min(mean, 1e18))) }
           // How long runs take depends on what else the machine does.
           let interval = isMany && column.metric.isSeries ? one.interval : nil

@@ -59,7 +59,10 @@ struct StudyJudge {
     }
     let empty = runs.count - failed - verdict.cells.flatMap { $0.values.compactMap(\.self) }.count
     if empty > 0, !claim.expectation.isOfSeries {
-      verdict.notes.append("\(counted(empty, "run")) have no \(what)")
+      verdict.notes.append(
+        claim.metric.isUnbounded
+          ? "\(empty) of \(counted(runs.count, "run")) did not come to it"
+          : "\(empty) of \(counted(runs.count, "run")) \(empty == 1 ? "has" : "have") no \(what)")
     }
   }
 
@@ -103,7 +106,10 @@ struct StudyJudge {
 
   func compared(
     _ a: StudyVerdict.Cell, _ b: StudyVerdict.Cell, margin: Double = StudyComparison.margin
-  ) -> StudyComparison { StudyComparison(a, b, isRatio: isRatio, margin: margin) }
+  ) -> StudyComparison {
+    StudyComparison(
+      a, b, isRatio: isRatio, isUnbounded: claim.metric.isUnbounded, margin: margin)
+  }
 
   mutating func keep(_ all: [StudyComparison]) { verdict.comparisons = all }
 
@@ -123,6 +129,7 @@ struct StudyJudge {
     let comparison = compared(a, b)
     keep([comparison])
     let start = "\(what): \(figures([a, b])); \(comparison.sentence)"
+    if comparison.pairs == 0 { return decide(.undecided, start) }
     switch Self.side(comparison) {
     case 1: decide(.supported, start)
     case -1: decide(.contradicted, "\(start), the other way round")
@@ -276,8 +283,11 @@ struct StudyJudge {
 
   /// `0.012 (rank=2), 0.0034 (rank=32)`.
   func figures(_ cells: [StudyVerdict.Cell]) -> String {
-    cells.map { cell in "\(cell.mean.map { short($0, 4) } ?? "none") (\(cell.label))" }
-      .joined(separator: ", ")
+    cells.map { cell in
+      "\(cell.mean.map { short($0, 4) } ?? (claim.metric.isUnbounded ? "not reached" : "none")) "
+        + "(\(cell.label))"
+    }
+    .joined(separator: ", ")
   }
 }
 

@@ -102,6 +102,14 @@ import Testing
     #expect(one.notes.contains { $0.contains("one seed") })
     let failed = try verdict("metric: d, expect: falls", [[9, nil, 9.1], [1, 1.1, 1.05]])
     #expect(failed.notes == ["1 of 6 runs failed and is left out"])
+    // Of runs that do not come to a value, one that does is ahead.
+    let reached = try verdict(
+      "metric: 'steps_to(d, 0.5)', expect: {higher: 1, than: 2}", [[1, 1, 1], [0.4, 0.3, 0.2]])
+    #expect(reached.outcome == .undecided && reached.notes == ["3 of 6 runs did not come to it"])
+    #expect(
+      reached.sentence.contains("not reached (steps=1), 1 (steps=2); steps=1 is higher")
+        && reached.sentence.contains("sign test, p = 0.25; 3 of 3 seeds agree"),
+      "\(reached.sentence)")
     let negative = try verdict("metric: d, expect: falls", [[1, 1.1], [-1, -1.1]])
     #expect(negative.notes.contains { $0.contains("not above 0") })
   }

@@ -84,7 +84,7 @@ import Testing
       ),
       (
         rate + "bases: {b: {recipe: gpt, set: {model.layer: 1}}}\n",
-        "bases.b: unknown key 'model.layer'; did you mean 'model.layers'?"
+        "bases.b: gpt has no setting 'model.layer'; did you mean 'model.layers'?"
       ),
       (
         rate + "claims: [{say: x, metric: val_loss, expect: {lowest: lr=0.02}}]\n",
