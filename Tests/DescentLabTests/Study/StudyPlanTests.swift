@@ -170,6 +170,17 @@ import Testing
     }
   }
 
+  @Test("the example of the documentation can be read") func documented() throws {
+    var file = URL(filePath: #filePath)
+    for _ in 0..<4 { file.deleteLastPathComponent() }
+    let text = try String(
+      contentsOf: file.appending(path: "Documentation/Studies.md"), encoding: .utf8)
+    let yaml = try #require(text.components(separatedBy: "```yaml\n").dropFirst().first)
+      .components(separatedBy: "```")[0]
+    #expect(try plan(yaml).claims.count == 2)
+    #expect(try plan(yaml, isQuick: true).seeds == 1)
+  }
+
   @Test(
     "series become numbers",
     arguments: [
