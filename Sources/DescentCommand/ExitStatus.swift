@@ -57,7 +57,7 @@ enum ExitStatus {
       case .unreadable, .malformed, .unknownID, .unencodable: badData
       case .untrainable: usage
       }
-    case is StateMismatch, is InputError: badData
+    case is StateMismatch, is InputError, is EnvironmentError: badData
     case let error as ServiceError:
       switch error {
       case .refused, .ended: internalError
@@ -91,7 +91,8 @@ enum ExitStatus {
       is PretrainedError, is AdapterError, is MissingRecipe, is DataError, is FileError,
       is SafetensorsError, is RunError, is StateMismatch, is RaceError, is StudyError, is CrewError,
       is MissingStudy, is ServiceError,
-      is Scenario.UnknownTask, is TokenizerError, is InputError:
+      is Scenario.UnknownTask, is TokenizerError, is InputError,
+      is EnvironmentError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

@@ -36,6 +36,8 @@ struct DerivativeCase: CustomTestStringConvertible, Sendable {
     DerivativeCase("tanh", [3, 4]) { $0[0].tanh() },
     DerivativeCase("sigmoid", [3, 4]) { $0[0].sigmoid() },
     DerivativeCase("relu", [3, 4], inputs: .distinct) { $0[0].relu() },
+    DerivativeCase("leakyReLU", [3, 4], inputs: .distinct) { $0[0].leakyReLU(0.2) },
+    DerivativeCase("softplus", [5, 7]) { (4 * $0[0]).softplus() },
     DerivativeCase("gelu", [5, 7]) { $0[0].gelu() },
     DerivativeCase("gelu, tanh", [5, 7]) { $0[0].geluTanh() },
     DerivativeCase("silu", [5, 7]) { $0[0].silu() },
@@ -125,6 +127,10 @@ struct DerivativeCase: CustomTestStringConvertible, Sendable {
     DerivativeCase("averagePool2d", [2, 2, 4, 5]) { $0[0].averagePool2d(2) },
     DerivativeCase("averagePool2d, overlapping", [1, 2, 5, 5]) {
       $0[0].averagePool2d(3, stride: 2, padding: 1)
+    },
+    DerivativeCase("upsampled2d", [2, 3, 2, 3]) { $0[0].upsampled2d(2) },
+    DerivativeCase("upsampled2d, used twice", [1, 2, 3, 1]) {
+      $0[0].upsampled2d(3) * $0[0].upsampled2d(3)
     },
     DerivativeCase("attention", [2, 5, 12]) { $0[0].attention(heads: 2) },
     DerivativeCase("attention, full", [2, 5, 12]) { $0[0].attention(heads: 2, causal: false) },

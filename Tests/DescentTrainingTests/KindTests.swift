@@ -40,7 +40,9 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       section: "model", name: "mlp", partner: "digits", given: [],
       keys: [
         ("hidden", "128,64", "8", [("8,0", "must be at least 1"), ("a", "takes a whole number")]),
-        ("activation", "relu", "tanh", [("tan", "did you mean 'tanh'?"), ("max", "one of relu")]),
+        (
+          "activation", "relu", "square", [("tan", "did you mean 'tanh'?"), ("max", "one of relu")]
+        ),
         ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
       ]),
     Kind(
@@ -49,6 +51,25 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("channels", "32,64", "4", [("0", "must be at least 1"), ("4,b", "takes a whole number")]),
         ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
         ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
+      ]),
+    Kind(
+      section: "model", name: "ppo", partner: "environment", given: [],
+      keys: [
+        ("hidden", "64,64", "8", [("8,0", "must be at least 1")]),
+        ("passes", "4", "10", [("0", "must be from 1 to 1000")]),
+        ("discount", "0.99", "0.9", [("1.1", "must be from 0 to 1")]),
+        ("gae_lambda", "0.95", "1", [("-1", "must be from 0 to 1")]),
+        ("clip_range", "0.2", "0.1", [("0", "must be above 0")]),
+        ("clip_values", "true", "false", [("some", "takes true or false")]),
+        ("value_weight", "0.5", "1", [("-1", "must be at least 0")]),
+        ("entropy_weight", "0.01", "0", [("-1", "must be at least 0")]),
+        ("normalize_advantages", "true", "false", [("2", "takes true or false")]),
+      ]),
+    Kind(
+      section: "model", name: "gan", partner: "digits", given: [],
+      keys: [
+        ("latent", "32", "8", [("0", "must be at least 1"), ("some", "takes a whole number")]),
+        ("channels", "64,32", "4", [("0", "must be at least 1"), ("4,b", "takes a whole number")]),
       ]),
     Kind(
       section: "data", name: "text", partner: "gpt", given: [],
@@ -70,6 +91,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       section: "data", name: "idx", partner: "cnn",
       given: ["images=a.idx", "labels=b.idx", "test_images=t.idx", "test_labels=u.idx"],
       keys: [
+        ("path", "none", "mnist", []),
         ("images", "a.idx", "c.idx", [("none", "data: images is missing")]),
         ("labels", "b.idx", "c.idx", [("none", "data: labels is missing")]),
         ("test_images", "t.idx", "c.idx", [("none", "data: test_images is missing")]),
@@ -85,6 +107,24 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("header", "auto", "true", [("maybe", "takes one of auto, true, false")]),
         ("test_path", "none", "t.csv", []),
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),
+      ]),
+    Kind(
+      section: "data", name: "environment", partner: "ppo", given: [],
+      keys: [
+        ("name", "cartpole", "cartpole", [("cartpol", "cartpole"), ("pong", "one of cartpole")]),
+        ("environments", "8", "4", [("0", "must be from 1 to 1024")]),
+        ("rollout", "128", "32", [("0", "must be from 1 to 16384")]),
+        ("episodes", "100", "10", [("0", "must be from 1 to 10000")]),
+      ]),
+    Kind(
+      section: "data", name: "modular", partner: "mlp", given: [],
+      keys: [
+        (
+          "modulus", "47", "8",
+          [("1", "from 2 to 256"), ("257", "from 2 to 256"), ("2.5", "whole")]
+        ),
+        ("operation", "add", "multiply", [("divide", "takes one of add, subtract, multiply")]),
+        ("validation_fraction", "0.5", "0.2", [("1", "above 0 and below 1")]),
       ]),
   ]
 
@@ -160,8 +200,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
 
   /// What each model learns.
   private static let fits = [
-    "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv"],
-    "cnn": ["digits", "idx"],
+    "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv", "modular"],
+    "cnn": ["digits", "idx"], "gan": ["digits", "idx"],
   ]
 
   @Test("a model that does not learn the data is refused, with the kinds that would do") func fit()
@@ -182,7 +222,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         if learned.contains(data.name) {
           #expect(throws: Never.self) { try read() }
         } else {
-          let learners = ["gpt", "huggingface", "mlp", "cnn"].filter {
+          let learners = ["gpt", "huggingface", "mlp", "cnn", "gan"].filter {
             Self.fits[$0]!.contains(data.name)
           }
           let sentence = try #require(
@@ -208,7 +248,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       error?.problems == [
         "steps=0 is out of range: steps must be at least 1",
         "model.kind=gpt cannot learn data.kind=digits, which holds images; "
-          + "set model.kind=mlp or cnn, or data.kind=text",
+          + "set model.kind=mlp or cnn or gan, or data.kind=text",
       ])
   }
 
@@ -231,6 +271,12 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       error?.problems == [
         "model.kind=cnn needs images of channels × height × width, but an example here is 3 "
           + "numbers; set model.kind=mlp"
+      ])
+    let other = #expect(throws: RecipeError.self) { _ = try task("gan") }
+    #expect(
+      other?.problems == [
+        "model.kind=gan makes images of channels × height × width, but an example here is 3 numbers; "
+          + "give a data.kind of images"
       ])
   }
 

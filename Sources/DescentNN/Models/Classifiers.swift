@@ -11,6 +11,8 @@ public enum Activation: String, Sendable, CaseIterable {
   case silu
   /// The hyperbolic tangent.
   case tanh
+  /// x².
+  case square
 
   /// The function's value, element by element.
   public func callAsFunction(_ x: Tensor) -> Tensor {
@@ -19,6 +21,7 @@ public enum Activation: String, Sendable, CaseIterable {
     case .gelu: x.gelu()
     case .silu: x.silu()
     case .tanh: x.tanh()
+    case .square: x.squared()
     }
   }
 }

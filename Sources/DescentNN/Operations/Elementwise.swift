@@ -57,6 +57,19 @@ private struct Rectifier: ElementFunction {
   func slope(_ y: Float) -> Float { y > 0 ? 1 : 0 }
 }
 
+private struct LeakyRectifier: ElementFunction {
+  let leak: Float
+  static var keepsOutput: Bool { true }
+  func value(_ x: Float) -> Float { x < 0 ? leak * x : x }
+  func slope(_ y: Float) -> Float { y > 0 ? 1 : leak }
+}
+
+private struct Softplus: ElementFunction {
+  static var keepsOutput: Bool { false }
+  func value(_ x: Float) -> Float { Swift.max(x, 0) + log1pf(expf(-Swift.abs(x))) }
+  func slope(_ x: Float) -> Float { 1 / (1 + expf(-x)) }
+}
+
 private struct Affine: ElementFunction {
   let factor: Float
   let shift: Float
@@ -112,6 +125,17 @@ extension Tensor {
 
   /// max(x, 0); the slope at zero is zero.
   public func relu() -> Tensor { applying(Rectifier()) }
+
+  /// max(x, 0) + leak · min(x, 0): ReLU that lets some of the gradient of negative numbers through.
+  ///
+  /// - Parameter leak: the slope below 0, above 0 and at most 1.
+  public func leakyReLU(_ leak: Float = 0.01) -> Tensor {
+    check(leak > 0 && leak <= 1, "the leak of a ReLU is above 0 and at most 1, not \(leak)")
+    return applying(LeakyRectifier(leak: leak))
+  }
+
+  /// log(1 + eˣ) = −log σ(−x): the cross-entropy of a logit −x whose answer is yes.
+  public func softplus() -> Tensor { applying(Softplus()) }
 
   /// −x.
   public static prefix func - (x: Tensor) -> Tensor { x.applying(Affine(factor: -1, shift: 0)) }

@@ -19,6 +19,8 @@ public final class Context {
   private let observer: (any LayerObserver)?
   /// Who sees the units behind ReLUs.
   let units: (any UnitObserver)?
+  /// Whether weights stay as they are: none gets a gradient from this pass.
+  private let holdsWeights: Bool
   /// The streams of random numbers that were used so far.
   var streams: UInt64
   /// Whether a trainable parameter was used.
@@ -31,6 +33,7 @@ public final class Context {
     (self.training, self.seed) = (training, seed)
     (self.tape, self.observer, self.units) = (tape, observer, units)
     (records, isRepeated, streams) = (tape != nil, false, 0)
+    holdsWeights = false
   }
 
   /// A context for a part of a pass that has used `streams` streams of random numbers.
@@ -39,8 +42,30 @@ public final class Context {
   ) {
     (training, seed) = (other.training, other.seed)
     (observer, units) = (other.observer, other.units)
+    holdsWeights = other.holdsWeights
     (self.tape, self.records) = (tape, records)
     (self.isRepeated, self.streams) = (isRepeated, streams)
+  }
+
+  /// A context for a part of a pass in which weights stay as they are.
+  private init(holdingWeightsOf other: Context) {
+    (training, seed, streams) = (other.training, other.seed, other.streams)
+    (tape, records) = (other.tape, other.records)
+    (observer, units, holdsWeights, isRepeated) = (nil, nil, true, true)
+  }
+
+  /// Runs a part of the model as a fixed function: its weights get no gradient and its running
+  /// statistics stay, while what goes into it gets its gradient. So the generator of a pair of
+  /// adversaries learns through the discriminator.
+  ///
+  /// Where the same weights are also trained in this pass, use them for that first: their gradient is
+  /// complete when the backward pass reaches that use.
+  ///
+  /// - Parameter body: runs the part with the context that it is given.
+  public func holdingWeights<Result>(_ body: (Context) throws -> Result) rethrows -> Result {
+    let part = Context(holdingWeightsOf: self)
+    defer { streams = part.streams }
+    return try body(part)
   }
 
   /// A context without a tape, in which layers run as at inference.
@@ -55,7 +80,7 @@ public final class Context {
   /// trainable.
   public func use(_ parameter: Parameter) -> Tensor {
     var x = parameter.value
-    if parameter.isTrainable {
+    if parameter.isTrainable && !holdsWeights {
       usesTrainable = true
       // A pass that does not record still says which parameters it uses.
       let leaf = tape?.leaf(of: parameter)

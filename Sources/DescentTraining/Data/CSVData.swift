@@ -54,7 +54,9 @@ public struct CSVData: DataKind {
 
   private var file: String {
     get throws(SettingError) {
-      guard let path else { throw .contradiction("path is missing: give the table's file") }
+      guard let path else {
+        throw .contradiction("path is missing: give the table's file, as in --set data.path=FILE")
+      }
       return path
     }
   }

@@ -46,7 +46,8 @@ public protocol DataKind: Configurable {
 public enum DataKinds {
   /// Every kind.
   public static let all: [any DataKind.Type] = [
-    TextData.self, DigitsData.self, IDXData.self, CSVData.self,
+    TextData.self, DigitsData.self, IDXData.self, CSVData.self, ModularData.self,
+    EnvironmentData.self,
   ]
 
   /// The names of those that `model` can learn.

@@ -2,6 +2,8 @@ import Descent
 
 /// `data.kind: idx`: images and labels in MNIST's files, plain or packed by gzip.
 public struct IDXData: DataKind {
+  /// A folder with MNIST's four files; those that are given by name take their place.
+  public var path: String?
   /// The file of images.
   public var images: String?
   /// The file of labels.
@@ -17,6 +19,8 @@ public struct IDXData: DataKind {
 
   public static let name = "idx"
   public static let settings: [Setting<IDXData>] = [
+    .optionalText(
+      "path", \.path, "a folder with MNIST's four files, plain or .gz, in the place of the others"),
     .optionalText("images", \.images, "the file of images"),
     .optionalText("labels", \.labels, "the file of labels"),
     .optionalText(
@@ -26,13 +30,35 @@ public struct IDXData: DataKind {
   ]
   public static let form = DataForm.images
 
-  private typealias Files = (images: String, labels: String)
+  /// A file of images, and that of their labels.
+  typealias Files = (images: String, labels: String)
 
-  private var files: Files {
+  /// The files to train on, and those to validate on.
+  ///
+  /// - Throws: ``DataError`` for a folder that is not there or has not all of them.
+  func files() throws -> (training: Files, test: Files?) {
+    var whole = self
+    if let path {
+      let folder = try IDXFolder(path)
+      whole.images = images ?? folder.images
+      whole.labels = labels ?? folder.labels
+      whole.testImages = testImages ?? folder.testImages
+      whole.testLabels = testLabels ?? folder.testLabels
+    }
+    return (try whole.trainingFiles, try whole.testFiles)
+  }
+
+  private var trainingFiles: Files {
     get throws(SettingError) {
-      guard let images else { throw .contradiction("images is missing: give the file of images") }
-      guard let labels else { throw .contradiction("labels is missing: give the file of labels") }
-      return (images, labels)
+      switch (images, labels) {
+      case (let images?, let labels?): return (images, labels)
+      case (nil, nil):
+        throw .contradiction(
+          "path is missing: give the folder with MNIST's four files, as in --set data.path=FOLDER, "
+            + "or images and labels")
+      case (nil, _?): throw .contradiction("images is missing: give the file of images")
+      case (_?, nil): throw .contradiction("labels is missing: give the file of labels")
+      }
     }
   }
 
@@ -49,13 +75,16 @@ public struct IDXData: DataKind {
     }
   }
 
-  public func validate() throws(SettingError) { _ = (try files, try testFiles) }
+  public func validate() throws(SettingError) {
+    // What is in a folder shows when it is read.
+    if path == nil { _ = (try trainingFiles, try testFiles) }
+  }
 
   public func load(seed: UInt64) throws -> LabelledData {
-    let files = try files
+    let (files, testFiles) = try files()
     var images = try IDX.load(images: files.images, labels: files.labels)
     try images.requireClasses(in: files.labels)
-    guard let testFiles = try testFiles else {
+    guard let testFiles else {
       return .classes(try images.split(validationFraction: validationFraction, seed: seed))
     }
     var test = try IDX.load(images: testFiles.images, labels: testFiles.labels)

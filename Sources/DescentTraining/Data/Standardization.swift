@@ -23,6 +23,12 @@ public struct Standardization: Sendable, Equatable {
     (self.mean, self.deviation) = (mean, deviation)
   }
 
+  /// Features of examples that have `size` of them each, as they are.
+  static func none(size: Int) -> Standardization {
+    Standardization(
+      mean: .init(repeating: 0, count: size), deviation: .init(repeating: 1, count: size))
+  }
+
   /// Measures `dataset`.
   public init(of dataset: ClassificationDataset, per scope: Scope = .feature) {
     self.init(of: dataset.features, size: dataset.exampleSize, per: scope)

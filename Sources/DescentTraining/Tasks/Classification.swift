@@ -14,6 +14,7 @@ public final class Classification: TrainingTask {
   private lazy var greys = (training.features.min() ?? 0, training.features.max() ?? 1)
   /// The order of the examples in the epoch that is running.
   private var order: (epoch: Int, indices: [Int]) = (-1, [])
+  private var trainAccuracy: Double?
 
   /// Binds a model to examples, which are standardized by the training part.
   ///
@@ -28,7 +29,10 @@ public final class Classification: TrainingTask {
   ) rethrows {
     isImages = data.training.shape.count == 3
     // The scale comes from the training part alone; images keep their pixels comparable.
-    let scale = Standardization(of: data.training, per: isImages ? .dataset : .feature)
+    let scale =
+      data.training.isStandardized
+      ? Standardization.none(size: data.training.exampleSize)
+      : Standardization(of: data.training, per: isImages ? .dataset : .feature)
     format = ExampleFormat(of: data.training, scale)
     training = data.training.standardized(by: scale)
     validation = data.validation.standardized(by: scale)
@@ -90,7 +94,21 @@ public final class Classification: TrainingTask {
     }
     let range = batch * size..<min((batch + 1) * size, training.count)
     let (x, labels) = tensors(of: training, order.indices[range])
-    return Batch(classes: labels) { [network] context in network(x, context) }
+    return Batch(classes: labels) { [self] context in
+      let logits = network(x, context)
+      trainAccuracy = Self.share(right: labels, in: logits)
+      return logits
+    }
+  }
+
+  /// `train_accuracy`: the share of the last batch that the weights before its step take for the right
+  /// class.
+  public var metrics: [String: Double] { trainAccuracy.map { ["train_accuracy": $0] } ?? [:] }
+
+  /// The share of the rows of logits that are largest at their label.
+  private static func share(right labels: IndexTensor, in logits: Tensor) -> Double {
+    let right = zip(labels.scalars, logits.detached.largestInRows).count { Int($0) == $1 }
+    return Double(right) / Double(labels.scalars.count)
   }
 
   private func tensors(

@@ -143,11 +143,11 @@ public struct RunEvaluation: Sendable {
             label: isGiven("label") ? table.label : nil,
             hasHeader: isGiven("header") ? table.header.isThere : nil))
       case let images as IDXData:
-        let isTest = isGiven("test_images", "test_labels")
-        let pair =
-          isTest ? (images.testImages, images.testLabels) : (images.images, images.labels)
-        // Whatever is missing has been said when the recipe was read.
-        self = .images(pair.0 ?? "", labels: pair.1 ?? "")
+        let (training, test) = try images.files()
+        // Of a folder, those that are there to validate on.
+        let isTest = isGiven("test_images", "test_labels") || !isGiven("images", "labels")
+        let files = isTest ? test ?? training : training
+        self = .images(files.images, labels: files.labels)
       default: self = .validation
       }
     }

@@ -178,4 +178,77 @@ private let labels = idx(0x08, [2], [1, 0])
     }
     #expect(folder == .unreadable(path: files.folder, reason: "it is a folder"))
   }
+
+  // MARK: A folder
+
+  private static let four = [
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+  ]
+
+  /// Writes MNIST's four files, of which those to validate on have one image.
+  private func writeFour(as name: (String) -> String = { $0 }) throws {
+    let one = (idx(0x08, [1, 2, 3], [9, 8, 7, 6, 5, 4]), idx(0x08, [1], [1]))
+    for (file, bytes) in zip(Self.four, [images, labels, one.0, one.1]) {
+      _ = try files.write(bytes, to: name(file))
+    }
+  }
+
+  private func folder(_ changes: [String] = []) throws -> ClassificationDataset.Split {
+    let yaml = """
+      {steps: 1, model: {kind: mlp}, data: {kind: idx, path: "\(files.folder)"},
+      optimizer: {name: sgd}}
+      """
+    guard
+      case .classes(let split) = try Recipe(yaml: yaml, overrides: changes).data
+        .load(seed: 1) as? LabelledData
+    else { throw CocoaError(.featureUnsupported) }
+    return split
+  }
+
+  @Test(
+    "MNIST's folder is enough, with its names or those of unpacked files, packed or not",
+    arguments: [false, true], [false, true])
+  func folders(_ isDotted: Bool, _ isPacked: Bool) throws {
+    func name(_ file: String) -> String {
+      isDotted ? file.replacing("-idx", with: ".idx") : file
+    }
+    try writeFour(as: name)
+    if isPacked { for file in Self.four { _ = try files.pack(files.path(name(file))) } }
+    let data = try folder()
+    #expect(data.training.count == 2 && data.training.labels == [1, 0])
+    #expect(data.validation.count == 1 && data.validation.labels == [1])
+  }
+
+  @Test("files that are given by name take the place of the folder's") func byName() throws {
+    try writeFour()
+    let changes = [
+      "data.test_images=\(files.path(Self.four[0]))",
+      "data.test_labels=\(files.path(Self.four[1]))",
+    ]
+    #expect(try folder(changes).validation.count == 2)
+  }
+
+  @Test("each of the four that is missing is named, and what else is no folder of them")
+  func missing() throws {
+    for missing in Self.four {
+      try writeFour()
+      try FileManager.default.removeItem(atPath: files.path(missing))
+      let error = #expect(throws: DataError.self) { _ = try folder() }
+      #expect(error?.isMissingFile == true)
+      #expect(
+        error?.description.hasPrefix(
+          "there is no file \(files.path(missing)); data.path takes a folder")
+          == true, "\(error?.description ?? "")")
+    }
+    for (path, part) in [
+      (
+        files.path("nowhere"), "there is no file \(files.path("nowhere")); data.path takes a folder"
+      ),
+      (files.path(Self.four[0]), "expected a folder with train-images-idx3-ubyte"),
+    ] {
+      let error = #expect(throws: DataError.self) { _ = try folder(["data.path=\(path)"]) }
+      #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
+    }
+  }
 }

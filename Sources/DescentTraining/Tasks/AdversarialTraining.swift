@@ -1,0 +1,146 @@
+import DescentCompute
+import DescentNN
+import Foundation
+
+/// Images and two networks that learn against each other: one makes images, the other tells them from
+/// the real ones.
+///
+/// The loss of a step is that of both, so one optimizer moves both at once; `metrics` has them apart.
+/// An evaluation asks a classifier about images made of points that are always the same: see
+/// ``ImageJudge``.
+public final class AdversarialTraining: TrainingTask {
+  private let pair: AdversarialPair
+  private let training: ClassificationDataset
+  private let seed: UInt64
+  /// The real images, between −1 and 1 as the generator's are.
+  private let images: [Float]
+  /// The pixels of real images that are black and white.
+  private let least: Float
+  private let largest: Float
+  private let judge: ImageJudge
+  /// What the judge's score is for the real images to validate on.
+  private let realQuality: Double
+  /// The order of the examples in the epoch that is running.
+  private var order: (epoch: Int, indices: [Int]) = (-1, [])
+
+  /// `d_loss` and `g_loss`, the losses of discriminator and generator; `d_real` and `d_fake`, the mean
+  /// probabilities that the discriminator gives real and made images. Of the last batch.
+  public private(set) var metrics: [String: Double] = [:]
+
+  /// Binds a pair to images; the labels are for the classifier that judges what it makes.
+  ///
+  /// - Throws: ``DataError`` for images without a difference between them.
+  public init(
+    _ pair: AdversarialPair, on data: ClassificationDataset.Split, seed: UInt64
+  ) throws {
+    (self.pair, training, self.seed) = (pair, data.training, seed)
+    let (least, largest) = (training.features.min() ?? 0, training.features.max() ?? 0)
+    guard largest > least else {
+      throw DataError.unsuitable("all pixels of the images are \(least): there is nothing to learn")
+    }
+    (self.least, self.largest) = (least, largest)
+    images = training.features.map { 2 * (($0 - least) / (largest - least)) - 1 }
+    judge = try ImageJudge(training)
+    let real = data.validation.features
+    realQuality =
+      judge.verdict(
+        on: Tensor(shape: [data.validation.count] + data.validation.shape, scalars: real)
+      ).score
+  }
+
+  public var model: any Module { pair }
+  public var unit: String { "images" }
+  public var measuresAccuracy: Bool { false }
+
+  public var summary: String? {
+    let shape = training.shape.map(String.init).joined(separator: " × ")
+    return """
+      \(Amount.count(training.count, "image")) to learn from, \(shape) pixels each
+      \(Amount.count(pair.generator.parameterCount, "weight")) make images, \
+      \(Amount.count(pair.discriminator.parameterCount)) judge them
+      val_quality is from 1 to \(training.classes); real images have \
+      \(String(format: "%.1f", realQuality))
+      """
+  }
+
+  public func batchesPerEpoch(_ batch: Int) -> Int? { (training.count - 1) / batch + 1 }
+
+  public var fingerprint: String {
+    var hash = Fingerprint()
+    for x in training.features { hash.add(x.bitPattern) }
+    return hash.text
+  }
+
+  public func batch(_ number: Int, size: Int) -> Batch {
+    let (epoch, batch) = number.quotientAndRemainder(
+      dividingBy: (training.count - 1) / size + 1)
+    if order.epoch != epoch {
+      order = (epoch, BatchOrder.shuffled(training.count, epoch: epoch, seed: seed))
+    }
+    let chosen = order.indices[batch * size..<min((batch + 1) * size, training.count)]
+    let count = training.exampleSize
+    var pixels: [Float] = []
+    pixels.reserveCapacity(chosen.count * count)
+    for i in chosen { pixels += images[i * count..<(i + 1) * count] }
+    let real = Tensor(shape: [chosen.count] + training.shape, scalars: pixels)
+    var random = RandomStream(seed: seed ^ UInt64(number) << 20, stream: RandomPurpose.latents)
+    let noise = Tensor.random([chosen.count, pair.latent], normal: 1, &random)
+    return Batch(weight: chosen.count) { [self] context in
+      let losses = pair.losses(real: real, noise: noise, context)
+      metrics = [
+        "d_loss": Double(losses.discriminator.scalar), "g_loss": Double(losses.generator.scalar),
+        "d_real": losses.realProbability, "d_fake": losses.fakeProbability,
+      ]
+      return losses.sum
+    }
+  }
+
+  // MARK: What it makes
+
+  /// The same points whenever they are asked for.
+  private func points(_ count: Int) -> Tensor {
+    var random = RandomStream(seed: seed, stream: RandomPurpose.points)
+    return .random([count, pair.latent], normal: 1, &random)
+  }
+
+  /// How many images an evaluation makes, where nothing says otherwise.
+  private static let judged = 1000
+
+  /// What the generator makes of points, on the scale of the real images.
+  private func images(of points: Tensor) -> Tensor {
+    pair.generator(points, .inference) * ((largest - least) / 2) + (largest + least) / 2
+  }
+
+  /// What the judge says of a thousand images, or of as many as `batches` have: `quality`, the
+  /// inception score, from 1 to the number of classes; `confidence`; and `diversity`.
+  ///
+  /// The loss is by how many nats the quality falls short of the best there can be, log(classes /
+  /// quality): the losses of the two networks do not say how good the images are.
+  public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
+    let count = min(Self.judged, batches.map { $0.times(batchSize) } ?? .max)
+    let (z, size) = (points(count), max(batchSize, 256))
+    let made = stride(from: 0, to: count, by: size).map { start in
+      images(of: z.narrowed(0, start..<min(start + size, count)))
+    }
+    let verdict = judge.verdict(on: .concatenated(made))
+    return Evaluation(
+      loss: log(Double(training.classes) / verdict.score),
+      others: [
+        "quality": verdict.score, "confidence": verdict.confidence,
+        "diversity": verdict.diversity,
+      ])
+  }
+
+  /// Images of the same points each time, in one picture.
+  public func samples(batchSize: Int) -> [TrainingSample] {
+    let (rows, columns) = (4, 8)
+    let grid = ImageGrid(
+      images(of: points(rows * columns)), columns: columns, black: least, white: largest)
+    return [.image(grid.image("made of the same points each time"))]
+  }
+}
+
+extension RandomPurpose {
+  fileprivate static let latents: UInt64 = 21
+  fileprivate static let points: UInt64 = 22
+}
