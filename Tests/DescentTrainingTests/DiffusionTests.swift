@@ -79,7 +79,7 @@ extension TrainerTests {
     #expect(wild.magnitude().max().scalar <= 1)
     let broken = DiffusionSampler.step(
       image, .init(repeating: .nan, shape: image.shape), from: 0.5, to: 1)
-    #expect(broken.scalars.allSatisfy(\.isNaN))
+    #expect(broken.scalars.allSatisfy { $0.isNaN })
     let grid = ImageGrid(broken, columns: 2, black: 0, white: 1).image("")
     #expect(grid.width == 9 && grid.height == 4 && grid.isMade)
     #expect(grid.pixels.count { $0 == 0 } == 16)
