@@ -178,17 +178,19 @@ public enum StudyPage {
     let plan = result.plan
     return [
       plan.seeds == 1
-        ? "Each cell has one run; with one seed only the direction of a difference counts, and nothing is "
-          + "proven."
-        : "Each cell has \(plan.seeds) runs, which differ by their seeds; runs of one seed are compared "
-          + "with each other, in pairs. Proven means p < 0.05: Student's t of the differences between runs of one seed, two-sided, after "
-          + "Holm's correction for the comparisons of a claim. Claims are judged each by itself.",
-      "Numbers whose sizes differ by decades (d, lr, norms, times, bytes) are compared by their ratios, that "
-        + "is by the logarithms, and their means are geometric; others by differences.",
-      "Numbers that differ by no more than \(percent(StudyComparison.margin, 1)) count as the same, unless "
-        + "a claim says otherwise.",
-      "“Equal” and “within” are supported where all of the 90 % interval lies within the share (two "
-        + "one-sided tests).",
+        ? "Each cell has one run; with one seed only the direction of a difference counts, and "
+          + "nothing is proven."
+        : "Each cell has \(plan.seeds) runs, which differ by their seeds; runs of one seed are "
+          + "compared with each other, in pairs. Proven means p < 0.05: Student's t of the "
+          + "differences between runs of one seed, two-sided, after Holm's correction for the "
+          + "comparisons of a claim. Claims are judged each by itself.",
+      "Numbers whose sizes differ by decades (d, lr, norms, times, bytes) are compared by their "
+        + "ratios, that is by the logarithms, and their means are geometric; others by "
+        + "differences.",
+      "Numbers that differ by no more than \(percent(StudyComparison.margin, 1)) count as the "
+        + "same, unless a claim says otherwise.",
+      "“Equal” and “within” are supported where all of the 90 % interval lies within the share "
+        + "(two one-sided tests).",
       "A claim about every run is contradicted by a single one where it says never.",
     ]
   }

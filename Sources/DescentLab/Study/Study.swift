@@ -24,8 +24,8 @@ public final class Study {
   /// Seconds that this process has worked on it.
   private(set) var seconds = 0.0
 
-  /// A study in `path`, or in `runs/<name>-study`; it goes on where it lies there already, perhaps with
-  /// other experiments, claims or seeds.
+  /// A study in `path`, or in `runs/<name>-study`; it goes on where it lies there already, perhaps
+  /// with other experiments, claims or seeds.
   ///
   /// - Throws: what is wrong with the folder.
   public init(_ plan: StudyPlan, in path: String? = nil) throws {
@@ -96,7 +96,8 @@ public final class Study {
 
   /// The run of a base, and where it is written down.
   ///
-  /// - Parameter before: it is looked for among those before this one, which is what a base can begin with.
+  /// - Parameter before: it is looked for among those before this one, which is what a base can
+  ///   begin with.
   func base(_ name: String, before: Int? = nil) throws -> (trial: StudyTrial, file: URL)? {
     let known = plan.bases.prefix(before ?? plan.bases.count)
     guard let index = known.firstIndex(where: { $0.name == name }) else { return nil }
@@ -159,8 +160,8 @@ public final class Study {
   ///   - keepsWeights: whether the weights of the runs stay; those of bases always do.
   ///   - watch: told of each run as it ends.
   /// - Returns: what came of it.
-  /// - Throws: ``StudyError``; `RecipeError` for claims about numbers that the runs do not have; errors of
-  ///   files.
+  /// - Throws: ``StudyError``; `RecipeError` for claims about numbers that the runs do not have;
+  ///   errors of files.
   public func run(
     _ crew: Crew, keepsWeights: Bool = false, watch: @escaping (StudyProgress) -> Void = { _ in }
   ) throws -> StudyResult {

@@ -54,7 +54,8 @@ struct StudyJudge {
     let failed = runs.count { $0.failure != nil }
     if failed > 0 {
       verdict.notes.append(
-        "\(failed) of \(counted(runs.count, "run")) failed and \(failed == 1 ? "is" : "are") left out"
+        "\(failed) of \(counted(runs.count, "run")) failed and \(failed == 1 ? "is" : "are") left "
+          + "out"
       )
     }
     let empty = runs.count - failed - verdict.cells.flatMap { $0.values.compactMap(\.self) }.count
@@ -115,8 +116,8 @@ struct StudyJudge {
 
   // MARK: Comparisons
 
-  /// What a comparison says of “the first has more”: 1 where it does, −1 where it has less, 0 where neither
-  /// is proven. With one seed the direction is all there is.
+  /// What a comparison says of “the first has more”: 1 where it does, −1 where it has less, 0 where
+  /// neither is proven. With one seed the direction is all there is.
   static func side(_ comparison: StudyComparison) -> Int {
     if comparison.pairs == 0 { return 0 }
     if comparison.pairs == 1 { return comparison.direction }
@@ -271,8 +272,8 @@ struct StudyJudge {
     let worst = zip(all, spreads).max { $0.1 < $1.1 }
     count(
       holds, of: all.count,
-      "\(what) stays, over the last \(percent(last, 0)) of the steps, within \(percent(share, 0)) of its "
-        + "last value",
+      "\(what) stays, over the last \(percent(last, 0)) of the steps, within "
+        + "\(percent(share, 0)) of its last value",
       isStrict: false)
     if let worst {
       verdict.sentence += ". It moves most in \(worst.0.label): by \(percent(worst.1, 1))"

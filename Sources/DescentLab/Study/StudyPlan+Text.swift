@@ -47,8 +47,8 @@ extension StudyPlan {
       }
     } else if isQuick, problems.isEmpty {
       problems.append(
-        "the study \(name) says nothing about --quick: add a section such as "
-          + "'quick: {seeds: 1, set: {steps: 100}}'")
+        "the study \(name) says nothing about --quick: add a section such as 'quick: {seeds: 1, "
+          + "set: {steps: 100}}'")
     }
     if !problems.isEmpty { throw RecipeError(problems: problems.uniqued { $0 }) }
     self.changes = changes
@@ -85,7 +85,8 @@ extension StudyPlan {
       ? file.absoluteURL.standardizedFileURL.path : name
   }
 
-  /// The text of the study as it is kept in its folder, with the names of the recipes that lie beside it.
+  /// The text of the study as it is kept in its folder, with the names of the recipes that lie
+  /// beside it.
   func written() -> (yaml: String, recipes: [(name: String, yaml: String)]) {
     var recipes: [Source] = []
     func file(_ source: Source) -> String {
@@ -150,8 +151,8 @@ extension StudyReader {
       where axis.values.contains(where: { $0.changes.contains { $0.hasPrefix(key) } }) {
         problems.add(
           "",
-          "--set \(quotable(text)) would change what the experiment '\(experiment.name)' varies: leave "
-            + "it out, or change the study")
+          "--set \(quotable(text)) would change what the experiment '\(experiment.name)' varies: "
+            + "leave it out, or change the study")
       }
     }
   }

@@ -1,7 +1,8 @@
 import DescentTraining
 import Foundation
 
-/// What is studied: a question, runs over grids of recipe keys, and claims that the runs are held to.
+/// What is studied: a question, runs over grids of recipe keys, and claims that the runs are held
+/// to.
 public struct StudyPlan: Sendable {
   /// What tells it apart: the name of its file.
   public var name = ""
@@ -63,7 +64,8 @@ public struct StudyPlan: Sendable {
     /// The product of the axes, the last changing first.
     public var cells: [Cell]
 
-    /// The cell that a text names: its label, the values of its axes, or `key=value` for each of them.
+    /// The cell that a text names: its label, the values of its axes, or `key=value` for each of
+    /// them.
     public func cell(_ text: String) -> Int? {
       let wanted = Self.plain(text)
       return cells.firstIndex { $0.names.contains(wanted) }
@@ -120,7 +122,8 @@ public struct StudyPanel: Sendable {
   public var metrics: [StudyMetric]
   /// The number that a run has on it; nil draws lines over the steps.
   public var reduction: StudyReduction?
-  /// The axis along which cells lie, or by whose values their lines are joined; nil is each by itself.
+  /// The axis along which cells lie, or by whose values their lines are joined; nil is each by
+  /// itself.
   public var axis: String?
   /// Whether the vertical axis is logarithmic.
   public var isLogarithmic: Bool

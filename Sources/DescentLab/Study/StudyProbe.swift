@@ -3,8 +3,8 @@ import DescentNN
 import DescentTraining
 import Foundation
 
-/// Looks whether the runs have the numbers that claims, panels and tables name: before them by a single step
-/// in a folder of its own, and after the first of them.
+/// Looks whether the runs have the numbers that claims, panels and tables name: before them by a
+/// single step in a folder of its own, and after the first of them.
 struct StudyProbe {
   private let study: Study
   private let wanted: [Study.Wanted]
@@ -37,11 +37,11 @@ struct StudyProbe {
       }
   }
 
-  /// Makes what every cell without a run trains, and takes one step of the first cell of each experiment, and
-  /// of others where a number is missing there.
+  /// Makes what every cell without a run trains, and takes one step of the first cell of each
+  /// experiment, and of others where a number is missing there.
   ///
-  /// - Throws: `RecipeError` for each cell that cannot be made and each number that no cell has; what is
-  ///   wrong with the data.
+  /// - Throws: `RecipeError` for each cell that cannot be made and each number that no cell has;
+  ///   what is wrong with the data.
   func check() throws {
     var problems: [String] = []
     for experiment in study.plan.experiments {
@@ -117,8 +117,8 @@ struct StudyProbe {
     return Set(log?.tracks.keys.map { $0 } ?? [])
   }
 
-  /// The numbers that a run has, from its metrics where it has ended, else from one step of it; nil where
-  /// that is no way to know them, or no step was to be taken.
+  /// The numbers that a run has, from its metrics where it has ended, else from one step of it; nil
+  /// where that is no way to know them, or no step was to be taken.
   ///
   /// - Throws: what keeps the run from being made.
   private func names(of run: Study.Wanted, steps: Bool) throws -> Set<String>? {

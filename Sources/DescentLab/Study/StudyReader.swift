@@ -191,7 +191,8 @@ struct StudyReader {
 
   // MARK: Recipes
 
-  /// What is wrong with any of the recipes; what all cells of an experiment have wrong is said once.
+  /// What is wrong with any of the recipes; what all cells of an experiment have wrong is said
+  /// once.
   private func checkRecipes() {
     for (index, base) in plan.bases.enumerated() {
       let place = "bases.\(base.name)"

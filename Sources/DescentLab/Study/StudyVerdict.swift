@@ -46,8 +46,9 @@ public struct StudyVerdict: Sendable {
 
 /// Two cells beside each other, seed by seed.
 public struct StudyComparison: Sendable {
-  /// The labels of the cells: how much more the first has than the second is compared.
+  /// The label of the first cell, which is compared with the second.
   public let a: String
+  /// The label of the second.
   public let b: String
   /// The test of their differences, of logarithms where numbers are compared by ratios.
   public let test: PairedTest
@@ -66,7 +67,8 @@ public struct StudyComparison: Sendable {
   public static let margin = 0.001
 
   /// - Parameters:
-  ///   - isUnbounded: whether a run without a number has more than any number, rather than being left out.
+  ///   - isUnbounded: whether a run without a number has more than any number, rather than being
+  ///     left out.
   ///   - margin: the difference that counts as none, as a share of the second.
   init(
     _ a: StudyVerdict.Cell, _ b: StudyVerdict.Cell, isRatio: Bool, isUnbounded: Bool = false,

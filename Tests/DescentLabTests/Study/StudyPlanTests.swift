@@ -156,6 +156,18 @@ import Testing
     let quick = try plan(yaml, isQuick: true)
     #expect(quick.seeds == 1 && quick.experiments[0].cells.map(\.label) == ["lr=0.1", "lr=0.2"])
     #expect(quick.experiments[0].changes == ["steps=2", "epochs=none"])
+    // What is said of cells and experiments that the quick study leaves out is no mistake of it.
+    let fewer = try plan(
+      Self.start + """
+        experiments:
+          rate: {vary: {optimizer.lr: [0.001, 0.01]}}
+          batch: {vary: {batch: [8, 16]}}
+        claims:
+          - {say: a, experiment: rate, metric: val_loss, expect: {lowest: 0.001}}
+          - {say: b, experiment: batch, metric: val_loss, expect: falls}
+        quick: {experiments: {rate: {vary: {optimizer.lr: [0.01]}}, batch: null}}
+        """, isQuick: true)
+    #expect(fewer.experiments.map(\.name) == ["rate"] && fewer.claims.map(\.say) == ["a"])
     for change in ["optimizer.lr=1", "x"] {
       #expect(throws: RecipeError.self) { try plan(yaml, changes: [change]) }
     }
