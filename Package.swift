@@ -56,7 +56,8 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [
-        .copy("Resources/digits"), .copy("Resources/recipes"), .copy("Resources/text"),
+        .copy("Resources/digits"), .copy("Resources/recipes"), .copy("Resources/studies"),
+        .copy("Resources/text"),
       ],
       swiftSettings: settings),
     // Plots, and what compares and explains.

@@ -8,6 +8,7 @@ let package = Package(
   dependencies: [.package(name: "Descent", path: "..")],
   targets: [
     "OwnOperation", "OwnLayer", "OwnDataset", "OwnTask", "OwnObserver", "OwnModel",
+    "OwnEnvironment",
   ].map { name in
     .executableTarget(
       name: name,

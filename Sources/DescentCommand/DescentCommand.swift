@@ -8,13 +8,13 @@ struct DescentCommand: ParsableCommand {
     commandName: "descent",
     abstract: "Train models, and see what their optimizers do.",
     version: "0.1.0",
-    subcommands: [RaceRun.self],
+    subcommands: [RaceRun.self, StudyRun.self],
     groupedSubcommands: [
       CommandGroup(
         name: "Train",
         subcommands: [
-          Train.self, RaceCommand.self, LRFind.self, Recipes.self, VerifyResume.self,
-          ComparePrecision.self,
+          Train.self, RaceCommand.self, StudyCommand.self, LRFind.self, Recipes.self,
+          VerifyResume.self, ComparePrecision.self,
         ]),
       CommandGroup(
         name: "Use", subcommands: [Evaluate.self, Export.self, Predict.self, Sample.self]),

@@ -25,7 +25,7 @@ enum ExitStatus {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is Scenario.UnknownTask:
       usage
-    case is MissingRecipe: missingFile
+    case is MissingRecipe, is MissingStudy: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData
     case let error as SafetensorsError:
       switch error {
@@ -57,7 +57,7 @@ enum ExitStatus {
       case .unreadable, .malformed, .unknownID, .unencodable: badData
       case .untrainable: usage
       }
-    case is StateMismatch, is InputError: badData
+    case is StateMismatch, is InputError, is EnvironmentError: badData
     case let error as ServiceError:
       switch error {
       case .refused, .ended: internalError
@@ -66,6 +66,17 @@ enum ExitStatus {
     case let error as RaceError:
       switch error {
       case .notARace: missingFile
+      case .interrupted: interrupted
+      }
+    case let error as StudyError:
+      switch error {
+      case .notAStudy: missingFile
+      case .another: usage
+      case .interrupted: interrupted
+      case .baseFailed: nonFinite
+      }
+    case let error as CrewError:
+      switch error {
       case .interrupted: interrupted
       case .runFailed(_, let status, _): status
       }
@@ -78,8 +89,10 @@ enum ExitStatus {
     switch error {
     case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
       is PretrainedError, is AdapterError, is MissingRecipe, is DataError, is FileError,
-      is SafetensorsError, is RunError, is StateMismatch, is RaceError, is ServiceError,
-      is Scenario.UnknownTask, is TokenizerError, is InputError:
+      is SafetensorsError, is RunError, is StateMismatch, is RaceError, is StudyError, is CrewError,
+      is MissingStudy, is ServiceError,
+      is Scenario.UnknownTask, is TokenizerError, is InputError,
+      is EnvironmentError:
       "\(error)"
     default:
       "something went wrong that should not have (\(SystemReason.of(error))); please report what "

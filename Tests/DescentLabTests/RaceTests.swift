@@ -149,7 +149,7 @@ import Testing
       func run(_ path: String, runs: Int = .max) throws -> (result: RaceResult, ended: [Int]) {
         var ended: [Int] = []
         var steps = 0
-        let crew = RaceCrew {
+        let crew = Crew {
           if ended.count >= runs { steps += 1 }
           return steps > 12
         }
@@ -188,7 +188,7 @@ import Testing
       (plan.target, plan.seeds) = (2.28, 3)
       var count = 0
       func run() throws -> RaceResult {
-        try Race(plan, in: path).run(RaceCrew()) { _ in count += 1 }
+        try Race(plan, in: path).run(Crew()) { _ in count += 1 }
       }
       let result = try run()
       #expect(count == 12)
@@ -250,7 +250,7 @@ import Testing
     try inFolder { path in
       var plan = try plan(["adamw", "dadapt-adam"], ["steps=20"])
       plan.trials = 3
-      let result = try Race(plan, in: path).run(RaceCrew()) { _ in }
+      let result = try Race(plan, in: path).run(Crew()) { _ in }
       let entry = result.recipes[0].entries[0]
       let losses = entry.tuning.compactMap { $0.outcome?.final }
       #expect(losses.count == 3 && entry.chosen?.outcome?.final == losses.min())
@@ -270,7 +270,7 @@ import Testing
       plan.changes.removeAll { $0 == "steps=6" }
       (plan.secondsPerRun, plan.seeds) = (0.1, 1)
       let race = try Race(plan, in: path)
-      let result = try race.run(RaceCrew()) { _ in }
+      let result = try race.run(Crew()) { _ in }
       let entry = result.recipes[0].entries[0]
       #expect(entry.steps > 1)
       #expect(entry.judged[0].outcome?.steps == entry.steps)
@@ -282,7 +282,7 @@ import Testing
     try inFolder { path in
       var plan = try plan(["adamw", "adamw(lr=1e-5)"], ["batch=16"])
       plan.recipes.append(.init(name: "again", yaml: plan.recipes[0].yaml))
-      let result = try Race(plan, in: path).run(RaceCrew()) { _ in }
+      let result = try Race(plan, in: path).run(Crew()) { _ in }
       #expect(result.comparisons.flatMap { $0 }.allSatisfy { $0.comparisons == 2 })
       let profile = try #require(result.profile)
       #expect(profile.share(0, within: 1) == 1 && profile.share(1, within: 1) == 0)

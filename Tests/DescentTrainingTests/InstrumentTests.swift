@@ -59,6 +59,34 @@ extension RunDirectory {
     ("gpt", text, ["optimizer.name=sophia-g", "optimizer.hess_interval=2"]),
   ]
 
+  @Test("numbers of a group are those of its tensors as one vector") func groups() throws {
+    try withFolder { folder in
+      let run = try train(
+        "digits-mlp", Self.small + ["instruments.every=5", "instruments.curvature=false"],
+        in: folder)
+      let entry = try #require(
+        run.entries().compactMap { entry -> InstrumentRecord? in
+          if case .instruments(let record) = entry { record } else { nil }
+        }.last)
+      let shapes: [(group: String, tensors: [String])] = [
+        ("no_decay", ["layers.0.bias", "layers.1.bias"]),
+        ("default", ["layers.0.weight", "layers.1.weight"]),
+      ]
+      for (key, group) in [("grad_norm", "group_grad_norm"), ("weight_norm", "group_weight_norm")] {
+        for (name, tensors) in shapes {
+          let squares = try tensors.map { tensor in
+            let value = try #require(
+              entry.values["\(key)/\(tensor)"], "\(entry.values.keys.sorted())")
+            return value * value
+          }
+          let all = try #require(entry.values["\(group).\(name)"])
+          #expect(abs(all * all - squares.reduce(0, +)) <= 1e-9 * all * all)
+        }
+      }
+      #expect((entry.values["group_distance.default"] ?? 0) > 0)
+    }
+  }
+
   @Test(
     "training is the same to the bit, whatever the way of training", arguments: ways.indices)
   func unchanged(_ way: Int) throws {

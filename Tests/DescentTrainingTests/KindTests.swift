@@ -53,6 +53,19 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
       ]),
     Kind(
+      section: "model", name: "ppo", partner: "environment", given: [],
+      keys: [
+        ("hidden", "64,64", "8", [("8,0", "must be at least 1")]),
+        ("passes", "4", "10", [("0", "must be from 1 to 1000")]),
+        ("discount", "0.99", "0.9", [("1.1", "must be from 0 to 1")]),
+        ("gae_lambda", "0.95", "1", [("-1", "must be from 0 to 1")]),
+        ("clip_range", "0.2", "0.1", [("0", "must be above 0")]),
+        ("clip_values", "true", "false", [("some", "takes true or false")]),
+        ("value_weight", "0.5", "1", [("-1", "must be at least 0")]),
+        ("entropy_weight", "0.01", "0", [("-1", "must be at least 0")]),
+        ("normalize_advantages", "true", "false", [("2", "takes true or false")]),
+      ]),
+    Kind(
       section: "model", name: "gan", partner: "digits", given: [],
       keys: [
         ("latent", "32", "8", [("0", "must be at least 1"), ("some", "takes a whole number")]),
@@ -94,6 +107,14 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("header", "auto", "true", [("maybe", "takes one of auto, true, false")]),
         ("test_path", "none", "t.csv", []),
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),
+      ]),
+    Kind(
+      section: "data", name: "environment", partner: "ppo", given: [],
+      keys: [
+        ("name", "cartpole", "cartpole", [("cartpol", "cartpole"), ("pong", "one of cartpole")]),
+        ("environments", "8", "4", [("0", "must be from 1 to 1024")]),
+        ("rollout", "128", "32", [("0", "must be from 1 to 16384")]),
+        ("episodes", "100", "10", [("0", "must be from 1 to 10000")]),
       ]),
     Kind(
       section: "data", name: "modular", partner: "mlp", given: [],

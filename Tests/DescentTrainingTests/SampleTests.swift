@@ -22,12 +22,18 @@ import Testing
     "model.context=8", "batch=4", "evaluate.every=2", "evaluate.batches=1",
   ]
 
+  private static let agent = [
+    "steps=6", "evaluate.every=2", "data.rollout=8", "data.episodes=2", "batch=16",
+    "model.hidden=[8]",
+  ]
+
   @Test(
     "they are written at the end, and at each evaluation where that is asked for",
     arguments: [
       ("digits-mlp", digits, [6]), ("digits-mlp", digits + ["log.samples=true"], [2, 4, 6]),
       ("gpt", text, [6]), ("gpt", text + ["log.samples=true", "steps=5"], [2, 4, 5]),
       ("gpt", text + ["evaluate.every=0", "log.samples=true"], [6]),
+      ("rl", agent, [2, 4, 6]), ("rl", agent + ["log.samples=false"], [6]),
     ])
   func steps(_ recipe: String, _ changes: [String], _ steps: [Int]) throws {
     try withFolder { folder in
@@ -42,6 +48,16 @@ import Testing
           let words = image.label.split(separator: " ")
           #expect(words[1...2] == ["read", "as"] && words[0] != "\(words[3]),", "\(image.label)")
           #expect(words.suffix(2) == ["%", "sure)"])
+        case .episode(let episode):
+          #expect(recipe == "rl" && episode.steps > 0 && episode.earned == Double(episode.steps))
+          #expect(episode.frames.count == min(12, episode.steps + 1))
+          #expect(episode.frames.last?.step == episode.steps)
+          #expect(episode.frames.allSatisfy { $0.picture.shapes.count == 4 })
+          #expect(episode.traces.map(\.name) == ["cart position (m)", "pole angle (°)"])
+          for trace in episode.traces {
+            #expect(
+              trace.steps == Array(0...episode.steps) && trace.values.count == trace.steps.count)
+          }
         }
       }
       #expect(samples.count <= 8 * steps.count)

@@ -14,6 +14,7 @@ import Testing
     arguments: [
       ("Library", "OwnModel"), ("Library", "OwnOperation"), ("Library", "OwnLayer"),
       ("Library", "OwnDataset"), ("Library", "OwnTask"), ("Library", "OwnObserver"),
+      ("Library", "OwnEnvironment"),
     ])
   func areSnippets(_ page: String, _ name: String) throws {
     let page = try Self.text("Documentation/\(page).md")

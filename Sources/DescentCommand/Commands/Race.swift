@@ -118,7 +118,7 @@ struct RaceCommand: ParsableCommand {
       if let file = json.path, !json.isStandardOutput { try OutputFile.check(file) }
       let isSilent = quiet || json.isStandardOutput
       if !isSilent { output("racing in \(race.folder.relativePath)") }
-      let crew = RaceCrew(jobs: jobs, program: Self.program) {
+      let crew = Crew(jobs: jobs, program: Self.program) {
         Interrupt.requested || StandardOutput.failure != nil
       }
       do {
@@ -221,9 +221,8 @@ struct RaceRun: ParsableCommand {
   @Argument var threads: Int
 
   func run() throws {
-    Interrupt.watch(beforeExit: Screen.restore)
-    try reportingErrors {
-      let file = URL(fileURLWithPath: file)
+    let file = URL(fileURLWithPath: file)
+    try doTrial { stops in
       let trial = try RaceTrial.read(file)
       // Two levels up lies the folder of the race.
       let folder = file.deletingLastPathComponent().deletingLastPathComponent()
@@ -232,16 +231,8 @@ struct RaceRun: ParsableCommand {
       guard plan.recipes.indices.contains(trial.recipe) else {
         throw RaceError.notARace(folder.path)
       }
-      let done = try trial.run(plan.recipes[trial.recipe].yaml, threads: threads, file: file) {
-        Interrupt.requested || Self.isAbandoned
-      }
-      if done.outcome == nil { throw ExitCode(ExitStatus.interrupted) }
+      return try trial.run(
+        plan.recipes[trial.recipe].yaml, threads: threads, file: file, stops: stops)
     }
-  }
-
-  /// Whether the race that started it has ended: then nothing holds the other end of standard input.
-  private static var isAbandoned: Bool {
-    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-    return unsafe poll(&input, 1, 0) > 0
   }
 }

@@ -38,12 +38,13 @@ public struct Diagnosis: Sendable {
   ///   - other: a run that makes clearer what the first suffers from.
   public init(_ log: RunLog, kinds: FindingKinds = FindingKinds(), against other: RunLog? = nil) {
     self.log = log
+    let log = log.judged
     (name, source, format) = (log.name, log.path, log.format)
     (steps, notes) = (log.lastStep, log.notes)
     let run = RunSignals(log)
     var found = Self.found(in: run, kinds)
     if let other {
-      let comparison = DiagnosisComparison(run: run, other: RunSignals(other), kinds: kinds)
+      let comparison = DiagnosisComparison(run: run, other: RunSignals(other.judged), kinds: kinds)
       comparison.sharpen(&found)
       self.comparison = comparison.sentences
     }

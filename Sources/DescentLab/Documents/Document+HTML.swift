@@ -117,6 +117,7 @@ private struct HTMLWriter {
             + "<figcaption>\(picture.label.escaped)</figcaption></figure>")
       }
       add("</div>")
+    case .film(let film, _): lines += film.html
     case .section(let section, _): add(section, level)
     case .sections(let sections, _): for section in sections { add(section, level) }
     case .data: break

@@ -20,6 +20,7 @@ extension Document {
     case .table(let table): return field(table.key, .array(table.rows.map(table.json)))
     case .figures(let figures, let key): return field(key, .array(figures.map(\.json)))
     case .pictures(let pictures, let key): return field(key, .array(pictures.map(\.json)))
+    case .film(let film, let key): return field(key, film.json)
     case .section(let section, let key):
       let inner = fields(of: section.blocks)
       return key.map { [($0, .object(inner))] } ?? inner

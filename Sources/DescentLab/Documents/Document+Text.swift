@@ -57,6 +57,7 @@ private struct TextWriter {
           picture.lines(columns: min(width, 64), isColored: isColored)
             + (picture.label.isEmpty ? [] : picture.label.wrapped(to: width))
         })
+    case .film(let film, _): return film.text.wrapped(to: width)
     case .section(let section, _): return lines(section, width)
     case .sections(let sections, _): return spaced(sections.map { lines($0, width) })
     case .data: return []

@@ -43,6 +43,8 @@ public struct Document: Sendable {
     case motion(Motion)
     /// Small pictures of pixels, side by side: in JSON an array of labels and sizes.
     case pictures([Picture], key: String? = nil)
+    /// An episode in drawings: in JSON its label and the steps of its frames.
+    case film(Filmstrip, key: String? = nil)
     /// A part with a heading. With a key it is an object in JSON, without one its fields are those of
     /// what it stands in.
     case section(Section, key: String? = nil)
@@ -101,6 +103,7 @@ extension Document.Block {
     case .figures(let figures, _): figures.isEmpty
     case .motion(let motion): motion.charts.isEmpty
     case .pictures(let pictures, _): pictures.isEmpty
+    case .film(let film, _): film.frames.isEmpty
     case .section(let section, _): section.isEmpty
     case .sections(let sections, _): sections.allSatisfy(\.isEmpty)
     case .data: true

@@ -84,6 +84,9 @@ enum PageStyle {
     .pictures img { display: block; max-width: 100%; image-rendering: pixelated;
       border: 1px solid var(--line); }
     .pictures figcaption { max-width: 10rem; font-size: .8rem; }
+    .film { margin: 1rem 0; } .film > div { display: grid; gap: .5rem .75rem; max-width: 64rem;
+      grid-template-columns: repeat(auto-fill, minmax(min(45%, 8.5rem), 1fr)); }
+    .film svg { border: 1px solid var(--line); }
     summary { cursor: pointer; } summary > * { display: inline; }
     @media (max-width: 36rem) { main { padding: .5rem .75rem 2rem; } table { font-size: .85rem; }
       td { white-space: nowrap; } td.long { white-space: normal; min-width: 11rem; }

@@ -55,6 +55,15 @@ public struct Metric: Sendable, Equatable {
       "val_rmse", "Root of the mean squared validation error", ["val_root_mean_squared_error"]),
     Metric("val_mae", "Mean absolute validation error", ["val_mean_absolute_error"]),
     Metric("val_r2", "Validation R²", ["val_r2_score"]),
+    Metric(
+      "episode_return", "Mean return of the last training episodes",
+      ["ep_rew_mean", "episodic_return"]),
+    Metric("val_return", "Mean return of the evaluation"),
+    Metric("policy_loss", "Policy's loss", ["policy_gradient_loss"]),
+    Metric("value_loss", "Value's loss"),
+    Metric("entropy", "Policy's entropy", unit: "nats"),
+    Metric("kl", "Policy's divergence from the rollout's", unit: "nats", ["approx_kl"]),
+    Metric("clip_fraction", "Share of actions beyond the clip range", ["clipfrac"]),
     Metric("perplexity", "Training perplexity", log: true, ["ppl"]),
     Metric("val_perplexity", "Validation perplexity", log: true),
     Metric(

@@ -111,7 +111,7 @@ public enum RacePage {
 
   /// The validation loss over steps and over seconds: means over seeds, with all of them in the shade.
   private static func curves(_ recipe: RaceResult.OnRecipe, _ target: Double?) -> [Figure] {
-    typealias Place = (RaceOutcome.Evaluation) -> Double
+    typealias Place = (TrialOutcome.Evaluation) -> Double
     func series(_ place: Place) -> [Series] {
       recipe.entries.enumerated().map { index, entry in
         let runs = entry.judged.compactMap(\.outcome).filter { $0.failure == nil }

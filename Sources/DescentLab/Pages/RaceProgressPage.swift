@@ -13,7 +13,7 @@ public enum RaceProgressPage {
           + (trial.settings.isEmpty ? "" : " (\(trial.settings.joined(separator: ", ")))")
       case .judged(let n): "seed \(n + 1)"
       }
-    let outcome = trial.outcome ?? RaceOutcome()
+    let outcome = trial.outcome ?? TrialOutcome()
     let ending =
       outcome.failure.map { "failed: \($0)" }
       ?? "\(outcome.final.map { "loss \(fixed($0, 4)) " } ?? "")in \(fixed(outcome.seconds, 1)) s"

@@ -37,7 +37,7 @@ public final class Race {
     let path = path ?? RunDirectory.freePath("\(name.prefix(60))-race")
     if path.isEmpty { throw RunError.noFolder }
     let folder = URL(fileURLWithPath: path)
-    let there = try Self.contents(of: folder)
+    let there = try contentsOfFolder(folder)
     if there.contains(Self.planFile) {
       try Self.plan(in: folder).checkExtension(by: plan, in: path)
     } else if there.contains(where: { $0 != ".lock" }) {
@@ -91,19 +91,6 @@ public final class Race {
     }
   }
 
-  private static func contents(of folder: URL) throws -> [String] {
-    var isFolder: ObjCBool = false
-    guard unsafe FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
-      return []
-    }
-    guard isFolder.boolValue else {
-      throw RunError.cannotWrite(folder.relativePath, "it is a file, not a folder")
-    }
-    do {
-      return try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    } catch { throw RunError.cannotWrite(folder.relativePath, SystemReason.of(error)) }
-  }
-
   /// Where a run is written down.
   func file(of trial: RaceTrial) -> URL {
     let words = contestants[trial.optimizer].label.split {
@@ -126,28 +113,31 @@ public final class Race {
   /// - Returns: what came of it.
   /// - Throws: ``RaceError/interrupted(_:)`` when it was asked to stop; errors of files.
   public func run(
-    _ crew: RaceCrew, keepsWeights: Bool = false, watch: @escaping (RaceProgress) -> Void
+    _ crew: Crew, keepsWeights: Bool = false, watch: @escaping (RaceProgress) -> Void
   ) throws -> RaceResult {
     var progress = RaceProgress(plan)
     func perform(_ wanted: [RaceTrial]) throws {
       var missing: [RaceTrial] = []
       for trial in wanted {
         let file = file(of: trial)
-        if let there = try? RaceTrial.read(file), there.outcome != nil,
-          there.overrides == trial.overrides
-        {
+        if let there = trial.ended(in: file) {
           trials[file.path] = there
           progress.found(there)
         } else {
           missing.append(trial)
         }
       }
-      try crew.perform(missing, in: self) { trial in
-        trials[file(of: trial).path] = trial
-        if !trial.isJudged, !keepsWeights { removeWeights(of: trial) }
-        progress.ended(trial, contestants[trial.optimizer].label)
-        watch(progress)
+      let work = missing.map {
+        Crew.Work(trial: $0, file: file(of: $0), yaml: plan.recipes[$0.recipe].yaml)
       }
+      do {
+        try crew.perform(work) { trial in
+          trials[file(of: trial).path] = trial
+          if !trial.isJudged, !keepsWeights { RaceTrial.removeWeights(besides: file(of: trial)) }
+          progress.ended(trial, contestants[trial.optimizer].label)
+          watch(progress)
+        }
+      } catch CrewError.interrupted { throw RaceError.interrupted(folder.relativePath) }
     }
     let pairs = plan.recipes.indices.flatMap { recipe in
       contestants.indices.map { (recipe, $0) }
@@ -158,21 +148,6 @@ public final class Race {
     try perform((0..<plan.seeds).flatMap { seed in pairs.map { judged($0, $1, seed) } })
     return result
   }
-
-  private func removeWeights(of trial: RaceTrial) {
-    let run = file(of: trial).deletingPathExtension()
-    try? FileManager.default.removeItem(at: run.appendingPathComponent("checkpoints"))
-  }
-}
-
-extension Encodable {
-  /// Writes it as a file of a race: JSON that people can read, too.
-  func writeJSON(to file: URL) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let text = String(decoding: try encoder.encode(self), as: UTF8.self)
-    try OutputFile.write(text + "\n", to: file.relativePath)
-  }
 }
 
 /// Why a race cannot be gone on with, or was not brought to its end.
@@ -181,8 +156,6 @@ public enum RaceError: Error, Sendable, Equatable, CustomStringConvertible {
   case notARace(String)
   /// It was asked to stop; its folder.
   case interrupted(String)
-  /// A process that did a run ended with an error.
-  case runFailed(String, status: Int32, sentence: String)
 
   /// One plain sentence first.
   public var description: String {
@@ -190,8 +163,6 @@ public enum RaceError: Error, Sendable, Equatable, CustomStringConvertible {
     case .notARace(let path): "\(path) holds no race: there is no \(path)/race.json"
     case .interrupted(let path):
       "the race was interrupted; to go on with it: descent race --resume \(path)"
-    case .runFailed(let run, let status, let sentence):
-      sentence.isEmpty ? "the process of \(run) ended with status \(status)" : "\(run): \(sentence)"
     }
   }
 }

@@ -96,16 +96,16 @@ public struct RaceResult: Sendable {
     /// Bytes of optimizer state at the peak.
     public var stateBytes: Int { outcomes.map(\.stateBytes).max() ?? 0 }
     /// The settings of its judged runs.
-    public var settings: [RaceOutcome.Setting] { outcomes.first?.settings ?? [] }
+    public var settings: [TrialOutcome.Setting] { outcomes.first?.settings ?? [] }
     /// The median of the steps after which an evaluation was first at or below the target; nil where most
     /// runs did not come to it.
     public var stepsToTarget: Double? { toTarget { Double($0.step) } }
     /// The same in seconds of training.
     public var secondsToTarget: Double? { toTarget(\.seconds) }
 
-    private var outcomes: [RaceOutcome] { judged.compactMap(\.outcome) }
+    private var outcomes: [TrialOutcome] { judged.compactMap(\.outcome) }
 
-    private func toTarget(_ cost: (RaceOutcome.Evaluation) -> Double) -> Double? {
+    private func toTarget(_ cost: (TrialOutcome.Evaluation) -> Double) -> Double? {
       guard let target, !outcomes.isEmpty else { return nil }
       let costs = outcomes.map { $0.reached(target).map(cost) ?? .infinity }
       guard costs.count(where: \.isFinite) * 2 > costs.count else { return nil }

@@ -41,7 +41,7 @@ public struct Report: Sendable {
   public var page: Document {
     let figures = ReportFigures(runs: runs)
     let parts: [(String, [Document.Block])] = [
-      ("Loss and learning rate", [.figures(figures.losses + figures.rates)]),
+      ("Loss and learning rate", [.figures(figures.returns + figures.losses + figures.rates)]),
       ("Gradients", [.figures(figures.gradients)]),
     ]
     let more: [(String, [Document.Block])] = [
@@ -69,7 +69,7 @@ public struct Report: Sendable {
   public var figures: [(name: String, figure: Figure)] {
     let figures = ReportFigures(runs: runs)
     let all =
-      figures.losses + figures.rates + figures.gradients
+      figures.returns + figures.losses + figures.rates + figures.gradients
       + runs.flatMap { LayerFigures(run: $0).figures }
       + figures.precision + figures.speed + figures.others
     var taken: [String: Int] = [:]
@@ -208,6 +208,7 @@ public struct Report: Sendable {
           let picture = Picture(
             image.label, width: image.width, height: image.height, grey: image.pixels)
           if let picture { pictures.append(picture) }
+        case .episode: break
         }
       }
       // The last texts say how far the model has come.
@@ -217,6 +218,7 @@ public struct Report: Sendable {
         : "Held-out examples that the model reads wrongly after step \(grouped(lastPictures ?? 0))"
       let blocks =
         Array(texts.suffix(3)) + [.paragraph(heading), .pictures(Array(pictures.prefix(24)))]
+        + episodes(of: run, number: number)
       return isSingle ? blocks : [.section(Section(run.name, id: "samples-\(number)", blocks))]
     }
   }

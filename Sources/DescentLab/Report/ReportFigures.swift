@@ -4,11 +4,13 @@ import Descent
 struct ReportFigures {
   let runs: [ReportRun]
 
-  private var isSingle: Bool { runs.count == 1 }
+  var isSingle: Bool { runs.count == 1 }
 
   /// What losses are measured in: known for Descent's own, but for errors of numbers.
   private var loss: String {
-    let areNats = runs.allSatisfy { $0.format == .descent && $0["val_rmse"] == nil }
+    let areNats = runs.allSatisfy {
+      $0.format == .descent && $0["val_rmse"] == nil && $0["val_return"] == nil
+    }
     return areNats ? "loss (nats)" : "loss"
   }
 
@@ -27,7 +29,8 @@ struct ReportFigures {
     if isSingle, let run = runs.first {
       var chart = LineChart(title: "Loss", x: Axis("step"), y: Axis(loss))
       if let curve = run["loss"] { chart.add(curve, named: "training", color: 0) }
-      if let curve = run["val_loss"] {
+      // Minus a return is no loss of the same kind.
+      if let curve = run["val_loss"], run["val_return"] == nil {
         chart.series.append(Series("validation", curve.points, .plain, color: 1))
         chart.series.append(Series("", curve.points, .dots, color: 1))
       }
@@ -125,12 +128,14 @@ struct ReportFigures {
     "momentum", "grad_norm", "clip_norm", "clipped", "update_norm", "snr", "norm_test",
     "noise_scale", "alpha", "curvature", "lost_share", "seconds", "items_per_second",
     "memory_bytes", "activation_bytes", "instrument_seconds", "applied", "skipped", "lost_updates",
-    "epoch",
+    "epoch", "episode_return", "val_return",
   ]
 
   /// What else the runs wrote down, that changes; metrics of tensors and groups are elsewhere.
   var others: [Figure] {
-    otherNames { $0.lowest?.y != $0.highest?.y }.prefix(24).flatMap { all($0, $0, $0) }
+    otherNames { $0.lowest?.y != $0.highest?.y }.prefix(24).flatMap {
+      all($0, Metric.of($0).title, $0)
+    }
   }
 
   /// What else they wrote down that stays the same.

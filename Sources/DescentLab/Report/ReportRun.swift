@@ -27,6 +27,8 @@ public struct ReportRun: NamedRun, Sendable {
   public let lastStep: Int
   /// Whether it goes on, as far as the log says.
   public let state: RunState
+  /// The seconds that its steps took up to some of them.
+  let elapsed: [Point]
   /// What is wrong with it, as ``Diagnosis`` finds; empty where nothing is.
   public let faults: [Finding]
 
@@ -46,6 +48,7 @@ public struct ReportRun: NamedRun, Sendable {
       uniquingKeysWith: { first, _ in first })
     samples = log.samples.map { ($0.step, $0.sample.withVisibleControls) }
     (lastStep, state) = (log.lastStep, log.state)
+    elapsed = Self.elapsed(log["seconds"])
     faults = Diagnosis(log).faults
   }
 
@@ -75,6 +78,12 @@ extension TrainingSample {
     case .image(var image):
       image.label = image.label.withVisibleControls
       return .image(image)
+    case .episode(var episode):
+      episode.label = episode.label.withVisibleControls
+      for i in episode.traces.indices {
+        episode.traces[i].name = episode.traces[i].name.withVisibleControls
+      }
+      return .episode(episode)
     }
   }
 }

@@ -26,6 +26,12 @@ public struct PairedTest: Sendable, Equatable {
   ///   - pairs: a number for a and for b each.
   ///   - margin: δ as a share of the mean of all the numbers.
   public init(_ pairs: [(a: Double?, b: Double?)], margin share: Double = 0) {
+    let numbers = pairs.flatMap { [$0.a, $0.b].compactMap(\.self) }
+    self.init(pairs, marginOf: share * (Sample(numbers.map(abs)).mean ?? 0))
+  }
+
+  /// The same with δ in the unit of the numbers.
+  init(_ pairs: [(a: Double?, b: Double?)], marginOf margin: Double) {
     differences = pairs.compactMap { a, b in
       switch (a, b) {
       case (let a?, let b?): a - b
@@ -36,7 +42,7 @@ public struct PairedTest: Sendable, Equatable {
     }
     let numbers = pairs.flatMap { [$0.a, $0.b].compactMap(\.self) }
     let mean = Sample(numbers.map(abs)).mean ?? 0
-    margin = share * mean
+    self.margin = margin
     // float32 holds a loss to that.
     resolution = max(mean * 1e-7, .leastNormalMagnitude)
   }

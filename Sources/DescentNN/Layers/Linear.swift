@@ -31,6 +31,16 @@ public final class Linear: Module {
     self.bias = bias ? Parameter(.zeros([outputs]), role: .bias) : nil
   }
 
+  /// A layer with an orthogonal weight times `gain`, and biases of zero: rows, or columns where there are
+  /// fewer of them, are at right angles and of the length `gain`.
+  public init(
+    inputs: Int, outputs: Int, role: ParameterRole = .matrix, orthogonal gain: Float,
+    random: inout RandomStream
+  ) {
+    weight = .initial([outputs, inputs], role) { .random($0, orthogonal: gain, &random) }
+    bias = Parameter(.zeros([outputs]), role: .bias)
+  }
+
   /// The weight, the bias, and the adapter.
   public var members: [Member] {
     [.parameter("weight", weight)] + Member.optional("bias", bias) + (adapter?.ownMembers ?? [])

@@ -97,16 +97,17 @@ public final class TransformerBlock: Module {
   /// The dropout on both branches.
   public let dropout: Dropout
 
-  /// A block for vectors of `width`; `inner` and `approximatesGELU` are those of ``FeedForward``.
+  /// A block for vectors of `width`; `causal` is that of ``SelfAttention``, `inner` and
+  /// `approximatesGELU` are those of ``FeedForward``.
   public init(
-    width: Int, heads: Int, bias: Bool, dropout: Float, inner: Int? = nil,
+    width: Int, heads: Int, bias: Bool, causal: Bool = true, dropout: Float, inner: Int? = nil,
     approximatesGELU: Bool = false, epsilon: Float = 1e-5, outputDeviation: Float,
     random: inout RandomStream
   ) {
     norm1 = LayerNorm(width: width, bias: bias, epsilon: epsilon)
     attention = SelfAttention(
-      width: width, heads: heads, bias: bias, dropout: dropout, outputDeviation: outputDeviation,
-      random: &random)
+      width: width, heads: heads, bias: bias, causal: causal, dropout: dropout,
+      outputDeviation: outputDeviation, random: &random)
     norm2 = LayerNorm(width: width, bias: bias, epsilon: epsilon)
     feedForward = FeedForward(
       width: width, bias: bias, inner: inner, approximatesGELU: approximatesGELU,

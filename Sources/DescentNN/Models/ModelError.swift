@@ -20,6 +20,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
   case imageTooSmall(height: Int, width: Int, poolings: Int)
   /// An image that no smaller one becomes by doublings.
   case imageNotDoubled(height: Int, width: Int, doublings: Int)
+  /// Patches that do not cover an image.
+  case indivisibleImage(height: Int, width: Int, patch: Int)
 
   /// What is wrong and what to do, in a sentence.
   public var description: String {
@@ -49,10 +51,19 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case .imageNotDoubled(let height, let width, let doublings):
       "an image of \(height) × \(width) cannot be made by \(doublings) doublings of a smaller one; "
         + "choose fewer stages (the list of channels)."
+    case .indivisibleImage(let height, let width, let patch):
+      "an image of \(height) × \(width) cannot be cut into patches of \(patch) × \(patch); "
+        + "choose a patch that divides both\(Self.patches(height, width))."
     }
   }
 
-  static func requirePositive(_ sizes: [(String, Int)]) throws(ModelError) {
+  /// The sizes of patches that an image can be cut into, of several patches.
+  private static func patches(_ height: Int, _ width: Int) -> String {
+    let sizes = (1..<max(2, max(height, width))).filter { height % $0 == 0 && width % $0 == 0 }
+    return sizes.count > 1 ? " (\(sizes.map(String.init).joined(separator: ", ")))" : ""
+  }
+
+  package static func requirePositive(_ sizes: [(String, Int)]) throws(ModelError) {
     for (name, value) in sizes where value < 1 { throw .notPositive(name: name, value: value) }
   }
 

@@ -75,6 +75,14 @@ public struct ClassificationDataset: Sendable, Equatable {
     return copy
   }
 
+  /// These examples and then others of the same kind.
+  func joined(with others: ClassificationDataset) -> ClassificationDataset {
+    var copy = self
+    copy.features += others.features
+    copy.labels += others.labels
+    return copy
+  }
+
   /// The features, row-major, and labels of the examples at `indices`.
   public func batch(_ indices: ArraySlice<Int>) -> (features: [Float], labels: [Int32]) {
     let size = exampleSize
@@ -94,10 +102,25 @@ extension ClassificationDataset {
     public let training: ClassificationDataset
     /// The examples to validate on.
     public let validation: ClassificationDataset
+    /// The examples of classes that are left out of both, to train on and to validate on; nil where all
+    /// classes are learned.
+    public var leftOut: (training: ClassificationDataset, validation: ClassificationDataset)?
 
     /// Two parts of the same shape and with the same classes.
     public init(training: ClassificationDataset, validation: ClassificationDataset) {
       (self.training, self.validation) = (training, validation)
+    }
+
+    /// The parts with the examples of some classes alone; the others are ``leftOut``, and all classes
+    /// keep their numbers.
+    public func keeping(_ classes: Set<Int>) -> Split {
+      if classes.isSuperset(of: 0..<training.classes) { return self }
+      func part(_ data: ClassificationDataset, _ isKept: Bool) -> ClassificationDataset {
+        data.subset(data.labels.indices.filter { classes.contains(Int(data.labels[$0])) == isKept })
+      }
+      var split = Split(training: part(training, true), validation: part(validation, true))
+      split.leftOut = (part(training, false), part(validation, false))
+      return split
     }
   }
 

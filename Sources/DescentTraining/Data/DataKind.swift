@@ -47,6 +47,7 @@ public enum DataKinds {
   /// Every kind.
   public static let all: [any DataKind.Type] = [
     TextData.self, DigitsData.self, IDXData.self, CSVData.self, ModularData.self,
+    EnvironmentData.self,
   ]
 
   /// The names of those that `model` can learn.

@@ -4,15 +4,32 @@ import Descent
 public struct DigitsData: DataKind {
   /// The share of the examples that is kept for validation.
   public var validationFraction = 0.2
+  /// The digits that are learned; all by default. Models keep room for all ten.
+  public var classes = Array(0..<10)
 
   public init() {}
 
   public static let name = "digits"
-  public static let settings: [Setting<DigitsData>] = [.validationFraction(\.validationFraction)]
+  public static let settings: [Setting<DigitsData>] = [
+    .validationFraction(\.validationFraction),
+    .integers("classes", \.classes, .closed(0, 9), "digits that are learned"),
+  ]
   public static let form = DataForm.images
 
+  public func validate() throws(SettingError) {
+    if classes.isEmpty {
+      throw .contradiction("classes is empty: name at least one digit, such as classes=[3]")
+    }
+    if let twice = classes.indices.first(where: { classes[..<$0].contains(classes[$0]) }) {
+      throw .contradiction("classes has the digit \(classes[twice]) twice: name it once")
+    }
+  }
+
+  /// The parts are drawn before classes are left out: with the same seed, runs on some of the digits
+  /// validate on none that a run on all has trained on.
   public func load(seed: UInt64) throws -> LabelledData {
-    .classes(try Self.images().split(validationFraction: validationFraction, seed: seed))
+    let split = try Self.images().split(validationFraction: validationFraction, seed: seed)
+    return .classes(split.keeping(Set(classes)))
   }
 
   /// All 1,797 grey images, of shape [1, 8, 8] with pixels scaled to 0 ... 1, in 10 classes.

@@ -38,15 +38,7 @@ public struct CNNModel: PredictorKind {
   public func makeModel(
     shape: [Int], outputs: Int, random: inout RandomStream
   ) throws -> any Predictor {
-    // Files of images may hold other examples.
-    guard shape.count == 3 else {
-      let others = ModelKinds.names(learning: DataForm.table).joined(separator: " or ")
-      let numbers = shape.map(String.init).joined(separator: " × ")
-      throw RecipeError(problems: [
-        "model.kind=cnn needs images of channels × height × width, but an example here is "
-          + "\(numbers) numbers; set model.kind=\(others)"
-      ])
-    }
+    try Self.requireImages(shape)
     let model = try ConvClassifier(
       channels: shape[0], height: shape[1], width: shape[2], classes: outputs, stages: channels,
       dropout: Float(dropout), random: &random)

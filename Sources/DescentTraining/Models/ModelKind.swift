@@ -65,8 +65,8 @@ extension ModelKind {
 public enum ModelKinds {
   /// Every kind.
   public static let all: [any ModelKind.Type] = [
-    GPTModel.self, HuggingFaceModel.self, MLPModel.self, CNNModel.self,
-    GANModel.self,
+    GPTModel.self, HuggingFaceModel.self, MLPModel.self, CNNModel.self, ViTModel.self,
+    GANModel.self, DiffusionModel.self, PPOModel.self,
   ]
 
   /// The names of those that learn data of this form.

@@ -83,7 +83,7 @@ public final class AdversarialTraining: TrainingTask {
     pixels.reserveCapacity(chosen.count * count)
     for i in chosen { pixels += images[i * count..<(i + 1) * count] }
     let real = Tensor(shape: [chosen.count] + training.shape, scalars: pixels)
-    var random = RandomStream(seed: seed ^ UInt64(number) << 20, stream: RandomPurpose.noise)
+    var random = RandomStream(seed: seed ^ UInt64(number) << 20, stream: RandomPurpose.latents)
     let noise = Tensor.random([chosen.count, pair.latent], normal: 1, &random)
     return Batch(weight: chosen.count) { [self] context in
       let losses = pair.losses(real: real, noise: noise, context)
@@ -141,6 +141,6 @@ public final class AdversarialTraining: TrainingTask {
 }
 
 extension RandomPurpose {
-  fileprivate static let noise: UInt64 = 21
+  fileprivate static let latents: UInt64 = 21
   fileprivate static let points: UInt64 = 22
 }

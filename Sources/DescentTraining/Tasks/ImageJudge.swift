@@ -89,8 +89,7 @@ public final class ImageJudge {
       for step in 0..<Self.steps {
         let (x, labels) = examples.examples(at: order.examples(ofBatch: step))
         let tape = Tape()
-        // Softer targets leave doubt where images are odd.
-        let loss = network(x, tape.context()).crossEntropy(labels, smoothing: 0.05)
+        let loss = network(x, tape.context()).crossEntropy(labels)
         tape.gradients(of: loss)
         _ = try optimizer.step(network.parameters)
       }

@@ -140,7 +140,13 @@ enum RandomPurpose {
   static let order: UInt64 = 2
   static let batches: UInt64 = 3
   static let adapters: UInt64 = 5
+  static let noise: UInt64 = 6
   static let labels = CurvatureStream.labels
+  static let actions: UInt64 = 6
+  // A stream for each environment, pass and episode.
+  static let environments: UInt64 = 1 << 32
+  static let minibatches: UInt64 = 2 << 32
+  static let evaluations: UInt64 = 3 << 32
 }
 
 extension Int {

@@ -12,6 +12,14 @@
 /// | `distance/<tensor>` | ‖w + Δw − w₀‖/‖w₀‖, from the run's first weights w₀; left out where w₀ = 0 |
 /// | `snr/<tensor>`, `norm_test/<tensor>` | ``GradientNoise`` |
 ///
+/// of each group of parameters, where there are several, with w, Δw, w₀ and g its tensors as one vector:
+///
+/// | key | |
+/// |---|---|
+/// | `group_weight_norm.<group>` | ‖w + Δw‖ |
+/// | `group_grad_norm.<group>` | ‖g‖ |
+/// | `group_distance.<group>` | ‖w + Δw − w₀‖ |
+///
 /// and of all: `snr`, `norm_test`, `noise_scale`; `curvature`, the eigenvalue of the Hessian of the
 /// batch's loss at w that has the largest magnitude; `dead_units/<layer>`, the share of units behind a ReLU
 /// that were 0 for all of the batch, after the step; and

@@ -7,6 +7,8 @@ final class Instruments {
   let batches: BatchGradients
   /// What training moves.
   let parameters: [Parameter]
+  /// The group of each of them; none where all have the same.
+  let groups: [String]
   private let releasesGradients: Bool
   private(set) var initial: [Tensor]?
   /// The direction of the largest curvature, as far as it was found.
@@ -20,7 +22,10 @@ final class Instruments {
   ) {
     if settings.every == 0 { return nil }
     (self.settings, self.batches) = (settings, batches)
-    parameters = zip(batches.parameters, optimizer.parameters).filter(\.1.trainable).map(\.0)
+    let trained = batches.parameters.indices.filter { optimizer.parameters[$0].trainable }
+    parameters = trained.map { batches.parameters[$0] }
+    let names = trained.map { optimizer.groups[optimizer.groupOf[$0]].name }
+    groups = Set(names).count > 1 ? names : []
     releasesGradients = batches.run.releasesGradients
   }
 
@@ -65,7 +70,7 @@ final class Instruments {
   // MARK: Noise
 
   /// The first of the batches that no step uses.
-  private static let firstOwnBatch = 1 << 42
+  static let firstOwnBatch = 1 << 42
 
   /// The noise of each tensor's gradient.
   private func noise(_ attempt: Int, _ step: Int, _ scale: Float) throws -> [GradientNoise] {

@@ -78,26 +78,39 @@ final class Measurement {
   /// - Returns: −gᵀΔw over all; nil where there are no gradients.
   private func measureTensors() -> Double? {
     var gain = 0.0
+    var squares: [String: Double] = [:]
     for (index, parameter) in parameters.enumerated() {
       let (name, w) = (parameter.name, before[index])
       let update = parameter.value.detached - w
       func put(_ key: String, _ value: Double) {
         if value.isFinite { record.values["\(key)/\(name)"] = value }
       }
+      // Over all tensors of a group, squares add up.
+      func add(_ key: String, _ norm: Double) {
+        guard !instruments.groups.isEmpty else { return }
+        squares["\(key).\(instruments.groups[index])", default: 0] += norm * norm
+      }
       let (length, change) = (w.norm, update.norm)
+      add("group_weight_norm", parameter.value.norm)
       put("weight_norm", parameter.value.norm)
       put("step_size", change / Double(max(1, w.count)).squareRoot())
       put("update_ratio", change / length)
       if let initial = instruments.initial {
-        put("distance", (parameter.value.detached - initial[index]).norm / initial[index].norm)
+        let moved = (parameter.value.detached - initial[index]).norm
+        put("distance", moved / initial[index].norm)
+        add("group_distance", moved)
       }
       if let (tensors, unscale) = gradients, let gradient = tensors[index] {
         put("grad_norm", gradient.norm * unscale)
+        add("group_grad_norm", gradient.norm * unscale)
         gain -= gradient.dot(update) * unscale
         addHistogram("gradient/\(name)", gradient, unscale)
       }
       addHistogram("weight/\(name)", parameter.value)
       addHistogram("update/\(name)", update)
+    }
+    for (key, square) in squares where square.isFinite {
+      record.values[key] = square.squareRoot()
     }
     return gradients == nil ? nil : gain
   }

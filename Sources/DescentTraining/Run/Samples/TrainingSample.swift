@@ -6,6 +6,8 @@ public enum TrainingSample: Sendable, Equatable {
   case text(String)
   /// An example, such as one that a classifier takes for something else.
   case image(Image)
+  /// An episode of an agent in its environment.
+  case episode(Episode)
 
   /// A grey image and what is to be said of it.
   public struct Image: Sendable, Equatable {
@@ -37,6 +39,7 @@ public enum TrainingSample: Sendable, Equatable {
         ("width", .integer(image.width)), ("height", .integer(image.height)),
         ("pixels", .list(image.pixels.map { .integer(Int($0)) })),
       ])
+    case .episode(let episode): return MetricValue.object([step] + episode.fields)
     }
   }
 
@@ -65,6 +68,9 @@ public enum TrainingSample: Sendable, Equatable {
       guard width > 0, height > 0, width.times(height) == list.count, pixels.count == list.count
       else { return nil }
       self = .image(Image(label: label, width: width, height: height, pixels: pixels))
+    case "episode":
+      guard let episode = Episode(line) else { return nil }
+      self = .episode(episode)
     default: return nil
     }
   }

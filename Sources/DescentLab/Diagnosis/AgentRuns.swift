@@ -1,0 +1,16 @@
+extension RunLog {
+  /// Whether an agent learned from what it did itself.
+  var isOfAgent: Bool { tracks["episode_return"] != nil || tracks["val_return"] != nil }
+
+  /// The log without what cannot be judged by itself. What an agent sees follows from what it does, so its
+  /// losses jump with each rollout and need not fall; and that its gradients are nearly always
+  /// clipped is customary.
+  var judged: RunLog {
+    guard isOfAgent else { return self }
+    var log = self
+    for name in ["loss", "val_loss", "val_loss_raw", "clipped", "clip_norm"] {
+      log.tracks[name] = nil
+    }
+    return log
+  }
+}
