@@ -1,5 +1,6 @@
 import DescentCompute
 import DescentNN
+import Safetensors
 import Testing
 
 /// A small model of images with a loss.
@@ -77,7 +78,8 @@ struct VisionCase: CustomTestStringConvertible, Sendable {
   func derivatives(_ vision: VisionCase) throws {
     let (model, loss) = try vision.make()
     let tape = Tape()
-    tape.gradients(of: loss(tape.context()))
+    let value = loss(tape.context())
+    tape.gradients(of: value)
     var random = RandomStream(seed: 6)
     for (name, parameter) in model.namedParameters {
       let gradient = try #require(parameter.gradient, "\(name)")

@@ -77,10 +77,12 @@ extension TrainerTests {
     // However wrong the noise, images keep to their range; what is no number stays so.
     let wild = DiffusionSampler.step(noisy(1e-6), 50 * noise, from: 1e-6, to: 1)
     #expect(wild.magnitude().max().scalar <= 1)
-    let broken = DiffusionSampler.step(image, .init(repeating: .nan, shape: image.shape), from: 0.5, to: 1)
+    let broken = DiffusionSampler.step(
+      image, .init(repeating: .nan, shape: image.shape), from: 0.5, to: 1)
     #expect(broken.scalars.allSatisfy(\.isNaN))
-    let grid = TrainingSample.Image.grid(of: broken, columns: 2, label: "")
-    #expect(grid.width == 9 && grid.height == 4 && grid.pixels.allSatisfy { $0 == 0 })
+    let grid = ImageGrid(broken, columns: 2, black: 0, white: 1).image("")
+    #expect(grid.width == 9 && grid.height == 4 && grid.isMade)
+    #expect(grid.pixels.count { $0 == 0 } == 16)
   }
 
   @Test("a batch follows from the seed and its number alone") func batches() throws {
@@ -127,7 +129,8 @@ extension TrainerTests {
       (all.validation, some.validation, others.validation),
     ] {
       #expect(kept.count + left.count == whole.count && Set(kept.labels) == [3, 8])
-      #expect(kept == whole.subset(whole.labels.indices.filter { [3, 8].contains(whole.labels[$0]) }))
+      #expect(
+        kept == whole.subset(whole.labels.indices.filter { [3, 8].contains(whole.labels[$0]) }))
     }
   }
 
@@ -159,6 +162,6 @@ extension TrainerTests {
     ])
   func refused(change: String, sentence: String) {
     let error = #expect(throws: RecipeError.self) { _ = try task(change) }
-    #expect("\(error, default: "")".contains(sentence), "\(error, default: "")")
+    #expect(String(describing: error).contains(sentence), "\(String(describing: error))")
   }
 }

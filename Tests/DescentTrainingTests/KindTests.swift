@@ -53,6 +53,40 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
       ]),
     Kind(
+      section: "model", name: "vit", partner: "digits", given: [],
+      keys: [
+        ("patch", "2", "4", [("0", "must be at least 1")]),
+        ("layers", "4", "2", [("0", "must be at least 1")]),
+        ("heads", "4", "8", [("0", "must be at least 1"), ("3", "does not divide width=64")]),
+        ("width", "64", "32", [("0", "must be at least 1")]),
+        ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
+        ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
+      ]),
+    Kind(
+      section: "model", name: "gan", partner: "digits", given: [],
+      keys: [
+        ("latent", "32", "8", [("0", "must be at least 1"), ("some", "takes a whole number")]),
+        ("channels", "64,32", "4", [("0", "must be at least 1"), ("4,b", "takes a whole number")]),
+      ]),
+    Kind(
+      section: "model", name: "diffusion", partner: "digits", given: [],
+      keys: [
+        ("patch", "2", "4", [("0", "must be at least 1")]),
+        ("layers", "3", "2", [("0", "must be at least 1")]),
+        ("heads", "4", "8", [("0", "must be at least 1"), ("3", "does not divide width=64")]),
+        ("width", "64", "32", [("0", "must be at least 1")]),
+        ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
+        ("timesteps", "1000", "100", [("0", "must be from 1"), ("10", "take at most as many")]),
+        (
+          "noise", "cosine", "linear",
+          [("cosin", "did you mean 'cosine'?"), ("quadratic", "linear")]
+        ),
+        ("label_dropout", "0.1", "0.2", [("2", "from 0 to 1"), ("0", "above 0, such as 0.1")]),
+        ("guidance", "2", "1", [("-1", "must be at least 0")]),
+        ("sampling_steps", "20", "10", [("0", "must be at least 1")]),
+        ("samples", "10", "2", [("0", "must be from 1 to 1000")]),
+      ]),
+    Kind(
       section: "model", name: "ppo", partner: "environment", given: [],
       keys: [
         ("hidden", "64,64", "8", [("8,0", "must be at least 1")]),
@@ -64,12 +98,6 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("value_weight", "0.5", "1", [("-1", "must be at least 0")]),
         ("entropy_weight", "0.01", "0", [("-1", "must be at least 0")]),
         ("normalize_advantages", "true", "false", [("2", "takes true or false")]),
-      ]),
-    Kind(
-      section: "model", name: "gan", partner: "digits", given: [],
-      keys: [
-        ("latent", "32", "8", [("0", "must be at least 1"), ("some", "takes a whole number")]),
-        ("channels", "64,32", "4", [("0", "must be at least 1"), ("4,b", "takes a whole number")]),
       ]),
     Kind(
       section: "data", name: "text", partner: "gpt", given: [],
@@ -85,7 +113,11 @@ private struct Kind: CustomTestStringConvertible, Sendable {
     Kind(
       section: "data", name: "digits", partner: "mlp", given: [],
       keys: [
-        ("validation_fraction", "0.2", "0.5", [("0", "above 0 and below 1"), ("x", "a number")])
+        ("validation_fraction", "0.2", "0.5", [("0", "above 0 and below 1"), ("x", "a number")]),
+        (
+          "classes", "0,1,2,3,4,5,6,7,8,9", "3,8",
+          [("10", "must be from 0 to 9"), ("3,3", "twice"), ("[]", "at least one digit")]
+        ),
       ]),
     Kind(
       section: "data", name: "idx", partner: "cnn",

@@ -118,7 +118,7 @@ struct StudyCommand: ParsableCommand {
           try json.write(page)
         } else {
           if !isSilent { output() }
-          output(page)
+          output(StudyPage.about(result, command: command(study), isWhole: false))
         }
         try OutputFile.write(page.html(), to: report)
         if !json.isStandardOutput {

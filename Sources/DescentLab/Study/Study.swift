@@ -140,7 +140,7 @@ public final class Study {
           let weights = try known[from] ?? weights(from)
           known[from] = weights
           let trial = StudyTrial(
-            "\(experiment.name), \(cell.label), seed \(recipe.run.seed)", recipe,
+            "\(experiment.name), \(cell.label), seed \(number + 1)", recipe,
             from: weights.from, stamp: weights.stamp)
           all.append(
             Wanted(

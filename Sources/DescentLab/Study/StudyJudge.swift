@@ -29,6 +29,7 @@ struct StudyJudge {
     let hasLogarithms = values.joined().compactMap(\.self).allSatisfy { $0 > 0 }
     isRatio = claim.isRatio && hasLogarithms
     verdict = StudyVerdict(claim: claim, outcome: .undecided, sentence: "")
+    verdict.isRatio = isRatio
     verdict.cells = zip(places, values).map { [isRatio] place, values in
       .init(label: experiment.cells[place].label, values: values, isRatio: isRatio)
     }
@@ -58,7 +59,10 @@ struct StudyJudge {
     }
     let empty = runs.count - failed - verdict.cells.flatMap { $0.values.compactMap(\.self) }.count
     if empty > 0, !claim.expectation.isOfSeries {
-      verdict.notes.append("\(counted(empty, "run")) have no \(what)")
+      verdict.notes.append(
+        claim.metric.isUnbounded
+          ? "\(empty) of \(counted(runs.count, "run")) did not come to it"
+          : "\(empty) of \(counted(runs.count, "run")) \(empty == 1 ? "has" : "have") no \(what)")
     }
   }
 
@@ -102,7 +106,10 @@ struct StudyJudge {
 
   func compared(
     _ a: StudyVerdict.Cell, _ b: StudyVerdict.Cell, margin: Double = StudyComparison.margin
-  ) -> StudyComparison { StudyComparison(a, b, isRatio: isRatio, margin: margin) }
+  ) -> StudyComparison {
+    StudyComparison(
+      a, b, isRatio: isRatio, isUnbounded: claim.metric.isUnbounded, margin: margin)
+  }
 
   mutating func keep(_ all: [StudyComparison]) { verdict.comparisons = all }
 
@@ -121,7 +128,8 @@ struct StudyJudge {
     guard let b = cell(lower) else { return none(lower) }
     let comparison = compared(a, b)
     keep([comparison])
-    let start = "\(what): \(figures([a, b])). \(comparison.sentence.capitalizedFirst)"
+    let start = "\(what): \(figures([a, b])); \(comparison.sentence)"
+    if comparison.pairs == 0 { return decide(.undecided, start) }
     switch Self.side(comparison) {
     case 1: decide(.supported, start)
     case -1: decide(.contradicted, "\(start), the other way round")
@@ -195,7 +203,7 @@ struct StudyJudge {
     if all == 0 { return decide(.undecided, "there are no runs to look at") }
     decide(
       holds == all ? .supported : isStrict || holds == 0 ? .contradicted : .undecided,
-      "\(sentence) in \(holds) of \(counted(all, "run"))")
+      "in \(holds) of \(counted(all, "run")) \(sentence)")
   }
 
   private mutating func bound(_ limit: Double, isUpper: Bool, _ only: String?) {
@@ -205,7 +213,7 @@ struct StudyJudge {
     let holds = values.count { $0.map { isUpper ? $0 <= limit : $0 >= limit } ?? false }
     count(
       holds, of: values.count,
-      "\(what): \(figures(cells)). It is at \(isUpper ? "most" : "least") \(short(limit, 5))",
+      "the \(what) is at \(isUpper ? "most" : "least") \(short(limit, 5)): \(figures(cells))",
       isStrict: false)
   }
 
@@ -251,7 +259,7 @@ struct StudyJudge {
     let all = series(only)
     let spreads = all.map { _, track -> Double in
       let start = Double(track.steps.last ?? 0) * (1 - last)
-      let values = track.steps.indices.filter { Double(track.steps[$0]) >= start }.map {
+      let values = track.steps.indices.filter { Double(track.steps[$0]) > start }.map {
         track.values[$0]
       }
       guard let end = values.last, let low = values.min(), let high = values.max(), end != 0 else {
@@ -263,7 +271,7 @@ struct StudyJudge {
     let worst = zip(all, spreads).max { $0.1 < $1.1 }
     count(
       holds, of: all.count,
-      "over the last \(percent(last, 0)) of the steps \(what) stays within \(percent(share, 0)) of its "
+      "\(what) stays, over the last \(percent(last, 0)) of the steps, within \(percent(share, 0)) of its "
         + "last value",
       isStrict: false)
     if let worst {
@@ -275,8 +283,11 @@ struct StudyJudge {
 
   /// `0.012 (rank=2), 0.0034 (rank=32)`.
   func figures(_ cells: [StudyVerdict.Cell]) -> String {
-    cells.map { cell in "\(cell.mean.map { short($0, 4) } ?? "none") (\(cell.label))" }
-      .joined(separator: ", ")
+    cells.map { cell in
+      "\(cell.mean.map { short($0, 4) } ?? (claim.metric.isUnbounded ? "not reached" : "none")) "
+        + "(\(cell.label))"
+    }
+    .joined(separator: ", ")
   }
 }
 

@@ -77,6 +77,9 @@ public struct StudyMetric: Sendable, Equatable, Hashable {
     }
   }
 
+  /// Whether a run without a number is beyond any number, since it did not come to it.
+  var isUnbounded: Bool { if case .stepsTo = kind { true } else { false } }
+
   /// Whether it is a series over steps.
   var isSeries: Bool { if case .track = kind { true } else { false } }
 

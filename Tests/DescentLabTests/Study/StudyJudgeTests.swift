@@ -93,7 +93,7 @@ import Testing
   func words() throws {
     let two = try verdict("metric: d, expect: {higher: 1, than: 3}", Self.falling)
     #expect(two.sentence.contains("final d: 9.1 (steps=1), 1.039 (steps=3)"), "\(two.sentence)")
-    #expect(two.sentence.contains("steps=1 is higher than steps=3 by a factor of 8.75"))
+    #expect(two.sentence.contains("steps=1 is higher than steps=3 by a factor of 8.76"))
     #expect(two.sentence.contains("95 % interval") && two.sentence.contains("3 of 3 seeds agree"))
     let difference = try verdict(
       "metric: d, compare: difference, expect: {higher: 1, than: 3}", Self.falling)
@@ -102,6 +102,14 @@ import Testing
     #expect(one.notes.contains { $0.contains("one seed") })
     let failed = try verdict("metric: d, expect: falls", [[9, nil, 9.1], [1, 1.1, 1.05]])
     #expect(failed.notes == ["1 of 6 runs failed and is left out"])
+    // Of runs that do not come to a value, one that does is ahead.
+    let reached = try verdict(
+      "metric: 'steps_to(d, 0.5)', expect: {higher: 1, than: 2}", [[1, 1, 1], [0.4, 0.3, 0.2]])
+    #expect(reached.outcome == .undecided && reached.notes == ["3 of 6 runs did not come to it"])
+    #expect(
+      reached.sentence.contains("not reached (steps=1), 1 (steps=2); steps=1 is higher")
+        && reached.sentence.contains("sign test, p = 0.25; 3 of 3 seeds agree"),
+      "\(reached.sentence)")
     let negative = try verdict("metric: d, expect: falls", [[1, 1.1], [-1, -1.1]])
     #expect(negative.notes.contains { $0.contains("not above 0") })
   }

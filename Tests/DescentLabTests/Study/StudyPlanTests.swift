@@ -66,7 +66,7 @@ import Testing
       ),
       (
         "experiments: {a: {vary: {optimizer.lrr: [1, 2]}}}\n",
-        "experiments.a: unknown key 'optimizer.lrr'; did you mean 'optimizer.lr'?"
+        "experiments.a: sgd has no setting 'optimizer.lrr'; did you mean 'optimizer.lr'?"
       ),
       (
         "experiments: {a: {vary: {optimizer.lr: [1, -2]}}}\n",
@@ -84,7 +84,7 @@ import Testing
       ),
       (
         rate + "bases: {b: {recipe: gpt, set: {model.layer: 1}}}\n",
-        "bases.b: unknown key 'model.layer'; did you mean 'model.layers'?"
+        "bases.b: gpt has no setting 'model.layer'; did you mean 'model.layers'?"
       ),
       (
         rate + "claims: [{say: x, metric: val_loss, expect: {lowest: lr=0.02}}]\n",
@@ -168,6 +168,17 @@ import Testing
       let file = try #require(BuiltInStudies.file(name))
       for isQuick in [false, true] { _ = try StudyPlan(file: file, isQuick: isQuick) }
     }
+  }
+
+  @Test("the example of the documentation can be read") func documented() throws {
+    var file = URL(filePath: #filePath)
+    for _ in 0..<4 { file.deleteLastPathComponent() }
+    let text = try String(
+      contentsOf: file.appending(path: "Documentation/Studies.md"), encoding: .utf8)
+    let yaml = try #require(text.components(separatedBy: "```yaml\n").dropFirst().first)
+      .components(separatedBy: "```")[0]
+    #expect(try plan(yaml).claims.count == 2)
+    #expect(try plan(yaml, isQuick: true).seeds == 1)
   }
 
   @Test(

@@ -15,7 +15,7 @@ import Testing
         vary: {optimizer.lr: [0.001, 0.01]}
       again:
         vary: {optimizer.lr: [0.01, 1e38]}
-        set: {optimizer.name: sgd}
+        set: {optimizer.name: rmsprop}
     claims:
       - {say: it falls, experiment: rate, metric: val_loss, expect: falls}
     panels:
@@ -68,7 +68,8 @@ import Testing
       defer { try? FileManager.default.removeItem(atPath: path + "-whole") }
       #expect(whole.runs == 8 && finals(rest.result) == finals(whole.result))
       #expect(finals(whole.result)[3] == [nil, nil])
-      #expect(try files(path, ".safetensors").isEmpty && files(path, "metrics.jsonl").count == 8)
+      #expect(try files(path, ".safetensors").isEmpty)
+      #expect(try files(path, "metrics.jsonl").count == 8)
       // Nothing is done again, but a run whose file was cut short.
       #expect(try run(plan, path).runs == 0)
       let file = try #require(try files(path + "/runs", ".json").first)
@@ -79,7 +80,7 @@ import Testing
       let text = page.text()
       for part in [
         "Which rate?", "it falls", "Course", "largest grad_norm", "descent study mine.yaml",
-        "The runs “again, lr=1e38, seed 1337” and “again, lr=1e38, seed 1338” failed: training stopped",
+        "The runs “again, lr=1e38, seed 1” and “again, lr=1e38, seed 2” failed: training stopped",
       ] { #expect(text.contains(part), "\(part)") }
       #expect(page.html().contains("it falls"))
       let json = try #require(
@@ -105,7 +106,7 @@ import Testing
       #expect(own.name == "mine" && own.seeds == 3)
       let same = try run(own, path)
       #expect(same.runs == 0 && same.result.verdicts[0].claim.say == "it really falls")
-      let shared = Self.yaml.replacing("set: {optimizer.name: sgd}", with: "set: {batch: 32}")
+      let shared = Self.yaml.replacing("set: {optimizer.name: rmsprop}", with: "set: {batch: 32}")
         .replacing("[0.01, 1e38]", with: "[0.001, 0.01]")
       #expect(try run(plan(shared), path).result.all.count == 4)
     }
@@ -145,7 +146,8 @@ import Testing
           + "did you mean 'val_loss'?")
       #expect(
         said.last?.contains("there are: ") == true && said.last?.contains("grad_norm") == true)
-      #expect(try files(path, "metrics.jsonl").isEmpty)
+      let done = try files(path, "metrics.jsonl")
+      #expect(done.isEmpty)
     }
   }
 
