@@ -107,6 +107,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("context", "none", "16", [("0", "must be at least 1")]),
         ("test_path", "none", "other.txt", []),
         ("validation_fraction", "0.1", "0.2", [("0", "above 0 and below 1"), ("1", "below 1")]),
+        ("old_path", "none", "old.txt", []),
         ("pack", "true", "false", [("2", "takes true or false")]),
         ("cache", "none", "book.tokens", []),
       ]),
@@ -142,14 +143,6 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),
       ]),
     Kind(
-      section: "data", name: "environment", partner: "ppo", given: [],
-      keys: [
-        ("name", "cartpole", "cartpole", [("cartpol", "cartpole"), ("pong", "one of cartpole")]),
-        ("environments", "8", "4", [("0", "must be from 1 to 1024")]),
-        ("rollout", "128", "32", [("0", "must be from 1 to 16384")]),
-        ("episodes", "100", "10", [("0", "must be from 1 to 10000")]),
-      ]),
-    Kind(
       section: "data", name: "modular", partner: "mlp", given: [],
       keys: [
         (
@@ -158,6 +151,14 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ),
         ("operation", "add", "multiply", [("divide", "takes one of add, subtract, multiply")]),
         ("validation_fraction", "0.5", "0.2", [("1", "above 0 and below 1")]),
+      ]),
+    Kind(
+      section: "data", name: "environment", partner: "ppo", given: [],
+      keys: [
+        ("name", "cartpole", "cartpole", [("cartpol", "cartpole"), ("pong", "one of cartpole")]),
+        ("environments", "8", "4", [("0", "must be from 1 to 1024")]),
+        ("rollout", "128", "32", [("0", "must be from 1 to 16384")]),
+        ("episodes", "100", "10", [("0", "must be from 1 to 10000")]),
       ]),
   ]
 
@@ -234,7 +235,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
   /// What each model learns.
   private static let fits = [
     "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv", "modular"],
-    "cnn": ["digits", "idx"], "gan": ["digits", "idx"],
+    "cnn": ["digits", "idx"], "vit": ["digits", "idx"], "gan": ["digits", "idx"],
+    "diffusion": ["digits", "idx"], "ppo": ["environment"],
   ]
 
   @Test("a model that does not learn the data is refused, with the kinds that would do") func fit()
@@ -255,8 +257,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         if learned.contains(data.name) {
           #expect(throws: Never.self) { try read() }
         } else {
-          let learners = ["gpt", "huggingface", "mlp", "cnn", "gan"].filter {
-            Self.fits[$0]!.contains(data.name)
+          let learners = Kind.all.map(\.name).filter {
+            Self.fits[$0]?.contains(data.name) == true
           }
           let sentence = try #require(
             #expect(throws: RecipeError.self) { try read() }?.problems.first)
@@ -281,7 +283,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       error?.problems == [
         "steps=0 is out of range: steps must be at least 1",
         "model.kind=gpt cannot learn data.kind=digits, which holds images; "
-          + "set model.kind=mlp or cnn or gan, or data.kind=text",
+          + "set model.kind=mlp or cnn or vit or gan or diffusion, or data.kind=text",
       ])
   }
 
