@@ -41,7 +41,7 @@ struct Unknowns {
         "Whether clipping suits the gradients, and what precedes spikes: no gradient norm is "
           + "logged."
       )
-    } else if run.clip == nil, !isOfAgent {
+    } else if run.clip == nil {
       all.append("Whether clipping suits the gradients: the log gives no threshold (clip_norm).")
     }
     if run.log.notes.contains(where: { $0.contains("not in the order") }) {
