@@ -12,8 +12,8 @@ func doTrial(_ run: (_ stops: @escaping () -> Bool) throws -> any Trial) throws 
   }
 }
 
-/// Whether the process that started this one has ended: then nothing holds the other end of standard
-/// input.
+/// Whether the process that started this one has ended: then nothing holds the other end of
+/// standard input.
 private var isAbandoned: Bool {
   var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
   return unsafe poll(&input, 1, 0) > 0

@@ -96,8 +96,12 @@ package struct OutputFile: ~Copyable {
   ///
   /// - Throws: ``FileError/unwritable(path:reason:)``.
   package static func write(_ text: String, to path: String) throws(FileError) {
+    try write(Array(text.utf8), to: path)
+  }
+
+  /// The same for bytes.
+  package static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
     var file = try OutputFile(path: path)
-    let bytes = Array(text.utf8)
     try file.write(unsafe bytes.span.bytes, at: 0)
     try file.commit()
   }

@@ -22,7 +22,8 @@ import Testing
   private func gradients(_ loss: (AdversarialPair.Losses) -> Tensor) -> Bits {
     pair.clearGradients()
     let tape = Tape()
-    tape.gradients(of: loss(pair.losses(real: real, noise: noise, tape.context())))
+    let losses = pair.losses(real: real, noise: noise, tape.context())
+    tape.gradients(of: loss(losses))
     return Dictionary(
       uniqueKeysWithValues: pair.namedParameters.compactMap { name, parameter in
         parameter.gradient.map { (name, $0.scalars.map(\.bitPattern)) }

@@ -8,6 +8,7 @@ import Testing
 enum Reference {
   static let operations = file("operations")
   static let gpt = file("gpt")
+  static let vit = file("vit")
   static let autocast = file("autocast")
 
   private static func file(_ name: String) -> SafetensorsFile {

@@ -53,6 +53,40 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
       ]),
     Kind(
+      section: "model", name: "vit", partner: "digits", given: [],
+      keys: [
+        ("patch", "2", "4", [("0", "must be at least 1")]),
+        ("layers", "4", "2", [("0", "must be at least 1")]),
+        ("heads", "4", "8", [("0", "must be at least 1"), ("3", "does not divide width=64")]),
+        ("width", "64", "32", [("0", "must be at least 1")]),
+        ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
+        ("recompute", "none", "16", [("-1", "takes none, layers, or the megabytes")]),
+      ]),
+    Kind(
+      section: "model", name: "gan", partner: "digits", given: [],
+      keys: [
+        ("latent", "32", "8", [("0", "must be at least 1"), ("some", "takes a whole number")]),
+        ("channels", "64,32", "4", [("0", "must be at least 1"), ("4,b", "takes a whole number")]),
+      ]),
+    Kind(
+      section: "model", name: "diffusion", partner: "digits", given: [],
+      keys: [
+        ("patch", "2", "4", [("0", "must be at least 1")]),
+        ("layers", "3", "2", [("0", "must be at least 1")]),
+        ("heads", "4", "8", [("0", "must be at least 1"), ("3", "does not divide width=64")]),
+        ("width", "64", "32", [("0", "must be at least 1")]),
+        ("dropout", "0", "0.1", [("1", "must be at least 0 and below 1")]),
+        ("timesteps", "1000", "100", [("0", "must be from 1"), ("10", "take at most as many")]),
+        (
+          "noise", "cosine", "linear",
+          [("cosin", "did you mean 'cosine'?"), ("quadratic", "linear")]
+        ),
+        ("label_dropout", "0.1", "0.2", [("2", "from 0 to 1"), ("0", "above 0, such as 0.1")]),
+        ("guidance", "2", "1", [("-1", "must be at least 0")]),
+        ("sampling_steps", "20", "10", [("0", "must be at least 1")]),
+        ("samples", "10", "2", [("0", "must be from 1 to 1000")]),
+      ]),
+    Kind(
       section: "model", name: "ppo", partner: "environment", given: [],
       keys: [
         ("hidden", "64,64", "8", [("8,0", "must be at least 1")]),
@@ -73,13 +107,19 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("context", "none", "16", [("0", "must be at least 1")]),
         ("test_path", "none", "other.txt", []),
         ("validation_fraction", "0.1", "0.2", [("0", "above 0 and below 1"), ("1", "below 1")]),
+        ("old_path", "none", "old.txt", []),
         ("pack", "true", "false", [("2", "takes true or false")]),
         ("cache", "none", "book.tokens", []),
       ]),
     Kind(
       section: "data", name: "digits", partner: "mlp", given: [],
       keys: [
-        ("validation_fraction", "0.2", "0.5", [("0", "above 0 and below 1"), ("x", "a number")])
+        ("validation_fraction", "0.2", "0.5", [("0", "above 0 and below 1"), ("x", "a number")]),
+        (
+          "classes", "0,1,2,3,4,5,6,7,8,9", "3,8",
+          [("10", "must be from 0 to 9"), ("3,3", "twice"), ("[]", "at least one digit")]
+        ),
+        ("inverted", "false", "true", [("dark", "takes true or false")]),
       ]),
     Kind(
       section: "data", name: "idx", partner: "cnn",
@@ -103,14 +143,6 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ("validation_fraction", "0.1", "0.2", [("1", "above 0 and below 1")]),
       ]),
     Kind(
-      section: "data", name: "environment", partner: "ppo", given: [],
-      keys: [
-        ("name", "cartpole", "cartpole", [("cartpol", "cartpole"), ("pong", "one of cartpole")]),
-        ("environments", "8", "4", [("0", "must be from 1 to 1024")]),
-        ("rollout", "128", "32", [("0", "must be from 1 to 16384")]),
-        ("episodes", "100", "10", [("0", "must be from 1 to 10000")]),
-      ]),
-    Kind(
       section: "data", name: "modular", partner: "mlp", given: [],
       keys: [
         (
@@ -119,6 +151,14 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         ),
         ("operation", "add", "multiply", [("divide", "takes one of add, subtract, multiply")]),
         ("validation_fraction", "0.5", "0.2", [("1", "above 0 and below 1")]),
+      ]),
+    Kind(
+      section: "data", name: "environment", partner: "ppo", given: [],
+      keys: [
+        ("name", "cartpole", "cartpole", [("cartpol", "cartpole"), ("pong", "one of cartpole")]),
+        ("environments", "8", "4", [("0", "must be from 1 to 1024")]),
+        ("rollout", "128", "32", [("0", "must be from 1 to 16384")]),
+        ("episodes", "100", "10", [("0", "must be from 1 to 10000")]),
       ]),
   ]
 
@@ -194,8 +234,9 @@ private struct Kind: CustomTestStringConvertible, Sendable {
 
   /// What each model learns.
   private static let fits = [
-    "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv"],
-    "cnn": ["digits", "idx"],
+    "gpt": ["text"], "huggingface": ["text"], "mlp": ["digits", "idx", "csv", "modular"],
+    "cnn": ["digits", "idx"], "vit": ["digits", "idx"], "gan": ["digits", "idx"],
+    "diffusion": ["digits", "idx"], "ppo": ["environment"],
   ]
 
   @Test("a model that does not learn the data is refused, with the kinds that would do") func fit()
@@ -216,8 +257,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
         if learned.contains(data.name) {
           #expect(throws: Never.self) { try read() }
         } else {
-          let learners = ["gpt", "huggingface", "mlp", "cnn"].filter {
-            Self.fits[$0]!.contains(data.name)
+          let learners = Kind.all.map(\.name).filter {
+            Self.fits[$0]?.contains(data.name) == true
           }
           let sentence = try #require(
             #expect(throws: RecipeError.self) { try read() }?.problems.first)
@@ -242,7 +283,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       error?.problems == [
         "steps=0 is out of range: steps must be at least 1",
         "model.kind=gpt cannot learn data.kind=digits, which holds images; "
-          + "set model.kind=mlp or cnn, or data.kind=text",
+          + "set model.kind=mlp or cnn or vit or gan or diffusion, or data.kind=text",
       ])
   }
 
@@ -265,6 +306,12 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       error?.problems == [
         "model.kind=cnn needs images of channels × height × width, but an example here is 3 "
           + "numbers; set model.kind=mlp"
+      ])
+    let other = #expect(throws: RecipeError.self) { _ = try task("gan") }
+    #expect(
+      other?.problems == [
+        "model.kind=gan makes images of channels × height × width, but an example here is 3 numbers; "
+          + "give a data.kind of images"
       ])
   }
 

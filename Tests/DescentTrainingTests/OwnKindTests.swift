@@ -129,7 +129,7 @@ private final class Regression: TrainingTask {
     #expect(
       digits.problems == [
         "model.kind=linear cannot learn data.kind=digits, which holds images; "
-          + "set model.kind=mlp or cnn"
+          + "set model.kind=mlp or cnn or vit or gan or diffusion"
       ])
     let gpt = try #require(
       #expect(throws: RecipeError.self) { _ = try recipe(GPTModel(), LineData()).makeTask() })

@@ -67,7 +67,7 @@ import Testing
 
   @Test("every built-in recipe", arguments: BuiltInRecipes.list.map(\.name))
   func builtIn(name: String) throws {
-    let before = try #require(BuiltInRecipes.yaml(name))
+    let before = try #require(BuiltInRecipes.whole(name))
     var text = RecipeText(before)
     try text.set("optimizer.lr", to: "0.0123")
     let changed = zip(before.split(separator: "\n"), text.yaml.split(separator: "\n"))

@@ -10,17 +10,17 @@ struct StudyCommand: ParsableCommand {
     commandName: "study",
     abstract: "Answer a question by a grid of runs, and hold claims to what they show.",
     discussion: """
-      A study is a YAML file with a question, experiments that vary keys of a recipe, claims that are \
-      checked, and panels that are drawn; or a built-in one that `descent study --list` names. Each \
-      claim comes out as supported, contradicted or undecided, with the figures.
+      A study is a YAML file with a question, experiments that vary keys of a recipe, claims that \
+      are checked, and panels that are drawn; or a built-in one that `descent study --list` names. \
+      Each claim comes out as supported, contradicted or undecided, with the figures.
 
         descent study learning-rate
         descent study mine.yaml --seeds 5 --jobs 4
         descent study learning-rate --quick --json study.json
 
-      The study is kept in a folder, with report.html. Ctrl-C, or anything else that ends it, loses no \
-      run that has ended: the same command, or --resume, goes on, also where the study has more seeds, \
-      other claims or more experiments by then.
+      The study is kept in a folder, with report.html. Ctrl-C, or anything else that ends it, \
+      loses no run that has ended: the same command, or --resume, goes on, also where the study \
+      has more seeds, other claims or more experiments by then.
       """)
 
   @Argument(
@@ -118,7 +118,7 @@ struct StudyCommand: ParsableCommand {
           try json.write(page)
         } else {
           if !isSilent { output() }
-          output(page)
+          output(StudyPage.about(result, command: command(study), isWhole: false))
         }
         try OutputFile.write(page.html(), to: report)
         if !json.isStandardOutput {
@@ -137,8 +137,8 @@ struct StudyCommand: ParsableCommand {
     Bundle.main.executableURL.map { ($0, [StudyRun.configuration.commandName ?? ""]) }
   }
 
-  /// Looks at `--json` before the study. In its folder, which may not be there yet, the study's own files
-  /// are left alone.
+  /// Looks at `--json` before the study. In its folder, which may not be there yet, the study's own
+  /// files are left alone.
   private func checkOutput() throws {
     guard let file = json.path, !json.isStandardOutput else { return }
     let folder = self.folder ?? resume

@@ -72,7 +72,13 @@ public struct Recommendation: Sendable {
   public var recipe: String {
     var lines = ["# \(scenario.title): \(candidate.label)."]
     lines.append("# \(scenario.stage.remark).")
+    lines.append(
+      "# 'descent train \(scenario.example)' trains one of this kind; 'descent recipes "
+        + "\(scenario.example)' has the reasons.")
     lines += scenario.stage.lines
+    if let rank = scenario.adapters {
+      lines.append("adapter: {kind: lora, rank: \(rank), alpha: \(rank), targets: all-linear}")
+    }
     lines.append("optimizer: {name: \(candidate.rule), \(candidate.settings)}")
     lines.append("schedule: \(candidate.schedule ?? scenario.schedule)")
     if let clip = scenario.clip, !candidate.isUnclipped { lines.append("clip: \(clip)") }

@@ -33,7 +33,7 @@ extension Scenario {
       ],
       cautions: [
         "Sophia is often listed as saving memory. It does not: it keeps two averages, as AdamW does."
-      ], stage: .text),
+      ], stage: .text, example: "llm-pretrain"),
     Scenario(
       name: "llm-finetune", aliases: ["finetune", "fine-tune", "finetuning", "sft", "instruct"],
       title: "Fine-tuning all weights of a language model",
@@ -60,7 +60,7 @@ extension Scenario {
       ],
       cautions: [
         "Hugging Face's Trainer falls linearly by default; a cosine is lr_scheduler_type=cosine there."
-      ], stage: .text),
+      ], stage: .text, example: "llm-finetune"),
     Scenario(
       name: "memory-poor", aliases: ["low-memory", "memory", "small-gpu"],
       title: "A language model where memory is short",
@@ -91,7 +91,7 @@ extension Scenario {
         "Sophia is often listed here. It keeps two averages in float32: as much as AdamW.",
         "int8 state leaves embeddings and small tensors in float32, so that a model that is mostly "
           + "embedding saves little.",
-      ], stage: .text),
+      ], stage: .text, example: "llm-low-memory"),
     Scenario(
       name: "vision-cnn", aliases: ["cnn", "vision", "resnet", "image-classification"],
       title: "A convolutional network that classifies images",
@@ -114,7 +114,7 @@ extension Scenario {
       cautions: [
         "A weight decay of 5e-4 belongs to SGD, where it joins the gradient; AdamW's is decoupled and "
           + "a hundred times larger."
-      ], stage: .images),
+      ], stage: .images, example: "vision-cnn"),
     Scenario(
       name: "vision-transformer", aliases: ["vit", "deit", "image-transformer"],
       title: "A vision transformer",
@@ -134,7 +134,7 @@ extension Scenario {
       sources: [
         "Touvron et al.: Training data-efficient image transformers, 2020, arXiv:2012.12877 (table 9)",
         "Dosovitskiy et al.: An Image is Worth 16x16 Words, 2020, arXiv:2010.11929",
-      ], cautions: [], stage: .images),
+      ], cautions: [], stage: .imageTransformer, example: "vision-vit"),
     Scenario(
       name: "gan", aliases: ["dcgan", "adversarial"],
       title: "A generative adversarial network",
@@ -146,7 +146,7 @@ extension Scenario {
       schedule: "{name: constant}", clip: nil,
       reasons: [
         "β₁ of 0.5 forgets gradients within two steps: those of longer ago were of another opponent.",
-        "Both networks have an optimizer each. The discriminator may have the higher rate (4e-4 to 1e-4).",
+        "Two optimizers, or two groups of one. The discriminator may have the higher rate (4e-4 to 1e-4).",
       ],
       sources: [
         "Radford et al.: DCGAN, 2015, arXiv:1511.06434",
@@ -154,7 +154,7 @@ extension Scenario {
       ],
       cautions: [
         "With a gradient penalty (WGAN-GP) β₁ is 0 and β₂ 0.9."
-      ], stage: .table),
+      ], stage: .adversarial, example: "gan"),
     Scenario(
       name: "rl", aliases: ["reinforcement-learning", "ppo", "dqn", "reinforcement"],
       title: "Reinforcement learning (PPO)",
@@ -174,7 +174,8 @@ extension Scenario {
         "Andrychowicz et al.: What Matters In On-Policy Reinforcement Learning?, 2020, "
           + "arXiv:2006.05990",
       ],
-      cautions: ["For Atari the same implementations use 2.5e-4."], stage: .table),
+      cautions: ["For Atari the same implementations use 2.5e-4."], stage: .environment,
+      example: "rl"),
     Scenario(
       name: "fast-experiments", aliases: ["experiment", "quick", "prototype", "fast"],
       title: "A first try, whose length nobody knows",
@@ -193,7 +194,7 @@ extension Scenario {
       ],
       cautions: [
         "For a result rather than a try, give the run a length and a cosine: they end lower."
-      ], stage: .table),
+      ], stage: .table, example: "quick"),
     Scenario(
       name: "big-batch", aliases: ["large-batch", "batch", "lamb"],
       title: "Batches of thousands of examples",
@@ -220,7 +221,7 @@ extension Scenario {
       cautions: [
         "AdamW with a warmup reaches the same up to batches of some thousands (Nado et al., 2021, "
           + "arXiv:2102.06356): race them before changing."
-      ], stage: .text),
+      ], stage: .text, example: "large-batch"),
     Scenario(
       name: "lora", aliases: ["llm-lora", "qlora", "adapters", "peft"],
       title: "Adapters (LoRA) of a language model",
@@ -249,7 +250,7 @@ extension Scenario {
         "alpha/rank multiplies what adapters add, and so their steps: change it, and the rate with it.",
         "One of the two factors must start from 0. With both drawn at random the first step already "
           + "damages what the model knows, whatever the rate.",
-      ], stage: .text, adapters: 16),
+      ], stage: .text, example: "llm-lora", adapters: 16),
     Scenario(
       name: "diffusion-finetune",
       aliases: ["diffusion", "sdxl", "flux", "stable-diffusion", "dreambooth"],
@@ -277,7 +278,7 @@ extension Scenario {
           + "scale_parameter=true the rate is a share of the weights' size. For a rate that means what it "
           + "says, both are off.",
         "Weights in fp16 do not move at 1e-5: keep float32 copies, or bf16 with random rounding.",
-      ], stage: .text),
+      ], stage: .diffusion, example: "diffusion"),
     Scenario(
       name: "diffusion-lora", aliases: ["sdxl-lora", "flux-lora", "kohya", "prodigy"],
       title: "Adapters (LoRA) of a diffusion model",
@@ -309,6 +310,6 @@ extension Scenario {
         "A larger d for a small rank is no danger, only scale: d grows until the weights have moved as far "
           + "as the gradients ask for, and alpha/rank scales those.",
         "What is logged as the rate by many tools is lr = 1; the rate that acts is d·lr.",
-      ], stage: .text, adapters: 16),
+      ], stage: .diffusion, example: "diffusion-lora", adapters: 16),
   ]
 }

@@ -23,6 +23,8 @@ public struct Scenario: Sendable {
   public let cautions: [String]
   /// What stands in the recipe for model and data.
   public let stage: Stage
+  /// The built-in recipe that trains something of this kind.
+  public let example: String
   /// The rank of the adapters that alone are trained; nil trains all weights.
   public var adapters: Int?
 
@@ -52,7 +54,11 @@ public struct Scenario: Sendable {
   public enum Stage: Sendable {
     case text
     case images
+    case imageTransformer
     case table
+    case adversarial
+    case diffusion
+    case environment
 
     /// The lines of the recipe.
     var lines: [String] {
@@ -61,18 +67,32 @@ public struct Scenario: Sendable {
         ["steps: 2000", "batch: 12", "model: {kind: gpt}", "data: {kind: text}"]
       case .images:
         ["epochs: 20", "batch: 64", "model: {kind: cnn}", "data: {kind: digits}"]
+      case .imageTransformer:
+        ["epochs: 20", "batch: 64", "model: {kind: vit}", "data: {kind: digits}"]
       case .table:
         ["epochs: 20", "batch: 64", "model: {kind: mlp}", "data: {kind: digits}"]
+      case .adversarial:
+        ["epochs: 40", "batch: 64", "model: {kind: gan}", "data: {kind: digits}"]
+      case .diffusion:
+        ["epochs: 40", "batch: 64", "model: {kind: diffusion}", "data: {kind: digits}"]
+      case .environment:
+        ["steps: 2000", "batch: 256", "model: {kind: ppo}", "data: {kind: environment}"]
       }
     }
 
     /// What to put in its place.
     var remark: String {
-      switch self {
-      case .text: "model and data stand for yours: a small GPT on the package's stories"
-      case .images: "model and data stand for yours: a small convolutional network on digits"
-      case .table: "model and data stand for yours: a small perceptron on digits"
-      }
+      let what =
+        switch self {
+        case .text: "a small GPT on the package's stories"
+        case .images: "a small convolutional network on digits"
+        case .imageTransformer: "a small vision transformer on digits"
+        case .table: "a small perceptron on digits"
+        case .adversarial: "two small networks that make digits"
+        case .diffusion: "a small diffusion model of digits"
+        case .environment: "a pole on a cart"
+        }
+      return "model and data stand for yours: \(what)"
     }
   }
 

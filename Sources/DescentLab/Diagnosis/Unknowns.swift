@@ -8,12 +8,10 @@ struct Unknowns {
 
   var sentences: [String] {
     var all: [String] = []
-    let isOfAgent = run.log.isOfAgent
+    let why = run.log.whyLossesNeedNotFall
     let rows = run.loss?.signal.count ?? 0
-    if isOfAgent {
-      all.append(
-        "How training went, by its losses: an agent learns from what it does itself, so they need not "
-          + "fall. Its return says it (episode_return, val_return).")
+    if let why {
+      all.append("How training went, by its losses: \(why).")
     } else if run.loss == nil {
       all.append(
         run.losses > 0
@@ -24,9 +22,9 @@ struct Unknowns {
         "Whether the loss oscillates, falls too slowly or stands still: \(counted(rows, "row")) of losses "
           + "cannot be told from noise (20 are needed).")
     }
-    if run.validation == nil, !isOfAgent {
+    if run.validation == nil, why == nil {
       all.append("Whether it overfits: there is no validation loss.")
-    } else if (run.validation?.count ?? 0) < 3, !isOfAgent {
+    } else if (run.validation?.count ?? 0) < 3, why == nil {
       all.append(
         "Whether it overfits: \(counted(run.validation?.count ?? 0, "validation loss", "validation losses")) "
           + "\(run.validation?.count == 1 ? "is" : "are") too few (3 are needed)"
@@ -41,7 +39,7 @@ struct Unknowns {
         "Whether clipping suits the gradients, and what precedes spikes: no gradient norm is "
           + "logged."
       )
-    } else if run.clip == nil {
+    } else if run.clip == nil, why == nil {
       all.append("Whether clipping suits the gradients: the log gives no threshold (clip_norm).")
     }
     if run.log.notes.contains(where: { $0.contains("not in the order") }) {

@@ -31,10 +31,37 @@ public struct Picture: Sendable {
   /// Whether it has colours.
   public var isColored: Bool { pixels.count == 3 * width * height }
 
-  /// The picture as a file in a URL.
-  var dataURL: String {
-    PNG(width: width, height: height, kind: isColored ? .rgb : .grey, rows: pixels).dataURL
+  /// The picture with each pixel as a square of `scale` × `scale`.
+  public func enlarged(by scale: Int) -> Picture {
+    let size = isColored ? 3 : 1
+    var large: [UInt8] = []
+    for y in 0..<height {
+      let row = (0..<width).flatMap { x -> [UInt8] in
+        let pixel = pixels[(y * width + x) * size..<(y * width + x + 1) * size]
+        return (0..<scale).flatMap { _ in pixel }
+      }
+      for _ in 0..<scale { large += row }
+    }
+    return Picture(label, width: width * scale, height: height * scale, large, isColored) ?? self
   }
+
+  private init?(_ label: String, width: Int, height: Int, _ pixels: [UInt8], _ isColored: Bool) {
+    if isColored {
+      self.init(label, width: width, height: height, rgb: pixels)
+    } else {
+      self.init(label, width: width, height: height, grey: pixels)
+    }
+  }
+
+  private var png: PNG {
+    PNG(width: width, height: height, kind: isColored ? .rgb : .grey, rows: pixels)
+  }
+
+  /// The bytes of a PNG file.
+  public var file: [UInt8] { png.bytes }
+
+  /// The picture as a file in a URL.
+  var dataURL: String { png.dataURL }
 
   /// The picture in half blocks, two rows of pixels to a line, at most `columns` wide.
   func lines(columns: Int, isColored: Bool) -> [String] {

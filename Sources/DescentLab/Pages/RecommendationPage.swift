@@ -37,7 +37,8 @@ public enum RecommendationPage {
       scenario.title,
       [
         .data([
-          ("task", .text(scenario.name)), ("optimizer", .text(advice.candidate.rule)),
+          ("task", .text(scenario.name)), ("example", .text(scenario.example)),
+          ("optimizer", .text(advice.candidate.rule)),
           ("state", .text(advice.candidate.state.rawValue)),
           ("parameters", advice.parameters.map(JSONValue.integer) ?? .null),
           ("limit_bytes", advice.limit.map(JSONValue.integer) ?? .null),

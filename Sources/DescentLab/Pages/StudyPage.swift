@@ -5,8 +5,12 @@ import Foundation
 public enum StudyPage {
   /// The question, what became of each claim, and everything that is needed to judge and repeat it.
   ///
-  /// - Parameter command: the command line that repeats it.
-  public static func about(_ result: StudyResult, command: String) -> Document {
+  /// - Parameters:
+  ///   - command: the command line that repeats it.
+  ///   - isWhole: whether every single run is listed, too.
+  public static func about(
+    _ result: StudyResult, command: String, isWhole: Bool = true
+  ) -> Document {
     let plan = result.plan
     var blocks: [Document.Block] = [.data(fields(result))]
     blocks.append(.paragraph(plan.question))
@@ -18,13 +22,13 @@ public enum StudyPage {
     if !plan.claims.isEmpty {
       blocks.append(.table(answers(result)))
       blocks.append(.list(failures(result), .warnings))
-      blocks.append(.section(Section("Claims", result.verdicts.map(lines).map { .list($0) })))
+      blocks.append(.section(Section("Claims", [.list(result.verdicts.map(line))])))
     } else {
       blocks.append(.list(failures(result), .warnings))
     }
     let figures = plan.panels.compactMap(StudyFigures(result: result).figure)
     blocks.append(.section(Section("Panels", [.figures(figures)])))
-    blocks += plan.experiments.map { .section(section($0, result)) }
+    blocks += plan.experiments.map { .section(section($0, result, isWhole: isWhole)) }
     blocks.append(
       .section(Section("How it was judged", isFolded: true, [.list(conditions(result))])))
     blocks.append(
@@ -54,11 +58,10 @@ public enum StudyPage {
     return table
   }
 
-  private static func lines(_ verdict: StudyVerdict) -> [String] {
+  private static func line(_ verdict: StudyVerdict) -> String {
     let notes = verdict.notes.isEmpty ? "" : " (\(verdict.notes.joined(separator: "; ")))"
-    return [
-      "“\(verdict.claim.say)”: \(verdict.outcome.rawValue). \(verdict.sentence.capitalizedFirst)\(notes)."
-    ]
+    return "“\(verdict.claim.say)”: \(verdict.outcome.rawValue). "
+      + "\(verdict.sentence.capitalizedFirst)\(notes)."
   }
 
   /// Failures, each with its reason; alike ones are said once.
@@ -69,28 +72,23 @@ public enum StudyPage {
       .map { reason, runs in
         let labels = few(runs.map(\.trial.label).map { "“\($0)”" })
         return runs.count == 1
-          ? "The run \(labels) failed: \(reason)" : "The runs \(labels) failed: \(reason)"
+          ? "The run \(labels) failed: \(reason.inOneSentence)"
+          : "The runs \(labels) failed: \(reason.inOneSentence)"
       }
   }
 
   // MARK: Experiments
 
   private static func section(
-    _ experiment: StudyPlan.Experiment, _ result: StudyResult
+    _ experiment: StudyPlan.Experiment, _ result: StudyResult, isWhole: Bool
   ) -> Section {
-    let begins: String =
-      switch experiment.beginning {
-      case .new: ""
-      case .base(let name): ", beginning with the weights of the base “\(name)”"
-      case .path(let path): ", beginning with the weights of \(path)"
-      }
     let changes =
       experiment.changes.isEmpty ? "" : ", with \(experiment.changes.joined(separator: ", "))"
     let differs = experiment.cells.map { cell in
-      "\(cell.label): \(cell.changes.joined(separator: ", "))"
+      "\(cell.label): \(cell.changes.isEmpty ? "nothing" : cell.changes.joined(separator: ", "))"
     }
     var blocks: [Document.Block] = [
-      .paragraph("The recipe \(experiment.source.name)\(begins)\(changes).")
+      .paragraph("The recipe \(experiment.source.name)\(changes).")
     ]
     blocks += tables(experiment, result).map { .table($0) }
     if experiment.axes.contains(where: { $0.key == "points" }) {
@@ -99,11 +97,13 @@ public enum StudyPage {
           Section(
             "What differs", id: "differs-\(experiment.name)", isFolded: true, [.list(differs)])))
     }
-    blocks.append(
-      .section(
-        Section(
-          "Runs", id: "runs-\(experiment.name)", isFolded: true, [.table(runs(experiment, result))])
-      ))
+    if isWhole {
+      blocks.append(
+        .section(
+          Section(
+            "Runs", id: "runs-\(experiment.name)", isFolded: true,
+            [.table(runs(experiment, result))])))
+    }
     return Section(experiment.title, id: "experiment-\(experiment.name)", blocks)
   }
 
@@ -134,12 +134,16 @@ public enum StudyPage {
             label: cell.label,
             values: result.values(experiment.name, index, column.metric, column.reduction),
             isRatio: column.metric.isRatio || column.reduction.isRatio)
-          guard let mean = one.mean else { return .nothing }
+          guard let mean = one.mean else {
+            return column.metric.isUnbounded && failed < runs.count
+              ? .text("not reached") : .nothing
+          }
           if column.metric.isBytes { return .bytes(Int(min(mean, 1e18))) }
-          let interval = isMany ? one.interval : nil
+          // How long runs take depends on what else the machine does.
+          let interval = isMany && column.metric.isSeries ? one.interval : nil
+          let ends = interval.map { [short($0.low, 4), short($0.high, 4)] } ?? []
           return .text(
-            short(mean, 4)
-              + (interval.map { " (\(short($0.low, 3)) to \(short($0.high, 3)))" } ?? ""))
+            short(mean, 4) + (Set(ends).count == 2 ? " (\(ends.joined(separator: " to ")))" : ""))
         }
         table.append(
           [.text(cell.label)] + cells + [
@@ -162,7 +166,7 @@ public enum StudyPage {
         table.append(
           .text(cell.label), .ordinal(run.number + 1), .count(outcome.steps),
           .number(outcome.seconds), outcome.final.map { .number($0) } ?? .nothing,
-          .text(run.folder), .text(outcome.failure ?? ""))
+          .text(run.folder), .text(outcome.failure?.inOneSentence ?? ""))
       }
     }
     return table
@@ -173,18 +177,20 @@ public enum StudyPage {
   private static func conditions(_ result: StudyResult) -> [String] {
     let plan = result.plan
     return [
-      "Each cell has \(counted(plan.seeds, "run")), which differ by their seeds; runs of one seed are "
-        + "compared with each other, in pairs.",
       plan.seeds == 1
-        ? "With one seed only the direction of a difference counts, and nothing is proven."
-        : "Proven means p < 0.05: Student's t of the differences between runs of one seed, two-sided, after "
-          + "Holm's correction for the comparisons of a claim. Claims are judged each by itself.",
-      "Numbers whose sizes differ by decades (d, lr, norms, times, bytes) are compared by their ratios, that "
-        + "is by the logarithms, and their means are geometric; others by differences.",
-      "Numbers that differ by no more than \(percent(StudyComparison.margin, 1)) count as the same, unless "
-        + "a claim says otherwise.",
-      "“Equal” and “within” are supported where all of the 90 % interval lies within the share (two "
-        + "one-sided tests).",
+        ? "Each cell has one run; with one seed only the direction of a difference counts, and "
+          + "nothing is proven."
+        : "Each cell has \(plan.seeds) runs, which differ by their seeds; runs of one seed are "
+          + "compared with each other, in pairs. Proven means p < 0.05: Student's t of the "
+          + "differences between runs of one seed, two-sided, after Holm's correction for the "
+          + "comparisons of a claim. Claims are judged each by itself.",
+      "Numbers whose sizes differ by decades (d, lr, norms, times, bytes) are compared by their "
+        + "ratios, that is by the logarithms, and their means are geometric; others by "
+        + "differences.",
+      "Numbers that differ by no more than \(percent(StudyComparison.margin, 1)) count as the "
+        + "same, unless a claim says otherwise.",
+      "“Equal” and “within” are supported where all of the 90 % interval lies within the share "
+        + "(two one-sided tests).",
       "A claim about every run is contradicted by a single one where it says never.",
     ]
   }
@@ -224,7 +230,7 @@ public enum StudyPage {
         "experiment": .text(verdict.claim.experiment), "metric": .text(verdict.claim.metric.text),
         "of": verdict.claim.metric.isSeries && !verdict.claim.expectation.isOfSeries
           ? .text("\(verdict.claim.reduction)") : .null,
-        "compare": .text(verdict.claim.isRatio ? "ratio" : "difference"), "cells": .array(cells),
+        "compare": .text(verdict.isRatio ? "ratio" : "difference"), "cells": .array(cells),
         "comparisons": .array(comparisons),
       ]
     }
@@ -279,5 +285,8 @@ extension StudyMetric {
 }
 
 extension String {
+  /// Sentences that stand below each other, one after another.
+  var inOneSentence: String { split(separator: "\n").joined(separator: "; ") }
+
   fileprivate var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
 }

@@ -7,7 +7,7 @@ public enum StudyProgressPage {
     guard let trial = progress.last else { return "" }
     let outcome = trial.outcome ?? TrialOutcome()
     let ending =
-      outcome.failure.map { "failed: \($0)" }
+      outcome.failure.map { "failed: \($0.inOneSentence)" }
       ?? "\(outcome.final.map { "loss \(fixed($0, 4)) " } ?? "")in \(fixed(outcome.seconds, 1)) s"
     if progress.isBase { return "\(trial.label): \(ending)" }
     return "[\(progress.done)/\(progress.total)] \(trial.label): \(ending)  "

@@ -198,6 +198,7 @@ public struct Report: Sendable {
     return all.prefix(8).flatMap { number, run -> [Document.Block] in
       var texts: [Document.Block] = []
       var pictures: [Picture] = []
+      var areMade = false
       let lastPictures = run.samples.last {
         if case .image = $0.sample { true } else { false }
       }?.step
@@ -209,6 +210,7 @@ public struct Report: Sendable {
           let picture = Picture(
             image.label, width: image.width, height: image.height, grey: image.pixels)
           if let picture { pictures.append(picture) }
+          areMade = image.isMade
         case .episode: break
         }
       }
@@ -216,7 +218,9 @@ public struct Report: Sendable {
       let heading =
         pictures.isEmpty
         ? ""
-        : "Held-out examples that the model reads wrongly after step \(grouped(lastPictures ?? 0))"
+        : (areMade
+          ? "Images that the model makes" : "Held-out examples that the model reads wrongly")
+          + " after step \(grouped(lastPictures ?? 0))"
       let blocks =
         Array(texts.suffix(3)) + [.paragraph(heading), .pictures(Array(pictures.prefix(24)))]
         + episodes(of: run, number: number)

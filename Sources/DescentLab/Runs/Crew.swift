@@ -6,8 +6,8 @@ public import Foundation
 public struct Crew {
   /// How many at once, at least 1. With one, runs are done in this process.
   public var jobs: Int
-  /// What does a run where there are several at once: a program, and the arguments that come before the
-  /// file of the run.
+  /// What does a run where there are several at once: a program, and the arguments that come before
+  /// the file of the run.
   public var program: (executable: URL, arguments: [String])?
   /// Asked before each step; true ends the work, whose runs can be gone on with.
   public var stops: () -> Bool
@@ -60,8 +60,8 @@ public struct Crew {
     try inProcesses(work, program, ended)
   }
 
-  /// A run in a process of its own. The process ends when it can read no more from its standard input,
-  /// whose other end this one holds: when this one ends, however that is.
+  /// A run in a process of its own. The process ends when it can read no more from its standard
+  /// input, whose other end this one holds: when this one ends, however that is.
   private struct Child<T: Trial> {
     let trial: T
     let file: URL

@@ -5,8 +5,9 @@ public import Foundation
 extension Trial {
   /// Trains it, in the folder beside its `file`, and writes down how it ended.
   ///
-  /// What another process left half done is resumed, or begun again where that cannot be. A run that the
-  /// guard stops or that cannot be made is a result; files that cannot be written are an error.
+  /// What another process left half done is resumed, or begun again where that cannot be. A run
+  /// that the guard stops or that cannot be made is a result; files that cannot be written are an
+  /// error.
   ///
   /// - Parameters:
   ///   - yaml: its recipe.

@@ -2,8 +2,9 @@ import DescentFiles
 import DescentTraining
 public import Foundation
 
-/// One run of several that are compared: what it is, and how it ended once it has. Each is a file of its
-/// own beside its run directory, so that whatever is killed loses no more than what was running.
+/// One run of several that are compared: what it is, and how it ended once it has. Each is a file
+/// of its own beside its run directory, so that whatever is killed loses no more than what was
+/// running.
 public protocol Trial: Sendable, Codable {
   /// Everything that is changed in its recipe.
   var overrides: [String] { get }
@@ -89,8 +90,8 @@ extension Trial {
   /// Writes it into its file, whole.
   func write(to file: URL) throws { try writeJSON(to: file) }
 
-  /// The same from its file, where it has ended; nil where it has not, or the file is of another run or
-  /// was cut short.
+  /// The same from its file, where it has ended; nil where it has not, or the file is of another
+  /// run or was cut short.
   func ended(in file: URL) -> Self? {
     guard let there = try? Self.read(file), there.outcome != nil, there.isSame(as: self) else {
       return nil

@@ -24,8 +24,8 @@ public final class Study {
   /// Seconds that this process has worked on it.
   private(set) var seconds = 0.0
 
-  /// A study in `path`, or in `runs/<name>-study`; it goes on where it lies there already, perhaps with
-  /// other experiments, claims or seeds.
+  /// A study in `path`, or in `runs/<name>-study`; it goes on where it lies there already, perhaps
+  /// with other experiments, claims or seeds.
   ///
   /// - Throws: what is wrong with the folder.
   public init(_ plan: StudyPlan, in path: String? = nil) throws {
@@ -88,53 +88,64 @@ public final class Study {
     let experiment: StudyPlan.Experiment
     let cell: StudyPlan.Cell
     let number: Int
+    /// What it begins with, as the recipe has it.
+    let from: String?
     let trial: StudyTrial
     let file: URL
   }
 
   /// The run of a base, and where it is written down.
-  func base(_ name: String) throws -> (trial: StudyTrial, file: URL)? {
-    guard let base = plan.bases.first(where: { $0.name == name }) else { return nil }
+  ///
+  /// - Parameter before: it is looked for among those before this one, which is what a base can
+  ///   begin with.
+  func base(_ name: String, before: Int? = nil) throws -> (trial: StudyTrial, file: URL)? {
+    let known = plan.bases.prefix(before ?? plan.bases.count)
+    guard let index = known.firstIndex(where: { $0.name == name }) else { return nil }
+    let base = known[index]
     var recipe = try Recipe(yaml: base.source.yaml, overrides: base.changes)
     recipe.keepsLittle(unless: base.changes)
-    let (from, stamp) = try weights(base.beginning)
+    let (from, stamp) = try weights(recipe.run.from, before: index)
     let trial = StudyTrial("base \(name)", recipe, from: from, stamp: stamp)
     return (trial, file(of: trial, name, in: "bases"))
   }
 
   /// The path of what a run begins with, and what tells it apart.
   private func weights(
-    _ beginning: StudyPlan.Beginning
+    _ name: String?, before: Int? = nil
   ) throws -> (from: String?, stamp: String?) {
-    switch beginning {
-    case .new: return (nil, nil)
-    case .base(let name):
+    guard let name else { return (nil, nil) }
+    if let file = try base(name, before: before)?.file {
       // The name of its folder says what it is.
-      let file = try base(name)?.file.deletingPathExtension()
-      return (file.map { "bases/\($0.lastPathComponent)" }, nil)
-    case .path(let path):
-      let file = try FileInspection.find(path).file
-      let facts = try? FileManager.default.attributesOfItem(atPath: file)
-      let size = (facts?[.size] as? Int).map { "\($0) bytes" } ?? ""
-      let date = (facts?[.modificationDate] as? Date).map { "\($0.timeIntervalSince1970)" } ?? ""
-      return (path, "\(URL(fileURLWithPath: file).lastPathComponent), \(size), \(date)")
+      return ("bases/\(file.deletingPathExtension().lastPathComponent)", nil)
     }
+    let path = try RunDirectory.weights(called: plan.path(of: name))
+    let file = try FileInspection.find(path).file
+    let facts = try? FileManager.default.attributesOfItem(atPath: file)
+    let size = (facts?[.size] as? Int).map { "\($0) bytes" } ?? ""
+    let date = (facts?[.modificationDate] as? Date).map { "\($0.timeIntervalSince1970)" } ?? ""
+    return (
+      URL(fileURLWithPath: path).absoluteURL.standardizedFileURL.path,
+      "\(URL(fileURLWithPath: file).lastPathComponent), \(size), \(date)"
+    )
   }
 
   /// All runs of the experiments, a seed for all cells before the next.
   func wanted() throws -> [Wanted] {
     var all: [Wanted] = []
-    let begin = try plan.experiments.map { try weights($0.beginning) }
+    var known: [String?: (from: String?, stamp: String?)] = [:]
     for number in 0..<plan.seeds {
-      for (experiment, weights) in zip(plan.experiments, begin) {
+      for experiment in plan.experiments {
         for cell in experiment.cells {
           let recipe = try plan.recipe(experiment, cell, run: number)
+          let from = recipe.run.from
+          let weights = try known[from] ?? weights(from)
+          known[from] = weights
           let trial = StudyTrial(
-            "\(experiment.name), \(cell.label), seed \(recipe.run.seed)", recipe,
+            "\(experiment.name), \(cell.label), seed \(number + 1)", recipe,
             from: weights.from, stamp: weights.stamp)
           all.append(
             Wanted(
-              experiment: experiment, cell: cell, number: number, trial: trial,
+              experiment: experiment, cell: cell, number: number, from: from, trial: trial,
               file: file(of: trial, experiment.source.name)))
         }
       }
@@ -149,8 +160,8 @@ public final class Study {
   ///   - keepsWeights: whether the weights of the runs stay; those of bases always do.
   ///   - watch: told of each run as it ends.
   /// - Returns: what came of it.
-  /// - Throws: ``StudyError``; `RecipeError` for claims about numbers that the runs do not have; errors of
-  ///   files.
+  /// - Throws: ``StudyError``; `RecipeError` for claims about numbers that the runs do not have;
+  ///   errors of files.
   public func run(
     _ crew: Crew, keepsWeights: Bool = false, watch: @escaping (StudyProgress) -> Void = { _ in }
   ) throws -> StudyResult {
@@ -165,10 +176,7 @@ public final class Study {
     var progress = StudyProgress(
       done: runs.count - missing.count, total: runs.count)
     do {
-      let names = missing.compactMap { run -> String? in
-        if case .base(let name) = run.experiment.beginning { name } else { nil }
-      }
-      for name in names.uniqued(by: { $0 }) {
+      for name in missing.compactMap(\.from).uniqued(by: { $0 }) {
         try perform(base: name, crew) { trial in
           progress.base(trial)
           watch(progress)
@@ -195,15 +203,17 @@ public final class Study {
 
   /// Trains a base, and before it what it begins with.
   private func perform(
-    base name: String, _ crew: Crew, _ watch: @escaping (StudyTrial) -> Void
+    base name: String, before: Int? = nil, _ crew: Crew, _ watch: @escaping (StudyTrial) -> Void
   ) throws {
-    guard let (trial, file) = try base(name) else { return }
+    guard let (trial, file) = try base(name, before: before) else { return }
     if let there = trial.ended(in: file), there.outcome?.failure == nil {
       if (try? FileInspection.find(file.deletingPathExtension().relativePath)) != nil { return }
       try? FileManager.default.removeItem(at: file.deletingPathExtension())
     }
-    if case .base(let other)? = plan.bases.first(where: { $0.name == name })?.beginning {
-      try perform(base: other, crew, watch)
+    if let index = plan.bases.firstIndex(where: { $0.name == name }) {
+      let base = plan.bases[index]
+      let recipe = try Recipe(yaml: base.source.yaml, overrides: base.changes)
+      if let other = recipe.run.from { try perform(base: other, before: index, crew, watch) }
     }
     try crew.perform([Crew.Work(trial: trial, file: file, yaml: trial.recipe)]) { trial in
       watch(trial)

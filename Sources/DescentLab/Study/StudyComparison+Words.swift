@@ -8,7 +8,12 @@ extension StudyComparison {
   var sentence: String {
     guard pairs > 0 else { return "\(a) and \(b) have no runs to compare" }
     if test.isIdentical { return "\(a) and \(b) are the same to the last bit" }
-    let word = (test.mean ?? 0) > 0 ? "higher" : "lower"
+    let word = test.direction > 0 ? "higher" : "lower"
+    if test.isOfSigns {
+      return
+        "\(a) is \(test.direction == 0 ? "as often higher as lower" : word) than \(b), which not "
+        + "all runs came to (\(evidence))"
+    }
     return "\(a) is \(word) than \(b) by \(size) (\(evidence))"
   }
 
@@ -34,6 +39,7 @@ extension StudyComparison {
           ? "95 % interval \(short(exp(low))) to \(short(exp(high)))"
           : "95 % interval \(short(low)) to \(short(high))")
     }
+    if test.isOfSigns { words.append("sign test") }
     words.append((p < 0.0001 ? "p < 0.0001" : "p = \(short(p, 2))"))
     let corrected = among > 1 ? ", corrected for \(among) comparisons" : ""
     return words.joined(separator: ", ") + corrected
@@ -42,7 +48,7 @@ extension StudyComparison {
 
   /// How many seeds would show it; empty where that cannot be said.
   var needed: String {
-    guard pairs > 1, !test.isIdentical else { return "" }
+    guard pairs > 1, !test.isIdentical, !test.isOfSigns else { return "" }
     switch test.pairsNeeded(comparisons: among) {
     case .unknown: return ""
     case .more(let limit):

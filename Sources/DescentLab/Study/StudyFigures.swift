@@ -138,7 +138,9 @@ struct StudyFigures {
       title: panel.title,
       subtitle: result.plan.seeds > 1
         ? "mean over \(seeds), with its 95 % interval" : "one seed",
-      x: Axis(numbers == nil ? "" : axis.key, isWide ? .logarithmic : .linear),
+      x: numbers == nil
+        ? Axis("place in the legend", range: 0.5...(Double(axis.values.count) + 0.5))
+        : Axis(axis.key, isWide ? .logarithmic : .linear),
       y: Axis(label, panel.isLogarithmic ? .logarithmic : .linear), series: series)
   }
 

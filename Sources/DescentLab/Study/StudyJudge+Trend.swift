@@ -1,7 +1,8 @@
 import Descent
 
 extension StudyJudge {
-  /// Whether numbers rise or fall from value to value of an axis, for each combination of the others.
+  /// Whether numbers rise or fall from value to value of an axis, for each combination of the
+  /// others.
   mutating func trend(_ axis: String?, rises: Bool) {
     guard let place = axis.flatMap(experiment.axis) ?? (experiment.axes.isEmpty ? nil : 0) else {
       return none("two cells")

@@ -29,6 +29,7 @@ struct StudyJudge {
     let hasLogarithms = values.joined().compactMap(\.self).allSatisfy { $0 > 0 }
     isRatio = claim.isRatio && hasLogarithms
     verdict = StudyVerdict(claim: claim, outcome: .undecided, sentence: "")
+    verdict.isRatio = isRatio
     verdict.cells = zip(places, values).map { [isRatio] place, values in
       .init(label: experiment.cells[place].label, values: values, isRatio: isRatio)
     }
@@ -53,12 +54,16 @@ struct StudyJudge {
     let failed = runs.count { $0.failure != nil }
     if failed > 0 {
       verdict.notes.append(
-        "\(failed) of \(counted(runs.count, "run")) failed and \(failed == 1 ? "is" : "are") left out"
+        "\(failed) of \(counted(runs.count, "run")) failed and \(failed == 1 ? "is" : "are") left "
+          + "out"
       )
     }
     let empty = runs.count - failed - verdict.cells.flatMap { $0.values.compactMap(\.self) }.count
     if empty > 0, !claim.expectation.isOfSeries {
-      verdict.notes.append("\(counted(empty, "run")) have no \(what)")
+      verdict.notes.append(
+        claim.metric.isUnbounded
+          ? "\(empty) of \(counted(runs.count, "run")) did not come to it"
+          : "\(empty) of \(counted(runs.count, "run")) \(empty == 1 ? "has" : "have") no \(what)")
     }
   }
 
@@ -102,14 +107,17 @@ struct StudyJudge {
 
   func compared(
     _ a: StudyVerdict.Cell, _ b: StudyVerdict.Cell, margin: Double = StudyComparison.margin
-  ) -> StudyComparison { StudyComparison(a, b, isRatio: isRatio, margin: margin) }
+  ) -> StudyComparison {
+    StudyComparison(
+      a, b, isRatio: isRatio, isUnbounded: claim.metric.isUnbounded, margin: margin)
+  }
 
   mutating func keep(_ all: [StudyComparison]) { verdict.comparisons = all }
 
   // MARK: Comparisons
 
-  /// What a comparison says of “the first has more”: 1 where it does, −1 where it has less, 0 where neither
-  /// is proven. With one seed the direction is all there is.
+  /// What a comparison says of “the first has more”: 1 where it does, −1 where it has less, 0 where
+  /// neither is proven. With one seed the direction is all there is.
   static func side(_ comparison: StudyComparison) -> Int {
     if comparison.pairs == 0 { return 0 }
     if comparison.pairs == 1 { return comparison.direction }
@@ -121,7 +129,8 @@ struct StudyJudge {
     guard let b = cell(lower) else { return none(lower) }
     let comparison = compared(a, b)
     keep([comparison])
-    let start = "\(what): \(figures([a, b])). \(comparison.sentence.capitalizedFirst)"
+    let start = "\(what): \(figures([a, b])); \(comparison.sentence)"
+    if comparison.pairs == 0 { return decide(.undecided, start) }
     switch Self.side(comparison) {
     case 1: decide(.supported, start)
     case -1: decide(.contradicted, "\(start), the other way round")
@@ -195,7 +204,7 @@ struct StudyJudge {
     if all == 0 { return decide(.undecided, "there are no runs to look at") }
     decide(
       holds == all ? .supported : isStrict || holds == 0 ? .contradicted : .undecided,
-      "\(sentence) in \(holds) of \(counted(all, "run"))")
+      "in \(holds) of \(counted(all, "run")) \(sentence)")
   }
 
   private mutating func bound(_ limit: Double, isUpper: Bool, _ only: String?) {
@@ -205,7 +214,7 @@ struct StudyJudge {
     let holds = values.count { $0.map { isUpper ? $0 <= limit : $0 >= limit } ?? false }
     count(
       holds, of: values.count,
-      "\(what): \(figures(cells)). It is at \(isUpper ? "most" : "least") \(short(limit, 5))",
+      "the \(what) is at \(isUpper ? "most" : "least") \(short(limit, 5)): \(figures(cells))",
       isStrict: false)
   }
 
@@ -251,7 +260,7 @@ struct StudyJudge {
     let all = series(only)
     let spreads = all.map { _, track -> Double in
       let start = Double(track.steps.last ?? 0) * (1 - last)
-      let values = track.steps.indices.filter { Double(track.steps[$0]) >= start }.map {
+      let values = track.steps.indices.filter { Double(track.steps[$0]) > start }.map {
         track.values[$0]
       }
       guard let end = values.last, let low = values.min(), let high = values.max(), end != 0 else {
@@ -263,8 +272,8 @@ struct StudyJudge {
     let worst = zip(all, spreads).max { $0.1 < $1.1 }
     count(
       holds, of: all.count,
-      "over the last \(percent(last, 0)) of the steps \(what) stays within \(percent(share, 0)) of its "
-        + "last value",
+      "\(what) stays, over the last \(percent(last, 0)) of the steps, within "
+        + "\(percent(share, 0)) of its last value",
       isStrict: false)
     if let worst {
       verdict.sentence += ". It moves most in \(worst.0.label): by \(percent(worst.1, 1))"
@@ -275,8 +284,11 @@ struct StudyJudge {
 
   /// `0.012 (rank=2), 0.0034 (rank=32)`.
   func figures(_ cells: [StudyVerdict.Cell]) -> String {
-    cells.map { cell in "\(cell.mean.map { short($0, 4) } ?? "none") (\(cell.label))" }
-      .joined(separator: ", ")
+    cells.map { cell in
+      "\(cell.mean.map { short($0, 4) } ?? (claim.metric.isUnbounded ? "not reached" : "none")) "
+        + "(\(cell.label))"
+    }
+    .joined(separator: ", ")
   }
 }
 

@@ -48,14 +48,16 @@ public struct StudyMetric: Sendable, Equatable, Hashable {
       }
       guard parts.count == 2, let limit = Double(parts[1]), limit.isFinite else {
         throw StudyMistake(
-          "\(quotable(text)) must have the form steps_to(metric, value), such as steps_to(val_loss, 1.5)"
+          "\(quotable(text)) must have the form steps_to(metric, value), such as "
+            + "steps_to(val_loss, 1.5)"
         )
       }
       kind = .stepsTo(Self.track(parts[0]), limit)
     } else {
       guard !text.isEmpty, !text.contains(where: { "(){}[],".contains($0) }) else {
         throw StudyMistake(
-          "'\(quotable(text))' is no metric: give a key of metrics.jsonl such as val_loss or d, one of "
+          "'\(quotable(text))' is no metric: give a key of metrics.jsonl such as val_loss or d, "
+            + "one of "
             + "\(Fact.allCases.map(\.rawValue).joined(separator: ", ")), or steps_to(val_loss, 1.5)"
         )
       }
@@ -76,6 +78,9 @@ public struct StudyMetric: Sendable, Equatable, Hashable {
     case .fact: nil
     }
   }
+
+  /// Whether a run without a number is beyond any number, since it did not come to it.
+  var isUnbounded: Bool { if case .stepsTo = kind { true } else { false } }
 
   /// Whether it is a series over steps.
   var isSeries: Bool { if case .track = kind { true } else { false } }
@@ -109,7 +114,18 @@ struct StudyMistake: Error {
 
 /// How a series of a run becomes one number.
 public enum StudyReduction: Sendable, Equatable, Hashable {
-  case final, first, max, min, mean, median
+  /// The last.
+  case final
+  /// The first.
+  case first
+  /// The largest.
+  case max
+  /// The smallest.
+  case min
+  /// The mean of all.
+  case mean
+  /// The median of all.
+  case median
   /// The mean of the last tenth: the end of a number that differs from step to step.
   case tail
   /// The last by the first.

@@ -47,8 +47,8 @@ extension StudyPlan {
       }
     } else if isQuick, problems.isEmpty {
       problems.append(
-        "the study \(name) says nothing about --quick: add a section such as "
-          + "'quick: {seeds: 1, set: {steps: 100}}'")
+        "the study \(name) says nothing about --quick: add a section such as 'quick: {seeds: 1, "
+          + "set: {steps: 100}}'")
     }
     if !problems.isEmpty { throw RecipeError(problems: problems.uniqued { $0 }) }
     self.changes = changes
@@ -78,7 +78,15 @@ extension StudyPlan {
     return recipe
   }
 
-  /// The text of the study as it is kept in its folder, with the names of the recipes that lie beside it.
+  /// The absolute path of what lies beside the study by this name; else the name.
+  func path(of name: String) -> String {
+    let file = URL(fileURLWithPath: name, relativeTo: folder)
+    return FileManager.default.fileExists(atPath: file.path)
+      ? file.absoluteURL.standardizedFileURL.path : name
+  }
+
+  /// The text of the study as it is kept in its folder, with the names of the recipes that lie
+  /// beside it.
   func written() -> (yaml: String, recipes: [(name: String, yaml: String)]) {
     var recipes: [Source] = []
     func file(_ source: Source) -> String {
@@ -91,27 +99,30 @@ extension StudyPlan {
       if !recipes.contains(source) { recipes.append(source) }
       return "recipes/\(source.name).yaml"
     }
-    func text(_ beginning: Beginning) -> YAMLValue {
-      switch beginning {
-      case .new: .text("none")
-      case .base(let name): .text(name)
-      case .path(let path): .text(path)
+    /// Its entries, with the recipe that lies beside it and a path that holds from any folder.
+    func located(_ section: YAMLValue, _ source: Source?) -> [(key: String, value: YAMLValue)] {
+      var own = (section.entries ?? []).filter { $0.key != "recipe" }
+      if let source { own.insert(("recipe", .text(file(source))), at: 0) }
+      return own.map { key, value in
+        guard key == "from", case .text(let name) = value,
+          !bases.contains(where: { $0.name == name })
+        else { return (key, value) }
+        return (key, .text(path(of: name)))
       }
     }
-    var root = (tree.entries ?? []).filter { !["recipe", "from", "name"].contains($0.key) }
+    var root = located(tree, nil).filter { $0.key != "name" }
     root.insert(("name", .text(name)), at: 0)
-    func change(_ section: String, _ name: String, _ source: Source, _ beginning: Beginning) {
+    func change(_ section: String, _ name: String, _ source: Source) {
       guard let place = root.firstIndex(where: { $0.key == section }),
         let part = root[place].value[name]
       else { return }
-      var own = (part.entries ?? []).filter { !["recipe", "from"].contains($0.key) }
-      own.insert(("recipe", .text(file(source))), at: 0)
-      if beginning != .new { own.insert(("from", text(beginning)), at: 1) }
       root[place].value = .map(
-        (root[place].value.entries ?? []).map { $0.key == name ? (name, .map(own)) : $0 })
+        (root[place].value.entries ?? []).map {
+          $0.key == name ? (name, .map(located(part, source))) : $0
+        })
     }
-    for base in bases { change("bases", base.name, base.source, base.beginning) }
-    for one in experiments { change("experiments", one.name, one.source, one.beginning) }
+    for base in bases { change("bases", base.name, base.source) }
+    for one in experiments { change("experiments", one.name, one.source) }
     return (YAMLValue.map(root).yaml, recipes.map { ($0.name, $0.yaml) })
   }
 }
@@ -140,8 +151,8 @@ extension StudyReader {
       where axis.values.contains(where: { $0.changes.contains { $0.hasPrefix(key) } }) {
         problems.add(
           "",
-          "--set \(quotable(text)) would change what the experiment '\(experiment.name)' varies: leave "
-            + "it out, or change the study")
+          "--set \(quotable(text)) would change what the experiment '\(experiment.name)' varies: "
+            + "leave it out, or change the study")
       }
     }
   }

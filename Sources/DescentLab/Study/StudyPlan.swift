@@ -1,6 +1,8 @@
 import DescentTraining
+import Foundation
 
-/// What is studied: a question, runs over grids of recipe keys, and claims that the runs are held to.
+/// What is studied: a question, runs over grids of recipe keys, and claims that the runs are held
+/// to.
 public struct StudyPlan: Sendable {
   /// What tells it apart: the name of its file.
   public var name = ""
@@ -24,6 +26,8 @@ public struct StudyPlan: Sendable {
   public var isQuick = false
   /// What the command line changed in every run.
   public var changes: [String] = []
+  /// The folder that its paths are relative to.
+  var folder = URL(fileURLWithPath: ".")
   /// All of it as it is written down, with ``changes`` and without `quick`.
   var tree = YAMLValue.null
 
@@ -35,25 +39,13 @@ public struct StudyPlan: Sendable {
     public var yaml: String
   }
 
-  /// What runs begin with.
-  public enum Beginning: Sendable, Equatable {
-    /// New weights.
-    case new
-    /// Those of a base.
-    case base(String)
-    /// Those of a run, a checkpoint or a file.
-    case path(String)
-  }
-
   /// A run that others begin with.
   public struct Base: Sendable {
     /// Its name.
     public var name: String
     /// Its recipe.
     public var source: Source
-    /// What it begins with itself.
-    public var beginning: Beginning
-    /// What is changed in the recipe.
+    /// What is changed in the recipe; `from` is what it begins with itself.
     public var changes: [String]
   }
 
@@ -65,16 +57,15 @@ public struct StudyPlan: Sendable {
     public var title: String
     /// The recipe of its runs.
     public var source: Source
-    /// What they begin with.
-    public var beginning: Beginning
-    /// What is changed in all of them.
+    /// What is changed in all of them; `from` is what they begin with, a base or what recipes take.
     public var changes: [String]
     /// What differs between them.
     public var axes: [Axis]
     /// The product of the axes, the last changing first.
     public var cells: [Cell]
 
-    /// The cell that a text names: its label, the values of its axes, or `key=value` for each of them.
+    /// The cell that a text names: its label, the values of its axes, or `key=value` for each of
+    /// them.
     public func cell(_ text: String) -> Int? {
       let wanted = Self.plain(text)
       return cells.firstIndex { $0.names.contains(wanted) }
@@ -131,7 +122,8 @@ public struct StudyPanel: Sendable {
   public var metrics: [StudyMetric]
   /// The number that a run has on it; nil draws lines over the steps.
   public var reduction: StudyReduction?
-  /// The axis along which cells lie, or by whose values their lines are joined; nil is each by itself.
+  /// The axis along which cells lie, or by whose values their lines are joined; nil is each by
+  /// itself.
   public var axis: String?
   /// Whether the vertical axis is logarithmic.
   public var isLogarithmic: Bool

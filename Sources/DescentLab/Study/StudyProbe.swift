@@ -1,9 +1,10 @@
 import Descent
+import DescentNN
 import DescentTraining
 import Foundation
 
-/// Looks whether the runs have the numbers that claims, panels and tables name: before them by a single step
-/// in a folder of its own, and after the first of them.
+/// Looks whether the runs have the numbers that claims, panels and tables name: before them by a
+/// single step in a folder of its own, and after the first of them.
 struct StudyProbe {
   private let study: Study
   private let wanted: [Study.Wanted]
@@ -36,10 +37,11 @@ struct StudyProbe {
       }
   }
 
-  /// Takes one step of the first cell of each experiment that has no run yet, and of others where a number
-  /// is missing there.
+  /// Makes what every cell without a run trains, and takes one step of the first cell of each
+  /// experiment, and of others where a number is missing there.
   ///
-  /// - Throws: what is wrong with the data; `RecipeError` for each number that no cell has.
+  /// - Throws: `RecipeError` for each cell that cannot be made and each number that no cell has;
+  ///   what is wrong with the data.
   func check() throws {
     var problems: [String] = []
     for experiment in study.plan.experiments {
@@ -47,17 +49,32 @@ struct StudyProbe {
       var names: Set<String> = []
       var isKnown = true
       var open = uses.filter { $0.experiment == experiment.name }
-      for (index, run) in runs.enumerated() where index == 0 || !open.isEmpty {
-        guard let found = try self.names(of: run) else {
+      for (index, run) in runs.enumerated() {
+        do {
+          let isWanted = isKnown && (index == 0 || !open.isEmpty)
+          guard let found = try self.names(of: run, steps: isWanted) else {
+            if isWanted { isKnown = false }
+            continue
+          }
+          names.formUnion(found)
+          open.removeAll { names.contains($0.track) }
+        } catch let error where isMistake(error) {
           isKnown = false
-          break
+          problems.append(
+            "experiments.\(experiment.name), \(run.cell.label): \("\(error)".inOneSentence)")
         }
-        names.formUnion(found)
-        open.removeAll { names.contains($0.track) }
       }
       if isKnown { problems += open.map { sentence($0, names) } }
     }
     if !problems.isEmpty { throw RecipeError(problems: problems.uniqued { $0 }) }
+  }
+
+  /// Whether an error says something of a recipe, rather than of files.
+  private func isMistake(_ error: any Error) -> Bool {
+    switch error {
+    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError: true
+    default: false
+    }
   }
 
   /// The same from the runs that have ended.
@@ -67,11 +84,12 @@ struct StudyProbe {
     var problems: [String] = []
     for experiment in study.plan.experiments {
       let runs = wanted.filter { $0.experiment.name == experiment.name }
-        .filter { study.ended[$0.file.path].map { $0.outcome?.failure == nil } ?? false }
+        .filter { study.ended[$0.file.path] != nil }
       // Cells may differ in what they have.
-      guard Set(runs.map(\.cell.label)).count == experiment.cells.count else { continue }
+      guard Set(runs.map(\.cell.label)).count == experiment.cells.count,
+        runs.contains(where: { study.ended[$0.file.path]?.outcome?.failure == nil })
+      else { continue }
       let open = uses.filter { $0.experiment == experiment.name }
-      if open.isEmpty { continue }
       var names: Set<String> = []
       for run in runs where !open.allSatisfy({ names.contains($0.track) }) {
         names.formUnion(Self.names(in: run.file.deletingPathExtension()))
@@ -99,25 +117,35 @@ struct StudyProbe {
     return Set(log?.tracks.keys.map { $0 } ?? [])
   }
 
-  /// The numbers that a run has, from its metrics where it has ended, else from one step of it; nil where
-  /// that is no way to know them.
-  private func names(of run: Study.Wanted) throws -> Set<String>? {
-    if let there = study.ended[run.file.path], there.outcome?.failure == nil {
-      return Self.names(in: run.file.deletingPathExtension())
+  /// The numbers that a run has, from its metrics where it has ended, else from one step of it; nil
+  /// where that is no way to know them, or no step was to be taken.
+  ///
+  /// - Throws: what keeps the run from being made.
+  private func names(of run: Study.Wanted, steps: Bool) throws -> Set<String>? {
+    if let there = study.ended[run.file.path] {
+      return there.outcome?.failure == nil && steps
+        ? Self.names(in: run.file.deletingPathExtension()) : nil
     }
     var recipe = try Recipe(yaml: run.trial.recipe, overrides: run.trial.overrides)
-    (recipe.run.steps, recipe.run.epochs) = (1, nil)
-    (recipe.evaluate.every, recipe.evaluate.batches) = (0, 1)
+    guard steps else {
+      _ = try Trainer(recipe)
+      return nil
+    }
+    let whole = try Trainer(recipe)
+    if recipe.evaluate.every > 0 { recipe.evaluate.every = 1 }
+    (recipe.run.steps, recipe.run.epochs, recipe.evaluate.batches) = (1, nil, 1)
     (recipe.checkpoint.every, recipe.spike.factor) = (0, nil)
     if recipe.instruments.every > 0 { recipe.instruments.every = 1 }
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "descent-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
-    let trainer: Trainer
-    do { trainer = try Trainer(recipe) } catch is RecipeError { return nil }
     do {
-      try trainer.run(in: RunDirectory(new: folder.path, name: ""))
-    } catch is RunError { return nil }
-    return Self.names(in: folder)
+      try Trainer(recipe).run(in: RunDirectory(new: folder.path, name: ""))
+    } catch is RunError {
+      // It breaks down, so it will have no numbers.
+      return []
+    } catch let error where isMistake(error) { return nil }
+    // Measured now and then.
+    return Self.names(in: folder).union(whole.steps >= 50 ? ["memory_bytes"] : [])
   }
 }

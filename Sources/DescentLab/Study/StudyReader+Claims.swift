@@ -17,7 +17,8 @@ extension StudyReader {
       return nil
     }
     guard let experiment = plan.experiment(name) else {
-      if !names.isEmpty {
+      // A quick study may leave experiments out, and what is said of them.
+      if !names.isEmpty, !plan.isQuick {
         problems.add(
           section.place("experiment"),
           "is '\(quotable(name))', and there is none called that; \(hint(for: name, among: names))")
@@ -69,7 +70,7 @@ extension StudyReader {
         }
         let axis = experiment.axes[index]
         guard let text = keys.text(key) else { continue }
-        guard axis.values.contains(where: { $0.name == text }) else {
+        guard plan.isQuick || axis.values.contains(where: { $0.name == text }) else {
           problems.add(
             keys.place(key),
             "is '\(quotable(text))'; there are: \(axis.values.map(\.name).joined(separator: ", "))")
@@ -103,8 +104,8 @@ extension StudyReader {
 
   private static let expectations =
     "falls, rises, equal, {higher: CELL, than: CELL}, {lower: CELL, than: CELL}, {lowest: CELL}, "
-    + "{highest: CELL}, {at_most: NUMBER, in: CELL}, {at_least: NUMBER, in: CELL}, "
-    + "{within: 0.5 %, of: CELL}, {never: falls} or {settles: 10 %, last: 1/3}"
+    + "{highest: CELL}, {at_most: NUMBER, in: CELL}, {at_least: NUMBER, in: CELL}, {within: 0.5 %, "
+    + "of: CELL}, {never: falls} or {settles: 10 %, last: 1/3}"
 
   private func expectation(
     _ section: StudySection, _ experiment: StudyPlan.Experiment, along: String?
@@ -120,7 +121,8 @@ extension StudyReader {
       if along == nil, section["along"] == nil, !experiment.axes.isEmpty {
         problems.add(
           section.place("along"),
-          "is missing: say which of \(experiment.axes.map(\.key).joined(separator: ", ")) it follows"
+          "is missing: say which of \(experiment.axes.map(\.key).joined(separator: ", ")) it "
+            + "follows"
         )
       }
       return .trend(axis: along, rises: section.text("expect") == "rises")

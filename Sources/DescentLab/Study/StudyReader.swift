@@ -14,7 +14,10 @@ struct StudyReader {
     "panels", "tables", "quick",
   ]
 
-  init(folder: URL) { self.folder = folder }
+  init(folder: URL) {
+    self.folder = folder
+    plan.folder = folder
+  }
 
   mutating func read(_ tree: YAMLValue) {
     guard
@@ -29,11 +32,9 @@ struct StudyReader {
     for (name, section) in root.sections("bases", example: "recipe") {
       section.allow(["recipe", "from", "set"])
       guard let source = source(section, or: nil) else { continue }
-      // Of the bases only those before it are there.
       plan.bases.append(
         .init(
-          name: name, source: source, beginning: beginning(section) ?? .new,
-          changes: changes(section)))
+          name: name, source: source, changes: beginning(section) + changes(section)))
     }
     readExperiments(root)
     for section in root.list("claims", example: "say, metric and expect") { readClaim(section) }
@@ -73,20 +74,9 @@ struct StudyReader {
     }
   }
 
-  private func beginning(_ section: StudySection) -> StudyPlan.Beginning? {
-    guard let text = section.text("from") else { return nil }
-    if text == "none" { return .new }
-    if plan.bases.contains(where: { $0.name == text }) { return .base(text) }
-    let file = URL(fileURLWithPath: text, relativeTo: folder)
-    guard FileManager.default.fileExists(atPath: file.path) else {
-      let bases = plan.bases.map(\.name)
-      problems.add(
-        section.place("from"),
-        "is '\(quotable(text))', and neither a base nor a run, a checkpoint or a file is called that"
-          + (bases.isEmpty ? "" : "; \(hint(for: text, among: bases))"))
-      return nil
-    }
-    return .path(file.absoluteURL.standardizedFileURL.path)
+  /// What a section says runs begin with, as a change of the recipe.
+  private func beginning(_ section: StudySection) -> [String] {
+    section.text("from").map { ["from=\($0)"] } ?? []
   }
 
   private func changes(_ section: StudySection) -> [String] {
@@ -101,7 +91,7 @@ struct StudyReader {
   // MARK: Experiments
 
   private mutating func readExperiments(_ root: StudySection) {
-    let common = (changes(root), beginning(root) ?? .new)
+    let common = beginning(root) + changes(root)
     let all = root.sections("experiments", example: "vary: {optimizer.lr: [0.01, 0.1]}")
     if all.isEmpty, root["experiments"]?.entries?.isEmpty ?? true {
       problems.add(
@@ -114,7 +104,7 @@ struct StudyReader {
       guard let source = source(section, or: (root, "")) else { continue }
       var experiment = StudyPlan.Experiment(
         name: name, title: section.text("title") ?? name, source: source,
-        beginning: beginning(section) ?? common.1, changes: common.0 + changes(section),
+        changes: common + beginning(section) + changes(section),
         axes: axes, cells: [])
       experiment.cells = Self.cells(axes)
       let names = experiment.cells.map(\.label)
@@ -201,35 +191,53 @@ struct StudyReader {
 
   // MARK: Recipes
 
-  /// What is wrong with any of the recipes; what all cells of an experiment have wrong is said once.
+  /// What is wrong with any of the recipes; what all cells of an experiment have wrong is said
+  /// once.
   private func checkRecipes() {
-    for base in plan.bases {
+    for (index, base) in plan.bases.enumerated() {
+      let place = "bases.\(base.name)"
       do throws(RecipeError) {
-        _ = try Recipe(yaml: base.source.yaml, overrides: base.changes)
+        let recipe = try Recipe(yaml: base.source.yaml, overrides: base.changes)
+        // Of the bases only those before it are there.
+        if let sentence = problem(ofFrom: recipe, plan.bases.prefix(index).map(\.name)) {
+          problems.add("\(place).from", sentence)
+        }
       } catch {
-        for sentence in error.problems { problems.add("bases.\(base.name):", sentence) }
+        for sentence in error.problems { problems.add("\(place):", sentence) }
       }
     }
     for experiment in plan.experiments {
       var said: [(sentence: String, cells: [String])] = []
       for cell in experiment.cells {
-        do throws(RecipeError) {
-          _ = try plan.recipe(experiment, cell, run: 0)
-        } catch {
-          for sentence in error.problems {
-            if let index = said.firstIndex(where: { $0.sentence == sentence }) {
-              said[index].cells.append(cell.label)
-            } else {
-              said.append((sentence, [cell.label]))
-            }
+        func say(_ sentence: String) {
+          if let index = said.firstIndex(where: { $0.sentence == sentence }) {
+            said[index].cells.append(cell.label)
+          } else {
+            said.append((sentence, [cell.label]))
           }
         }
+        do throws(RecipeError) {
+          let recipe = try plan.recipe(experiment, cell, run: 0)
+          if let sentence = problem(ofFrom: recipe, plan.bases.map(\.name)) {
+            say("from \(sentence)")
+          }
+        } catch { error.problems.forEach(say) }
       }
       for (sentence, cells) in said {
         let isAll = cells.count == experiment.cells.count && cells.count > 1
-        problems.add(
-          "experiments.\(experiment.name)\(isAll ? "" : ", \(few(cells))"):", sentence)
+        problems.add("experiments.\(experiment.name)\(isAll ? "" : ", \(few(cells))"):", sentence)
       }
     }
+  }
+
+  /// What is wrong with what a run begins with; nil where nothing is.
+  private func problem(ofFrom recipe: Recipe, _ bases: [String]) -> String? {
+    guard let from = recipe.run.from, !bases.contains(from),
+      BuiltInRecipes.yaml(from) == nil,
+      !FileManager.default.fileExists(atPath: plan.path(of: from))
+    else { return nil }
+    return
+      "is '\(quotable(from))', and neither a base nor a run, a checkpoint or a file is called that"
+      + (bases.isEmpty ? "" : "; \(hint(for: from, among: bases))")
   }
 }

@@ -28,8 +28,13 @@ public struct StudyResult: Sendable {
     public var failure: String? { trial.outcome?.failure }
   }
 
+  init(plan: StudyPlan, folder: String = "", seconds: Double = 0, runs: [String: [[Run]]]) {
+    (self.plan, self.folder, self.seconds, self.runs) = (plan, folder, seconds, runs)
+    verdicts = plan.claims.map { StudyJudge($0, self).verdict }
+  }
+
   init(_ study: Study, _ wanted: [Study.Wanted]) {
-    (plan, folder, seconds) = (study.plan, study.folder.relativePath, study.seconds)
+    let plan = study.plan
     let named =
       plan.claims.map { ($0.experiment, $0.metric) }
       + plan.panels.flatMap { panel in panel.metrics.map { (panel.experiment, $0) } }
@@ -53,8 +58,8 @@ public struct StudyResult: Sendable {
           }
       }
     }
-    self.runs = runs
-    verdicts = plan.claims.map { StudyJudge($0, self).verdict }
+    self.init(
+      plan: plan, folder: study.folder.relativePath, seconds: study.seconds, runs: runs)
   }
 
   /// The runs of a cell.

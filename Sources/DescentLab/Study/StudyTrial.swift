@@ -1,15 +1,16 @@
 import DescentTraining
 public import Foundation
 
-/// One run of a study. Its file is named by what it is: by its recipe, its seed among it, and by what it
-/// begins with. So a cell that two experiments have is trained once, and a study that is changed keeps
-/// what it still asks for.
+/// One run of a study. Its file is named by what it is: by its recipe, its seed among it, and by
+/// what it begins with. So a cell that two experiments have is trained once, and a study that is
+/// changed keeps what it still asks for.
 public struct StudyTrial: Trial, Equatable {
   /// What it is for people: `rank, rank=8, seed 1337`.
   public var label: String
   /// Its recipe, with every value written out.
   public var recipe: String
-  /// The weights that it begins with: a path, of a base from the folder of the study; nil for new ones.
+  /// The weights that it begins with: a path, of a base from the folder of the study; nil for new
+  /// ones.
   public var from: String?
   /// What tells those weights apart from others at the same place.
   public var stamp: String?
@@ -20,6 +21,7 @@ public struct StudyTrial: Trial, Equatable {
 
   init(_ label: String, _ recipe: Recipe, from: String? = nil, stamp: String? = nil) {
     var recipe = recipe
+    recipe.run.from = nil
     if let threads = recipe.run.threads { overrides = ["threads=\(threads)"] }
     recipe.run.threads = nil
     (self.label, self.recipe, self.from, self.stamp) = (label, recipe.yaml, from, stamp)

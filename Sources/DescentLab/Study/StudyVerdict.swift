@@ -12,6 +12,8 @@ public struct StudyVerdict: Sendable {
   public internal(set) var cells: [Cell] = []
   /// The comparisons that were made.
   public internal(set) var comparisons: [StudyComparison] = []
+  /// Whether numbers were compared by their ratios.
+  public internal(set) var isRatio = false
   /// What limits it: one seed, runs that failed.
   public internal(set) var notes: [String] = []
 
@@ -44,8 +46,9 @@ public struct StudyVerdict: Sendable {
 
 /// Two cells beside each other, seed by seed.
 public struct StudyComparison: Sendable {
-  /// The labels of the cells: how much more the first has than the second is compared.
+  /// The label of the first cell, which is compared with the second.
   public let a: String
+  /// The label of the second.
   public let b: String
   /// The test of their differences, of logarithms where numbers are compared by ratios.
   public let test: PairedTest
@@ -63,18 +66,21 @@ public struct StudyComparison: Sendable {
   /// Numbers that differ by no more than this share count as equal, unless a claim says otherwise.
   public static let margin = 0.001
 
-  /// - Parameter margin: the difference that counts as none, as a share of the second.
+  /// - Parameters:
+  ///   - isUnbounded: whether a run without a number has more than any number, rather than being
+  ///     left out.
+  ///   - margin: the difference that counts as none, as a share of the second.
   init(
-    _ a: StudyVerdict.Cell, _ b: StudyVerdict.Cell, isRatio: Bool, margin: Double = margin
+    _ a: StudyVerdict.Cell, _ b: StudyVerdict.Cell, isRatio: Bool, isUnbounded: Bool = false,
+    margin: Double = margin
   ) {
-    let pairs = zip(a.values, b.values).compactMap { x, y -> (Double, Double)? in
-      guard let x, let y else { return nil }
-      return isRatio ? (log(x), log(y)) : (x, y)
+    let pairs = zip(a.values, b.values).map { x, y -> (a: Double?, b: Double?) in
+      guard isUnbounded || (x != nil && y != nil) else { return (nil, nil) }
+      return isRatio ? (x.map { log($0) }, y.map { log($0) }) : (x, y)
     }
-    let size = Sample(pairs.map { abs($0.1) }).mean ?? 0
+    let size = Sample(pairs.compactMap { $0.b.map(abs) }).mean ?? 0
     (self.a, self.b, self.isRatio) = (a.label, b.label, isRatio)
-    test = PairedTest(
-      pairs.map { (a: $0.0, b: $0.1) }, marginOf: isRatio ? log1p(margin) : margin * size)
+    test = PairedTest(pairs, marginOf: isRatio ? log1p(margin) : margin * size)
     p = test.p
   }
 
@@ -90,13 +96,13 @@ public struct StudyComparison: Sendable {
   }
   /// 1 where the first has more by the means, −1 where it has less, 0 where they count as equal.
   public var direction: Int {
-    guard let mean = test.mean, abs(mean) > test.margin else { return 0 }
-    return mean > 0 ? 1 : -1
+    if let mean = test.mean, abs(mean) <= test.margin { return 0 }
+    return test.direction > 0 ? 1 : test.direction < 0 ? -1 : 0
   }
   /// How many seeds go the way of the mean.
   public var agreeing: Int {
-    let mean = test.mean ?? 0
-    return test.differences.count { mean > 0 ? $0 > 0 : mean < 0 ? $0 < 0 : $0 == 0 }
+    let way = test.direction
+    return test.differences.count { way > 0 ? $0 > 0 : way < 0 ? $0 < 0 : $0 == 0 }
   }
 
   /// The comparisons with p values that are corrected for their number.

@@ -12,27 +12,40 @@ internal import DescentCompute
 /// W starts at zero, and so every block as the identity. Peebles, Xie: Scalable diffusion models with
 /// transformers (2022), arXiv:2212.09748.
 public final class ModulatedBlock: Module {
-  /// The block that is steered.
-  public let block: TransformerBlock
+  /// The normalization before the attention.
+  public let norm1: LayerNorm
+  /// The attention.
+  public let attention: SelfAttention
+  /// The normalization before the feed-forward part.
+  public let norm2: LayerNorm
+  /// The feed-forward part.
+  public let feedForward: FeedForward
+  /// The dropout on both branches.
+  public let dropout: Dropout
   /// W.
   public let modulation: Linear
 
-  /// Makes a block for vectors of `width` and conditions of the same size.
+  /// Steers the parts of a block for vectors of `width` by conditions of the same size.
   init(_ block: TransformerBlock, width: Int, random: inout RandomStream) {
-    self.block = block
+    (norm1, attention) = (block.norm1, block.attention)
+    (norm2, feedForward, dropout) = (block.norm2, block.feedForward, block.dropout)
     modulation = Linear.zero(inputs: width, outputs: 6 * width, random: &random)
   }
 
-  /// Those of the block, and W.
-  public var members: [Member] { block.members + [.module("modulation", modulation)] }
+  /// The parts, named as in the GPT, and W.
+  public var members: [Member] {
+    [
+      .module("ln_1", norm1), .module("attn", attention), .module("ln_2", norm2),
+      .module("mlp", feedForward), .module("dropout", dropout), .module("modulation", modulation),
+    ]
+  }
 
   /// x of shape [batch, time, width], and silu(c) of shape [batch, width] → the shape of x.
   public func callAsFunction(_ x: Tensor, _ condition: Tensor, _ context: Context) -> Tensor {
     let m = modulation(condition, context).parts(6)
-    let (block, dropout) = (block, block.dropout)
-    let y = block.attention(block.norm1(x, context).modulated(m[0], m[1]), context)
+    let y = attention(norm1(x, context).modulated(m[0], m[1]), context)
     let x = x + m[2] * dropout(y, context)
-    let z = block.feedForward(block.norm2(x, context).modulated(m[3], m[4]), context)
+    let z = feedForward(norm2(x, context).modulated(m[3], m[4]), context)
     return x + m[5] * dropout(z, context)
   }
 }

@@ -20,7 +20,13 @@ extension Tensor {
     inRows(of: images, resultSize) { range in
       for n in range {
         let (x, y) = (xs.row(n, size), ys.row(n, resultSize))
-        for i in 0..<resultSize { y[i] = x[i / wide / factor * width + i % wide / factor] }
+        for row in 0..<height * factor {
+          let (from, to) = (row / factor * width, row * wide)
+          for column in 0..<width {
+            let value = x[from + column]
+            for k in 0..<factor { y[to + column * factor + k] = value }
+          }
+        }
       }
     }
     return record(y, from: self, in: format) { dy, d in
@@ -31,7 +37,14 @@ extension Tensor {
           for n in range {
             let (dx, dy) = (dx.row(n, size), dys.row(n, resultSize))
             if !adds { dx.fill(0) }
-            for i in 0..<resultSize { dx[i / wide / factor * width + i % wide / factor] += dy[i] }
+            for row in 0..<height * factor {
+              let (to, from) = (row / factor * width, row * wide)
+              for column in 0..<width {
+                var sum: Float = 0
+                for k in 0..<factor { sum += dy[from + column * factor + k] }
+                dx[to + column] += sum
+              }
+            }
           }
         }
       }

@@ -52,6 +52,7 @@ public struct DiffusionModel: ModelKind {
   ]
   public static let learns = [DataForm.images]
   public static let reportsAccuracy = false
+  public static let makesImages = true
 
   public func validate() throws(SettingError) {
     if width % heads != 0 {

@@ -24,6 +24,7 @@ public struct GANModel: ModelKind {
   public static let learns = [DataForm.images]
   /// False.
   public static let reportsAccuracy = false
+  public static let makesImages = true
 
   public func size(for data: LabelledData) -> ModelSize? {
     let shape = data.shape.map(Double.init)

@@ -24,6 +24,8 @@ public protocol ModelKind: Configurable {
   ///
   /// - Parameter recipe: that of the run.
   func languageModel(in run: RunDirectory, of recipe: Recipe) throws -> LanguageModel?
+  /// Whether its task is an ``ImageMaking``.
+  static var makesImages: Bool { get }
   /// Data to train on, with what they leave open and the model decides.
   func completing(_ data: any DataKind) -> any DataKind
   /// What tells the frozen weights that stand in files, and so in no checkpoint, apart from others; nil
@@ -43,6 +45,8 @@ extension ModelKind {
   public func languageModel(
     in run: RunDirectory, of recipe: Recipe
   ) throws -> LanguageModel? { nil }
+  /// False.
+  public static var makesImages: Bool { false }
   /// As they are.
   public func completing(_ data: any DataKind) -> any DataKind { data }
   /// None.

@@ -48,8 +48,8 @@ extension YAMLValue {
     }
   }
 
-  /// The sections of another laid over those of this one: what the other says takes the place of what
-  /// is here, key by key, and its null takes a key out.
+  /// The sections of another laid over those of this one: what the other says takes the place of
+  /// what is here, key by key, and its null takes a key out.
   package func overlaid(with other: YAMLValue) -> YAMLValue {
     guard case .map(var own) = self, case .map(let others) = other else { return other }
     for (key, value) in others {
@@ -67,8 +67,8 @@ extension YAMLValue {
 }
 
 extension Recipe {
-  /// What a section of changes says, as texts for `--set`: `optimizer: {lr: 1}` and `optimizer.lr: 1` are
-  /// both `optimizer.lr=1`.
+  /// What a section of changes says, as texts for `--set`: `optimizer: {lr: 1}` and `optimizer.lr:
+  /// 1` are both `optimizer.lr=1`.
   ///
   /// - Parameter path: where the section stands.
   package static func changes(of value: YAMLValue, at path: String = "") -> [String] {

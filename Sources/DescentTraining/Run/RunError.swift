@@ -1,3 +1,5 @@
+import Descent
+
 /// Why a run cannot be made, read, resumed or finished.
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The folder is no run directory.
@@ -77,7 +79,9 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
       "\(path) has already done all its \(steps) steps; to train it longer, add "
         + "--set steps=\(2 * steps)"
     case .notALanguageModel(let path, let kind):
-      "\(path) holds a model of the kind \(kind), which writes no text; sample a language model"
+      "\(path) holds a model of the kind \(kind), which writes no text; "
+        + (ModelKinds.all.contains { $0.name == kind && $0.makesImages }
+          ? "give a file for the images that it makes, --image FILE" : "sample a language model")
     case .notUsable(let path, let kind, let advice):
       "\(path) holds a model of the kind \(kind): \(advice)"
     case .nonFinite(let step, let cause, let checkpoint):

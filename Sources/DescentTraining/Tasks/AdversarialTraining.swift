@@ -8,7 +8,7 @@ import Foundation
 /// The loss of a step is that of both, so one optimizer moves both at once; `metrics` has them apart.
 /// An evaluation asks a classifier about images made of points that are always the same: see
 /// ``ImageJudge``.
-public final class AdversarialTraining: TrainingTask {
+public final class AdversarialTraining: TrainingTask, ImageMaking {
   private let pair: AdversarialPair
   private let training: ClassificationDataset
   private let seed: UInt64
@@ -98,7 +98,7 @@ public final class AdversarialTraining: TrainingTask {
   // MARK: What it makes
 
   /// The same points whenever they are asked for.
-  private func points(_ count: Int) -> Tensor {
+  private func points(_ count: Int, seed: UInt64) -> Tensor {
     var random = RandomStream(seed: seed, stream: RandomPurpose.points)
     return .random([count, pair.latent], normal: 1, &random)
   }
@@ -118,7 +118,7 @@ public final class AdversarialTraining: TrainingTask {
   /// quality): the losses of the two networks do not say how good the images are.
   public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
     let count = min(Self.judged, batches.map { $0.times(batchSize) } ?? .max)
-    let (z, size) = (points(count), max(batchSize, 256))
+    let (z, size) = (points(count, seed: seed), max(batchSize, 256))
     let made = stride(from: 0, to: count, by: size).map { start in
       images(of: z.narrowed(0, start..<min(start + size, count)))
     }
@@ -131,13 +131,17 @@ public final class AdversarialTraining: TrainingTask {
       ])
   }
 
-  /// Images of the same points each time, in one picture.
-  public func samples(batchSize: Int) -> [TrainingSample] {
+  /// Images of points, in one picture.
+  public func images(seed: UInt64) -> TrainingSample.Image {
     let (rows, columns) = (4, 8)
     let grid = ImageGrid(
-      images(of: points(rows * columns)), columns: columns, black: least, white: largest)
-    return [.image(grid.image("made of the same points each time"))]
+      images(of: points(rows * columns, seed: seed)), columns: columns, black: least,
+      white: largest)
+    return grid.image("made of the same points each time")
   }
+
+  /// Those of the run's own points.
+  public func samples(batchSize: Int) -> [TrainingSample] { [.image(images(seed: seed))] }
 }
 
 extension RandomPurpose {

@@ -140,7 +140,7 @@ enum RandomPurpose {
   static let order: UInt64 = 2
   static let batches: UInt64 = 3
   static let adapters: UInt64 = 5
-  static let noise: UInt64 = 6
+  static let diffusion: UInt64 = 6
   static let labels = CurvatureStream.labels
   static let actions: UInt64 = 8
   // A stream for each environment, pass and episode.

@@ -211,7 +211,7 @@ struct ConfigurationTests {
   func recipe() throws {
     #expect(try ForeignConfiguration.read(Fixture.recipe, path: "recipe.yaml") == nil)
     for name in BuiltInRecipes.list.map(\.name) {
-      let text = try #require(BuiltInRecipes.yaml(name))
+      let text = try #require(BuiltInRecipes.whole(name))
       #expect(try ForeignConfiguration.read(text, path: name) == nil)
       #expect(try ForeignConfiguration.read(Recipe(yaml: text).yaml, path: name) == nil)
     }

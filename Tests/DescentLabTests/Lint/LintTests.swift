@@ -32,7 +32,7 @@ import Testing
 
   @Test("no built-in recipe warns", arguments: BuiltInRecipes.list.map(\.name))
   func builtIn(_ name: String) throws {
-    let found = try report(BuiltInRecipes.yaml(name) ?? "")
+    let found = try report(BuiltInRecipes.whole(name) ?? "")
     #expect(found.warnings == [])
     #expect(found.remark == nil && found.refusal == nil)
   }
@@ -199,5 +199,13 @@ import Testing
       try report(BuiltInRecipes.yaml("gpt") ?? "", ["optimizer.name=adafactor", "batch=-1"])
     }
     #expect(throws: RecipeError.self) { try report("steps: [") }
+  }
+}
+
+extension BuiltInRecipes {
+  /// The YAML of a recipe, with a path where the user is to give one.
+  static func whole(_ name: String) -> String? {
+    yaml(name)?.replacing("  kind: csv\n", with: "  kind: csv\n  path: table.csv\n")
+      .replacing("  kind: idx\n", with: "  kind: idx\n  path: folder\n")
   }
 }

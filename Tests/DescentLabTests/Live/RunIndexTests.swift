@@ -226,7 +226,7 @@ struct RunFolder: ~Copyable {
     "the head of a recipe says what the recipe says", arguments: BuiltInRecipes.list.map(\.name))
   func head(_ name: String) throws {
     let folder = try RunFolder()
-    let recipe = try Recipe(yaml: try #require(BuiltInRecipes.yaml(name)))
+    let recipe = try Recipe(yaml: try #require(BuiltInRecipes.whole(name)))
     try folder.write("a", recipe: recipe.yaml, steps: 1..<2)
     let log = try #require(try RunLog.read([folder.url.appendingPathComponent("a").path]).first)
     let settings = Dictionary(log.settings.map { ($0.key, $0.value) }) { first, _ in first }

@@ -37,6 +37,7 @@ struct ImageGrid {
 
   /// The picture as a sample.
   func image(_ label: String) -> TrainingSample.Image {
-    TrainingSample.Image(label: label, width: width, height: height, pixels: pixels)
+    TrainingSample.Image(
+      label: label, width: width, height: height, pixels: pixels, isMade: true)
   }
 }

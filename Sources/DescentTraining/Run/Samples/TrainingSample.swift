@@ -4,7 +4,7 @@ import Foundation
 public enum TrainingSample: Sendable, Equatable {
   /// A text that a language model has written.
   case text(String)
-  /// An example, such as one that a classifier takes for something else.
+  /// An image that the model has made, or an example that it takes for something else.
   case image(Image)
   /// An episode of an agent in its environment.
   case episode(Episode)
@@ -19,10 +19,12 @@ public enum TrainingSample: Sendable, Equatable {
     public var height: Int
     /// The grey of each pixel, row by row, from black 0 to white 255.
     public var pixels: [UInt8]
+    /// Whether the model has made it, rather than read it wrongly.
+    public var isMade: Bool
 
     /// An image.
-    public init(label: String, width: Int, height: Int, pixels: [UInt8]) {
-      (self.label, self.pixels) = (label, pixels)
+    public init(label: String, width: Int, height: Int, pixels: [UInt8], isMade: Bool = false) {
+      (self.label, self.pixels, self.isMade) = (label, pixels, isMade)
       (self.width, self.height) = (width, height)
     }
   }
@@ -35,7 +37,7 @@ public enum TrainingSample: Sendable, Equatable {
       return MetricValue.object([step, ("kind", .text("text")), ("text", .text(text))])
     case .image(let image):
       return MetricValue.object([
-        step, ("kind", .text("image")), ("label", .text(image.label)),
+        step, ("kind", .text(image.isMade ? "made" : "image")), ("label", .text(image.label)),
         ("width", .integer(image.width)), ("height", .integer(image.height)),
         ("pixels", .list(image.pixels.map { .integer(Int($0)) })),
       ])
@@ -56,18 +58,20 @@ public enum TrainingSample: Sendable, Equatable {
   private init?(_ line: [String: MetricValue]) {
     func text(_ key: String) -> String? { line[key].flatMap { String($0) } }
     func number(_ key: String) -> Int? { line[key].flatMap { Int($0) } }
-    switch text("kind") {
+    let kind = text("kind")
+    switch kind {
     case "text":
       guard let text = text("text") else { return nil }
       self = .text(text)
-    case "image":
+    case "image", "made":
       guard let label = text("label"), let width = number("width"), let height = number("height"),
         case .list(let list)? = line["pixels"]
       else { return nil }
       let pixels = list.compactMap { Int($0).flatMap { UInt8(exactly: $0) } }
       guard width > 0, height > 0, width.times(height) == list.count, pixels.count == list.count
       else { return nil }
-      self = .image(Image(label: label, width: width, height: height, pixels: pixels))
+      self = .image(
+        Image(label: label, width: width, height: height, pixels: pixels, isMade: kind == "made"))
     case "episode":
       guard let episode = Episode(line) else { return nil }
       self = .episode(episode)

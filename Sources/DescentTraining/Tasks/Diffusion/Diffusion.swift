@@ -10,7 +10,7 @@ import DescentNN
 /// Pixels of 0 ... 1 become x₀ of −1 ... 1. The times of a batch are spread evenly: of n images, image i
 /// has t = 1 + ⌊T·frac(u + i/n)⌋ with one u for all. Evaluations have noise and times of their own, the
 /// same each time. What follows from chance is a pure function of the seed and the batch's number.
-public final class Diffusion: TrainingTask {
+public final class Diffusion: TrainingTask, ImageMaking {
   private let network: DiffusionTransformer
   private let data: ClassificationDataset.Split
   private let settings: DiffusionModel
@@ -48,12 +48,12 @@ public final class Diffusion: TrainingTask {
 
   public var summary: String? {
     let shape = data.training.shape.map(String.init).joined(separator: " × ")
-    let classes = Classification.list(learned.map(name))
+    let classes = Classification.list(learned.map { names[$0] })
     return """
       \(Amount.count(data.training.count, "image")) to train on, \
       \(Amount.count(data.validation.count)) to validate on, \(shape) pixels each
       \(Amount.count(learned.count, "class", "classes")): \(classes)\
-      \(leftOut.isEmpty ? "" : "; left out: \(Classification.list(leftOut.map(name)))")
+      \(leftOut.isEmpty ? "" : "; left out: \(Classification.list(leftOut.map { names[$0] }))")
       """
   }
 
@@ -62,7 +62,10 @@ public final class Diffusion: TrainingTask {
   /// The classes that the model may know and that are left out.
   private lazy var leftOut = (0..<network.classes).filter { !learned.contains($0) }
 
-  private func name(_ label: Int) -> String { data.training.classNames?[label] ?? "\(label)" }
+  /// What the classes are called.
+  private var names: [String] {
+    data.training.classNames ?? (0..<network.classes).map(String.init)
+  }
 
   // MARK: Batches
 
@@ -73,20 +76,27 @@ public final class Diffusion: TrainingTask {
     let examples = epoch.examples(ofBatch: number, in: order)
     // No batch takes as many numbers as lie between two.
     var random = RandomStream(
-      seed: seed, stream: RandomPurpose.noise, position: UInt64(number) << 32)
+      seed: seed, stream: RandomPurpose.diffusion, position: UInt64(number) << 32)
     let part = noisy(data.training, examples, offset: Double(random.uniform()), &random)
-    let dropped = Float(settings.labelDropout)
-    var kept = part.labels
-    for index in kept.indices where random.uniform() < dropped {
-      kept[index] = Int32(network.classes)
-    }
-    let labels = IndexTensor(kept)
-    let (network, x, times, noise) = (network, part.x, part.times, part.noise)
-    return Batch(weight: examples.count) { context in
-      network(x, times: times, labels: labels, context).meanSquaredError(noise)
+    return Self.batch(part, labels(part.labels, &random), network)
+  }
+
+  /// Classes, some of which are dropped.
+  private func labels(_ labels: [Int32], _ random: inout RandomStream) -> IndexTensor {
+    let (none, dropped) = (Int32(network.classes), Float(settings.labelDropout))
+    var kept = labels
+    for i in kept.indices where random.uniform() < dropped { kept[i] = none }
+    return IndexTensor(kept)
+  }
+
+  private static func batch(
+    _ part: Noisy, _ labels: IndexTensor, _ network: DiffusionTransformer
+  ) -> Batch {
+    Batch(weight: part.times.count) { context in
+      network(part.x, times: part.times, labels: labels, context).meanSquaredError(part.noise)
     } sampledLoss: { context, random in
       // The squared error is the loss of normal targets with a variance of 1/2.
-      let found = network(x, times: times, labels: labels, context)
+      let found = network(part.x, times: part.times, labels: labels, context)
       var random = random
       let drawn = found.detached + .random(found.shape, normal: Float(0.5).squareRoot(), &random)
       return found.meanSquaredError(drawn)
@@ -136,7 +146,7 @@ public final class Diffusion: TrainingTask {
   public func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
     let size = max(batchSize, 256)
     let limit = batches.map { $0.times(size) } ?? .max
-    let verdict = try judged(images())
+    let verdict = try judged(made(seed: 0))
     func quality(_ classes: [Int]) -> Double {
       let rows = asked.indices.filter { classes.contains(Int(asked[$0])) }
       let part = ImageJudge.Verdict(probabilities: rows.map { verdict.probabilities[$0] })
@@ -156,7 +166,7 @@ public final class Diffusion: TrainingTask {
   /// The mean loss on at most `limit` examples.
   private func loss(on data: ClassificationDataset, _ size: Int, _ limit: Int) -> Double {
     let count = min(data.count, limit)
-    var (sum, random) = (0.0, RandomStream(seed: 0, stream: RandomPurpose.noise))
+    var (sum, random) = (0.0, RandomStream(seed: 0, stream: RandomPurpose.diffusion))
     for draw in 0..<Self.draws {
       // Parts of every n-th example, so that the times of each are spread over all.
       let parts = (count + size - 1) / size
@@ -185,9 +195,9 @@ public final class Diffusion: TrainingTask {
     (0..<settings.samples * network.classes).map { Int32($0 % network.classes) }
   }
 
-  /// Images of all classes, always of the same noise.
-  private func images() -> Tensor {
-    var random = RandomStream(seed: 0, stream: RandomPurpose.noise)
+  /// Images of all classes.
+  private func made(seed: UInt64) -> Tensor {
+    var random = RandomStream(seed: seed, stream: RandomPurpose.diffusion)
     return sampler.images(asked, &random)
   }
 
@@ -197,10 +207,10 @@ public final class Diffusion: TrainingTask {
     return judge.verdict(on: images)
   }
 
-  /// One image: a column of images for each class.
-  public func samples(batchSize: Int) -> [TrainingSample] {
-    let names = Classification.list((0..<network.classes).map(name))
-    return [.image(.grid(of: images(), columns: network.classes, label: "made: \(names)"))]
+  /// Images in a grid, with a column for each class.
+  public func images(seed: UInt64) -> TrainingSample.Image {
+    let grid = ImageGrid(made(seed: seed), columns: network.classes, black: 0, white: 1)
+    return grid.image("a column for each class: \(Classification.list(names))")
   }
 }
 
@@ -209,39 +219,5 @@ extension ClassificationDataset.Split {
   var allClasses: ClassificationDataset {
     guard let others = leftOut?.training else { return training }
     return training.joined(with: others)
-  }
-}
-
-extension TrainingSample.Image {
-  /// Images side by side with a black line between, each as bright as its channels' mean.
-  ///
-  /// - Parameters:
-  ///   - images: of shape [images, channels, height, width], with pixels of 0 ... 1.
-  ///   - columns: how many stand in a row.
-  ///   - label: what they are.
-  static func grid(of images: Tensor, columns: Int, label: String) -> TrainingSample.Image {
-    let (count, channels) = (images.shape[0], images.shape[1])
-    let (height, width) = (images.shape[2], images.shape[3])
-    let rows = (count + columns - 1) / columns
-    let (gridWidth, gridHeight) = (columns * (width + 1) - 1, rows * (height + 1) - 1)
-    var pixels = [UInt8](repeating: 0, count: gridWidth * gridHeight)
-    images.withSpan { x in
-      for image in 0..<count {
-        let (row, column) = image.quotientAndRemainder(dividingBy: columns)
-        for y in 0..<height {
-          for i in 0..<width {
-            let sum = (0..<channels).reduce(Float(0)) {
-              $0 + x[((image * channels + $1) * height + y) * width + i]
-            }
-            let grey = sum / Float(channels)
-            // What is no number is black.
-            pixels[(row * (height + 1) + y) * gridWidth + column * (width + 1) + i] =
-              grey.isNaN ? 0 : UInt8(min(max(255 * grey, 0), 255).rounded())
-          }
-        }
-      }
-    }
-    return TrainingSample.Image(
-      label: label, width: gridWidth, height: gridHeight, pixels: pixels)
   }
 }

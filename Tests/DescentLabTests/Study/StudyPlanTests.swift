@@ -1,0 +1,206 @@
+import DescentTraining
+import Foundation
+import Testing
+
+@testable import DescentLab
+
+@Suite("Studies: their text") struct StudyPlanTests {
+  static let start = "question: Which?\nrecipe: digits-mlp\nset: {steps: 4, epochs: none}\n"
+  static let rate = "experiments: {rate: {vary: {optimizer.lr: [0.001, 0.01]}}}\n"
+
+  private func plan(_ yaml: String, isQuick: Bool = false, changes: [String] = []) throws
+    -> StudyPlan
+  {
+    try StudyPlan(
+      yaml: yaml, name: "mine", folder: URL(fileURLWithPath: "."), isQuick: isQuick, seeds: nil,
+      changes: changes)
+  }
+
+  @Test("a grid is the product of its axes; cells are named by labels, values and keys")
+  func grid() throws {
+    let plan = try plan(
+      Self.start + """
+        experiments:
+          both:
+            vary: {optimizer.lr: [0.001, 0.01], model.hidden: [[8], [16, 8]]}
+          named:
+            set: {optimizer: {lr: 0.1}}
+            points:
+              plain: {}
+              "a sgd": {optimizer.name: sgd, optimizer.momentum: 0.9}
+        """)
+    let (both, named) = (plan.experiments[0], plan.experiments[1])
+    #expect(
+      both.cells.map(\.label) == [
+        "lr=0.001, hidden=[8]", "lr=0.001, hidden=[16,8]", "lr=0.01, hidden=[8]",
+        "lr=0.01, hidden=[16,8]",
+      ])
+    #expect(both.cells[1].changes == ["optimizer.lr=0.001", "model.hidden=[16,8]"])
+    for text in ["hidden=[16,8], lr=0.01", "0.01, [16,8]", "optimizer.lr=0.01,model.hidden=[16,8]"]
+    {
+      #expect(both.cell(text) == 3, "\(text)")
+    }
+    #expect(both.cell("lr=1") == nil)
+    #expect(named.cells.map(\.label) == ["plain", "a sgd"])
+    #expect(named.changes == ["steps=4", "epochs=none", "optimizer.lr=0.1"])
+    #expect(try plan.recipe(named, named.cells[1], run: 2).run.seed == 1339)
+  }
+
+  @Test(
+    "mistakes are said with their place, what was given and what is near",
+    arguments: [
+      (rate + "questoin: x\n", "unknown key 'questoin'; did you mean 'question'?"),
+      (rate + "seeds: 0\n", "seeds is 0, and must be a whole number from 1 to 1,000"),
+      ("", "experiments are missing: give at least one"),
+      ("experiments: {}\n", "experiments are missing: give at least one"),
+      ("experiments: {a: {vary: {}}}\n", "experiments.a.vary is empty"),
+      (
+        "experiments: {a: {vary: {optimizer.lr: []}}}\n",
+        "experiments.a.vary.optimizer.lr has no values"
+      ),
+      ("experiments: {a: {vary: {seed: [1, 2]}}}\n", "experiments.a.vary.seed cannot be varied"),
+      ("experiments: {a: {title: x}}\n", "experiments.a varies nothing"),
+      (
+        "experiments: {a: {vary: {optimizer.lr: [1, 1]}}}\n",
+        "experiments.a has the same value twice"
+      ),
+      (
+        "experiments: {a: {vary: {optimizer.lrr: [1, 2]}}}\n",
+        "experiments.a: sgd has no setting 'optimizer.lrr'; did you mean 'optimizer.lr'?"
+      ),
+      (
+        "experiments: {a: {vary: {optimizer.lr: [1, -2]}}}\n",
+        "experiments.a, lr=-2: optimizer.lr=-2 is out of range"
+      ),
+      (
+        "experiments: {a: {recipe: digits-mlpp, vary: {optimizer.lr: [1]}}}\n",
+        "experiments.a.recipe is 'digits-mlpp', and neither a file nor a built-in recipe is called that; "
+          + "did you mean 'digits-mlp'?"
+      ),
+      (
+        "experiments: {a: {from: base, vary: {optimizer.lr: [1, 2]}}}\nbases: {bases: {recipe: gpt}}\n",
+        "experiments.a: from is 'base', and neither a base nor a run, a checkpoint or a file is called that; "
+          + "did you mean 'bases'?"
+      ),
+      (
+        rate + "bases: {b: {recipe: gpt, set: {model.layer: 1}}}\n",
+        "bases.b: gpt has no setting 'model.layer'; did you mean 'model.layers'?"
+      ),
+      (
+        rate + "claims: [{say: x, metric: val_loss, expect: {lowest: lr=0.02}}]\n",
+        "claims[1].expect.lowest is 'lr=0.02', and 'rate' has no such cell; did you mean 'lr=0.01'?"
+      ),
+      (
+        rate + "claims: [{say: x, experiment: rat, metric: val_loss, expect: falls}]\n",
+        "claims[1].experiment is 'rat', and there is none called that; did you mean 'rate'?"
+      ),
+      (rate + "claims: [{say: x, expect: falls}]\n", "claims[1].metric is missing"),
+      (
+        rate + "claims: [{say: x, metric: val_loss, expect: fals}]\n",
+        "claims[1].expect is 'fals', which is not known"
+      ),
+      (
+        rate + "claims: [{say: x, metric: val_loss, of: finall, expect: falls}]\n",
+        "claims[1].of: 'finall' is not known; did you mean 'final'?"
+      ),
+      (
+        rate + "claims: [{say: x, metric: seconds, expect: {never: falls}}]\n",
+        "claims[1].expect is about a series over steps"
+      ),
+      (
+        rate + "claims: [{say: x, metric: steps_to(val_loss), expect: falls}]\n",
+        "claims[1].metric: steps_to(val_loss) must have the form steps_to(metric, value)"
+      ),
+      (
+        rate + "claims: [{say: x, metric: d, where: {optimizer.lr: 2}, expect: falls}]\n",
+        "claims[1].where.optimizer.lr is '2'; there are: 0.001, 0.01"
+      ),
+      (
+        rate + "panels: [{title: x, show: val_loss, by: lrr}]\n",
+        "panels[1].by is 'lrr', which 'rate' does not vary"
+      ),
+      (rate + "panels: [{title: x}]\n", "panels[1].show is missing"),
+      (rate + "tables: [{columns: []}]\n", "tables[1].columns must be a list"),
+      (
+        rate + "quick: {experiments: {rate: {vary: {optimizer.lr: [-1]}}}}\n",
+        "with quick: experiments.rate, lr=-1: optimizer.lr=-1 is out of range"
+      ),
+      ("experiments: [a]\n", "experiments must have keys of its own"),
+      (rate + "- x\n", "the study mine is not valid YAML: line"),
+      (
+        "experiments: {a: {vary: {optimizer.lr: [1]}}, a: {}}\n",
+        "the study mine gives 'a' more than once"
+      ),
+    ])
+  func mistakes(yaml: String, sentence: String) throws {
+    let error = #expect(throws: RecipeError.self) { try plan(Self.start + yaml) }
+    let said = error?.problems ?? []
+    #expect(said.contains { $0.hasPrefix(sentence) }, "\(said)")
+  }
+
+  @Test("all mistakes are said at once") func together() {
+    let error = #expect(throws: RecipeError.self) {
+      try plan("seeds: x\nexperiments: {a: {recipe: digits-mlp, vary: {}}}\nclaims: [{say: x}]\n")
+    }
+    #expect((error?.problems.count ?? 0) >= 4, "\(error?.problems ?? [])")
+  }
+
+  @Test("the command line changes every run but what is varied; quick lays over") func changes()
+    throws
+  {
+    let yaml =
+      Self.start + Self.rate
+      + "quick: {seeds: 1, set: {steps: 2}, experiments: {rate: {vary: {optimizer.lr: [0.1, 0.2]}}}}\n"
+    let plain = try plan(yaml, changes: ["model.hidden=8"])
+    #expect(plain.seeds == 3 && plain.experiments[0].changes.last == "model.hidden=8")
+    let quick = try plan(yaml, isQuick: true)
+    #expect(quick.seeds == 1 && quick.experiments[0].cells.map(\.label) == ["lr=0.1", "lr=0.2"])
+    #expect(quick.experiments[0].changes == ["steps=2", "epochs=none"])
+    // What is said of cells and experiments that the quick study leaves out is no mistake of it.
+    let fewer = try plan(
+      Self.start + """
+        experiments:
+          rate: {vary: {optimizer.lr: [0.001, 0.01]}}
+          batch: {vary: {batch: [8, 16]}}
+        claims:
+          - {say: a, experiment: rate, metric: val_loss, expect: {lowest: 0.001}}
+          - {say: b, experiment: batch, metric: val_loss, expect: falls}
+        quick: {experiments: {rate: {vary: {optimizer.lr: [0.01]}}, batch: null}}
+        """, isQuick: true)
+    #expect(fewer.experiments.map(\.name) == ["rate"] && fewer.claims.map(\.say) == ["a"])
+    for change in ["optimizer.lr=1", "x"] {
+      #expect(throws: RecipeError.self) { try plan(yaml, changes: [change]) }
+    }
+    #expect(throws: RecipeError.self) { try plan(Self.start + Self.rate, isQuick: true) }
+  }
+
+  @Test("built-in studies can be read, quick and whole") func builtIn() throws {
+    #expect(BuiltInStudies.list.contains { $0.name == "learning-rate" && !$0.question.isEmpty })
+    for (name, _) in BuiltInStudies.list {
+      let file = try #require(BuiltInStudies.file(name))
+      for isQuick in [false, true] { _ = try StudyPlan(file: file, isQuick: isQuick) }
+    }
+  }
+
+  @Test("the example of the documentation can be read") func documented() throws {
+    var file = URL(filePath: #filePath)
+    for _ in 0..<4 { file.deleteLastPathComponent() }
+    let text = try String(
+      contentsOf: file.appending(path: "Documentation/Studies.md"), encoding: .utf8)
+    let yaml = try #require(text.components(separatedBy: "```yaml\n").dropFirst().first)
+      .components(separatedBy: "```")[0]
+    #expect(try plan(yaml).claims.count == 2)
+    #expect(try plan(yaml, isQuick: true).seeds == 1)
+  }
+
+  @Test(
+    "series become numbers",
+    arguments: [
+      ("final", 5.0), ("first", 1), ("max", 6), ("min", 1), ("mean", 3.4), ("median", 3),
+      ("tail", 5), ("growth", 5), ("halfway", 30), ("settled", 50), ("at 35", 3),
+    ])
+  func reductions(name: String, value: Double) throws {
+    let track = Track(steps: [10, 20, 30, 40, 50], values: [1, 2, 3, 6, 5])
+    #expect(try StudyReduction(name).value(of: track) == value)
+  }
+}
