@@ -119,6 +119,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
           "classes", "0,1,2,3,4,5,6,7,8,9", "3,8",
           [("10", "must be from 0 to 9"), ("3,3", "twice"), ("[]", "at least one digit")]
         ),
+        ("inverted", "false", "true", [("dark", "takes true or false")]),
       ]),
     Kind(
       section: "data", name: "idx", partner: "cnn",

@@ -47,6 +47,8 @@ import Testing
     #expect(try Recipe(yaml: short.yaml).yaml == short.yaml && !short.yaml.contains("quick"))
     let without = Self.yaml.split(separator: "quick:")[0]
     #expect(throws: RecipeError.self) { try Recipe(yaml: String(without), quick: true) }
+    let other = try Recipe(yaml: Self.yaml, overrides: ["target.at_most=1", "target.metric=loss"])
+    #expect(other.target?.atMost == 1 && other.target?.atLeast == nil)
     let epochs = try Recipe(yaml: Self.yaml, overrides: ["epochs=1"], quick: true)
     #expect(epochs.run.steps == nil && epochs.run.epochs == 1)
   }

@@ -202,4 +202,11 @@ extension ClassificationDataset {
     copy.scale *= factor
     return copy
   }
+
+  /// The negative of images whose pixels lie in 0 ... 1.
+  func inverted() -> ClassificationDataset {
+    var copy = self
+    for i in features.indices { copy.features[i] = 1 - features[i] }
+    return copy
+  }
 }

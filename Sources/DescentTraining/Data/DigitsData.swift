@@ -6,6 +6,9 @@ public struct DigitsData: DataKind {
   public var validationFraction = 0.2
   /// The digits that are learned; all by default. Models keep room for all ten.
   public var classes = Array(0..<10)
+  /// Whether the digits that are learned are dark on a light ground, which those that are left out are
+  /// not: something new for a model that knows them all.
+  public var isInverted = false
 
   public init() {}
 
@@ -13,6 +16,7 @@ public struct DigitsData: DataKind {
   public static let settings: [Setting<DigitsData>] = [
     .validationFraction(\.validationFraction),
     .integers("classes", \.classes, .closed(0, 9), "digits that are learned"),
+    .flag("inverted", \.isInverted, "learn them dark on a light ground"),
   ]
   public static let form = DataForm.images
 
@@ -29,7 +33,12 @@ public struct DigitsData: DataKind {
   /// validate on none that a run on all has trained on.
   public func load(seed: UInt64) throws -> LabelledData {
     let split = try Self.images().split(validationFraction: validationFraction, seed: seed)
-    return .classes(split.keeping(Set(classes)))
+    let kept = split.keeping(Set(classes))
+    guard isInverted else { return .classes(kept) }
+    var inverted = ClassificationDataset.Split(
+      training: kept.training.inverted(), validation: kept.validation.inverted())
+    inverted.leftOut = kept.leftOut
+    return .classes(inverted)
   }
 
   /// All 1,797 grey images, of shape [1, 8, 8] with pixels scaled to 0 ... 1, in 10 classes.

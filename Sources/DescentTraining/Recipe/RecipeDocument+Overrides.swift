@@ -41,6 +41,13 @@ extension RecipeDocument {
         sections[assignment.section]?.removeAll { $0.name == replaced }
       }
     }
+    // And of two ways to say what the target is.
+    for (given, replaced) in [("at_most", "at_least"), ("at_least", "at_most")] {
+      for assignment in latest
+      where assignment.name == given && assignment.section == TargetSettings.name {
+        sections[assignment.section]?.removeAll { $0.name == replaced }
+      }
+    }
     for assignment in latest where !assignment.name.isEmpty { apply(assignment) }
   }
 
