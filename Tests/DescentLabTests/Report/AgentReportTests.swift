@@ -1,5 +1,6 @@
 import DescentLab
 import DescentTraining
+import Foundation
 import Testing
 
 @Suite("Reports on agents") struct AgentReportTests {
