@@ -38,7 +38,8 @@ LOOK = r"""
     if (visible(figure) && ![...figure.querySelectorAll("svg, img")].some(visible)) say("a figure shows nothing", figure);
   }
   for (const svg of outer) {
-    if (!visible(svg)) continue;
+    // Drawings have no axes.
+    if (!visible(svg) || svg.closest(".film")) continue;
     const box = svg.getBoundingClientRect();
     const frames = svg.querySelectorAll("svg.frame");
     const texts = [...svg.querySelectorAll("text")].filter(visible);

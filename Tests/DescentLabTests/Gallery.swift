@@ -1,4 +1,5 @@
 import DescentLab
+import DescentTraining
 import Foundation
 
 /// A page with every kind of block and figure, and data as bad as it gets.
@@ -229,6 +230,25 @@ enum Gallery {
                       "colours", width: 2, height: 2,
                       rgb: [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255])
                   ].compactMap(\.self))
+            ])),
+        .section(
+          Section(
+            "Film",
+            [
+              .film(
+                Filmstrip(
+                  "A cart",
+                  (0..<12).map { step in
+                    .init(
+                      step: step,
+                      EnvironmentPicture(
+                        width: 4, height: 2,
+                        [
+                          .line(from: .init(0, 0.2), to: .init(4, 0.2), width: 0.1, .pale),
+                          .rectangle(.init(Double(step) / 6, 0.2), width: 1, height: 0.5),
+                          .circle(.init(Double(step) / 6, 1), radius: 0.2, .accent),
+                        ]))
+                  }))
             ])),
         .section(
           Section(

@@ -91,4 +91,50 @@ import Testing
       #expect(try all(straight) == all(other))
     }
   }
+
+  @Test(
+    "a line that is no episode is passed over, and so is a shape that is none",
+    arguments: [
+      (
+        #"{"step": 1, "kind": "episode", "label": "a", "steps": 3, "return": 2.5, "frames": [], "traces": []}"#,
+        true
+      ),
+      (
+        #"{"step": 1, "kind": "episode", "label": "a", "steps": -3, "return": 2.5, "frames": [], "traces": []}"#,
+        false
+      ),
+      (
+        #"{"step": 1, "kind": "episode", "label": "a", "steps": 3, "return": null, "frames": [], "traces": []}"#,
+        false
+      ),
+      (
+        #"{"step": 1, "kind": "episode", "label": "a", "steps": 3, "return": 2.5, "traces": []}"#,
+        false
+      ),
+    ])
+  func episodes(_ line: String, _ isOne: Bool) {
+    #expect(TrainingSample.all(in: Data(line.utf8)).count == (isOne ? 1 : 0))
+  }
+
+  @Test("of a damaged episode the frames and traces that are whole stay") func damaged() throws {
+    func frame(_ shape: String, width: String = "4") -> String {
+      #"{"step": 0, "width": \#(width), "height": 2, "shapes": [\#(shape)]}"#
+    }
+    let frames = [
+      frame(#"["circle", 1, 1, 0.5, "ink"]"#), frame(#"["circle", 1, 1, "ink"]"#),
+      frame(#"["circle", 1, null, 0.5, "ink"]"#), frame(#"["circle", 1, 1, 0.5, "red"]"#),
+      frame("[]"), frame("", width: "0"), frame("", width: "-1"), "7",
+    ]
+    let line =
+      #"{"step": 1, "kind": "episode", "label": "a", "steps": 3, "return": 1, "frames": ["#
+      + frames.joined(separator: ", ")
+      + #"], "traces": [{"name": "x", "steps": [0, 1], "values": [1, 2]}, "#
+      + #"{"name": "y", "steps": [1, 0], "values": [1, 2]}, {"name": "z", "steps": [0], "values": []}]}"#
+    guard case .episode(let episode)? = TrainingSample.all(in: Data(line.utf8)).first?.sample else {
+      Issue.record("it is an episode")
+      return
+    }
+    #expect(episode.frames.map(\.picture.shapes.count) == [1, 0, 0, 0, 0])
+    #expect(episode.traces.map(\.name) == ["x"])
+  }
 }

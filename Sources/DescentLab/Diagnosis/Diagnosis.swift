@@ -96,7 +96,10 @@ public struct Diagnosis: Sendable {
   public var isHealthy: Bool { findings.first?.kind == Healthy.name }
 
   static func found(in run: RunSignals, _ kinds: FindingKinds) -> [Finding] {
-    kinds.kinds.compactMap { $0.find(in: run) }.filter { $0.confidence >= least }
+    let customary = run.log.isOfAgent ? RunLog.customaryOfAgents : []
+    return kinds.kinds.compactMap { $0.find(in: run) }.filter {
+      $0.confidence >= least && !customary.contains($0.kind)
+    }
   }
 
   private static func ordered(_ found: [Finding], _ run: RunSignals) -> [Finding] {

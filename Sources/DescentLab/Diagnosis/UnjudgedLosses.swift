@@ -1,6 +1,6 @@
 extension RunLog {
   /// Whether an agent learned from what it did itself.
-  private var isOfAgent: Bool { tracks["episode_return"] != nil || tracks["val_return"] != nil }
+  var isOfAgent: Bool { tracks["episode_return"] != nil || tracks["val_return"] != nil }
 
   /// Whether two networks learned against each other.
   private var isOfAdversaries: Bool { tracks["d_loss"] != nil && tracks["g_loss"] != nil }
@@ -30,4 +30,8 @@ extension RunLog {
     }
     return log
   }
+
+  /// Kinds of findings that are no fault of agents: their gradients are nearly always clipped, since
+  /// values have large errors (Huang et al., 2022).
+  static let customaryOfAgents: Set = [ClipTooTight.name]
 }

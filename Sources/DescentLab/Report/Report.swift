@@ -120,6 +120,7 @@ public struct Report: Sendable {
         .init("run"), .init("state"), .number("steps"), .number("loss", "train loss", loss),
         .number("val_loss", "val loss", loss), .number("best_val_loss", "lowest val loss", loss),
         .number("best_step", "at step"), .number("val_accuracy", "accuracy", .percent(2)),
+        .number("val_return", "return", .significant(4)),
         .number("val_rmse", "RMSE", .significant(4)), .number("val_r2", "R²", .fixed(4)),
         .number("lr", "last lr"), .number("clipped", "clipped", .percent(0)),
         .number("skipped", "skipped"), .number("step_ms", "ms/step"),
@@ -140,7 +141,7 @@ public struct Report: Sendable {
         last("val_loss"),
         lowest.map { .number($0.y) } ?? .nothing,
         lowest.map { .ordinal(Int(step: $0.x)) } ?? .nothing,
-        last("val_accuracy"), last("val_rmse"), last("val_r2"), last("lr"),
+        last("val_accuracy"), last("val_return"), last("val_rmse"), last("val_r2"), last("lr"),
         run["clipped"].flatMap { curve in
           curve.mean > 0 || run["clip_norm"] != nil ? .number(curve.mean) : nil
         } ?? .nothing,

@@ -15,7 +15,7 @@ struct ReportFindings {
   /// The same without what findings of these kinds say better.
   func sentences(besides kinds: Set<String>) -> [String] {
     let all: [(sentence: String?, said: Set<String>)] = [
-      (stopped, ["nan"]), (loss, ["diverged"]),
+      (stopped, ["nan"]), (run.returns, []), (loss, ["diverged"]),
       (jump, ["loss_spikes", "warmup_too_short", "resume_jump", "diverged", "lr_too_high", "nan"]),
       (validation, ["overfitting"]),
       (rate, ["schedule_ended_early", "schedule_cut_off", "lr_not_logged"]),
@@ -46,7 +46,9 @@ struct ReportFindings {
 
   /// Whether it learned, and whether it still does.
   private var loss: String? {
-    guard let curve = run["loss"], curve.count > 1, curve.start.isFinite else { return nil }
+    guard let curve = run["loss"], curve.count > 1, curve.start.isFinite, !run.isOfAgent else {
+      return nil
+    }
     let means = curve.window > 1 ? " (means over \(counted(curve.window, "row")))" : ""
     let (start, end) = (number(curve.start), number(curve.end))
     let change = curve.end - curve.start
@@ -69,9 +71,9 @@ struct ReportFindings {
 
   /// How it does on what it has not seen.
   private var validation: String? {
-    guard let curve = run["val_loss"], let lowest = curve.lowest, let last = curve.last else {
-      return nil
-    }
+    guard let curve = run["val_loss"], let lowest = curve.lowest, let last = curve.last,
+      !run.isOfAgent
+    else { return nil }
     let best = "its lowest was \(number(lowest.y)) at step \(step(lowest.x))"
     if let broken = curve.brokenSince {
       return "The validation loss is not finite from step \(step(broken)) on; \(best)."

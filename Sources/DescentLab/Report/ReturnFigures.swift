@@ -1,3 +1,5 @@
+import Descent
+
 extension ReportFigures {
   /// What an agent earned in an episode, over the steps of the optimizer and over their time.
   var returns: [Figure] {
@@ -27,6 +29,32 @@ extension ReportFigures {
 }
 
 extension ReportRun {
+  /// Whether an agent learned from what it did itself, so that its losses say little.
+  var isOfAgent: Bool { self["episode_return"] != nil || self["val_return"] != nil }
+
+  /// How an agent's return went; nil where there is none.
+  var returns: String? {
+    func number(_ x: Double) -> String { short(x, 4) }
+    var parts: [String] = []
+    if let curve = self["episode_return"], let first = curve.points.first(where: { $0.y.isFinite }),
+      let last = curve.last
+    {
+      parts.append(
+        "the mean return of the last 100 training episodes went from \(number(first.y)) to "
+          + number(last.y))
+    }
+    if let curve = self["val_return"], let last = curve.last, let highest = curve.highest {
+      parts.append(
+        "that of the evaluation is \(number(last.y))"
+          + (last.y < highest.y
+            ? "; its highest was \(number(highest.y)) at step \(grouped(Int(step: highest.x)))"
+            : curve.count > 1 ? ", its highest" : ""))
+    }
+    guard let first = parts.first else { return nil }
+    let sentence = ([first.prefix(1).uppercased() + first.dropFirst()] + parts.dropFirst())
+    return sentence.joined(separator: "; ") + "."
+  }
+
   /// The time that all steps up to one took, without evaluations; nil where that is not known.
   func seconds(at step: Double) -> Double? {
     guard let first = elapsed.first, let last = elapsed.last, step >= first.x, step <= last.x else {

@@ -142,7 +142,7 @@ enum RandomPurpose {
   static let adapters: UInt64 = 5
   static let diffusion: UInt64 = 6
   static let labels = CurvatureStream.labels
-  static let actions: UInt64 = 6
+  static let actions: UInt64 = 8
   // A stream for each environment, pass and episode.
   static let environments: UInt64 = 1 << 32
   static let minibatches: UInt64 = 2 << 32

@@ -43,7 +43,10 @@ import Testing
     throws
   {
     var run = MadeRun("gan")
-    run.tracks["loss"] = (0..<400).map { 2 + 0.5 * sin(Double($0) / 20) + Double($0) / 400 }
+    run.tracks["loss"] = (0..<400).map { step -> Double in
+      let x = Double(step)
+      return 2 + 0.5 * sin(x / 20) + x / 400
+    }
     run.tracks["lr"] = [Double](repeating: 0.1, count: 400)
     let (unjudged, judged) = ("neither needs to fall", Diagnosis(run.log))
     #expect(!judged.isHealthy && !judged.unknown.contains { $0.contains(unjudged) })
