@@ -42,6 +42,17 @@ public struct StudyClaim: Sendable {
       }
     }
 
+    /// Whether other cells than those that it names do not matter.
+    var isOfNamedCells: Bool {
+      switch self {
+      case .order: true
+      case .within(_, _, let cell), .bound(_, _, let cell), .never(_, let cell),
+        .settles(_, _, let cell):
+        cell != nil
+      case .trend, .equal, .extreme: false
+      }
+    }
+
     /// The cells that it names.
     var cells: [String] {
       switch self {

@@ -17,11 +17,15 @@ struct StudyJudge {
     let experiment =
       result.plan.experiment(claim.experiment) ?? result.plan.experiments[0]
     self.experiment = experiment
+    let expectation = claim.expectation
+    let named =
+      expectation.isOfNamedCells ? expectation.cells.compactMap(experiment.cell) : nil
     places = experiment.cells.indices.filter { index in
-      claim.filter.allSatisfy { axis, value in
-        guard let place = experiment.axis(axis) else { return false }
-        return experiment.axes[place].values[experiment.cells[index].places[place]].name == value
-      }
+      named?.contains(index) != false
+        && claim.filter.allSatisfy { axis, value in
+          guard let place = experiment.axis(axis) else { return false }
+          return experiment.axes[place].values[experiment.cells[index].places[place]].name == value
+        }
     }
     let values = places.map {
       result.values(experiment.name, $0, claim.metric, claim.reduction)
