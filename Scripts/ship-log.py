@@ -39,6 +39,33 @@ QUIET = ["Sails hanging idle all the forenoon.", "Hands allowed to bathe over th
          "Washed clothes.", "Made no way until the evening watch."]
 
 
+ONES = ("no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen").split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+FIRST = ("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+         "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth").split()
+
+
+def words(n):
+    """A number below 10,000 in words: the stories, from which a model may come, have no digits."""
+    if n >= 1000:
+        return words(n // 1000) + " thousand" + (" " + words(n % 1000) if n % 1000 else "")
+    if n >= 100:
+        return words(n // 100) + " hundred" + (" and " + words(n % 100) if n % 100 else "")
+    if n >= 20:
+        return TENS[n // 10 - 2] + ("-" + ONES[n % 10] if n % 10 else "")
+    return ONES[n]
+
+
+def ordinal(n):
+    """The day of a month."""
+    if n < 20:
+        return FIRST[n - 1]
+    if n % 10 == 0:
+        return {20: "twentieth", 30: "thirtieth"}[n]
+    return f"{TENS[n // 10 - 2]}-{FIRST[n % 10 - 1]}"
+
+
 def capital(text):
     return text[0].upper() + text[1:]
 
@@ -49,7 +76,7 @@ def main():
     latitude, longitude, stores, force = 47.4, 6.1, 5200, 3
     south = True
     day = 0
-    for year in (1871, 1872):
+    for year in ("seventy-one", "seventy-two"):
         for month, days in MONTHS:
             for date in range(1, days + 1):
                 day += 1
@@ -63,24 +90,24 @@ def main():
                     south = False
                 if latitude > 47:
                     south = True
-                where = (f"{abs(int(latitude))} degrees {int(abs(latitude) * 60 % 60)} minutes "
-                         f"{'N' if latitude >= 0 else 'S'}")
-                lines = [f"{date} {month} {year}."]
+                where = (f"{words(abs(int(latitude)))} degrees "
+                         f"{'north' if latitude >= 0 else 'south'}")
+                lines = [f"{capital(ordinal(date))} of {month}, {year}."]
                 lines.append(f"Wind {wind}, {name}; sea {sea}." if force else f"Calm; sea {sea}.")
-                lines.append(f"Latitude {where} at noon. {miles} miles since yesterday.")
+                lines.append(f"Latitude {where} at noon. {capital(words(miles))} miles since yesterday.")
                 if force >= 5:
-                    lines.append(r.choice(ROUGH).format(b=r.randint(2, 8)))
+                    lines.append(r.choice(ROUGH).format(b=words(r.randint(2, 8))))
                 elif force == 0:
                     lines.append(r.choice(QUIET))
                 if r.random() < 0.7:
                     lines.append(f"{capital(r.choice(CREW))} {r.choice(WORK)}.")
                 if r.random() < 0.35:
-                    lines.append(r.choice(SIGHTS).format(w=r.choice(WINDS), n=r.randint(9, 60)))
+                    lines.append(r.choice(SIGHTS).format(w=r.choice(WINDS), n=words(r.randint(9, 60))))
                 if r.random() < 0.3:
                     lines.append(capital(r.choice(HEALTH).format(c=r.choice(CREW))))
                 if day % 7 == 0:
                     stores = stores - r.randint(180, 240) if stores > 900 else 5200
-                    lines.append(f"Water remaining: {stores} gallons.")
+                    lines.append(f"Water remaining: {words(stores)} gallons.")
                 out.append(" ".join(lines) + "\n")
                 if len("\n".join(out)) > 80_000:
                     break

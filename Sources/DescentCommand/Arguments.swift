@@ -38,17 +38,19 @@ func findRecipe(_ recipe: String) throws -> (name: String, yaml: String) {
     let name = URL(fileURLWithPath: recipe).deletingPathExtension().lastPathComponent
     return (name, try Recipe.text(of: recipe))
   }
-  let names = BuiltInRecipes.list.map(\.name).joined(separator: ", ")
-  throw MissingRecipe(name: recipe, builtIn: names)
+  throw MissingRecipe(name: recipe, builtIn: BuiltInRecipes.list.map(\.name))
 }
 
 /// There is neither a file nor a built-in recipe of that name.
 struct MissingRecipe: Error, CustomStringConvertible {
   let name: String
-  let builtIn: String
+  let builtIn: [String]
 
   var description: String {
-    "no file and no built-in recipe is called '\(name)'; built in: \(builtIn)"
+    let near = nearestName(to: name, among: builtIn)
+    return "no file and no built-in recipe is called '\(name)'; "
+      + (near.map { "did you mean '\($0)'? " } ?? "")
+      + "built in: \(builtIn.joined(separator: ", "))"
   }
 }
 

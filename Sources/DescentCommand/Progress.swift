@@ -76,9 +76,11 @@ final class Progress: TrainingObserver {
     validationLoss = evaluation.loss
     let accuracy = evaluation.accuracy.map { "  accuracy \(percent($0, 2))" } ?? ""
     let errors = evaluation.errors.map { "  \(RunPage.errors($0))" } ?? ""
+    let others = RunPage.measures(evaluation).map { "  \($0)" }.joined()
     let raw = evaluation.lossWithoutAverage.map { "  (\(fixed($0, 4)) without the average)" } ?? ""
     show(
-      "after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(errors)\(raw)")
+      "after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(errors)\(others)\(raw)"
+    )
   }
 
   /// Prints a line in the place of the bar, which comes again with the next step.

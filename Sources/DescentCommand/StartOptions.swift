@@ -36,8 +36,7 @@ struct StartOptions: ParsableArguments {
   /// Gives a new run its beginning; says what it was.
   func apply(to trainer: Trainer) throws -> [String] {
     var lines: [String] = []
-    if let from = trainer.recipe.run.from {
-      let path = try RunDirectory.weights(called: from)
+    if let path = try trainer.recipe.beginning() {
       let (file, passedOver) = try FileInspection.find(path)
       for reason in passedOver { writeError("Warning: \(reason)") }
       let report = try trainer.begin(withWeightsOf: file, partially: partial)

@@ -9,7 +9,11 @@ import Testing
 
   private func outcome(_ name: String, _ changes: [String] = []) throws -> TargetOutcome {
     let yaml = try #require(BuiltInRecipes.yaml(name))
-    let recipe = try Recipe(yaml: yaml, overrides: changes, quick: true)
+    var recipe = try Recipe(yaml: yaml, overrides: changes, quick: true)
+    if let base = recipe.run.from {
+      #expect(try outcome(base).step != nil)
+      recipe.run.from = files.path(base)
+    }
     let run = try RunDirectory(new: files.path(name), name: name)
     try Trainer(recipe).run(in: run)
     return try run.outcome(of: #require(recipe.target))

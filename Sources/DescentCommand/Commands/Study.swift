@@ -1,4 +1,5 @@
 import ArgumentParser
+import Descent
 import DescentFiles
 import DescentLab
 import DescentTraining
@@ -188,8 +189,10 @@ struct MissingStudy: Error, CustomStringConvertible {
   let name: String
 
   var description: String {
-    "no file and no built-in study is called '\(name)'; built in: "
-      + BuiltInStudies.list.map(\.name).joined(separator: ", ")
+    let names = BuiltInStudies.list.map(\.name)
+    let near = nearestName(to: name, among: names)
+    return "no file and no built-in study is called '\(name)'; "
+      + (near.map { "did you mean '\($0)'? " } ?? "") + "built in: \(names.joined(separator: ", "))"
   }
 }
 

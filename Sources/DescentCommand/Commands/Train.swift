@@ -123,7 +123,8 @@ struct Train: ParsableCommand {
   private func started(_ recipe: String) throws -> (Trainer, RunDirectory, yaml: String) {
     let (name, yaml) = try findRecipe(recipe)
     var recipe = try Recipe(yaml: yaml, overrides: changes.assignments, quick: quick)
-    recipe.run.from = try (start.from ?? recipe.run.from).map(RunDirectory.weights)
+    if let from = start.from { recipe.run.from = from }
+    recipe.run.from = try recipe.beginning()
     let trainer = try Trainer(recipe)
     let beginnings = try start.apply(to: trainer)
     let directory = try RunDirectory(new: folder, name: name)

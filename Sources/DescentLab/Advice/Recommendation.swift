@@ -77,7 +77,9 @@ public struct Recommendation: Sendable {
         + "\(scenario.example)' has the reasons.")
     lines += scenario.stage.lines
     if let rank = scenario.adapters {
-      lines.append("adapter: {kind: lora, rank: \(rank), alpha: \(rank), targets: all-linear}")
+      // As the reasons say: twice the rank for language models.
+      let alpha = scenario.stage == .text ? 2 * rank : rank
+      lines.append("adapter: {kind: lora, rank: \(rank), alpha: \(alpha), targets: all-linear}")
     }
     lines.append("optimizer: {name: \(candidate.rule), \(candidate.settings)}")
     lines.append("schedule: \(candidate.schedule ?? scenario.schedule)")

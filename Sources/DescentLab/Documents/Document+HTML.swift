@@ -111,7 +111,9 @@ private struct HTMLWriter {
     case .pictures(let pictures, _):
       add("<div class=\"pictures\">")
       for picture in pictures {
-        let size = picture.width > 64 ? "" : " width=\"\(max(64, picture.width))\""
+        // Pixels are to be seen; those of a grid of images as well as those of one.
+        let width = picture.width * max(1, (picture.width > 32 ? 400 : 64) / max(1, picture.width))
+        let size = " width=\"\(width)\""
         add(
           "<figure><img alt=\"\(picture.label.escaped)\"\(size) src=\"\(picture.dataURL)\">"
             + "<figcaption>\(picture.label.escaped)</figcaption></figure>")

@@ -69,6 +69,11 @@ public enum RunPage {
       [.list(resumption.changes, key: "changes")])
   }
 
+  /// What a task measures beside the loss: `return 497`, `old 2.64`.
+  public static func measures(_ evaluation: Evaluation) -> [String] {
+    evaluation.others.sorted { $0.key < $1.key }.map { "\($0) \(short($1, 4))" }
+  }
+
   /// How far predicted numbers are from theirs, in a phrase.
   public static func errors(_ errors: RegressionErrors) -> String {
     let share = errors.determination.map { ", R² \(fixed($0, 4))" } ?? ""
@@ -110,6 +115,7 @@ public enum RunPage {
         parts.append("\(percent(accuracy, 2)) of held-out examples classified correctly")
       }
       if let errors = evaluation.errors { parts.append(Self.errors(errors)) }
+      parts += measures(evaluation)
       parts.append("validation loss \(fixed(evaluation.loss, 4))")
     }
     if result.skipped > 0 {

@@ -165,6 +165,10 @@ public enum StudyPage {
             return column.metric.isUnbounded && failed < runs.count
               ? .text("not reached") : .nothing
           }
+          let known = one.values.count { $0 != nil }
+          if column.metric.isUnbounded, known < runs.count {
+            return .text("\(short(mean, 4)) (\(known) of \(counted(runs.count, "run")))")
+          }
           if column.metric.isBytes { return .bytes(Int(min(mean, 1e18))) }
           // How long runs take depends on what else the machine does.
           let interval = isMany && column.metric.isSeries ? one.interval : nil

@@ -5,6 +5,7 @@ public enum StudyProgressPage {
   /// A run that has ended, in one line.
   public static func line(_ progress: StudyProgress) -> String {
     guard let trial = progress.last else { return "" }
+    if progress.isBase, trial.outcome == nil { return "training the \(trial.label)" }
     let outcome = trial.outcome ?? TrialOutcome()
     let ending =
       outcome.failure.map { "failed: \($0.inOneSentence)" }

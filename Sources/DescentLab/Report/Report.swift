@@ -202,15 +202,17 @@ public struct Report: Sendable {
       let lastPictures = run.samples.last {
         if case .image = $0.sample { true } else { false }
       }?.step
+      let shown = evenly(run.samples.map(\.step).uniqued { $0 }, 6)
       for (step, sample) in run.samples.suffix(100) {
         switch sample {
         case .text(let text): texts.append(.paragraph("After step \(grouped(step)):\n\(text)"))
         case .image(let image):
-          guard step == lastPictures else { continue }
-          let picture = Picture(
-            image.label, width: image.width, height: image.height, grey: image.pixels)
-          if let picture { pictures.append(picture) }
           areMade = image.isMade
+          guard step == lastPictures || areMade && shown.contains(step) else { continue }
+          let picture = Picture(
+            areMade ? "After step \(grouped(step)): \(image.label)" : image.label,
+            width: image.width, height: image.height, grey: image.pixels)
+          if let picture { pictures.append(picture) }
         case .episode: break
         }
       }
@@ -219,13 +221,20 @@ public struct Report: Sendable {
         pictures.isEmpty
         ? ""
         : (areMade
-          ? "Images that the model makes" : "Held-out examples that the model reads wrongly")
-          + " after step \(grouped(lastPictures ?? 0))"
+          ? "Images that the model makes"
+          : "Held-out examples that the model reads wrongly after step "
+            + grouped(lastPictures ?? 0))
       let blocks =
         Array(texts.suffix(3)) + [.paragraph(heading), .pictures(Array(pictures.prefix(24)))]
         + episodes(of: run, number: number)
       return isSingle ? blocks : [.section(Section(run.name, id: "samples-\(number)", blocks))]
     }
+  }
+
+  /// At most `count` of some steps, the first and the last among them.
+  private func evenly(_ steps: [Int], _ count: Int) -> [Int] {
+    steps.count <= count
+      ? steps : (0..<count).map { steps[$0 * (steps.count - 1) / (count - 1)] }
   }
 
   /// The recipes, folded.

@@ -104,21 +104,23 @@ public final class Study {
     let base = known[index]
     var recipe = try Recipe(yaml: base.source.yaml, overrides: base.changes)
     recipe.keepsLittle(unless: base.changes)
-    let (from, stamp) = try weights(recipe.run.from, before: index)
+    let (from, stamp) = try weights(of: recipe, before: index)
     let trial = StudyTrial("base \(name)", recipe, from: from, stamp: stamp)
     return (trial, file(of: trial, name, in: "bases"))
   }
 
-  /// The path of what a run begins with, and what tells it apart.
+  /// The path of what a run of a recipe begins with, and what tells it apart.
   private func weights(
-    _ name: String?, before: Int? = nil
+    of recipe: Recipe, before: Int? = nil
   ) throws -> (from: String?, stamp: String?) {
-    guard let name else { return (nil, nil) }
+    guard let name = recipe.run.from else { return (nil, nil) }
     if let file = try base(name, before: before)?.file {
       // The name of its folder says what it is.
       return ("bases/\(file.deletingPathExtension().lastPathComponent)", nil)
     }
-    let path = try RunDirectory.weights(called: plan.path(of: name))
+    var there = recipe
+    there.run.from = plan.path(of: name)
+    guard let path = try there.beginning() else { return (nil, nil) }
     let file = try FileInspection.find(path).file
     let facts = try? FileManager.default.attributesOfItem(atPath: file)
     let size = (facts?[.size] as? Int).map { "\($0) bytes" } ?? ""
@@ -132,14 +134,16 @@ public final class Study {
   /// All runs of the experiments, a seed for all cells before the next.
   func wanted() throws -> [Wanted] {
     var all: [Wanted] = []
-    var known: [String?: (from: String?, stamp: String?)] = [:]
+    // What stands in `runs` by a recipe's name depends on the model, too.
+    var known: [String: (from: String?, stamp: String?)] = [:]
     for number in 0..<plan.seeds {
       for experiment in plan.experiments {
         for cell in experiment.cells {
           let recipe = try plan.recipe(experiment, cell, run: number)
           let from = recipe.run.from
-          let weights = try known[from] ?? weights(from)
-          known[from] = weights
+          let key = "\(from ?? "") \(recipe.model.resolved)"
+          let weights = try known[key] ?? weights(of: recipe)
+          known[key] = weights
           let trial = StudyTrial(
             "\(experiment.name), \(cell.label), seed \(number + 1)", recipe,
             from: weights.from, stamp: weights.stamp)
@@ -201,7 +205,8 @@ public final class Study {
     return StudyResult(self, wanted)
   }
 
-  /// Trains a base, and before it what it begins with.
+  /// Trains a base, and before it what it begins with; each is handed on as it begins, without an outcome,
+  /// and as it ends.
   private func perform(
     base name: String, before: Int? = nil, _ crew: Crew, _ watch: @escaping (StudyTrial) -> Void
   ) throws {
@@ -215,6 +220,7 @@ public final class Study {
       let recipe = try Recipe(yaml: base.source.yaml, overrides: base.changes)
       if let other = recipe.run.from { try perform(base: other, before: index, crew, watch) }
     }
+    watch(trial)
     try crew.perform([Crew.Work(trial: trial, file: file, yaml: trial.recipe)]) { trial in
       watch(trial)
       if let failure = trial.outcome?.failure { throw StudyError.baseFailed(name, failure) }
@@ -228,7 +234,7 @@ public struct StudyProgress: Sendable {
   public private(set) var done: Int
   /// Runs in all, without bases.
   public let total: Int
-  /// The run that has just ended.
+  /// The run that has just ended; of a base, also one that begins, without an outcome.
   public private(set) var last: StudyTrial?
   /// Whether that was a base.
   public private(set) var isBase = false

@@ -99,7 +99,10 @@ public struct StudyMetric: Sendable, Equatable, Hashable {
     switch kind {
     case .fact, .stepsTo: true
     case .track(let name):
-      ["d", "lr", "grad_norm", "d_coef", "distance", "memory_bytes"].contains {
+      [
+        "d", "lr", "grad_norm", "d_coef", "distance", "memory_bytes", "group_grad_norm",
+        "group_distance", "group_weight_norm",
+      ].contains {
         name == $0 || name.hasPrefix($0 + "/")
       }
     }

@@ -10,8 +10,7 @@ extension Trainer {
   /// - Throws: as ``begin(withWeightsOf:partially:)``, and ``DataError`` where nothing is there.
   @discardableResult
   public func begin() throws -> (file: String, report: LoadReport)? {
-    guard !hasBegun, done.steps == 0, let from = recipe.run.from else { return nil }
-    let path = try RunDirectory.weights(called: from)
+    guard !hasBegun, done.steps == 0, let path = try recipe.beginning() else { return nil }
     return (path, try begin(withWeightsOf: path))
   }
 
@@ -65,30 +64,50 @@ extension Trainer {
   }
 }
 
-extension RunDirectory {
-  /// The path of weights: what is there by this name, or the newest run of the built-in recipe that is
-  /// called so, in `runs`.
+extension Recipe {
+  /// The path of the weights that it begins with: what is there by the name ``RunSettings/from``, or the
+  /// newest run of the built-in recipe that is called so, in `runs`, whose model is the same; nil where it
+  /// begins with none.
   ///
-  /// - Throws: ``DataError`` where there is neither.
-  package static func weights(called name: String) throws(DataError) -> String {
+  /// - Throws: ``DataError`` where there is nothing.
+  package func beginning() throws(DataError) -> String? {
+    guard let name = run.from else { return nil }
     let files = FileManager.default
     if files.fileExists(atPath: name) { return name }
-    guard BuiltInRecipes.yaml(name) != nil else {
+    let names = BuiltInRecipes.list.map(\.name)
+    guard names.contains(name) else {
       throw .missingFile(
-        path: name, advice: "from takes a run, a safetensors file or the name of a built-in recipe")
+        path: name,
+        advice: "from takes a run, a safetensors file or the name of a built-in recipe; "
+          + hint(for: name, among: names))
     }
     let entries = (try? files.contentsOfDirectory(atPath: "runs")) ?? []
     let numbers = entries.compactMap { entry in
       entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
     }
-    let runs = numbers.sorted(by: >).map { "runs/\(name)-\($0)" }
-    let usable = runs.first { (try? RunDirectory(existing: $0))?.checkpointFiles.isEmpty == false }
-    guard let usable else {
-      throw .missingFile(
-        path: "runs/\(name)-*",
-        advice: "training begins with the weights of a run of '\(name)': train it first "
-          + "(descent train \(name)), or name other weights by --from")
+    let runs = numbers.sorted(by: >).compactMap {
+      try? RunDirectory(existing: "runs/\(name)-\($0)")
     }
-    return usable
+    .filter { !$0.checkpointFiles.isEmpty }
+    if let run = runs.first(where: hasModel) { return run.path }
+    let known = runs.first.map { "\($0.path) has another model; " } ?? ""
+    throw .missingFile(
+      path: "for from=\(name)",
+      advice: "\(known)training begins with the weights of a run of '\(name)' with the same model: "
+        + "train it first (descent train \(name), and its short form for another), or name weights by "
+        + "--from")
+  }
+
+  /// Whether a run has the model of this recipe; kinds that nobody can compare are taken.
+  private func hasModel(_ directory: RunDirectory) -> Bool {
+    guard let yaml = try? Recipe.text(of: directory.recipe.relativePath),
+      let other = try? Recipe(yaml: yaml)
+    else { return true }
+    func shape(_ model: any ModelKind) -> [String] {
+      // Those that change no tensor.
+      let free = ["dropout", "recompute", "samples", "sampling_steps", "guidance", "label_dropout"]
+      return model.resolved.filter { !free.contains($0.name) }.map { "\($0.name)=\($0.value)" }
+    }
+    return type(of: other.model).name == type(of: model).name && shape(other.model) == shape(model)
   }
 }
