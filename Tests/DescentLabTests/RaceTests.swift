@@ -15,12 +15,6 @@ import Testing
     return plan
   }
 
-  private func inFolder<R>(_ body: (String) throws -> R) throws -> R {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    return try body(folder.path)
-  }
-
   private func files(_ path: String) throws -> [String] {
     try FileManager.default.subpathsOfDirectory(atPath: path)
   }

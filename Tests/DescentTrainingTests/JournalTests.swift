@@ -27,6 +27,14 @@ extension RunDirectory {
   }
 }
 
+extension String {
+  /// A line of metrics without what differs from run to run: times, and what memory there was.
+  func withoutTimes() throws -> String {
+    let changing = "seconds|activation_bytes|items_per_second|memory_bytes"
+    return replacing(try Regex("\"(\(changing))\": [^,}]*"), with: "")
+  }
+}
+
 @Suite("The journal") struct JournalTests {
   /// A record and the line that it is.
   struct Case: CustomTestStringConvertible, Sendable {

@@ -310,8 +310,8 @@ private struct Kind: CustomTestStringConvertible, Sendable {
     let other = #expect(throws: RecipeError.self) { _ = try task("gan") }
     #expect(
       other?.problems == [
-        "model.kind=gan makes images of channels × height × width, but an example here is 3 numbers; "
-          + "give a data.kind of images"
+        "model.kind=gan needs images of channels × height × width, but an example here is 3 "
+          + "numbers; give files of images"
       ])
   }
 

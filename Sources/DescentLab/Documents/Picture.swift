@@ -13,19 +13,19 @@ public struct Picture: Sendable {
 
   /// A picture in greys; nil unless there is one value for each pixel.
   public init?(_ label: String, width: Int, height: Int, grey pixels: [UInt8]) {
-    guard Self.fits(width, height, 1, pixels.count) else { return nil }
-    (self.label, self.width, self.height, self.pixels) = (label, width, height, pixels)
+    self.init(label, width: width, height: height, values: 1, pixels)
   }
 
   /// A picture in colours; nil unless there are three values for each pixel.
   public init?(_ label: String, width: Int, height: Int, rgb pixels: [UInt8]) {
-    guard Self.fits(width, height, 3, pixels.count) else { return nil }
-    (self.label, self.width, self.height, self.pixels) = (label, width, height, pixels)
+    self.init(label, width: width, height: height, values: 3, pixels)
   }
 
-  private static func fits(_ width: Int, _ height: Int, _ values: Int, _ count: Int) -> Bool {
-    guard width > 0, height > 0, width <= 16384, height <= 16384 else { return false }
-    return width * height * values == count
+  private init?(_ label: String, width: Int, height: Int, values: Int, _ pixels: [UInt8]) {
+    guard (1...16384).contains(width), (1...16384).contains(height),
+      width * height * values == pixels.count
+    else { return nil }
+    (self.label, self.width, self.height, self.pixels) = (label, width, height, pixels)
   }
 
   /// Whether it has colours.
@@ -42,15 +42,7 @@ public struct Picture: Sendable {
       }
       for _ in 0..<scale { large += row }
     }
-    return Picture(label, width: width * scale, height: height * scale, large, isColored) ?? self
-  }
-
-  private init?(_ label: String, width: Int, height: Int, _ pixels: [UInt8], _ isColored: Bool) {
-    if isColored {
-      self.init(label, width: width, height: height, rgb: pixels)
-    } else {
-      self.init(label, width: width, height: height, grey: pixels)
-    }
+    return Picture(label, width: width * scale, height: height * scale, values: size, large) ?? self
   }
 
   private var png: PNG {

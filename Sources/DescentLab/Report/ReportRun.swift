@@ -27,6 +27,8 @@ public struct ReportRun: NamedRun, Sendable {
   public let lastStep: Int
   /// Whether it goes on, as far as the log says.
   public let state: RunState
+  /// Whether an agent learned from what it did itself, so that its losses say little.
+  let isOfAgent: Bool
   /// The seconds that its steps took up to some of them.
   let elapsed: [Point]
   /// What is wrong with it, as ``Diagnosis`` finds; empty where nothing is.
@@ -47,7 +49,7 @@ public struct ReportRun: NamedRun, Sendable {
       log.histograms.map { ($0.key.withVisibleControls, $0.value) },
       uniquingKeysWith: { first, _ in first })
     samples = log.samples.map { ($0.step, $0.sample.withVisibleControls) }
-    (lastStep, state) = (log.lastStep, log.state)
+    (lastStep, state, isOfAgent) = (log.lastStep, log.state, log.isOfAgent)
     elapsed = Self.elapsed(log["seconds"])
     faults = Diagnosis(log).faults
   }

@@ -29,9 +29,6 @@ extension ReportFigures {
 }
 
 extension ReportRun {
-  /// Whether an agent learned from what it did itself, so that its losses say little.
-  var isOfAgent: Bool { self["episode_return"] != nil || self["val_return"] != nil }
-
   /// How an agent's return went; nil where there is none.
   var returns: String? {
     func number(_ x: Double) -> String { short(x, 4) }

@@ -139,8 +139,8 @@ struct StudyJudge {
     case 1: decide(.supported, start)
     case -1: decide(.contradicted, "\(start), the other way round")
     default:
-      if comparison.test.isIdentical, comparison.pairs > 0 {
-        decide(.contradicted, "\(start)")
+      if comparison.test.isIdentical {
+        decide(.contradicted, start)
       } else {
         decide(.undecided, "\(start), which is not proven\(comparison.needed)")
       }

@@ -140,23 +140,21 @@ public enum StudyReduction: Sendable, Equatable, Hashable {
   /// The value at a step, or the last before it.
   case at(Int)
 
-  static let names = [
-    "final", "first", "max", "min", "mean", "median", "tail", "growth", "halfway", "settled",
-    "at N",
+  /// Those that are a single word.
+  private static let named: [StudyReduction] = [
+    .final, .first, .max, .min, .mean, .median, .tail, .growth, .halfway, .settled,
   ]
 
   /// Reads its name.
   init(_ text: String) throws(StudyMistake) {
-    let all: [StudyReduction] = [
-      .final, .first, .max, .min, .mean, .median, .tail, .growth, .halfway, .settled,
-    ]
-    if let named = all.first(where: { "\($0)" == text }) {
+    if let named = Self.named.first(where: { "\($0)" == text }) {
       self = named
     } else if text.hasPrefix("at "), let step = Int(text.dropFirst(3)), step > 0 {
       self = .at(step)
     } else {
       throw StudyMistake(
-        "'\(quotable(text))' is not known; \(hint(for: text, among: Self.names))")
+        "'\(quotable(text))' is not known; \(hint(for: text, among: Self.named.map { "\($0)" } + ["at N"]))"
+      )
     }
   }
 

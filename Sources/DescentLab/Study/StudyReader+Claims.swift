@@ -46,12 +46,8 @@ extension StudyReader {
     section.allow(["say", "experiment", "metric", "of", "compare", "along", "where", "expect"])
     let say = section.required("say", "the claim in words")
     let experiment = experiment(section)
-    let metric = section.read("metric", section.required("metric", "a number such as val_loss")) {
-      (text) throws(StudyMistake) in try StudyMetric(text)
-    }
-    let of = section.read("of", section.text("of")) { (text) throws(StudyMistake) in
-      try StudyReduction(text)
-    }
+    let metric = section.metric("metric", section.required("metric", "a number such as val_loss"))
+    let of = section.reduction("of")
     let comparison = section.choice("compare", ["ratio", "difference"])
     guard let experiment else { return }
     let along = axis("along", section, of: experiment)
@@ -197,13 +193,9 @@ extension StudyReader {
     if section["show"] == nil {
       problems.add(section.place("show"), "is missing: give a number such as val_loss, or several")
     }
-    let of = section.read("of", section.text("of")) { (text) throws(StudyMistake) in
-      try StudyReduction(text)
-    }
+    let of = section.reduction("of")
     let scale = section.choice("scale", ["log", "linear"])
-    let metrics = (section.texts("show") ?? []).compactMap { text in
-      section.read("show", text) { (text) throws(StudyMistake) in try StudyMetric(text) }
-    }
+    let metrics = (section.texts("show") ?? []).compactMap { section.metric("show", $0) }
     guard let experiment, !metrics.isEmpty else { return }
     let axis = axis("by", section, of: experiment)
     let isPoint = metrics.contains { !$0.isSeries }
@@ -236,14 +228,12 @@ extension StudyReader {
         else { continue }
         part.allow(["show", "of"])
         text = part.required("show", "a number such as val_loss")
-        of = part.read("of", part.text("of")) { (text) throws(StudyMistake) in
-          try StudyReduction(text)
-        }
+        of = part.reduction("of")
       default: problems.add(section.place(place), "must be a number, or {show: d, of: max}")
       }
-      let metric = section.read(place, text) { (text) throws(StudyMistake) in try StudyMetric(text)
+      if let metric = section.metric(place, text) {
+        columns.append((metric, of ?? (text == "memory" ? .max : .final)))
       }
-      if let metric { columns.append((metric, of ?? (text == "memory" ? .max : .final))) }
     }
     guard let experiment else { return }
     plan.tables.append(StudyTable(experiment: experiment.name, columns: columns))

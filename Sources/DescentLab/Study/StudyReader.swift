@@ -45,11 +45,9 @@ struct StudyReader {
 
   // MARK: Parts that several have
 
-  /// The recipe that a section names.
-  private func source(
-    _ section: StudySection, or other: (StudySection, String)?
-  ) -> StudyPlan.Source? {
-    let owner = section["recipe"] == nil ? other?.0 ?? section : section
+  /// The recipe that a section names, or another one where it names none.
+  private func source(_ section: StudySection, or other: StudySection?) -> StudyPlan.Source? {
+    let owner = section["recipe"] == nil ? other ?? section : section
     guard let text = owner.text("recipe") else {
       if owner["recipe"] == nil {
         problems.add(section.place("recipe"), "is missing: give a built-in recipe or a YAML file")
@@ -101,7 +99,7 @@ struct StudyReader {
     for (name, section) in all {
       section.allow(["title", "recipe", "from", "set", "vary", "points"])
       let axes = axes(section)
-      guard let source = source(section, or: (root, "")) else { continue }
+      guard let source = source(section, or: root) else { continue }
       var experiment = StudyPlan.Experiment(
         name: name, title: section.text("title") ?? name, source: source,
         changes: common + beginning(section) + changes(section),

@@ -149,8 +149,20 @@ struct StudySection {
     }
   }
 
+  /// How a series becomes a number.
+  func reduction(_ key: String) -> StudyReduction? {
+    read(key, text(key)) { (text) throws(StudyMistake) in try StudyReduction(text) }
+  }
+
+  /// The number of a run that a text names.
+  func metric(_ key: String, _ text: String?) -> StudyMetric? {
+    read(key, text) { (text) throws(StudyMistake) in try StudyMetric(text) }
+  }
+
   /// What a part of the text says, or the sentence of why not at its place.
-  func read<T>(_ key: String, _ text: String?, _ make: (String) throws(StudyMistake) -> T) -> T? {
+  private func read<T>(_ key: String, _ text: String?, _ make: (String) throws(StudyMistake) -> T)
+    -> T?
+  {
     guard let text else { return nil }
     do throws(StudyMistake) { return try make(text) } catch {
       problems.add("\(place(key)):", error.sentence)

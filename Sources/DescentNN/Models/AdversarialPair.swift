@@ -99,13 +99,13 @@ public final class AdversarialPair: Module {
   public let generator: Generator
   /// What judges them.
   public let discriminator: Discriminator
-  /// The numbers of a point that the generator makes an image of.
+  /// The size of z, the vector that the generator makes an image of.
   public let latent: Int
 
   /// A pair with PyTorch's default initialization.
   ///
   /// - Parameters:
-  ///   - latent: The numbers of a point of the latent space.
+  ///   - latent: The size of z.
   ///   - stages: The channels of the generator from its smallest image on, which is doubled as often as
   ///     there are stages; the discriminator has them in reverse.
   ///   - channels: The channels of an image.

@@ -14,7 +14,7 @@ public struct DiffusionModel: ModelKind {
   public var width = 64
   /// The probability of dropout, in the blocks.
   public var dropout = 0.0
-  /// T, the steps of noise from an image to nothing but noise.
+  /// T, the steps from an image to pure noise.
   public var timesteps = 1000
   /// How the noise grows.
   public var noise = NoiseSchedule.cosine
@@ -37,7 +37,7 @@ public struct DiffusionModel: ModelKind {
     .integer("width", \.width, .atLeast(1), "size of a patch's vector"),
     .number("dropout", \.dropout, .halfOpen(0, 1), "probability of dropout in the blocks"),
     .integer(
-      "timesteps", \.timesteps, .closed(1, 1e6), "steps of noise from an image to mere noise"),
+      "timesteps", \.timesteps, .closed(1, 1e6), "steps from an image to pure noise"),
     .choice("noise", \.noise, "how the noise grows"),
     .number(
       "label_dropout", \.labelDropout, .closed(0, 1),
@@ -83,9 +83,7 @@ public struct DiffusionModel: ModelKind {
   }
 
   public func makeTask(_ data: LabelledData, seed: UInt64) throws -> any TrainingTask {
-    guard case .classes(let split) = data else {
-      throw RecipeError(problems: ["model.kind=diffusion learns images that have classes"])
-    }
+    let split = try Self.images(of: data)
     let grid = try Self.grid(of: data.shape, patch: patch)
     var random = RandomStream(seed: seed, stream: RandomPurpose.weights)
     let model = try DiffusionTransformer(

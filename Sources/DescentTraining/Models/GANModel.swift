@@ -1,13 +1,14 @@
 import Descent
 import DescentCompute
 import DescentNN
+import Foundation
 
 /// `model.kind: gan`: a generator of images and a discriminator that learn against each other.
 ///
 /// Both are parts of one model, `generator.*` and `discriminator.*`, and move in the same step; groups of
 /// the optimizer may give them rates of their own.
 public struct GANModel: ModelKind {
-  /// The numbers of a point that an image is made of.
+  /// The size of the latent vector that an image is made of.
   public var latent = 32
   /// The channels of the generator from its smallest image on, which is doubled after each.
   public var channels = [64, 32]
@@ -16,7 +17,7 @@ public struct GANModel: ModelKind {
 
   public static let name = "gan"
   public static let settings: [Setting<GANModel>] = [
-    .integer("latent", \.latent, .atLeast(1), "numbers of a point that an image is made of"),
+    .integer("latent", \.latent, .atLeast(1), "size of the latent vector that an image is made of"),
     .integers(
       "channels", \.channels, .atLeast(1),
       "channels of the generator, a doubling of the image after each"),
@@ -31,7 +32,7 @@ public struct GANModel: ModelKind {
     guard shape.count == 3 else { return nil }
     let (pixels, image) = (shape[1] * shape[2], shape.reduce(1, *))
     let widths = channels.map(Double.init)
-    let smallest = (widths.first ?? 1) * pixels / pow4(channels.count)
+    let smallest = (widths.first ?? 1) * pixels / pow(4, Double(channels.count))
     let pairs = zip(widths, widths.dropFirst() + [shape[0]])
     let convolutions = pairs.reduce(0) { $0 + 9 * $1.0 * $1.1 }
     // The last stage is the largest: what is doubled is kept before and after.
@@ -41,16 +42,8 @@ public struct GANModel: ModelKind {
       tensors: 5 * Double(channels.count) + 4, example: image, outputs: 1, kept: kept)
   }
 
-  private func pow4(_ n: Int) -> Double { (0..<min(n, 64)).reduce(1) { power, _ in 4 * power } }
-
   public func makeTask(_ data: LabelledData, seed: UInt64) throws -> any TrainingTask {
-    guard case .classes(let split) = data, split.training.shape.count == 3 else {
-      let numbers = data.shape.map(String.init).joined(separator: " × ")
-      throw RecipeError(problems: [
-        "model.kind=gan makes images of channels × height × width, but an example here is "
-          + "\(numbers) numbers; give a data.kind of images"
-      ])
-    }
+    let split = try Self.images(of: data)
     let shape = split.training.shape
     var random = RandomStream(seed: seed, stream: RandomPurpose.weights)
     let pair = try AdversarialPair(

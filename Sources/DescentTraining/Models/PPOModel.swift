@@ -1,12 +1,12 @@
 import Descent
 import DescentNN
 
-/// `model.kind: ppo`: a policy and a judge of states that learn by proximal policy optimization.
+/// `model.kind: ppo`: a policy and a value function that learn by proximal policy optimization.
 ///
 /// The defaults are those of CleanRL (Huang et al., 2022), but for two: an episode that was cut off keeps
 /// the value of its last state, and minibatches are set by the recipe's `batch`.
 public struct PPOModel: ModelKind {
-  /// The widths of the hidden layers, of the policy and of the judge each.
+  /// The widths of the hidden layers, of the policy and of the value function each.
   public var hidden = [64, 64]
   /// How often each rollout is gone through.
   public var passes = 4

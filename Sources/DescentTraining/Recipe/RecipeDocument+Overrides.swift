@@ -35,17 +35,12 @@ extension RecipeDocument {
     for assignment in latest where assignment.name == Self.selector(of: assignment.section) {
       choose(assignment)
     }
-    // Of two ways to say what a schedule's floor is, that of the assignment counts.
-    for (given, replaced) in [("floor", "floor_ratio"), ("floor_ratio", "floor")] {
-      for assignment in latest where assignment.name == given && isSchedule(assignment.section) {
-        sections[assignment.section]?.removeAll { $0.name == replaced }
-      }
-    }
-    // And of two ways to say what the target is.
-    for (given, replaced) in [("at_most", "at_least"), ("at_least", "at_most")] {
-      for assignment in latest
-      where assignment.name == given && assignment.section == TargetSettings.name {
-        sections[assignment.section]?.removeAll { $0.name == replaced }
+    // Of two ways to say a schedule's floor or the target, that of the assignment counts.
+    for (a, b) in [("floor", "floor_ratio"), ("at_most", "at_least")] {
+      for assignment in latest where assignment.name == a || assignment.name == b {
+        let section = assignment.section
+        guard isSchedule(section) || section == TargetSettings.name else { continue }
+        sections[section]?.removeAll { $0.name == (assignment.name == a ? b : a) }
       }
     }
     for assignment in latest where !assignment.name.isEmpty { apply(assignment) }

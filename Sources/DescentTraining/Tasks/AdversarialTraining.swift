@@ -12,16 +12,14 @@ public final class AdversarialTraining: TrainingTask, ImageMaking {
   private let pair: AdversarialPair
   private let training: ClassificationDataset
   private let seed: UInt64
-  /// The real images, between −1 and 1 as the generator's are.
-  private let images: [Float]
   /// The pixels of real images that are black and white.
   private let least: Float
   private let largest: Float
   private let judge: ImageJudge
   /// What the judge's score is for the real images to validate on.
   private let realQuality: Double
-  /// The order of the examples in the epoch that is running.
-  private var order: (epoch: Int, indices: [Int]) = (-1, [])
+  /// The order of the epoch that is running.
+  private var epoch = BatchOrder.Epoch()
 
   /// `d_loss` and `g_loss`, the losses of discriminator and generator; `d_real` and `d_fake`, the mean
   /// probabilities that the discriminator gives real and made images. Of the last batch.
@@ -39,7 +37,6 @@ public final class AdversarialTraining: TrainingTask, ImageMaking {
       throw DataError.unsuitable("all pixels of the images are \(least): there is nothing to learn")
     }
     (self.least, self.largest) = (least, largest)
-    images = training.features.map { 2 * (($0 - least) / (largest - least)) - 1 }
     judge = try ImageJudge(training)
     let real = data.validation.features
     realQuality =
@@ -65,23 +62,15 @@ public final class AdversarialTraining: TrainingTask, ImageMaking {
 
   public func batchesPerEpoch(_ batch: Int) -> Int? { (training.count - 1) / batch + 1 }
 
-  public var fingerprint: String {
-    var hash = Fingerprint()
-    for x in training.features { hash.add(x.bitPattern) }
-    return hash.text
-  }
+  public var fingerprint: String { training.fingerprint }
 
-  public func batch(_ number: Int, size: Int) -> Batch {
-    let (epoch, batch) = number.quotientAndRemainder(
-      dividingBy: (training.count - 1) / size + 1)
-    if order.epoch != epoch {
-      order = (epoch, BatchOrder.shuffled(training.count, epoch: epoch, seed: seed))
+  public func batch(_ number: Int, size: Int) throws -> Batch {
+    let order = try BatchOrder(count: training.count, batch: size, seed: seed)
+    let chosen = epoch.examples(ofBatch: number, in: order)
+    // Between −1 and 1, as the generator's are.
+    let pixels = training.batch(chosen[...]).features.map {
+      2 * (($0 - least) / (largest - least)) - 1
     }
-    let chosen = order.indices[batch * size..<min((batch + 1) * size, training.count)]
-    let count = training.exampleSize
-    var pixels: [Float] = []
-    pixels.reserveCapacity(chosen.count * count)
-    for i in chosen { pixels += images[i * count..<(i + 1) * count] }
     let real = Tensor(shape: [chosen.count] + training.shape, scalars: pixels)
     var random = RandomStream(seed: seed ^ UInt64(number) << 20, stream: RandomPurpose.latents)
     let noise = Tensor.random([chosen.count, pair.latent], normal: 1, &random)
@@ -99,7 +88,7 @@ public final class AdversarialTraining: TrainingTask, ImageMaking {
 
   /// The same points whenever they are asked for.
   private func points(_ count: Int, seed: UInt64) -> Tensor {
-    var random = RandomStream(seed: seed, stream: RandomPurpose.points)
+    var random = RandomStream(seed: seed, stream: RandomPurpose.evaluationLatents)
     return .random([count, pair.latent], normal: 1, &random)
   }
 
@@ -139,12 +128,4 @@ public final class AdversarialTraining: TrainingTask, ImageMaking {
       white: largest)
     return grid.image("made of the same points each time")
   }
-
-  /// Those of the run's own points.
-  public func samples(batchSize: Int) -> [TrainingSample] { [.image(images(seed: seed))] }
-}
-
-extension RandomPurpose {
-  fileprivate static let latents: UInt64 = 21
-  fileprivate static let points: UInt64 = 22
 }

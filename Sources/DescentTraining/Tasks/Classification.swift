@@ -80,12 +80,7 @@ public final class Classification: TrainingTask {
 
   private func epochLength(_ batch: Int) -> Int { (training.count - 1) / batch + 1 }
 
-  public var fingerprint: String {
-    var hash = Fingerprint()
-    for x in training.features { hash.add(x.bitPattern) }
-    for label in training.labels { hash.add(UInt32(bitPattern: label)) }
-    return hash.text
-  }
+  public var fingerprint: String { training.fingerprint }
 
   public func batch(_ number: Int, size: Int) -> Batch {
     let (epoch, batch) = number.quotientAndRemainder(dividingBy: epochLength(size))

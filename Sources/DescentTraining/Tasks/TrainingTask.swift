@@ -19,7 +19,8 @@ public protocol TrainingTask: AnyObject {
   var drawsAtRandom: Bool { get }
   /// What tells the training data apart from others: a ``Fingerprint`` of them.
   var fingerprint: String { get }
-  /// The batch with this number since the start; a pure function of the seed and the number.
+  /// The batch with this number since the start; a pure function of the seed, the number and what
+  /// ``archive(_:)`` lists.
   ///
   /// - Throws: why there is none, such as a ``DataError`` of reading: the run ends with it, and can be
   ///   resumed from its last checkpoint.
@@ -143,6 +144,8 @@ enum RandomPurpose {
   static let diffusion: UInt64 = 6
   static let labels = CurvatureStream.labels
   static let actions: UInt64 = 8
+  static let latents: UInt64 = 21
+  static let evaluationLatents: UInt64 = 22
   // A stream for each environment, pass and episode.
   static let environments: UInt64 = 1 << 32
   static let minibatches: UInt64 = 2 << 32

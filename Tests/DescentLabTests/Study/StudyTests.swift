@@ -29,12 +29,6 @@ import Testing
     try StudyPlan(yaml: yaml, name: "mine", folder: URL(fileURLWithPath: "."))
   }
 
-  private func inFolder<R>(_ body: (String) throws -> R) throws -> R {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    return try body(folder.path)
-  }
-
   private func files(_ path: String, _ ending: String) throws -> [String] {
     try FileManager.default.subpathsOfDirectory(atPath: path).filter { $0.hasSuffix(ending) }
   }

@@ -15,7 +15,6 @@ public final class Diffusion: TrainingTask, ImageMaking {
   private let data: ClassificationDataset.Split
   private let settings: DiffusionModel
   private let seed: UInt64
-  private let order: BatchOrder
   /// ᾱ₀ ... ᾱ_T.
   private let signal: [Double]
   /// The order of the epoch that is running.
@@ -35,8 +34,8 @@ public final class Diffusion: TrainingTask, ImageMaking {
     _ model: DiffusionTransformer, _ data: ClassificationDataset.Split, _ settings: DiffusionModel,
     seed: UInt64
   ) throws(DataError) {
-    order = try BatchOrder(count: data.training.count, batch: 1, seed: seed)
-    guard data.validation.count > 0 else { throw .unsuitable("there are no images to validate on") }
+    for (part, use) in [(data.training, "train"), (data.validation, "validate")]
+    where part.count == 0 { throw .unsuitable("there are no images to \(use) on") }
     (network, self.data, self.settings, self.seed) = (model, data, settings, seed)
     signal = settings.noise.signal(steps: settings.timesteps)
   }
@@ -72,7 +71,7 @@ public final class Diffusion: TrainingTask, ImageMaking {
   public func batchesPerEpoch(_ batch: Int) -> Int? { (data.training.count - 1) / batch + 1 }
 
   public func batch(_ number: Int, size: Int) throws -> Batch {
-    let order = try BatchOrder(count: order.count, batch: size, seed: seed)
+    let order = try BatchOrder(count: data.training.count, batch: size, seed: seed)
     let examples = epoch.examples(ofBatch: number, in: order)
     // No batch takes as many numbers as lie between two.
     var random = RandomStream(

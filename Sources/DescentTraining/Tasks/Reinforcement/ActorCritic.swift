@@ -2,7 +2,7 @@ import Descent
 public import DescentCompute
 public import DescentNN
 
-/// A policy and a judge of states: two perceptrons with tanh that share nothing.
+/// A policy and a value function: two perceptrons with tanh that share nothing.
 ///
 /// Weights are orthogonal, times √2 in the hidden layers, 0.01 in the policy's last, so that all actions
 /// are about equally likely at first, and 1 in the value's last; biases are 0. Huang et al.: The 37

@@ -14,7 +14,7 @@ public import DescentNN
 /// episodes with the most likely actions; episode k begins the same way in each evaluation of each run.
 /// Its loss is minus their mean return, so that the best checkpoint has the best policy.
 public final class ReinforcementTask<World: Environment>: TrainingTask {
-  /// The policy and the judge of states.
+  /// The policy and the value function.
   public let network: ActorCritic
   private let world: World
   private let ppo: PPOModel
