@@ -213,6 +213,27 @@ func descent(
     #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("runs").path))
   }
 
+  @Test("a short run is not what a recipe begins with; what a run began with is past")
+  func quickRuns() throws {
+    let short = ["train", "digits-mlp", "--set", "steps=2", "--quiet"]
+    #expect(try descent(short + ["--quick"], in: folder).status == 0)
+    let runs = folder.appendingPathComponent("runs").path
+    #expect(try FileManager.default.contentsOfDirectory(atPath: runs) == ["digits-mlp-quick-1"])
+    let from = ["--set", "from=digits-mlp"]
+    let missing = try descent(short + from, in: folder)
+    #expect(missing.status == 66 && missing.error.contains("train it first"), "\(missing.error)")
+    #expect(try descent(short, in: folder).status == 0)
+    #expect(try descent(short + from, in: folder).status == 0)
+    // The weights that a recipe begins with may fit in part, like those of --from.
+    let wide = short + from + ["--set", "model.hidden=8"]
+    #expect(try descent(wide, in: folder).error.contains("Give --partial"))
+    #expect(try descent(wide + ["--partial"], in: folder).status == 0)
+    let other = try descent(
+      ["train", "--resume", "runs/digits-mlp-2", "--set", "steps=3", "--set", "from=none"],
+      in: folder)
+    #expect(other.status == 64 && other.error.contains("from="), "\(other.error)")
+  }
+
   @Test("an overflowing learning rate ends with 75 and the last good weights on disk")
   func overflow() throws {
     let result = try descent(
