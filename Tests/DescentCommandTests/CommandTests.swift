@@ -215,11 +215,11 @@ func descent(
 
   @Test("a short run is not what a recipe begins with; what a run began with is past")
   func quickRuns() throws {
-    let short = ["train", "digits-mlp", "--set", "steps=2", "--quiet"]
+    let short = ["train", "grokking", "--set", "steps=2", "--quiet"]
     #expect(try descent(short + ["--quick"], in: folder).status == 0)
     let runs = folder.appendingPathComponent("runs").path
-    #expect(try FileManager.default.contentsOfDirectory(atPath: runs) == ["digits-mlp-quick-1"])
-    let from = ["--set", "from=digits-mlp"]
+    #expect(try FileManager.default.contentsOfDirectory(atPath: runs) == ["grokking-quick-1"])
+    let from = ["--set", "from=grokking"]
     let missing = try descent(short + from, in: folder)
     #expect(missing.status == 66 && missing.error.contains("train it first"), "\(missing.error)")
     #expect(try descent(short, in: folder).status == 0)
@@ -229,7 +229,7 @@ func descent(
     #expect(try descent(wide, in: folder).error.contains("Give --partial"))
     #expect(try descent(wide + ["--partial"], in: folder).status == 0)
     let other = try descent(
-      ["train", "--resume", "runs/digits-mlp-2", "--set", "steps=3", "--set", "from=none"],
+      ["train", "--resume", "runs/grokking-2", "--set", "steps=3", "--set", "from=none"],
       in: folder)
     #expect(other.status == 64 && other.error.contains("from="), "\(other.error)")
   }

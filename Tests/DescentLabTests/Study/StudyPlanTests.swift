@@ -27,7 +27,7 @@ import Testing
             set: {optimizer: {lr: 0.1}}
             points:
               plain: {}
-              "a sgd": {optimizer.name: sgd, optimizer.momentum: 0.9}
+              "a sgd": {optimizer.name: sgd, optimizer.momentum: 0.8}
         """)
     let (both, named) = (plan.experiments[0], plan.experiments[1])
     #expect(
