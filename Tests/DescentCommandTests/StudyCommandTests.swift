@@ -55,7 +55,7 @@ import Testing
   @Test(
     "what is wrong ends with its status and a sentence, and nothing is written",
     arguments: [
-      (["nope"], 66, "no file and no built-in study is called 'nope'; built in: learning-rate"),
+      (["nope"], 66, "no file and no built-in study is called 'nope'; built in: "),
       (
         ["rates.yaml", "--set", "optimizer.lr=1"], 64,
         "would change what the experiment 'rate' varies"

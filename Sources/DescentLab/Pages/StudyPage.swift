@@ -18,16 +18,18 @@ public enum StudyPage {
       blocks.append(
         .list(["This is the quick study: it shows that all works, and proves little."], .notes))
     }
-    if !plan.notes.isEmpty { blocks.append(.paragraph(plan.notes.trimmed)) }
+    blocks += paragraphs(plan.notes).map { .paragraph($0) }
     if !plan.claims.isEmpty {
+      blocks.append(.paragraph(count(result)))
       blocks.append(.table(answers(result)))
-      blocks.append(.list(failures(result), .warnings))
-      blocks.append(.section(Section("Claims", [.list(result.verdicts.map(line))])))
-    } else {
-      blocks.append(.list(failures(result), .warnings))
     }
+    blocks.append(.list(failures(result), .warnings))
     let figures = plan.panels.compactMap(StudyFigures(result: result).figure)
     blocks.append(.section(Section("Panels", [.figures(figures)])))
+    if !plan.claims.isEmpty {
+      blocks.append(
+        .section(Section("Claims", [.list(result.verdicts.map { line($0, plan) })])))
+    }
     blocks += plan.experiments.map { .section(section($0, result, isWhole: isWhole)) }
     blocks.append(
       .section(Section("How it was judged", isFolded: true, [.list(conditions(result))])))
@@ -58,10 +60,35 @@ public enum StudyPage {
     return table
   }
 
-  private static func line(_ verdict: StudyVerdict) -> String {
-    let notes = verdict.notes.isEmpty ? "" : " (\(verdict.notes.joined(separator: "; ")))"
-    return "“\(verdict.claim.say)”: \(verdict.outcome.rawValue). "
-      + "\(verdict.sentence.capitalizedFirst)\(notes)."
+  /// `29 claims: 24 supported, 3 contradicted, 2 undecided.`
+  private static func count(_ result: StudyResult) -> String {
+    let parts = StudyVerdict.Outcome.allCases.compactMap { outcome -> String? in
+      let count = result.verdicts.count { $0.outcome == outcome }
+      return count == 0 ? nil : "\(count) \(outcome.rawValue)"
+    }
+    return "\(counted(result.verdicts.count, "claim")): \(parts.joined(separator: ", "))."
+  }
+
+  private static func line(_ verdict: StudyVerdict, _ plan: StudyPlan) -> String {
+    let (claim, notes) = (verdict.claim, verdict.notes.joined(separator: "; "))
+    var sentence = verdict.sentence
+    // What holds for all cells of the claim need not stand with each of them.
+    for (key, value) in claim.filter {
+      let axis = plan.experiment(claim.experiment)?.axes.first { $0.key == key }
+      let part = key == "points" ? value : "\(axis?.label ?? key)=\(value)"
+      sentence = sentence.replacing(", \(part)", with: "").replacing("\(part), ", with: "")
+    }
+    // Keys of metrics stay as they are.
+    if !sentence.hasPrefix(claim.metric.text) { sentence = sentence.capitalizedFirst }
+    return "“\(claim.say)”: \(verdict.outcome.rawValue). \(sentence)"
+      + "\(notes.isEmpty ? "" : " (\(notes))")."
+  }
+
+  /// Lines that follow each other make a paragraph, as in Markdown.
+  private static func paragraphs(_ text: String) -> [String] {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .split { $0.allSatisfy(\.isWhitespace) }
+      .map { $0.map { String($0).trimmed }.joined(separator: " ") }
   }
 
   /// Failures, each with its reason; alike ones are said once.

@@ -14,8 +14,7 @@ extension StudyComparison {
         "\(a) is \(test.direction == 0 ? "as often higher as lower" : word) than \(b), which not "
         + "all runs came to (\(evidence))"
     }
-    // What one seed is worth is said once, beside the sentence.
-    return "\(a) is \(word) than \(b) by \(size)" + (pairs > 1 ? " (\(evidence))" : "")
+    return "\(a) is \(word) than \(b) by \(size)\(pairs > 1 ? " (\(evidence))" : "")"
   }
 
   /// `a factor of 3.6`, `0.034`.

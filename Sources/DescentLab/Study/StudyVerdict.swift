@@ -18,7 +18,7 @@ public struct StudyVerdict: Sendable {
   public internal(set) var notes: [String] = []
 
   /// How a claim came out.
-  public enum Outcome: String, Sendable { case supported, contradicted, undecided }
+  public enum Outcome: String, Sendable, CaseIterable { case supported, contradicted, undecided }
 
   /// The numbers of a cell.
   public struct Cell: Sendable {

@@ -5,11 +5,11 @@ import Foundation
 /// of Gymnasium, in float64.
 ///
 /// ```
-/// a = (F + m·l·θ̇²·sin θ) / M                          F = ±10 N, M = 1 kg + m
-/// θ̈ = (g·sin θ − a·cos θ) / (l·(4/3 − m·cos²θ / M))      m = 0.1 kg, l = 0.5 m, half the pole
-/// ẍ = a − m·l·θ̈·cos θ / M
+/// a = (F + m·l·θ′²·sin θ) / M                          F = ±10 N, M = 1 kg + m
+/// θ″ = (g·sin θ − a·cos θ) / (l·(4/3 − m·cos²θ / M))      m = 0.1 kg, l = 0.5 m, half the pole
+/// x″ = a − m·l·θ″·cos θ / M
 /// ```
-/// by Euler's method with 0.02 s. Observations are x, ẋ, θ, θ̇, which begin uniform in ±0.05. Each step
+/// by Euler's method with 0.02 s. Observations are x, x′, θ, θ′, which begin uniform in ±0.05. Each step
 /// is worth 1. An episode ends where |x| > 2.4 m or |θ| > 12°, and is cut off after 500 steps; a policy
 /// counts as good from a mean return of 475 on.
 ///
@@ -32,12 +32,12 @@ public struct CartPole: Environment {
 
   /// A cart in any state.
   ///
-  /// - Parameter state: x in metres, ẋ, θ in radians, θ̇.
+  /// - Parameter state: x in metres, x′, θ in radians, θ′.
   public init(state: (Double, Double, Double, Double)) {
     (x, speed, angle, turning) = state
   }
 
-  /// x in metres, ẋ, θ in radians, θ̇.
+  /// x in metres, x′, θ in radians, θ′.
   public var state: (Double, Double, Double, Double) { (x, speed, angle, turning) }
 
   public static let name = "cartpole"
