@@ -80,6 +80,8 @@ func writeError(_ line: String) {
 func prepareStandardStreams() {
   // A write to a pipe without a reader is an error like any other.
   signal(SIGPIPE, SIG_IGN)
+  // So is one to a file that may not become longer.
+  signal(SIGXFSZ, SIG_IGN)
   // The next file to be opened would take the place of a stream that is closed, and what is printed
   // would go there. Opened the wrong way round, it stays a stream that cannot be used.
   for (stream, flags) in [

@@ -9,7 +9,10 @@ struct StartOptions: ParsableArguments {
     completion: .file(extensions: ["safetensors"]))
   var from: String?
 
-  @Flag(help: "With --from: take the tensors that match by name and shape, and say which do not.")
+  @Flag(
+    help:
+      "Of the weights that it begins with, take the tensors that match by name and shape, and say which do not."
+  )
   var partial = false
 
   @Option(
@@ -29,13 +32,14 @@ struct StartOptions: ParsableArguments {
       .filter(\.1).map(\.0).joined(separator: " and ")
   }
 
-  func validate() throws {
-    if partial, from == nil { throw ValidationError("--partial goes with --from") }
-  }
-
   /// Gives a new run its beginning; says what it was.
   func apply(to trainer: Trainer) throws -> [String] {
     var lines: [String] = []
+    if partial, trainer.recipe.run.from == nil {
+      throw RecipeError(problems: [
+        "--partial goes with --from, or with a recipe that begins with weights (from)"
+      ])
+    }
     if let path = try trainer.recipe.beginning() {
       let (file, passedOver) = try FileInspection.find(path)
       for reason in passedOver { writeError("Warning: \(reason)") }

@@ -88,7 +88,7 @@ func descent(
       (["train", "gpt", "--set", "optimizer.lrr=1"], 64, "did you mean 'optimizer.lr'?"),
       (["train", "gpt", "--set", "optimizer.lr=-1"], 64, "optimizer.lr=-1 is out of range"),
       (["train", "gpt", "--set", "data.path=none.txt"], 66, "none.txt"),
-      (["train", "gtp"], 66, "called 'gtp'; built in: digits-cnn, digits-mlp, gpt"),
+      (["train", "gtp"], 66, "called 'gtp'; built in: "),
       (["train", "gpt", "--sett", "a=b"], 64, "--sett"),
       (["train", "gpt", "--set", "data.path=empty.txt"], 65, "empty"),
       (["train", "gpt", "--set", "data.path=short.txt"], 65, "context"),
@@ -114,7 +114,7 @@ func descent(
       (["race", "--resume", "nowhere"], 66, "nowhere holds no race"),
       (["race", "--resume", "nowhere", "--tune", "3"], 64, "leave them out"),
       (["recipes", "gpt", "--json"], 64, "--json is for the list"),
-      (["recipes", "gtp"], 64, "did you mean 'gpt'?"),
+      (["recipes", "gpr"], 64, "did you mean 'gpt'?"),
       (["schedule", "cosin"], 64, "did you mean 'cosine'?"),
       (["schedule", "cosine", "--total", "0"], 64, "total=0 is out of range"),
       (
@@ -154,7 +154,7 @@ func descent(
       (["schedule", "cosine", "--metric", "1"], 64, "follows no metric"),
       (["schedule", "--recipe", "gpt", "--group", "x"], 64, "there is no group 'x'"),
       (["schedule", "--recipe", "gpt", "--total", "0"], 64, "total=0 is out of range"),
-      (["schedule", "--recipe", "gtp"], 66, "called 'gtp'; built in: digits-cnn, digits-mlp, gpt"),
+      (["schedule", "--recipe", "gtp"], 66, "called 'gtp'; built in: "),
       (["schedule", "--total", "5"], 64, "--total needs the name of a schedule"),
       (["schedule", "cosine", "--group", "x"], 64, "--group goes with --recipe"),
       (
@@ -211,6 +211,27 @@ func descent(
     #expect(result.status == status, "\(result.error)")
     #expect(result.error.contains(part), "\(result.error)")
     #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("runs").path))
+  }
+
+  @Test("a short run is not what a recipe begins with; what a run began with is past")
+  func quickRuns() throws {
+    let short = ["train", "grokking", "--set", "steps=2", "--quiet"]
+    #expect(try descent(short + ["--quick"], in: folder).status == 0)
+    let runs = folder.appendingPathComponent("runs").path
+    #expect(try FileManager.default.contentsOfDirectory(atPath: runs) == ["grokking-quick-1"])
+    let from = ["--set", "from=grokking"]
+    let missing = try descent(short + from, in: folder)
+    #expect(missing.status == 66 && missing.error.contains("train it first"), "\(missing.error)")
+    #expect(try descent(short, in: folder).status == 0)
+    #expect(try descent(short + from, in: folder).status == 0)
+    // The weights that a recipe begins with may fit in part, like those of --from.
+    let wide = short + from + ["--set", "model.hidden=8"]
+    #expect(try descent(wide, in: folder).error.contains("Give --partial"))
+    #expect(try descent(wide + ["--partial"], in: folder).status == 0)
+    let other = try descent(
+      ["train", "--resume", "runs/grokking-2", "--set", "steps=3", "--set", "from=none"],
+      in: folder)
+    #expect(other.status == 64 && other.error.contains("from="), "\(other.error)")
   }
 
   @Test("an overflowing learning rate ends with 75 and the last good weights on disk")

@@ -36,6 +36,11 @@ import Testing
     #expect(try values(["--jobs", "2"]) == one)
     let page = folder.appendingPathComponent("runs/rates-study/report.html")
     #expect(try String(contentsOf: page, encoding: .utf8).contains("it falls"))
+    for part in ["recipes/digits-mlp.yaml", "runs/x.json", "report.html", "runs"] {
+      let among = try descent(
+        ["study", "rates.yaml", "--out", "one", "--json", "one/\(part)"], in: folder)
+      #expect(among.status == 64 && among.error.contains("--json one/\(part) would"), "\(among)")
+    }
     let more = try descent(["study", "--resume", "one", "--seeds", "3", "--quiet"], in: folder)
     #expect(more.status == 0 && more.output.contains("report: one/report.html"), "\(more.error)")
   }

@@ -29,6 +29,10 @@ import Testing
       ("quick: {stesp: 3}", "with quick, recipe has no setting 'stesp'"),
       ("quick: {optimizer.lr: -1}", "with quick, optimizer.lr"),
       ("quick: {steps: [1, 2]}", "steps"),
+      ("quick: 3", "quick is a section: give it keys of its own, such as 'steps: 100'"),
+      ("quick: {quick: {steps: 1}}", "quick.steps cannot be set"),
+      ("target: {metric: '', at_most: 1}", "metric is '', and must be a key of metrics.jsonl"),
+      ("target: {metric: [a], at_most: 1}", "metric is '[a]', and must be a key of metrics.jsonl"),
     ])
   func mistakes(_ section: String, _ sentence: String) throws {
     let base = Self.yaml.split(separator: "target:")[0]
@@ -47,6 +51,7 @@ import Testing
     #expect(try Recipe(yaml: short.yaml).yaml == short.yaml && !short.yaml.contains("quick"))
     let without = Self.yaml.split(separator: "quick:")[0]
     #expect(throws: RecipeError.self) { try Recipe(yaml: String(without), quick: true) }
+    #expect(try Recipe(yaml: without + "quick: none").run.steps == 40)
     let other = try Recipe(yaml: Self.yaml, overrides: ["target.at_most=1", "target.metric=loss"])
     #expect(other.target?.atMost == 1 && other.target?.atLeast == nil)
     let epochs = try Recipe(yaml: Self.yaml, overrides: ["epochs=1"], quick: true)
@@ -66,7 +71,8 @@ import Testing
     let missed = try run.outcome(of: target)
     #expect(missed.step == nil && (missed.best ?? 0) > 0 && missed.last != nil)
     target.metric = "val_nothing"
-    #expect(try run.outcome(of: target).best == nil)
+    let unknown = try run.outcome(of: target)
+    #expect(unknown.best == nil && unknown.measured.isSuperset(of: ["loss", "val_loss", "lr"]))
   }
 
   @Test("weights to begin with are found by the name of a recipe's run, or said to be missing")

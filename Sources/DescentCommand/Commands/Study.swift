@@ -101,7 +101,10 @@ struct StudyCommand: ParsableCommand {
     try reportingErrors {
       try checkOutput()
       let study = try resume.map(resumed) ?? started()
-      if let file = json.path, !json.isStandardOutput { try OutputFile.check(file) }
+      if let file = json.path, !json.isStandardOutput {
+        try keepApart(file, study)
+        try OutputFile.check(file)
+      }
       let isSilent = quiet || json.isStandardOutput
       if !isSilent { output("studying in \(study.folder.relativePath)") }
       let jobs = jobs ?? ProcessInfo.processInfo.activeProcessorCount
@@ -155,6 +158,20 @@ struct StudyCommand: ParsableCommand {
       [(name: "--json", path: file)],
       keeping: own + kept + [(name: "the folder of the study", path: folder)],
       areWritable: isWithin != true)
+  }
+
+  /// Refuses a `--json` among what the study keeps.
+  private func keepApart(_ file: String, _ study: Study) throws {
+    guard let path = OutputPaths.place(file), let folder = OutputPaths.place(study.folder.path)
+    else {
+      return
+    }
+    for part in Study.parts
+    where path == "\(folder)/\(part)" || path.hasPrefix("\(folder)/\(part)/") {
+      throw RecipeError(problems: [
+        "--json \(file) would lie among the study's own \(part): give another file"
+      ])
+    }
   }
 
   private func started() throws -> Study {

@@ -127,7 +127,8 @@ struct Train: ParsableCommand {
     recipe.run.from = try recipe.beginning()
     let trainer = try Trainer(recipe)
     let beginnings = try start.apply(to: trainer)
-    let directory = try RunDirectory(new: folder, name: name)
+    // What begins with the newest run of a recipe means one of the whole recipe.
+    let directory = try RunDirectory(new: folder, name: quick ? "\(name)-quick" : name)
     if !quiet {
       output((["training \(name) in \(directory.path)"] + beginnings).joined(separator: "\n"))
     }

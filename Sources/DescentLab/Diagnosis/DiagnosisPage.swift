@@ -52,7 +52,9 @@ extension Diagnosis {
 
   private var headline: String {
     guard let first = findings.first else {
-      return "No loss in the log, and no fault in what else it has"
+      return log.whyLossesNeedNotFall == nil
+        ? "No loss in the log, and no fault in what else it has"
+        : "No fault in what the log has beside losses, which do not tell here"
     }
     if first.confidence < Self.sure {
       return isHealthy ? "No fault seen, and little to see" : title(of: first) + ", perhaps"

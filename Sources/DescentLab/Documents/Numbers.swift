@@ -70,6 +70,12 @@ package func short(_ x: Double, _ digits: Int = 3) -> String {
   NumberStyle.significant(digits).text(x)
 }
 
+/// The same with as many digits as tell it from another number.
+func short(_ x: Double, apartFrom other: Double) -> String {
+  let digits = (3...9).first { x == other || short(x, $0) != short(other, $0) }
+  return short(x, digits ?? 9)
+}
+
 /// A share as a percentage.
 package func percent(_ share: Double, _ decimals: Int) -> String {
   NumberStyle.percent(decimals).text(share)

@@ -83,18 +83,19 @@ public enum RunPage {
   /// Whether a run has reached its target: a line.
   public static func target(_ outcome: TargetOutcome) -> Document {
     let target = outcome.target
-    let limit =
-      target.atMost.map { "at most \(short($0))" } ?? "at least \(short(target.atLeast ?? .nan))"
+    let limit = "at \(target.atMost == nil ? "least" : "most") \(short(target.limit))"
     let name = "the target (\(target.metric) \(limit))"
     func line() -> String {
       guard let best = outcome.best, let last = outcome.last else {
-        return "\(name) cannot be judged: the run has not measured \(target.metric)"
+        return "\(name) cannot be judged: the run has not measured \(target.metric); "
+          + hint(for: target.metric, among: outcome.measured.sorted())
       }
       guard let step = outcome.step else {
-        return "\(name) was not reached: the best was \(short(best))"
+        return "\(name) was not reached: the best was \(short(best, apartFrom: target.limit))"
       }
       let time = outcome.seconds.map { ", \(fixed($0, 1)) s of training" } ?? ""
-      let now = target.isReached(by: last) ? "" : "; at the end it was \(short(last))"
+      let end = short(last, apartFrom: target.limit)
+      let now = target.isReached(by: last) ? "" : "; at the end it was \(end)"
       return "\(name) was reached after step \(grouped(step))\(time)\(now)"
     }
     return Document("", [.paragraph(line())])

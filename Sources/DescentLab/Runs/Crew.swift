@@ -20,6 +20,15 @@ public struct Crew {
     (self.jobs, self.program, self.stops) = (jobs, program, stops)
   }
 
+  /// What the process of a run has to say; one that outlived this one leaves it behind.
+  static func errors(of file: URL) -> URL {
+    file.deletingPathExtension().appendingPathExtension("errors.txt")
+  }
+
+  static func removeErrors(of file: URL) {
+    try? FileManager.default.removeItem(at: errors(of: file))
+  }
+
   /// A run to do.
   struct Work<T: Trial> {
     let trial: T
@@ -73,7 +82,7 @@ public struct Crew {
       _ work: Work<T>, _ program: (executable: URL, arguments: [String]), threads: Int
     ) throws {
       (trial, file) = (work.trial, work.file)
-      errors = file.deletingPathExtension().appendingPathExtension("errors.txt")
+      errors = Crew.errors(of: file)
       process.executableURL = program.executable
       process.arguments = program.arguments + [file.path, "\(threads)"]
       process.standardInput = input

@@ -57,6 +57,8 @@ public final class Study {
 
   // MARK: Files
 
+  /// What it keeps in its folder.
+  public static let parts = [file, "report.html", "recipes", "bases", "runs"]
   static let file = "study.yaml"
 
   /// The file of the study in a folder.
@@ -173,7 +175,15 @@ public final class Study {
     let wanted = try wanted()
     let runs = wanted.uniqued { $0.file.path }
     let missing = runs.filter { run in
+      Crew.removeErrors(of: run.file)
       ended[run.file.path] = run.trial.ended(in: run.file)
+      // What it has measured may have been removed since.
+      let metrics = run.file.deletingPathExtension().appendingPathComponent("metrics.jsonl")
+      if ended[run.file.path]?.outcome?.failure == nil,
+        !FileManager.default.fileExists(atPath: metrics.path)
+      {
+        ended[run.file.path] = nil
+      }
       return ended[run.file.path] == nil
     }
     try StudyProbe(self, wanted).check()

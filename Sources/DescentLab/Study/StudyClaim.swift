@@ -53,6 +53,14 @@ public struct StudyClaim: Sendable {
       }
     }
 
+    /// Whether it compares cells with each other.
+    var comparesCells: Bool {
+      switch self {
+      case .trend, .equal, .order, .extreme, .within: true
+      case .bound, .never, .settles: false
+      }
+    }
+
     /// The cells that it names.
     var cells: [String] {
       switch self {

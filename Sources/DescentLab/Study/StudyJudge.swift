@@ -20,12 +20,8 @@ struct StudyJudge {
     let expectation = claim.expectation
     let named =
       expectation.isOfNamedCells ? expectation.cells.compactMap(experiment.cell) : nil
-    places = experiment.cells.indices.filter { index in
-      named?.contains(index) != false
-        && claim.filter.allSatisfy { axis, value in
-          guard let place = experiment.axis(axis) else { return false }
-          return experiment.axes[place].values[experiment.cells[index].places[place]].name == value
-        }
+    places = experiment.cells.indices.filter {
+      named?.contains($0) != false && experiment.isCell(experiment.cells[$0], among: claim.filter)
     }
     let values = places.map {
       result.values(experiment.name, $0, claim.metric, claim.reduction)
@@ -43,7 +39,7 @@ struct StudyJudge {
     }
     noteFailures()
     judge()
-    if result.plan.seeds == 1, !verdict.comparisons.isEmpty {
+    if verdict.comparisons.contains(where: { $0.pairs == 1 }) {
       verdict.notes.append("one seed: only the direction counts, and it proves nothing")
     }
   }
@@ -205,7 +201,7 @@ struct StudyJudge {
 
   /// Decides by how many runs hold.
   private mutating func count(_ holds: Int, of all: Int, _ sentence: String, isStrict: Bool) {
-    if all == 0 { return decide(.undecided, "there are no runs to look at") }
+    if all == 0 { return decide(.undecided, "no run has two values of \(what) to compare") }
     decide(
       holds == all ? .supported : isStrict || holds == 0 ? .contradicted : .undecided,
       "in \(holds) of \(counted(all, "run")) \(sentence)")
@@ -222,14 +218,14 @@ struct StudyJudge {
       isStrict: false)
   }
 
-  /// The runs whose series are looked at, with their labels.
+  /// The runs whose series are looked at, with their labels. One value says nothing of a course.
   private func series(_ only: String?) -> [(label: String, track: Track)] {
     places.flatMap { place -> [(String, Track)] in
       let label = experiment.cells[place].label
       if let only, cell(only)?.label != label { return [] }
       return result.runs(experiment.name, place).compactMap { run in
         guard run.failure == nil, let name = claim.metric.track, let track = run.tracks[name],
-          !track.isEmpty
+          track.values.count > 1
         else { return nil }
         return ("\(label), seed \(run.number + 1)", track)
       }
@@ -261,12 +257,9 @@ struct StudyJudge {
 
   private mutating func settles(_ share: Double, last: Double, _ only: String?) {
     if let only, cell(only) == nil { return none(only) }
-    let all = series(only)
-    let spreads = all.map { _, track -> Double in
-      let start = Double(track.steps.last ?? 0) * (1 - last)
-      let values = track.steps.indices.filter { Double(track.steps[$0]) > start }.map {
-        track.values[$0]
-      }
+    // One value of the last part is within any share of itself.
+    let all = series(only).map { ($0.label, Self.end($0.track, last)) }.filter { $0.1.count > 1 }
+    let spreads = all.map { _, values -> Double in
       guard let end = values.last, let low = values.min(), let high = values.max(), end != 0 else {
         return 0
       }
@@ -280,8 +273,14 @@ struct StudyJudge {
         + "\(percent(share, 0)) of its last value",
       isStrict: false)
     if let worst {
-      verdict.sentence += ". It moves most in \(worst.0.label): by \(percent(worst.1, 1))"
+      verdict.sentence += ". It moves most in \(worst.0.0): by \(percent(worst.1, 1))"
     }
+  }
+
+  /// The values in the last part of the steps.
+  private static func end(_ track: Track, _ share: Double) -> [Double] {
+    let start = Double(track.steps.last ?? 0) * (1 - share)
+    return zip(track.steps, track.values).filter { Double($0.0) > start }.map(\.1)
   }
 
   // MARK: Figures

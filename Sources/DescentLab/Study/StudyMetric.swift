@@ -190,6 +190,8 @@ public enum StudyReduction: Sendable, Equatable, Hashable {
     let kept = track.values.indices.filter { track.values[$0].isFinite }
     let values = kept.map { track.values[$0] }
     guard let first = values.first, let last = values.last else { return nil }
+    // One value has no course.
+    if isRatio, values.count < 2 { return nil }
     switch self {
     case .final: return track.values.last?.isFinite == true ? last : nil
     case .first: return first

@@ -71,6 +71,13 @@ public struct StudyPlan: Sendable {
       return cells.firstIndex { $0.names.contains(wanted) }
     }
 
+    /// Whether a cell has the values that a filter asks for.
+    func isCell(_ cell: Cell, among filter: [(axis: String, value: String)]) -> Bool {
+      filter.allSatisfy { key, value in
+        axis(key).map { axes[$0].values[cell.places[$0]].name == value } ?? false
+      }
+    }
+
     static func plain(_ text: String) -> String {
       text.split(separator: ",").map { $0.filter { $0 != " " } }.sorted().joined(separator: ",")
     }

@@ -44,6 +44,14 @@ struct StudyProbe {
   ///   what is wrong with the data.
   func check() throws {
     var problems: [String] = []
+    for base in study.plan.bases {
+      guard let trial = try study.base(base.name)?.trial else { continue }
+      do { _ = try Trainer(Recipe(yaml: trial.recipe, overrides: trial.overrides)) } catch let error
+        where isMistake(error)
+      {
+        problems.append("bases.\(base.name): \("\(error)".inOneSentence)")
+      }
+    }
     for experiment in study.plan.experiments {
       let runs = wanted.filter { $0.number == 0 && $0.experiment.name == experiment.name }
       var names: Set<String> = []
@@ -64,7 +72,8 @@ struct StudyProbe {
             "experiments.\(experiment.name), \(run.cell.label): \("\(error)".inOneSentence)")
         }
       }
-      if isKnown { problems += open.map { sentence($0, names) } }
+      // Where all break down, there is nothing to tell from.
+      if isKnown, !names.isEmpty { problems += open.map { sentence($0, names) } }
     }
     if !problems.isEmpty { throw RecipeError(problems: problems.uniqued { $0 }) }
   }
@@ -131,7 +140,7 @@ struct StudyProbe {
       _ = try Trainer(recipe)
       return nil
     }
-    let whole = try Trainer(recipe)
+    _ = try Trainer(recipe)
     if recipe.evaluate.every > 0 { recipe.evaluate.every = 1 }
     (recipe.run.steps, recipe.run.epochs, recipe.evaluate.batches) = (1, nil, 1)
     (recipe.checkpoint.every, recipe.spike.factor) = (0, nil)
@@ -145,7 +154,6 @@ struct StudyProbe {
       // It breaks down, so it will have no numbers.
       return []
     } catch let error where isMistake(error) { return nil }
-    // Measured now and then.
-    return Self.names(in: folder).union(whole.steps >= 50 ? ["memory_bytes"] : [])
+    return Self.names(in: folder)
   }
 }

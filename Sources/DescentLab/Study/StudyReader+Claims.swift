@@ -75,6 +75,7 @@ extension StudyReader {
         filter.append((axis.key, text))
       }
     }
+    checkCells(of: expectation, filter, section, experiment, along: along)
     guard let say, let metric else { return }
     if !metric.isSeries {
       if of != nil {
@@ -96,6 +97,32 @@ extension StudyReader {
         expectation: expectation,
         isRatio: comparison.map { $0 == "ratio" } ?? (metric.isRatio || of?.isRatio == true),
         filter: filter))
+  }
+
+  /// Says where an expectation compares a cell with itself, or names one that `where` leaves out. A short
+  /// form may have fewer cells.
+  private func checkCells(
+    of expectation: StudyClaim.Expectation, _ filter: [(axis: String, value: String)],
+    _ section: StudySection, _ experiment: StudyPlan.Experiment, along: String?
+  ) {
+    if plan.isQuick { return }
+    let left = experiment.cells.filter { experiment.isCell($0, among: filter) }
+    let named = expectation.cells
+    if Set(named).count < named.count {
+      problems.add(section.place("expect"), "compares '\(quotable(named[0]))' with itself")
+    } else if let other = named.first(where: { name in !left.contains { $0.label == name } }) {
+      problems.add(
+        section.place("where"), "leaves out '\(quotable(other))', which the expectation names")
+    } else if expectation.comparesCells, left.count < 2 {
+      problems.add(section.place("expect"), "compares cells, and there is only one")
+    } else if case .trend(let axis, _) = expectation,
+      let place = (along ?? axis).flatMap(experiment.axis),
+      Set(left.map { $0.places[place] }).count < 2
+    {
+      problems.add(
+        section.place("along"),
+        "is '\(experiment.axes[place].key)', of which only one value is looked at")
+    }
   }
 
   private static let expectations =
@@ -168,7 +195,11 @@ extension StudyReader {
       return part.choice(key, ["falls", "rises"]).map { .never(falls: $0 == "falls", cell: `in`()) }
     case "settles":
       guard let share = part.share(key) else { return nil }
-      return .settles(share: share, last: min(1, part.share("last") ?? 1 / 3), cell: `in`())
+      let last = part.share("last") ?? 1 / 3
+      if last > 1 {
+        problems.add(part.place("last"), "is more than all of the run: give 1 at most")
+      }
+      return .settles(share: share, last: last, cell: `in`())
     case "within":
       guard let share = part.share(key), let of = cell("of") else { return nil }
       return .within(share: share, of: of, cell: `in`())

@@ -29,7 +29,9 @@ struct StudyReader {
     plan.notes = root.text("notes") ?? ""
     if let name = root.text("name") { plan.name = name }
     if let seeds = root.integer("seeds", 1...1000) { plan.seeds = seeds }
-    for (name, section) in root.sections("bases", example: "recipe") {
+    for (name, section) in root.sections(
+      "bases", example: "recipe", canBeGone: plan.isQuick)
+    {
       section.allow(["recipe", "from", "set"])
       guard let source = source(section, or: nil) else { continue }
       plan.bases.append(
@@ -90,8 +92,10 @@ struct StudyReader {
 
   private mutating func readExperiments(_ root: StudySection) {
     let common = beginning(root) + changes(root)
-    let all = root.sections("experiments", example: "vary: {optimizer.lr: [0.01, 0.1]}")
-    if all.isEmpty, root["experiments"]?.entries?.isEmpty ?? true {
+    let all = root.sections(
+      "experiments", example: "vary: {optimizer.lr: [0.01, 0.1]}", canBeGone: plan.isQuick)
+    let isGone = plan.isQuick && problems.sentences.isEmpty
+    if all.isEmpty, isGone || root["experiments"]?.entries?.isEmpty ?? true {
       problems.add(
         "experiments",
         "are missing: give at least one, such as 'rate: {vary: {optimizer.lr: [0.01, 0.1]}}'")
@@ -197,7 +201,12 @@ struct StudyReader {
       do throws(RecipeError) {
         let recipe = try Recipe(yaml: base.source.yaml, overrides: base.changes)
         // Of the bases only those before it are there.
-        if let sentence = problem(ofFrom: recipe, plan.bases.prefix(index).map(\.name)) {
+        if let from = recipe.run.from, plan.bases[index...].contains(where: { $0.name == from }) {
+          problems.add(
+            "\(place).from",
+            "is '\(quotable(from))', which does not stand before it: a base begins with one above it"
+          )
+        } else if let sentence = problem(ofFrom: recipe, plan.bases.prefix(index).map(\.name)) {
           problems.add("\(place).from", sentence)
         }
       } catch {
@@ -206,6 +215,7 @@ struct StudyReader {
     }
     for experiment in plan.experiments {
       var said: [(sentence: String, cells: [String])] = []
+      var known: [String: String] = [:]
       for cell in experiment.cells {
         func say(_ sentence: String) {
           if let index = said.firstIndex(where: { $0.sentence == sentence }) {
@@ -218,6 +228,14 @@ struct StudyReader {
           let recipe = try plan.recipe(experiment, cell, run: 0)
           if let sentence = problem(ofFrom: recipe, plan.bases.map(\.name)) {
             say("from \(sentence)")
+          }
+          let key = StudyTrial("", recipe, from: recipe.run.from).key
+          if let other = known[key] {
+            problems.add(
+              "experiments.\(experiment.name)",
+              "has the same run as '\(other)' and as '\(cell.label)': leave one of them out")
+          } else {
+            known[key] = cell.label
           }
         } catch { error.problems.forEach(say) }
       }

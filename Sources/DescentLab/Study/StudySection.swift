@@ -139,12 +139,17 @@ struct StudySection {
   }
 
   /// The sections of a section, by their names.
-  func sections(_ key: String, example: String) -> [(name: String, section: StudySection)] {
+  ///
+  /// - Parameter canBeGone: whether one that is null was taken away, as a short form does it.
+  func sections(
+    _ key: String, example: String, canBeGone: Bool
+  ) -> [(name: String, section: StudySection)] {
     guard let value = self[key],
       let all = StudySection(value, at: place(key), problems, example: example)
     else { return [] }
     return all.entries.compactMap { name, value in
-      if case .null = value { return nil }
+      if case .null = value, canBeGone { return nil }
+      if name.allSatisfy(\.isWhitespace) { problems.add(all.path, "have one without a name") }
       return StudySection(value, at: all.place(name), problems, example: example).map { (name, $0) }
     }
   }

@@ -31,6 +31,7 @@ public enum SystemReason {
     case ENOENT: return "its folder does not exist"
     case EISDIR: return "it is a folder"
     case ENOTDIR: return "a part of its path is not a folder"
+    case EFBIG: return "the limit on the size of files (ulimit -f) is reached"
     case ENOSPC: return "no space is left on the disk"
     case EROFS: return "the disk is read-only"
     default:

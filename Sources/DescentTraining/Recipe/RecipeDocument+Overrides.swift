@@ -56,6 +56,12 @@ extension RecipeDocument {
     func assignment(_ section: String, _ name: String) -> Assignment {
       Assignment(section: section, name: name, value: value, text: text)
     }
+    if path == Self.quickSection || path.hasPrefix(Self.quickSection + ".") {
+      errors.append(
+        "\(path) cannot be set: the section quick says what --quick changes; set those keys themselves"
+      )
+      return nil
+    }
     // Two dots at least name a key of a schedule under `schedules`; one, the schedule.
     let isSchedule = path.hasPrefix("schedules.") && path.count { $0 == "." } == 1
     if Self.isSection(path), isSchedule || !path.contains(".") {

@@ -31,7 +31,7 @@ struct RecipeDocument {
   /// Those that can be `none`.
   private static let optionalSections = [
     "schedule", "schedules", "average", "adapter", Clipping.name, GradientTools.name,
-    TargetSettings.name,
+    TargetSettings.name, quickSection,
   ]
 
   /// Reads YAML and applies changes of the form `optimizer.lr=3e-4`.
@@ -75,7 +75,7 @@ struct RecipeDocument {
       } else {
         sections[name] = section(name, entries)
       }
-    case _ where Self.isSection(name): addSwitch(name, value)
+    case _ where Self.isSection(name) || name == Self.quickSection: addSwitch(name, value)
     default:
       if let text = text(of: value, at: name) {
         top.append((name, text))
@@ -87,7 +87,7 @@ struct RecipeDocument {
 
   /// A change of the short form: `steps: 100`, `evaluate.every: 50`, or a section of such keys.
   private mutating func addQuick(_ key: String, _ value: YAMLValue) {
-    if case .map(let entries) = value {
+    if case .map(let entries) = value, !entries.isEmpty {
       for (name, value) in entries { addQuick("\(key).\(name)", value) }
     } else if let text = text(of: value, at: "\(Self.quickSection).\(key)") {
       quick.append("\(key)=\(text)")
@@ -243,6 +243,7 @@ struct RecipeDocument {
     case EvaluateSettings.name, CheckpointSettings.name, InstrumentSettings.name: ("every", "100")
     case SpikeSettings.name: ("factor", "10")
     case LogSettings.name: ("tensorboard", "true")
+    case quickSection: ("steps", "100")
     case TargetSettings.name: ("at_most", "1.5")
     default: ("name", "cosine")
     }

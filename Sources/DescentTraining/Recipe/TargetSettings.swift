@@ -21,6 +21,10 @@ public struct TargetSettings: Configurable, Equatable {
   ]
 
   public func validate() throws(SettingError) {
+    if metric.isEmpty || metric.contains(where: { $0.isWhitespace || "()[]{},".contains($0) }) {
+      throw .contradiction(
+        "metric is '\(metric)', and must be a key of metrics.jsonl, such as val_loss")
+    }
     switch (atMost, atLeast) {
     case (nil, nil):
       throw .contradiction("the value to reach is missing: give at_most or at_least")
@@ -28,6 +32,9 @@ public struct TargetSettings: Configurable, Equatable {
     default: break
     }
   }
+
+  /// The value that reaches it.
+  public var limit: Double { atMost ?? atLeast ?? .nan }
 
   /// Whether a value reaches it.
   public func isReached(by value: Double) -> Bool {
@@ -51,6 +58,8 @@ public struct TargetOutcome: Sendable, Equatable {
   public internal(set) var best: Double?
   /// The last value.
   public internal(set) var last: Double?
+  /// The metrics that the run has measured.
+  public internal(set) var measured: Set<String> = []
 }
 
 extension RunDirectory {
@@ -61,6 +70,7 @@ extension RunDirectory {
     var (outcome, seconds) = (TargetOutcome(target: target), 0.0)
     for entry in try entries() {
       if case .step(let record) = entry, record.seconds.isFinite { seconds += record.seconds }
+      if outcome.best == nil { outcome.measured.formUnion(entry.metrics) }
       guard let (step, value) = entry.value(of: target.metric) else { continue }
       outcome.last = value
       outcome.best = outcome.best.map { target.better($0, value) } ?? value
@@ -73,6 +83,11 @@ extension RunDirectory {
 }
 
 extension JournalEntry {
+  /// What the line has finite numbers for.
+  fileprivate var metrics: [String] {
+    record.line.filter { $0.key != "step" && Double($0.value)?.isFinite == true }.map(\.key)
+  }
+
   /// The finite number that the line has for a key, and its step.
   fileprivate func value(of key: String) -> (step: Int, value: Double)? {
     func number(_ key: String) -> Double? {

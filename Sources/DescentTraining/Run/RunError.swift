@@ -59,7 +59,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case .occupied(let path):
       "\(path) is not empty; choose another folder with --out"
     case .noFolder:
-      "--out names no folder: give one, or leave it out for runs/<recipe>-<n>"
+      "--out names no folder: give one, or leave it out for one in runs"
     case .locked(let path, let holder):
       "\(path) is being trained by \(holder): wait until that ends, or stop it"
     case .cannotWrite(let path, let reason):

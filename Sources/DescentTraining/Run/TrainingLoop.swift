@@ -123,7 +123,8 @@ struct TrainingLoop {
     record.seconds = start.duration(to: .now) / .seconds(1)
     record.activationBytes = activations
     record.itemsPerSecond = Double(loss.items) / record.seconds
-    if record.step % 50 == 0 || isDue(every: recipe.evaluate.every, after: record.step) {
+    let isLast = record.step == trainer.steps
+    if isLast || record.step % 50 == 0 || isDue(every: recipe.evaluate.every, after: record.step) {
       record.memoryBytes = Machine.residentBytes
     }
     record.lossScale = lossScale.map(Double.init)

@@ -27,7 +27,7 @@ import Testing
             set: {optimizer: {lr: 0.1}}
             points:
               plain: {}
-              "a sgd": {optimizer.name: sgd, optimizer.momentum: 0.9}
+              "a sgd": {optimizer.name: sgd, optimizer.momentum: 0.8}
         """)
     let (both, named) = (plan.experiments[0], plan.experiments[1])
     #expect(
@@ -126,6 +126,46 @@ import Testing
         "with quick: experiments.rate, lr=-1: optimizer.lr=-1 is out of range"
       ),
       ("experiments: [a]\n", "experiments must have keys of its own"),
+      ("experiments: {a: , b: null}\n", "experiments.b must have keys of its own"),
+      ("experiments: {'': {vary: {optimizer.lr: [1]}}}\n", "experiments have one without a name"),
+      (
+        "experiments: {a: {vary: {optimizer.lr: [0.1, 1e-1]}}}\n",
+        "experiments.a has the same run as 'lr=0.1' and as 'lr=1e-1'"
+      ),
+      (
+        "experiments: {a: {points: {x: {batch: 8}, y: {}}, vary: {batch: [4]}}}\n",
+        "experiments.a has the same run as 'x, batch=4' and as 'y, batch=4'"
+      ),
+      (
+        rate + "bases: {a: {recipe: gpt, from: b}, b: {recipe: gpt}}\n",
+        "bases.a.from is 'b', which does not stand before it"
+      ),
+      (
+        rate + "claims: [{say: x, metric: d, expect: {lower: 0.01, than: lr=0.01}}]\n",
+        "claims[1].expect compares 'lr=0.01' with itself"
+      ),
+      (
+        rate + "claims: [{say: x, metric: d, expect: {within: 1 %, of: 0.01, in: 0.01}}]\n",
+        "claims[1].expect compares 'lr=0.01' with itself"
+      ),
+      (
+        rate
+          + "claims: [{say: x, metric: d, where: {optimizer.lr: 0.001}, expect: {lowest: 0.01}}]\n",
+        "claims[1].where leaves out 'lr=0.01', which the expectation names"
+      ),
+      (
+        rate + "claims: [{say: x, metric: d, where: {optimizer.lr: 0.001}, expect: equal}]\n",
+        "claims[1].expect compares cells, and there is only one"
+      ),
+      (
+        "experiments: {a: {vary: {optimizer.lr: [1, 2], batch: [4, 8]}}}\n"
+          + "claims: [{say: x, metric: d, where: {batch: 4}, along: batch, expect: falls}]\n",
+        "claims[1].along is 'batch', of which only one value is looked at"
+      ),
+      (
+        rate + "claims: [{say: x, metric: d, expect: {settles: 1 %, last: 3/2}}]\n",
+        "claims[1].expect.last is more than all of the run"
+      ),
       (rate + "- x\n", "the study mine is not valid YAML: line"),
       (
         "experiments: {a: {vary: {optimizer.lr: [1]}}, a: {}}\n",
@@ -202,5 +242,8 @@ import Testing
   func reductions(name: String, value: Double) throws {
     let track = Track(steps: [10, 20, 30, 40, 50], values: [1, 2, 3, 6, 5])
     #expect(try StudyReduction(name).value(of: track) == value)
+    // One value has no course.
+    let short = try StudyReduction(name).value(of: Track(steps: [10], values: [1]))
+    #expect((short == nil) == ["growth", "halfway", "settled"].contains(name))
   }
 }

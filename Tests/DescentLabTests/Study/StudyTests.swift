@@ -69,6 +69,14 @@ import Testing
       let file = try #require(try files(path + "/runs", ".json").first)
       try "{".write(toFile: "\(path)/runs/\(file)", atomically: true, encoding: .utf8)
       #expect(try run(plan, path).runs == 1)
+      // Nor one whose numbers are gone.
+      let log = try #require(try files(path + "/runs", "metrics.jsonl").sorted().first)
+      let failed = try String(
+        contentsOfFile: "\(path)/runs/\(log.dropLast(14)).json", encoding: .utf8
+      )
+      .contains("failure")
+      try FileManager.default.removeItem(atPath: "\(path)/runs/\(log.dropLast(14))")
+      #expect(try run(plan, path).runs == (failed ? 0 : 1))
 
       let page = StudyPage.about(whole.result, command: "descent study mine.yaml")
       let text = page.text()
@@ -142,6 +150,27 @@ import Testing
         said.last?.contains("there are: ") == true && said.last?.contains("grad_norm") == true)
       let done = try files(path, "metrics.jsonl")
       #expect(done.isEmpty)
+      // Where all runs break down at once, there is nothing to tell from: they are named as failed.
+      let broken = """
+        question: Which?
+        seeds: 1
+        recipe: digits-mlp
+        set: {epochs: none, steps: 2, model.hidden: 8, optimizer.name: sgd}
+        experiments: {a: {vary: {optimizer.lr: [1e38]}}}
+        claims: [{say: x, metric: memory, expect: {at_most: 1}}]
+        """
+      let result = try run(plan(broken), path + "/broken").result
+      #expect(result.all.map { $0.failure != nil } == [true])
+      // A run of any length says what memory it took.
+      let short = try run(plan(broken.replacing("1e38", with: "0.1")), path + "/short").result
+      #expect(short.verdicts[0].outcome == .contradicted, "\(short.verdicts[0].sentence)")
+      // Bases are made before anything is trained.
+      let base =
+        broken.replacing("1e38", with: "0.1")
+        + "\nfrom: b\nbases: {b: {recipe: digits-cnn, set: {epochs: none, steps: 1, schedule: "
+        + "{name: cosine, warmup: 5}}}}"
+      let mistake = #expect(throws: RecipeError.self) { try run(plan(base), path + "/base") }
+      #expect(mistake?.problems.first?.hasPrefix("bases.b: ") == true)
     }
   }
 

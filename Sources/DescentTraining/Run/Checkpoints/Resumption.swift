@@ -172,12 +172,12 @@ struct RecipeChange: CustomStringConvertible {
   /// Whether the key begins in one of these ways.
   func isAmong(_ starts: [String]) -> Bool { starts.contains(where: key.hasPrefix) }
 
-  /// Whether no run may change it on the way. Data and downloaded models may lie elsewhere: their fingerprint is
-  /// compared.
+  /// Whether no run may change it on the way; what it began with is past. Data and downloaded models may lie
+  /// elsewhere: their fingerprint is compared.
   var isFixed: Bool {
     !["model.recompute", "model.type", "model.from"].contains(key)
       && isAmong([
-        "seed", "batch", "accumulate", "precision", "model.", "adapter.", "average.",
+        "seed", "batch", "accumulate", "precision", "from", "model.", "adapter.", "average.",
         "optimizer.name",
         "optimizer.state", "weights.",
       ])
