@@ -140,7 +140,7 @@ struct StudyProbe {
       _ = try Trainer(recipe)
       return nil
     }
-    _ = try Trainer(recipe)
+    let (whole, every) = (try Trainer(recipe), recipe.evaluate.every)
     if recipe.evaluate.every > 0 { recipe.evaluate.every = 1 }
     (recipe.run.steps, recipe.run.epochs, recipe.evaluate.batches) = (1, nil, 1)
     (recipe.checkpoint.every, recipe.spike.factor) = (0, nil)
@@ -154,6 +154,9 @@ struct StudyProbe {
       // It breaks down, so it will have no numbers.
       return []
     } catch let error where isMistake(error) { return nil }
-    return Self.names(in: folder)
+    // Measured at some steps, to which a short run does not come.
+    let hasMemory = whole.steps >= 50 || every > 0 && whole.steps >= every
+    let names = Self.names(in: folder).subtracting(["memory_bytes"])
+    return hasMemory ? names.union(["memory_bytes"]) : names
   }
 }

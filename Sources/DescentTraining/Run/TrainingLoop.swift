@@ -123,8 +123,7 @@ struct TrainingLoop {
     record.seconds = start.duration(to: .now) / .seconds(1)
     record.activationBytes = activations
     record.itemsPerSecond = Double(loss.items) / record.seconds
-    let isLast = record.step == trainer.steps
-    if isLast || record.step % 50 == 0 || isDue(every: recipe.evaluate.every, after: record.step) {
+    if record.step % 50 == 0 || isDue(every: recipe.evaluate.every, after: record.step) {
       record.memoryBytes = Machine.residentBytes
     }
     record.lossScale = lossScale.map(Double.init)

@@ -161,12 +161,14 @@ import Testing
         """
       let result = try run(plan(broken), path + "/broken").result
       #expect(result.all.map { $0.failure != nil } == [true])
-      // A run of any length says what memory it took.
-      let short = try run(plan(broken.replacing("1e38", with: "0.1")), path + "/short").result
-      #expect(short.verdicts[0].outcome == .contradicted, "\(short.verdicts[0].sentence)")
+      // Memory is measured at some steps; that a run does not come to one is said before it.
+      let small = broken.replacing("1e38", with: "0.1")
+      #expect(throws: RecipeError.self) { try run(plan(small), path + "/short") }
+      let long = small.replacing("steps: 2,", with: "steps: 2, evaluate.every: 1,")
+      #expect(try run(plan(long), path + "/long").result.verdicts[0].outcome == .contradicted)
       // Bases are made before anything is trained.
       let base =
-        broken.replacing("1e38", with: "0.1")
+        small
         + "\nfrom: b\nbases: {b: {recipe: digits-cnn, set: {epochs: none, steps: 1, schedule: "
         + "{name: cosine, warmup: 5}}}}"
       let mistake = #expect(throws: RecipeError.self) { try run(plan(base), path + "/base") }
