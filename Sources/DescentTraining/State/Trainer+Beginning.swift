@@ -82,11 +82,12 @@ extension Recipe {
           + hint(for: name, among: names))
     }
     let entries = (try? files.contentsOfDirectory(atPath: "runs")) ?? []
-    let numbers = entries.compactMap { entry in
-      entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
-    }
-    let runs = numbers.sorted(by: >).compactMap {
-      try? RunDirectory(existing: "runs/\(name)-\($0)")
+    // Those of the short form have a name of their own.
+    let runs = [name, "\(name)-quick"].flatMap { name in
+      entries.compactMap { entry in
+        entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
+      }
+      .sorted(by: >).compactMap { try? RunDirectory(existing: "runs/\(name)-\($0)") }
     }
     .filter { !$0.checkpointFiles.isEmpty }
     if let run = runs.first(where: hasModel) { return run.path }

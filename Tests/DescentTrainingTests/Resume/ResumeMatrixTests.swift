@@ -127,6 +127,7 @@ private struct BadBatchMLP: ModelKind {
     var model: any Module { task.model }
     var unit: String { task.unit }
     var fingerprint: String { task.fingerprint }
+    var metrics: [String: Double] { task.metrics }
     func batchesPerEpoch(_ batch: Int) -> Int? { task.batchesPerEpoch(batch) }
     func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
       try task.evaluate(batchSize: batchSize, batches: batches)
