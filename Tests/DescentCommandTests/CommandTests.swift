@@ -88,7 +88,7 @@ func descent(
       (["train", "gpt", "--set", "optimizer.lrr=1"], 64, "did you mean 'optimizer.lr'?"),
       (["train", "gpt", "--set", "optimizer.lr=-1"], 64, "optimizer.lr=-1 is out of range"),
       (["train", "gpt", "--set", "data.path=none.txt"], 66, "none.txt"),
-      (["train", "gtp"], 66, "called 'gtp'; built in: "),
+      (["train", "gtp"], 66, "called 'gtp'; did you mean '"),
       (["train", "gpt", "--sett", "a=b"], 64, "--sett"),
       (["train", "gpt", "--set", "data.path=empty.txt"], 65, "empty"),
       (["train", "gpt", "--set", "data.path=short.txt"], 65, "context"),
@@ -154,7 +154,7 @@ func descent(
       (["schedule", "cosine", "--metric", "1"], 64, "follows no metric"),
       (["schedule", "--recipe", "gpt", "--group", "x"], 64, "there is no group 'x'"),
       (["schedule", "--recipe", "gpt", "--total", "0"], 64, "total=0 is out of range"),
-      (["schedule", "--recipe", "gtp"], 66, "called 'gtp'; built in: "),
+      (["schedule", "--recipe", "gtp"], 66, "called 'gtp'; did you mean '"),
       (["schedule", "--total", "5"], 64, "--total needs the name of a schedule"),
       (["schedule", "cosine", "--group", "x"], 64, "--group goes with --recipe"),
       (
@@ -226,7 +226,7 @@ func descent(
     #expect(try descent(short + from, in: folder).status == 0)
     // The weights that a recipe begins with may fit in part, like those of --from.
     let wide = short + from + ["--set", "model.hidden=8"]
-    #expect(try descent(wide, in: folder).error.contains("Give --partial"))
+    #expect(try descent(wide, in: folder).error.contains("give --partial"))
     #expect(try descent(wide + ["--partial"], in: folder).status == 0)
     let other = try descent(
       ["train", "--resume", "runs/grokking-2", "--set", "steps=3", "--set", "from=none"],

@@ -124,7 +124,7 @@ struct Train: ParsableCommand {
     let (name, yaml) = try findRecipe(recipe)
     var recipe = try Recipe(yaml: yaml, overrides: changes.assignments, quick: quick)
     if let from = start.from { recipe.run.from = from }
-    recipe.run.from = try recipe.beginning()
+    recipe.run.from = try recipe.beginning(partially: start.partial)
     let trainer = try Trainer(recipe)
     let beginnings = try start.apply(to: trainer)
     // What begins with the newest run of a recipe means one of the whole recipe.

@@ -69,8 +69,9 @@ extension Recipe {
   /// newest run of the built-in recipe that is called so, in `runs`, whose model is the same; nil where it
   /// begins with none.
   ///
+  /// - Parameter partially: whether a run with another model will do, too.
   /// - Throws: ``DataError`` where there is nothing.
-  package func beginning() throws(DataError) -> String? {
+  package func beginning(partially: Bool = false) throws(DataError) -> String? {
     guard let name = run.from else { return nil }
     let files = FileManager.default
     if files.fileExists(atPath: name) { return name }
@@ -81,22 +82,15 @@ extension Recipe {
         advice: "from takes a run, a safetensors file or the name of a built-in recipe; "
           + hint(for: name, among: names))
     }
-    let entries = (try? files.contentsOfDirectory(atPath: "runs")) ?? []
     // Those of the short form have a name of their own.
-    let runs = [name, "\(name)-quick"].flatMap { name in
-      entries.compactMap { entry in
-        entry.hasPrefix(name + "-") ? Int(entry.dropFirst(name.count + 1)) : nil
-      }
-      .sorted(by: >).compactMap { try? RunDirectory(existing: "runs/\(name)-\($0)") }
-    }
-    .filter { !$0.checkpointFiles.isEmpty }
-    if let run = runs.first(where: hasModel) { return run.path }
+    let runs = RunDirectory.usable(called: name) + RunDirectory.usable(called: "\(name)-quick")
+    if let run = runs.first(where: hasModel) ?? (partially ? runs.first : nil) { return run.path }
     let known = runs.first.map { "\($0.path) has another model; " } ?? ""
     throw .missingFile(
       path: "for from=\(name)",
       advice: "\(known)training begins with the weights of a run of '\(name)' with the same model: "
-        + "train it first (descent train \(name), and its short form for another), or name weights by "
-        + "--from")
+        + "train it first (descent train \(name); its short form for the short form of this one), name "
+        + "weights by --from, or give --partial to take what matches")
   }
 
   /// Whether a run has the model of this recipe; kinds that nobody can compare are taken.
@@ -110,5 +104,20 @@ extension Recipe {
       return model.resolved.filter { !free.contains($0.name) }.map { "\($0.name)=\($0.value)" }
     }
     return type(of: other.model).name == type(of: model).name && shape(other.model) == shape(model)
+  }
+}
+
+extension RunDirectory {
+  /// The runs `runs/<name>-<n>` that have a checkpoint, the newest first.
+  fileprivate static func usable(called name: String) -> [RunDirectory] {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: "runs")) ?? []
+    var numbers: [Int] = []
+    for entry in entries where entry.hasPrefix("\(name)-") {
+      if let number = Int(entry.dropFirst(name.count + 1)) { numbers.append(number) }
+    }
+    let runs = numbers.sorted(by: >).compactMap { number in
+      try? RunDirectory(existing: "runs/\(name)-\(number)")
+    }
+    return runs.filter { !$0.checkpointFiles.isEmpty }
   }
 }

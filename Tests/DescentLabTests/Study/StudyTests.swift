@@ -38,7 +38,10 @@ import Testing
     _ plan: StudyPlan, _ path: String, _ crew: Crew = Crew()
   ) throws -> (result: StudyResult, runs: Int) {
     var runs = 0
-    let result = try Study(plan, in: path).run(crew) { _ in runs += 1 }
+    let result = try Study(plan, in: path).run(crew) {
+      // A base is also told of as it begins.
+      if $0.last?.outcome != nil { runs += 1 }
+    }
     return (result, runs)
   }
 
