@@ -56,62 +56,104 @@ static void encode_nearest(
   }
 }
 
-// How many vectors are coded at once, so that a segment is read for all of them.
-enum { TAPERED = 4 };
+// The shift and the offset that make the code of each magnitude, given by its bits: those of its segment.
+#if VECTOR_BYTES == 64
+// From a table with an entry for each half octave below 1, in four registers.
+typedef struct { __m512i lines[4]; } segments;
+INLINE segments segments_of(const descent_codebook *book) {
+  segments s;
+  for (int k = 0; k < 4; k++) s.lines[k] = _mm512_loadu_si512(book->lines + W * k);
+  return s;
+}
+INLINE vi find(const segments *s, vi bits, vi *offset) {
+  vi place = (bits >> 22) - splat_i(DESCENT_FIRST_LINE);
+  place &= place > 0;
+  const __m512i at = (__m512i)place;
+  const __m512i low = _mm512_permutex2var_epi32(s->lines[0], at, s->lines[1]);
+  const __m512i high = _mm512_permutex2var_epi32(s->lines[2], at, s->lines[3]);
+  const __mmask16 is_high = _mm512_cmpgt_epi32_mask(at, _mm512_set1_epi32(31));
+  const vi line = (vi)_mm512_mask_mov_epi32(low, is_high, high);
+  *offset = line >> 8;
+  return line & splat_i(31);
+}
+#else
+// By comparing with where each begins.
+typedef struct {
+  vi first[DESCENT_SEGMENTS];
+  vi shift[DESCENT_SEGMENTS], offset[DESCENT_SEGMENTS];
+#if VECTOR_BYTES == 32
+  vi shifts, offsets;
+#endif
+} segments;
+INLINE segments segments_of(const descent_codebook *book) {
+  segments s;
+  for (int k = 0; k < DESCENT_SEGMENTS; k++) {
+    const bool exists = k < book->segment_count;
+    const descent_segment segment = book->segments[exists ? k : 0];
+    s.first[k] = splat_i(exists ? segment.first : INT32_MAX);
+    s.shift[k] = splat_i(segment.shift);
+    s.offset[k] = splat_i(segment.offset);
+#if VECTOR_BYTES == 32
+    s.shifts[k] = segment.shift;
+    s.offsets[k] = segment.offset;
+#endif
+  }
+  return s;
+}
+INLINE vi find(const segments *s, vi bits, vi *offset) {
+#if VECTOR_BYTES == 32
+  vi place = {};
+  for (int k = 1; k < DESCENT_SEGMENTS; k++) place -= bits >= s->first[k];
+  *offset = (vi)_mm256_permutevar8x32_epi32((__m256i)s->offsets, (__m256i)place);
+  return (vi)_mm256_permutevar8x32_epi32((__m256i)s->shifts, (__m256i)place);
+#else
+  vi shift = s->shift[0];
+  *offset = s->offset[0];
+  for (int k = 1; k < DESCENT_SEGMENTS; k++) {
+    const vi inside = bits >= s->first[k];
+    shift = (inside & s->shift[k]) | (~inside & shift);
+    *offset = (inside & s->offset[k]) | (~inside & *offset);
+  }
+  return shift;
+#endif
+}
+#endif
 
-// Tapered codes of numbers of magnitudes up to `scale`: a step up at the share
-// `part` of the way from one value to the next. A value is left as it is: the low bits, where a
-// quotient's rounding lies, are dropped first. What is never negative never becomes 0 unless it is.
-INLINE void encode_tapered_vectors(
-    const vf *v, float scale, const descent_codebook *book, const vu *part, vi *codes) {
-  vi bits[TAPERED], c[TAPERED];
-  for (int u = 0; u < TAPERED; u++) {
-    bits[u] = (vi)absolute(v[u] / splat(scale));
-    bits[u] = (__builtin_elementwise_min(bits[u], (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
-    c[u] = (vi){};
+// Tapered codes of numbers of magnitudes up to `scale`. With phases a magnitude between two values becomes
+// the upper one for a share of the turns that is its share of the way there; without, it becomes the nearer
+// one. A value is left as it is: the low bits, where a quotient's rounding lies, are dropped first. What is
+// never negative never becomes 0 unless it is.
+INLINE vi tapered_codes(
+    vf x, vf scale, const segments *s, const uint32_t *phases, uint32_t turn, bool is_signed) {
+  vi bits = (vi)absolute(x / scale), offset;
+  bits = (__builtin_elementwise_min(bits, (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
+  const vi shift = find(s, bits, &offset);
+  vi up = splat_i(1) << (shift - splat_i(1));
+  if (phases) {
+    vu part;
+    memcpy(&part, phases, sizeof part);
+    up = (vi)((part + turn) >> (vu)(splat_i(32) - shift));
   }
-  for (int32_t k = 0; k < book->segment_count; k++) {
-    const descent_segment segment = book->segments[k];
-    for (int u = 0; u < TAPERED; u++) {
-      const vi up = part ? (vi)(part[u] >> (vu)splat_i(32 - segment.shift))
-                         : splat_i(1 << (segment.shift - 1));
-      const vi here = ((bits[u] + up) >> splat_i(segment.shift)) + splat_i(segment.offset);
-      c[u] ^= (c[u] ^ here) & (bits[u] >= splat_i(segment.first));
-    }
-  }
-  for (int u = 0; u < TAPERED; u++) {
-    c[u] &= c[u] > 0;
-    codes[u] = book->is_signed ? splat_i(128) + ((c[u] ^ (v[u] < 0)) - (v[u] < 0))
-                               : c[u] | ((c[u] == 0) & (v[u] > 0) & splat_i(1));
-  }
+  vi c = ((bits + up) >> shift) + offset;
+  c &= c > 0;
+  if (is_signed) return splat_i(128) + ((c ^ (x < 0)) - (x < 0));
+  return __builtin_elementwise_max(c, (x > 0) & splat_i(1));
 }
 
-// With phases a magnitude between two values becomes the upper one for a share of the turns that is
-// its share of the way there; without, it becomes the nearer one.
-static void encode_tapered(
-    long n, const float *x, float scale, const descent_codebook *book, uint32_t turn,
-    uint8_t *codes) {
+INLINE void encode_tapered(
+    long n, const float *x, float scale, const segments *s, const uint32_t *phases, uint32_t turn,
+    bool is_signed, uint8_t *codes) {
   typedef uint8_t vb __attribute__((vector_size(VECTOR_BYTES / sizeof(float))));
-  vf v[TAPERED];
-  vu part[TAPERED];
-  vi c[TAPERED];
-  for (long i = 0; i < n; i += TAPERED * W) {
-    for (int u = 0; u < TAPERED; u++) {
-      const long at = i + u * W;
-      v[u] = n - at >= W ? load(x + at) : n > at ? load_part(x + at, n - at, 0) : splat(0);
-      if (book->phases) {
-        memcpy(part + u, book->phases + at, sizeof *part);
-        part[u] += turn;
-      }
-    }
-    if (book->phases)
-      encode_tapered_vectors(v, scale, book, part, c);
+  for (long i = 0; i < n; i += W) {
+    const long r = n - i < W ? n - i : W;
+    const vf v = r == W ? load(x + i) : load_part(x + i, r, 0);
+    const vi c =
+        tapered_codes(v, splat(scale), s, phases ? phases + i : NULL, turn, is_signed);
+    const vb bytes = __builtin_convertvector(c, vb);
+    if (r == W)
+      memcpy(codes + i, &bytes, sizeof bytes);
     else
-      encode_tapered_vectors(v, scale, book, NULL, c);
-    for (int u = 0; u < TAPERED && n > i + u * W; u++) {
-      const vb bytes = __builtin_convertvector(c[u], vb);
-      memcpy(codes + i + u * W, &bytes, (size_t)(n - i - u * W < W ? n - i - u * W : W));
-    }
+      memcpy(codes + i, &bytes, (size_t)r);
   }
 }
 
@@ -129,26 +171,71 @@ static void encode_by_table(
   }
 }
 
+static void encode_block(
+    long n, const float *x, float scale, const descent_codebook *book, const segments *s, uint32_t turn,
+    uint8_t *codes) {
+  if (scale == 0)
+    memset(codes, book->zero, (size_t)n);
+  else if (scale != scale)
+    memset(codes, 255, (size_t)n);
+  else if (book->table)
+    encode_by_table(n, x, scale, book->table, codes);
+  else if (!book->segment_count)
+    encode_nearest(n, x, scale, book, codes);
+  else if (book->phases)
+    encode_tapered(n, x, scale, s, book->phases, turn, false, codes);
+  else
+    encode_tapered(n, x, scale, s, NULL, 0, book->is_signed, codes);
+}
+
 static void k_encode(
     long n, const float *x, const descent_codebook *book, uint32_t turn, float *scales,
     uint8_t *codes) {
-  for (long i = 0; i < n; i += CODE_BLOCK, turn += DESCENT_BLOCK_TURN) {
-    const long count = n - i < CODE_BLOCK ? n - i : CODE_BLOCK;
-    float scale = k_max_magnitude(count, x + i);
-    if (scale > 3.40282347e38f) scale = 3.40282347e38f;
-    scales[i / CODE_BLOCK] = scale;
-    if (scale == 0)
-      memset(codes + i, book->zero, (size_t)count);
-    else if (scale != scale)
-      memset(codes + i, 255, (size_t)count);
-    else if (book->segment_count)
-      encode_tapered(count, x + i, scale, book, turn, codes + i);
-    else if (book->table)
-      encode_by_table(count, x + i, scale, book->table, codes + i);
-    else
-      encode_nearest(count, x + i, scale, book, codes + i);
+  // All scales first: each is the end of a chain of operations for which the codes would wait.
+  for (long i = 0; i < n; i += CODE_BLOCK) {
+    const float largest = k_max_magnitude(n - i < CODE_BLOCK ? n - i : CODE_BLOCK, x + i);
+    scales[i / CODE_BLOCK] = largest > 3.40282347e38f ? 3.40282347e38f : largest;
+  }
+  segments s;
+  if (book->segment_count) s = segments_of(book);
+  for (long i = 0; i < n; i += CODE_BLOCK, turn += DESCENT_BLOCK_TURN)
+    encode_block(
+        n - i < CODE_BLOCK ? n - i : CODE_BLOCK, x + i, scales[i / CODE_BLOCK], book, &s, turn,
+        codes + i);
+}
+
+#if VECTOR_BYTES == 64
+// Values of few digits, 16 bits each, lie in eight registers: 32 codes at once, without a read.
+static void decode_halves(
+    long n, const uint8_t *codes, float scale, const uint16_t *halves, float *y) {
+  __m512i t[8];
+  for (int k = 0; k < 8; k++) t[k] = _mm512_loadu_si512(halves + 32 * k);
+  for (long i = 0; i < n; i += 2 * W) {
+    const long r = n - i < 2 * W ? n - i : 2 * W;
+    uint8_t part[2 * W];
+    if (r < 2 * W) memcpy(part, codes + i, (size_t)r);
+    const __m512i c =
+        _mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)(r == 2 * W ? codes + i : part)));
+    const __mmask32 bit6 = _mm512_test_epi16_mask(c, _mm512_set1_epi16(64));
+    const __mmask32 bit7 = _mm512_test_epi16_mask(c, _mm512_set1_epi16(128));
+    __m512i quarters[4];
+    for (int k = 0; k < 4; k++) quarters[k] = _mm512_permutex2var_epi16(t[2 * k], c, t[2 * k + 1]);
+    const __m512i half = _mm512_mask_blend_epi16(
+        bit7, _mm512_mask_blend_epi16(bit6, quarters[0], quarters[1]),
+        _mm512_mask_blend_epi16(bit6, quarters[2], quarters[3]));
+    const vf low = (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(half)), 16);
+    const vf high =
+        (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(half, 1)), 16);
+    if (r == 2 * W) {
+      store(y + i, low * splat(scale));
+      store(y + i + W, high * splat(scale));
+    } else {
+      store_part(y + i, low * splat(scale), r < W ? r : W);
+      if (r > W) store_part(y + i + W, high * splat(scale), r - W);
+    }
   }
 }
+#endif
 
 static void k_decode(
     long n, const uint8_t *codes, const float *scales, const descent_codebook *book, float *y) {
@@ -156,6 +243,12 @@ static void k_decode(
   for (long i = 0; i < n; i += CODE_BLOCK) {
     const long count = n - i < CODE_BLOCK ? n - i : CODE_BLOCK;
     const float scale = scales[i / CODE_BLOCK];
+#if VECTOR_BYTES == 64
+    if (book->halves) {
+      decode_halves(count, codes + i, scale, book->halves, y + i);
+      continue;
+    }
+#endif
     for (long j = i; j < i + count; j++) y[j] = values[codes[j]] * scale;
   }
 }

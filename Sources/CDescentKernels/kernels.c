@@ -20,7 +20,8 @@ const descent_kernels *descent_kernels_available(long i) {
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
       __builtin_cpu_supports("f16c");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+      __builtin_cpu_supports("avx512bw");
   if (avx512 && i-- == 0) return &descent_kernels_avx512;
   if (avx2 && i-- == 0) return &descent_kernels_avx2;
   return i == 0 ? &descent_kernels_sse2 : NULL;

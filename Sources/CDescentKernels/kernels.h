@@ -10,4 +10,5 @@
 #include "codes.h"
 #include "weights.h"
 #include "matrix.h"
+#include "updates.h"
 #include "table.h"

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw"))), apply_to = function)
 #include "kernels.h"
 #pragma clang attribute pop
 

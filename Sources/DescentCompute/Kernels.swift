@@ -25,7 +25,7 @@ package enum Kernels {
     unsafe descent_kernels_select(name)
   }
 
-  private static var table: descent_kernels { unsafe descent_kernels_current().pointee }
+  static var table: descent_kernels { unsafe descent_kernels_current().pointee }
 }
 
 // MARK: - Functions of every element

@@ -14,6 +14,9 @@ enum {
   DESCENT_CODE_BLOCK = 256,                       // elements that share a scale
   DESCENT_FIRST_CELL = (127 - 23) << 7,           // the cell of 2⁻²³, and of all below
   DESCENT_CELLS = (127 << 7) - DESCENT_FIRST_CELL + 1,  // cells from there to 1
+  DESCENT_SEGMENTS = 8,                           // the most that a book has
+  DESCENT_LINES = 64,                             // half octaves, the last one from 1 on
+  DESCENT_FIRST_LINE = 2 * 127 - DESCENT_LINES + 1,  // the first one's bits of exponent and half
 };
 
 typedef struct {
@@ -35,6 +38,8 @@ typedef struct {
   // thresholds or the table instead.
   int32_t segment_count;
   const descent_segment *_Nullable segments;
+  const int32_t *_Nullable lines;  // offset << 8 | shift, of each half octave; the first holds all below
+  const uint16_t *_Nullable halves;  // the values as bfloat16, which holds them exactly
   bool is_signed;  // codes stand around 128
   const uint32_t *_Nullable phases;  // for each place in a block: to round now up, now down
 } descent_codebook;
@@ -56,6 +61,31 @@ typedef struct {
 // A Philox block and its key.
 typedef struct { uint32_t words[4]; } descent_counter;
 typedef struct { uint32_t words[2]; } descent_key;
+
+// Settings of update loops. g is multiplied by `gradient` as it is read.
+typedef struct { float gradient, rate, momentum, decay, kept, taken; } descent_sgd;
+typedef enum { DESCENT_SGD_PLAIN, DESCENT_SGD_MOMENTUM, DESCENT_SGD_NESTEROV } descent_sgd_form;
+typedef struct {
+  float gradient, decay, shrink, taken1, beta2, taken2, rate, gradient_rate, correction, epsilon;
+} descent_moments;
+typedef enum {
+  DESCENT_MOMENTS_ADAM, DESCENT_MOMENTS_NADAM, DESCENT_MOMENTS_RADAM, DESCENT_MOMENTS_MEAN
+} descent_moments_form;
+typedef struct { float gradient, rate, shrink, beta1, taken1, beta2, taken2; } descent_lion;
+typedef struct { float gradient, decay, rate, momentum, kept, taken, epsilon; } descent_rmsprop;
+typedef struct { float gradient, decay, rate, epsilon; } descent_adagrad;
+typedef struct {
+  float gradient, decay, share, rate, rate_y, beta2, taken2, correction, epsilon;
+} descent_schedule_free;
+typedef struct {
+  float gradient, decay, beta1, taken1, beta2, taken2, beta3, taken3, shrink, rate, epsilon;
+} descent_prodigy;
+typedef struct {
+  float gradient, coupled_decay, beta1, taken1, beta2, taken2;
+  float correction1, correction2, inside, epsilon, decay, kept, factor;
+} descent_lamb;
+typedef struct { float gradient, row, most, shrink, decayed, factor, beta1, taken1; } descent_factored;
+typedef struct { double first, second; } descent_sums;
 
 // Every loop, as K(result, name, parameters): from this list come the table below and what fills it
 // (table.h). Arrays are contiguous unless a leading dimension is given; an output may be one of the
@@ -137,6 +167,41 @@ typedef struct { uint32_t words[2]; } descent_key;
   K(void, decode,                                                                                 \
     (long n, const uint8_t *codes, const float *scales, const descent_codebook *book,             \
     float *y))                                                                                    \
+                                                                                                  \
+  /* Updates of optimizers: updates.h. */                                                         \
+  K(void, sgd,                                                                                    \
+    (long n, const descent_sgd *settings, descent_sgd_form form, const float *g, float *w,        \
+    float *_Nullable b))                                                                          \
+  K(void, moments,                                                                                \
+    (long n, const descent_moments *settings, descent_moments_form form, const float *g,          \
+    float *w, float *m, float *v, float *_Nullable x))                                            \
+  K(void, lion,                                                                                   \
+    (long n, const descent_lion *settings, const float *g, float *w, float *m))                   \
+  K(void, rmsprop,                                                                                \
+    (long n, const descent_rmsprop *settings, const float *g, float *w, float *v,                 \
+    float *_Nullable mean, float *_Nullable b))                                                   \
+  K(void, adagrad,                                                                                \
+    (long n, const descent_adagrad *settings, const float *g, float *w, float *s))                \
+  K(void, schedule_free,                                                                          \
+    (long n, const descent_schedule_free *settings, const float *g, float *y, float *z,           \
+    float *_Nullable v))                                                                          \
+  K(descent_sums, prodigy_gather,                                                                 \
+    (long n, const descent_prodigy *settings, const float *g, const float *w, float *s,           \
+    const float *p0, float *_Nullable m, float *v))                                               \
+  K(void, prodigy_update,                                                                         \
+    (long n, const descent_prodigy *settings, const float *g, float *w,                           \
+    const float *_Nullable m, const float *v))                                                    \
+  K(descent_sums, lamb_gather,                                                                    \
+    (long n, const descent_lamb *settings, bool averages, const float *g, const float *w,         \
+    float *m, float *v))                                                                          \
+  K(void, lamb_update,                                                                            \
+    (long n, const descent_lamb *settings, float *w, const float *m, const float *v))             \
+  K(double, add_squares, (long n, float scale, const float *x, double *y))                        \
+  K(double, factored_squares,                                                                     \
+    (long n, const descent_factored *settings, const float *g, const float *c))                   \
+  K(void, factored_update,                                                                        \
+    (long n, const descent_factored *settings, const float *g, const float *c, float *w,          \
+    float *_Nullable m))                                                                          \
                                                                                                   \
   /* C ← α·op(A)·op(B) + β·C, row-major, on the calling thread; C is not read when β = 0. */      \
   K(void, product,                                                                                \

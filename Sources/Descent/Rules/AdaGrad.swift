@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// AdaGrad: each element's rate falls with the sum of its squared gradients.
 ///
 /// ```
@@ -74,6 +76,10 @@ public struct AdaGrad: ElementwiseRule {
     let (w, g, s) = (block.w, block.g, block[Self.s])
     let η = S(learningRate / (1 + Double(step.t - 1) * learningRateDecay))
     let (λ, ε) = (S(weightDecay), S(epsilon))
+    if let block = block.forKernels {
+      return Kernels.adagrad(
+        g: block.g, w: block.w, s: block[Self.s], η: Float(η), λ: Float(λ), ε: Float(ε))
+    }
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       s[i] += gi * gi

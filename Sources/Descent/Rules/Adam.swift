@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// Adam: steps scaled by running averages of the gradient and of its square.
@@ -205,7 +206,10 @@ struct AdamUpdate {
     let t = Double(step.t)
     let (held1, held2) = correctsBias ? (1 - pow(beta1, t), 1 - pow(beta2, t)) : (1, 1)
     let (η, c, ε) = (S(learningRate / held1), S(1 / held2.squareRoot()), S(epsilon))
-    if amsgrad {
+    if let block = block.forKernels {
+      let x = amsgrad ? block[Self.x] : nil
+      moments.update(block, .adam(η: Float(η), c: Float(c), ε: Float(ε), x: x))
+    } else if amsgrad {
       let x = block[Self.x]
       moments.update(block) { i, _, m, v in
         x[i] = max(x[i], v)

@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// LAMB: Adam's step, scaled for each tensor to the length of its weights.
@@ -161,16 +162,31 @@ public struct LAMB: SummingRule, StepCountingRule {
     }
   }
 
+  /// What r is made with at step t: r = c₁·m/(√(v + inside)·c₂ + ε) + λ·w.
+  private func factors<S: Scalar>(
+    _ t: Double, of: S.Type
+  ) -> (c1: S, c2: S, inside: S, ε: S, λ: S) {
+    let corrects = variant == .paper || (variant == .apex && biasCorrection)
+    return (
+      c1: S(corrects ? 1 / (1 - pow(beta1, t)) : 1),
+      c2: S(corrects ? 1 / (1 - pow(beta2, t)).squareRoot() : 1),
+      inside: S(epsilonInsideRoot ? epsilon : 0), ε: S(epsilonInsideRoot ? 0 : epsilon),
+      λ: S(variant == .pytorchOptimizer || !adamWMode ? 0 : weightDecay)
+    )
+  }
+
   /// r of element i.
   @inline(__always)
   private func direction<S: Scalar>(_ block: Block<S>, _ t: Double) -> (Int) -> S {
     let (w, m, v) = (block.w, block[Moments.m], block[Moments.v])
-    let corrects = variant == .paper || (variant == .apex && biasCorrection)
-    let c1 = S(corrects ? 1 / (1 - pow(beta1, t)) : 1)
-    let c2 = S(corrects ? 1 / (1 - pow(beta2, t)).squareRoot() : 1)
-    let λ = S(variant == .pytorchOptimizer || !adamWMode ? 0 : weightDecay)
-    let (inside, ε) = (S(epsilonInsideRoot ? epsilon : 0), S(epsilonInsideRoot ? 0 : epsilon))
+    let (c1, c2, inside, ε, λ) = factors(t, of: S.self)
     return { i in c1 * m[i] / ((v[i] + inside).root * c2 + ε) + λ * w[i] }
+  }
+
+  /// The same for ``Kernels``.
+  private func kernelDirection(_ t: Double) -> Kernels.LAMBDirection {
+    let (c1, c2, inside, ε, λ) = factors(t, of: Float.self)
+    return Kernels.LAMBDirection(c1: c1, c2: c2, inside: inside, ε: ε, λ: λ)
   }
 
   /// ‖w‖² and ‖r‖².
@@ -179,6 +195,13 @@ public struct LAMB: SummingRule, StepCountingRule {
   ) -> SIMD4<Double> {
     var moments = Moments(beta1: beta1, beta2: beta2)
     moments.coupledDecay = adamWMode ? 0 : weightDecay
+    if let block = block.forKernels {
+      let sums = Kernels.lambGather(
+        kernelDirection(t(step, variables)), g: block.g, w: block.w, m: block[Moments.m],
+        v: block[Moments.v], averages: gradientAveraging, λ: Float(moments.coupledDecay),
+        β1: Float(beta1), α1: Float(1 - beta1), β2: Float(beta2), α2: Float(1 - beta2))
+      return SIMD4(sums.weights, sums.direction, 0, 0)
+    }
     if gradientAveraging { moments.update(block) } else { moments.sum(block) }
     let (w, r) = (block.w, direction(block, t(step, variables)))
     return SIMD4(
@@ -220,6 +243,11 @@ public struct LAMB: SummingRule, StepCountingRule {
       if biasCorrection { rate *= (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)) }
     }
     let (factor, kept) = (S(rate * ratio(sums)), S(shrink))
+    if let block = block.forKernels {
+      return Kernels.lambUpdate(
+        kernelDirection(t), w: block.w, m: block[Moments.m], v: block[Moments.v],
+        kept: Float(kept), factor: Float(factor))
+    }
     for i in block.indices { w[i] = w[i] * kept - factor * r(i) }
   }
 }

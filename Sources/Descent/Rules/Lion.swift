@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// Lion: steps of equal size in every element, by the sign of an interpolated momentum.
 ///
 /// ```
@@ -121,6 +123,11 @@ public struct Lion: SummingRule {
       weightDecay / (decoupledWeightDecay ? initialLearningRate ?? learningRate : 1)
     let shrink = S(1 - learningRate * decay)
     if cautiousFactor == 1, !cautiousWeightDecay {
+      if let block = block.forKernels {
+        return Kernels.lion(
+          g: block.g, w: block.w, m: block[Self.m], η: Float(η), shrink: Float(shrink),
+          β1: Float(β1), α1: Float(α1), β2: Float(β2), α2: Float(α2))
+      }
       for i in block.indices {
         w[i] = w[i] * shrink - η * sign(β1 * m[i] + α1 * g[i])
         m[i] = β2 * m[i] + α2 * g[i]

@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// NAdam: Adam with Nesterov's look-ahead and a momentum that warms up.
@@ -108,9 +109,13 @@ public struct NAdam: SummingRule {
     let ηm = S(learningRate * next / (1 - product * next))
     let c = S(1 / (1 - pow(beta2, Double(step.t))).squareRoot())
     let ε = S(epsilon)
-    Moments(
+    let moments = Moments(
       beta1: beta1, beta2: beta2, weightDecay: weightDecay, decoupled: decoupledWeightDecay,
-      learningRate: learningRate
-    ).update(block) { _, g, m, v in (ηg * g + ηm * m) / (v.root * c + ε) }
+      learningRate: learningRate)
+    if let block = block.forKernels {
+      moments.update(block, .nadam(ηg: Float(ηg), ηm: Float(ηm), c: Float(c), ε: Float(ε)))
+    } else {
+      moments.update(block) { _, g, m, v in (ηg * g + ηm * m) / (v.root * c + ε) }
+    }
   }
 }

@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// Prodigy: Adam that estimates its own learning rate, d.
@@ -199,6 +200,15 @@ public struct Prodigy: SummingRule {
     let λ = S(decouple ? 0 : weightDecay)
     let β3 = S(beta3 ?? beta2.squareRoot())
     let taken = S(d / initialD * (safeguardWarmup ? d : δ))
+    let (β1, β2) = (S(beta1), S(beta2))
+    let (α1, α2) = (S(d * (1 - beta1)), S(d * d * (1 - beta2)))
+    if slice == 1, let block = block.forKernels {
+      let sums = Kernels.prodigyGather(
+        g: block.g, w: block.w, s: block[Self.s].from(first), p0: block[Self.p0].from(first),
+        m: beta1 > 0 ? block[Moments.m] : nil, v: block[Moments.v], λ: Float(λ), β1: Float(β1),
+        α1: Float(α1), β2: Float(β2), α2: Float(α2), β3: Float(β3), α3: Float(taken))
+      return SIMD4(weight * sums.product, sums.norm, 0, 0)
+    }
     /// Σ g·(p₀ − w) and Σ |s|, after s ← β₃·s + …·g.
     @inline(__always)
     func estimate(_ slice: Int) -> (product: Double, norm: Double) {
@@ -214,8 +224,6 @@ public struct Prodigy: SummingRule {
     }
     // A width that the compiler knows lets the loops vectorize.
     let (product, norm) = slice == 1 ? estimate(1) : estimate(slice)
-    let (β1, β2) = (S(beta1), S(beta2))
-    let (α1, α2) = (S(d * (1 - beta1)), S(d * d * (1 - beta2)))
     if beta1 > 0 {
       let m = block[Moments.m]
       for i in block.indices { m[i] = β1 * m[i] + α1 * (g[i] + λ * w[i]) }
@@ -249,6 +257,12 @@ public struct Prodigy: SummingRule {
     // Taken off, not a factor 1 − λ·δ, which is 1 or far from it while λ·δ is tiny.
     let decay = S(decouple ? weightDecay * δ : 0)
     let ε = S(variables.d * epsilon)
+    if let block = block.forKernels {
+      return Kernels.prodigyUpdate(
+        g: block.g, w: block.w, m: beta1 > 0 ? block[Moments.m] : nil, v: block[Moments.v],
+        decay: Float(decay), η: Float(beta1 > 0 ? δ : δ * variables.d),
+        λ: Float(decouple ? 0 : weightDecay), ε: Float(ε))
+    }
     if beta1 > 0 {
       let (m, η) = (block[Moments.m], S(δ))
       for i in block.indices { w[i] = (w[i] - decay * w[i]) - η * m[i] / (v[i].root + ε) }

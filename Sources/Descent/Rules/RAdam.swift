@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// RAdam: Adam that takes plain momentum steps until its second moment can be trusted.
@@ -94,7 +95,13 @@ public struct RAdam: ElementwiseRule {
       let r =
         ((ρ - 4) * (ρ - 2) * longest / ((longest - 4) * (longest - 2) * ρ)).squareRoot()
       let (η, ε) = (S(η * r * (1 - power).squareRoot()), S(epsilon))
-      moments.update(block) { _, _, m, v in η * m / (v.root + ε) }
+      if let block = block.forKernels {
+        moments.update(block, .radam(η: Float(η), ε: Float(ε)))
+      } else {
+        moments.update(block) { _, _, m, v in η * m / (v.root + ε) }
+      }
+    } else if let block = block.forKernels {
+      moments.update(block, .mean(η: Float(η)))
     } else {
       let η = S(η)
       moments.update(block) { _, _, m, _ in η * m }

@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// RMSprop: the gradient divided by the root of a running average of its square.
 ///
 /// ```
@@ -97,6 +99,12 @@ public struct RMSprop: ElementwiseRule {
     let (w, g, v) = (block.w, block.g, block[Self.v])
     let (η, μ, λ, ε) = (S(learningRate), S(momentum), S(weightDecay), S(epsilon))
     let (α, β) = (S(alpha), S(1 - alpha))
+    if let block = block.forKernels {
+      return Kernels.rmsprop(
+        g: block.g, w: block.w, v: block[Self.v], mean: a == nil ? nil : block[Self.a],
+        b: b == nil ? nil : block[Self.b], η: Float(η), μ: Float(μ), λ: Float(λ), α: Float(α),
+        β: Float(β), ε: Float(ε))
+    }
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       v[i] = α * v[i] + β * (gi * gi)

@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// Stochastic gradient descent, with momentum in its three written forms and Nesterov's in two.
 ///
 /// ```
@@ -113,6 +115,10 @@ public struct SGD: ElementwiseRule {
     let (w, g) = (block.w, block.g)
     let (η, μ, λ) = (S(learningRate), S(momentum), S(weightDecay))
     if momentum == 0 {
+      if let block = block.forKernels {
+        return Kernels.sgd(
+          .plain, g: block.g, w: block.w, η: Float(η), μ: 0, λ: Float(λ), kept: 0, taken: 0)
+      }
       for i in block.indices { w[i] -= η * (g[i] + λ * w[i]) }
       return
     }
@@ -121,6 +127,12 @@ public struct SGD: ElementwiseRule {
     case .heavyBall:
       // The first step takes the gradient whole: b ← g.
       let (kept, taken) = step.t == 1 ? (0, 1) : (μ, S(1 - dampening))
+      if let block = block.forKernels {
+        let b = block[Self.b]
+        return Kernels.sgd(
+          nesterov ? .nesterov(b: b) : .momentum(b: b), g: block.g, w: block.w, η: Float(η),
+          μ: Float(μ), λ: Float(λ), kept: Float(kept), taken: Float(taken))
+      }
       if nesterov {
         for i in block.indices {
           let gi = g[i] + λ * w[i]

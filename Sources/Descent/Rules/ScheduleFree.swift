@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// Schedule-Free AdamW: averages its iterates instead of lowering the learning rate.
@@ -90,7 +91,11 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
   ) {
     let (v, β2, taken) = (block[Moments.v], S(beta2), S(1 - beta2))
     let (c, ε) = (S(1 / (1 - pow(beta2, variables.k)).squareRoot()), S(epsilon))
-    advance(block, step, variables) { i, g in
+    let divisor = block.forKernels.map {
+      Kernels.ScheduleFreeDivisor(
+        v: $0[Moments.v], β2: Float(β2), α2: Float(taken), c: Float(c), ε: Float(ε))
+    }
+    advance(block, step, variables, divisor) { i, g in
       v[i] = β2 * v[i] + taken * (g * g)
       return g / (v[i].root * c + ε)
     }
@@ -169,7 +174,7 @@ public struct ScheduleFreeSGD: ScheduleFreeRule {
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
-    advance(block, step, variables) { _, g in g }
+    advance(block, step, variables, nil) { _, g in g }
   }
 }
 
@@ -261,10 +266,12 @@ extension ScheduleFreeRule {
     return true
   }
 
-  /// Moves y and z by the direction that `direction(i, g)` gives.
+  /// Moves y and z by the direction that `direction(i, g)` gives: the gradient, divided where there is a
+  /// divisor.
   @inline(__always)
   func advance<S: Scalar>(
-    _ block: Block<S>, _ step: Step, _ variables: Variables, _ direction: (Int, S) -> S
+    _ block: Block<S>, _ step: Step, _ variables: Variables,
+    _ divisor: Kernels.ScheduleFreeDivisor?, _ direction: (Int, S) -> S
   ) {
     let (y, g, z) = (block.w, block.g, block[Self.z])
     if step.t == 1 {
@@ -274,6 +281,11 @@ extension ScheduleFreeRule {
     let rate = rate(variables.k)
     let (c, η, λ) = (S(share), S(rate), S(weightDecay))
     let ηy = S(rate * (interpolation * (1 - share) - 1))
+    if let block = block.forKernels {
+      return Kernels.scheduleFree(
+        g: block.g, y: block.w, z: block[Self.z], divisor, share: Float(c), η: Float(η),
+        ηy: Float(ηy), λ: Float(λ))
+    }
     for i in block.indices {
       let u = direction(i, g[i]) + λ * y[i]
       y[i] += c * (z[i] - y[i]) + ηy * u

@@ -42,6 +42,13 @@ public final class Optimizer<S: Scalar> {
   let pipeline: GradientPipeline<S>
   let stored: StoredWeights?
 
+  /// Whether rules may use the loops of ``Kernels`` in place of their own: always, but in tests that
+  /// hold both together.
+  package var allowsKernels: Bool {
+    get { runner.allowsKernels }
+    set { runner.allowsKernels = newValue }
+  }
+
   /// An optimizer for `parameters`.
   ///
   /// - Parameters:

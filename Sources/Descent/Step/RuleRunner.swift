@@ -29,6 +29,9 @@ protocol AnyRuleRunner<S>: AnyObject, Savable {
   var states: [StateStore<S>] { get }
   /// Weights in 16 bits, which the update rounds.
   var stored: StoredWeights? { get set }
+  /// Whether rules may use the loops of ``Kernels`` in place of their own: always, but in tests that
+  /// hold both together.
+  var allowsKernels: Bool { get set }
   /// The rule's variables, with the name of the group where each has its own.
   func diagnostics(groups: [String]) -> [(name: String, value: Double)]
   /// What metrics say of the rule, with the name of the group where groups differ.
@@ -55,6 +58,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private var runs: [Bool]
   let state: StateStore<S>
   var stored: StoredWeights?
+  var allowsKernels = true
   /// The parts of the sums: one for each piece, then one for each parameter.
   private let partials: StateMemory<SIMD4<Double>>
   private let sums: StateMemory<SIMD4<Double>>
@@ -290,7 +294,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
         let block = Block(
           count: piece.count, offset: piece.offset, shape: parameter.shape, role: parameter.role,
           w: weights[piece.range], g: ScaledView(g[piece.range], scale: sign * scale),
-          state: arrays, stateOffset: offset)
+          state: arrays, stateOffset: offset, allowsKernels: allowsKernels)
         body(piece, index, block)
       }
     }

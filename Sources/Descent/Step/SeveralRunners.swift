@@ -72,6 +72,11 @@ final class SeveralRunners<S: Scalar>: AnyRuleRunner {
     set { for member in members { member.runner.stored = newValue } }
   }
 
+  var allowsKernels: Bool {
+    get { members[0].runner.allowsKernels }
+    set { for member in members { member.runner.allowsKernels = newValue } }
+  }
+
   func archive(_ archive: StateArchive) throws(StateMismatch) {
     for member in members { try archive.part(member.runner) }
   }

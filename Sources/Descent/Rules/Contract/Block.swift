@@ -18,6 +18,8 @@ public struct Block<S: Scalar> {
   let state: SlotArrays<S>
   /// The position of the block's first element in the state arrays that follow the parameter.
   let stateOffset: Int
+  /// Whether the rule may use a loop of ``Kernels`` in place of its own, which has the same bits.
+  let allowsKernels: Bool
 
   /// The elements' positions in the block.
   @inlinable public var indices: Range<Int> { 0..<count }
@@ -41,7 +43,15 @@ public struct Block<S: Scalar> {
   func part(_ range: Range<Int>) -> Block<S> {
     Block(
       count: range.count, offset: offset + range.lowerBound, shape: shape, role: role,
-      w: w[range], g: g[range], state: state, stateOffset: stateOffset + range.lowerBound)
+      w: w[range], g: g[range], state: state, stateOffset: stateOffset + range.lowerBound,
+      allowsKernels: allowsKernels)
+  }
+
+  /// The block for a loop of ``Kernels``; nil where the rule is to use its own: for float64, and for
+  /// tests that compare both.
+  @inline(__always)
+  var forKernels: Block<Float>? {
+    S.self == Float.self && allowsKernels ? unsafe unsafeBitCast(self, to: Block<Float>.self) : nil
   }
 }
 

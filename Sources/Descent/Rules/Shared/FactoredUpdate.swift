@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// The step that both forms of Adafactor take, after they have settled its numbers.
 ///
 /// ```
@@ -91,6 +93,10 @@ struct FactoredUpdate {
           var total = 0.0
           for row in piece {
             let (a, g0, c0) = (scale(row), row * width, row / height * width)
+            if let tensor = tensor.forKernels {
+              total += direction(tensor, g0, inverse, c0, width, a, most).squares
+              continue
+            }
             total += sumOfSquares(over: width) { j in
               min(a * inverse[c0 &+ j], most) * g[g0 &+ j]
             }
@@ -101,6 +107,15 @@ struct FactoredUpdate {
         ThreadPool.shared.forEachChunk(of: rows, size: size) { piece in
           for row in piece {
             let (a, g0) = (scale(row), row * width)
+            if let tensor = tensor.forKernels {
+              let range = g0..<g0 + width
+              Kernels.factoredUpdate(
+                direction(tensor, g0, inverse, row / height * width, width, a, most),
+                w: tensor.w[range], m: momentum(of: tensor).map { $0[range] },
+                factor: Float(factor), shrink: Float(shrink), decayed: Float(decayed),
+                β1: Float(beta1 ?? 0), α1: Float(1 - (beta1 ?? 0)))
+              continue
+            }
             let shift = row / height * width - g0
             move(tensor, g0..<g0 + width, momentum: m, factor) { i in
               min(a * inverse[shift &+ i], most) * g[i]
@@ -109,6 +124,16 @@ struct FactoredUpdate {
         }
       }
     }
+  }
+
+  /// u of a row, for ``Kernels``.
+  private func direction<S: Scalar>(
+    _ tensor: Block<Float>, _ g0: Int, _ inverse: MutableView<S>, _ c0: Int, _ width: Int, _ a: S,
+    _ most: S
+  ) -> Kernels.FactoredDirection {
+    Kernels.FactoredDirection(
+      g: tensor.g[g0..<g0 + width], c: inverse[c0..<c0 + width].reading.cast(to: Float.self),
+      a: Float(a), most: Float(most))
   }
 
   /// Updates r and c of each matrix, and leaves the mean of its r in `means`.
@@ -131,6 +156,12 @@ struct FactoredUpdate {
           let p0 = piece * width
           for row in first + piece * size..<first + min(height, (piece + 1) * size) {
             let g0 = row * width
+            if let tensor = tensor.forKernels {
+              let squares = Kernels.addSquares(
+                tensor.g[g0..<g0 + width], partial[p0..<p0 + width])
+              r[row] = averaged(r[row], squares / Double(width))
+              continue
+            }
             for j in 0..<width {
               let x = Double(g[g0 &+ j])
               partial[p0 &+ j] += x * x

@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// The averages of the gradient and of its square that Adam's descendants share:
 ///
 /// ```
@@ -29,6 +31,14 @@ struct Moments {
   ) {
     self.init(beta1: beta1, beta2: beta2)
     if decoupled { shrink = 1 - learningRate * weightDecay } else { coupledDecay = weightDecay }
+  }
+
+  /// Updates m and v, then takes off each weight what `form` says: by a loop of ``Kernels``, which has
+  /// the bits of ``update(_:_:)`` with that change.
+  func update(_ block: Block<Float>, _ form: Kernels.MomentsForm) {
+    Kernels.moments(
+      form, g: block.g, w: block.w, m: block[Self.m], v: block[Self.v], λ: Float(coupledDecay),
+      shrink: Float(shrink), α1: Float(1 - beta1), β2: Float(beta2), α2: Float(1 - beta2))
   }
 
   /// Updates m and v, then takes `change(i, g, m, v)` off each weight.

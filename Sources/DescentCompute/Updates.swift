@@ -1,0 +1,238 @@
+internal import CDescentKernels
+
+// The update loops of optimizers: as in the rules, to the bit, with the processor's widest vectors.
+
+extension Kernels {
+  /// How descent with momentum moves the weights.
+  package enum SGDForm {
+    /// w ← w − η·g
+    case plain
+    /// b ← kept·b + taken·g,  w ← w − η·b
+    case momentum(b: MutableView<Float>)
+    /// b ← kept·b + taken·g,  w ← w − η·(g + μ·b)
+    case nesterov(b: MutableView<Float>)
+  }
+
+  /// The update of SGD, with λ·w added to g.
+  package static func sgd(
+    _ form: SGDForm, g: ScaledView<Float>, w: MutableView<Float>, η: Float, μ: Float, λ: Float,
+    kept: Float, taken: Float
+  ) {
+    precondition(g.count == w.count)
+    var settings = descent_sgd(
+      gradient: g.scale, rate: η, momentum: μ, decay: λ, kept: kept, taken: taken)
+    let (kind, b): (descent_sgd_form, MutableView<Float>?) =
+      switch form {
+      case .plain: (DESCENT_SGD_PLAIN, nil)
+      case .momentum(let b): (DESCENT_SGD_MOMENTUM, b)
+      case .nesterov(let b): (DESCENT_SGD_NESTEROV, b)
+      }
+    precondition((b?.count ?? w.count) == w.count)
+    unsafe table.sgd(w.count, &settings, kind, g.elements.base, w.base, b?.base)
+  }
+
+  /// What is taken off the weights, from the averages m of the gradient and v of its square.
+  package enum MomentsForm {
+    /// η·m/(√v·c + ε), where v is the largest so far if x keeps it
+    case adam(η: Float, c: Float, ε: Float, x: MutableView<Float>?)
+    /// (ηg·g + ηm·m)/(√v·c + ε)
+    case nadam(ηg: Float, ηm: Float, c: Float, ε: Float)
+    /// η·m/(√v + ε)
+    case radam(η: Float, ε: Float)
+    /// η·m
+    case mean(η: Float)
+  }
+
+  /// m ← m + α₁·(g − m),  v ← β₂·v + α₂·g²,  w ← shrink·w − change, with λ·w added to g. The square is
+  /// (α₂·g)·g for Adam and α₂·(g·g) for the others.
+  package static func moments(
+    _ form: MomentsForm, g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>,
+    v: MutableView<Float>, λ: Float, shrink: Float, α1: Float, β2: Float, α2: Float
+  ) {
+    precondition(g.count == w.count && m.count == w.count && v.count == w.count)
+    var settings = descent_moments(
+      gradient: g.scale, decay: λ, shrink: shrink, taken1: α1, beta2: β2, taken2: α2, rate: 0,
+      gradient_rate: 0, correction: 1, epsilon: 0)
+    var (kind, x): (descent_moments_form, MutableView<Float>?) = (DESCENT_MOMENTS_MEAN, nil)
+    switch form {
+    case .adam(let η, let c, let ε, let largest):
+      (settings.rate, settings.correction, settings.epsilon) = (η, c, ε)
+      (kind, x) = (DESCENT_MOMENTS_ADAM, largest)
+    case .nadam(let ηg, let ηm, let c, let ε):
+      (settings.gradient_rate, settings.rate) = (ηg, ηm)
+      (settings.correction, settings.epsilon, kind) = (c, ε, DESCENT_MOMENTS_NADAM)
+    case .radam(let η, let ε):
+      (settings.rate, settings.epsilon, kind) = (η, ε, DESCENT_MOMENTS_RADAM)
+    case .mean(let η): settings.rate = η
+    }
+    precondition((x?.count ?? w.count) == w.count)
+    unsafe table.moments(
+      w.count, &settings, kind, g.elements.base, w.base, m.base, v.base, x?.base)
+  }
+
+  /// w ← shrink·w − η·sign(β₁·m + α₁·g),  m ← β₂·m + α₂·g
+  package static func lion(
+    g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>, η: Float, shrink: Float,
+    β1: Float, α1: Float, β2: Float, α2: Float
+  ) {
+    precondition(g.count == w.count && m.count == w.count)
+    var settings = descent_lion(
+      gradient: g.scale, rate: η, shrink: shrink, beta1: β1, taken1: α1, beta2: β2, taken2: α2)
+    unsafe table.lion(w.count, &settings, g.elements.base, w.base, m.base)
+  }
+
+  /// v ← α·v + β·g²,  w ← w − η·u with u = g/(√v + ε), with λ·w added to g; centred where there is a mean,
+  /// and through b where there is momentum.
+  package static func rmsprop(
+    g: ScaledView<Float>, w: MutableView<Float>, v: MutableView<Float>, mean: MutableView<Float>?,
+    b: MutableView<Float>?, η: Float, μ: Float, λ: Float, α: Float, β: Float, ε: Float
+  ) {
+    let n = w.count
+    precondition(g.count == n && v.count == n && (mean?.count ?? n) == n && (b?.count ?? n) == n)
+    var settings = descent_rmsprop(
+      gradient: g.scale, decay: λ, rate: η, momentum: μ, kept: α, taken: β, epsilon: ε)
+    unsafe table.rmsprop(n, &settings, g.elements.base, w.base, v.base, mean?.base, b?.base)
+  }
+
+  /// s ← s + g²,  w ← w − η·g/(√s + ε), with λ·w added to g.
+  package static func adagrad(
+    g: ScaledView<Float>, w: MutableView<Float>, s: MutableView<Float>, η: Float, λ: Float, ε: Float
+  ) {
+    precondition(g.count == w.count && s.count == w.count)
+    var settings = descent_adagrad(gradient: g.scale, decay: λ, rate: η, epsilon: ε)
+    unsafe table.adagrad(w.count, &settings, g.elements.base, w.base, s.base)
+  }
+
+  /// The square of the gradient that Schedule-Free AdamW divides by: v ← β₂·v + α₂·g², g/(√v·c + ε).
+  package struct ScheduleFreeDivisor {
+    let (v, β2, α2): (MutableView<Float>, Float, Float)
+    let (c, ε): (Float, Float)
+
+    package init(v: MutableView<Float>, β2: Float, α2: Float, c: Float, ε: Float) {
+      (self.v, self.β2, self.α2, self.c, self.ε) = (v, β2, α2, c, ε)
+    }
+  }
+
+  /// y ← y + share·(z − y) + ηy·u,  z ← z − η·u with u = g + λ·y, g divided where there is a divisor.
+  package static func scheduleFree(
+    g: ScaledView<Float>, y: MutableView<Float>, z: MutableView<Float>,
+    _ divisor: ScheduleFreeDivisor?,
+    share: Float, η: Float, ηy: Float, λ: Float
+  ) {
+    let n = y.count
+    precondition(g.count == n && z.count == n && (divisor?.v.count ?? n) == n)
+    var settings = descent_schedule_free(
+      gradient: g.scale, decay: λ, share: share, rate: η, rate_y: ηy, beta2: divisor?.β2 ?? 0,
+      taken2: divisor?.α2 ?? 0, correction: divisor?.c ?? 0, epsilon: divisor?.ε ?? 0)
+    unsafe table.schedule_free(n, &settings, g.elements.base, y.base, z.base, divisor?.v.base)
+  }
+
+  /// Prodigy's first pass: s ← β₃·s + α₃·g, m ← β₁·m + α₁·g, v ← β₂·v + α₂·g², with λ·w added to g.
+  /// Returns Σ g·(p₀ − w) and Σ |s|.
+  package static func prodigyGather(
+    g: ScaledView<Float>, w: MutableView<Float>, s: MutableView<Float>, p0: MutableView<Float>,
+    m: MutableView<Float>?, v: MutableView<Float>, λ: Float, β1: Float, α1: Float, β2: Float,
+    α2: Float, β3: Float, α3: Float
+  ) -> (product: Double, norm: Double) {
+    let n = w.count
+    precondition(
+      g.count == n && s.count >= n && p0.count >= n && v.count == n && (m?.count ?? n) == n)
+    var settings = descent_prodigy()
+    (settings.gradient, settings.decay) = (g.scale, λ)
+    (settings.beta1, settings.taken1) = (β1, α1)
+    (settings.beta2, settings.taken2) = (β2, α2)
+    (settings.beta3, settings.taken3) = (β3, α3)
+    let sums = unsafe table.prodigy_gather(
+      n, &settings, g.elements.base, w.base, s.base, p0.base, m?.base, v.base)
+    return (sums.first, sums.second)
+  }
+
+  /// w ← (w − decay·w) − η·u/(√v + ε), where u is m, or without it g with λ·w added.
+  package static func prodigyUpdate(
+    g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>?, v: MutableView<Float>,
+    decay: Float, η: Float, λ: Float, ε: Float
+  ) {
+    let n = w.count
+    precondition(g.count == n && v.count == n && (m?.count ?? n) == n)
+    var settings = descent_prodigy()
+    (settings.gradient, settings.decay, settings.shrink) = (g.scale, λ, decay)
+    (settings.rate, settings.epsilon) = (η, ε)
+    unsafe table.prodigy_update(n, &settings, g.elements.base, w.base, m?.base, v.base)
+  }
+
+  /// LAMB's direction r = c₁·m/(√(v + inside)·c₂ + ε) + λ·w.
+  package struct LAMBDirection {
+    fileprivate var settings = descent_lamb()
+
+    package init(c1: Float, c2: Float, inside: Float, ε: Float, λ: Float) {
+      (settings.correction1, settings.correction2) = (c1, c2)
+      (settings.inside, settings.epsilon, settings.decay) = (inside, ε, λ)
+    }
+  }
+
+  /// LAMB's first pass: m ← m + α₁·(g − m), or β₁·m + g without averaging, and v ← β₂·v + α₂·g², with
+  /// λ·w added to g. Returns ‖w‖² and ‖r‖².
+  package static func lambGather(
+    _ direction: LAMBDirection, g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>,
+    v: MutableView<Float>, averages: Bool, λ: Float, β1: Float, α1: Float, β2: Float, α2: Float
+  ) -> (weights: Double, direction: Double) {
+    let n = w.count
+    precondition(g.count == n && m.count == n && v.count == n)
+    var settings = direction.settings
+    (settings.gradient, settings.coupled_decay) = (g.scale, λ)
+    (settings.beta1, settings.taken1) = (β1, α1)
+    (settings.beta2, settings.taken2) = (β2, α2)
+    let sums = unsafe table.lamb_gather(
+      n, &settings, averages, g.elements.base, w.base, m.base, v.base)
+    return (sums.first, sums.second)
+  }
+
+  /// w ← kept·w − factor·r
+  package static func lambUpdate(
+    _ direction: LAMBDirection, w: MutableView<Float>, m: MutableView<Float>, v: MutableView<Float>,
+    kept: Float, factor: Float
+  ) {
+    precondition(m.count == w.count && v.count == w.count)
+    var settings = direction.settings
+    (settings.kept, settings.factor) = (kept, factor)
+    unsafe table.lamb_update(w.count, &settings, w.base, m.base, v.base)
+  }
+
+  /// y[i] += x², in double. Returns Σ x².
+  package static func addSquares(_ x: ScaledView<Float>, _ y: MutableView<Double>) -> Double {
+    precondition(x.count == y.count)
+    return unsafe table.add_squares(x.count, x.scale, x.elements.base, y.base)
+  }
+
+  /// Adafactor's direction in a row: u = min(a·c, most)·g, from the inverse roots of the columns.
+  package struct FactoredDirection {
+    fileprivate var settings = descent_factored()
+    fileprivate let (g, c): (View<Float>, View<Float>)
+
+    package init(g: ScaledView<Float>, c: View<Float>, a: Float, most: Float) {
+      precondition(g.count == c.count)
+      (settings.gradient, settings.row, settings.most) = (g.scale, a, most)
+      (self.g, self.c) = (g.elements, c)
+    }
+
+    /// Σ u²
+    package var squares: Double {
+      var settings = settings
+      return unsafe Kernels.table.factored_squares(g.count, &settings, g.base, c.base)
+    }
+  }
+
+  /// w ← (shrink·w − decayed·w) − factor·u, through m ← β₁·m + α₁·factor·u where there is momentum.
+  package static func factoredUpdate(
+    _ direction: FactoredDirection, w: MutableView<Float>, m: MutableView<Float>?, factor: Float,
+    shrink: Float, decayed: Float, β1: Float, α1: Float
+  ) {
+    let n = w.count
+    precondition(direction.g.count == n && (m?.count ?? n) == n)
+    var settings = direction.settings
+    (settings.factor, settings.shrink, settings.decayed) = (factor, shrink, decayed)
+    (settings.beta1, settings.taken1) = (β1, α1)
+    unsafe table.factored_update(
+      n, &settings, direction.g.base, direction.c.base, w.base, m?.base)
+  }
+}
