@@ -32,7 +32,7 @@ static void k_gelu_tanh_backward(long n, const float *x, const float *dy, float 
 }
 static void k_add(long n, const float *a, const float *b, float *y) { map2(n, a, b, y, add_v); }
 
-static void multiply_all(long n, float alpha, const float *x, float *y) {
+static void k_multiply(long n, float alpha, const float *x, float *y) {
   long i = 0;
   for (; i + W <= n; i += W) store(y + i, alpha * load(x + i));
   for (; i < n; i++) y[i] = alpha * x[i];

@@ -61,7 +61,7 @@ static void k_softmax(long n, long valid, float scale, const float *x, float *y)
       s1 += load_part(y + i, valid - i, 0);
     }
     total = add_lanes(s0 + s1);
-    multiply_all(valid, 1.0f / total, y, y);
+    k_multiply(valid, 1.0f / total, y, y);
   }
   if (valid < n) memset(y + valid, 0, (size_t)(n - valid) * sizeof(float));
 }

@@ -285,7 +285,7 @@ static double k_add_squares(long n, float scale, const float *x, double *y) {
   double sum = 0;
   for (long i = 0; i < n; i += TERMS) {
     const long count = n - i < TERMS ? n - i : TERMS;
-    multiply_all(count, scale, x + i, scaled);
+    k_multiply(count, scale, x + i, scaled);
     sum += k_sum_of_squares(count, scaled);
     long j = 0;
     for (; j + H <= count; j += H) {

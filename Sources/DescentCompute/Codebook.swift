@@ -131,6 +131,15 @@ package final class Codebook: Sendable {
     unsafe tables = UnsafePointer(Self.keep([book]))
   }
 
+  /// The book for loops, which must not outlive it.
+  @safe
+  package struct Reference: @unchecked Sendable {
+    let tables: UnsafePointer<descent_codebook>
+  }
+
+  /// The book for loops.
+  package var reference: Reference { unsafe Reference(tables: tables) }
+
   deinit {
     let book = unsafe tables.pointee
     unsafe book.values.deallocate()

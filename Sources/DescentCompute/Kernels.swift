@@ -104,6 +104,12 @@ extension Kernels {
     unsafe table.axpy(y.count, alpha, x.base, y.base)
   }
 
+  /// y = α·x
+  package static func multiply(_ alpha: Float, _ x: View<Float>, _ y: MutableView<Float>) {
+    precondition(x.count == y.count)
+    unsafe table.multiply(y.count, alpha, x.base, y.base)
+  }
+
   /// y += Σ rows of x
   package static func columnSums(_ x: View<Float>, rows: Int, _ y: MutableView<Float>) {
     precondition(x.count == rows * y.count)
@@ -279,7 +285,7 @@ extension Kernels {
   /// - Parameter turn: shifts the phases of a book that has them: see
   ///   ``Codebook/turn(_:slot:firstBlock:)``.
   package static func encode(
-    _ x: View<Float>, _ book: Codebook, turn: UInt32 = 0, scales: MutableView<Float>,
+    _ x: View<Float>, _ book: Codebook.Reference, turn: UInt32 = 0, scales: MutableView<Float>,
     codes: MutableView<UInt8>
   ) {
     precondition(codes.count == x.count && scales.count == Codebook.blocks(of: x.count))
@@ -288,7 +294,7 @@ extension Kernels {
 
   /// y[i] = the value of code i, times the scale of its block
   package static func decode(
-    _ codes: View<UInt8>, scales: View<Float>, _ book: Codebook, _ y: MutableView<Float>
+    _ codes: View<UInt8>, scales: View<Float>, _ book: Codebook.Reference, _ y: MutableView<Float>
   ) {
     precondition(codes.count == y.count && scales.count == Codebook.blocks(of: y.count))
     unsafe table.decode(y.count, codes.base, scales.base, book.tables, y.base)

@@ -65,6 +65,27 @@ public enum Machine {
     return passes * 2 * 4 * Double(count) / 1e9
   }
 
+  /// The speed of w ← a·w in place, over `streams` arrays of `count` numbers at once and with all
+  /// threads, in 10⁹ bytes per second, read and written: what an optimizer's step can reach that reads
+  /// and writes as many arrays. A copy pays for reading what it overwrites.
+  public static func measureInPlaceBandwidth(
+    streams: Int, count: Int, seconds: Double = 0.2
+  ) -> Double {
+    let size = 8192
+    var memory = [Float](repeating: 1, count: streams * count)
+    let passes = memory.withMutableView { memory in
+      measure(seconds) {
+        ThreadPool.shared.forEachChunk(of: count, size: size) { range in
+          for stream in 0..<streams {
+            let w = memory.row(stream, count)[range]
+            Kernels.multiply(0.999_999, w.reading, w)
+          }
+        }
+      }
+    }
+    return passes * 8 * Double(streams * count) / 1e9
+  }
+
   /// The speed of the product of two square matrices with all threads, in 10⁹ operations per second.
   public static func measureMultiply(size n: Int = 768, seconds: Double = 0.5) -> Double {
     let a = [Float](repeating: 1, count: n * n)

@@ -293,12 +293,16 @@ import Testing
 
   @Test("timings are rows under their headings") func timings() throws {
     let timing = try OptimizerTiming.measure(SGD(), state: .float32, parameters: 4096, seconds: 0)
-    let (text, json) = TimingPage.row(timing, copyBandwidth: 20)
+    let (text, json) = TimingPage.row(timing)
     #expect(text.count == TimingPage.heading.count && text.hasSuffix(" %"))
     let fields = try object(json)
-    #expect(fields["copyBandwidth"] as? Double == 20 && fields["parameters"] as? Int == 4096)
+    #expect(
+      fields["inPlaceBandwidth"] as? Double == timing.inPlaceBandwidth
+        && fields["parameters"] as? Int == 4096)
     #expect(fields["nanoseconds"] as? Double == timing.nanoseconds)
-    for key in ["optimizer", "state", "bytes", "bandwidth", "share"] { #expect(fields[key] != nil) }
+    for key in ["optimizer", "state", "bytes", "update", "bandwidth", "share"] {
+      #expect(fields[key] != nil)
+    }
   }
 
   @Test("recipes have a line each") func recipes() throws {

@@ -28,7 +28,7 @@ import Testing
     var scales = [Float](repeating: -1, count: (values.count + 255) / 256)
     values.withView { values in
       scales.withMutableView { scales in
-        codes.withMutableView { Kernels.encode(values, book, scales: scales, codes: $0) }
+        codes.withMutableView { Kernels.encode(values, book.reference, scales: scales, codes: $0) }
       }
     }
     return (codes, scales)
@@ -73,7 +73,7 @@ import Testing
     var back = [Float](repeating: 9, count: 700)
     codes.withView { codes in
       scales.withView { scales in
-        back.withMutableView { Kernels.decode(codes, scales: scales, book, $0) }
+        back.withMutableView { Kernels.decode(codes, scales: scales, book.reference, $0) }
       }
     }
     for (i, (x, y)) in zip(values, back).enumerated() {

@@ -12,7 +12,7 @@ import Testing
     values.withView { values in
       scales.withMutableView { scales in
         codes.withMutableView {
-          Kernels.encode(values, book, turn: turn, scales: scales, codes: $0)
+          Kernels.encode(values, book.reference, turn: turn, scales: scales, codes: $0)
         }
       }
     }
@@ -23,7 +23,7 @@ import Testing
     var values = [Float](repeating: .nan, count: coded.codes.count)
     coded.codes.withView { codes in
       coded.scales.withView { scales in
-        values.withMutableView { Kernels.decode(codes, scales: scales, book, $0) }
+        values.withMutableView { Kernels.decode(codes, scales: scales, book.reference, $0) }
       }
     }
     return values

@@ -107,6 +107,7 @@ typedef struct { double first, second; } descent_sums;
   K(void, gelu_tanh_backward, (long n, const float *x, const float *dy, float *dx))               \
                                                                                                   \
   K(void, add, (long n, const float *a, const float *b, float *y))  /* y = a + b */               \
+  K(void, multiply, (long n, float alpha, const float *x, float *y))  /* y = α·x */               \
   K(void, axpy, (long n, float alpha, const float *x, float *y))  /* y += α·x */                  \
   K(void, column_sums, (long rows, long n, const float *x, float *y))  /* y += Σ rows of x */     \
                                                                                                   \

@@ -87,11 +87,13 @@ final class GradientPipeline<S: Scalar> {
 
   /// Takes the gradients of the step after `step` applied ones, or refuses them when one is not finite.
   ///
-  /// - Parameter unscale: what they are multiplied by before anything else.
+  /// - Parameters:
+  ///   - unscale: what they are multiplied by before anything else.
+  ///   - knownNorm: their norm, where it need not be measured.
   func prepare(
-    _ memory: [ParameterMemory<S>], step: Int, unscale: Double
+    _ memory: [ParameterMemory<S>], step: Int, unscale: Double, knownNorm: Double? = nil
   ) -> Outcome {
-    let measured = norm(memory)
+    let measured = knownNorm ?? norm(memory)
     let given = measured * unscale
     if !given.isFinite, let culprit = firstNonFinite(memory) {
       return .refused(culprit, norm: measured)

@@ -60,9 +60,10 @@ public struct ShampooDistributed: StepCountingRule {
   /// Where λ acts.
   public var decayKind = DecayKind.decoupled
   /// The longest axis of a block.
-  public var longestAxis = 1024
-  /// f: steps from one computation of the inverse roots to the next.
-  public var rootInterval = 1
+  public var longestAxis = 256
+  /// f: steps from one computation of the inverse roots to the next; nil is 1 for blocks whose axes
+  /// have at most 64 elements, and 10 for longer ones.
+  public var rootInterval: Int?
   /// s: the step of the first inverse roots; −1 stands for f.
   public var rootStart = -1
   /// Whether averages are corrected for their start at zero.
@@ -90,7 +91,7 @@ public struct ShampooDistributed: StepCountingRule {
   public init(
     learningRate: Double, betas: (Double, Double) = (Self.defaults.beta1, Self.defaults.beta2),
     epsilon: Double = Self.defaults.epsilon, weightDecay: Double = Self.defaults.weightDecay,
-    longestAxis: Int = Self.defaults.longestAxis, rootInterval: Int = Self.defaults.rootInterval,
+    longestAxis: Int = Self.defaults.longestAxis, rootInterval: Int? = Self.defaults.rootInterval,
     grafting: Grafting = Self.defaults.grafting
   ) {
     (self.learningRate, self.epsilon, self.weightDecay) = (learningRate, epsilon, weightDecay)
@@ -116,10 +117,11 @@ public struct ShampooDistributed: StepCountingRule {
     .choice("weight_decay_type", \.decayKind, "where λ acts", source: source),
     .integer(
       "max_preconditioner_dim", \.longestAxis, .atLeast(1), "the longest axis of a block",
-      source: source),
-    .integer(
-      "precondition_frequency", \.rootInterval, .atLeast(1), "take inverse roots every f steps",
-      source: source),
+      source: "ours"),
+    .optionalInteger(
+      "precondition_frequency", \.rootInterval, .atLeast(1),
+      "take inverse roots every f steps; none: 1 for axes of at most 64, 10 for longer ones",
+      source: "ours"),
     .integer(
       "start_preconditioning_step", \.rootStart, .atLeast(-1),
       "s, the step of the first inverse roots, at least f; -1: f", source: source),
@@ -162,7 +164,8 @@ public struct ShampooDistributed: StepCountingRule {
       precision; a decomposition that fails keeps the last root and is counted, block by block, \
       in the slot `decomposition_failures`. As there, t counts the steps of the run, also where a \
       tensor's gradients begin later. The decay kinds corrected and independent are not \
-      offered, nor is the averaging of iterates.
+      offered, nor is the averaging of iterates. Its defaults, max_preconditioner_dim 1024 and \
+      precondition_frequency 1, decompose matrices of 1024 in every step, which takes seconds.
       """,
     guidance: """
       Take grafting=adam with the learning rate and decay of a tuned AdamW, betas 0.9,0.99, \
@@ -178,6 +181,7 @@ public struct ShampooDistributed: StepCountingRule {
   public func validate() throws(SettingError) {
     if beta1 == 1 { throw .contradiction("betas must have β₁ below 1") }
     if beta2 == 0 { throw .contradiction("betas must have β₂ above 0") }
+    let rootInterval = rootInterval ?? 1
     if rootStart == 0 || (rootStart > 0 && rootStart < rootInterval) {
       throw .contradiction(
         "start_preconditioning_step=\(rootStart) must be -1 or at least "
@@ -256,7 +260,8 @@ public struct ShampooDistributed: StepCountingRule {
   ) {
     let block = cut.blocks[number]
     let (shape, count) = (block.lengths, block.count)
-    let start = rootStart < 0 ? rootInterval : rootStart
+    let interval = rootInterval ?? (shape.allSatisfy { $0 <= 64 } ? 1 : 10)
+    let start = max(rootStart, interval)
     let λ = S(weightDecay)
     withScratch(S.self, 4 * count) { scratch in
       // G and F share a row, one after the other.
@@ -270,7 +275,7 @@ public struct ShampooDistributed: StepCountingRule {
             in: Self.statistics(tensor, number, axis, of: shape.count).root)
         }
       }
-      updateRoots(shape, g, tensor, number, t, start)
+      updateRoots(shape, g, tensor, number, t, start, interval)
       let second = secondMoment(cut, block, g, graft, tensor, t)
       if beta1 > 0 { filter(cut, block, g, tensor[Self.m], t) }
 
@@ -297,7 +302,8 @@ public struct ShampooDistributed: StepCountingRule {
 
   /// L and, when it is time, X.
   private func updateRoots<S: Scalar>(
-    _ shape: [Int], _ g: MutableView<S>, _ tensor: Block<S>, _ number: Int, _ t: Int, _ start: Int
+    _ shape: [Int], _ g: MutableView<S>, _ tensor: Block<S>, _ number: Int, _ t: Int, _ start: Int,
+    _ interval: Int
   ) {
     let averages = beta2 < 1
     let correction = averages && correctsBias ? 1 - pow(beta2, Double(t)) : 1
@@ -306,7 +312,7 @@ public struct ShampooDistributed: StepCountingRule {
       let (factor, root) = Self.statistics(tensor, number, axis, of: shape.count)
       TensorAlgebra.addGram(
         axis: axis, of: g, shape, alpha: averages ? S(1 - beta2) : 1, beta: S(beta2), to: factor)
-      guard t == start || (t > start && t % rootInterval == 0) else { continue }
+      guard t == start || (t > start && t % interval == 0) else { continue }
       do throws(LinearAlgebraError) {
         var statistic = Matrix(d, d, from: factor)
         for i in statistic.elements.indices { statistic.elements[i] /= correction }

@@ -25,12 +25,14 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   let entries: [Entry]
   /// The arrays, a parameter's side by side.
   private let arrays: [StoredArray<S>]
-  /// The slots of the arrays, and the arrays that are not compressed, as a block takes them.
+  /// The slots of the arrays, the arrays that are not compressed, as a block takes them, and those that
+  /// are.
   private let slots: UnsafeMutableBufferPointer<Slot>
   private let plain: UnsafeMutableBufferPointer<SlotArray<S>>
+  private let coded: UnsafeMutableBufferPointer<CodedArray?>
   /// The arrays of each parameter, and whether one of them is compressed.
   private let ranges: [Range<Int>]
-  private let isCompressed: [Bool]
+  let isCompressed: [Bool]
 
   /// State for the trainable parameters, in the slots and the storage that each has.
   init(
@@ -48,6 +50,8 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
     isCompressed = ranges.map { entries[$0].contains { $0.format != .float32 } }
     unsafe self.slots = .allocate(capacity: entries.count)
     _ = unsafe self.slots.initialize(from: entries.map(\.slot))
+    unsafe coded = .allocate(capacity: entries.count)
+    _ = unsafe coded.initialize(from: arrays.map(\.coded))
     unsafe plain = .allocate(capacity: entries.count)
     for index in entries.indices {
       guard case .plain(let memory) = arrays[index] else { continue }
@@ -78,6 +82,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   deinit {
     unsafe slots.deinitialize().deallocate()
     unsafe plain.deallocate()
+    unsafe coded.deallocate()
   }
 
   /// Calls `body` with the arrays of a parameter as a rule reads them on a piece of it, and the
@@ -91,7 +96,15 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
   ) {
     let range = ranges[piece.parameter]
     if isCompressed[piece.parameter], access != .none {
-      withDecoded(range, piece, writes: access == .writes, step: step, body)
+      // Compressed state is that of floats.
+      let arrays = unsafe CodedArrays(
+        slots(range),
+        plain: UnsafeRawPointer(plain.baseAddress! + range.lowerBound)
+          .assumingMemoryBound(to: SlotArray<Float>.self),
+        coded: coded.baseAddress! + range.lowerBound)
+      arrays.withDecoded(piece.range, writes: access == .writes, step: step) {
+        body(unsafe unsafeBitCast($0, to: SlotArrays<S>.self), $1)
+      }
     } else {
       unsafe body(SlotArrays(slots(range), plain.baseAddress! + range.lowerBound), piece.offset)
     }
@@ -99,42 +112,6 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
 
   private func slots(_ range: Range<Int>) -> UnsafeBufferPointer<Slot> {
     unsafe UnsafeBufferPointer(rebasing: slots[range])
-  }
-
-  private func withDecoded(
-    _ range: Range<Int>, _ piece: BlockPlan.Piece, writes: Bool, step: Int,
-    _ body: (SlotArrays<S>, _ offset: Int) -> Void
-  ) {
-    // Room for the list of arrays, then for each; lines apart, so that they do not fall into the
-    // same cache sets.
-    let header = (range.count * MemoryLayout<SlotArray<S>>.stride + 1023) / 1024 * 1024
-    let stride = (piece.count * MemoryLayout<S>.stride + 127) / 128 * 128 + 256
-    withScratch(of: UInt8.self, header + range.count * stride) { scratch in
-      let scratch = unsafe UnsafeMutableRawPointer(scratch.base)
-      let list = unsafe scratch.assumingMemoryBound(to: SlotArray<S>.self)
-      func room(_ k: Int) -> MutableView<S> {
-        unsafe MutableView(
-          (scratch + header + k * stride).assumingMemoryBound(to: S.self), count: piece.count)
-      }
-      for (k, index) in range.enumerated() {
-        let plain = unsafe plain[index]
-        switch arrays[index] {
-        case .plain where plain.followsParameter:
-          let part = plain.view[piece.range]
-          unsafe (list + k).initialize(to: SlotArray(view: part, followsParameter: true))
-        case .plain: unsafe (list + k).initialize(to: plain)
-        case let array:
-          array.decode(piece, into: room(k))
-          unsafe (list + k).initialize(to: SlotArray(view: room(k), followsParameter: true))
-        }
-      }
-      unsafe body(SlotArrays(slots(range), list), 0)
-      guard writes else { return }
-      for (k, index) in range.enumerated() {
-        let turn = Codebook.turn(step, slot: k, firstBlock: piece.offset / Codebook.block)
-        arrays[index].encode(piece, turn: turn, from: room(k))
-      }
-    }
   }
 
   /// A copy of a slot's values, decoded.
@@ -221,30 +198,24 @@ private enum StoredArray<S: Scalar> {
       from: initial.view)
   }
 
+  /// The array as sweeps see it, where it is compressed.
+  var coded: CodedArray? {
+    switch self {
+    case .plain: nil
+    case .bfloat16(let memory): .bfloat16(memory.view)
+    case .int8(let codes, let scales, let book):
+      .int8(codes: codes.view, scales: scales.view, book.reference)
+    }
+  }
+
   /// Decodes the piece's elements of a compressed array, which are floats.
   func decode(_ piece: BlockPlan.Piece, into room: MutableView<S>) {
-    switch self {
-    case .plain: break
-    case .bfloat16(let memory):
-      Kernels.fromBFloat16(memory.view[piece.range].reading, room.cast(to: Float.self))
-    case .int8(let codes, let scales, let book):
-      Kernels.decode(
-        codes.view[piece.range].reading, scales: Self.scales(of: piece, in: scales).reading, book,
-        room.cast(to: Float.self))
-    }
+    coded?.decode(piece.range, into: room.cast(to: Float.self))
   }
 
   /// Takes the piece's elements back into a compressed array.
   func encode(_ piece: BlockPlan.Piece, turn: UInt32, from room: MutableView<S>) {
-    switch self {
-    case .plain: break
-    case .bfloat16(let memory):
-      Kernels.toBFloat16(room.cast(to: Float.self).reading, memory.view[piece.range])
-    case .int8(let codes, let scales, let book):
-      Kernels.encode(
-        room.cast(to: Float.self).reading, book, turn: turn,
-        scales: Self.scales(of: piece, in: scales), codes: codes.view[piece.range])
-    }
+    coded?.encode(piece.range, turn: turn, from: room.cast(to: Float.self))
   }
 
   /// Copies the piece's elements, decoded.
@@ -262,13 +233,6 @@ private enum StoredArray<S: Scalar> {
 
   /// Whether it has tapered codes.
   var isTapered: Bool { if case .int8(_, _, let book) = self { book.isTapered } else { false } }
-
-  private static func scales(
-    of piece: BlockPlan.Piece, in scales: StateMemory<Float>
-  ) -> MutableView<Float> {
-    let first = piece.offset / Codebook.block
-    return scales.view[first..<first + Codebook.blocks(of: piece.count)]
-  }
 
   func archive(
     _ archive: StateArchive, _ name: String, shape: [Int]

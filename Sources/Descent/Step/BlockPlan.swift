@@ -8,6 +8,11 @@ struct BlockPlan {
     let count: Int
     /// Its elements' positions in the parameter.
     var range: Range<Int> { offset..<offset + count }
+
+    /// The elements from `start` on, at most so many.
+    func part(_ start: Int, atMost size: Int) -> Piece {
+      Piece(parameter: parameter, offset: offset + start, count: min(size, count - start))
+    }
   }
 
   /// Small enough for the arrays of a block to stay in the second-level cache, large enough to

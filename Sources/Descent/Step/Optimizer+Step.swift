@@ -5,18 +5,24 @@ extension Optimizer {
   ///   - memory: one entry for each of ``parameters``, in their order, with as many elements as the
   ///     parameter's shape says.
   ///   - unscale: what gradients are multiplied by before anything else: ``LossScaler/inverse``.
+  ///   - knownNorm: the norm over all gradients as they lie in memory, of the type that ``Clipping``
+  ///     limits, from a caller who has it already, as whoever wrote the gradients may. The pass over
+  ///     them that would take it is left out; that they are finite is then the caller's word, unless
+  ///     the norm itself is not, which refuses the step as ever.
   ///
   /// For rules that need no evaluations: with ``LBFGS`` call ``step(_:evaluate:)``.
   ///
   /// - Throws: ``OptimizerError`` for memory that does not fit the parameters, and for a rule that
   ///   evaluates the loss; nothing has changed then.
   public func step(
-    _ memory: [ParameterMemory<S>], unscale: Double = 1
+    _ memory: [ParameterMemory<S>], unscale: Double = 1, knownNorm: Double? = nil
   ) throws(OptimizerError) -> StepReport {
     if closure != nil { throw .lacksEvaluation(rule: ruleName) }
     try parameters.check(memory)
     let gradients: GradientPipeline<S>.Result
-    switch pipeline.prepare(memory, step: appliedSteps, unscale: unscale) {
+    switch pipeline.prepare(
+      memory, step: appliedSteps, unscale: unscale, knownNorm: knownNorm)
+    {
     case .refused(let culprit, let norm):
       needs.preconditioner?.discard()
       return end(.refused(culprit), gradientNorm: norm)

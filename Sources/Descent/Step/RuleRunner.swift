@@ -280,6 +280,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
   ) {
     let (pieces, scale) = (plan.pieces, S(scale))
+    // A pass that only reads may be one that sums over its blocks.
+    let cuts = access == .writes && !wholeTensors && R.stateInGather != .writes
     let range = plan.pieces(of: chosen ?? 0..<parameters.count)
     func visit(_ i: Int) {
       let index = range.lowerBound + i
@@ -290,12 +292,17 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       // Without a gradient nothing reads it: the weights stand in for it.
       let g = gradient ?? weights.reading
       let sign: S = scheduled[groupOf[piece.parameter]].maximize ? -1 : 1
-      state.withArrays(of: piece, access, step: updates[piece.parameter]) { arrays, offset in
-        let block = Block(
-          count: piece.count, offset: piece.offset, shape: parameter.shape, role: parameter.role,
-          w: weights[piece.range], g: ScaledView(g[piece.range], scale: sign * scale),
-          state: arrays, stateOffset: offset, allowsKernels: allowsKernels)
-        body(piece, index, block)
+      let size =
+        cuts && state.isCompressed[piece.parameter] ? CodedArrays.size : piece.count
+      for start in stride(from: 0, to: piece.count, by: max(size, 1)) {
+        let piece = piece.part(start, atMost: size)
+        state.withArrays(of: piece, access, step: updates[piece.parameter]) { arrays, offset in
+          let block = Block(
+            count: piece.count, offset: piece.offset, shape: parameter.shape, role: parameter.role,
+            w: weights[piece.range], g: ScaledView(g[piece.range], scale: sign * scale),
+            state: arrays, stateOffset: offset, allowsKernels: allowsKernels)
+          body(piece, index, block)
+        }
       }
     }
     if wholeTensors {

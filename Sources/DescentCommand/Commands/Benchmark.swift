@@ -7,10 +7,10 @@ struct Benchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Time the optimizers on this machine, with their state in each format.",
     discussion: """
-      "bytes" is the least that a step must read and write per weight, and GB/s is the speed at which \
-      it does so. The last column compares this with the speed of a plain copy, which is measured \
-      again before each timing. Optimizers that need whole tensors are timed on at most 2^20 weights, \
-      in tensors of 256 × 256.
+      "bytes" is the least that an update must read and write per weight, and GB/s is the speed at \
+      which it does so. The last column compares this with the speed at which this machine multiplies \
+      as many arrays of that size in place: sizes that fit into a cache are compared with the cache. \
+      Optimizers that need whole tensors are timed on at most 2^20 weights, in tensors of 256 × 256.
       """)
 
   @Argument(help: "The optimizers to time (default: all).")
@@ -49,8 +49,7 @@ struct Benchmark: ParsableCommand {
       for rule in rules {
         for format in formats {
           do throws(OptimizerError) {
-            let copy = Machine.measureCopyBandwidth(seconds: 0.2)
-            let row = TimingPage.row(try time(rule, format), copyBandwidth: copy)
+            let row = TimingPage.row(try time(rule, format))
             output(json ? row.json.line : row.text)
           } catch {
             if !json { output("\(error)") }

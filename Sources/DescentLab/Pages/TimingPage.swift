@@ -4,31 +4,31 @@ public import Descent
 public enum TimingPage {
   private static let table = Table([
     .init("optimizer"), .init("state"), .number("parameters", "weights"),
-    .number("nanoseconds", "ns/weight", .fixed(3)), .number("bytes", "bytes", .fixed(1)),
-    .number("bandwidth", "GB/s", .fixed(1)), .number("copyBandwidth", "copy GB/s", .fixed(1)),
-    .number("share", "share", .percent(0)),
+    .number("nanoseconds", "ns/weight", .fixed(3)), .number("update", "update", .fixed(3)),
+    .number("bytes", "bytes", .fixed(1)), .number("bandwidth", "GB/s", .fixed(1)),
+    .number("inPlaceBandwidth", "in place", .fixed(1)), .number("share", "share", .percent(0)),
   ])
   private static let columns = TextColumns(
-    zip(table.columns.map(\.alignment), [19, 8, 10, 9, 5, 6, 9, 5]).map { ($0, $1) })
+    zip(table.columns.map(\.alignment), [19, 8, 10, 9, 7, 5, 6, 8, 5]).map { ($0, $1) })
 
   /// The headings.
   public static var heading: String {
     columns.lines(table.columns.map(\.heading)).joined(separator: "\n")
   }
 
-  /// What the last column means.
-  public static let legend =
-    "share: of the speed of a plain copy measured just before; above 100 % is noise"
+  /// What the columns mean.
+  public static let legend = """
+    ns/weight: a whole step. update: the same where the caller knows the norm of the gradients, so that no
+    pass takes it. GB/s: what an update must read and write, by its time. share: of the speed, in place, of
+    w ← a·w over as many arrays of that size, measured before and after.
+    """
 
-  /// A timing beside the speed of a plain copy at that time, in 10⁹ bytes a second: a line of text
-  /// and a JSON object.
-  public static func row(
-    _ timing: OptimizerTiming, copyBandwidth: Double
-  ) -> (text: String, json: JSONValue) {
+  /// A timing: a line of text and a JSON object.
+  public static func row(_ timing: OptimizerTiming) -> (text: String, json: JSONValue) {
     let row: [Table.Cell] = [
       .text(timing.optimizer), .text(timing.state), .count(timing.parameters),
-      .number(timing.nanoseconds), .number(timing.bytes), .number(timing.bandwidth),
-      .number(copyBandwidth), .number(timing.bandwidth / copyBandwidth),
+      .number(timing.nanoseconds), .number(timing.update), .number(timing.bytes),
+      .number(timing.bandwidth), .number(timing.inPlaceBandwidth), .number(timing.share),
     ]
     let cells = zip(row, table.columns).map { $0.text($1.style) }
     return (columns.lines(cells).joined(separator: "\n"), table.json(row))
