@@ -23,4 +23,5 @@ echo "race:_swiftEmptyArrayStorage" > "$build/suppressions"
 export ASAN_OPTIONS=detect_leaks=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/$build/suppressions
-exec swift test -c release --sanitize "$name" --scratch-path "$build" "$@"
+exec swift test -c release --disable-testable-imports \
+  --sanitize "$name" --scratch-path "$build" "$@"

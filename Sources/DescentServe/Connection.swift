@@ -104,11 +104,11 @@ private func within<Value: Sendable>(
 }
 
 /// The connections that are open, and since when those that wait for a request do.
-final class OpenConnections: Sendable {
+package final class OpenConnections: Sendable {
   private let sockets = Mutex<[Socket: ContinuousClock.Instant?]>([:])
 
   /// The most at a time: less than half of the files that the process may have open.
-  static var most: Int { min(256, max(4, (sysconf(Int32(_SC_OPEN_MAX)) - 24) / 2)) }
+  package static var most: Int { min(256, max(4, (sysconf(Int32(_SC_OPEN_MAX)) - 24) / 2)) }
 
   var count: Int { sockets.withLock { $0.count } }
 

@@ -59,7 +59,7 @@ public final class HTTPService: Sendable {
 
   private let listener: AsyncSocket
   /// The number of the socket that listens, for tests that take it away.
-  var descriptor: Int32 { listener.socket.file.rawValue }
+  package var descriptor: Int32 { listener.socket.file.rawValue }
   private let pool: any SettlingPool
   private let open = OpenConnections()
   private let fault = Mutex<ServiceError?>(nil)

@@ -1,10 +1,10 @@
 /// What stands before the body of a request of HTTP/1.1.
-struct RequestHead: Equatable, Sendable {
+package struct RequestHead: Equatable, Sendable {
   let method: String
   /// What is asked for, as it was sent.
-  let target: String
+  package let target: String
   /// Whether the connection may carry another request after this one.
-  let isPersistent: Bool
+  package let isPersistent: Bool
   /// The fields, with names in small letters.
   private let fields: [Field]
 
@@ -14,7 +14,7 @@ struct RequestHead: Equatable, Sendable {
   }
 
   /// The first value of a field.
-  subscript(_ name: String) -> String? { fields.first { $0.name == name }?.value }
+  package subscript(_ name: String) -> String? { fields.first { $0.name == name }?.value }
 
   /// The head whose lines these are, without their ends.
   ///
@@ -94,8 +94,8 @@ struct RequestHead: Equatable, Sendable {
 }
 
 /// Why a request is not answered with a page.
-struct RequestFault: Error, Equatable {
-  let status: Int
+package struct RequestFault: Error, Equatable {
+  package let status: Int
   let sentence: String
 
   static func malformed(_ sentence: String) -> RequestFault {
@@ -109,7 +109,7 @@ struct RequestFault: Error, Equatable {
 }
 
 /// Takes the heads of requests out of the bytes of a connection.
-struct RequestReader {
+package struct RequestReader {
   /// The bytes that a head may have.
   static let most = 16 << 10
 
@@ -117,11 +117,13 @@ struct RequestReader {
   /// How many of them hold no end of a head.
   private var searched = 0
 
+  package init() {}
+
   /// Whether a request has begun.
-  var hasBegun: Bool { !bytes.isEmpty }
+  package var hasBegun: Bool { !bytes.isEmpty }
 
   /// Takes what was received.
-  mutating func append(_ more: [UInt8]) {
+  package mutating func append(_ more: [UInt8]) {
     bytes += more
     // Empty lines before a request count for nothing.
     guard searched == 0 else { return }
@@ -130,7 +132,7 @@ struct RequestReader {
   }
 
   /// The next request; nil where more is to be received.
-  mutating func next() throws(RequestFault) -> RequestHead? {
+  package mutating func next() throws(RequestFault) -> RequestHead? {
     guard let end = end(), end <= Self.most else {
       guard bytes.count > Self.most else { return nil }
       throw bytes.prefix(Self.most).contains(0x0A) ? .fieldsTooLong : .targetTooLong

@@ -32,7 +32,7 @@ extension TokenizerError: CustomStringConvertible {
 }
 
 /// What is wrong with a file, before anybody has said which file it is: a part of a sentence.
-struct Defect: Error, Equatable {
+package struct Defect: Error, Equatable {
   let problem: String
 
   init(_ problem: String) { self.problem = problem }

@@ -38,12 +38,10 @@ func descent(
 }
 
 @Suite("Command line", .serialized) struct CommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
+  init() throws { temporary = try TemporaryFolder() }
 
   private func write(_ text: String, _ name: String) throws -> String {
     let file = folder.appendingPathComponent(name)

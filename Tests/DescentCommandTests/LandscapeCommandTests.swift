@@ -2,12 +2,10 @@ import Foundation
 import Testing
 
 @Suite("descent landscape", .serialized) struct LandscapeCommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
+  init() throws { temporary = try TemporaryFolder() }
 
   @Test("the contract: every step of every path, by the user's names, to nine digits and more")
   func json() throws {

@@ -2,10 +2,11 @@ import Foundation
 import Testing
 
 @Suite("Serving and watching") struct LiveCommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
   init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    temporary = try TemporaryFolder()
     let run = folder.appendingPathComponent("runs/a")
     try FileManager.default.createDirectory(at: run, withIntermediateDirectories: true)
     try "steps: 2\n".write(

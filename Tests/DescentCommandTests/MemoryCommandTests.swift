@@ -3,11 +3,11 @@ import Testing
 
 /// `descent memory` and `descent recommend`, as a user meets them.
 @Suite("Memory on the command line") struct MemoryCommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
   init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    temporary = try TemporaryFolder()
     let header =
       #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[9],"#
       + #""data_offsets":[8,44]}}"#

@@ -2,12 +2,10 @@ import Foundation
 import Testing
 
 @Suite("descent race", .serialized) struct RaceCommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
+  init() throws { temporary = try TemporaryFolder() }
 
   private let small = ["--seeds", "2", "--set", "steps=8", "--set", "model.hidden=8"]
 

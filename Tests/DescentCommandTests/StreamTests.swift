@@ -15,12 +15,10 @@ private let training =
 /// Standard streams that are closed, full, or that nobody reads: whatever they are, no command ends
 /// by a trap, and a run ends with a checkpoint.
 @Suite("Standard streams", .serialized) struct StreamTests {
-  private let folder: URL
+  private let temporary: TemporaryFolder
+  private var folder: URL { temporary.url }
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
+  init() throws { temporary = try TemporaryFolder() }
 
   /// Runs a line of shell, in which `descent` is the built command.
   private func shell(_ line: String) throws -> (status: Int32, error: String) {

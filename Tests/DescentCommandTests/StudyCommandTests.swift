@@ -2,11 +2,11 @@ import Foundation
 import Testing
 
 @Suite("descent study", .serialized) struct StudyCommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
   init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    temporary = try TemporaryFolder()
     try """
     question: Which rate?
     seeds: 2

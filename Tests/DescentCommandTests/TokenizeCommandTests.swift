@@ -3,10 +3,11 @@ import Testing
 
 /// `descent tokenize`, as a user meets it.
 @Suite("Tokens on the command line") struct TokenizeCommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
   init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    temporary = try TemporaryFolder()
     try FileManager.default.createDirectory(
       at: folder.appendingPathComponent("model"), withIntermediateDirectories: true)
     try write(String(repeating: "the cat sat on the mat. ", count: 50), "text.txt")

@@ -3,12 +3,10 @@ import Testing
 
 /// `evaluate` and `predict`, where nothing is left but the run.
 @Suite("Use of trained models", .serialized) struct UseCommandTests {
-  let folder: URL
+  private let temporary: TemporaryFolder
+  var folder: URL { temporary.url }
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
+  init() throws { temporary = try TemporaryFolder() }
 
   @discardableResult
   private func write(_ text: String, _ name: String) throws -> String {

@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Contours") struct ContourTests {
   static func area(_ loop: [(x: Double, y: Double)]) -> Double {

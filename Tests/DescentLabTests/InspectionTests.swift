@@ -4,13 +4,15 @@ import Foundation
 import Safetensors
 import Testing
 
-@Suite("Inspection of files") struct InspectionTests {
+@Suite("Inspection of files") final class InspectionTests {
   private let folder: URL
 
   init() throws {
     folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
 
   private func write(
     _ tensors: [SafetensorsTensor], _ name: String = "a", metadata: [String: String] = [:]

@@ -1,10 +1,9 @@
 import Descent
+import DescentLab
 import DescentTraining
 import Foundation
 import Safetensors
 import Testing
-
-@testable import DescentLab
 
 /// What training takes, counted for a number of parameters and for files.
 @Suite("Memory plans") struct MemoryPlanTests {

@@ -1,9 +1,8 @@
 import Descent
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("The learning-rate finder", .serialized) struct RateFinderTests {
   private static let small = ["steps=40", "model.hidden=16", "batch=16", "evaluate.every=0"]

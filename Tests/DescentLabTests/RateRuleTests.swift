@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// Rates of equal factors from 1e-7 to 10.
 private func rates(_ count: Int) -> [Double] {

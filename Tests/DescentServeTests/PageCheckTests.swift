@@ -1,7 +1,6 @@
+import DescentServe
 import Foundation
 import Testing
-
-@testable import DescentServe
 
 @Suite("Live pages in a browser") struct PageCheckTests {
   private static let script = URL(filePath: #filePath).deletingLastPathComponent()

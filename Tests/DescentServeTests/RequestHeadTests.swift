@@ -1,6 +1,5 @@
+import DescentServe
 import Testing
-
-@testable import DescentServe
 
 @Suite("Heads of requests") struct RequestHeadTests {
   private func status(_ text: String) -> Int {

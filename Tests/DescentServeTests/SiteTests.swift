@@ -1,8 +1,7 @@
 import DescentLab
+import DescentServe
 import Foundation
 import Testing
-
-@testable import DescentServe
 
 /// A server on a free port with a few runs, asked through a socket.
 private final class Server {

@@ -1,7 +1,6 @@
+import DescentTokenizers
 import Foundation
 import Testing
-
-@testable import DescentTokenizers
 
 @Suite struct NormalFormTests {
   /// What is left alone for being common must be in the form, alone and behind any other scalar.

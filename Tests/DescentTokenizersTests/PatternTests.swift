@@ -1,6 +1,5 @@
+import DescentTokenizers
 import Testing
-
-@testable import DescentTokenizers
 
 @Suite struct PatternTests {
   /// The matches in a text, written one after another with “|”.

@@ -1,7 +1,6 @@
+import DescentTokenizers
 import Foundation
 import Testing
-
-@testable import DescentTokenizers
 
 @Suite struct ReadingTests {
   /// A file whose parts can be replaced.

@@ -1,6 +1,5 @@
+import DescentTokenizers
 import Testing
-
-@testable import DescentTokenizers
 
 /// Against the package tokenizers: the same ids, and the same text, for 10,000 strings of many scripts.
 @Suite struct ReferenceTests {

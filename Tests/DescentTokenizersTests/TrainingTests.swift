@@ -1,7 +1,6 @@
+import DescentTokenizers
 import Foundation
 import Testing
-
-@testable import DescentTokenizers
 
 @Suite struct TrainingTests {
   /// The stories that come with the package.

@@ -1,7 +1,6 @@
+import DescentTokenizers
 import Foundation
 import Testing
-
-@testable import DescentTokenizers
 
 /// What `References/subword.py` wrote.
 enum Vectors {

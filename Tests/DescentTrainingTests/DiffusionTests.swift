@@ -1,9 +1,8 @@
 import DescentCompute
 import DescentNN
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentTraining
 
 private let small = """
   steps: 8

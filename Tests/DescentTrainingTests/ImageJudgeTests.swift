@@ -1,9 +1,8 @@
 import DescentCompute
 import DescentNN
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentTraining
 
 @Suite("Judge of generated images", .serialized) struct ImageJudgeTests {
   private static let digits = Result {

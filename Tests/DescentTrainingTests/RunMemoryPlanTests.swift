@@ -1,9 +1,8 @@
 import Descent
 import DescentNN
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentTraining
 
 /// What a recipe's run takes, found without training it.
 @Suite("Memory of a run, ahead") struct RunMemoryPlanTests {

@@ -1,7 +1,7 @@
 /// What is known of a rule's steps, for lint, landscapes and advice: one place for each fact.
-struct RuleTraits {
+package struct RuleTraits {
   /// What the length of a step follows from.
-  enum Step: Equatable {
+  package enum Step: Equatable {
     /// η·g: the steeper, the farther.
     case gradient
     /// About η for each weight, whatever its gradient.
@@ -26,7 +26,7 @@ struct RuleTraits {
     static let limited = Marks(rawValue: 4)
   }
 
-  let step: Step
+  package let step: Step
   /// How many times its rates are those of the first rule of its kind: SGD, Adam, LAMB.
   let rates: Double
   let marks: Marks
@@ -36,10 +36,10 @@ struct RuleTraits {
   }
 
   /// The traits of a rule; nil for one that nobody has looked at.
-  static func of(_ rule: String) -> RuleTraits? { all[rule] }
+  package static func of(_ rule: String) -> RuleTraits? { all[rule] }
 
   /// The rules by name.
-  static let all: [String: RuleTraits] = [
+  package static let all: [String: RuleTraits] = [
     "sgd": .init(.gradient),
     "asgd": .init(.gradient),
     "schedule-free-sgd": .init(.gradient, rates: 2),

@@ -37,7 +37,7 @@ extension RunSignals {
 
   /// A lower rate to try, a third of one unless that is still far beyond the usual; nil where the
   /// log has no rate that could be lowered.
-  func lowered(_ rate: Double?) -> (text: String, isThird: Bool)? {
+  package func lowered(_ rate: Double?) -> (text: String, isThird: Bool)? {
     guard let rate, rate > 0, rate.isFinite, !findsRate else { return nil }
     if let usual = usualRate, rate / 3 > 10 * usual { return (short(usual, 2), false) }
     return isUsable(rate) ? (short(rate / 3, 2), true) : nil
@@ -73,7 +73,7 @@ extension RunSignals {
 
   /// What clips the gradients at a norm; nil where that is no sensible norm, or they are clipped
   /// there or lower already.
-  func clipping(at norm: Double) -> String? {
+  package func clipping(at norm: Double) -> String? {
     guard norm.isFinite, norm >= 1e-6, norm <= 1e6 else { return nil }
     if let said = clipThreshold, said <= 1.25 * norm { return nil }
     return setting(

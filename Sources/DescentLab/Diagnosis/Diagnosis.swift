@@ -83,7 +83,7 @@ public struct Diagnosis: Sendable {
   }
 
   /// The confidence from which on something is a finding, and below which it is but a possibility.
-  static let sure = 0.5
+  package static let sure = 0.5
   /// Possibilities below this are not worth a word.
   static let least = 0.3
 

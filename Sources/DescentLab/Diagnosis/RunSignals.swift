@@ -27,7 +27,7 @@ public struct RunSignals: Sendable {
   /// What the log says of clipping; nil where it says nothing.
   private(set) var clip: ClipFacts?
 
-  init(_ log: RunLog) {
+  package init(_ log: RunLog) {
     self.log = log
     let track = log["loss"] ?? log["smoothed_loss"]
     loss = Signal(track).map(LossCourse.init)

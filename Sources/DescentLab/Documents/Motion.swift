@@ -41,7 +41,7 @@ public struct Motion: Sendable {
   var stride: Int { max(1, (steps + 999) / 1000) }
 
   /// What the paths and notes take on a page.
-  var bytes: Int {
+  package var bytes: Int {
     codes.reduce(0) { $0 + $1.utf8.count + 1 }
       + notes.joined().reduce(0) { $0 + $1.utf8.count + 1 }
   }
@@ -68,7 +68,7 @@ public struct Motion: Sendable {
   /// surface, in 4,095 parts to the right and upwards. The first has no number.
   ///
   /// - Parameter tolerance: how far a point may be from the line, as a share of the surface.
-  static func code(
+  package static func code(
     _ path: [Point], _ x: Placement, _ y: Placement, within tolerance: Double
   ) -> String {
     typealias Share = SIMD2<Double>

@@ -99,5 +99,7 @@ package func clock(_ seconds: Double) -> String {
 
 extension Double {
   /// The number with so many significant digits, so that it can be written down.
-  func rounded(digits: Int) -> Double { Double(String(format: "%.\(digits)g", self)) ?? self }
+  package func rounded(digits: Int) -> Double {
+    Double(String(format: "%.\(digits)g", self)) ?? self
+  }
 }

@@ -23,7 +23,7 @@ extension Character {
 
 extension StringProtocol {
   /// The columns that it takes in a terminal.
-  var columns: Int { reduce(0) { $0 + $1.columns } }
+  package var columns: Int { reduce(0) { $0 + $1.columns } }
 
   /// The text with spaces up to a number of columns.
   func padded(to width: Int, _ alignment: Table.Column.Alignment = .left) -> String {

@@ -100,7 +100,7 @@ public struct Landscape: Sendable {
   }
 
   /// What noise adds to the gradient of a step, counted from 0.
-  func noise(_ step: Int) -> LandscapeFunction.Place {
+  package func noise(_ step: Int) -> LandscapeFunction.Place {
     guard deviation > 0 else { return .zero }
     var stream = RandomStream(
       seed: UInt64(seed), stream: 0x6c61_6e64 + UInt64(trial) << 32, position: UInt64(4 * step))

@@ -12,7 +12,7 @@ public struct LandscapeFunction: Sendable {
     public var yy: Double
 
     /// The least and the largest curvature.
-    var curvatures: (least: Double, largest: Double) {
+    package var curvatures: (least: Double, largest: Double) {
       let (mean, half) = (xx / 2 + yy / 2, xx / 2 - yy / 2)
       let reach = (half * half + xy * xy).squareRoot()
       return (mean - reach, mean + reach)

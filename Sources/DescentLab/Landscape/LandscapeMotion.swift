@@ -9,7 +9,7 @@ extension LandscapeResult {
   ///   - heads: what stands before each chart's result.
   ///   - note: a result in a few words.
   /// - Throws: what is wrong with a plan.
-  func motion(
+  package func motion(
     _ charts: [ContourChart], heads: [String], note: (Outcome) -> String
   ) throws(RecipeError) -> Motion {
     var motion = Motion(charts, heads: heads, steps: landscape.steps)
@@ -52,7 +52,7 @@ extension LandscapeResult {
 
   /// A place in each cell of a grid, a little beside the middle: on an axis a gradient of 0 would hide
   /// what the others show.
-  static func grid(
+  package static func grid(
     _ size: (columns: Int, rows: Int), _ function: LandscapeFunction
   ) -> [LandscapeFunction.Place] {
     func at(_ range: ClosedRange<Double>, _ index: Int, _ count: Int) -> Double {

@@ -8,28 +8,28 @@ public struct LandscapeResult: Sendable {
   /// Their paths, in the order in which they were named.
   public let runs: [LandscapeRun]
   /// What became of each.
-  let outcomes: [Outcome]
+  package let outcomes: [Outcome]
   /// For each, f above its lowest value over the last steps, under each noise.
   let levels: [[Double]]
 
   /// How far above the minimum a run may be and count as there.
-  static let tolerance = 1e-3
+  package static let tolerance = 1e-3
 
   /// What became of a run.
-  struct Outcome: Sendable {
+  package struct Outcome: Sendable {
     /// f at the end, above its lowest value.
-    let excess: Double
+    package let excess: Double
     /// The distance from the end to the nearest lowest place.
     let distance: Double
     /// The first step from which it is within ``LandscapeResult/tolerance`` of the minimum, to the
     /// end; nil with noise, where that is chance.
-    let reached: Int?
+    package let reached: Int?
     /// The first step within it of a run that did not stay.
-    let left: Int?
+    package let left: Int?
     /// f above its lowest value over the last steps; nil without noise.
     let level: Double?
     /// The step with which it is lost: far outside, or no number any more.
-    let diverged: Int?
+    package let diverged: Int?
     /// Whether it stands still where it is, and what is there.
     let rest: Rest?
 
@@ -103,14 +103,14 @@ public struct LandscapeResult: Sendable {
   var isNoisy: Bool { landscape.deviation > 0 }
 
   /// f above its lowest value over the last steps, on average over all noises; nil without noise.
-  func mean(_ index: Int) -> Double? {
+  package func mean(_ index: Int) -> Double? {
     let all = levels[index]
     return isNoisy ? all.reduce(0) { $0 + $1 / Double(all.count) } : nil
   }
 
   /// Whether the averages of two differ by less than chance explains: by two standard errors of the
   /// differences under the same noise.
-  func isTie(_ a: Int, _ b: Int) -> Bool {
+  package func isTie(_ a: Int, _ b: Int) -> Bool {
     let differences = zip(levels[a], levels[b]).map { $0 - $1 }
     guard differences.count > 1 else { return true }
     let count = Double(differences.count)
@@ -121,7 +121,7 @@ public struct LandscapeResult: Sendable {
 
   /// The order from the one that is there first, and stays; those that do not by how low they end.
   /// With noise, by averages.
-  var order: [Int] {
+  package var order: [Int] {
     runs.indices.sorted { a, b in
       func rank(_ index: Int) -> (Int, Double) {
         let o = outcomes[index]

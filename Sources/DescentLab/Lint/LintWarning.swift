@@ -17,7 +17,7 @@ public struct LintWarning: Sendable, Equatable {
   public let changes: [Change]
 
   /// Whether the user has not written the key, so that the value is the default.
-  var isDefault = false
+  package var isDefault = false
   /// The rule of warnings about what a tool refuses.
   static let refused = "refused"
 

@@ -4,7 +4,7 @@ import DescentFiles
 /// for lists of a thousand runs.
 ///
 /// What a person wrote in another style of YAML is passed over line by line where it cannot be told.
-enum RecipeHead {
+package enum RecipeHead {
   /// The part of a file that is read.
   private static let most = 64 << 10
 
@@ -13,7 +13,7 @@ enum RecipeHead {
     return settings(String(decoding: try file.bytes(0..<min(file.count, most)), as: UTF8.self))
   }
 
-  static func settings(_ yaml: String) -> [RunSummary.Setting] {
+  package static func settings(_ yaml: String) -> [RunSummary.Setting] {
     var settings: [RunSummary.Setting] = []
     var sections: [(indent: Int, name: Substring)] = []
     for line in yaml.utf8.split(separator: 0x0A).map(Substring.init) {

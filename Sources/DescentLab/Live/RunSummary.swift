@@ -37,6 +37,8 @@ public struct RunSummary: Sendable, Equatable {
     public let key: String
     /// As it is written.
     public let value: String
+
+    package init(key: String, value: String) { (self.key, self.value) = (key, value) }
   }
 
   /// A validation loss.
@@ -45,6 +47,8 @@ public struct RunSummary: Sendable, Equatable {
     public let loss: Double
     /// The steps before it.
     public let step: Int
+
+    package init(loss: Double, step: Int) { (self.loss, self.step) = (loss, step) }
   }
 
   /// What tells it apart from others: its path, or the name of the folder where that is listed itself.

@@ -107,7 +107,7 @@ extension MemorySubject {
   }
 
   /// A whole number of parameters, with a suffix for thousands, millions, billions or trillions.
-  static func count(_ text: String) -> Int? {
+  package static func count(_ text: String) -> Int? {
     var digits = text.replacing("_", with: "").replacing(",", with: "")
     let suffixes: [(Character, Double)] = [
       ("k", 1e3), ("m", 1e6), ("b", 1e9), ("g", 1e9), ("t", 1e12),

@@ -6,11 +6,11 @@ import Descent
 /// Zhao et al.: GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection, 2024,
 /// arXiv:2403.03507, table 1: m·r for the projection and 2·n·r for the averages of an m×n matrix with
 /// m ≤ n. What is no matrix, embeddings and heads have AdamW's two numbers a weight.
-enum LowRankGradients {
+package enum LowRankGradients {
   static let source = "Zhao et al., 2024, arXiv:2403.03507"
 
   /// The numbers of state.
-  static func count(_ parameters: [ParameterInfo], rank: Int) -> Int {
+  package static func count(_ parameters: [ParameterInfo], rank: Int) -> Int {
     parameters.reduce(0) { sum, parameter in
       guard parameter.trainable else { return sum }
       guard parameter.role == .matrix, parameter.shape.count == 2, let m = parameter.shape.min(),

@@ -113,7 +113,7 @@ public struct TransformerShape: Sendable, Equatable {
   /// As tensors show them.
   ///
   /// - Returns: nil for what does not look like a transformer.
-  init?(_ parameters: [ParameterInfo]) {
+  package init?(_ parameters: [ParameterInfo]) {
     // `model.layers.12.mlp.weight`, `h.3.attn.weight`: the first number of a name is its block; one
     // further on may be an expert.
     var numbers: [Substring: Set<Int>] = [:]

@@ -94,14 +94,14 @@ public struct Axis: Sendable {
 }
 
 /// Where values of an axis lie between 0 and 1.
-struct Placement {
+package struct Placement {
   let low: Double
   let length: Double
   /// One half where the range is longer than the largest number.
   private let factor: Double
   private let isLogarithmic: Bool
 
-  init(_ range: ClosedRange<Double>, _ scale: Axis.Scale) {
+  package init(_ range: ClosedRange<Double>, _ scale: Axis.Scale) {
     isLogarithmic = scale == .logarithmic
     let (a, b) = (range.lowerBound, range.upperBound)
     factor = (b - a).isFinite ? 1 : 0.5
@@ -109,7 +109,7 @@ struct Placement {
     length = (isLogarithmic ? log10(b) : b * factor) - low
   }
 
-  func callAsFunction(_ value: Double) -> Double {
+  package func callAsFunction(_ value: Double) -> Double {
     ((isLogarithmic ? log10(value) : value * factor) - low) / length
   }
 

@@ -106,7 +106,7 @@ public struct ContourChart: Sendable {
     }
 
     /// The band of a value: how many levels it reaches. What is no number is as high as can be.
-    func band(_ value: Double) -> Int {
+    package func band(_ value: Double) -> Int {
       value.isNaN ? levels.count : levels.prefix { value >= $0 }.count
     }
 

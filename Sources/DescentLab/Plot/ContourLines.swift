@@ -2,13 +2,13 @@
 ///
 /// The values are surrounded by a ring below any level that takes no room, so every outline is
 /// closed: it can be filled, even and odd.
-struct ContourLines {
+package struct ContourLines {
   private let surface: ContourChart.Surface
 
-  init(_ surface: ContourChart.Surface) { self.surface = surface }
+  package init(_ surface: ContourChart.Surface) { self.surface = surface }
 
   /// The outlines, in columns and rows of the values.
-  func loops(at level: Double) -> [[(x: Double, y: Double)]] {
+  package func loops(at level: Double) -> [[(x: Double, y: Double)]] {
     let (columns, rows) = (surface.columns, surface.rows)
     // Corners run from −1 to the count: the ring is among them.
     let width = columns + 2

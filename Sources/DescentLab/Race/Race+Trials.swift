@@ -85,7 +85,7 @@ extension Race {
 
   /// The tuning trials of an optimizer: first what it has without tuning, then points of its space. Those of
   /// one rule are the same whatever it is called. None where there is nothing to search.
-  func tuning(_ recipe: Int, _ optimizer: Int) -> [RaceTrial] {
+  package func tuning(_ recipe: Int, _ optimizer: Int) -> [RaceTrial] {
     let dimensions = dimensions(recipe, optimizer)
     guard !dimensions.isEmpty, plan.trials > 0 else { return [] }
     let values = untuned(recipe, optimizer)
@@ -117,7 +117,7 @@ extension Race {
   }
 
   /// A judged run: the seeds behind that of tuning, the same for every optimizer.
-  func judged(_ recipe: Int, _ optimizer: Int, _ number: Int) -> RaceTrial {
+  package func judged(_ recipe: Int, _ optimizer: Int, _ number: Int) -> RaceTrial {
     let settings = chosen(recipe, optimizer)?.settings ?? []
     return RaceTrial(
       recipe: recipe, optimizer: optimizer, purpose: .judged(number), settings: settings,

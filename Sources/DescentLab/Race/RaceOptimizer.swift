@@ -99,7 +99,7 @@ public struct RaceOptimizer: Sendable, Equatable {
   /// - Parameters:
   ///   - recipe: the recipe as it is.
   ///   - changes: what was changed in it for all, `key=value`.
-  func overrides(in recipe: Recipe, _ changes: [String]) -> [String] {
+  package func overrides(in recipe: Recipe, _ changes: [String]) -> [String] {
     var all = ["optimizer.name=\(rule)"]
     let isSet = changes.contains { $0.hasPrefix("optimizer.weight_decay=") }
     if rule != recipe.plan.ruleName, !isSet, !fixes("weight_decay"),

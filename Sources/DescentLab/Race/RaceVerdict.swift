@@ -80,7 +80,7 @@ extension RaceResult.Comparison {
 
 extension RaceResult {
   /// What the race says of a recipe in a sentence or two.
-  func headline(_ index: Int) -> String {
+  package func headline(_ index: Int) -> String {
     let (recipe, comparisons) = (recipes[index], comparisons[index])
     guard recipe.entries.count > 1, let leader = leader(of: recipe) else {
       return recipe.entries.contains { $0.failures < $0.judged.count }
@@ -119,7 +119,7 @@ extension RaceResult {
   }
 
   /// What was compared, and so how far the verdict reaches.
-  var scope: String {
+  package var scope: String {
     let runs = counted(plan.seeds, "seed")
     let steps = Set(recipes.flatMap { $0.entries.map(\.steps) })
     let length =
@@ -144,5 +144,5 @@ extension RaceResult {
   }
 
   /// `1 second`, `0.5 seconds`.
-  static func seconds(_ x: Double) -> String { x == 1 ? "1 second" : "\(short(x)) seconds" }
+  package static func seconds(_ x: Double) -> String { x == 1 ? "1 second" : "\(short(x)) seconds" }
 }

@@ -10,12 +10,16 @@ public struct RateChange: Sendable, Equatable {
   /// What stands there now; nil where the recipe leaves it to a default.
   public let before: Double?
 
+  package init(key: String, rate: Double, before: Double?) {
+    (self.key, self.rate, self.before) = (key, rate, before)
+  }
+
   /// The value as a recipe has it.
   public var text: String { SettingValue.text(of: rate) }
 
   /// What a rate means for a recipe: the rule's, or that of a schedule with a peak of its own, and those
   /// of groups in the same ratio.
-  static func all(_ recipe: Recipe, rate: Double) -> [RateChange] {
+  package static func all(_ recipe: Recipe, rate: Double) -> [RateChange] {
     var changes: [RateChange] = []
     let base = recipe.plan.rule.rate
     if let peak = recipe.rateSchedule?.ownPeak {

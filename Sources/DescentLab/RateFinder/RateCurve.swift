@@ -106,4 +106,4 @@ public struct RateCurve: Sendable, Equatable {
 func middle(_ values: [Double]) -> Double { Sample(values).median ?? .nan }
 
 /// The middle of some rates, halfway between two on a logarithmic scale; NaN for none.
-func middleRate(_ rates: [Double]) -> Double { exp(middle(rates.map { log($0) })) }
+package func middleRate(_ rates: [Double]) -> Double { exp(middle(rates.map { log($0) })) }

@@ -64,7 +64,7 @@ public enum RateRule: String, CaseIterable, Sendable {
 
   /// The place in the valley of `losses`: halfway into the middle third of the longest strictly
   /// falling subsequence, by its length and its end.
-  static func valley(_ losses: [Double]) -> Int? {
+  package static func valley(_ losses: [Double]) -> Int? {
     var lengths = [Int](repeating: 1, count: losses.count)
     for i in losses.indices {
       for j in 0..<i where losses[i] < losses[j] { lengths[i] = max(lengths[i], lengths[j] + 1) }
@@ -77,7 +77,9 @@ public enum RateRule: String, CaseIterable, Sendable {
   }
 
   /// The place before the slope of `losses` becomes level, from the right.
-  static func slide(_ losses: [Double], interval: Int = 15, level: Double = 0.005) -> Int? {
+  package static func slide(
+    _ losses: [Double], interval: Int = 15, level: Double = 0.005
+  ) -> Int? {
     let count = losses.count
     guard count > interval else { return nil }
     let slopes = losses.indices.map { i in

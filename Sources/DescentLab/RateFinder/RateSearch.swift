@@ -2,31 +2,31 @@ import Foundation
 
 /// Looks for the rate at which a loss is least, with few trials: in factors until both neighbours of
 /// the best are worse, then halfway between.
-struct RateSearch {
+package struct RateSearch {
   /// A rate that was tried, and the loss at the end; infinite where training broke down.
-  struct Probe: Sendable, Equatable {
-    var rate: Double
+  package struct Probe: Sendable, Equatable {
+    package var rate: Double
     var loss: Double
   }
 
   /// What was tried, by rising rates.
-  private(set) var probes: [Probe] = []
+  package private(set) var probes: [Probe] = []
   /// Between which rates.
   let range: ClosedRange<Double>
   /// The factor between neighbours at first.
   static let factor = 3.0
   /// The most trials.
-  static let most = 10
+  package static let most = 10
   /// Neighbours that differ by less than this share need nobody between them.
   static let closeness = 0.02
 
-  init(in range: ClosedRange<Double>) { self.range = range }
+  package init(in range: ClosedRange<Double>) { self.range = range }
 
   /// The best.
-  var best: Probe? { probes.filter { $0.loss.isFinite }.min { $0.loss < $1.loss } }
+  package var best: Probe? { probes.filter { $0.loss.isFinite }.min { $0.loss < $1.loss } }
 
   /// Tries rates around `start`.
-  mutating func run(from start: Double, _ loss: (Double) throws -> Double) rethrows {
+  package mutating func run(from start: Double, _ loss: (Double) throws -> Double) rethrows {
     let start = min(max(start, range.lowerBound), range.upperBound)
     try probe(start, loss)
     try probe(start * Self.factor, loss)
@@ -79,7 +79,7 @@ struct RateSearch {
 
   /// The rate to take: of those that were tried the one with the least loss, chance evened out. One
   /// whose next higher neighbour broke down is too near to that.
-  var choice: Double? {
+  package var choice: Double? {
     let safe = probes.indices.filter { probes[$0].loss.isFinite && !isNearBreakdown(probes[$0]) }
     return (safe.min { evened[$0].loss < evened[$1].loss }.map { probes[$0] } ?? best)?.rate
   }
@@ -112,7 +112,7 @@ struct RateSearch {
 
   /// The rates between which the loss is at most `share` above the least, chance evened out, on
   /// straight lines between the rates that were tried.
-  func range(within share: Double) -> ClosedRange<Double>? {
+  package func range(within share: Double) -> ClosedRange<Double>? {
     let evened = evened
     guard let least = evened.min(by: { $0.loss < $1.loss }), least.loss.isFinite,
       let place = evened.firstIndex(of: least)
@@ -134,7 +134,9 @@ struct RateSearch {
   }
 
   /// The coefficients of x², x and 1 of the parabola with the least squared distance to some points.
-  static func parabola(_ points: [(x: Double, y: Double)]) -> (a: Double, b: Double, c: Double)? {
+  package static func parabola(
+    _ points: [(x: Double, y: Double)]
+  ) -> (a: Double, b: Double, c: Double)? {
     let n = Double(points.count)
     func mean(_ f: (Double, Double) -> Double) -> Double {
       points.reduce(0) { $0 + f($1.x, $1.y) } / n

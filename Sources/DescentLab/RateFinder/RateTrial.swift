@@ -7,7 +7,7 @@ public struct RateSearchInterrupted: Error, Sendable {}
 
 /// Short trainings in a temporary folder, one after another, each by a trainer of its own: whatever
 /// else there is, of runs or in memory, they neither see nor touch.
-struct RateTrials {
+package struct RateTrials {
   /// Asked before each step; true ends the search.
   let wantsToStop: () -> Bool
   /// The steps that were taken in all.
@@ -16,7 +16,7 @@ struct RateTrials {
   init(wantsToStop: @escaping () -> Bool) { self.wantsToStop = wantsToStop }
 
   /// What the names of this process's folders begin with.
-  static let folderPrefix = "descent-lr-find-\(getpid())-"
+  package static let folderPrefix = "descent-lr-find-\(getpid())-"
 
   /// How a trial ended.
   struct Outcome {
@@ -77,13 +77,15 @@ private final class TrialLog: TrainingObserver {
 
 /// Tells when the loss of a sweep has clearly diverged: when it is as far above its beginning as half
 /// of what it had fallen, in a mean over the last steps.
-struct Divergence {
+package struct Divergence {
   private var (count, first, lowest, mean) = (0, 0.0, Double.infinity, 0.0)
+
+  package init() {}
 
   /// Takes the next loss.
   ///
   /// - Returns: whether the loss has diverged.
-  mutating func has(_ loss: Double) -> Bool {
+  package mutating func has(_ loss: Double) -> Bool {
     count += 1
     // The mean of all losses at first, then one that forgets.
     mean += (loss - mean) * max(0.2, 1 / Double(count))

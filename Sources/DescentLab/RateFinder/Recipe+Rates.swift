@@ -11,7 +11,7 @@ extension Recipe {
   var peakRate: Double? { rateSchedule?.ownPeak?.value ?? plan.rule.rate }
 
   /// The schedule of the learning rate.
-  var rateSchedule: (any Schedule)? { plan.schedules.last { $0.setting == "lr" }?.schedule }
+  package var rateSchedule: (any Schedule)? { plan.schedules.last { $0.setting == "lr" }?.schedule }
 
   /// The recipe with another learning rate; groups with rates of their own keep their ratio to it.
   func with(rate: Double) throws -> Recipe {
@@ -32,7 +32,7 @@ extension Recipe {
   static let fallbackRate = 1e-3
 
   /// The recipe of a sweep: as many steps, whose rates are `rates` for what has the rule's rate.
-  func sweep(_ rates: [Double], seed: Int) throws -> Recipe {
+  package func sweep(_ rates: [Double], seed: Int) throws -> Recipe {
     // A base of 1, so that each group multiplies by its ratio.
     var recipe = try trial(steps: rates.count).with(rate: 1)
     recipe.run.seed = seed
@@ -47,7 +47,7 @@ extension Recipe {
   ///   - rate: the peak.
   ///   - steps: how many steps the probe takes.
   ///   - total: those of the run.
-  func probe(rate: Double, steps: Int, of total: Int) throws -> Recipe {
+  package func probe(rate: Double, steps: Int, of total: Int) throws -> Recipe {
     var fitted = self
     fitted.average = nil
     try fitted.fit(steps: total)

@@ -36,7 +36,7 @@ public struct Curve: Sendable {
   public let lastTenths: (before: Double, last: Double, uncertainty: Double)?
 
   /// The most points that a curve keeps.
-  static let most = 4_000
+  package static let most = 4_000
 
   /// What a track looks like.
   public init(_ track: Track) {
@@ -108,7 +108,7 @@ public struct Curve: Sendable {
 
 extension Int {
   /// The step at a place of a curve: what lies beyond all integers is the last of them.
-  init(step x: Double) {
+  package init(step x: Double) {
     self = x.isNaN ? 0 : Int(exactly: x.rounded(.towardZero)) ?? (x < 0 ? .min : .max)
   }
 }
@@ -116,7 +116,7 @@ extension Int {
 extension [Point] {
   /// The mean of up to `window` values around each, as many before as behind; single ones that are
   /// not finite are left out, and more of them part the line.
-  func centeredMean(over window: Int) -> [Point] {
+  package func centeredMean(over window: Int) -> [Point] {
     var (result, part): ([Point], [Point]) = ([], [])
     result.reserveCapacity(count)
     var missing = 0

@@ -2,15 +2,17 @@ import Descent
 import Foundation
 
 /// What a run's numbers say, in sentences.
-struct ReportFindings {
+package struct ReportFindings {
   let run: ReportRun
+
+  package init(run: ReportRun) { self.run = run }
 
   /// Whether more may come, so that nothing has ended yet.
   private var isRunning: Bool { run.state == .running }
   private var ended: String { isRunning ? "is now at" : "ended at" }
 
   /// From the most to the least important.
-  var sentences: [String] { sentences(besides: []) }
+  package var sentences: [String] { sentences(besides: []) }
 
   /// The same without what findings of these kinds say better.
   func sentences(besides kinds: Set<String>) -> [String] {

@@ -174,13 +174,13 @@ public struct ScheduleCurve: Sendable {
   // MARK: What it is made of
 
   /// A hyperparameter of a group, at some step.
-  struct Entry {
+  package struct Entry {
     /// The hyperparameter.
-    let setting: String
+    package let setting: String
     /// The group; nil for the default one, and where there is one alone.
     let group: String?
     /// Its numbers, one or several.
-    let numbers: [Double]
+    package let numbers: [Double]
     /// Its schedule, or the learning rate's that cycles it.
     let schedule: any Schedule
     /// Whether that schedule is its own.
@@ -191,7 +191,7 @@ public struct ScheduleCurve: Sendable {
   }
 
   /// The hyperparameters that have numbers, as step `step` + 1 uses them, group by group.
-  func entries(at step: Int) -> [Entry] {
+  package func entries(at step: Int) -> [Entry] {
     parts.flatMap { part in
       part.values(step).compactMap { name, value in
         let numbers: [Double]? =

@@ -110,7 +110,7 @@ public struct StudyMetric: Sendable, Equatable, Hashable {
 }
 
 /// What is wrong with a part of a study.
-struct StudyMistake: Error {
+package struct StudyMistake: Error {
   let sentence: String
   init(_ sentence: String) { self.sentence = sentence }
 }
@@ -146,7 +146,7 @@ public enum StudyReduction: Sendable, Equatable, Hashable {
   ]
 
   /// Reads its name.
-  init(_ text: String) throws(StudyMistake) {
+  package init(_ text: String) throws(StudyMistake) {
     if let named = Self.named.first(where: { "\($0)" == text }) {
       self = named
     } else if text.hasPrefix("at "), let step = Int(text.dropFirst(3)), step > 0 {
@@ -186,7 +186,7 @@ public enum StudyReduction: Sendable, Equatable, Hashable {
   }
 
   /// The number of a series; nil where it has none.
-  func value(of track: Track) -> Double? {
+  package func value(of track: Track) -> Double? {
     let kept = track.values.indices.filter { track.values[$0].isFinite }
     let values = kept.map { track.values[$0] }
     guard let first = values.first, let last = values.last else { return nil }

@@ -70,7 +70,9 @@ extension StudyPlan {
   ///
   /// - Parameter run: its number, from 0; runs differ by their seeds.
   /// - Throws: all that is wrong with it.
-  func recipe(_ experiment: Experiment, _ cell: Cell, run: Int) throws(RecipeError) -> Recipe {
+  package func recipe(
+    _ experiment: Experiment, _ cell: Cell, run: Int
+  ) throws(RecipeError) -> Recipe {
     let changes = experiment.changes + cell.changes
     var recipe = try Recipe(yaml: experiment.source.yaml, overrides: changes)
     recipe.keepsLittle(unless: changes)

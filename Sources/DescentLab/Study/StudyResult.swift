@@ -24,11 +24,15 @@ public struct StudyResult: Sendable {
     /// The tracks that the study needs.
     let tracks: [String: Track]
 
+    package init(number: Int, trial: StudyTrial, folder: String, tracks: [String: Track]) {
+      (self.number, self.trial, self.folder, self.tracks) = (number, trial, folder, tracks)
+    }
+
     /// Why it ended before its end; nil where it did not.
     public var failure: String? { trial.outcome?.failure }
   }
 
-  init(plan: StudyPlan, folder: String = "", seconds: Double = 0, runs: [String: [[Run]]]) {
+  package init(plan: StudyPlan, folder: String = "", seconds: Double = 0, runs: [String: [[Run]]]) {
     (self.plan, self.folder, self.seconds, self.runs) = (plan, folder, seconds, runs)
     verdicts = plan.claims.map { StudyJudge($0, self).verdict }
   }
@@ -76,7 +80,7 @@ public struct StudyResult: Sendable {
   }
 
   /// All runs once, with what they are.
-  var all: [Run] {
+  package var all: [Run] {
     plan.experiments.flatMap { (runs[$0.name] ?? []).flatMap { $0 } }.uniqued { $0.folder }
   }
 }

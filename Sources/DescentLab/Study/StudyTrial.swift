@@ -19,7 +19,9 @@ public struct StudyTrial: Trial, Equatable {
   /// How it ended; nil while it has not.
   public var outcome: TrialOutcome?
 
-  init(_ label: String, _ recipe: Recipe, from: String? = nil, stamp: String? = nil) {
+  package init(
+    _ label: String, _ recipe: Recipe, from: String? = nil, stamp: String? = nil
+  ) {
     var recipe = recipe
     recipe.run.from = nil
     if let threads = recipe.run.threads { overrides = ["threads=\(threads)"] }

@@ -1,14 +1,14 @@
 /// The merges of byte-pair encoding: which pairs of tokens become one, and in which order.
-struct MergeTable: Sendable {
+package struct MergeTable: Sendable {
   /// Pairs and what is known of them, in turn; a free place has the pair `free`.
   private var places: [UInt64]
   private var mask: Int
   private static let free = UInt64.max
 
   /// What ``merge(_:_:)`` gives for a pair that stays apart.
-  static let none = UInt64.max
+  package static let none = UInt64.max
 
-  init(capacity: Int) {
+  package init(capacity: Int) {
     var size = 16
     while size < capacity * 2 { size *= 2 }
     places = [UInt64](repeating: Self.free, count: size * 2)
@@ -28,7 +28,7 @@ struct MergeTable: Sendable {
   }
 
   /// Says that a pair becomes `token`. Of two lines for one pair the last holds.
-  mutating func set(_ left: Int32, _ right: Int32, rank: Int, token: Int32) {
+  package mutating func set(_ left: Int32, _ right: Int32, rank: Int, token: Int32) {
     let key = Self.key(left, right)
     var place = place(of: key)
     while places[2 * place] != Self.free, places[2 * place] != key { place = (place + 1) & mask }
@@ -38,7 +38,7 @@ struct MergeTable: Sendable {
 
   /// The rank of a pair's merge in the high half, and the token that it makes in the low one.
   @inline(__always)
-  func merge(_ left: Int32, _ right: Int32) -> UInt64 {
+  package func merge(_ left: Int32, _ right: Int32) -> UInt64 {
     let key = Self.key(left, right)
     var place = place(of: key)
     while true {
@@ -50,7 +50,7 @@ struct MergeTable: Sendable {
   }
 
   @inline(__always)
-  static func token(of merge: UInt64) -> Int32 {
+  package static func token(of merge: UInt64) -> Int32 {
     Int32(bitPattern: UInt32(truncatingIfNeeded: merge))
   }
 }

@@ -1,8 +1,8 @@
 /// Merges the symbols of a word: always the pair whose merge comes first in the table, of several the
 /// leftmost.
-struct SymbolMerger: Sendable {
+package struct SymbolMerger: Sendable {
   /// The symbols, and after ``merge(_:)`` the tokens.
-  var symbols: [Int32] = []
+  package var symbols: [Int32] = []
   private var merges: [UInt64] = []
   private var next: [Int32] = []
   private var previous: [Int32] = []
@@ -11,7 +11,9 @@ struct SymbolMerger: Sendable {
   /// Up to so many symbols looking at all pairs is faster than keeping them sorted.
   private static let shortWord = 40
 
-  mutating func merge(_ table: MergeTable) {
+  package init() {}
+
+  package mutating func merge(_ table: MergeTable) {
     if symbols.count < 2 { return }
     if symbols.count <= Self.shortWord { mergeShort(table) } else { mergeLong(table) }
   }

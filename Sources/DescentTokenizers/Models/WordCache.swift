@@ -1,5 +1,5 @@
 /// The tokens of words that were seen before.
-struct WordCache: Sendable {
+package struct WordCache: Sendable {
   private struct Entry {
     var hash: UInt64
     var text: UInt32
@@ -19,9 +19,11 @@ struct WordCache: Sendable {
   /// When so many words are known, all are forgotten: about 16 MB.
   private static let maximumCount = 1 << 18
 
+  package init() {}
+
   /// Adds the tokens of a word to `ids`, if it is known.
   @inline(__always)
-  func find(_ word: Span<UInt8>, _ hash: UInt64, _ ids: inout [Int32]) -> Bool {
+  package func find(_ word: Span<UInt8>, _ hash: UInt64, _ ids: inout [Int32]) -> Bool {
     var place = Int(truncatingIfNeeded: hash) & (places.count &- 1)
     while places[place] >= 0 {
       let entry = entries[Int(places[place])]
@@ -48,7 +50,7 @@ struct WordCache: Sendable {
   }
 
   /// Remembers the tokens of a word that is not known.
-  mutating func add(_ word: Span<UInt8>, _ hash: UInt64, _ ids: ArraySlice<Int32>) {
+  package mutating func add(_ word: Span<UInt8>, _ hash: UInt64, _ ids: ArraySlice<Int32>) {
     guard let count = UInt16(exactly: ids.count) else { return }
     if entries.count == Self.maximumCount {
       entries.removeAll(keepingCapacity: true)

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The normal forms of Unicode 9, the version of the reference.
-enum NormalForm: Sendable {
+package enum NormalForm: Sendable {
   case nfc, nfd, nfkc, nfkd
 
   /// Whether a text with a scalar keeps it, whatever stands around it, and nothing else changes when
@@ -22,7 +22,7 @@ enum NormalForm: Sendable {
   }
 
   /// Puts a text into the form. Stretches that are in it already are found quickly and left alone.
-  func apply(to text: inout [UInt8]) {
+  package func apply(to text: inout [UInt8]) {
     guard let first = firstChange(in: text.span) else { return }
     var result: [UInt8] = []
     result.reserveCapacity(text.count + text.count / 8)

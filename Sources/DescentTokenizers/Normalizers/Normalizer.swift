@@ -114,20 +114,22 @@ enum Normalizer: Sendable {
 
 /// Goes through the matches of a pattern and what lies between them, as the reference does: a match of
 /// nothing behind another match is none.
-struct MatchFinder {
+package struct MatchFinder {
   private var position = 0
   private var last: Int?
   private var end = 0
   private var isDone = false
 
+  package init() {}
+
   /// What lies before a match, and the match; at the end, `isEnd`, what lies behind the last.
-  struct Step {
+  package struct Step {
     let gap: Range<Int>
-    let match: Range<Int>
-    let isEnd: Bool
+    package let match: Range<Int>
+    package let isEnd: Bool
   }
 
-  mutating func next(
+  package mutating func next(
     of pattern: Pattern, in text: Span<UInt8>, _ workspace: inout Pattern.Workspace
   ) throws(Defect) -> Step? {
     if isDone { return nil }

@@ -1,12 +1,12 @@
 /// A regular expression that finds its matches in UTF-8, from the left and the first alternative
 /// first, as Oniguruma does.
-struct Pattern: Sendable {
+package struct Pattern: Sendable {
   private let program: PatternProgram
   /// As it was written.
   let source: String
 
   /// Reads a regular expression.
-  init(_ source: String) throws(Defect) {
+  package init(_ source: String) throws(Defect) {
     self.source = source
     program = try PatternProgram(try PatternParser.parse(source))
   }
@@ -19,16 +19,18 @@ struct Pattern: Sendable {
   }
 
   /// What matching takes besides: kept between calls, so that it is allocated once.
-  struct Workspace: Sendable {
+  package struct Workspace: Sendable {
     fileprivate var stack: [Choice] = []
     fileprivate var slots: [Int] = []
     /// How much work the text may still take.
     fileprivate var budget = 0
 
-    init() {}
+    package init() {}
 
     /// Allows for a text of some bytes what no pattern of a tokenizer needs.
-    mutating func begin(_ count: Int) { budget = 1_000_000 + count.multipliedOrMax(by: 1000) }
+    package mutating func begin(_ count: Int) {
+      budget = 1_000_000 + count.multipliedOrMax(by: 1000)
+    }
   }
 
   /// What can be tried where a match fails.

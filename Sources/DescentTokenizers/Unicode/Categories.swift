@@ -73,7 +73,7 @@ enum Categories {
 
 extension Unicode.Scalar {
   /// Whether a version of Unicode has the scalar, assigned or for private use.
-  func isIn(unicode version: Int) -> Bool {
+  package func isIn(unicode version: Int) -> Bool {
     if let age = properties.age { return age.major <= version }
     return properties.generalCategory == .privateUse
   }

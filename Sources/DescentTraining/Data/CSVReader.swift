@@ -1,5 +1,5 @@
 /// Splits the bytes of a CSV file into rows and cells, without copying cells.
-struct CSVReader {
+package struct CSVReader {
   let path: String
   /// What stands between cells.
   let separator: Separator
@@ -7,10 +7,10 @@ struct CSVReader {
   private var position = 0
   private var nextLine = 1
   /// The line on which the last row began, from 1.
-  private(set) var line = 0
+  package private(set) var line = 0
 
   /// What may stand between cells.
-  enum Separator: UInt8 {
+  package enum Separator: UInt8 {
     case comma = 0x2C
     /// Where the comma is the decimal point.
     case semicolon = 0x3B
@@ -24,7 +24,7 @@ struct CSVReader {
   ///   - bytes: the table, or how it begins.
   ///   - separator: what stands between cells; nil is what the first rows suggest.
   ///   - isWhole: whether the bytes are all of the table.
-  init(path: String, bytes: [UInt8], separator: Separator? = nil, isWhole: Bool = true) {
+  package init(path: String, bytes: [UInt8], separator: Separator? = nil, isWhole: Bool = true) {
     self.path = path
     self.bytes = bytes
     self.separator = separator ?? Self.separator(of: bytes, areAll: isWhole)
@@ -73,7 +73,7 @@ struct CSVReader {
   /// Puts the cells of the next row that is not blank into `row`; false at the end.
   ///
   /// A cell is the range of its bytes without spaces around it, with quotes if it has them.
-  mutating func next(_ row: inout [Range<Int>]) throws(DataError) -> Bool {
+  package mutating func next(_ row: inout [Range<Int>]) throws(DataError) -> Bool {
     row.removeAll(keepingCapacity: true)
     skipBlankLines()
     line = nextLine
@@ -196,7 +196,7 @@ struct CSVReader {
   }
 
   /// The text of a cell, without its quotes.
-  func text(_ cell: Range<Int>) -> String {
+  package func text(_ cell: Range<Int>) -> String {
     guard !cell.isEmpty, bytes[cell.lowerBound] == Self.quote else {
       return String(decoding: bytes[cell], as: UTF8.self)
     }

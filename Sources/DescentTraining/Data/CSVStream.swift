@@ -1,7 +1,7 @@
 /// The rows of a table that need not be in memory at once.
-struct CSVStream {
+package struct CSVStream {
   /// Reads the cells of the row that ``next(_:)`` has found.
-  private(set) var reader: CSVReader
+  package private(set) var reader: CSVReader
   private let source: DataStream
   private var hasEnded = false
 
@@ -10,7 +10,7 @@ struct CSVStream {
   private let piece: Int
 
   /// A stream at its first row.
-  init(_ source: DataStream, piece: Int = pieceSize) throws(DataError) {
+  package init(_ source: DataStream, piece: Int = pieceSize) throws(DataError) {
     (self.source, self.piece) = (source, piece)
     var bytes: [UInt8] = []
     var row: [Range<Int>] = []
@@ -28,7 +28,7 @@ struct CSVStream {
   }
 
   /// Puts the cells of the next row that is not blank into `row`; false at the end.
-  mutating func next(_ row: inout [Range<Int>]) throws(DataError) -> Bool {
+  package mutating func next(_ row: inout [Range<Int>]) throws(DataError) -> Bool {
     while true {
       let mark = reader.mark
       var failure: DataError?

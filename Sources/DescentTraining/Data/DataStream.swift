@@ -2,7 +2,7 @@ import Foundation
 
 /// The bytes of a file as they come, plain or unpacked where gzip packed them, or those of standard
 /// input: for what need not be in memory at once.
-final class DataStream {
+package final class DataStream {
   /// What messages call it.
   let name: String
   /// The bytes of a plain file; nil for what says no size before it ends.
@@ -16,7 +16,7 @@ final class DataStream {
   /// Opens the file at `path`; `-` is standard input.
   ///
   /// Throws `.missingFile` and `.unreadable`; only regular files are read by name.
-  init(_ path: String) throws(DataError) {
+  package init(_ path: String) throws(DataError) {
     isStandardInput = path == "-"
     if isStandardInput {
       (name, descriptor, size) = ("standard input", STDIN_FILENO, nil)

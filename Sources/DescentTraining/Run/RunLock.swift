@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 
 /// The right to work in a folder, to train a run or to race, which one process has at a time.
 ///

@@ -95,20 +95,22 @@ public struct ClassificationReport: Sendable, Equatable {
 }
 
 /// Counts how examples are told apart, batch by batch.
-struct ClassificationTally {
+package struct ClassificationTally {
   private var lossSum = 0.0
   private(set) var examples = 0
   private var right = 0
   private var counts: [ClassificationReport.Cell: Int] = [:]
   private var undecided = 0
 
+  package init() {}
+
   /// The mean loss, in nats.
   var loss: Double { lossSum / Double(examples) }
   /// The share of right answers.
-  var accuracy: Double { Double(right) / Double(examples) }
+  package var accuracy: Double { Double(right) / Double(examples) }
 
   /// Counts a batch.
-  mutating func add(_ logits: Tensor, _ labels: IndexTensor) {
+  package mutating func add(_ logits: Tensor, _ labels: IndexTensor) {
     lossSum += Double(logits.crossEntropy(labels).scalar) * Double(labels.scalars.count)
     let labels = labels.scalars
     examples += labels.count
@@ -123,7 +125,7 @@ struct ClassificationTally {
     }
   }
 
-  func report(classNames: [String]) -> ClassificationReport {
+  package func report(classNames: [String]) -> ClassificationReport {
     ClassificationReport(
       loss: loss, examples: examples, classNames: classNames, counts: counts, undecided: undecided)
   }
@@ -180,17 +182,17 @@ public struct RegressionReport: Sendable, Equatable {
 }
 
 /// Adds up errors of predictions, batch by batch.
-struct RegressionTally {
+package struct RegressionTally {
   private let scale: TargetScale
   private(set) var examples = 0
   private var (squares, magnitudes, losses) = (0.0, 0.0, 0.0)
   /// The mean of the targets so far, and the sum of their squared distances from it.
   private var (mean, distances) = (0.0, 0.0)
 
-  init(_ scale: TargetScale) { self.scale = scale }
+  package init(_ scale: TargetScale) { self.scale = scale }
 
   /// Adds a batch: predictions as they come from the model, targets in their unit.
-  mutating func add(_ predictions: Tensor, _ targets: [Double]) {
+  package mutating func add(_ predictions: Tensor, _ targets: [Double]) {
     for (prediction, target) in zip(predictions.scalars, targets) {
       let z = Double(prediction)
       let error = scale.restored(z) - target
@@ -205,7 +207,7 @@ struct RegressionTally {
     }
   }
 
-  func report(_ format: ExampleFormat) -> RegressionReport {
+  package func report(_ format: ExampleFormat) -> RegressionReport {
     let n = Double(examples)
     let errors = RegressionErrors(
       rootMeanSquare: (squares / n).squareRoot(), meanAbsolute: magnitudes / n,

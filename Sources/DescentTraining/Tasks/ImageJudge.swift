@@ -15,6 +15,8 @@ public final class ImageJudge {
     /// pixels are not all finite are equal.
     public let probabilities: [[Double]]
 
+    package init(probabilities: [[Double]]) { self.probabilities = probabilities }
+
     /// The class that each image is read as.
     public var classes: [Int] {
       probabilities.map { row in row.indices.max { row[$0] < row[$1] } ?? 0 }

@@ -68,7 +68,7 @@ package enum EventRecord {
     return number
   }
 
-  static func littleEndian(_ number: UInt64, bytes: Int) -> [UInt8] {
+  package static func littleEndian(_ number: UInt64, bytes: Int) -> [UInt8] {
     (0..<bytes).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) }
   }
 }

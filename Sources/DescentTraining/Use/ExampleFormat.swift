@@ -48,14 +48,16 @@ public struct ExampleFormat: Sendable, Equatable {
   public var outputs: Int { classNames?.count ?? 1 }
 
   /// That of classified examples.
-  init(of data: ClassificationDataset, _ standardization: Standardization) {
+  package init(of data: ClassificationDataset, _ standardization: Standardization) {
     (shape, featureNames, answerColumn) = (data.shape, data.featureNames, data.answerColumn)
     (self.standardization, scale) = (standardization, data.scale)
     answers = .classes(data.classNames ?? (0..<data.classes).map(String.init))
   }
 
   /// That of examples with numbers.
-  init(of data: RegressionDataset, _ standardization: Standardization, _ target: TargetScale) {
+  package init(
+    of data: RegressionDataset, _ standardization: Standardization, _ target: TargetScale
+  ) {
     (shape, featureNames, answerColumn) = (data.shape, data.featureNames, data.answerColumn)
     (self.standardization, scale, answers) = (standardization, 1, .number(target))
   }
@@ -87,7 +89,7 @@ extension ExampleFormat {
   }
 
   /// Writes the run's `data.json`.
-  func write(to run: RunDirectory) throws {
+  package func write(to run: RunDirectory) throws {
     func short(_ numbers: [Float]) -> [Float] {
       Set(numbers).count == 1 ? [numbers[0]] : numbers
     }

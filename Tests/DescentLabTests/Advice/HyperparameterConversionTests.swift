@@ -1,9 +1,8 @@
 import Descent
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Hyperparameters for another optimizer") struct HyperparameterConversionTests {
   /// A conversion and some of what it gives: values with their ranges.

@@ -1,7 +1,6 @@
 import Descent
+import DescentLab
 import Testing
-
-@testable import DescentLab
 
 @Suite("what is known of rules") struct RuleTraitsTests {
   @Test("every rule has traits, but what no landscape takes")

@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// What is to be done next fits the run, its tool and the numbers before it went wrong.
 @Suite("Advice of a diagnosis") struct AdviceTests {

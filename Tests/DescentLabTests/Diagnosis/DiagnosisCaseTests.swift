@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// Curves as people see them, each with the finding that is to stand first.
 @Suite("Diagnosis: cases") struct DiagnosisCaseTests {

@@ -1,8 +1,7 @@
 import Descent
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Diagnosis") struct DiagnosisTests {
   private func kinds(_ diagnosis: Diagnosis) -> [String] { diagnosis.findings.map(\.kind) }

@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// A log of a real training whose fault is known.
 struct LabelledRun: Sendable, CustomTestStringConvertible {

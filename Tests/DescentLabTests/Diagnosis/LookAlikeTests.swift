@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// Pictures that one kind shares with another: what tells them apart.
 @Suite("Diagnosis: look-alikes") struct LookAlikeTests {

@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// A run that is made up: a course with noise, a learning rate, and what else a case sets.
 struct MadeRun: Sendable, CustomTestStringConvertible {

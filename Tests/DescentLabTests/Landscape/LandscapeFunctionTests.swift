@@ -1,6 +1,5 @@
+import DescentLab
 import Testing
-
-@testable import DescentLab
 
 @Suite("Functions of landscapes") struct LandscapeFunctionTests {
   typealias Place = LandscapeFunction.Place

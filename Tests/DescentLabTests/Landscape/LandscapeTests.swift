@@ -1,9 +1,8 @@
 import Descent
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Landscapes") struct LandscapeTests {
   typealias Place = LandscapeFunction.Place

@@ -1,9 +1,8 @@
 import Descent
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// What lint says of other tools' files, word for word where words were wrong once.
 @Suite("Advice on configurations of other tools")

@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// A configuration with the length and the rates that its tool gives it.
 struct RecordedConfiguration: CustomTestStringConvertible, Sendable {

@@ -1,6 +1,5 @@
+import DescentLab
 import DescentTraining
-
-@testable import DescentLab
 
 /// A recipe that a rule of lint warns of, and the next one to it that it lets pass.
 struct LintCase: Sendable, CustomStringConvertible {

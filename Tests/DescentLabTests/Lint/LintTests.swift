@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Lint") struct LintTests {
   private func report(_ yaml: String, _ overrides: [String] = []) throws -> LintReport {

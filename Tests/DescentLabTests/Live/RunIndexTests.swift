@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// A folder with runs that a test writes.
 struct RunFolder: ~Copyable {

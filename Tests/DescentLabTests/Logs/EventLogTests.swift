@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// Event files of TensorBoard, as TensorFlow 1, TensorFlow 2, PyTorch and Descent write them.
 @Suite struct EventLogTests {

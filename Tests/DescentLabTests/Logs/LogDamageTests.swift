@@ -1,8 +1,7 @@
+import DescentLab
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
-@testable import DescentTraining
 
 /// Logs that are blank, extreme or damaged: what is read of them, and what is said of the rest.
 @Suite struct LogDamageTests {

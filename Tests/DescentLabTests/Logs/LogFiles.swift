@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// A folder for logs that is removed with the test.
 final class LogFiles: Sendable {

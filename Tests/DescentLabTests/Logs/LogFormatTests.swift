@@ -1,7 +1,6 @@
+import DescentLab
 import DescentTraining
 import Testing
-
-@testable import DescentLab
 
 /// What each tool writes, and what is read from it.
 @Suite struct LogFormatTests {

@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// Logs that are read while they are written.
 @Suite struct LogGrowthTests {

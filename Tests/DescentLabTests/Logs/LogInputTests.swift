@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// What is wrong with logs, and what is said of it.
 @Suite struct LogInputTests {

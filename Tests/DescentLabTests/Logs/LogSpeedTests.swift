@@ -1,8 +1,7 @@
+import DescentLab
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
-@testable import DescentTraining
 
 /// How long it takes to read long logs, and how much memory: `Benchmarks/logs.sh` runs it.
 @Suite(

@@ -1,6 +1,5 @@
+import DescentLab
 import Testing
-
-@testable import DescentLab
 
 /// What names of columns and tags stand for.
 @Suite struct MetricNameTests {

@@ -1,6 +1,5 @@
+import DescentLab
 import Testing
-
-@testable import DescentLab
 
 @Suite struct NumberScannerTests {
   private func scan(_ text: String) -> (value: Double?, rest: String) {

@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// PyPI's `tensorboard`, where there is a Python with it: `DESCENT_PYTHON`, or `python3`.
 enum TensorBoardPython {

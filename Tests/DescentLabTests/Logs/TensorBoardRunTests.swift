@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// Runs that write event files, read back.
 @Suite struct TensorBoardRunTests {

@@ -1,7 +1,6 @@
+import DescentLab
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Curves of reports") struct CurveTests {
   private func track(_ values: [Double]) -> Track {

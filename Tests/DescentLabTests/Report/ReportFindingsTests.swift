@@ -1,6 +1,5 @@
+import DescentLab
 import Testing
-
-@testable import DescentLab
 
 @Suite("Findings of reports") struct ReportFindingsTests {
   private func findings(

@@ -1,7 +1,6 @@
+import DescentLab
 import DescentTraining
 import Testing
-
-@testable import DescentLab
 
 @Suite("Differences of runs") struct RunDifferencesTests {
   private func run(

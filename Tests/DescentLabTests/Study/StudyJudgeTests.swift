@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 /// Claims held to numbers that are given: cells a, b and c, three seeds each.
 @Suite("Studies: claims") struct StudyJudgeTests {

@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Studies: their text") struct StudyPlanTests {
   static let start = "question: Which?\nrecipe: digits-mlp\nset: {steps: 4, epochs: none}\n"

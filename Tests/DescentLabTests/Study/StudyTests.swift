@@ -1,8 +1,7 @@
+import DescentLab
 import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentLab
 
 @Suite("Studies", .serialized) struct StudyTests {
   private static let yaml = """

@@ -1,7 +1,6 @@
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentTraining
 
 /// Tables and images made at random from fixed seeds, as inputs of a trained model.
 @Suite("Inputs of trained models at random") struct ExampleFuzzTests {

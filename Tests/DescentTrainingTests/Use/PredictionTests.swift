@@ -1,8 +1,7 @@
 import DescentNN
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentTraining
 
 /// Runs whose models answer examples, made once.
 struct Trained {

@@ -1,8 +1,7 @@
 import DescentNN
+import DescentTraining
 import Foundation
 import Testing
-
-@testable import DescentTraining
 
 @Suite("What evaluations count") struct ReportTests {
   /// Logits that make each example be taken for a class.

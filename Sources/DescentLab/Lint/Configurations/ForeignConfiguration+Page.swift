@@ -6,7 +6,7 @@ extension ForeignConfiguration {
   ///
   /// - Parameter name: what the reader calls the file.
   /// - Throws: what contradicts the length of the run.
-  func runBlocks(called name: String) throws -> [Document.Block] {
+  package func runBlocks(called name: String) throws -> [Document.Block] {
     let curve = try ScheduleCurve(Recipe(yaml: recipe), called: name, total: steps)
     return [
       .facts(lengthFacts),

@@ -93,6 +93,8 @@ public struct ForeignConfiguration: Sendable {
     public let name: String
     /// What it may have been meant to be.
     public let nearest: String?
+
+    package init(name: String, nearest: String?) { (self.name, self.nearest) = (name, nearest) }
   }
 
   /// The tools whose configurations are read.
@@ -117,7 +119,7 @@ public struct ForeignConfiguration: Sendable {
     return try read(text, path: path, examples: examples, ranks: ranks)
   }
 
-  static func read(
+  package static func read(
     _ text: String, path: String, examples: Int? = nil, ranks: Int? = nil
   ) throws -> ForeignConfiguration? {
     let format = ConfigurationFormat(of: text)

@@ -1,9 +1,9 @@
 /// What the name of a column or a tag stands for.
-struct MetricName: Equatable {
+package struct MetricName: Equatable {
   /// The name in a ``RunLog``; nil for one that is not known.
-  var key: String?
+  package var key: String?
   /// Of several names of one metric the one with the lowest rank is taken; averages are the last.
-  var rank: Int
+  package var rank: Int
 
   private static let averageRank = 1000
   private static let testRank = 100
@@ -13,7 +13,7 @@ struct MetricName: Equatable {
 
   /// Looks a name up: exact or as a pattern, in any case, with `-`, space or `_`, with a word before
   /// or behind it that says whether it is of training or validation.
-  init(_ name: String) {
+  package init(_ name: String) {
     let original = Array(name.utf8)
     let bytes = original.map { byte in
       switch byte {

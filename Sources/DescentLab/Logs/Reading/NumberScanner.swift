@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Up to 19 digits and powers of ten to 10¹⁹ are rounded here, exactly; what is beyond goes to the C
 /// library, so the result is always that of `Double(String)`.
-enum NumberScanner {
+package enum NumberScanner {
   /// Reads the number that begins at `index`, and moves there past it.
   ///
   /// - Parameters:
@@ -12,7 +12,7 @@ enum NumberScanner {
   ///   - point: what stands before decimals.
   /// - Returns: nil where no number begins, and `index` stays.
   @inline(__always)
-  static func number(
+  package static func number(
     _ text: Span<UInt8>, _ index: inout Int, end: Int, point: UInt8 = 0x2E
   ) -> Double? {
     let start = index

@@ -1,7 +1,7 @@
 import DescentNN
 
 /// Images side by side in one picture.
-struct ImageGrid {
+package struct ImageGrid {
   private let width: Int
   private let height: Int
   private var pixels: [UInt8]
@@ -13,7 +13,7 @@ struct ImageGrid {
   ///   - columns: how many are in a row.
   ///   - black: the value that is black.
   ///   - white: the value that is white; others are cut off.
-  init(_ images: Tensor, columns: Int, black: Float, white: Float) {
+  package init(_ images: Tensor, columns: Int, black: Float, white: Float) {
     let shape = images.shape
     let (count, channels, h, w) = (shape[0], shape[1], shape[2], shape[3])
     let rows = (count + columns - 1) / columns
@@ -36,7 +36,7 @@ struct ImageGrid {
   private static let line: UInt8 = 128
 
   /// The picture as a sample.
-  func image(_ label: String) -> TrainingSample.Image {
+  package func image(_ label: String) -> TrainingSample.Image {
     TrainingSample.Image(
       label: label, width: width, height: height, pixels: pixels, isMade: true)
   }

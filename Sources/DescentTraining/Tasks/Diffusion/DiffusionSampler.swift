@@ -60,7 +60,9 @@ public struct DiffusionSampler {
   }
 
   /// One step of DDIM, from a share ᾱₜ of the image to ᾱₛ.
-  static func step(_ x: Tensor, _ noise: Tensor, from now: Double, to next: Double) -> Tensor {
+  package static func step(
+    _ x: Tensor, _ noise: Tensor, from now: Double, to next: Double
+  ) -> Tensor {
     let (signal, rest) = (Float(now.squareRoot()), Float((1 - now).squareRoot()))
     let (nextSignal, nextRest) = (Float(next.squareRoot()), Float((1 - next).squareRoot()))
     let pixels = zip(x.scalars, noise.scalars).map { x, ε -> Float in

@@ -1,5 +1,5 @@
 import DescentCompute
-package import DescentNN
+import DescentNN
 import Foundation
 
 /// The loss of proximal policy optimization over the steps of a minibatch:
