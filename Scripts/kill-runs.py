@@ -33,11 +33,25 @@ GPT = ["gpt", "data.path=TEXT", "model.layers=1", "model.width=32", "model.heads
 MLP = ["digits-mlp", "epochs=none", "model.hidden=24,16", "evaluate.every=5", "evaluate.batches=1"]
 CNN = ["digits-cnn", "epochs=none", "batch=16", "model.channels=4,8", "evaluate.every=5", "evaluate.batches=1",
        "schedule.warmup=3"]
+SMALL = ["batch=8", "model.layers=1", "model.width=16", "model.heads=2", "evaluate.every=5", "evaluate.batches=1",
+         "schedule.warmup=3"]
+VIT = ["vision-vit", "epochs=none"] + SMALL
+LORA = ["llm-lora", "from=none", "data.path=TEXT", "data.old_path=none", "model.context=16", "adapter.rank=2",
+        "adapter.dropout=0.1"] + SMALL
+PACKED = ["gpt", "data.path=LINES", "data.tokenizer=byte", "model.context=32"] + SMALL
+DIFFUSION = ["diffusion", "model.sampling_steps=2", "model.samples=1"] + SMALL
+GAN = ["gan", "batch=8", "model.latent=8", "evaluate.every=10", "schedule.warmup=3"]
+AGENT = ["rl", "model.hidden=8", "model.passes=2", "data.environments=4", "data.rollout=16", "batch=32",
+         "data.episodes=2", "evaluate.every=5", "schedule.warmup=3"]
+NUMBERS = ["csv", "data.path=TABLE", "data.task=regression", "epochs=none", "model.hidden=8", "evaluate.every=5",
+           "evaluate.batches=1", "schedule.warmup=3"]
+TASKS = [GPT, MLP, CNN, VIT, LORA, PACKED, DIFFUSION, GAN, AGENT, NUMBERS]
 RULES = {
   "adafactor": ["lr=1e-3", "relative_step=false"], "kfac": ["damping=0.1", "inv_update_steps=4"],
   "sophia-g": ["hess_interval=3"], "sophia-h": ["update_interval=3"], "sgd": ["momentum=0.9"],
   "shampoo-distributed": ["grafting=adam"],
 }
+FILES = {"TEXT": "text", "LINES": "lines.jsonl", "TABLE": "table.csv"}
 AVERAGES = [[], ["ema", "warmed=true"], ["swa", "start=4", "every=2"], ["lawa", "window=3", "every=2"],
             ["lookahead", "k=3"]]
 WEIGHTS = [[]] * 3 + [["precision=bf16", "weights.format=bf16", f"weights.rounding={rounding}"]
@@ -50,7 +64,7 @@ class Fault(Exception):
 
 def drawn(rule, rng):
   """The settings of a run that trains by `rule`."""
-  settings = list(rng.choice([GPT, MLP, CNN]))
+  settings = list(rng.choice(TASKS))
   settings += [f"optimizer.name={rule}"] + [f"optimizer.{setting}" for setting in RULES.get(rule, [])]
   settings += [f"optimizer.state={rng.choice(['float32', 'bfloat16', 'int8'])}", "optimizer.state_minimum=1"]
   settings += rng.choice(WEIGHTS)
@@ -62,6 +76,17 @@ def drawn(rule, rng):
   settings += rng.choice([["clip.norm=none"], ["clip.norm=0.5"]])
   return settings + [f"steps={rng.randint(30, 60)}", f"checkpoint.every={rng.randint(1, 2)}",
                      f"checkpoint.keep={rng.randint(1, 3)}"]
+
+
+def write_data(folder, rng):
+  """What there is to learn from."""
+  words = lambda count: "".join(rng.choice("etaoin shrdlu\n") for _ in range(count))
+  (folder / FILES["TEXT"]).write_text(words(4000))
+  lines = [json.dumps({"prompt": words(5), "completion": words(rng.randint(3, 20))}) for _ in range(80)]
+  (folder / FILES["LINES"]).write_text("\n".join(lines))
+  rows = [[rng.gauss(0, 1) for _ in range(3)] for _ in range(80)]
+  (folder / FILES["TABLE"]).write_text("a,b,c,y\n" + "\n".join(
+    ",".join(f"{x:.4f}" for x in row + [sum(row)]) for row in rows))
 
 
 class Run:
@@ -82,7 +107,9 @@ class Run:
       shutil.rmtree(out, ignore_errors=True)
       command += [self.settings[0], "--out", out]
       for setting in self.settings[1:]:
-        command += ["--set", setting.replace("TEXT", str(self.folder / "text"))]
+        for name, file in FILES.items():
+          setting = setting.replace(name, str(self.folder / file))
+        command += ["--set", setting]
     return subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL,
                             stderr=subprocess.PIPE, text=True)
 
@@ -245,7 +272,7 @@ def main():
         continue
       folder = base / f"run-{runs + 1}"
       folder.mkdir(parents=True)
-      (folder / "text").write_text("".join(rng.choice("etaoin shrdlu\n") for _ in range(4000)))
+      write_data(folder, rng)
       run = Run(binary, settings, folder, random.Random(rng.random()))
       before, fault = kills, None
       try:

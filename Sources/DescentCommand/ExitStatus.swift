@@ -39,7 +39,7 @@ enum ExitStatus {
       switch error {
       case .missing: missingFile
       case .unreadable: badData
-      case .unwritable: internalError
+      case .unwritable(let path, _): path.isEmpty ? usage : internalError
       }
     case let error as RunError:
       switch error {

@@ -10,7 +10,8 @@ import Darwin
 /// is written.
 ///
 /// It is written under a temporary name in the same folder and renamed by ``commit()``; without
-/// that, whatever the reason, the temporary file is removed. What was there is replaced, and only if
+/// that, whatever the reason, the temporary file is removed; what a process that was killed left behind
+/// goes when the same file is written again. What was there is replaced, and only if
 /// it is a file that may be written: folders, devices and pipes are refused, a link stays and what it
 /// leads to is replaced, and permissions stay what they were.
 package struct OutputFile: ~Copyable {
@@ -19,6 +20,8 @@ package struct OutputFile: ~Copyable {
   /// Where it leads.
   private let target: String
   private let temporaryPath: String
+  /// How the paths of other temporary files for the same target begin.
+  private let abandoned: String
   private let descriptor: Int32
   private var isCommitted: Bool
 
@@ -34,11 +37,22 @@ package struct OutputFile: ~Copyable {
     // Names may have 255 bytes.
     var start = String.UnicodeScalarView()
     start.append(contentsOf: name.unicodeScalars.prefix(50))
-    let suffix = String(UInt64.random(in: 0 ... .max), radix: 36)
-    let temporaryPath = "\(folder)/.\(String(start)).\(suffix).tmp"
-    let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-    let descriptor = unsafe open(temporaryPath, flags, 0o666)
-    if descriptor < 0 { throw .unwritable(path: path, reason: lastSystemError()) }
+    var (temporaryPath, descriptor, isMine) = ("", Int32(-1), false)
+    while !isMine {
+      let number = String(UInt64.random(in: 0 ... .max), radix: 36)
+      let suffix = String(repeating: "0", count: Self.digits - number.count) + number
+      temporaryPath = "\(folder)/.\(String(start)).\(suffix)\(Self.ending)"
+      let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+      descriptor = unsafe open(temporaryPath, flags, 0o666)
+      if descriptor < 0 { throw .unwritable(path: path, reason: lastSystemError()) }
+      // The lock says that somebody is at work. Who tidies up may have come before it.
+      var status = stat()
+      isMine =
+        flock(descriptor, LOCK_EX) != 0
+        || (unsafe fstat(descriptor, &status) == 0 && status.st_nlink > 0)
+      if !isMine { close(descriptor) }
+    }
+    abandoned = "\(folder)/.\(String(start))."
     if let permissions = target.permissions { fchmod(descriptor, permissions) }
     (self.path, self.target, self.temporaryPath) = (path, target.path, temporaryPath)
     (self.descriptor, isCommitted) = (descriptor, false)
@@ -79,6 +93,7 @@ package struct OutputFile: ~Copyable {
       throw .unwritable(path: path, reason: lastSystemError())
     }
     isCommitted = true
+    Self.removeAbandoned(beginning: abandoned)
     // The new name itself is durable once its folder is; not every file system can say.
     let folder = unsafe open(Self.split(target).folder, O_RDONLY | O_CLOEXEC)
     if folder >= 0 {
@@ -110,6 +125,32 @@ package struct OutputFile: ~Copyable {
   ///
   /// - Throws: ``FileError/unwritable(path:reason:)``.
   package static func check(_ path: String) throws(FileError) { _ = try OutputFile(path: path) }
+
+  // MARK: What killed processes left
+
+  private static let ending = ".tmp"
+  /// Those of a temporary name, to the base 36.
+  private static let digits = 13
+
+  /// Removes temporary files that no process is writing: those whose lock is free.
+  private static func removeAbandoned(beginning start: String) {
+    let (folder, prefix) = split(start)
+    guard let directory = unsafe opendir(folder) else { return }
+    defer { unsafe closedir(directory) }
+    while let entry = unsafe readdir(directory) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard name.hasPrefix(prefix), name.hasSuffix(ending) else { continue }
+      let suffix = name.dropFirst(prefix.count).dropLast(ending.count)
+      guard suffix.count == digits, UInt64(suffix, radix: 36) != nil else { continue }
+      let path = "\(folder)/\(name)"
+      let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+      if descriptor < 0 { continue }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unsafe unlink(path) }
+      close(descriptor)
+    }
+  }
 
   private static func split(_ path: String) -> (folder: String, name: String) {
     guard let slash = path.lastIndex(of: "/") else { return (".", path) }

@@ -59,6 +59,12 @@ import Testing
         "schedule: floor=0.0001 lies above lr=5e-05, which the schedule starts from: lower it, set "
       ),
       Mistakes(
+        ["optimizer": "name=sgd lr=0.1", "schedule": "name=cosine total=10 cycles=1e308"],
+        "schedule: cosine makes lr NaN by step 1: one of its numbers is too large"),
+      Mistakes(
+        ["optimizer": "name=sgd lr=0.1", "schedule": "name=exponential gamma=1e200"],
+        "schedule: exponential makes lr infinite by step 3: one of its numbers is too large"),
+      Mistakes(
         ["optimizer": "name=sgd lr=0.1", "schedule": "name=CosineAnnealingLR eta_min=0.01"],
         groups: ["name=g match=a lr=0.001", "name=h match=b lr=0.01", "match=c frozen=true lr=0"],
         "parameter group 'g': schedule: eta_min=0.01 lies above lr=0.001, "),

@@ -39,6 +39,12 @@ extension TrainerTests {
       }
       try Data(count: 9).write(
         to: URL(fileURLWithPath: run + "/checkpoints/.\(name(9)).0123abc.tmp"))
+      let left = ["recipe.yaml", "metrics.jsonl", "samples.jsonl", "tokenizer.json"]
+        .map { "\(run)/.\($0).0123abc.tmp" }
+      for path in left { try Data().write(to: URL(fileURLWithPath: path)) }
+      // Also where nothing is left to do.
+      #expect(throws: RunError.self) { try resume(run, []) }
+      #expect(left.allSatisfy { !FileManager.default.fileExists(atPath: $0) })
       let trainer = try resume(run, ["steps=8"])
       #expect(trainer.resumption?.step == 4 && trainer.resumption?.passedOver.isEmpty == true)
       #expect(try files(run) == (mine + [name(8)]).sorted())
@@ -237,6 +243,12 @@ extension TrainerTests {
       let (second, loss) = try resumed(8) { $0 = $0.prefix(1 + $0.firstIndex(of: 0x0A)!) }
       #expect(loss.contains { $0.contains("has lost 7 of its 8 lines") }, "\(loss)")
       #expect(second.count { $0 == 0x0A } == 4)
+      let samples = run + "/samples.jsonl"
+      let damaged = try Data(contentsOf: URL(fileURLWithPath: samples)) + [0xFF, 0x0A]
+      try damaged.write(to: URL(fileURLWithPath: samples))
+      let (_, unread) = try resumed(9) { _ in }
+      #expect(unread.contains { $0.contains("samples.jsonl cannot be read") }, "\(unread)")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: samples)).starts(with: damaged))
     }
   }
 

@@ -64,6 +64,23 @@ import Testing
     }
   }
 
+  @Test(
+    "a model of bytes that has seen no line break begins with a byte that it has seen",
+    arguments: [("añb€c", "a"), ("añb€\n", "\n")])
+  func start(_ words: String, _ start: String) throws {
+    try withFolder { folder in
+      let path = folder + "/text"
+      try String(repeating: words, count: 60).write(toFile: path, atomically: true, encoding: .utf8)
+      let run = try train(
+        "gpt", Self.text + ["data.path=\(path)", "data.tokenizer=byte"], in: folder + "/run")
+      let model = try LanguageModel(run)
+      #expect(
+        try model.sample(tokens: 20, temperature: 1)
+          == model.sample(prompt: start, tokens: 20, temperature: 1))
+      #expect(try Trainer(resuming: run, overrides: ["steps=7"]).resumption?.step == 6)
+    }
+  }
+
   @Test("rows of a table and runs that were interrupted have none") func none() throws {
     try withFolder { folder in
       let rows = (0..<60).map { "\($0 % 7),\($0 % 5),\($0 % 2)" }

@@ -94,6 +94,26 @@ import Testing
     #expect(folder.contents == [name])
   }
 
+  @Test
+  func `what a killed writer left goes when the file is written again, and nothing else does`()
+    throws
+  {
+    let others = [
+      ".file.tmp", ".file.txt.1abcdefghijkl.tmp.bak", ".file.txt.backup.tmp",
+      ".other.1abcdefghijkl.tmp",
+    ]
+    for name in others + [".file.txt.1abcdefghijkl.tmp", ".file.txt.2bcdefghijklm.tmp"] {
+      try Data().write(to: URL(filePath: folder.file(name)))
+    }
+    // One that is being written stays.
+    var slow = try OutputFile(path: folder.file("file.txt"))
+    try OutputFile.write("first", to: folder.file("file.txt"))
+    #expect(folder.contents.count == others.count + 2)
+    try slow.commit()
+    #expect(folder.contents.sorted() == (others + ["file.txt"]).sorted())
+    #expect(try read("file.txt") == "")
+  }
+
   @Test func `a file that is shortened while it is open is an error`() throws {
     let path = folder.file("short")
     try SafetensorsFile.write(

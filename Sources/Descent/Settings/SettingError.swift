@@ -94,7 +94,10 @@ public func hint(for name: String, among names: [String]) -> String {
 
 /// The same for the nearest name, where one is near enough.
 func hint(_ nearest: String?, _ valid: [String]) -> String {
-  nearest.map { "did you mean '\($0)'?" } ?? "there are: \(valid.joined(separator: ", "))"
+  if let nearest { return "did you mean '\(nearest)'?" }
+  // The cells of a grid may be many.
+  let (shown, more) = (valid.prefix(100).joined(separator: ", "), valid.count - 100)
+  return "there are: \(shown)" + (more > 0 ? " and \(grouped(more)) more" : "")
 }
 
 /// The candidate nearest to `name` by edit distance, when it is near enough to be a misspelling.

@@ -51,6 +51,17 @@ struct ScheduledSettings<R: Rule>: Sendable {
           of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(sentence)]))
       }
     }
+    for path in paths {
+      let base = declared[keyPath: path]
+      let places = [0, 1, 2, 4, 8, 16] + (schedule.end.map { [$0 / 2, max(0, $0 - 1)] } ?? [])
+      if let step = places.first(where: { !schedule.value(at: $0, base: base).isFinite }) {
+        let value = schedule.value(at: step, base: base).isNaN ? "NaN" : "infinite"
+        let problem = "\(type(of: schedule).name) makes \(name) \(value) by step \(step + 1): "
+        throw .settings(
+          of: OptimizerPlan.section(ofSchedule: name),
+          SettingErrors([.contradiction(problem + "one of its numbers is too large")]))
+      }
+    }
     entries.append(Entry(setting: name, paths: paths, schedule: schedule))
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Descent
+import DescentCompute
 import DescentLab
 
 /// `descent benchmark`
@@ -30,6 +31,13 @@ struct Benchmark: ParsableCommand {
 
   func validate() throws {
     if parameters < 1 { throw ValidationError("--parameters must be at least 1") }
+    // Weights, gradients and two slots of state, of 4 bytes each.
+    let needed = Double(parameters) * 16
+    if needed > Double(Machine.memory) {
+      throw ValidationError(
+        "--parameters \(parameters) needs up to \(Amount.bytes(needed)) of memory, and there are "
+          + Amount.bytes(Double(Machine.memory)))
+    }
     for name in names {
       guard let rule = try? Rules.named(name), rule.init().needs.contains(.evaluations) else {
         continue

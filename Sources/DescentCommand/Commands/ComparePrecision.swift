@@ -34,6 +34,8 @@ struct ComparePrecision: ParsableCommand {
     Interrupt.watch(beforeExit: Screen.restore)
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
+      // A URL of nothing is the current folder.
+      if folder == "" { throw RunError.noFolder }
       let (name, yaml) = try findRecipe(recipe.recipe)
       let url = URL(fileURLWithPath: folder ?? RunDirectory.freePath("\(name)-precision"))
       let comparison = try PrecisionComparison(

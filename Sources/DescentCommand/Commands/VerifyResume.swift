@@ -67,6 +67,8 @@ struct VerifyResume: ParsableCommand {
 
   /// Runs `body` with the folder that was given, or with a temporary one.
   private func inFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    // A URL of nothing is the current folder.
+    if folder == "" { throw RunError.noFolder }
     if let folder { return try body(URL(fileURLWithPath: folder)) }
     let url = FileManager.default.temporaryDirectory
       .appendingPathComponent("descent-verify-\(UUID().uuidString)")

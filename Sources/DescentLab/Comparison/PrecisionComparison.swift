@@ -41,7 +41,7 @@ public struct PrecisionComparison: Sendable {
   ///   - yaml: the recipe; where its precision is float32, the second run has bf16.
   ///   - title: its name, which stands above the curves; may be empty.
   ///   - overrides: changes of the form `key=value`.
-  ///   - folder: where both runs go.
+  ///   - folder: where both runs go; empty, or made where it is not there.
   ///   - watch: who watches each run, by its name.
   /// - Throws: errors of the recipe, its data and of writing. A second run that the non-finite guard
   ///   stops is a result; a first one is an error.
@@ -59,8 +59,11 @@ public struct PrecisionComparison: Sendable {
     let rounding =
       recipe.plan.weights.format == .bf16 ? " weights \(recipe.plan.weights.rounding.rawValue)" : ""
 
+    var isReady = false
     func train(_ recipe: Recipe, _ name: String, in subfolder: String) throws -> Run {
       let trainer = try Trainer(recipe)
+      if !isReady { _ = try RunDirectory.emptyFolder(folder.relativePath) }
+      isReady = true
       let directory = try RunDirectory(
         new: folder.appendingPathComponent(subfolder).relativePath, name: name)
       let log = LossLog(watch(name))

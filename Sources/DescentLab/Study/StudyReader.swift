@@ -175,9 +175,11 @@ struct StudyReader {
     guard !axes.isEmpty, axes.allSatisfy({ !$0.values.isEmpty }) else { return [] }
     var places: [[Int]] = [[]]
     for axis in axes {
-      places = places.flatMap { start in axis.values.indices.map { start + [$0] } }
+      // One more than there may be: grids are as large as their axes multiplied.
+      places = Array(
+        places.lazy.flatMap { start in axis.values.indices.map { start + [$0] } }.prefix(100_001))
     }
-    return places.prefix(100_001).map { places in
+    return places.map { places in
       let parts = zip(axes, places).map { axis, place in (axis, axis.values[place]) }
       func joined(_ name: (StudyPlan.Axis) -> String) -> String {
         parts.map { $0.0.key == "points" ? $0.1.name : "\(name($0.0))=\($0.1.name)" }

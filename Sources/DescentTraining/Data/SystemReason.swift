@@ -20,6 +20,7 @@ public enum SystemReason {
     case .fileWriteFileExists: of(code: EEXIST)
     case .fileWriteOutOfSpace: of(code: ENOSPC)
     case .fileWriteVolumeReadOnly: of(code: EROFS)
+    case .fileReadInvalidFileName, .fileWriteInvalidFileName: of(code: ENAMETOOLONG)
     default: "the system refused it"
     }
   }
@@ -33,6 +34,7 @@ public enum SystemReason {
     case ENOTDIR: return "a part of its path is not a folder"
     case EFBIG: return "the limit on the size of files (ulimit -f) is reached"
     case ENOSPC: return "no space is left on the disk"
+    case ENAMETOOLONG: return "its name or its path is too long"
     case EROFS: return "the disk is read-only"
     default:
       let text = unsafe String(cString: strerror(code))

@@ -4,7 +4,8 @@ import Foundation
 /// How text becomes tokens and back.
 ///
 /// It is saved with a run as JSON: `{"kind":"byte"}`, `{"kind":"char","characters":"…"}`, or the
-/// model's own `tokenizer.json`.
+/// model's own `tokenizer.json`. Bytes of a text without line breaks have a `start`, with which a sample
+/// begins in the place of one.
 public enum Tokenizer: Sendable, Equatable {
   /// Every byte of the UTF-8 text is a token: 256 of them, for any text.
   case byte
@@ -182,11 +183,17 @@ extension Tokenizer {
   private static let limit = 512 << 20
 
   /// What the `tokenizer.json` of a run holds.
-  func json() throws -> String {
+  ///
+  /// - Parameter start: the byte with which samples begin; nil for a line break.
+  func json(start: Int32? = nil) throws -> String {
+    if let start, self == .byte { return #"{"kind":"byte","start":\#(start)}"# }
     if case .subword(let tokenizer) = self {
       return String(decoding: tokenizer.json, as: UTF8.self)
     }
-    return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
+    let encoder = JSONEncoder()
+    // The same bytes each time.
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
   /// Reads the `tokenizer.json` of a run, or of a model.
@@ -208,6 +215,16 @@ extension Tokenizer {
       throw .malformed(
         path: path, expected: #"a tokenizer such as {"kind":"byte"}"#, found: Self.found(error))
     }
+  }
+
+  /// With what samples of a run begin whose model has seen no line break; nil where it has, or is not one of
+  /// bytes.
+  static func start(in file: URL) -> Int32? {
+    struct Saved: Decodable { let kind: Kind, start: UInt8? }
+    guard let data = try? Data(contentsOf: file),
+      let saved = try? JSONDecoder().decode(Saved.self, from: data), saved.kind == .byte
+    else { return nil }
+    return saved.start.map { Int32($0) }
   }
 
   private static func found(_ error: any Error) -> String {

@@ -43,7 +43,7 @@ public struct DiffusionModel: ModelKind {
       "label_dropout", \.labelDropout, .closed(0, 1),
       "probability that an image is learned without its class"),
     .number(
-      "guidance", \.guidance, .atLeast(0),
+      "guidance", \.guidance, .closed(0, 1e6),
       "pull of images towards their class: 0 has none, 1 is what was learned"),
     .integer(
       "sampling_steps", \.samplingSteps, .atLeast(1), "steps from noise to an image that is made"),

@@ -75,7 +75,7 @@ public struct ResumeVerification: Sendable {
   ///   - recipe: the recipe; its schedules keep their length, though only some steps are taken.
   ///   - steps: the steps of each run, at most the recipe's; nil is ``usualSteps`` or all.
   ///   - stop: the steps before the stop, at least 1 and fewer than `steps`; nil is half of them.
-  ///   - folder: where the runs go.
+  ///   - folder: where the runs go; empty, or made where it is not there.
   ///   - task: makes the model and data anew for each run, where a program has them; nil makes those that
   ///     the recipe names.
   ///   - watch: who watches each run, by what it does.
@@ -98,6 +98,7 @@ public struct ResumeVerification: Sendable {
 
     let first = try Trainer(recipe, task: task?())
     (self.steps, self.stop) = try Self.check(steps, stop, of: first)
+    _ = try RunDirectory.emptyFolder(folder.relativePath)
     let straight = try RunDirectory(new: path("straight"), name: "")
     let reference = try train(first, in: straight, upTo: self.steps, "straight through")
 

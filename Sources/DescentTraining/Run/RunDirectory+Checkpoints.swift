@@ -75,7 +75,7 @@ extension RunDirectory {
   func removeTemporaryFiles() {
     let files = FileManager.default
     for (folder, prefixes) in [
-      (url, [recipe, metrics, dataFormat, tokenizer].map { ".\($0.lastPathComponent)." }),
+      (url, written.map { ".\($0.lastPathComponent)." }),
       (checkpoints, [".step-"]),
     ] {
       for name in (try? files.contentsOfDirectory(atPath: folder.path)) ?? []

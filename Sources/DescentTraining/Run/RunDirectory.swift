@@ -35,6 +35,11 @@ public struct RunDirectory: Sendable {
   /// `checkpoints/`
   public var checkpoints: URL { url.appendingPathComponent("checkpoints") }
 
+  /// What is written whole, but for the checkpoints.
+  var written: [URL] {
+    [recipe, metrics, samplesFile, initialWeights, dataFormat, tokenizer, tokenizerSettings]
+  }
+
   /// An existing run.
   ///
   /// - Throws: ``RunError/notARun(_:)``.
@@ -90,7 +95,7 @@ public struct RunDirectory: Sendable {
   /// A folder that is empty, made where it was not there.
   ///
   /// - Throws: ``RunError`` when it holds something already or cannot be made.
-  static func emptyFolder(_ path: String) throws(RunError) -> URL {
+  package static func emptyFolder(_ path: String) throws(RunError) -> URL {
     let files = FileManager.default
     guard !path.isEmpty else { throw .noFolder }
     let url = URL(fileURLWithPath: path)
@@ -135,8 +140,13 @@ public struct RunDirectory: Sendable {
 
   /// Writes a file of the run whole, or leaves what was there.
   public func write(_ text: String, to file: URL) throws(RunError) {
+    try write(Array(text.utf8), to: file)
+  }
+
+  /// The same for bytes.
+  func write(_ bytes: [UInt8], to file: URL) throws(RunError) {
     do throws(FileError) {
-      try OutputFile.write(text, to: file.relativePath)
+      try OutputFile.write(bytes, to: file.relativePath)
     } catch { throw .cannotWrite(file.relativePath, error.reason) }
   }
 }

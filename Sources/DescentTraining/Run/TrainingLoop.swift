@@ -45,8 +45,8 @@ struct TrainingLoop {
 
   private mutating func train() throws -> TrainingResult {
     observer.started(trainer.facts)
-    for defect in journal.defects { observer.warned(defect) }
-    try directory.dropSamples(after: step)
+    let defects = try journal.defects + directory.dropSamples(after: step)
+    for defect in defects { observer.warned(defect) }
     trainer.nonFinite.begin(after: step)
     spikes?.begin()
     try trainer.instruments?.begin(after: step, in: directory)

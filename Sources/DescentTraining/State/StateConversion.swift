@@ -56,7 +56,9 @@ public struct StateConversion {
       try copy.write(trainer.written.yaml, to: copy.recipe)
       try trainer.task.save(to: copy)
       if files.fileExists(atPath: run.metrics.path) {
-        try files.copyItem(at: run.metrics, to: copy.metrics)
+        do { try files.copyItem(at: run.metrics, to: copy.metrics) } catch {
+          throw RunError.cannotWrite(copy.metrics.relativePath, SystemReason.of(error))
+        }
       }
       try trainer.writeCheckpoint(to: copy.checkpoint(after: step))
       return

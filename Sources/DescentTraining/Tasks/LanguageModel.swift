@@ -6,18 +6,25 @@ import Foundation
 public struct LanguageModel {
   let model: any CausalLanguageModel
   let tokenizer: Tokenizer
+  /// What a text without a prompt begins after; nil is a line break.
+  private let start: Int32?
   /// The tokens that end a text.
   private let ends: Set<Int32>
   /// Why newer checkpoints of its run were passed over: one sentence each.
   public let passedOver: [String]
 
   /// A model and the tokenizer of the text that it has learned.
+  ///
+  /// - Parameters:
+  ///   - start: what a text without a prompt begins after; nil is a line break.
+  ///   - ends: the tokens that end a text.
+  ///   - passedOver: why newer checkpoints of its run were passed over: one sentence each.
   public init(
-    _ model: any CausalLanguageModel, _ tokenizer: Tokenizer, ends: Set<Int32> = [],
-    passedOver: [String] = []
+    _ model: any CausalLanguageModel, _ tokenizer: Tokenizer, start: Int32? = nil,
+    ends: Set<Int32> = [], passedOver: [String] = []
   ) {
     (self.model, self.tokenizer, self.passedOver) = (model, tokenizer, passedOver)
-    self.ends = ends
+    (self.start, self.ends) = (start, ends)
   }
 
   /// A model in Hugging Face's layout with its tokenizer, and adapters.
@@ -72,6 +79,7 @@ public struct LanguageModel {
   ) throws -> String {
     var start = try tokenizer.encode(prompt)
     // A model that has seen no line break starts with its first token.
+    if start.isEmpty, let first = self.start { start = [first] }
     if start.isEmpty { start = (try? tokenizer.encode("\n")) ?? [0] }
     if start.isEmpty { start = [0] }
     var random = RandomStream(seed: seed, stream: 0)

@@ -43,7 +43,8 @@ extension LanguageModelKind {
     let (checkpoint, passedOver) = try Checkpoint.newestWeights(of: run)
     let (model, tokenizer) = try trained(checkpoint, of: run, recipe)
     return LanguageModel(
-      model, tokenizer, ends: endTokens, passedOver: passedOver.map(\.reason))
+      model, tokenizer, start: Tokenizer.start(in: run.tokenizer), ends: endTokens,
+      passedOver: passedOver.map(\.reason))
   }
 
   /// The model with the weights of a checkpoint, and the tokenizer of its run.
@@ -214,14 +215,20 @@ public final class LanguageModeling: TrainingTask {
 
   /// A text of 200 tokens, drawn with the same seed each time.
   public func samples(batchSize: Int) -> [TrainingSample] {
-    let text = try? LanguageModel(network, text.tokenizer).sample(
+    let text = try? LanguageModel(network, text.tokenizer, start: start).sample(
       tokens: 200, temperature: 0.8, seed: seed)
     return text.map { [.text($0)] } ?? []
   }
 
+  /// The first byte of a text of bytes without line breaks, which say nothing to its model.
+  private var start: Int32? {
+    guard text.tokenizer == .byte, !text.training.contains(10) else { return nil }
+    return text.training.first
+  }
+
   /// Writes the tokenizer, and which of its tokens ends a document.
   public func save(to run: RunDirectory) throws {
-    try run.write(text.tokenizer.json(), to: run.tokenizer)
+    try run.write(text.tokenizer.json(start: start), to: run.tokenizer)
     if let end = text.end, end.token != nil, text.tokenizer.kind == nil {
       try run.write(
         "{\"eos_token\": \(JSON.quoted(end.name))}\n", to: run.tokenizerSettings)

@@ -177,6 +177,21 @@ import Testing
     #expect(said.contains { $0.hasPrefix(sentence) }, "\(said)")
   }
 
+  @Test("a grid that is too large is refused before it is made, without a list of its cells")
+  func tooLarge() {
+    let values = (1...1000).map(String.init).joined(separator: ", ")
+    let axes = ["batch", "checkpoint.every", "evaluate.every", "optimizer.lr"]
+      .map { "\($0): [\(values)]" }.joined(separator: ", ")
+    let error = #expect(throws: RecipeError.self) {
+      try plan(
+        Self.start + "experiments: {a: {vary: {\(axes)}}}\n"
+          + "claims: [{say: x, metric: loss, expect: {lowest: 2e9}}]\n")
+    }
+    let said = error?.problems ?? []
+    #expect(said.contains { $0.contains("more than 100,000 runs") }, "\(said)")
+    #expect(said.joined().utf8.count < 20_000)
+  }
+
   @Test("all mistakes are said at once") func together() {
     let error = #expect(throws: RecipeError.self) {
       try plan("seeds: x\nexperiments: {a: {recipe: digits-mlp, vary: {}}}\nclaims: [{say: x}]\n")

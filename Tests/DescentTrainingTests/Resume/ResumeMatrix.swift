@@ -272,6 +272,10 @@ enum ResumeData {
       (0..<4).map { _ in "\(random.normal())," }.joined() + "abc".map { "\($0)" }[row % 3]
     }
     try save(Array(rows.joined(separator: "\n").utf8), "table")
+    let answers = (0..<20).map { row in
+      "{\"prompt\": \"\(row)+\(row % 7)=\", \"completion\": \"\(row + row % 7)\"}"
+    }
+    try save(Array(answers.joined(separator: "\n").utf8), "answers.jsonl")
     let pixels = (0..<40 * 36).map { _ in UInt8(random.integer(below: 256)) }
     try save([0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 6, 0, 0, 0, 6] + pixels, "images")
     try save([0, 0, 8, 1, 0, 0, 0, 40] + (0..<40).map { UInt8($0 % 3) }, "labels")

@@ -23,23 +23,43 @@ extension TrainerTests {
     "a run that is stopped and resumed is the run that never stopped, to the bit",
     arguments: ResumeMatrix.shared.cases)
   func resumed(_ example: ResumeCase) throws {
+    try resumes(
+      ResumeCase.base, example.changes(in:), stop: example.stop, threads: example.threads)
+  }
+
+  @Test("the same for every other kind of task, with every rule", arguments: ResumeTasks.cases)
+  func resumedTask(_ example: ResumeTasks.Case) throws {
+    try resumes(
+      ResumeTasks.base, { example.changes(in: $0) }, stop: example.stop, threads: example.threads)
+  }
+
+  @Test("every kind of task and every rule is among them") func tasks() {
+    let cases = ResumeTasks.cases
+    #expect(Set(cases.map(\.rule)) == Set(Rules.names))
+    for task in ResumeTasks.tasks {
+      #expect(cases.count { $0.task == task.name } > 1, "\(task.name)")
+    }
+    #expect(Set(cases.map(\.state)).count == 4 && Set(cases.map(\.average)).count == 5)
+  }
+
+  private func resumes(
+    _ base: String, _ changes: (_ folder: String) -> [String], stop: Int, threads: [Int]
+  ) throws {
     let before = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(before) }
     try withFolder { folder in
       try ResumeData.write(to: folder)
       let (whole, parts) = (folder + "/whole", folder + "/parts")
       func start(_ run: String, threads: Int, _ observer: Stopper) throws -> TrainingResult {
-        let changes = example.changes(in: folder) + ["threads=\(threads)"]
-        return try Trainer(Recipe(yaml: ResumeCase.base, overrides: changes))
+        try Trainer(Recipe(yaml: base, overrides: changes(folder) + ["threads=\(threads)"]))
           .run(in: try RunDirectory(new: run, name: "test"), observer: observer)
       }
-      let straight = try start(whole, threads: example.threads[0], Stopper())
-      let stopped = try start(
-        parts, threads: example.threads[1], Stopper(after: example.stop))
-      #expect(stopped.interrupted && stopped.steps + stopped.skipped == example.stop)
+      let straight = try start(whole, threads: threads[0], Stopper())
+      let stopped = try start(parts, threads: threads[1], Stopper(after: stop))
+      #expect(stopped.interrupted && stopped.steps + stopped.skipped == stop)
       let atStop = try bytes(of: stopped.checkpoint)
       let run = try RunDirectory(existing: parts)
-      let trainer = try Trainer(resuming: run, overrides: ["threads=\(example.threads[2])"])
+      let trainer = try Trainer(resuming: run, overrides: ["threads=\(threads[2])"])
       let resumed = try trainer.run(in: run, observer: Stopper())
       #expect(trainer.resumption?.step == stopped.steps && resumed.steps == straight.steps)
       #expect(resumed.skipped == straight.skipped)

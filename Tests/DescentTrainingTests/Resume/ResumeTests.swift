@@ -112,6 +112,29 @@ extension TrainerTests {
     }
   }
 
+  @Test("what changed in the file of the recipe is listed as well, and refused where it must be")
+  func edited() throws {
+    try withFolder { folder in
+      let run = folder + "/run"
+      _ = try train("gpt", ResumeRecipe.gpt + ["average.name=ema"], in: run)
+      let file = URL(fileURLWithPath: run + "/recipe.yaml")
+      let whole = try String(contentsOf: file, encoding: .utf8)
+      func changed(_ old: String, _ new: String) throws -> [String]? {
+        #expect(whole.contains(old))
+        try whole.replacing(old, with: new).write(to: file, atomically: true, encoding: .utf8)
+        return try Trainer(
+          resuming: RunDirectory(existing: run), overrides: ["steps=13", "threads=1"]
+        ).resumption?.changes
+      }
+      let usual = ["steps: 12 → 13", "threads: none → 1"]
+      #expect(try changed("seed", "seed") == usual)
+      #expect(try changed("norm: 1\n", "norm: 2\n") == ["clip.norm: 1 → 2"] + usual)
+      // A file that was cut off: what is missing is not passed over in silence.
+      let cut = try changed(String(whole[whole.firstRange(of: "\nschedule:")!.lowerBound...]), "")
+      #expect(cut?.contains("schedule.name: cosine → none") == true, "\(cut ?? [])")
+    }
+  }
+
   @Test("a run that the guard stopped is resumed from before the steps that led there")
   func afterGuard() throws {
     try withFolder { folder in

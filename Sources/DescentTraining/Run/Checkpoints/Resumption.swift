@@ -213,6 +213,22 @@ extension Recipe {
     return changes
   }
 
+  /// Each key that this recipe has otherwise than a checkpoint's: also what was changed in the file of the
+  /// run's recipe, by somebody or by a damage.
+  ///
+  /// - Parameter asked: what differs from that file. The number of threads is in no checkpoint.
+  /// - Throws: changes that what was saved cannot go with.
+  func changes(
+    since checkpoint: Checkpoint, _ asked: [RecipeChange]
+  ) throws(RecipeError) -> [RecipeChange] {
+    // A recipe that names what only a program knows cannot be read from its text.
+    guard let text = checkpoint.recipe, let then = try? Recipe(yaml: text).yaml,
+      let yaml = try? checkpoint.withFormatOfState(then)
+    else { return asked }
+    let changes = try changes(from: yaml).filter { $0.key != "threads" }
+    return changes + asked.filter { $0.key == "threads" }
+  }
+
   /// Each key that one recipe has otherwise than another.
   fileprivate static func changes(
     from old: String, to new: String
@@ -222,6 +238,8 @@ extension Recipe {
     return Set(before.keys).union(after.keys).sorted()
       .filter { before[$0] != after[$0] }
       .map { RecipeChange($0, before[$0], after[$0]) }
+      // A section that is left out has no keys; none is what they were.
+      .filter { $0.was != $0.now }
   }
 
   /// Why a checkpoint does not go with a recipe that was changed: the keys that can have a part in

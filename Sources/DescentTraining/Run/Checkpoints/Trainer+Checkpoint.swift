@@ -55,7 +55,8 @@ extension Trainer {
     let lock = try RunLock(directory)
     let (checkpoint, passedOver) = try Checkpoint.newest(of: directory, upTo: checkpoint)
     let yaml = try Recipe.text(of: directory.recipe.relativePath)
-    let (recipe, changes) = try resumed(checkpoint.withFormatOfState(yaml))
+    let (recipe, asked) = try resumed(checkpoint.withFormatOfState(yaml))
+    let changes = try recipe.changes(since: checkpoint, asked)
     try self.init(recipe, task: task)
     do { try restore(checkpoint) } catch let error as RunError {
       throw Recipe.blaming(changes, for: error) ?? error

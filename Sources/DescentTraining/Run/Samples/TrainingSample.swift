@@ -97,20 +97,30 @@ extension RunDirectory {
   /// Adds samples made after `step` steps.
   func write(_ samples: [TrainingSample], after step: Int) throws(RunError) {
     guard !samples.isEmpty else { return }
-    var lines = sampleLines.map { String(decoding: $0, as: UTF8.self) }
-    lines += samples.map { $0.line(after: step) }
-    try write(lines.map { $0 + "\n" }.joined(), to: samplesFile)
+    try write(sampleLines + samples.map { Data($0.line(after: step).utf8) })
   }
 
   /// Drops samples made after more than `step` steps.
-  func dropSamples(after step: Int) throws(RunError) {
+  ///
+  /// - Returns: what is wrong with the lines that are there, which stay: a sentence each.
+  func dropSamples(after step: Int) throws(RunError) -> [String] {
+    var (kept, defects): ([Data], [String]) = ([], [])
     let lines = sampleLines
-    let kept = lines.filter { line in
+    for (index, line) in lines.enumerated() {
       let fields = try? JSONDecoder().decode([String: MetricValue].self, from: line)
-      return fields?["step"].flatMap { Int($0) }.map { $0 <= step } ?? false
+      let made = fields?["step"].flatMap { Int($0) }
+      if let made, made > step { continue }
+      kept.append(line)
+      if made == nil {
+        let path = samplesFile.relativePath
+        defects.append("line \(index + 1) of \(path) cannot be read; it is left as it is")
+      }
     }
-    if kept.count == lines.count { return }
-    let text = kept.map { String(decoding: $0, as: UTF8.self) + "\n" }.joined()
-    try write(text, to: samplesFile)
+    if kept.count < lines.count { try write(kept) }
+    return defects
+  }
+
+  private func write(_ lines: [Data]) throws(RunError) {
+    try write(lines.flatMap { $0 + [0x0A] }, to: samplesFile)
   }
 }
