@@ -38,6 +38,10 @@ import Testing
     #expect(try steps(next) == [0, 4, 8, 12])
     let (before, after) = (try base.metrics().evaluations, try next.metrics().evaluations)
     #expect(after[0].loss == before[2].loss && after[0].accuracy == before[2].accuracy)
+    // No merit of the run.
+    var target = TargetSettings()
+    target.atMost = 100
+    #expect(try next.outcome(of: target).step == 4)
     let lines = try next.lines()
     #expect(lines[0].contains(#""step": 0, "val_loss""#), "\(lines[0])")
   }

@@ -28,8 +28,8 @@ extension EvaluationPage {
   static func blocks(_ report: AgentReport) -> [Document.Block] {
     let order = report.returns.indices.sorted { report.returns[$0] < report.returns[$1] }
     let places = [
-      ("lowest", 0), ("10 %", 0.1), ("25 %", 0.25), ("half", 0.5), ("75 %", 0.75), ("90 %", 0.9),
-      ("all", 1),
+      ("lowest", 0), ("10 %", 0.1), ("25 %", 0.25), ("50 %", 0.5), ("75 %", 0.75), ("90 %", 0.9),
+      ("highest", 1),
     ]
     let table = Table(
       [
@@ -147,7 +147,7 @@ extension EvaluationPage {
       })
     return [
       .paragraph(
-        "The mean squared error of the noise that the model finds; who always says 0 has 1. t runs "
+        "The mean squared error of the noise that the model finds; a model that always answers 0 has 1. t runs "
           + "from the image to pure noise, and the less noise there is, the harder it is to find."),
       .table(table),
     ]

@@ -70,7 +70,7 @@ public enum EvaluationPage {
     case .agent(let report): "\(counted(report.returns.count, "episode")) of \(report.environment)"
     case .images(let report):
       report.denoising.map { counted($0.examples, "image") }
-        ?? "\(counted(report.images, "image")) made"
+        ?? counted(report.images, "image")
     }
   }
 
