@@ -4,8 +4,8 @@ import DescentLab
 import DescentTraining
 import Foundation
 
-/// What `descent race` and `descent study` have in common: many runs, kept in a folder where the same
-/// command goes on, and a page in the end.
+/// What `descent race` and `descent study` have in common: many runs, kept in a folder where the
+/// same command goes on, and a page in the end.
 struct RunSeries {
   /// What it is: `race`.
   let kind: String
@@ -23,8 +23,8 @@ struct RunSeries {
   /// Whether nothing is said on the way.
   var isSilent: Bool { isQuiet || json.isStandardOutput }
 
-  /// Looks at `--json` before the first run. In the folder, which may not be there yet, its own files are
-  /// left alone.
+  /// Looks at `--json` before the first run. In the folder, which may not be there yet, its own files
+  /// are left alone.
   func checkOutput() throws {
     guard let file = json.path, !json.isStandardOutput else { return }
     let own = ownFiles.map { (name: "the \(kind)'s own \($0)", path: folder?.appending("/\($0)")) }

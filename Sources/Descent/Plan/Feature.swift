@@ -99,7 +99,7 @@ public struct Incompatibility: Sendable {
       "choose another optimizer"),
     .init(
       .evaluations, .severalLosses,
-      "its line search looks for where one loss is lower, and that of one part rises as the other falls",
+      "its line search looks for one lower loss, and theirs rise and fall against each other",
       "choose another optimizer, such as adam"),
     .init(
       .layers, .ruleOfGroup, "its preconditioner works on all layers of the model",

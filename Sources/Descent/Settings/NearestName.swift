@@ -15,8 +15,8 @@ public func nearestName(to name: String, among candidates: [String]) -> String? 
   return best.name
 }
 
-/// How many letters must be changed, added, left out or exchanged with the next one to make one text
-/// another: Damerau's distance, where no letter is touched twice.
+/// How many letters must be changed, added, left out or exchanged with the next one to make one
+/// text another: Damerau's distance, where no letter is touched twice.
 package func editDistance<Letter: Equatable>(_ typed: [Letter], _ wanted: [Letter]) -> Int {
   var (before, row) = ([Int](), Array(0...wanted.count))
   for i in typed.indices {

@@ -4,11 +4,13 @@ enum PageStyle {
   /// that there is more behind it.
   static let css = """
     :root { color-scheme: light dark; --ink: #1a1a1a; --pale: #5c5c5c; --line: #d9d9d9;
-      --box: #f4f4f4; --shade: #0005; --link: #00589c; --warn: #fff3df; --good: #14692b; --bad: #a4231b; --paper: \(Palette.paper.light);
+      --box: #f4f4f4; --shade: #0005; --link: #00589c; --warn: #fff3df;
+      --good: #14692b; --bad: #a4231b; --paper: \(Palette.paper.light);
       --grid: \(Palette.grid.light); --frame: \(Palette.frame.light); }
     @media screen and (prefers-color-scheme: dark) {
       :root { --ink: #e6e6e6; --pale: #a3a3a3; --line: #3a3d42; --box: #23262b; --shade: #fff5; --link: #7cc0f5;
-        --warn: #3a2f1a; --good: #74d08a; --bad: #ff9a90; --paper: \(Palette.paper.dark); --grid: \(Palette.grid.dark);
+        --warn: #3a2f1a; --good: #74d08a; --bad: #ff9a90;
+        --paper: \(Palette.paper.dark); --grid: \(Palette.grid.dark);
         --frame: \(Palette.frame.dark); }
     \(Palette.all.map(\.css).joined(separator: "\n"))
     }

@@ -45,8 +45,8 @@ public struct Metric: Sendable, Equatable {
     return (min(max(interval.low, least), most), min(max(interval.high, least), most))
   }
 
-  /// All that have a name of their own in logs of other tools, too, in the order in which they are best
-  /// shown.
+  /// All that have a name of their own in logs of other tools, too, in the order in which they are
+  /// best shown.
   public static let all = [
     Metric(
       "loss", "Training loss", unit: "nats", range: notNegative,
@@ -90,7 +90,7 @@ public struct Metric: Sendable, Equatable {
     Metric(
       "policy_loss", "Policy's loss",
       meaning:
-        "The clipped surrogate; below 0 where the policy takes more of what was better than expected.",
+        "Below 0 where the policy takes more of what was better than expected.",
       ["policy_gradient_loss"]),
     Metric(
       "value_loss", "Value's loss", range: notNegative,
@@ -104,7 +104,7 @@ public struct Metric: Sendable, Equatable {
     Metric(
       "clip_fraction", "Share of actions beyond the clip range", range: share,
       meaning:
-        "The share of actions whose probability has moved beyond the clip range, so that they no longer count.",
+        "Actions whose probability has moved beyond the clip range no longer count.",
       ["clipfrac"]),
     Metric("perplexity", "Training perplexity", log: true, range: 1...Double.infinity, ["ppl"]),
     Metric("val_perplexity", "Validation perplexity", log: true, range: 1...Double.infinity),
@@ -141,7 +141,7 @@ public struct Metric: Sendable, Equatable {
     Metric(
       "kl_scale", "K-FAC's scale ν", range: share,
       meaning:
-        "What preconditioned gradients are multiplied by, so that no step is too far; 1 leaves them."
+        "Preconditioned gradients are multiplied by it, so that no step is too far."
     ),
     Metric(
       "grad_norm", "Gradient norm", log: true, family: true, range: notNegative,
@@ -211,19 +211,19 @@ public struct Metric: Sendable, Equatable {
     Metric(
       "norm_test", "Norm test", log: true, family: true, range: notNegative,
       meaning:
-        "The share of noise in the squared norm of the gradient. Above 1, a larger batch would take better "
-        + "steps."),
+        "The share of noise in the squared norm of the gradient. Above 1, a larger batch would take "
+        + "better steps."),
     Metric(
       "noise_scale", "Gradient noise scale", unit: "examples", log: true, range: notNegative,
       meaning:
-        "Batches much smaller than this are mostly noise; much larger ones bring little (McCandlish et "
-        + "al., 2018)."),
+        "Batches much smaller than this are mostly noise; much larger ones bring little (McCandlish "
+        + "et al., 2018)."),
     Metric("instrument_seconds", "Time of the instruments", unit: "s", range: notNegative),
     Metric(
       "alpha", "Share of the first-order gain that came true",
       meaning:
-        "1: the loss fell as the gradient promised. 0.5: as far as the valley's floor. Below 0: the step made "
-        + "the loss worse."),
+        "1: the loss fell as the gradient promised. 0.5: as far as the valley's floor. Below 0: the "
+        + "step made the loss worse."),
     Metric(
       "curvature", "Largest curvature", log: true,
       meaning: "Plain gradient descent is stable while this times the learning rate stays below 2."),

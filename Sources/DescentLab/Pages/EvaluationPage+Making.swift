@@ -147,8 +147,9 @@ extension EvaluationPage {
       })
     return [
       .paragraph(
-        "The mean squared error of the noise that the model finds; a model that always answers 0 has 1. t runs "
-          + "from the image to pure noise, and the less noise there is, the harder it is to find."),
+        "The mean squared error of the noise that the model finds; a model that always answers 0 has "
+          + "1. t runs from the image to pure noise, and the less noise there is, the harder it is to find."
+      ),
       .table(table),
     ]
   }

@@ -104,8 +104,8 @@ public struct RateFinder: Sendable {
     let kind = type(of: recipe.model)
     if let measure = kind.betterThanLoss {
       throw RecipeError(problems: [
-        "a \(kind.name) model may have any training loss while it learns, so no sweep tells which rate is "
-          + "good: compare rates by \(measure), with 'descent race RECIPE --optimizers "
+        "a \(kind.name) model may have any training loss while it learns, so no sweep tells which rate "
+          + "is good: compare rates by \(measure), with 'descent race RECIPE --optimizers "
           + "\(recipe.plan.ruleName) --tune 8'"
       ])
     }

@@ -10,8 +10,8 @@ struct StudyReader {
   var plan = StudyPlan()
   /// The names of all bases, also of those that cannot be read.
   private var baseNames: [String] = []
-  /// Experiments and bases of which something could not be read: what is wrong with their recipes may
-  /// follow from that.
+  /// Experiments and bases of which something could not be read: what is wrong with their recipes
+  /// may follow from that.
   private var unclear: Set<String> = []
 
   static let keys = [

@@ -28,7 +28,7 @@ public struct StudyVerdict: Sendable {
     public let values: [Double?]
     /// Whether they are averaged by their logarithms.
     let isRatio: Bool
-    /// The metric that they are values of; nil where they are something else, such as a number of steps.
+    /// The metric that they are values of; nil where they are something else, such as steps.
     var metric: Metric?
 
     /// Their mean: of ratios the geometric one; nil for none.

@@ -146,8 +146,8 @@ struct TrainingLoop {
     observer.skipped(SkippedStep(record: record, nextLossScale: scale))
   }
 
-  /// Evaluates the weights to use, and those without the average for comparison; writes that down, and
-  /// nothing follows from it.
+  /// Evaluates the weights to use, and those without the average for comparison; writes that down,
+  /// and nothing follows from it.
   @discardableResult
   private mutating func measure() throws -> Evaluation {
     let (task, recipe) = (trainer.task, recipe)

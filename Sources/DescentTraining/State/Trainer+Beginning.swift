@@ -3,8 +3,8 @@ import DescentNN
 import Foundation
 
 extension Trainer {
-  /// Whether a new run is evaluated before its first step: as its recipe says, else where it begins with
-  /// weights that have learned something, against which the others are to be seen.
+  /// Whether a new run is evaluated before its first step: as its recipe says, else where it begins
+  /// with weights that have learned something, against which the others are to be seen.
   var evaluatesStart: Bool {
     recipe.evaluate.start ?? (hasBegun || (recipe.model as? HuggingFaceModel)?.from != nil)
   }

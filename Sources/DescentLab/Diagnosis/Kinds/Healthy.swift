@@ -64,7 +64,7 @@ enum Healthy {
     return
       "nothing to change"
       + (run.isOwn
-        ? "; to do better, \(run.hasRateToFind ? "descent lr-find and descent race try" : "descent race tries") "
+        ? "; to do better, descent \(run.hasRateToFind ? "lr-find and descent race try" : "race tries") "
           + "what a log cannot show" : "")
   }
 }

@@ -1,7 +1,7 @@
 import DescentNN
 
-/// Adds up squared errors by how much noise there was: the way from an image to noise in ten parts, or in
-/// as many as it has steps.
+/// Adds up squared errors by how much noise there was: the way from an image to noise in ten parts,
+/// or in as many as it has steps.
 struct NoiseLevelTally {
   private let parts: [ClosedRange<Int>]
   private var sums: [Double]
