@@ -22,9 +22,7 @@ enum ExitStatus {
   static func of(_ error: any Error) -> Int32 {
     switch error {
     case ModelError.notFinite: badData
-    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
-      is Scenario.UnknownTask:
-      usage
+    case _ where error.isOfRecipe, is Scenario.UnknownTask: usage
     case is MissingRecipe, is MissingStudy: missingFile
     case let error as DataError: error.isMissingFile ? missingFile : badData
     case let error as SafetensorsError:
@@ -87,8 +85,8 @@ enum ExitStatus {
   /// What to say of an error: its own sentence, or one for errors of the system, which have none.
   static func sentence(of error: any Error) -> String {
     switch error {
-    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError,
-      is PretrainedError, is AdapterError, is MissingRecipe, is DataError, is FileError,
+    case _ where error.isOfRecipe, is PretrainedError, is AdapterError, is MissingRecipe,
+      is DataError, is FileError,
       is SafetensorsError, is RunError, is StateMismatch, is RaceError, is StudyError, is CrewError,
       is MissingStudy, is ServiceError,
       is Scenario.UnknownTask, is TokenizerError, is InputError,

@@ -78,9 +78,9 @@ final class Progress: TrainingObserver {
     let errors = evaluation.errors.map { "  \(RunPage.errors($0))" } ?? ""
     let others = RunPage.measures(evaluation).map { "  \($0)" }.joined()
     let raw = evaluation.lossWithoutAverage.map { "  (\(fixed($0, 4)) without the average)" } ?? ""
+    let time = step == 0 ? "before training" : "after step \(step)"
     show(
-      "after step \(step)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(errors)\(others)\(raw)"
-    )
+      "\(time)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(errors)\(others)\(raw)")
   }
 
   /// Prints a line in the place of the bar, which comes again with the next step.

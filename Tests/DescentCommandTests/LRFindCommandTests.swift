@@ -72,6 +72,8 @@ extension CommandTests {
       (["digits-mlp", "--apply", "none/x.yaml"], 70, "none/x.yaml cannot be written"),
       (["digits-mlp", "--json", "a.svg", "--plot", "./a.svg"], 64, "give each a file of its own"),
       (["digits-mlp", "--set", "optimizer.lrr=1"], 64, "optimizer.lrr"),
+      (["gan"], 64, "no sweep tells which rate is good: compare rates by val_quality"),
+      (["rl", "--quick"], 64, "compare rates by val_return, with 'descent race RECIPE"),
       (["no-such-recipe"], 66, "no file and no built-in recipe"),
       (["digits-mlp", "--set", "data.kind=csv", "--set", "data.path=none.csv"], 66, "none.csv"),
     ])

@@ -198,6 +198,21 @@ enum Gallery {
       [.figures([Figure([LineChart(title: "a", series: [Series("a", loss(50, seed: 1))])])])])
   }
 
+  /// A table that is wider than a page, with how things came out.
+  private static var verdicts: Table {
+    var table = Table(
+      [Table.Column("cell", ""), Table.Column("verdict")]
+        + (0..<6).map { Table.Column("\($0)", "final val_metric.\($0)", alignment: .right) })
+    let verdicts: [(String, Table.Verdict)] = [
+      ("supported", .good), ("contradicted", .bad), ("undecided", .open),
+    ]
+    for (word, verdict) in verdicts {
+      let numbers = (0..<6).map { Table.Cell.text("0.00\($0)39 (0.003115 to 0.00\($0)5119)") }
+      table.append([.text("init=orthogonal, per_group=true"), .verdict(word, verdict)] + numbers)
+    }
+    return table
+  }
+
   static var document: Document {
     let digit = (0..<64).map { UInt8($0 * 4) }
     return Document(
@@ -213,7 +228,8 @@ enum Gallery {
                 Table(
                   [.init("name", "run"), .number("loss"), .init("note")],
                   caption: "Runs",
-                  rows: names.map { [.text($0), .number(1.25), "words and more words about it"] }))
+                  rows: names.map { [.text($0), .number(1.25), "words and more words about it"] })),
+              .table(verdicts),
             ])),
         .section(Section("Figures", [.figures(figures + contours(2))])),
         .section(Section("Contours that move", [.motion(motion)])),

@@ -380,5 +380,9 @@ import Testing
     #expect { _ = try Scenario.named("lorra") } throws: { "\($0)".contains("did you mean 'lora'?") }
     let words = Scenario.all.flatMap { [$0.name] + $0.aliases }
     #expect(Set(words).count == words.count)
+    // Names of recipes ask for the task that they are of.
+    for recipe in BuiltInRecipes.list where recipe.group != "phenomena" {
+      #expect(words.contains(recipe.name), "\(recipe.name)")
+    }
   }
 }

@@ -73,6 +73,7 @@ import Testing
       Case(.evaluations, .gradientRelease, "lbfgs", run: [.gradientRelease], "lbfgs cannot be"),
       Case(.evaluations, .movingAverage, "lbfgs", run: [.movingAverage], "lbfgs cannot be"),
       Case(.evaluations, .recording, "lbfgs", run: [.recording], "lbfgs cannot be combined with"),
+      Case(.evaluations, .severalLosses, "lbfgs", run: [.severalLosses], "lbfgs cannot be"),
       Case(.layers, .lossScale, "kfac", run: [.lossScale], "kfac cannot be combined with"),
       Case(.layers, .gradientRelease, "kfac", run: [.gradientRelease], "kfac cannot be"),
       Case(.layers, .recording, "kfac", run: [.recording], "kfac cannot be combined with"),

@@ -53,6 +53,19 @@ import Testing
     #expect(try losses(train("released", ["release_gradients=true"])) == plain)
   }
 
+  @Test("a report agrees with the evaluation, class by class") func report() throws {
+    let task = try Recipe(yaml: Self.yaml).makeTask()
+    let found = try task.evaluate(batchSize: 16, batches: nil)
+    guard case .images(let report)? = try task.report(batchSize: 16) else {
+      throw CancellationError()
+    }
+    #expect(report.quality == found.others["quality"] && report.measure == .score)
+    #expect(report.confidence == found.others["confidence"])
+    #expect(report.images == 1000 && report.classes.reduce(0) { $0 + $1.read } == 1000)
+    #expect(report.classes.allSatisfy { $0.asked == nil && ($0.confidence ?? 1) > 0.1 })
+    #expect(report.realQuality > 8 && report.denoising == nil)
+  }
+
   @Test("steps say both losses, evaluations what a judge thinks, samples what it sees")
   func metrics() throws {
     let run = try train("run")
@@ -106,6 +119,15 @@ import Testing
     let kept = try FileManager.default.contentsOfDirectory(
       atPath: files.path("broken") + "/checkpoints")
     #expect(!kept.contains { $0.hasSuffix("00000006.safetensors") })
+  }
+
+  @Test("a line search, which sees one loss of two, is refused") func lineSearch() throws {
+    let error = try #require(throws: RecipeError.self) {
+      try Recipe(yaml: Self.yaml, overrides: ["optimizer.name=lbfgs"])
+    }
+    #expect(error.problems.count == 1, "\(error)")
+    #expect(
+      error.problems[0].hasPrefix("lbfgs cannot be combined with model.kind=gan: "), "\(error)")
   }
 
   @Test("images that cannot be learned are refused") func refused() throws {

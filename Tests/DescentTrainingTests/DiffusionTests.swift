@@ -113,6 +113,27 @@ extension TrainerTests {
       some.model.parameters.map(\.value.shape) == all.model.parameters.map(\.value.shape))
   }
 
+  @Test("a report agrees with the evaluation, and says how the loss follows from the noise")
+  func report() throws {
+    let task = try task("data.classes=[3, 8]", "model.samples=2")
+    let found = try task.evaluate(batchSize: 16, batches: nil)
+    guard case .images(let report)? = try task.report(batchSize: 16),
+      let denoising = report.denoising
+    else { throw CancellationError() }
+    #expect(report.quality == found.others["quality"] && denoising.loss == found.loss)
+    #expect(denoising.oldLoss == found.others["old"] && report.measure == .agreement)
+    #expect(report.images == 20 && report.classes.allSatisfy { $0.asked == 2 })
+    #expect(report.classes.filter(\.isLearned).map(\.name) == ["3", "8"])
+    #expect(report.realQuality > 0.9)
+    #expect(denoising.levels.map(\.times.lowerBound) == (0..<10).map { 100 * $0 + 1 })
+    #expect(denoising.levels.last?.times.upperBound == 1000)
+    // Times are spread evenly, so that the mean of the parts is that of all, nearly.
+    for (losses, all) in [
+      (denoising.levels.compactMap(\.loss), denoising.loss),
+      (denoising.levels.compactMap(\.oldLoss), denoising.oldLoss ?? .nan),
+    ] { #expect(losses.count == 10 && abs(losses.reduce(0, +) / 10 - all) < 1e-3 * all) }
+  }
+
   @Test("the parts of some digits are those of all") func parts() throws {
     func split(_ classes: [Int]) throws -> ClassificationDataset.Split {
       var data = DigitsData()

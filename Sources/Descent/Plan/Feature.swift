@@ -48,6 +48,8 @@ public enum Feature: String, Sendable, CaseIterable {
   case movingAverage = "averages that move the weights"
   /// Recorded gradients in place of a model.
   case recording = "recorded gradients"
+  /// Parts of a model that each have a loss of their own.
+  case severalLosses = "models whose parts have losses of their own"
 }
 
 /// Two features that cannot be combined. This table is the only place that knows.
@@ -95,6 +97,10 @@ public struct Incompatibility: Sendable {
     .init(
       .evaluations, .recording, "it needs evaluations of the loss, which a recording does not hold",
       "choose another optimizer"),
+    .init(
+      .evaluations, .severalLosses,
+      "its line search looks for one lower loss, and theirs rise and fall against each other",
+      "choose another optimizer, such as adam"),
     .init(
       .layers, .ruleOfGroup, "its preconditioner works on all layers of the model",
       "use it for all of them, or choose another rule for the group"),

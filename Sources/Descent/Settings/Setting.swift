@@ -136,11 +136,21 @@ extension Setting {
       name: name, kind: "true or false", meaning: meaning, source: source,
       value: { .flag($0[keyPath: path]) }, numbers: [],
       assign: { (root, text) throws(SettingError) in
-        switch WrittenValue.trimmed(text).lowercased() {
-        case "true", "yes", "on", "1": root[keyPath: path] = true
-        case "false", "no", "off", "0": root[keyPath: path] = false
-        default: throw .unreadable(name: name, given: text, expected: "true or false")
-        }
+        root[keyPath: path] = try readFlag(text, name, "true or false")
+      })
+  }
+
+  /// `true`, `false` or `none`.
+  public static func optionalFlag(
+    _ name: String, _ path: SettingPath<Root, Bool?>, _ meaning: String,
+    source: String = ""
+  ) -> Setting {
+    let kind = "true, false or none"
+    return Setting(
+      name: name, kind: kind, meaning: meaning, source: source,
+      value: { $0[keyPath: path].map(SettingValue.flag) ?? .none }, numbers: [],
+      assign: { (root, text) throws(SettingError) in
+        root[keyPath: path] = isNone(text) ? nil : try readFlag(text, name, kind)
       })
   }
 
@@ -293,6 +303,16 @@ private func readInteger(
     throw .outOfRange(name: name, given: String(text), allowed: "\(bounds)")
   }
   return n
+}
+
+private func readFlag(
+  _ text: String, _ name: String, _ expected: String
+) throws(SettingError) -> Bool {
+  switch WrittenValue.trimmed(text).lowercased() {
+  case "true", "yes", "on", "1": true
+  case "false", "no", "off", "0": false
+  default: throw .unreadable(name: name, given: text, expected: expected)
+  }
 }
 
 private func isNone(_ text: some StringProtocol) -> Bool { WrittenValue.isNone(String(text)) }

@@ -99,27 +99,3 @@ func hint(_ nearest: String?, _ valid: [String]) -> String {
   let (shown, more) = (valid.prefix(100).joined(separator: ", "), valid.count - 100)
   return "there are: \(shown)" + (more > 0 ? " and \(grouped(more)) more" : "")
 }
-
-/// The candidate nearest to `name` by edit distance, when it is near enough to be a misspelling.
-public func nearestName(to name: String, among candidates: [String]) -> String? {
-  // Nothing that long is a misspelling of a name.
-  guard name.utf8.count <= 100 else { return nil }
-  let typed = Array(name.lowercased())
-  func distance(_ candidate: String) -> Int {
-    let target = Array(candidate.lowercased())
-    var row = Array(0...target.count)
-    for i in typed.indices {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for j in target.indices {
-        let substitution = diagonal + (typed[i] == target[j] ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[target.count]
-  }
-  let best = candidates.map { ($0, distance($0)) }.min { $0.1 < $1.1 }
-  guard let best, best.1 <= max(2, typed.count / 3), best.1 < typed.count else { return nil }
-  return best.0
-}

@@ -9,12 +9,15 @@ struct Evaluate: ParsableCommand {
     discussion: """
       The newest weights of a run (averaged, where it averages) on what it has kept for validation: \
       accuracy, precision and recall of each class and the confusion matrix; RMSE, MAE and R² of \
-      numbers in their own unit; loss and perplexity of texts. With --set data.path it is all of \
-      another file, as the run knows its data: the run's own data need not be there.
+      numbers in their own unit; loss and perplexity of texts; the returns of an agent's episodes; \
+      how a classifier reads the images that a model makes, and how well noise is found. With --set \
+      data.path it is all of another file, as the run knows its data: the run's own data need not be \
+      there.
 
         descent evaluate runs/iris-1
         descent evaluate runs/iris-1 --set data.path=new.csv --json
         descent evaluate runs/gpt-1 --set data.path=other.txt
+        descent evaluate runs/rl-1 --set data.episodes=500
         descent evaluate --model SmolLM2-135M --adapter my-adapter --set data.path=other.txt
         descent evaluate runs/mnist-1 --set data.images=t.gz --set data.labels=l.gz
 

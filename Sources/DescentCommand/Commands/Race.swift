@@ -112,63 +112,27 @@ struct RaceCommand: ParsableCommand {
   func run() throws {
     Interrupt.watch(beforeExit: Screen.restore)
     StandardOutput.onlyAccompaniesWork()
+    let series = RunSeries(
+      kind: "race", folder: folder ?? resume, ownFiles: ["race.json", "report.html"],
+      inputs: recipes.filter { BuiltInRecipes.yaml($0) == nil }
+        .map { (name: "the recipe \($0)", path: $0) }, json: json, isQuiet: quiet)
     try reportingErrors {
-      try checkOutput()
+      try series.checkOutput()
       let race = try resume.map(resumed) ?? started()
       if let file = json.path, !json.isStandardOutput { try OutputFile.check(file) }
-      let isSilent = quiet || json.isStandardOutput
-      if !isSilent { output("racing in \(race.folder.relativePath)") }
-      let crew = Crew(jobs: jobs, program: Self.program) {
-        Interrupt.requested || StandardOutput.failure != nil
-      }
+      if !series.isSilent { output("racing in \(race.folder.relativePath)") }
       do {
+        let crew = RunSeries.crew(jobs, runBy: RaceRun.self)
         let result = try race.run(crew, keepsWeights: keep) {
-          if !isSilent { output(RaceProgressPage.line($0)) }
+          if !series.isSilent { output(RaceProgressPage.line($0)) }
         }
         let page = RacePage.about(result, command: command(race))
-        let report = race.folder.appendingPathComponent("report.html").relativePath
-        // What was found comes first: the disk may be full by now.
-        if json.isStandardOutput {
-          try json.write(page)
-        } else {
-          if !quiet { output() }
-          output(page)
-        }
-        try OutputFile.write(page.html(), to: report)
-        if !json.isStandardOutput {
-          try json.write(page)
-          output("report: \(report)")
-        }
+        try series.show(page, brief: page, in: race.folder)
       } catch RaceError.interrupted(let path) {
         writeError("\(RaceError.interrupted(path))")
         throw ExitCode(ExitStatus.interrupted)
       }
     }
-  }
-
-  /// How a run is done in a process of its own.
-  private static var program: (executable: URL, arguments: [String])? {
-    Bundle.main.executableURL.map { ($0, [RaceRun.configuration.commandName ?? ""]) }
-  }
-
-  /// Looks at `--json` before the race. In its folder, which may not be there yet, the race's own files
-  /// are left alone.
-  private func checkOutput() throws {
-    guard let file = json.path, !json.isStandardOutput else { return }
-    let folder = self.folder ?? resume
-    let own = ["race.json", "report.html"].map {
-      (name: "the race's own \($0)", path: folder?.appending("/\($0)"))
-    }
-    let kept =
-      recipes.filter { BuiltInRecipes.yaml($0) == nil }
-      .map { (name: "the recipe \($0)", path: Optional($0)) }
-    let isWithin = OutputPaths.place(folder).map {
-      OutputPaths.place(file)?.hasPrefix($0 + "/") ?? false
-    }
-    try OutputPaths.check(
-      [(name: "--json", path: file)],
-      keeping: own + kept + [(name: "the folder of the race", path: folder)],
-      areWritable: isWithin != true)
   }
 
   private func started() throws -> Race {

@@ -14,7 +14,8 @@ struct Recommend: ParsableCommand {
         descent recommend --task vision-cnn
       """)
 
-  @Option(help: ArgumentHelp("What is to be trained.", valueName: "task"))
+  @Option(
+    help: ArgumentHelp("What is to be trained: a task, or a recipe's name.", valueName: "task"))
   var task: String?
 
   @Option(

@@ -98,66 +98,33 @@ struct StudyCommand: ParsableCommand {
     }
     Interrupt.watch(beforeExit: Screen.restore)
     StandardOutput.onlyAccompaniesWork()
+    let series = RunSeries(
+      kind: "study", folder: folder ?? resume, ownFiles: ["study.yaml", "report.html"],
+      inputs: [study].compactMap(\.self).filter { BuiltInStudies.file($0) == nil }
+        .map { (name: "the study \($0)", path: $0) }, json: json, isQuiet: quiet)
     try reportingErrors {
-      try checkOutput()
+      try series.checkOutput()
       let study = try resume.map(resumed) ?? started()
       if let file = json.path, !json.isStandardOutput {
         try keepApart(file, study)
         try OutputFile.check(file)
       }
-      let isSilent = quiet || json.isStandardOutput
-      if !isSilent { output("studying in \(study.folder.relativePath)") }
-      let jobs = jobs ?? ProcessInfo.processInfo.activeProcessorCount
-      let crew = Crew(jobs: jobs, program: Self.program) {
-        Interrupt.requested || StandardOutput.failure != nil
-      }
+      if !series.isSilent { output("studying in \(study.folder.relativePath)") }
       do {
+        let crew = RunSeries.crew(
+          jobs ?? ProcessInfo.processInfo.activeProcessorCount, runBy: StudyRun.self)
         let result = try study.run(crew, keepsWeights: keep) {
-          if !isSilent { output(StudyProgressPage.line($0)) }
+          if !series.isSilent { output(StudyProgressPage.line($0)) }
         }
-        let page = StudyPage.about(result, command: command(study))
-        let report = study.folder.appendingPathComponent("report.html").relativePath
-        // What was found comes first: the disk may be full by now.
-        if json.isStandardOutput {
-          try json.write(page)
-        } else {
-          if !isSilent { output() }
-          output(StudyPage.about(result, command: command(study), isWhole: false))
-        }
-        try OutputFile.write(page.html(), to: report)
-        if !json.isStandardOutput {
-          try json.write(page)
-          output("report: \(report)")
-        }
+        try series.show(
+          StudyPage.about(result, command: command(study)),
+          brief: StudyPage.about(result, command: command(study), isWhole: false),
+          in: study.folder)
       } catch StudyError.interrupted(let path) {
         writeError("\(StudyError.interrupted(path))")
         throw ExitCode(ExitStatus.interrupted)
       }
     }
-  }
-
-  /// How a run is done in a process of its own.
-  private static var program: (executable: URL, arguments: [String])? {
-    Bundle.main.executableURL.map { ($0, [StudyRun.configuration.commandName ?? ""]) }
-  }
-
-  /// Looks at `--json` before the study. In its folder, which may not be there yet, the study's own
-  /// files are left alone.
-  private func checkOutput() throws {
-    guard let file = json.path, !json.isStandardOutput else { return }
-    let folder = self.folder ?? resume
-    let own = ["study.yaml", "report.html"].map {
-      (name: "the study's own \($0)", path: folder?.appending("/\($0)"))
-    }
-    let kept = [study].compactMap(\.self).filter { BuiltInStudies.file($0) == nil }
-      .map { (name: "the study \($0)", path: Optional($0)) }
-    let isWithin = OutputPaths.place(folder).map {
-      OutputPaths.place(file)?.hasPrefix($0 + "/") ?? false
-    }
-    try OutputPaths.check(
-      [(name: "--json", path: file)],
-      keeping: own + kept + [(name: "the folder of the study", path: folder)],
-      areWritable: isWithin != true)
   }
 
   /// Refuses a `--json` among what the study keeps.

@@ -77,7 +77,8 @@ struct Train: ParsableCommand {
     StandardOutput.onlyAccompaniesWork()
     try reportingErrors {
       let (trainer, directory, yaml) = try resume.map(resumed) ?? started(recipe ?? "")
-      let given = try Recipe.written(yaml: yaml, overrides: changes.assignments)
+      let given = try Recipe.written(
+        yaml: yaml, overrides: changes.assignments, quick: quick)
       for warning in LintReport.warnings(
         of: trainer.recipe, task: trainer.task, given: given)
       {
@@ -94,7 +95,8 @@ struct Train: ParsableCommand {
       if let target = trainer.recipe.target, let outcome = try? directory.outcome(of: target) {
         output(RunPage.target(outcome), isSpaced: false)
       }
-      if !result.interrupted { diagnose(directory) }
+      // A short form shows that all goes together; its few steps say nothing of the training.
+      if !result.interrupted, !quick { diagnose(directory) }
       if let warning = result.recomputation?.warning { writeError("Warning: \(warning)") }
       if result.interrupted {
         let failure = StandardOutput.failure

@@ -62,7 +62,7 @@ extension Scenario {
         "Hugging Face's Trainer falls linearly by default; a cosine is lr_scheduler_type=cosine there."
       ], stage: .text, example: "llm-finetune"),
     Scenario(
-      name: "memory-poor", aliases: ["low-memory", "memory", "small-gpu"],
+      name: "memory-poor", aliases: ["low-memory", "memory", "small-gpu", "llm-low-memory"],
       title: "A language model where memory is short",
       candidates: [
         .init(
@@ -93,7 +93,8 @@ extension Scenario {
           + "embedding saves little.",
       ], stage: .text, example: "llm-low-memory"),
     Scenario(
-      name: "vision-cnn", aliases: ["cnn", "vision", "resnet", "image-classification"],
+      name: "vision-cnn",
+      aliases: ["cnn", "vision", "resnet", "image-classification", "digits-cnn", "mnist"],
       title: "A convolutional network that classifies images",
       candidates: [
         .init(
@@ -116,7 +117,7 @@ extension Scenario {
           + "a hundred times larger."
       ], stage: .images, example: "vision-cnn"),
     Scenario(
-      name: "vision-transformer", aliases: ["vit", "deit", "image-transformer"],
+      name: "vision-transformer", aliases: ["vit", "deit", "image-transformer", "vision-vit"],
       title: "A vision transformer",
       candidates: [
         .init(
@@ -177,7 +178,8 @@ extension Scenario {
       cautions: ["For Atari the same implementations use 2.5e-4."], stage: .environment,
       example: "rl"),
     Scenario(
-      name: "fast-experiments", aliases: ["experiment", "quick", "prototype", "fast"],
+      name: "fast-experiments",
+      aliases: ["experiment", "quick", "prototype", "fast", "digits-mlp", "csv", "table"],
       title: "A first try, whose length nobody knows",
       candidates: [
         .init(

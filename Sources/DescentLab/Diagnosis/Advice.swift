@@ -17,12 +17,36 @@ extension RunSignals {
   /// A rate that a step can have been made with: positive, and no slip of the pen.
   private func isUsable(_ rate: Double) -> Bool { rate >= 1e-15 && rate <= 1e3 }
 
-  /// Whether the rate is a factor of what the optimizer finds itself.
-  var findsRate: Bool {
-    d != nil || log["base_lr"] != nil
-      || ["prodigy", "dadapt", "d_adapt", "dog", "ldog", "mechanic"].contains {
-        optimizer?.lowercased().contains($0) == true
-      }
+  /// What sets the size of the steps.
+  enum RateSource {
+    /// The rate that was asked for.
+    case given
+    /// An estimate d, which the rate multiplies: Prodigy, D-Adaptation.
+    case estimated
+    /// The number of the step and the size of the weights: Adafactor without a rate.
+    case relative
+  }
+
+  /// What sets the size of its steps: with a rule that does so itself, other advice holds.
+  var rateSource: RateSource {
+    if log["relative_step"] != nil || !log.family("relative_step").isEmpty { return .relative }
+    let isEstimated =
+      d != nil || log["base_lr"] != nil
+      || ["prodigy", "dog", "ldog", "mechanic"].contains { isNamed($0) } || isDAdaptation
+    return isEstimated ? .estimated : .given
+  }
+
+  private func isNamed(_ part: String) -> Bool { optimizer?.lowercased().contains(part) == true }
+
+  /// Whether its optimizer has no d_coef.
+  private var isDAdaptation: Bool { isNamed("dadapt") || isNamed("d_adapt") }
+
+  /// Whether a sweep can say something of its rate.
+  var hasRateToFind: Bool { isOwn && rateSource == .given && log.whyLossesNeedNotFall == nil }
+
+  /// Where to look for a rate, behind other advice; nothing where there is none to look for.
+  func rateSearch(_ sentence: String) -> String {
+    hasRateToFind ? "; descent lr-find \(sentence)" : ""
   }
 
   /// What is usual for the optimizer that the log names.
@@ -38,7 +62,7 @@ extension RunSignals {
   /// A lower rate to try, a third of one unless that is still far beyond the usual; nil where the
   /// log has no rate that could be lowered.
   package func lowered(_ rate: Double?) -> (text: String, isThird: Bool)? {
-    guard let rate, rate > 0, rate.isFinite, !findsRate else { return nil }
+    guard let rate, rate > 0, rate.isFinite, rateSource == .given else { return nil }
     if let usual = usualRate, rate / 3 > 10 * usual { return (short(usual, 2), false) }
     return isUsable(rate) ? (short(rate / 3, 2), true) : nil
   }
@@ -48,10 +72,15 @@ extension RunSignals {
 
   /// What to lower the rate to: `lr=0.001, a third of that at the onset`.
   func lowerRate(from step: Double) -> String {
+    switch rateSource {
+    case .estimated: return lowerEstimate
+    case .relative:
+      return ownRate(rate(at: step), times: 1.0 / 3, "a third of what it takes by itself")
+    case .given: break
+    }
     guard let lower = lowered(rate(at: step)) else {
-      if rate == nil { return "a third of the learning rate" }
-      return findsRate
-        ? "a smaller d_coef (0.5), with lr still 1" : "a usual learning rate for the optimizer"
+      return rate == nil
+        ? "a third of the learning rate" : "a usual learning rate for the optimizer"
     }
     return "lr=\(lower.text), "
       + (lower.isThird ? "a third of that at the onset" : "which is usual for \(optimizer ?? "it")")
@@ -59,7 +88,14 @@ extension RunSignals {
 
   /// What to raise the rate to.
   var raiseRate: String {
-    if findsRate { return "raise d0 tenfold, or d_coef to 2, with lr still 1" }
+    switch rateSource {
+    case .estimated:
+      return "raise \(key("d0")) tenfold"
+        + (isDAdaptation ? "" : ", or \(key("d_coef")) to 2") + ", with lr still 1"
+    case .relative:
+      return "try " + ownRate(rate?.peak, times: 3, "three times what it takes by itself")
+    case .given: break
+    }
     guard let peak = rate?.peak else { return "try three times the learning rate, then ten times" }
     guard isUsable(peak) else {
       return peak > 0
@@ -69,12 +105,33 @@ extension RunSignals {
     return "try lr=\(short(3 * peak, 2)), three times as much, then ten times"
   }
 
+  /// A setting of the optimizer as the reader finds it.
+  func key(_ setting: String) -> String { isOwn ? "optimizer.\(setting)" : setting }
+
+  /// What makes an estimated step size smaller.
+  private var lowerEstimate: String {
+    let isHeld = number("optimizer.growth_rate")?.isFinite == true
+    let smaller =
+      isDAdaptation
+      ? "\(key("lr"))=0.5, which halves what d gives"
+      : "a smaller d_coef (\(key("d_coef"))=0.5), with lr still 1"
+    return smaller + (isHeld ? "" : ", or hold d back with \(key("growth_rate"))=1.02")
+  }
+
+  /// A rate in the place of Adafactor's relative steps.
+  private func ownRate(_ rate: Double?, times factor: Double, _ words: String) -> String {
+    let value = rate.flatMap { isUsable($0) ? short(factor * $0, 2) : nil }
+    return "a rate in the place of relative steps: \(key("lr"))=\(value ?? "0.001") with "
+      + "\(key("relative_step"))=false" + (value == nil ? "" : ", \(words)")
+  }
+
   // MARK: Clipping
 
   /// What clips the gradients at a norm; nil where that is no sensible norm, or they are clipped
-  /// there or lower already.
+  /// there or lower already, or the optimizer bounds its steps itself, and would estimate d from what
+  /// is left.
   package func clipping(at norm: Double) -> String? {
-    guard norm.isFinite, norm >= 1e-6, norm <= 1e6 else { return nil }
+    guard rateSource == .given, norm.isFinite, norm >= 1e-6, norm <= 1e6 else { return nil }
     if let said = clipThreshold, said <= 1.25 * norm { return nil }
     return setting(
       "clip.norm", short(norm, 2), "clip the gradients at a norm of \(short(norm, 2))",
@@ -91,12 +148,25 @@ extension RunSignals {
 
   // MARK: Schedules
 
+  /// Leaves clipping out, for rules that set the size of their steps themselves.
+  var withoutClipping: String {
+    setting(
+      "clip.norm", "none", "do not clip the gradients",
+      others: "max_grad_norm=0 in kohya and Hugging Face")
+      + (rateSource == .estimated
+        ? ": d is estimated from them, and clipped ones mislead it"
+        : ": the optimizer bounds its steps itself")
+  }
+
   /// A warmup of so many steps.
   func warmup(of steps: Double) -> String {
+    if rateSource == .relative { return "set \(key("warmup_init"))=true, whose steps begin small" }
     let count = Int(step: max(1, steps.rounded(.up)))
     return setting(
       "schedule.warmup", "\(count)", "warm lr up over \(counted(count, "step"))",
       others: "warmup_steps in Hugging Face, lr_warmup_steps in kohya")
+      + (rateSource == .estimated && !isDAdaptation
+        ? " with \(key("safeguard_warmup"))=true" : "")
   }
 
   /// A schedule that ends with the run.

@@ -156,8 +156,12 @@ private struct HTMLWriter {
     add("<div class=\"wide\"><table>")
     if !table.caption.isEmpty { add("<caption>\(table.caption.escaped)</caption>") }
     if columns.contains(where: { !$0.heading.isEmpty }) {
-      let cells = zip(columns, sides).map {
-        "<th scope=\"col\"\($1)>\($0.heading.escaped)</th>"
+      let cells = zip(columns, sides).map { column, side in
+        let text = column.heading.escaped
+        // Keys of metrics may be parted, so that no heading is wider than its numbers.
+        let parted =
+          side.isEmpty ? text : text.replacing(/[_.](?=[a-z])/) { "\($0.output)<wbr>" }
+        return "<th scope=\"col\"\(side)>\(parted)</th>"
       }
       add("<thead><tr>\(cells.joined())</tr></thead>")
     }
@@ -166,6 +170,14 @@ private struct HTMLWriter {
       let cells = zip(zip(row, columns), sides).map { cell, side in
         let text = cell.0.text(cell.1.style)
         let kind = side.isEmpty && text.count > Self.longest ? " class=\"long\"" : side
+        // What is known of a number stands below it, so that columns stay narrow.
+        if case .text = cell.0, !side.isEmpty, let place = text.firstRange(of: " ("),
+          text.last == ")"
+        {
+          let under = text[place.lowerBound...].dropFirst()
+          return "<td\(kind)>\(String(text[..<place.lowerBound]).marked)"
+            + "<span class=\"under\"> \(String(under).marked)</span></td>"
+        }
         return "<td\(kind)>\(link(cell.0, text))</td>"
       }
       add("<tr>\(cells.joined())</tr>")
@@ -208,6 +220,9 @@ private struct HTMLWriter {
   /// The text of a cell, with a link where it is one.
   private func link(_ cell: Table.Cell, _ text: String) -> String {
     if case .bar(let parts) = cell { return bar(parts) }
+    if case .verdict(_, let verdict) = cell {
+      return "<span class=\"\(verdict.rawValue)\">\(text.escaped)</span>"
+    }
     guard case .link(_, let id) = cell else {
       // Numbers are not wrapped at all.
       if case .text = cell { return text.marked }

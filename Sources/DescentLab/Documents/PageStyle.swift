@@ -4,11 +4,13 @@ enum PageStyle {
   /// that there is more behind it.
   static let css = """
     :root { color-scheme: light dark; --ink: #1a1a1a; --pale: #5c5c5c; --line: #d9d9d9;
-      --box: #f4f4f4; --shade: #0005; --link: #00589c; --warn: #fff3df; --paper: \(Palette.paper.light);
+      --box: #f4f4f4; --shade: #0005; --link: #00589c; --warn: #fff3df;
+      --good: #14692b; --bad: #a4231b; --paper: \(Palette.paper.light);
       --grid: \(Palette.grid.light); --frame: \(Palette.frame.light); }
     @media screen and (prefers-color-scheme: dark) {
       :root { --ink: #e6e6e6; --pale: #a3a3a3; --line: #3a3d42; --box: #23262b; --shade: #fff5; --link: #7cc0f5;
-        --warn: #3a2f1a; --paper: \(Palette.paper.dark); --grid: \(Palette.grid.dark);
+        --warn: #3a2f1a; --good: #74d08a; --bad: #ff9a90;
+        --paper: \(Palette.paper.dark); --grid: \(Palette.grid.dark);
         --frame: \(Palette.frame.dark); }
     \(Palette.all.map(\.css).joined(separator: "\n"))
     }
@@ -41,8 +43,11 @@ enum PageStyle {
     figcaption { font-size: .9rem; max-width: 40rem; }
     th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line);
       text-align: left; vertical-align: top; }
-    th { white-space: nowrap; } .right { text-align: right; }
+    th { white-space: nowrap; } .right { text-align: right; } th.right { white-space: normal; }
     td:last-child, th:last-child { padding-right: 0; }
+    .under { display: block; font-size: .85em; color: var(--pale); }
+    .good, .bad { font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); }
+    .open { color: var(--pale); }
     svg.bar { display: block; width: min(30rem, 50vw); height: 1.2em; }
     .key { margin-right: 1rem; white-space: nowrap; } .key svg { width: .8em; height: .8em; }
     .figures { display: grid; gap: 1.5rem 2rem; align-items: start; margin: 1rem 0;
@@ -97,6 +102,7 @@ enum PageStyle {
       .figures, .panels { grid-template-columns: 1fr 1fr; gap: 1rem 1.5rem; }
       .controls { display: none; }
       figure .w { display: none; } figure .n { display: block; }
+      table { font-size: .8rem; } th, .right, .under, .one { white-space: normal; }
       figure, tr, li { break-inside: avoid; } h1, h2, h3, summary { break-after: avoid; }
       a { color: inherit; text-decoration: none; } pre { white-space: pre-wrap; }
       details::details-content { content-visibility: visible; block-size: auto; }

@@ -121,9 +121,14 @@ public struct Table: Sendable {
     }
   }
 
+  /// How something came out.
+  public enum Verdict: String, Sendable { case good, bad, open }
+
   /// What stands in a row under a column.
   public enum Cell: Sendable, Equatable {
     case text(String)
+    /// A text that says how something came out, in its colour on a page.
+    case verdict(String, Verdict)
     /// Written in the style of its column.
     case number(Double)
     /// A number that is nothing beside the others: `0`.
@@ -147,7 +152,7 @@ public struct Table: Sendable {
 
     func text(_ style: NumberStyle) -> String {
       switch self {
-      case .text(let text), .link(let text, _): text
+      case .text(let text), .verdict(let text, _), .link(let text, _): text
       case .number(let x): style.text(x)
       case .negligible: "0"
       case .count(let n): grouped(n)
@@ -162,7 +167,7 @@ public struct Table: Sendable {
 
     var json: JSONValue {
       switch self {
-      case .text(let text), .link(let text, _): .text(text)
+      case .text(let text), .verdict(let text, _), .link(let text, _): .text(text)
       case .number(let x), .negligible(let x): .number(x)
       case .count(let n), .ordinal(let n), .bytes(let n): .integer(n)
       case .shape(let axes): .array(axes.map(JSONValue.integer))

@@ -7,7 +7,7 @@ public enum EvaluationPage {
   public static func about(_ evaluation: RunEvaluation) -> Document {
     let data =
       evaluation.files.isEmpty
-      ? "the run's validation part" : evaluation.files.joined(separator: " and ")
+      ? validationPart(of: evaluation.report) : evaluation.files.joined(separator: " and ")
     let average = evaluation.average.map { ", averaged (\($0))" } ?? ""
     let step = evaluation.step.map { ", after step \($0)" } ?? ""
     var facts = [
@@ -22,6 +22,12 @@ public enum EvaluationPage {
       blocks = Self.blocks(report)
     case .numbers(let report): facts += Self.facts(report)
     case .text(let report): facts += Self.facts(report)
+    case .agent(let report):
+      facts += Self.facts(report)
+      blocks = Self.blocks(report)
+    case .images(let report):
+      facts += Self.facts(report)
+      blocks = Self.blocks(report)
     }
     return Document(
       "",
@@ -37,11 +43,22 @@ public enum EvaluationPage {
       ] + blocks)
   }
 
+  /// What a run is evaluated on, where nothing else is given.
+  private static func validationPart(of report: EvaluationReport) -> String {
+    switch report {
+    case .agent: "the run's environment"
+    case .images(let report) where report.denoising == nil: "what the generator makes"
+    default: "the run's validation part"
+    }
+  }
+
   private static func task(of report: EvaluationReport) -> String {
     switch report {
     case .classes: "classification"
     case .numbers: "regression"
     case .text: "text"
+    case .agent: "reinforcement"
+    case .images: "images"
     }
   }
 
@@ -50,6 +67,10 @@ public enum EvaluationPage {
     case .classes(let report): counted(report.examples, "example")
     case .numbers(let report): counted(report.examples, "example")
     case .text(let report): "\(counted(report.tokens, "token")) predicted"
+    case .agent(let report): "\(counted(report.returns.count, "episode")) of \(report.environment)"
+    case .images(let report):
+      report.denoising.map { counted($0.examples, "image") }
+        ?? counted(report.images, "image")
     }
   }
 

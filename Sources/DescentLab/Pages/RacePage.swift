@@ -62,7 +62,7 @@ public enum RacePage {
       .number("failures"),
     ])
     for entry in recipe.entries {
-      let interval = entry.sample.interval.map { "\(short($0.low, 5)) to \(short($0.high, 5))" }
+      let interval = entry.interval.map { "\(short($0.low, 5)) to \(short($0.high, 5))" }
       table.append(
         .text(entry.label), entry.sample.mean.map { .number($0) } ?? .nothing,
         interval.map { .text($0) } ?? .nothing,
@@ -292,7 +292,7 @@ public enum RacePage {
   private static func fields(_ result: RaceResult) -> [(key: String, value: JSONValue)] {
     let rows = result.recipes.flatMap { recipe in
       recipe.entries.map { entry -> JSONValue in
-        let interval = entry.sample.interval
+        let interval = entry.interval
         return [
           "recipe": .text(recipe.name), "optimizer": .text(entry.label),
           "settings": .object(entry.settings.map { (key: $0.name, value: json($0.value)) }),

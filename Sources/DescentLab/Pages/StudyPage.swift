@@ -55,7 +55,8 @@ public enum StudyPage {
   private static func answers(_ result: StudyResult) -> Table {
     var table = Table([.init("claim"), .init("verdict")])
     for verdict in result.verdicts {
-      table.append(.text(verdict.claim.say), .text(verdict.outcome.rawValue))
+      let outcome = verdict.outcome
+      table.append(.text(verdict.claim.say), .verdict(outcome.rawValue, outcome.verdict))
     }
     return table
   }
@@ -160,7 +161,8 @@ public enum StudyPage {
           let one = StudyVerdict.Cell(
             label: cell.label,
             values: result.values(experiment.name, index, column.metric, column.reduction),
-            isRatio: column.metric.isRatio || column.reduction.isRatio)
+            isRatio: column.metric.isRatio || column.reduction.isRatio,
+            metric: column.metric.metric(column.reduction))
           guard let mean = one.mean else {
             return column.metric.isUnbounded && failed < runs.count
               ? .text("not reached") : .nothing
@@ -302,6 +304,16 @@ public enum StudyPage {
       ),
       ("seconds", .number(result.seconds)),
     ]
+  }
+}
+
+extension StudyVerdict.Outcome {
+  fileprivate var verdict: Table.Verdict {
+    switch self {
+    case .supported: .good
+    case .contradicted: .bad
+    case .undecided: .open
+    }
   }
 }
 

@@ -57,7 +57,7 @@ extension Race {
     return RaceTrial(
       recipe: recipe, optimizer: optimizer, purpose: .pace, settings: [],
       overrides: common(recipe, optimizer, hasOwnLength: true)
-        + ["steps=\(steps)", "evaluate.every=0", "evaluate.batches=1"])
+        + ["steps=\(steps)", "evaluate.every=0", "evaluate.batches=1", "evaluate.start=false"])
   }
 
   /// What is searched for an optimizer: nothing that its text or the changes for all have set.

@@ -78,6 +78,10 @@ public struct RaceResult: Sendable {
     public var finals: [Double?] { judged.map { $0.outcome?.final } }
     /// The losses of those that finished.
     public var sample: Sample { Sample(finals.compactMap(\.self)) }
+    /// Where their mean lies with 95 % confidence; nil for fewer than two.
+    public var interval: (low: Double, high: Double)? {
+      Metric.of("val_loss").clipped(sample.interval, of: sample.values)
+    }
     /// The fewest and the most steps that a judged run did; nil before one has ended.
     public var stepsDone: ClosedRange<Int>? {
       let done = outcomes.map(\.steps)

@@ -101,6 +101,14 @@ public struct RateFinder: Sendable {
       return
     }
     ownRate = nil
+    let kind = type(of: recipe.model)
+    if let measure = kind.betterThanLoss {
+      throw RecipeError(problems: [
+        "a \(kind.name) model may have any training loss while it learns, so no sweep tells which rate "
+          + "is good: compare rates by \(measure), with 'descent race RECIPE --optimizers "
+          + "\(recipe.plan.ruleName) --tune 8'"
+      ])
+    }
     swept = range
     var trials = RateTrials(wantsToStop: wantsToStop)
     let rates = options.rates(in: range)

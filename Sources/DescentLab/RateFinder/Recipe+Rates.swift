@@ -65,7 +65,7 @@ extension Recipe {
     var recipe = self
     (recipe.run.steps, recipe.run.epochs) = (steps, nil)
     recipe.run.nonFinite = .stop
-    recipe.evaluate.every = 0
+    (recipe.evaluate.every, recipe.evaluate.start) = (0, false)
     recipe.checkpoint = CheckpointSettings()
     recipe.spike = SpikeSettings()
     (recipe.log, recipe.instruments) = (LogSettings(), InstrumentSettings())

@@ -178,3 +178,10 @@ extension [Point] {
     return kept.map { $0 < 0 ? Point(.nan, .nan) : self[$0] }
   }
 }
+
+extension Curve {
+  /// The value before the first step; nil where there was no evaluation then, or no other.
+  var beforeTraining: Point? {
+    points.first.flatMap { $0.x == 0 && $0.y.isFinite && count > 1 ? $0 : nil }
+  }
+}

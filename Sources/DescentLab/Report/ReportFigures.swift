@@ -16,7 +16,7 @@ struct ReportFigures {
 
   /// How far the answers were right.
   private var answers: [Figure] {
-    all("val_accuracy", "Validation accuracy", "share of right answers")
+    pair("accuracy", "Accuracy", "share of right answers")
       + all("val_rmse", "Root of the mean squared validation error", "unit of the targets")
       + all("val_mae", "Mean absolute validation error", "unit of the targets")
       + all("val_r2", "Validation R²", "R²")
@@ -41,9 +41,24 @@ struct ReportFigures {
       chart.settle()
       return (chart.series.isEmpty ? [] : [Figure([chart])]) + answers
     }
-    return all("loss", "Training loss", loss)
-      + all("val_loss", "Validation loss", loss)
-      + answers
+    return pair("loss", "Loss", loss) + answers
+  }
+
+  /// A metric of training and of validation, which are one quantity: of a single run in one figure.
+  private func pair(_ name: String, _ title: String, _ label: String) -> [Figure] {
+    let held = "val_\(name)"
+    let name = runs.contains { $0["train_\(name)"] != nil } ? "train_\(name)" : name
+    guard isSingle, let run = runs.first, let training = run[name], let validation = run[held]
+    else {
+      return all(name, "Training \(title.lowercased())", label)
+        + all(held, "Validation \(title.lowercased())", label)
+    }
+    var chart = LineChart(title: title, x: Axis("step"), y: Axis(label))
+    chart.add(training, named: "training", color: 0)
+    chart.series.append(Series("validation", validation.points, .plain, color: 1))
+    chart.series.append(Series("", validation.points, .dots, color: 1))
+    chart.settle()
+    return [Figure([chart], caption: Metric.of(name).meaning)]
   }
 
   // MARK: Rates
@@ -122,7 +137,7 @@ struct ReportFigures {
 
   /// The metrics that have a figure of their own or need none.
   private static let shown: Set<String> = [
-    "loss", "val_loss", "val_loss_raw", "val_accuracy", "val_rmse",
+    "loss", "val_loss", "val_loss_raw", "accuracy", "train_accuracy", "val_accuracy", "val_rmse",
     "val_mae", "val_r2", "lr", "base_lr", "d", "d_numerator",
     "d_denominator", "relative_step", "schedule_free_weight", "loss_scale", "weight_decay",
     "momentum", "grad_norm", "clip_norm", "clipped", "update_norm", "snr", "norm_test",
@@ -133,8 +148,25 @@ struct ReportFigures {
 
   /// What else the runs wrote down, that changes; metrics of tensors and groups are elsewhere.
   var others: [Figure] {
-    otherNames { $0.lowest?.y != $0.highest?.y }.prefix(24).flatMap {
-      all($0, Metric.of($0).title, $0)
+    let names = otherNames { $0.lowest?.y != $0.highest?.y }.prefix(24)
+    /// What is measured in training and in validation, by the name without where.
+    let both = Set(
+      names.compactMap { name -> String? in
+        guard isSingle, name.hasPrefix("val_") else { return nil }
+        let base = String(name.dropFirst(4))
+        return names.contains(base) || names.contains("train_\(base)") ? base : nil
+      })
+    return names.flatMap { name -> [Figure] in
+      let base = ["val_", "train_"].first(where: name.hasPrefix).map {
+        String(name.dropFirst($0.count))
+      }
+      let metric = Metric.of(name)
+      guard both.contains(base ?? name) else {
+        return all(name, metric.title, name, metric.isLogarithmic ? .logarithmic : .linear)
+      }
+      // They stand together, where that of the validation would.
+      return name.hasPrefix("val_")
+        ? pair(base ?? name, (base ?? name).capitalizedFirst, base ?? name) : []
     }
   }
 
@@ -145,7 +177,7 @@ struct ReportFigures {
       let values = Set(runs.compactMap { $0[name]?.last?.y }).sorted()
       let text = values.prefix(4).map { NumberStyle.significant(6).text($0) }.joined(
         separator: ", ")
-      return Fact(name, .text(text + (values.count > 4 ? ", …" : "")))
+      return Fact(Metric.of(name).title, .text(text + (values.count > 4 ? ", …" : "")))
     }
   }
 
@@ -176,28 +208,8 @@ struct ReportFigures {
       return []
     }
     chart.settle()
-    return [Figure([chart], caption: Self.captions[name] ?? "")]
+    return [Figure([chart], caption: Metric.of(name).meaning)]
   }
-
-  /// How to read what is not known to everybody.
-  private static let captions = [
-    "snr":
-      "Far above 1, gradients agree from batch to batch; below 1, most of a gradient is noise.",
-    "norm_test":
-      "The share of noise in the squared norm of the gradient. Above 1, a larger batch would take better "
-      + "steps.",
-    "noise_scale":
-      "Batches much smaller than this are mostly noise; much larger ones bring little (McCandlish et al., "
-      + "2018).",
-    "alpha":
-      "1: the loss fell as the gradient promised. 0.5: as far as the valley's floor. Below 0: the step made "
-      + "the loss worse.",
-    "curvature":
-      "Plain gradient descent is stable while this times the learning rate stays below 2.",
-    "lost_share":
-      "Updates smaller than half a unit in the last place of 16-bit weights change nothing.",
-    "d_numerator": "d grows to this over the denominator, where that is more.",
-  ]
 
   private func chart(
     _ name: String, _ title: String, _ label: String, _ scale: Axis.Scale = .linear,

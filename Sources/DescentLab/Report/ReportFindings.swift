@@ -19,7 +19,7 @@ package struct ReportFindings {
     let all: [(sentence: String?, said: Set<String>)] = [
       (stopped, ["nan"]), (run.returns, []), (loss, ["diverged"]),
       (jump, ["loss_spikes", "warmup_too_short", "resume_jump", "diverged", "lr_too_high", "nan"]),
-      (validation, ["overfitting"]),
+      (validation, ["overfitting"]), (forgetting, []),
       (rate, ["schedule_ended_early", "schedule_cut_off", "lr_not_logged"]),
       (estimate, ["d_stuck", "d_still_rising"]), (clipping, ["clip_too_tight", "clip_idle"]),
       (skipped, ["fp16_overflow"]), (spikes, []), (rounding, ["updates_lost"]),
@@ -91,6 +91,9 @@ package struct ReportFindings {
     } else if curve.count > 1 {
       sentence += ", its lowest"
     }
+    if let before = curve.beforeTraining {
+      sentence += "; before training it was \(number(before.y))"
+    }
     if let accuracy = run["val_accuracy"]?.last, accuracy.x == last.x {
       sentence += "; \(percent(accuracy.y, 2)) of the answers were right"
     }
@@ -104,6 +107,19 @@ package struct ReportFindings {
       sentence += "; it lies \(number(last.y - training.end)) above the training loss"
     }
     return sentence + "."
+  }
+
+  /// What became of what the model knew before.
+  private var forgetting: String? {
+    guard let curve = run["val_old"], let before = curve.beforeTraining, let last = curve.last,
+      before.y > 0
+    else { return nil }
+    let start = "The validation loss on what was known before"
+    let change = last.y / before.y - 1
+    if abs(change) < 0.0005 { return "\(start) has stayed at \(number(before.y))." }
+    return
+      "\(start) \(change > 0 ? "rose" : "fell") from \(number(before.y)) to \(number(last.y)), by "
+      + "\(percent(abs(change), 1))."
   }
 
   /// What the learning rate did.

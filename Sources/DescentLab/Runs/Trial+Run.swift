@@ -70,8 +70,7 @@ private func isTrialFailure(_ error: any Error) -> Bool {
   switch error {
   case RunError.checkpointMismatch: true
   case let error as RunError: error.isBreakdown
-  case is RecipeError, is OptimizerError, is SettingErrors, is SettingError: true
-  default: false
+  default: error.isOfRecipe
   }
 }
 

@@ -65,9 +65,9 @@ public struct TrialOutcome: Sendable, Equatable, Codable {
   /// Nothing yet.
   public init() {}
 
-  /// The first evaluation at or below a loss.
+  /// The first evaluation at or below a loss, of those after the first step.
   public func reached(_ target: Double) -> Evaluation? {
-    evaluations.first { $0.loss <= target }
+    evaluations.first { $0.step > 0 && $0.loss <= target }
   }
 }
 

@@ -32,7 +32,7 @@ extension StudyComparison {
   var evidence: String {
     guard pairs > 1 else { return "one seed" }
     var words: [String] = []
-    if let interval = test.interval(level: level) {
+    if let interval = testInterval {
       let (low, high) = (test.mean ?? 0) < 0 ? (-interval.high, -interval.low) : interval
       words.append(
         isRatio

@@ -111,7 +111,7 @@ struct StudyFigures {
           let values = result.values(experiment.name, cell, metric, reduction)
           let one = StudyVerdict.Cell(
             label: experiment.cells[cell].label, values: values,
-            isRatio: metric.isRatio || reduction.isRatio)
+            isRatio: metric.isRatio || reduction.isRatio, metric: metric.metric(reduction))
           guard let mean = one.mean else { continue }
           let value = experiment.cells[cell].places[place]
           let x = numbers?[value] ?? Double(value + 1)

@@ -31,7 +31,9 @@ struct StudyJudge {
     verdict = StudyVerdict(claim: claim, outcome: .undecided, sentence: "")
     verdict.isRatio = isRatio
     verdict.cells = zip(places, values).map { [isRatio] place, values in
-      .init(label: experiment.cells[place].label, values: values, isRatio: isRatio)
+      .init(
+        label: experiment.cells[place].label, values: values, isRatio: isRatio,
+        metric: claim.metric.metric(claim.reduction))
     }
     if claim.isRatio, !hasLogarithms {
       verdict.notes.append(

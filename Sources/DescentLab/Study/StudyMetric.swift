@@ -109,6 +109,14 @@ public struct StudyMetric: Sendable, Equatable, Hashable {
   }
 }
 
+extension StudyMetric {
+  /// The metric whose values a reduction gives; nil where it gives something else.
+  func metric(_ reduction: StudyReduction) -> Metric? {
+    guard case .track(let name) = kind, !reduction.isRatio else { return nil }
+    return Metric.of(name)
+  }
+}
+
 /// What is wrong with a part of a study.
 package struct StudyMistake: Error {
   let sentence: String
@@ -149,7 +157,7 @@ public enum StudyReduction: Sendable, Equatable, Hashable {
   package init(_ text: String) throws(StudyMistake) {
     if let named = Self.named.first(where: { "\($0)" == text }) {
       self = named
-    } else if text.hasPrefix("at "), let step = Int(text.dropFirst(3)), step > 0 {
+    } else if text.hasPrefix("at "), let step = Int(text.dropFirst(3)), step >= 0 {
       self = .at(step)
     } else {
       throw StudyMistake(

@@ -28,24 +28,26 @@ extension StudyPlan {
     }
     let plain = YAMLValue.map(entries.filter { $0.key != "quick" })
     var problems: [String] = []
+    /// Of the short form, what is not wrong without it.
     func read(_ tree: YAMLValue, isQuick: Bool) -> StudyPlan {
       var reader = StudyReader(folder: folder)
       (reader.plan.isQuick, reader.plan.name) = (isQuick, name)
       let tree = tree.with(seeds: seeds).with(changes: changes)
       reader.read(tree)
       for text in changes { reader.check(change: text) }
-      problems += reader.problems.sentences.map { isQuick ? "with quick: \($0)" : $0 }
+      problems += reader.problems.sentences.filter { !problems.contains($0) }
+        .map { isQuick ? "with quick: \($0)" : $0 }
       return reader.plan
     }
     self = read(plain, isQuick: false)
-    if problems.isEmpty, let quick = whole["quick"] {
+    if let quick = whole["quick"] {
       if quick.entries == nil {
         problems.append("quick must have keys of the study, such as seeds: 1")
       } else {
         let quick = read(plain.overlaid(with: quick), isQuick: true)
         if isQuick { self = quick }
       }
-    } else if isQuick, problems.isEmpty {
+    } else if isQuick {
       problems.append(
         "the study \(name) says nothing about --quick: add a section such as 'quick: {seeds: 1, "
           + "set: {steps: 100}}'")

@@ -47,7 +47,7 @@ struct StudyProbe {
     for base in study.plan.bases {
       guard let trial = try study.base(base.name)?.trial else { continue }
       do { _ = try Trainer(Recipe(yaml: trial.recipe, overrides: trial.overrides)) } catch let error
-        where isMistake(error)
+        where error.isOfRecipe
       {
         problems.append("bases.\(base.name): \("\(error)".inOneSentence)")
       }
@@ -66,7 +66,7 @@ struct StudyProbe {
           }
           names.formUnion(found)
           open.removeAll { names.contains($0.track) }
-        } catch let error where isMistake(error) {
+        } catch let error where error.isOfRecipe {
           isKnown = false
           problems.append(
             "experiments.\(experiment.name), \(run.cell.label): \("\(error)".inOneSentence)")
@@ -76,14 +76,6 @@ struct StudyProbe {
       if isKnown, !names.isEmpty { problems += open.map { sentence($0, names) } }
     }
     if !problems.isEmpty { throw RecipeError(problems: problems.uniqued { $0 }) }
-  }
-
-  /// Whether an error says something of a recipe, rather than of files.
-  private func isMistake(_ error: any Error) -> Bool {
-    switch error {
-    case is RecipeError, is OptimizerError, is SettingErrors, is SettingError, is ModelError: true
-    default: false
-    }
   }
 
   /// The same from the runs that have ended.
@@ -153,7 +145,7 @@ struct StudyProbe {
     } catch is RunError {
       // It breaks down, so it will have no numbers.
       return []
-    } catch let error where isMistake(error) { return nil }
+    } catch let error where error.isOfRecipe { return nil }
     // Measured at some steps, to which a short run does not come.
     let hasMemory = whole.steps >= 50 || every > 0 && whole.steps >= every
     let names = Self.names(in: folder).subtracting(["memory_bytes"])

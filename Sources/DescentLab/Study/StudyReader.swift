@@ -8,6 +8,11 @@ struct StudyReader {
   /// The folder that paths are relative to.
   let folder: URL
   var plan = StudyPlan()
+  /// The names of all bases, also of those that cannot be read.
+  private var baseNames: [String] = []
+  /// Experiments and bases of which something could not be read: what is wrong with their recipes
+  /// may follow from that.
+  private var unclear: Set<String> = []
 
   static let keys = [
     "name", "question", "notes", "seeds", "bases", "recipe", "from", "set", "experiments", "claims",
@@ -32,17 +37,20 @@ struct StudyReader {
     for (name, section) in root.sections(
       "bases", example: "recipe", canBeGone: plan.isQuick)
     {
+      baseNames.append(name)
+      let said = problems.sentences.count
       section.allow(["recipe", "from", "set"])
       guard let source = source(section, or: nil) else { continue }
       plan.bases.append(
         .init(
           name: name, source: source, changes: beginning(section) + changes(section)))
+      if problems.sentences.count > said { unclear.insert("bases.\(name)") }
     }
     readExperiments(root)
     for section in root.list("claims", example: "say, metric and expect") { readClaim(section) }
     for section in root.list("panels", example: "title and show") { readPanel(section) }
     for section in root.list("tables", example: "experiment and columns") { readTable(section) }
-    if problems.sentences.isEmpty { checkRecipes() }
+    checkRecipes()
   }
 
   // MARK: Parts that several have
@@ -91,7 +99,9 @@ struct StudyReader {
   // MARK: Experiments
 
   private mutating func readExperiments(_ root: StudySection) {
+    let saidBefore = problems.sentences.count
     let common = beginning(root) + changes(root)
+    let isClear = problems.sentences.count == saidBefore
     let all = root.sections(
       "experiments", example: "vary: {optimizer.lr: [0.01, 0.1]}", canBeGone: plan.isQuick)
     let isGone = plan.isQuick && problems.sentences.isEmpty
@@ -101,6 +111,7 @@ struct StudyReader {
         "are missing: give at least one, such as 'rate: {vary: {optimizer.lr: [0.01, 0.1]}}'")
     }
     for (name, section) in all {
+      let said = problems.sentences.count
       section.allow(["title", "recipe", "from", "set", "vary", "points"])
       let axes = axes(section)
       guard let source = source(section, or: root) else { continue }
@@ -113,6 +124,7 @@ struct StudyReader {
       if Set(names).count < names.count {
         problems.add(section.path, "has the same value twice: give each once")
       }
+      if !isClear || problems.sentences.count > said { unclear.insert("experiments.\(name)") }
       plan.experiments.append(experiment)
     }
     if plan.experiments.reduce(0, { $0 + $1.cells.count }) * plan.seeds > 100_000 {
@@ -200,6 +212,7 @@ struct StudyReader {
   private func checkRecipes() {
     for (index, base) in plan.bases.enumerated() {
       let place = "bases.\(base.name)"
+      if unclear.contains(place) { continue }
       do throws(RecipeError) {
         let recipe = try Recipe(yaml: base.source.yaml, overrides: base.changes)
         // Of the bases only those before it are there.
@@ -208,14 +221,16 @@ struct StudyReader {
             "\(place).from",
             "is '\(quotable(from))', which does not stand before it: a base begins with one above it"
           )
-        } else if let sentence = problem(ofFrom: recipe, plan.bases.prefix(index).map(\.name)) {
+        } else if let sentence = problem(
+          ofFrom: recipe, Array(baseNames.prefix { $0 != base.name }))
+        {
           problems.add("\(place).from", sentence)
         }
       } catch {
         for sentence in error.problems { problems.add("\(place):", sentence) }
       }
     }
-    for experiment in plan.experiments {
+    for experiment in plan.experiments where !unclear.contains("experiments.\(experiment.name)") {
       var said: [(sentence: String, cells: [String])] = []
       var known: [String: String] = [:]
       for cell in experiment.cells {
@@ -228,7 +243,7 @@ struct StudyReader {
         }
         do throws(RecipeError) {
           let recipe = try plan.recipe(experiment, cell, run: 0)
-          if let sentence = problem(ofFrom: recipe, plan.bases.map(\.name)) {
+          if let sentence = problem(ofFrom: recipe, baseNames) {
             say("from \(sentence)")
           }
           let key = StudyTrial("", recipe, from: recipe.run.from).key

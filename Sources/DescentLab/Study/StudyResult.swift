@@ -92,7 +92,11 @@ extension StudyResult.Run {
     switch metric.kind {
     case .track(let name): return tracks[name].flatMap { reduction.value(of: $0) }
     case .stepsTo(let name, let limit):
-      guard let track = tracks[name], let index = track.values.firstIndex(where: { $0 <= limit })
+      // What stood before training took no steps.
+      guard let track = tracks[name],
+        let index = track.values.indices.first(where: {
+          track.steps[$0] > 0 && track.values[$0] <= limit
+        })
       else { return nil }
       return Double(track.steps[index])
     case .fact(.steps): return Double(outcome.steps)

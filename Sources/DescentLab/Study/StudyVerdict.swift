@@ -28,6 +28,8 @@ public struct StudyVerdict: Sendable {
     public let values: [Double?]
     /// Whether they are averaged by their logarithms.
     let isRatio: Bool
+    /// The metric that they are values of; nil where they are something else, such as steps.
+    var metric: Metric?
 
     /// Their mean: of ratios the geometric one; nil for none.
     public var mean: Double? {
@@ -38,8 +40,11 @@ public struct StudyVerdict: Sendable {
     /// Where the true mean lies with 95 % confidence; nil for fewer than two.
     public var interval: (low: Double, high: Double)? {
       let known = values.compactMap(\.self)
-      guard isRatio, known.allSatisfy({ $0 > 0 }) else { return Sample(known).interval }
-      return Sample(known.map { log($0) }).interval.map { (exp($0.low), exp($0.high)) }
+      var interval = Sample(known).interval
+      if isRatio, known.allSatisfy({ $0 > 0 }) {
+        interval = Sample(known.map { log($0) }).interval.map { (exp($0.low), exp($0.high)) }
+      }
+      return metric.map { $0.clipped(interval, of: known) } ?? interval
     }
   }
 }
@@ -60,6 +65,8 @@ public struct StudyComparison: Sendable {
   public internal(set) var level = StudyComparison.proof
   /// The number of comparisons that were corrected for.
   public internal(set) var among = 1
+  /// The largest difference that there can be.
+  private let most: Double
 
   /// A difference is proven where its corrected p is below this.
   public static let proof = 0.05
@@ -80,6 +87,8 @@ public struct StudyComparison: Sendable {
     }
     let size = Sample(pairs.compactMap { $0.b.map(abs) }).mean ?? 0
     (self.a, self.b, self.isRatio) = (a.label, b.label, isRatio)
+    let width = a.metric.map { $0.range.upperBound - $0.range.lowerBound } ?? .infinity
+    most = isRatio || pairs.contains { abs(($0.a ?? 0) - ($0.b ?? 0)) > width } ? .infinity : width
     test = PairedTest(pairs, marginOf: isRatio ? log1p(margin) : margin * size)
     p = test.p
   }
@@ -92,7 +101,11 @@ public struct StudyComparison: Sendable {
   public var change: Double? { test.mean.map { isRatio ? exp($0) : $0 } }
   /// Where the true change lies with 95 % confidence, after the correction.
   public var interval: (low: Double, high: Double)? {
-    test.interval(level: level).map { isRatio ? (exp($0.low), exp($0.high)) : $0 }
+    testInterval.map { isRatio ? (exp($0.low), exp($0.high)) : $0 }
+  }
+  /// The same as the test has it: of ratios their logarithms.
+  var testInterval: (low: Double, high: Double)? {
+    test.interval(level: level).map { (max($0.low, -most), min($0.high, most)) }
   }
   /// 1 where the first has more by the means, −1 where it has less, 0 where they count as equal.
   public var direction: Int {

@@ -13,7 +13,8 @@ public struct EnvironmentDataset: Sendable {
 
   /// An environment to learn in.
   public init(
-    _ environment: any Environment, environments: Int = 8, rollout: Int = 128, episodes: Int = 100
+    _ environment: any Environment, environments: Int = EnvironmentData().environments,
+    rollout: Int = EnvironmentData().rollout, episodes: Int = EnvironmentData().episodes
   ) {
     (self.environment, self.environments) = (environment, environments)
     (self.rollout, self.episodes) = (rollout, episodes)

@@ -26,6 +26,8 @@ public struct GANModel: ModelKind {
   /// False.
   public static let reportsAccuracy = false
   public static let makesImages = true
+  public static let hasSeveralLosses = true
+  public static let betterThanLoss: String? = "val_quality"
 
   public func size(for data: LabelledData) -> ModelSize? {
     let shape = data.shape.map(Double.init)

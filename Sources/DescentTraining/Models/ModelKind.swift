@@ -26,6 +26,10 @@ public protocol ModelKind: Configurable {
   func languageModel(in run: RunDirectory, of recipe: Recipe) throws -> LanguageModel?
   /// Whether its task is an ``ImageMaking``.
   static var makesImages: Bool { get }
+  /// Whether its parts have losses of their own, which rise and fall against each other.
+  static var hasSeveralLosses: Bool { get }
+  /// The metric that says how good it is, where a lower training loss does not; nil where it does.
+  static var betterThanLoss: String? { get }
   /// Data to train on, with what they leave open and the model decides.
   func completing(_ data: any DataKind) -> any DataKind
   /// What tells the frozen weights that stand in files, and so in no checkpoint, apart from others; nil
@@ -47,6 +51,10 @@ extension ModelKind {
   ) throws -> LanguageModel? { nil }
   /// False.
   public static var makesImages: Bool { false }
+  /// False.
+  public static var hasSeveralLosses: Bool { false }
+  /// None.
+  public static var betterThanLoss: String? { nil }
   /// As they are.
   public func completing(_ data: any DataKind) -> any DataKind { data }
   /// None.

@@ -57,6 +57,7 @@ public struct PPOModel: ModelKind {
   ]
   public static let learns = [DataForm.environment]
   public static let reportsAccuracy = false
+  public static let betterThanLoss: String? = "val_return"
 
   public func size(for data: EnvironmentDataset) -> ModelSize? {
     let (inputs, actions) = (data.environment.observationSize, data.environment.actions)

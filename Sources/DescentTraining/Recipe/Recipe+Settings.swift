@@ -15,9 +15,9 @@ extension Recipe {
   ///
   /// - Throws: YAML that cannot be read.
   package static func written(
-    yaml: String, overrides: [String]
+    yaml: String, overrides: [String], quick isQuick: Bool = false
   ) throws(RecipeError) -> [String: String] {
-    let document = try RecipeDocument(yaml: yaml, overrides: overrides)
+    let document = try RecipeDocument(yaml: yaml, overrides: overrides, quick: isQuick)
     var texts: [String: String] = [:]
     for (name, text) in document.top { texts[name] = text }
     for (section, entries) in document.sections {

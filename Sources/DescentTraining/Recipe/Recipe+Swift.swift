@@ -106,6 +106,6 @@ extension Recipe {
       )
     }
     if let problem = Self.problem(of: spike, checkpoint) { problems.append(problem) }
-    return problems + plan.conflicts(with: Self.features(run, average)).map(\.description)
+    return problems + plan.conflicts(with: Self.features(run, average, model)).map(\.description)
   }
 }

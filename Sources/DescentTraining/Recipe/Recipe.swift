@@ -74,7 +74,7 @@ public struct Recipe: Sendable {
       .map(\.amongKeysOfRecipes).flatMap(\.sentences)
     reader.rejectUnknownSections()
     // What the plan alone contradicts has been said.
-    let conflicts = plan.conflicts(with: Self.features(run, average)).filter {
+    let conflicts = plan.conflicts(with: Self.features(run, average, model)).filter {
       !problems.contains($0)
     }
     reader.problems += conflicts.map(\.description)
@@ -125,9 +125,12 @@ public struct Recipe: Sendable {
 
   /// What the run uses that not every optimizer goes with.
   static func features(
-    _ run: RunSettings, _ average: (any WeightAverage)?
+    _ run: RunSettings, _ average: (any WeightAverage)?, _ model: (any ModelKind)?
   ) -> [FeatureUse] {
     var uses: [FeatureUse] = []
+    if let model, type(of: model).hasSeveralLosses {
+      uses.append(.init(.severalLosses, "model.kind=\(type(of: model).name)"))
+    }
     if run.releasesGradients { uses.append(.init(.gradientRelease, "release_gradients=true")) }
     if run.accumulate > 1 { uses.append(.init(.accumulation, "accumulate=\(run.accumulate)")) }
     if run.nonFinite == .skip { uses.append(.init(.skipping, "nonfinite=skip")) }

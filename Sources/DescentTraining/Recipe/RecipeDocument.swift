@@ -67,7 +67,7 @@ struct RecipeDocument {
     switch value {
     case .map(let entries):
       if name == Self.quickSection {
-        for (key, value) in entries { addQuick(key, value) }
+        quick = Recipe.changes(of: value)
       } else if name == "schedules" {
         for (setting, value) in entries { add("schedules.\(setting)", value) }
       } else if RunSettings.settings.contains(where: { $0.name == name }) {
@@ -82,15 +82,6 @@ struct RecipeDocument {
       } else {
         unclear.insert(name)
       }
-    }
-  }
-
-  /// A change of the short form: `steps: 100`, `evaluate.every: 50`, or a section of such keys.
-  private mutating func addQuick(_ key: String, _ value: YAMLValue) {
-    if case .map(let entries) = value, !entries.isEmpty {
-      for (name, value) in entries { addQuick("\(key).\(name)", value) }
-    } else if let text = text(of: value, at: "\(Self.quickSection).\(key)") {
-      quick.append("\(key)=\(text)")
     }
   }
 

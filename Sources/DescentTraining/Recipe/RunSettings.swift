@@ -69,6 +69,9 @@ public struct EvaluateSettings: Configurable {
   public var every = 0
   /// Batches an evaluation takes; nil is all of the validation part.
   public var batches: Int?
+  /// Whether there is one before the first step, with what the run begins with; nil: where it begins
+  /// with weights that have learned something. Neither schedules nor the best checkpoint follow it.
+  public var start: Bool?
 
   public init() {}
 
@@ -76,6 +79,9 @@ public struct EvaluateSettings: Configurable {
   public static let settings: [Setting<EvaluateSettings>] = [
     .integer("every", \.every, .atLeast(0), "steps between evaluations; 0: only at the end"),
     .optionalInteger("batches", \.batches, .atLeast(1), "batches an evaluation; none: all"),
+    .optionalFlag(
+      "start", \.start,
+      "evaluate before the first step; none: where the run begins with trained weights"),
   ]
 }
 

@@ -71,7 +71,8 @@ extension RunDirectory {
     for entry in try entries() {
       if case .step(let record) = entry, record.seconds.isFinite { seconds += record.seconds }
       if outcome.best == nil { outcome.measured.formUnion(entry.metrics) }
-      guard let (step, value) = entry.value(of: target.metric) else { continue }
+      // What stood before training is no merit of it.
+      guard let (step, value) = entry.value(of: target.metric), step > 0 else { continue }
       outcome.last = value
       outcome.best = outcome.best.map { target.better($0, value) } ?? value
       if outcome.step == nil, target.isReached(by: value) {

@@ -51,6 +51,7 @@ struct TrainingLoop {
     spikes?.begin()
     try trainer.instruments?.begin(after: step, in: directory)
     if recipe.checkpoint.every > 0 { checkpoints.prepare(bytes: trainer.checkpointBytes) }
+    if step == 0, journal.lines == 0, trainer.evaluatesStart { try measure() }
     // Where to go back to before the first checkpoint.
     if spikes != nil, step == 0 { try save() }
     while step < trainer.steps, !observer.wantsToStop {
@@ -145,11 +146,10 @@ struct TrainingLoop {
     observer.skipped(SkippedStep(record: record, nextLossScale: scale))
   }
 
-  /// Evaluates the weights to use, and those without the average for comparison.
-  ///
-  /// - Returns: whether it is the best regular evaluation so far, and its checkpoint is to be kept.
+  /// Evaluates the weights to use, and those without the average for comparison; writes that down,
+  /// and nothing follows from it.
   @discardableResult
-  private mutating func evaluate(isRegular: Bool = true) throws -> Bool {
+  private mutating func measure() throws -> Evaluation {
     let (task, recipe) = (trainer.task, recipe)
     func measured() throws -> Evaluation {
       try task.evaluate(batchSize: recipe.run.batch, batches: recipe.evaluate.batches)
@@ -162,6 +162,15 @@ struct TrainingLoop {
     try journal.write(.evaluation(EvaluationRecord(step: step, found, average: average)))
     observer.evaluated(found, after: step)
     (result.evaluation, evaluated) = (found, step)
+    return found
+  }
+
+  /// Evaluates after a step.
+  ///
+  /// - Returns: whether it is the best regular evaluation so far, and its checkpoint is to be kept.
+  @discardableResult
+  private mutating func evaluate(isRegular: Bool = true) throws -> Bool {
+    let found = try measure()
     for loss in [found.loss, found.lossWithoutAverage ?? 0] where !loss.isFinite {
       throw try broken("the validation loss after it is \(inWords(loss))", after: step)
     }

@@ -3,6 +3,12 @@ import DescentNN
 import Foundation
 
 extension Trainer {
+  /// Whether a new run is evaluated before its first step: as its recipe says, else where it begins
+  /// with weights that have learned something, against which the others are to be seen.
+  var evaluatesStart: Bool {
+    recipe.evaluate.start ?? (hasBegun || (recipe.model as? HuggingFaceModel)?.from != nil)
+  }
+
   /// Begins a new run with the weights that its recipe names (`from`), unless it has begun with others.
   /// ``run(in:observer:)`` does it where nobody else has.
   ///

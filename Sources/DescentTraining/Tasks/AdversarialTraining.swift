@@ -107,17 +107,33 @@ public final class AdversarialTraining: TrainingTask, ImageMaking {
   /// quality): the losses of the two networks do not say how good the images are.
   public func evaluate(batchSize: Int, batches: Int?) -> Evaluation {
     let count = min(Self.judged, batches.map { $0.times(batchSize) } ?? .max)
-    let (z, size) = (points(count, seed: seed), max(batchSize, 256))
-    let made = stride(from: 0, to: count, by: size).map { start in
-      images(of: z.narrowed(0, start..<min(start + size, count)))
-    }
-    let verdict = judge.verdict(on: .concatenated(made))
+    let verdict = verdict(onImages: count, batchSize: batchSize)
     return Evaluation(
       loss: log(Double(training.classes) / verdict.score),
       others: [
         "quality": verdict.score, "confidence": verdict.confidence,
         "diversity": verdict.diversity,
       ])
+  }
+
+  /// What the judge sees in images that are made.
+  private func verdict(onImages count: Int, batchSize: Int) -> ImageJudge.Verdict {
+    let (z, size) = (points(count, seed: seed), max(batchSize, 256))
+    let made = stride(from: 0, to: count, by: size).map { start in
+      images(of: z.narrowed(0, start..<min(start + size, count)))
+    }
+    return judge.verdict(on: .concatenated(made))
+  }
+
+  /// As ``evaluate(batchSize:batches:)``, class by class.
+  public func report(batchSize: Int) -> EvaluationReport? {
+    let verdict = verdict(onImages: Self.judged, batchSize: batchSize)
+    return .images(
+      ImageReport(
+        verdict, asked: nil,
+        names: training.classNames ?? (0..<training.classes).map(String.init),
+        learned: Set(training.labels.map { Int($0) }), quality: verdict.score,
+        realQuality: realQuality))
   }
 
   /// Images of points, in one picture.

@@ -8,6 +8,10 @@ public enum EvaluationReport: Sendable, Equatable {
   case numbers(RegressionReport)
   /// Of a language model.
   case text(TextEvaluation)
+  /// Of an agent.
+  case agent(AgentReport)
+  /// Of a model that makes images.
+  case images(ImageReport)
 }
 
 // MARK: - Classes

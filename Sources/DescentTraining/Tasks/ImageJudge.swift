@@ -8,41 +8,41 @@ import Foundation
 /// It is a perceptron, trained in memory on the examples that the generative model learns, within
 /// about a second, and always to the same weights: the same images are judged alike in every run.
 /// What it says depends on it, so its figures compare models of one data set and nothing else.
-public final class ImageJudge {
+package final class ImageJudge {
   /// What the judge sees in some images.
-  public struct Verdict: Sendable, Equatable {
+  package struct Verdict: Sendable, Equatable {
     /// p(y|x): a row of the probabilities of all classes for each image. Those of an image whose
     /// pixels are not all finite are equal.
-    public let probabilities: [[Double]]
+    package let probabilities: [[Double]]
 
     package init(probabilities: [[Double]]) { self.probabilities = probabilities }
 
     /// The class that each image is read as.
-    public var classes: [Int] {
+    package var classes: [Int] {
       probabilities.map { row in row.indices.max { row[$0] < row[$1] } ?? 0 }
     }
 
     /// The share of images that are read as the class they were asked for.
     ///
     /// - Parameter asked: a class for each image.
-    public func agreement(with asked: [Int]) -> Double {
+    package func agreement(with asked: [Int]) -> Double {
       let right = zip(classes, asked).count { $0 == $1 }
       return Double(right) / Double(max(1, probabilities.count))
     }
 
     /// How sure the judge is: the mean of max p(y|x), from 1/classes to 1.
-    public var confidence: Double {
+    package var confidence: Double {
       probabilities.reduce(0) { $0 + ($1.max() ?? 0) } / Double(max(1, probabilities.count))
     }
 
     /// How many classes the images have, by the judge: e^H of the mean of p(y|x), from 1 to all.
     /// Where a model makes the same image again and again, it is 1.
-    public var diversity: Double { exp(Self.entropy(mean)) }
+    package var diversity: Double { exp(Self.entropy(mean)) }
 
     /// exp(mean of KL(p(y|x) ‖ p(y))), the inception score with this judge in Inception's place: from
     /// 1 to the number of classes, which asks for images that are clear and of all classes. Salimans
     /// et al., 2016, arXiv:1606.03498.
-    public var score: Double {
+    package var score: Double {
       let single = probabilities.reduce(0) { $0 + Self.entropy($1) }
       return exp(Self.entropy(mean) - single / Double(max(1, probabilities.count)))
     }
@@ -72,7 +72,7 @@ public final class ImageJudge {
   ///
   /// - Parameter examples: images with their classes, of any scale.
   /// - Throws: ``DataError`` where there are none.
-  public init(_ examples: ClassificationDataset) throws {
+  package init(_ examples: ClassificationDataset) throws {
     let order = try BatchOrder(count: examples.count, batch: Self.batch, seed: 1)
     classes = examples.classes
     scale = Standardization(of: examples, per: .dataset)
@@ -101,7 +101,7 @@ public final class ImageJudge {
   /// Judges images.
   ///
   /// - Parameter images: of shape [images, ...], in the scale of the examples.
-  public func verdict(on images: Tensor) -> Verdict {
+  package func verdict(on images: Tensor) -> Verdict {
     var pixels = images.scalars
     let count = images.shape[0]
     scale.apply(to: &pixels)

@@ -22,7 +22,8 @@ public struct RunEvaluation: Sendable {
   /// - Parameters:
   ///   - path: the run's folder, or one of its checkpoints.
   ///   - overrides: changes of the recipe's `data`, such as `data.path=other.csv`: a file is evaluated
-  ///     whole, as the run knows its data. Without one it is the run's validation part.
+  ///     whole, as the run knows its data. Without one it is the run's validation part. An agent plays
+  ///     as many episodes as `data.episodes=500` says.
   /// - Throws: ``RunError``, ``RecipeError``, ``DataError``, and errors of reading.
   public init(_ path: String, overrides: [String] = []) throws {
     let run = try TrainedRun(path)
@@ -42,7 +43,7 @@ public struct RunEvaluation: Sendable {
     (passedOver, files) = (run.passedOver, source.files)
     report = try run.use { () throws -> EvaluationReport in
       switch source {
-      case .validation: try Self.validation(of: run)
+      case .validation: try Self.validation(of: run, on: data)
       case .text(let file): try Self.text(file, run, data as? TextData)
       case .table(let file, let table): try Self.table(file, table, run)
       case .images(let images, let labels): try Self.images(images, labels, run)
@@ -112,6 +113,10 @@ public struct RunEvaluation: Sendable {
         !given.isDisjoint(with: keys.map { "data.\($0)" })
       }
       let files = ["path", "test_path", "images", "labels", "test_images", "test_labels"]
+      if data is EnvironmentData, given == ["data.episodes"] {
+        self = .validation
+        return
+      }
       let known = (files + ["kind", "label", "header"]).map { "data.\($0)" }
       if let key = given.subtracting(known).sorted().first {
         throw RecipeError(problems: [
@@ -156,14 +161,19 @@ public struct RunEvaluation: Sendable {
   private static func notEvaluated(_ run: TrainedRun) -> RunError {
     .notUsable(
       run.directory.path, kind: type(of: run.recipe.model).name,
-      advice: "'descent evaluate' knows models that learn texts, tables and images")
+      advice: "it has nothing more to say of itself than the evaluations of its run, which "
+        + "'descent report \(run.directory.path)' shows")
   }
 
   /// The run's own validation part.
-  private static func validation(of run: TrainedRun) throws -> EvaluationReport {
+  private static func validation(
+    of run: TrainedRun, on data: any DataKind
+  ) throws -> EvaluationReport {
     let task: any TrainingTask
+    var recipe = run.recipe
+    recipe.data = data
     do {
-      task = try run.recipe.makeTask()
+      task = try recipe.makeTask()
     } catch DataError.missingFile(let path, "")
       where path != (run.recipe.model as? HuggingFaceModel)?.from
     {
@@ -258,7 +268,12 @@ public struct RunEvaluation: Sendable {
   private static func mismatch(_ run: TrainedRun, _ given: String) throws -> any Error {
     let model = run.recipe.model
     let isKnown = model is any LanguageModelKind || model is any PredictorKind
-    guard isKnown else { return notEvaluated(run) }
+    guard isKnown else {
+      return RecipeError(problems: [
+        "\(run.directory.path) holds a model of the kind \(type(of: model).name), which is evaluated on "
+          + "what it has learned with: leave out --set"
+      ])
+    }
     let learned =
       model is any LanguageModelKind
       ? "texts" : try ExampleFormat(of: run.directory).classNames == nil ? "numbers" : "examples"

@@ -69,6 +69,47 @@ import Testing
     }
   }
 
+  /// Faults that many kinds see: a loss that flies away, one that stands still, norms that are clipped.
+  private static func faults(_ change: (inout MadeRun) -> Void) -> [MadeRun] {
+    let flat = lost.with { $0.tracks["loss"] = [Double](repeating: 0.7, count: 2000) }
+    let slow = lost.with { run in
+      run.tracks["loss"] = (0..<2000).map { 2.3 - 1e-4 * Double($0) }
+      run.tracks["grad_norm"] = MadeRun.norms(2000, around: 0.85)
+    }
+    let clipped = slow.with { run in
+      run.tracks["clip_norm"] = [Double](repeating: 0.1, count: 2000)
+      run.tracks["clipped"] = [Double](repeating: 1, count: 2000)
+    }
+    return [lost, flat, slow, clipped].map { $0.with(change) }
+  }
+
+  @Test(
+    "rules that set their rate themselves get advice that holds for them",
+    arguments: [
+      ("prodigy", "d", ["d_coef", "d0", "clip.norm=none"], ["lr-find", "lr=0"]),
+      ("dadapt-adam", "d", ["growth_rate", "d0", "clip.norm=none"], ["lr-find", "d_coef"]),
+      (
+        "adafactor", "relative_step", ["relative_step=false", "clip.norm=none"],
+        ["lr-find", "d_coef", "schedule.warmup"]
+      ),
+    ])
+  func ownRates(_ rule: String, _ track: String, _ wanted: [String], _ unwanted: [String]) {
+    let runs = Self.faults { run in
+      run.tracks[track] = (0..<2000).map { 1e-3 * min(1, Double($0 + 1) / 100) }
+      run.tracks["lr"] = run.tracks[track]
+    }
+    var advice: [String] = []
+    for run in runs {
+      var log = run.log
+      (log.format, log.settings) = (.descent, [("optimizer.name", rule)])
+      advice += Diagnosis(log).findings.map(\.advice)
+    }
+    let all = advice.joined(separator: "\n")
+    for word in wanted { #expect(all.contains(word), "\(word) is missing in\n\(all)") }
+    for word in unwanted { #expect(!all.contains(word), "\(word) stands in\n\(all)") }
+    #expect(!all.contains(/clip\.norm=[0-9]/), "\(all)")
+  }
+
   @Test(
     "nothing follows from rates that are none",
     arguments: [0, -1e-3, 1e30, Double.leastNonzeroMagnitude, .infinity])

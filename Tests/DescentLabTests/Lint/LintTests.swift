@@ -38,6 +38,29 @@ import Testing
     #expect(isChecked && found.refusal == nil)
   }
 
+  @Test("no short form warns", arguments: BuiltInRecipes.list.map(\.name))
+  func shortForms(_ name: String) throws {
+    let short = try Recipe(yaml: BuiltInRecipes.whole(name) ?? "", quick: true)
+    #expect(try report(short.yaml).warnings == [])
+  }
+
+  @Test("nor does that for tables on a short one", arguments: [6, 40]) func shortTable(rows: Int)
+    throws
+  {
+    try inFolder { folder in
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true)
+      let path = folder + "/table.csv"
+      let table = "x,y\n" + (0..<rows).map { "\($0),\(["a", "b"][$0 % 2])\n" }.joined()
+      try table.write(toFile: path, atomically: true, encoding: .utf8)
+      let yaml = try #require(BuiltInRecipes.yaml("csv"))
+      let short = try Recipe(yaml: yaml, overrides: ["data.path=\(path)"], quick: true)
+      let found = try report(short.yaml)
+      #expect(found.warnings == [] && found.refusal == nil && found.remark == nil)
+      #expect(try Trainer(short).steps == 60)
+    }
+  }
+
   @Test("what a fix writes is a recipe without the warning", arguments: LintCase.all)
   func fixes(_ example: LintCase) throws {
     // What contradicts itself has no resolved form.

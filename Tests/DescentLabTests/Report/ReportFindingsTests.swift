@@ -3,11 +3,13 @@ import Testing
 
 @Suite("Findings of reports") struct ReportFindingsTests {
   private func findings(
-    _ tracks: [String: [Double]], state: RunState = .finished, events: [RunLog.Event] = []
+    _ tracks: [String: [Double]], state: RunState = .finished, events: [RunLog.Event] = [],
+    from first: Int = 1
   ) -> [String] {
     var log = RunLog(name: "run", path: "runs/run", format: .descent)
     for (name, values) in tracks {
-      log.tracks[name] = Track(steps: Array(1...values.count), values: values)
+      log.tracks[name] = Track(
+        steps: values.indices.map { first + $0 }, values: values)
     }
     (log.state, log.events) = (state, events)
     return ReportFindings(run: ReportRun(log)).sentences
@@ -57,6 +59,16 @@ import Testing
     #expect(said([3, 2]) == "The validation loss ended at 2, its lowest.")
     for losses in [[-4.0, -1], [0, 1]] { #expect(!said(losses).contains("%")) }
     #expect(said([2, .nan]).contains("is not finite from step 2 on"))
+  }
+
+  @Test("what stood before training is what the rest is held against") func beginnings() {
+    let tracks = ["val_loss": [3.0, 2, 1], "val_old": [1.0, 1.1, 1.25]]
+    let with = findings(tracks, from: 0)
+    #expect(with.contains("The validation loss ended at 1, its lowest; before training it was 3."))
+    #expect(
+      with.contains(
+        "The validation loss on what was known before rose from 1 to 1.25, by 25.0 %."), "\(with)")
+    #expect(!findings(tracks).contains { $0.contains("before") })
   }
 
   @Test("what did not move is said of the steps that were measured") func unmoved() {

@@ -56,6 +56,34 @@ import Testing
     #expect(status == 0, "\(text)")
   }
 
+  @Test("training and validation of one quantity share a figure, in one run and not in several")
+  func pairs() {
+    func run(_ name: String) -> ReportRun {
+      var log = RunLog(name: name, path: "runs/\(name)", format: .descent)
+      for (key, factor) in [
+        ("loss", 2.0), ("val_loss", 2), ("train_accuracy", -0.5), ("val_accuracy", -0.4),
+        ("perplexity", 3), ("val_perplexity", 3),
+      ] {
+        log.tracks[key] = Track(
+          steps: [1, 2, 3], values: [1, 2, 3].map { 1 + factor / Double($0) })
+      }
+      return ReportRun(log)
+    }
+    let single = Report([run("one")]).figures.flatMap(\.figure.charts)
+    #expect(single.map(\.title) == ["Loss", "Accuracy", "Perplexity"])
+    for case .lines(let chart) in single {
+      #expect(chart.series.map(\.name).filter { !$0.isEmpty } == ["training", "validation"])
+    }
+    let several = Report([run("one"), run("two")]).figures.compactMap {
+      $0.figure.charts.first?.title
+    }
+    #expect(
+      several == [
+        "Training loss", "Validation loss", "Training accuracy", "Validation accuracy",
+        "Training perplexity", "Validation perplexity",
+      ])
+  }
+
   @Test("every part of a run is on its page") func parts() {
     let html = Self.one.page.html()
     for part in [

@@ -199,6 +199,28 @@ import Testing
     #expect((error?.problems.count ?? 0) >= 4, "\(error?.problems ?? [])")
   }
 
+  @Test("also those of names, of recipes and of the short form, and nothing that follows from them")
+  func everyKind() {
+    let yaml = """
+      experiments:
+        a: {vary: {optimizer.lrr: [1, 2]}}
+        b: {vary: {optimizer.lr: [1, 2]}}
+        c: {set: 3, vary: {optimizer.mom: [1, 2]}}
+      bases: {start: {recipe: gptt}}
+      claims: [{say: x, experiment: bb, metric: val_loss, expect: falls}]
+      quick: {seeds: 0, experiments: {b: {from: start}}}
+      """
+    let error = #expect(throws: RecipeError.self) { try plan(Self.start + yaml) }
+    let said = error?.problems ?? []
+    let starts = [
+      "bases.start.recipe is 'gptt'", "experiments.c.set must have keys",
+      "claims[1].experiment is 'bb'",
+      "experiments.a: sgd has no setting", "with quick: seeds is 0",
+    ]
+    for start in starts { #expect(said.contains { $0.hasPrefix(start) }, "\(start): \(said)") }
+    #expect(said.count == starts.count, "\(said)")
+  }
+
   @Test("the command line changes every run but what is varied; quick lays over") func changes()
     throws
   {

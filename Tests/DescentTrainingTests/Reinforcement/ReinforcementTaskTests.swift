@@ -177,6 +177,17 @@ private struct Corridor: Environment {
     }
   }
 
+  @Test("a report has the episodes that the evaluation is the mean of") func report() throws {
+    let task = try task()
+    guard case .agent(let report)? = try task.report(batchSize: 1) else {
+      throw CancellationError()
+    }
+    let mean = report.returns.reduce(0, +) / Double(report.returns.count)
+    #expect(try task.evaluate(batchSize: 1, batches: nil).others["return"] == mean)
+    #expect(report.returns.count == 10 && report.environment == "corridor" && report.cutOff == 0)
+    #expect(report.steps.allSatisfy { (5...40).contains($0) })
+  }
+
   @Test("an episode that never ends is cut off in an evaluation") func endless() throws {
     let task = try task(Corridor(fault: .endless))
     let found = try task.evaluate(batchSize: 2, batches: 1)

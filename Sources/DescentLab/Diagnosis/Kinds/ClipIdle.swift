@@ -34,9 +34,11 @@ public struct ClipIdle: FindingKind {
       cause:
         "The threshold was chosen for a model with other norms; a bad batch several times as "
         + "large as any other would pass it whole.",
-      advice: (run.clipping(at: 1.2 * Robust.quantile(norm.highs, 0.99)).map {
-        "\($0), a little above 99 % of the norms, or "
-      } ?? "") + "leave clipping out",
+      advice: run.rateSource != .given
+        ? run.withoutClipping
+        : (run.clipping(at: 1.2 * Robust.quantile(norm.highs, 0.99)).map {
+          "\($0), a little above 99 % of the norms, or "
+        } ?? "") + "leave clipping out",
       shows: ["grad_norm"])
   }
 }

@@ -63,11 +63,13 @@ public struct ClipTooTight: FindingKind {
       cause:
         "Gradients of every size are cut to one length: what was to catch outliers sets the size "
         + "of every step, and makes lr mean something else.",
-      advice: suggested.map {
-        run.setting(
-          "clip.norm", $0, "clip the gradients at a norm of \($0)",
-          others: "max_grad_norm in Hugging Face and kohya") + ": 90 % of the norms lie below it"
-      } ?? "log the norm before clipping, and clip where 90 % of those norms lie below",
+      advice: run.rateSource != .given
+        ? run.withoutClipping
+        : suggested.map {
+          run.setting(
+            "clip.norm", $0, "clip the gradients at a norm of \($0)",
+            others: "max_grad_norm in Hugging Face and kohya") + ": 90 % of the norms lie below it"
+        } ?? "log the norm before clipping, and clip where 90 % of those norms lie below",
       shows: ["grad_norm", "clipped"])
   }
 }

@@ -64,7 +64,8 @@ enum Healthy {
     return
       "nothing to change"
       + (run.isOwn
-        ? "; to do better, descent lr-find and descent race try what a log cannot show" : "")
+        ? "; to do better, descent \(run.hasRateToFind ? "lr-find and descent race try" : "race tries") "
+          + "what a log cannot show" : "")
   }
 }
 

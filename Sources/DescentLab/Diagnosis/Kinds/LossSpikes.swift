@@ -118,10 +118,13 @@ public struct LossSpikes: FindingKind {
       if let clip = run.clipping(at: Robust.quantile(norm.values, 0.95)) {
         parts.append("\(clip), which 95 % of the norms lie below")
       }
-    } else {
+    } else if run.rateSource == .given {
       parts.append("log the gradient norm, and clip at what 95 % of the norms lie below")
     }
-    parts.append("lower the second beta (betas=0.9,0.95)")
+    parts.append(
+      run.rateSource == .relative
+        ? "lower \(run.key("clip_threshold")) (0.5), which bounds each step"
+        : "lower the second beta (betas=0.9,0.95)")
     parts.append("look at the batches of those steps")
     return parts.joined(separator: ", ")
   }

@@ -90,7 +90,11 @@ public struct Plateau: FindingKind {
     if isNeverLearned {
       advice =
         "check that labels belong to inputs and that gradients reach the weights\(run.isOwn ? " (descent inspect)" : ""), "
-        + "then try ten times and a tenth of the learning rate"
+        + (run.rateSource == .given
+          ? "then try ten times and a tenth of the learning rate" : "then \(run.raiseRate)")
+    } else if run.rateSource == .relative {
+      advice =
+        "try \(run.lowerRate(from: from)), and let it fall (a cosine), from step \(run.step(from)) on"
     } else if run.rate != nil {
       advice =
         "decay lr (\(run.isOwn ? "schedule.name=cosine" : "a cosine")), or try "

@@ -73,7 +73,7 @@ public struct RateTooHigh: FindingKind {
       cause:
         "Steps are longer than the valley is wide: the loss is thrown from side to side, and "
         + "only what is coarse can be learned.",
-      advice: advice + (run.isOwn ? "; descent lr-find looks for the rate" : ""),
+      advice: advice + run.rateSearch("looks for the rate"),
       shows: ["loss", "grad_norm", "lr"])
   }
 

@@ -162,7 +162,7 @@ public struct RateTooLow: FindingKind {
       cause:
         "Steps are so small that the loss is still on its first slope: the model is not where it "
         + "could be after as many steps.",
-      advice: run.raiseRate + (run.isOwn ? "; descent lr-find looks for it" : ""),
+      advice: run.raiseRate + run.rateSearch("looks for it"),
       shows: ["loss", "lr", "update_ratio"])
   }
 

@@ -24,15 +24,5 @@ private func isSlip(_ typed: String, _ key: String) -> Bool {
   let (a, b) = (Array(typed.lowercased().utf8), Array(key.lowercased().utf8))
   let allowed = max(1, min(3, a.count / 6))
   guard abs(a.count - b.count) <= allowed else { return false }
-  var row = Array(0...b.count)
-  for i in a.indices {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for j in b.indices {
-      let changed = diagonal + (a[i] == b[j] ? 0 : 1)
-      diagonal = row[j + 1]
-      row[j + 1] = min(changed, row[j] + 1, row[j + 1] + 1)
-    }
-  }
-  return row[b.count] <= allowed
+  return editDistance(a, b) <= allowed
 }

@@ -106,6 +106,8 @@ public final class Diffusion: TrainingTask, ImageMaking {
   private struct Noisy {
     /// xₜ.
     let x: Tensor
+    /// t.
+    let steps: [Int]
     /// t/T.
     let times: [Double]
     /// ε.
@@ -134,8 +136,8 @@ public final class Diffusion: TrainingTask, ImageMaking {
       }
     }
     return Noisy(
-      x: Tensor(shape: noise.shape, scalars: x), times: times.map { Double($0) / count },
-      noise: noise, labels: labels)
+      x: Tensor(shape: noise.shape, scalars: x), steps: times,
+      times: times.map { Double($0) / count }, noise: noise, labels: labels)
   }
 
   // MARK: Evaluation
@@ -146,24 +148,31 @@ public final class Diffusion: TrainingTask, ImageMaking {
     let size = max(batchSize, 256)
     let limit = batches.map { $0.times(size) } ?? .max
     let verdict = try judged(made(seed: 0))
-    func quality(_ classes: [Int]) -> Double {
-      let rows = asked.indices.filter { classes.contains(Int(asked[$0])) }
-      let part = ImageJudge.Verdict(probabilities: rows.map { verdict.probabilities[$0] })
-      return part.agreement(with: rows.map { Int(asked[$0]) })
-    }
-    var others = ["quality": quality(learned)]
+    var others = ["quality": quality(of: learned, verdict)]
     if let old = data.leftOut?.validation, old.count > 0 {
       others["old"] = loss(on: old, size, limit)
-      others["old_quality"] = quality(leftOut)
+      others["old_quality"] = quality(of: leftOut, verdict)
     }
     return Evaluation(loss: loss(on: data.validation, size, limit), others: others)
+  }
+
+  /// The share of the images of some classes that are read as these.
+  private func quality(of classes: [Int], _ verdict: ImageJudge.Verdict) -> Double {
+    let rows = asked.indices.filter { classes.contains(Int(asked[$0])) }
+    let part = ImageJudge.Verdict(probabilities: rows.map { verdict.probabilities[$0] })
+    return part.agreement(with: rows.map { Int(asked[$0]) })
   }
 
   /// How often each image is taken, each time with other noise and another time.
   private static let draws = 4
 
   /// The mean loss on at most `limit` examples.
-  private func loss(on data: ClassificationDataset, _ size: Int, _ limit: Int) -> Double {
+  ///
+  /// - Parameter body: called with each batch and the noise that was found in it.
+  private func loss(
+    on data: ClassificationDataset, _ size: Int, _ limit: Int = .max,
+    _ body: (Noisy, Tensor) -> Void = { _, _ in }
+  ) -> Double {
     let count = min(data.count, limit)
     var (sum, random) = (0.0, RandomStream(seed: 0, stream: RandomPurpose.diffusion))
     for draw in 0..<Self.draws {
@@ -176,10 +185,36 @@ public final class Diffusion: TrainingTask, ImageMaking {
         let found = network(
           noisy.x, times: noisy.times, labels: IndexTensor(noisy.labels), .inference)
         sum += Double(found.meanSquaredError(noisy.noise).scalar) * Double(examples.count)
+        body(noisy, found)
       }
     }
     return sum / Double(count * Self.draws)
   }
+
+  /// As ``evaluate(batchSize:batches:)``, class by class and by how much noise there was.
+  public func report(batchSize: Int) throws -> EvaluationReport? {
+    let size = max(batchSize, 256)
+    let verdict = try judged(made(seed: 0))
+    let real = data.validation
+    let readings = try judged(Tensor(shape: [real.count] + real.shape, scalars: real.features))
+    var (found, old) = (tally, tally)
+    let loss = loss(on: real, size) { found.add($0.steps, $1, $0.noise) }
+    let oldLoss = data.leftOut.flatMap { parts in
+      parts.validation.count == 0
+        ? nil : self.loss(on: parts.validation, size) { old.add($0.steps, $1, $0.noise) }
+    }
+    return .images(
+      ImageReport(
+        verdict, asked: asked.map { Int($0) }, names: names, learned: Set(learned),
+        quality: quality(of: learned, verdict),
+        realQuality: readings.agreement(with: real.labels.map { Int($0) }),
+        denoising: .init(
+          loss: loss, oldLoss: oldLoss, examples: real.count,
+          levels: found.levels(old, signal: signal))))
+  }
+
+  /// Nothing yet, by how much noise there was.
+  private var tally: NoiseLevelTally { NoiseLevelTally(steps: settings.timesteps) }
 
   // MARK: Images
 

@@ -60,8 +60,10 @@ public final class ReinforcementTask<World: Environment>: TrainingTask {
   /// - Throws: `SettingErrors` for a number out of its range; `ModelError` where the environment has no
   ///   observations or no actions.
   public init(
-    environment: World, ppo: PPOModel = PPOModel(), environments: Int = 8, rollout: Int = 128,
-    episodes: Int = 100, seed: UInt64
+    environment: World, ppo: PPOModel = PPOModel(),
+    environments: Int = EnvironmentData().environments,
+    rollout: Int = EnvironmentData().rollout, episodes: Int = EnvironmentData().episodes,
+    seed: UInt64
   ) throws {
     var data = EnvironmentData()
     (data.environments, data.rollout, data.episodes) = (environments, rollout, episodes)
@@ -187,7 +189,9 @@ public final class ReinforcementTask<World: Environment>: TrainingTask {
   /// The mean return of episodes: as `return`, and negative as the loss.
   public func evaluate(batchSize: Int, batches: Int?) throws -> Evaluation {
     let count = min(evaluationEpisodes, batches.map { $0.times(batchSize) } ?? .max)
-    guard let returns = try returns(of: max(1, count)) else { return Evaluation(loss: .nan) }
+    guard let returns = try played(max(1, count))?.map(\.earned) else {
+      return Evaluation(loss: .nan)
+    }
     let mean = returns.reduce(0, +) / Double(returns.count)
     return Evaluation(loss: -mean, others: ["return": mean])
   }
@@ -197,12 +201,12 @@ public final class ReinforcementTask<World: Environment>: TrainingTask {
     try ActiveEpisode(world, RandomStream(seed: 0, stream: RandomPurpose.evaluations + UInt64(k)))
   }
 
-  /// The returns of episodes with the most likely actions; nil where the network's scores are not
+  /// Episodes with the most likely actions, at their ends; nil where the network's scores are not
   /// numbers.
-  private func returns(of count: Int) throws(EnvironmentError) -> [Double]? {
+  private func played(_ count: Int) throws(EnvironmentError) -> [ActiveEpisode<World>]? {
     var running: [ActiveEpisode<World>] = []
     for k in 0..<count { running.append(try episode(k)) }
-    var returns: [Double] = []
+    var ended: [ActiveEpisode<World>] = []
     while !running.isEmpty {
       let seen = play.tensor(running.map(\.observation))
       guard let actions = play.greedy(seen) else { return nil }
@@ -210,14 +214,26 @@ public final class ReinforcementTask<World: Environment>: TrainingTask {
       for (k, action) in actions.enumerated() {
         let step = try running[k].step(action)
         if step.isLast || running[k].steps >= Self.longestEpisode {
-          returns.append(running[k].earned)
+          ended.append(running[k])
         } else {
           going.append(running[k])
         }
       }
       running = going
     }
-    return returns
+    return ended
+  }
+
+  /// The episodes of an evaluation, each for itself.
+  public func report(batchSize: Int) throws -> EvaluationReport? {
+    guard let played = try played(evaluationEpisodes) else {
+      throw DataError.unsuitable(
+        "the policy's scores are not numbers, so it cannot act: take an earlier checkpoint")
+    }
+    return .agent(
+      AgentReport(
+        environment: World.name, returns: played.map(\.earned), steps: played.map(\.steps),
+        cutOff: played.count { $0.steps >= Self.longestEpisode }))
   }
 
   /// The first episode of an evaluation, recorded.
