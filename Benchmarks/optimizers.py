@@ -1,56 +1,105 @@
-"""Nanoseconds per weight of Descent's optimizers and of their peers, in alternating rounds.
+"""Optimizer steps of Descent beside those of other packages, in alternating rounds.
 
-Run it through optimizers.sh, which installs the peers and builds Descent. A figure is the fastest step
-of all rounds: machines that are shared only ever make a step slower.
+Run it through optimizers.sh, which installs the peers and builds Descent:
+
+  Benchmarks/optimizers.sh                                     every optimizer at 16.8M weights
+  Benchmarks/optimizers.sh --parameters 67108864 adamw sgd     some, at another size
+  Benchmarks/optimizers.sh --shape 2048 --parameters 1024000   500 small tensors
+  Benchmarks/optimizers.sh --shape 1024x1024 --parameters 1048576 muon soap shampoo
+  --threads N    with so many threads       --load    beside a process that loads one core and the memory
+  --rounds N     rounds (3)                 --markdown   the table as it stands in the documentation
+
+Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each;
+± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
+caller who knows the norm, which is what the peers do unless they are marked "with norm". "in place" is the
+update's share of the speed of w ← a·w in place, over as many arrays.
 """
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Which peer does the same work, by optimizer and format of state.
-PEERS = {
-  ("adamw", "float32"): "adamw fused", ("adamw", "int8"): "bitsandbytes adamw8bit",
-  ("sgd", "float32"): "sgd fused", ("rmsprop", "float32"): "rmsprop",
-  ("lion", "float32"): "lion-pytorch", ("prodigy", "float32"): "prodigyopt",
-}
+LOAD = """
+import array
+a = array.array("f", [1.0]) * (1 << 24)
+b = array.array("f", [0.0]) * (1 << 24)
+while True:
+  b[:] = a
+"""
 
 
 def lines(command):
   result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
   if result.returncode != 0:
     sys.exit(f"{' '.join(map(str, command))} failed:\n{result.stderr}")
-  return [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+  return [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")], result.stderr
+
+
+def spread(values):
+  return f"{statistics.median(values):8.3f} ±{(max(values) - min(values)) / 2:5.3f}"
 
 
 def main():
-  parser = argparse.ArgumentParser()
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--descent", default=HERE.parent / ".build/release/descent")
   parser.add_argument("--parameters", type=int, default=1 << 24)
+  parser.add_argument("--shape", default="")
+  parser.add_argument("--threads", type=int, default=0)
   parser.add_argument("--rounds", type=int, default=3)
+  parser.add_argument("--load", action="store_true")
+  parser.add_argument("--markdown", action="store_true")
   parser.add_argument("names", nargs="*")
   a = parser.parse_args()
 
-  peers, ours, copy = {}, {}, 0
-  for _ in range(a.rounds):
-    for x in lines([sys.executable, HERE / "optimizers_pytorch.py", "--sizes", a.parameters]):
-      name = x["optimizer"]
-      peers[name] = min(peers.get(name, float("inf")), x["ns_per_parameter"])
-    for x in lines([a.descent, "benchmark", "--json", "--parameters", a.parameters, *a.names]):
-      copy = max(copy, x["copyBandwidth"])
-      key = x["optimizer"], x["state"]
-      if key not in ours or x["nanoseconds"] < ours[key]["nanoseconds"]:
-        ours[key] = x
+  common = ["--parameters", a.parameters]
+  if a.shape:
+    common += ["--shape", a.shape]
+  if a.threads:
+    common += ["--threads", a.threads]
+  ours, peers, missing = defaultdict(list), defaultdict(list), ""
+  load = subprocess.Popen([sys.executable, "-c", LOAD]) if a.load else None
+  try:
+    for _ in range(a.rounds):
+      rows, missing = lines(
+        [sys.executable, HERE / "optimizers_peers.py", *common, "--only", ";".join(a.names)])
+      for row in rows:
+        peers[row["optimizer"], row["package"]].append(row["nanoseconds"])
+      for row in lines([a.descent, "benchmark", "--json", *common, *a.names])[0]:
+        ours[row["optimizer"], row["state"]].append(row)
+  finally:
+    if load:
+      load.kill()
 
-  print(f"copy bandwidth {copy:.1f} GB/s")
-  print(f"{'optimizer':22}{'state':10}{'ns/weight':>10}{'GB/s':>8}{'of copy':>9}  peer")
-  for (name, state), x in ours.items():
-    speed, peer = x["bytes"] / x["nanoseconds"], PEERS.get((name, state))
-    beside = f"{peer} {peers[peer]:.3f} ns, {peers[peer] / x['nanoseconds']:.1f}x as long" if peer else ""
-    print(f"{name:22}{state:10}{x['nanoseconds']:10.3f}{speed:8.1f}{speed / copy:8.0%}   {beside}".rstrip())
+  heading = ["optimizer", "state", "step", "update", "in place", "peers: ns a weight (as many times Descent's)"]
+  table = []
+  for (name, state), rows in ours.items():
+    key = name if state == "float32" else f"{name}/{state}"
+    step = [row["nanoseconds"] for row in rows]
+    update = [row["update"] for row in rows]
+    beside = []
+    for (peer, package), values in peers.items():
+      if peer == key:
+        own = statistics.median(step if package.endswith("norm") else update)
+        other = statistics.median(values)
+        beside.append(f"{package} {other:.3f} ({other / own:.1f}x)")
+    table.append([
+      name, state, spread(step), spread(update),
+      f"{statistics.median(row['share'] for row in rows):.0%}", "; ".join(beside)])
+  if a.markdown:
+    print("| " + " | ".join(heading) + " |\n|" + "---|" * len(heading))
+    for row in table:
+      print("| " + " | ".join(" ".join(cell.split()) for cell in row) + " |")
+  else:
+    print(f"{heading[0]:22}{heading[1]:10}{heading[2]:>12}{heading[3]:>18}{heading[4]:>14}   {heading[5]}")
+    for row in table:
+      print(f"{row[0]:22}{row[1]:10}{row[2]:>15}{row[3]:>18}{row[4]:>8}   {row[5]}".rstrip())
+  if missing.strip():
+    print("not measured here:", *missing.strip().splitlines(), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -22,21 +22,23 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
   /// The speed of the update as a share of what memory can do.
   public var share: Double { bandwidth / inPlaceBandwidth }
 
-  /// Times steps on `parameters` weights with gradients that stay the same: one matrix, or tensors
-  /// of 256 × 256 for a rule that needs whole tensors.
+  /// Times steps on `parameters` weights with gradients that stay the same, in tensors of `shape`: by
+  /// default one matrix, or tensors of 256 × 256 for a rule that needs whole tensors.
   ///
+  /// - Parameter label: what the rule is called in the result; its name, if nothing.
   /// - Throws: ``OptimizerError`` where the rule cannot keep its state in that format.
   public static func measure(
-    _ rule: some Rule, state: StateStorage.Format, parameters: Int, seconds: Double = 0.5
+    _ rule: some Rule, state: StateStorage.Format, parameters: Int, shape: [Int]? = nil,
+    label: String? = nil, seconds: Double = 0.5
   ) throws(OptimizerError) -> OptimizerTiming {
     var storage = StateStorage(state)
     storage.minimum = 1
-    let wholeTensors = rule.needs.contains(.wholeTensors)
-    let side = wholeTensors ? 256 : min(4096, max(1, parameters))
-    let rows = max(1, parameters / side)
-    let height = wholeTensors ? side : rows
-    let infos = (0..<max(1, rows / height)).map {
-      ParameterInfo("w\($0)", shape: [height, side], role: .matrix)
+    let side = min(4096, max(1, parameters))
+    let shape =
+      shape
+      ?? (rule.needs.contains(.wholeTensors) ? [256, 256] : [max(1, parameters / side), side])
+    let infos = (0..<max(1, parameters / shape.reduce(1, *))).map {
+      ParameterInfo("w\($0)", shape: shape, role: .matrix)
     }
     let optimizer = try Optimizer<Float>(
       OptimizerPlan(rule, groups: [], state: storage), parameters: infos, needs: .byCaller)
@@ -77,7 +79,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     }
     try timed.get()
     return OptimizerTiming(
-      optimizer: type(of: rule).name, state: state.rawValue, parameters: count,
+      optimizer: label ?? type(of: rule).name, state: state.rawValue, parameters: count,
       nanoseconds: guarded / Double(count), update: known / Double(count), bytes: bytes,
       inPlaceBandwidth: max(before, inPlace()))
   }

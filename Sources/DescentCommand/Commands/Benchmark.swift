@@ -11,7 +11,8 @@ struct Benchmark: ParsableCommand {
       "bytes" is the least that an update must read and write per weight, and GB/s is the speed at \
       which it does so. The last column compares this with the speed at which this machine multiplies \
       as many arrays of that size in place: sizes that fit into a cache are compared with the cache. \
-      Optimizers that need whole tensors are timed on at most 2^20 weights, in tensors of 256 × 256.
+      Optimizers that need whole tensors are timed on at most 2^20 weights, in tensors of 256 × 256, \
+      unless --shape says otherwise. Settings stand behind a name: "sgd(momentum=0.9)".
       """)
 
   @Argument(help: "The optimizers to time (default: all).")
@@ -20,6 +21,14 @@ struct Benchmark: ParsableCommand {
   @Option(
     parsing: .unconditional, help: ArgumentHelp("The number of weights.", valueName: "count"))
   var parameters = 1 << 24
+
+  @Option(
+    help: ArgumentHelp(
+      "The shape of each tensor, such as 1024x1024 or 2048.", valueName: "lengths"))
+  var shape: String?
+
+  @Option(help: ArgumentHelp("The number of threads (default: all).", valueName: "count"))
+  var threads: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -38,10 +47,16 @@ struct Benchmark: ParsableCommand {
         "--parameters \(parameters) needs up to \(Amount.bytes(needed)) of memory, and there are "
           + Amount.bytes(Double(Machine.memory)))
     }
+    if let threads, !(1...256).contains(threads) {
+      throw ValidationError("--threads must be from 1 to 256")
+    }
+    if let shape, lengths == nil {
+      throw ValidationError(
+        "--shape '\(shape)' must be lengths with x between them, such as 1024x1024, and no more "
+          + "elements than --parameters")
+    }
     for name in names {
-      guard let rule = try? Rules.named(name), rule.init().needs.contains(.evaluations) else {
-        continue
-      }
+      guard let rule = try? rule(name), rule.needs.contains(.evaluations) else { continue }
       throw ValidationError("\(name) cannot be measured this way: its step evaluates a loss")
     }
   }
@@ -49,15 +64,19 @@ struct Benchmark: ParsableCommand {
   func run() throws {
     try reportingErrors {
       // What a method that evaluates the loss takes is the loss's time.
-      let timed = Rules.all.filter { !$0.init().needs.contains(.evaluations) }
-      let rules = try names.isEmpty ? timed : names.map { try Rules.named($0) }
+      let timed = Rules.all.map { $0.init() as any Rule }
+        .filter { !$0.needs.contains(.evaluations) }
+      let rules =
+        try names.isEmpty
+        ? timed.map { (nil, $0) } : names.map { (Optional($0), try rule($0)) }
+      if let threads { Machine.setThreads(threads) }
       let formats =
         try state.map { [try StateStorage([("state", $0)]).format] } ?? StateStorage.Format.allCases
       if !json { output(TimingPage.heading) }
-      for rule in rules {
+      for (label, rule) in rules {
         for format in formats {
           do throws(OptimizerError) {
-            let row = TimingPage.row(try time(rule, format))
+            let row = TimingPage.row(try time(rule, format, label))
             output(json ? row.json.line : row.text)
           } catch {
             if !json { output("\(error)") }
@@ -68,11 +87,31 @@ struct Benchmark: ParsableCommand {
     }
   }
 
-  private func time<R: Rule>(
-    _: R.Type, _ format: StateStorage.Format
+  /// The lengths of --shape.
+  private var lengths: [Int]? {
+    let parts = (shape ?? "").split(separator: "x", omittingEmptySubsequences: false)
+    let lengths = parts.compactMap { Int($0) }.filter { $0 > 0 }
+    guard lengths.count == parts.count else { return nil }
+    var room = parameters
+    for length in lengths { room /= length }
+    return room > 0 ? lengths : nil
+  }
+
+  /// A rule with its settings, from a text such as `sgd(momentum=0.9)`.
+  private func rule(_ text: String) throws -> any Rule {
+    func make<R: Rule>(_: R.Type, _ texts: [SettingText]) throws -> any Rule { try R(texts) }
+    guard let sections = SettingSection.list(text), sections.count == 1 else {
+      return try make(try Rules.named(text), [])
+    }
+    return try make(try Rules.named(sections[0].name), sections[0].texts)
+  }
+
+  private func time(
+    _ rule: some Rule, _ format: StateStorage.Format, _ label: String?
   ) throws(OptimizerError) -> OptimizerTiming {
-    try .measure(
-      R(), state: format,
-      parameters: R().needs.contains(.wholeTensors) ? min(parameters, 1 << 20) : parameters)
+    let isLimited = rule.needs.contains(.wholeTensors) && shape == nil
+    return try .measure(
+      rule, state: format, parameters: isLimited ? min(parameters, 1 << 20) : parameters,
+      shape: lengths, label: label)
   }
 }
