@@ -46,7 +46,8 @@ struct StudyReader {
           name: name, source: source, changes: beginning(section) + changes(section)))
       if problems.sentences.count > said { unclear.insert("bases.\(name)") }
     }
-    readExperiments(root)
+    // What is said of cells is not looked at where there are too many to make them.
+    guard readExperiments(root) else { return }
     for section in root.list("claims", example: "say, metric and expect") { readClaim(section) }
     for section in root.list("panels", example: "title and show") { readPanel(section) }
     for section in root.list("tables", example: "experiment and columns") { readTable(section) }
@@ -98,7 +99,9 @@ struct StudyReader {
 
   // MARK: Experiments
 
-  private mutating func readExperiments(_ root: StudySection) {
+  /// - Returns: false where the runs are too many.
+  private mutating func readExperiments(_ root: StudySection) -> Bool {
+    var runs = 0
     let saidBefore = problems.sentences.count
     let common = beginning(root) + changes(root)
     let isClear = problems.sentences.count == saidBefore
@@ -119,6 +122,11 @@ struct StudyReader {
         name: name, title: section.text("title") ?? name, source: source,
         changes: common + beginning(section) + changes(section),
         axes: axes, cells: [])
+      runs += axes.reduce(plan.seeds) { min($0 * max(1, $1.values.count), Self.mostRuns + 1) }
+      if runs > Self.mostRuns {
+        problems.add("experiments", "have more than 100,000 runs: give fewer values or seeds")
+        return false
+      }
       experiment.cells = Self.cells(axes)
       let names = experiment.cells.map(\.label)
       if Set(names).count < names.count {
@@ -127,10 +135,10 @@ struct StudyReader {
       if !isClear || problems.sentences.count > said { unclear.insert("experiments.\(name)") }
       plan.experiments.append(experiment)
     }
-    if plan.experiments.reduce(0, { $0 + $1.cells.count }) * plan.seeds > 100_000 {
-      problems.add("experiments", "have more than 100,000 runs: give fewer values or seeds")
-    }
+    return true
   }
+
+  private static let mostRuns = 100_000
 
   private func axes(_ section: StudySection) -> [StudyPlan.Axis] {
     var axes: [StudyPlan.Axis] = []
@@ -187,9 +195,7 @@ struct StudyReader {
     guard !axes.isEmpty, axes.allSatisfy({ !$0.values.isEmpty }) else { return [] }
     var places: [[Int]] = [[]]
     for axis in axes {
-      // One more than there may be: grids are as large as their axes multiplied.
-      places = Array(
-        places.lazy.flatMap { start in axis.values.indices.map { start + [$0] } }.prefix(100_001))
+      places = places.flatMap { start in axis.values.indices.map { start + [$0] } }
     }
     return places.map { places in
       let parts = zip(axes, places).map { axis, place in (axis, axis.values[place]) }

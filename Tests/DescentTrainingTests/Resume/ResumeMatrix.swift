@@ -272,6 +272,10 @@ enum ResumeData {
       (0..<4).map { _ in "\(random.normal())," }.joined() + "abc".map { "\($0)" }[row % 3]
     }
     try save(Array(rows.joined(separator: "\n").utf8), "table")
+    let numbers = (0..<40).map { row in
+      "\(random.normal()),\(random.normal()),\(0.1 * Double(row % 9))"
+    }
+    try save(Array(numbers.joined(separator: "\n").utf8), "numbers")
     let answers = (0..<20).map { row in
       "{\"prompt\": \"\(row)+\(row % 7)=\", \"completion\": \"\(row + row % 7)\"}"
     }

@@ -39,7 +39,7 @@ enum ResumeTasks {
     ),
     (
       "numbers",
-      ["data.kind=csv", "data.path=FOLDER/table", "data.label=1", "data.task=regression"]
+      ["data.kind=csv", "data.path=FOLDER/numbers", "data.task=regression"]
         + ["model.hidden=6"]
     ),
     ("modular sums", ["data.kind=modular", "data.modulus=7", "model.hidden=6"]),

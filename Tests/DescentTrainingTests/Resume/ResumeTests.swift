@@ -116,7 +116,7 @@ extension TrainerTests {
   func edited() throws {
     try withFolder { folder in
       let run = folder + "/run"
-      _ = try train("gpt", ResumeRecipe.gpt + ["average.name=ema"], in: run)
+      _ = try train("gpt", ResumeRecipe.gpt, in: run)
       let file = URL(fileURLWithPath: run + "/recipe.yaml")
       let whole = try String(contentsOf: file, encoding: .utf8)
       func changed(_ old: String, _ new: String) throws -> [String]? {
