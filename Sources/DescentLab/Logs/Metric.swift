@@ -37,7 +37,7 @@ public struct Metric: Sendable, Equatable {
   static let share = 0...1.0
 
   /// The part of an interval that can be, where all of the `values` that it was made from can be.
-  func clipped(
+  package func clipped(
     _ interval: (low: Double, high: Double)?, of values: [Double]
   ) -> (low: Double, high: Double)? {
     guard let interval, values.allSatisfy(range.contains) else { return interval }

@@ -5,7 +5,7 @@ import Foundation
 
 extension StudyComparison {
   /// `rank=2 is higher than rank=32 by a factor of 3.6 (…)`.
-  var sentence: String {
+  package var sentence: String {
     guard pairs > 0 else { return "\(a) and \(b) have no runs to compare" }
     if test.isIdentical { return "\(a) and \(b) are the same to the last bit" }
     let word = test.direction > 0 ? "higher" : "lower"

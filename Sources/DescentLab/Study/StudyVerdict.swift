@@ -31,6 +31,10 @@ public struct StudyVerdict: Sendable {
     /// The metric that they are values of; nil where they are something else, such as steps.
     var metric: Metric?
 
+    package init(label: String, values: [Double?], isRatio: Bool, metric: Metric? = nil) {
+      (self.label, self.values, self.isRatio, self.metric) = (label, values, isRatio, metric)
+    }
+
     /// Their mean: of ratios the geometric one; nil for none.
     public var mean: Double? {
       let known = values.compactMap(\.self)
@@ -77,7 +81,7 @@ public struct StudyComparison: Sendable {
   ///   - isUnbounded: whether a run without a number has more than any number, rather than being
   ///     left out.
   ///   - margin: the difference that counts as none, as a share of the second.
-  init(
+  package init(
     _ a: StudyVerdict.Cell, _ b: StudyVerdict.Cell, isRatio: Bool, isUnbounded: Bool = false,
     margin: Double = margin
   ) {

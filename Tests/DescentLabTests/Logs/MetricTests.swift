@@ -1,8 +1,7 @@
 import Descent
+import DescentLab
 import DescentTraining
 import Testing
-
-@testable import DescentLab
 
 /// What is said of metrics: one table.
 @Suite("Metrics") struct MetricTests {
