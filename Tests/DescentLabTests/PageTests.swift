@@ -296,9 +296,7 @@ import Testing
     let (text, json) = TimingPage.row(timing)
     #expect(text.count == TimingPage.heading.count && text.hasSuffix(" %"))
     let fields = try object(json)
-    #expect(
-      fields["inPlaceBandwidth"] as? Double == timing.inPlaceBandwidth
-        && fields["parameters"] as? Int == 4096)
+    #expect(fields["parameters"] as? Int == 4096)
     #expect(fields["nanoseconds"] as? Double == timing.nanoseconds)
     for key in ["optimizer", "state", "bytes", "update", "bandwidth", "share"] {
       #expect(fields[key] != nil)

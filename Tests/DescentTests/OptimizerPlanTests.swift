@@ -273,4 +273,20 @@ import Testing
     for _ in 0..<2 { _ = try optimizer.step(&weights, gradients: [[1, 1], [1, 1]]) }
     #expect(witness.seen.map { ($0 as? KFAC)?.damping } == [0.25, 0.125])
   }
+
+  @Test("a function is asked for the steps of the run alone") func functions() throws {
+    let rates = [0.5, 0.25]
+    let lambda = Lambda { t, _ in rates[t] }
+    var product = ScheduleProduct()
+    product.parts = [lambda, Constant()]
+    for schedule in [lambda, product] as [any Schedule] {
+      let plan = OptimizerPlan(
+        SGD(learningRate: 1), groups: [], schedules: [("lr", schedule)])
+      let optimizer = try Optimizer<Double>(plan, parameters: [ParameterInfo("w", shape: [1])])
+      var w = [[1.0]]
+      _ = try optimizer.step(&w, gradients: [[1]])
+      _ = try optimizer.step(&w, gradients: [[1]])
+      #expect(w == [[0.25]])
+    }
+  }
 }

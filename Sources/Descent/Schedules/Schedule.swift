@@ -184,6 +184,13 @@ public protocol CompositeSchedule: Schedule {
   var parts: [any Schedule] { get }
 }
 
+extension Schedule {
+  /// Whether it is a ``Lambda``, or one is among its parts.
+  var hasFunction: Bool {
+    self is Lambda || (self as? any CompositeSchedule)?.parts.contains(where: \.hasFunction) == true
+  }
+}
+
 /// A schedule made of a function, for curves that no other schedule has.
 ///
 /// ```swift

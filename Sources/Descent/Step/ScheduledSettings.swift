@@ -51,7 +51,8 @@ struct ScheduledSettings<R: Rule>: Sendable {
           of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(sentence)]))
       }
     }
-    for path in paths {
+    // A function of the caller's is asked for no step that no run takes.
+    for path in schedule.hasFunction ? [] : paths {
       let base = declared[keyPath: path]
       let places = [0, 1, 2, 4, 8, 16] + (schedule.end.map { [$0 / 2, max(0, $0 - 1)] } ?? [])
       if let step = places.first(where: { !schedule.value(at: $0, base: base).isFinite }) {
