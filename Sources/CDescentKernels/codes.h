@@ -13,8 +13,16 @@ static void k_to_bfloat16(long n, const float *x, uint16_t *y) {
   }
 }
 
+// Blocks of coded state are short: the memory of the one that follows is asked for while one is decoded.
 static void k_from_bfloat16(long n, const uint16_t *x, float *y) {
-  for (long i = 0; i < n; i++) {
+  long i = 0;
+  for (; i + W <= n; i += W) {
+    if (i % 32 == 0) ahead(x + i + n);
+    vh bits;
+    memcpy(&bits, x + i, sizeof bits);
+    store(y + i, (vf)(__builtin_convertvector(bits, vu) << 16));
+  }
+  for (; i < n; i++) {
     const uint32_t u = (uint32_t)x[i] << 16;
     memcpy(y + i, &u, sizeof u);
   }
@@ -56,28 +64,97 @@ static void encode_nearest(
   }
 }
 
-// The shift and the offset that make the code of each magnitude, given by its bits: those of its segment.
+// Tapered codes of numbers of magnitudes up to `scale`. The shift and the offset that make a code are those of
+// the segment where the bits of the magnitude lie. With phases a magnitude between two values becomes the
+// upper one for a share of the turns that is its share of the way there; without, it becomes the nearer one. A
+// value is left as it is: the low bits, where a quotient's rounding lies, are dropped first. What is never
+// negative never becomes 0 unless it is.
 #if VECTOR_BYTES == 64
-// From a table with an entry for each half octave below 1, in four registers.
-typedef struct { __m512i lines[4]; } segments;
+// 32 codes at once, in 16 bits wherever these are enough. A table with an entry for each half octave below 1
+// lies in two registers; no code needs more than the upper half of a number, but for its phase.
+typedef struct { __m512i shifts[2], offsets[2]; } segments;
 INLINE segments segments_of(const descent_codebook *book) {
   segments s;
-  for (int k = 0; k < 4; k++) s.lines[k] = _mm512_loadu_si512(book->lines + W * k);
+  for (int k = 0; k < 2; k++) {
+    s.shifts[k] = _mm512_loadu_si512(book->shifts + 2 * W * k);
+    s.offsets[k] = _mm512_loadu_si512(book->offsets + 2 * W * k);
+  }
   return s;
 }
-INLINE vi find(const segments *s, vi bits, vi *offset) {
-  vi place = (bits >> 22) - splat_i(DESCENT_FIRST_LINE);
-  place &= place > 0;
-  const __m512i at = (__m512i)place;
-  const __m512i low = _mm512_permutex2var_epi32(s->lines[0], at, s->lines[1]);
-  const __m512i high = _mm512_permutex2var_epi32(s->lines[2], at, s->lines[3]);
-  const __mmask16 is_high = _mm512_cmpgt_epi32_mask(at, _mm512_set1_epi32(31));
-  const vi line = (vi)_mm512_mask_mov_epi32(low, is_high, high);
-  *offset = line >> 8;
-  return line & splat_i(31);
+// The halves of 32 words that `first` and every second one after it are.
+INLINE __m512i every_second(__m512i a, __m512i b, int first) {
+  const __m512i even = _mm512_add_epi32(
+      _mm512_mullo_epi32(
+          _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+          _mm512_set1_epi32(0x00040004)),
+      _mm512_set1_epi32(0x00020000));
+  return _mm512_permutex2var_epi16(a, _mm512_add_epi16(even, _mm512_set1_epi16((short)first)), b);
+}
+INLINE __m512i tapered_codes(
+    vf x0, vf x1, vf scale, const segments *s, const uint32_t *phases, uint32_t turn,
+    bool is_signed) {
+  const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi16(1);
+  vi b0 = (vi)(x0 / scale), b1 = (vi)(x1 / scale);
+  __m512i sign = zero;
+  if (phases) {
+    // The book has no signs.
+    b0 = (__builtin_elementwise_min((vi)absolute((vf)b0), (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
+    b1 = (__builtin_elementwise_min((vi)absolute((vf)b1), (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
+  } else {
+    b0 += splat_i(4);
+    b1 += splat_i(4);
+  }
+  __m512i bits = every_second((__m512i)b0, (__m512i)b1, 1);
+  if (!phases) {
+    sign = _mm512_srai_epi16(bits, 15);
+    bits = _mm512_and_si512(bits, _mm512_set1_epi16(0x7fff));
+    bits = _mm512_min_epi16(bits, _mm512_set1_epi16(0x3f80));
+  }
+  const __m512i place = _mm512_max_epi16(
+      _mm512_sub_epi16(_mm512_srli_epi16(bits, 6), _mm512_set1_epi16(DESCENT_FIRST_LINE)), zero);
+  const __m512i shift = _mm512_permutex2var_epi16(s->shifts[0], place, s->shifts[1]);
+  __m512i c;
+  if (phases) {
+    vu part0, part1;
+    memcpy(&part0, phases, sizeof part0);
+    memcpy(&part1, phases + W, sizeof part1);
+    const vu s0 = (vu)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(shift));
+    const vu s1 = (vu)_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(shift, 1));
+    const vu c0 = ((vu)b0 + ((part0 + turn) >> (32 - s0))) >> s0;
+    const vu c1 = ((vu)b1 + ((part1 + turn) >> (32 - s1))) >> s1;
+    c = every_second((__m512i)c0, (__m512i)c1, 0);
+  } else {
+    const __m512i twice = _mm512_srlv_epi16(bits, _mm512_sub_epi16(shift, _mm512_set1_epi16(17)));
+    c = _mm512_srli_epi16(_mm512_add_epi16(twice, one), 1);
+  }
+  c = _mm512_add_epi16(c, _mm512_permutex2var_epi16(s->offsets[0], place, s->offsets[1]));
+  c = _mm512_max_epi16(c, zero);
+  if (is_signed)
+    return _mm512_add_epi16(
+        _mm512_set1_epi16(128), _mm512_sub_epi16(_mm512_xor_si512(c, sign), sign));
+  const __mmask32 positive = _mm512_kunpackw(
+      _mm512_cmp_ps_mask((__m512)x1, (__m512)splat(0), _CMP_GT_OQ),
+      _mm512_cmp_ps_mask((__m512)x0, (__m512)splat(0), _CMP_GT_OQ));
+  return _mm512_mask_max_epi16(c, positive, c, one);
+}
+
+INLINE void encode_tapered(
+    long n, const float *x, float scale, const segments *s, const uint32_t *phases, uint32_t turn,
+    bool is_signed, uint8_t *codes) {
+  for (long i = 0; i < n; i += 2 * W) {
+    const long r = n - i;
+    const vf x0 = r >= W ? load(x + i) : load_part(x + i, r, 0);
+    const vf x1 = r >= 2 * W ? load(x + i + W) : r > W ? load_part(x + i + W, r - W, 0) : splat(0);
+    const __m256i bytes = _mm512_cvtepi16_epi8(
+        tapered_codes(x0, x1, splat(scale), s, phases ? phases + i : NULL, turn, is_signed));
+    if (r >= 2 * W)
+      _mm256_storeu_si256((__m256i *)(codes + i), bytes);
+    else
+      memcpy(codes + i, &bytes, (size_t)r);
+  }
 }
 #else
-// By comparing with where each begins.
+// By comparing with where each segment begins.
 typedef struct {
   vi first[DESCENT_SEGMENTS];
   vi shift[DESCENT_SEGMENTS], offset[DESCENT_SEGMENTS];
@@ -117,12 +194,6 @@ INLINE vi find(const segments *s, vi bits, vi *offset) {
   return shift;
 #endif
 }
-#endif
-
-// Tapered codes of numbers of magnitudes up to `scale`. With phases a magnitude between two values becomes
-// the upper one for a share of the turns that is its share of the way there; without, it becomes the nearer
-// one. A value is left as it is: the low bits, where a quotient's rounding lies, are dropped first. What is
-// never negative never becomes 0 unless it is.
 INLINE vi tapered_codes(
     vf x, vf scale, const segments *s, const uint32_t *phases, uint32_t turn, bool is_signed) {
   vi bits = (vi)absolute(x / scale), offset;
@@ -156,6 +227,7 @@ INLINE void encode_tapered(
       memcpy(codes + i, &bytes, (size_t)r);
   }
 }
+#endif
 
 // bitsandbytes' CPU quantizer: the ratio cut to 65,536 steps.
 static void encode_by_table(
@@ -184,8 +256,10 @@ static void encode_block(
     encode_nearest(n, x, scale, book, codes);
   else if (book->phases)
     encode_tapered(n, x, scale, s, book->phases, turn, false, codes);
+  else if (book->is_signed)
+    encode_tapered(n, x, scale, s, NULL, 0, true, codes);
   else
-    encode_tapered(n, x, scale, s, NULL, 0, book->is_signed, codes);
+    encode_tapered(n, x, scale, s, NULL, 0, false, codes);
 }
 
 static void k_encode(
@@ -243,6 +317,7 @@ static void k_decode(
   for (long i = 0; i < n; i += CODE_BLOCK) {
     const long count = n - i < CODE_BLOCK ? n - i : CODE_BLOCK;
     const float scale = scales[i / CODE_BLOCK];
+    for (long j = 0; j < CODE_BLOCK; j += 64) ahead(codes + i + j + n);
 #if VECTOR_BYTES == 64
     if (book->halves) {
       decode_halves(count, codes + i, scale, book->halves, y + i);

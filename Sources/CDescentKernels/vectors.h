@@ -23,6 +23,8 @@ typedef float v8 __attribute__((vector_size(32)));
 
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
+// Asks for memory that will be read and written soon; it need not be there.
+INLINE void ahead(const void *p) { __builtin_prefetch(p, 1, 2); }
 INLINE vf splat(float x) { return x - (vf){}; }  // x − 0 is x, even for −0
 INLINE vi splat_i(int32_t x) { return (vi){} + x; }
 

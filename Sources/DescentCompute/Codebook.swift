@@ -73,13 +73,14 @@ package final class Codebook: Sendable {
     // Segments end with half octaves, so that each of these lies in one of them.
     let halfOctaves = (0..<Int32(DESCENT_LINES)).map { place in
       let first = place == 0 ? 0 : (Int32(DESCENT_FIRST_LINE) + place) << 22
-      let line = lines.last { $0.first <= first } ?? lines[0]
-      return line.offset << 8 | line.shift
+      return lines.last { $0.first <= first } ?? lines[0]
     }
     let halves = values.map { UInt16($0.bitPattern >> 16) }
     let book = unsafe descent_codebook(
       values: Self.keep(values), thresholds: nil, least: nil, zero: signed ? 128 : 0, table: nil,
-      segment_count: Int32(lines.count), segments: Self.keep(lines), lines: Self.keep(halfOctaves),
+      segment_count: Int32(lines.count), segments: Self.keep(lines),
+      shifts: Self.keep(halfOctaves.map { Int16($0.shift) }),
+      offsets: Self.keep(halfOctaves.map { Int16($0.offset) }),
       halves: Self.keep(halves), is_signed: signed, phases: alternates ? Self.keep(phases) : nil)
     isTapered = true
     unsafe tables = UnsafePointer(Self.keep([book]))
@@ -115,7 +116,8 @@ package final class Codebook: Sendable {
       + cells.map { nearest(-min(1, Float(bitPattern: ($0 + first) << 16 | 0xffff))) }
     var book = unsafe descent_codebook(
       values: Self.keep(values), thresholds: Self.keep(thresholds), least: Self.keep(least),
-      zero: nearest(0), table: nil, segment_count: 0, segments: nil, lines: nil, halves: nil,
+      zero: nearest(0), table: nil, segment_count: 0, segments: nil, shifts: nil, offsets: nil,
+      halves: nil,
       is_signed: false, phases: nil)
     if rounding == .table {
       var below = 0
@@ -146,7 +148,8 @@ package final class Codebook: Sendable {
     unsafe book.thresholds?.deallocate()
     unsafe book.least?.deallocate()
     unsafe book.segments?.deallocate()
-    unsafe book.lines?.deallocate()
+    unsafe book.shifts?.deallocate()
+    unsafe book.offsets?.deallocate()
     unsafe book.halves?.deallocate()
     unsafe book.table?.deallocate()
     unsafe book.phases?.deallocate()

@@ -174,7 +174,7 @@ static const descent_codebook *book(int is_signed, int has_phases) {
   static const struct { float end; int steps; } runs[] = {{0x1p-2f, 32}, {0x1p-4f, 16}, {0x1p-12f, 4}};
   static float values[256];
   static uint16_t halves[256];
-  static int32_t lines[DESCENT_LINES];
+  static int16_t shifts[DESCENT_LINES], offsets[DESCENT_LINES];
   static uint32_t phases[DESCENT_CODE_BLOCK];
   static descent_segment segments[3];
   static descent_codebook made;
@@ -195,7 +195,8 @@ static const descent_codebook *book(int is_signed, int has_phases) {
     const int32_t first = i == 0 ? 0 : (DESCENT_FIRST_LINE + i) << 22;
     int k = 2;
     while (segments[k].first > first) k--;
-    lines[i] = segments[k].offset * 256 | segments[k].shift;
+    shifts[i] = (int16_t)segments[k].shift;
+    offsets[i] = (int16_t)segments[k].offset;
   }
   for (int i = 0; i < 256; i++) {
     uint32_t u;
@@ -205,7 +206,7 @@ static const descent_codebook *book(int is_signed, int has_phases) {
   for (int i = 0; i < DESCENT_CODE_BLOCK; i++) phases[i] = 2654435761u * (uint32_t)i;
   made = (descent_codebook){
       .values = values, .zero = is_signed ? 128 : 0, .segment_count = 3, .segments = segments,
-      .lines = lines, .halves = halves, .is_signed = is_signed, .phases = has_phases ? phases : NULL};
+      .shifts = shifts, .offsets = offsets, .halves = halves, .is_signed = is_signed, .phases = has_phases ? phases : NULL};
   return &made;
 }
 

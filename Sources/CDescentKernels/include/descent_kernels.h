@@ -38,7 +38,9 @@ typedef struct {
   // thresholds or the table instead.
   int32_t segment_count;
   const descent_segment *_Nullable segments;
-  const int32_t *_Nullable lines;  // offset << 8 | shift, of each half octave; the first holds all below
+  // The same of each half octave, DESCENT_LINES of them; the first holds all below.
+  const int16_t *_Nullable shifts;
+  const int16_t *_Nullable offsets;
   const uint16_t *_Nullable halves;  // the values as bfloat16, which holds them exactly
   bool is_signed;  // codes stand around 128
   const uint32_t *_Nullable phases;  // for each place in a block: to round now up, now down
