@@ -37,9 +37,9 @@ struct CodedArrays {
   private let plain: UnsafePointer<SlotArray<Float>>
   private let coded: UnsafePointer<CodedArray?>
 
-  /// How many elements are best decoded, updated and encoded at once: few enough for all of it to stay in
+  /// How many elements are best decoded, updated and encoded at once: few enough for what is decoded to stay in
   /// the first-level cache.
-  static let size = 2048
+  static let size = 4096
 
   /// For each slot an array: `coded`, or where that has none, `plain`.
   init(
