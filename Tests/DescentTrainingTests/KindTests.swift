@@ -82,7 +82,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
           [("cosin", "did you mean 'cosine'?"), ("quadratic", "linear")]
         ),
         ("label_dropout", "0.1", "0.2", [("2", "from 0 to 1"), ("0", "above 0, such as 0.1")]),
-        ("guidance", "2", "1", [("-1", "must be at least 0")]),
+        ("guidance", "2", "1", [("-1", "must be from 0 to")]),
         ("sampling_steps", "20", "10", [("0", "must be at least 1")]),
         ("samples", "10", "2", [("0", "must be from 1 to 1000")]),
       ]),

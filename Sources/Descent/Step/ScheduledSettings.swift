@@ -51,8 +51,9 @@ struct ScheduledSettings<R: Rule>: Sendable {
           of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(sentence)]))
       }
     }
-    // A function of the caller's is asked for no step that no run takes.
-    for path in schedule.hasFunction ? [] : paths {
+    // What is wrong in itself is said elsewhere; a function of the caller's is asked for no step that no
+    // run takes.
+    for path in paths where schedule.mistakes.isEmpty && !schedule.hasFunction {
       let base = declared[keyPath: path]
       let places = [0, 1, 2, 4, 8, 16] + (schedule.end.map { [$0 / 2, max(0, $0 - 1)] } ?? [])
       if let step = places.first(where: { !schedule.value(at: $0, base: base).isFinite }) {
