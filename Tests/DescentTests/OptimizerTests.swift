@@ -1,4 +1,5 @@
 import Descent
+import DescentCompute
 import Testing
 
 @Suite("Optimizer") struct OptimizerTests {
@@ -138,6 +139,38 @@ import Testing
         try Optimizer<Float>(OptimizerPlan(SGD(), clip: Clipping(norm: norm)), parameters: two)
       }
     }
+  }
+
+  @Test(
+    "a known norm gives the same step, to the bit, and the same refusal", arguments: [nil, 0.5])
+  func knownNorm(limit: Double?) throws {
+    var plan = OptimizerPlan(AdamW(learningRate: 0.1), groups: [])
+    plan.clip.norm = limit
+    let parameters = [ParameterInfo("w", shape: [700])]
+    func step(
+      _ optimizer: Optimizer<Float>, _ w: inout [Float], _ g: [Float], _ norm: Double?
+    ) throws -> StepReport {
+      try w.withMutableView { w in
+        try g.withView { g in
+          try optimizer.step([ParameterMemory(weights: w, gradient: g)], knownNorm: norm)
+        }
+      }
+    }
+    let (one, other) = (
+      try Optimizer<Float>(plan, parameters: parameters),
+      try Optimizer<Float>(plan, parameters: parameters)
+    )
+    var (w, v) = (noise(700, seed: 7), noise(700, seed: 7))
+    for t in 1...3 {
+      let g = noise(700, seed: UInt64(t))
+      let measured = try step(one, &w, g, nil)
+      let known = try step(other, &v, g, measured.gradientNorm)
+      #expect(known == measured && w == v)
+    }
+    var g = noise(700, seed: 4)
+    g[99] = .nan
+    let refused = try step(other, &v, g, .nan)
+    #expect(!refused.applied && w == v)
   }
 }
 

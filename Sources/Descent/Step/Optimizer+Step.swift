@@ -7,8 +7,8 @@ extension Optimizer {
   ///   - unscale: what gradients are multiplied by before anything else: ``LossScaler/inverse``.
   ///   - knownNorm: the norm over all gradients as they lie in memory, of the type that ``Clipping``
   ///     limits, from a caller who has it already, as whoever wrote the gradients may. The pass over
-  ///     them that would take it is left out; that they are finite is then the caller's word, unless
-  ///     the norm itself is not, which refuses the step as ever.
+  ///     them that would take it is left out; that they are finite is then the caller's word. For a norm
+  ///     that is not finite they are looked through, and the step is refused as ever.
   ///
   /// For rules that need no evaluations: with ``LBFGS`` call ``step(_:evaluate:)``.
   ///
