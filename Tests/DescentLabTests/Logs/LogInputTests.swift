@@ -66,6 +66,30 @@ import Testing
         "restarted 3: The run was resumed before step 3: steps 3 to 4 had been logged before."
       ]),
     Case(
+      fault: "a step twice where the run went back",
+      text: "step,loss,lr\n1,9,1\n2,8,1\n3,7,1\n4,6,1\n5,,2\n2,5,3\n2,4,4\n3,3,5\n",
+      tracks: ["loss": "1:9 2:4 3:3", "lr": "1:1 2:4 3:5"],
+      notes: [
+        "The run went back to an earlier step once (first to step 2); what it did again replaces what "
+          + "was there.",
+        "2 numbers are given again for the same step (first at step 2); the last one counts.",
+      ],
+      events: [
+        "restarted 2: The run was resumed before step 2: steps 2 to 5 had been logged before."
+      ]),
+    Case(
+      fault: "a column begun where the run went back",
+      text: "lr,step,loss\nx,5,4\n0,1,4\n1,1,\n2,4,\n", tracks: ["loss": "1:4", "lr": "1:1 4:2"],
+      notes: [
+        "“lr” has text in the place of a number in 1 row (line 2: “x”); it was left out.",
+        "The run went back to an earlier step once (first to step 1); what it did again replaces what "
+          + "was there.",
+        "1 number is given again for the same step (first at step 1); the last one counts.",
+      ],
+      events: [
+        "restarted 1: The run was resumed before step 1: steps 1 to 5 had been logged before."
+      ]),
+    Case(
       fault: "a header in the middle", text: "step,loss\n1,5\n2,4\nstep,loss\n2,3\n3,2\n",
       tracks: ["loss": "1:5 2:3 3:2"],
       notes: [

@@ -84,8 +84,7 @@ struct LogTable {
   /// Whether a number that does not follow its column's last is one of the same row, which it
   /// replaces; otherwise the run went back.
   private mutating func isAgain(_ index: Int, _ row: Int, _ step: Int) -> Bool {
-    let last = columns[index].rows?.last.map(Int.init) ?? columns[index].values.count - 1
-    if last == row { return true }
+    if lastRow(of: index) == row { return true }
     // The row before may be of the same step, in a row of its own.
     if isShuffled { return false }
     if !isExpected { surprises += 1 }
@@ -94,11 +93,19 @@ struct LogTable {
     return false
   }
 
+  /// The row of a column's last number; -1 without any.
+  private func lastRow(of index: Int) -> Int {
+    columns[index].rows.map { $0.last.map(Int.init) ?? -1 } ?? columns[index].values.count - 1
+  }
+
   private mutating func fall(at step: Int, row: Int) {
     let last = columns.lazy.map(\.lastStep).max() ?? step
     falls.append(Fall(row: row, step: step, from: last, isExpected: isExpected))
     isExpected = false
-    for i in columns.indices { columns[i].lastStep = min(columns[i].lastStep, step - 1) }
+    // What the row has already stays: another number of its step replaces it.
+    for i in columns.indices where lastRow(of: i) < row {
+      columns[i].lastStep = min(columns[i].lastStep, step - 1)
+    }
   }
 
   /// What is there of `step` and later is void: the log says that the run was resumed before it.
