@@ -33,7 +33,8 @@ def arguments():
   parser.add_argument("--context", type=int, default=16)
   parser.add_argument("--batch", type=int, default=1)
   parser.add_argument("--threads", type=int, default=os.cpu_count())
-  parser.add_argument("--every", type=int, default=30, help="steps between checkpoints: fewer than a write takes, and one waits for the other")
+  # Where checkpoints lie closer than a write takes, the next one waits for the last.
+  parser.add_argument("--every", type=int, default=30, help="steps between checkpoints")
   parser.add_argument("--checkpoints", type=int, default=3)
   parser.add_argument("--folder", help="where to write (default: the system's temporary folder)")
   parser.add_argument("--json", action="store_true")
