@@ -37,6 +37,15 @@ func descent(
   )
 }
 
+/// The lines of JSON that a command prints.
+func objects(_ arguments: [String], in folder: URL? = nil) throws -> [[String: Any]] {
+  let result = try descent(arguments, in: folder)
+  #expect(result.status == 0, "\(result.error)")
+  return try result.output.split(separator: "\n").map {
+    try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+  }
+}
+
 @Suite("Command line", .serialized) struct CommandTests {
   private let temporary: TemporaryFolder
   var folder: URL { temporary.url }
@@ -47,15 +56,6 @@ func descent(
     let file = folder.appendingPathComponent(name)
     try text.write(to: file, atomically: true, encoding: .utf8)
     return file.path
-  }
-
-  /// The lines of JSON that a command prints.
-  func objects(_ arguments: [String]) throws -> [[String: Any]] {
-    let result = try descent(arguments, in: folder)
-    #expect(result.status == 0, "\(result.error)")
-    return try result.output.split(separator: "\n").map {
-      try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-    }
   }
 
   @Test("a run is trained, numbered, and sampled") func trainsAndSamples() throws {
@@ -328,157 +328,5 @@ func descent(
     }
     let broken = try descent(goOn, in: folder)
     #expect(broken.status == 65 && broken.error.contains("no checkpoint that can be resumed from"))
-  }
-
-  // MARK: replay
-
-  /// Two steps of two tensors.
-  private func recording(_ name: String, _ extra: [SafetensorsTensor] = []) throws -> String {
-    let path = folder.appendingPathComponent(name).path
-    var tensors = [
-      SafetensorsTensor("param/w", shape: [2, 2], floats: [1, 2, 3, 4]),
-      SafetensorsTensor("param/b", shape: [], floats: [5]),
-      SafetensorsTensor("grad/1/w", shape: [2, 2], floats: [1, 0, -1, 2]),
-      SafetensorsTensor("grad/2/w", shape: [2, 2], floats: [1, 1, 1, 1]),
-      SafetensorsTensor("grad/2/b", shape: [], floats: [2]),
-    ]
-    tensors.removeAll { tensor in extra.contains { $0.name == tensor.name } }
-    try SafetensorsFile.write(tensors + extra, to: path)
-    return path
-  }
-
-  @Test("replay: weights of every step, the last state, in every format") func replays() throws {
-    let input = try recording("in.safetensors")
-    for format in ["float32", "bfloat16", "int8"] {
-      let run = try descent(
-        [
-          "replay", "--optimizer", "sgd", "--set", "lr=0.5", "--set", "momentum=0.5", "--state",
-          format, "--set", "state_minimum=1", "--input", input, "--output", "\(format).st",
-        ], in: folder)
-      #expect(run.status == 0, "\(run.error)")
-      let file = try SafetensorsFile(path: folder.appendingPathComponent("\(format).st").path)
-      #expect(try file.floats(of: "param/1/w") == [0.5, 2, 3.5, 3])
-      // A missing gradient leaves a tensor alone.
-      #expect(try file.floats(of: "param/1/b") == [5] && file.floats(of: "param/2/b") == [4])
-      #expect(file.names.contains("state/momentum_buffer/w"))
-      if format != "int8" {
-        #expect(try file.floats(of: "param/2/w") == [-0.25, 1.5, 3.25, 2])
-        #expect(try file.floats(of: "state/momentum_buffer/w") == [1.5, 1, 0.5, 2])
-      }
-    }
-    let scheduled = try descent(
-      [
-        "replay", "--optimizer", "sgd", "--set", "lr=1", "--clip-norm", "1", "--schedule", "linear",
-        "--schedule-set", "total=2", "--input", input, "--output", "out.st",
-      ], in: folder)
-    #expect(scheduled.status == 0, "\(scheduled.error)")
-    let file = try SafetensorsFile(path: folder.appendingPathComponent("out.st").path)
-    let step = try file.floats(of: "param/1/w")[0]
-    #expect(abs(step - (1 - 1 / Float(6).squareRoot())) < 1e-6)
-  }
-
-  @Test(
-    "a bad recording or option is one sentence, and nothing is written",
-    arguments: [
-      ("nan", [], 65, "grad/1/w is nan at element 1"),
-      ("shape", [], 65, "grad/1/w"), ("missing", [], 65, "param/x"),
-      ("cut", [], 65, "cut.safetensors"), ("none", [], 66, "none.safetensors"),
-      ("good", ["--optimizer", "adamm"], 64, "did you mean 'adam'?"),
-      ("good", ["--set", "lr=-1"], 64, "lr=-1"),
-      ("good", ["--set", "nesterov=true"], 64, "momentum"),
-      ("good", ["--state", "int4"], 64, "state=int4"),
-      ("good", ["--schedule-set", "warmup=1"], 64, "give --schedule too"),
-      ("good", ["--set", "name=adam"], 64, "give --optimizer"),
-      ("good", ["--set", "state=int8"], 64, "give --state"),
-      ("good", ["--clip-norm=-1"], 64, "clip.norm=-1"),
-      (
-        "good", ["--optimizer", "rmsprop", "--set", "centered=true", "--state", "int8"], 64,
-        "rmsprop cannot be combined with state=int8"
-      ),
-      (
-        "good", ["--optimizer", "adafactor", "--set", "lr=1e-3"], 64, "relative_step"
-      ),
-    ] as [(String, [String], Int32, String)])
-  func badReplay(_ name: String, _ options: [String], _ status: Int32, _ part: String) throws {
-    _ = try recording("good.safetensors")
-    _ = try recording(
-      "nan.safetensors", [SafetensorsTensor("grad/1/w", shape: [2, 2], floats: [0, .nan, 0, 0])])
-    _ = try recording(
-      "shape.safetensors", [SafetensorsTensor("grad/1/w", shape: [4], floats: [0, 0, 0, 0])])
-    _ = try recording(
-      "missing.safetensors", [SafetensorsTensor("grad/1/x", shape: [1], floats: [0])])
-    let good = try Data(contentsOf: folder.appendingPathComponent("good.safetensors"))
-    try good.prefix(40).write(to: folder.appendingPathComponent("cut.safetensors"))
-    let chosen = options.contains("--optimizer") ? options : ["--optimizer", "sgd"] + options
-    let result = try descent(
-      ["replay", "--input", "\(name).safetensors", "--output", "out.st"] + chosen, in: folder)
-    #expect(result.status == status, "\(result.error)")
-    #expect(result.error.contains(part), "\(result.error)")
-    let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    #expect(!left.contains { $0.hasPrefix("out.st") })
-  }
-
-  // MARK: Listings
-
-  @Test("every optimizer has a line, a page, and JSON") func optimizers() throws {
-    let list = try descent(["optimizers"])
-    #expect(list.status == 0 && list.output.contains("adamw") && list.output.contains("lbfgs"))
-    let json = try descent(["optimizers", "--json"])
-    let pages = try #require(
-      JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]])
-    #expect(pages.count >= 28)
-    for page in pages {
-      for key in ["name", "summary", "formula", "reference", "guidance", "differences"] {
-        #expect((page[key] as? String)?.isEmpty == false, "\(key) of \(page["name"] ?? "")")
-      }
-      let settings = try #require(page["hyperparameters"] as? [[String: Any]])
-      #expect(settings.allSatisfy { ($0["meaning"] as? String)?.isEmpty == false })
-    }
-    let page = try descent(["optimizers", "lion"])
-    #expect(page.output.contains("w ← ") && page.output.contains("weight_decay"))
-    let wrong = try descent(["optimizers", "lionn"])
-    #expect(wrong.status == 64 && wrong.error.contains("did you mean 'lion'?"))
-  }
-
-  @Test("groups: who falls where, rules and all") func groups() throws {
-    let groups =
-      "[{name: hidden, role: matrix, optimizer: muon}, {name: tables, match: 'w*', frozen: true}]"
-    let result = try descent(
-      ["groups", "gpt", "--set", "optimizer.groups=\(groups)"], in: folder)
-    #expect(result.status == 0, "\(result.error)")
-    for part in [
-      "group hidden (role matrix), muon: 16 tensors", "orthogonalized",
-      "group tables (name w*), frozen: 2 tensors", "group no_decay", "bytes of state",
-    ] { #expect(result.output.contains(part), "\(part)") }
-    let typo = try descent(
-      ["groups", "gpt", "--set", "optimizer.groups=[{match: '*.wieght'}]"], in: folder)
-    #expect(typo.status == 64 && typo.error.contains("matches no parameter"), "\(typo.error)")
-  }
-
-  @Test("benchmark times a rule in a format") func benchmark() throws {
-    let lines = try objects([
-      "benchmark", "adamw", "--state", "int8", "--parameters", "65536", "--json",
-    ])
-    #expect(lines.count == 1 && lines[0]["state"] as? String == "int8")
-    #expect(try #require(lines[0]["nanoseconds"] as? Double) > 0)
-  }
-
-  @Test("recipes are listed and printed") func recipes() throws {
-    let list = try descent(["recipes"])
-    #expect(list.status == 0 && list.output.contains("digits-cnn") && list.output.contains("gpt "))
-    let one = try descent(["recipes", "gpt"])
-    #expect(one.output.contains("kind: gpt"))
-  }
-
-  @Test(
-    "--json is all of standard output, and one object",
-    arguments: [
-      (["groups", "gpt"], "groups"), (["recipes"], "recipes"), (["doctor"], "copyBandwidth"),
-    ])
-  func json(_ arguments: [String], _ key: String) throws {
-    let result = try descent(arguments + ["--json"], in: folder)
-    #expect(result.status == 0 && result.error.isEmpty, "\(result.error)")
-    let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
-    #expect((object as? [String: Any])?[key] != nil)
   }
 }

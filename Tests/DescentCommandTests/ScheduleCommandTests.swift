@@ -22,10 +22,11 @@ extension CommandTests {
   @Test("a schedule's other hyperparameters, its plot, and a metric to follow") func schedules()
     throws
   {
-    let cycle = try objects([
-      "schedule", "OneCycleLR", "--set", "max_lr=0.1", "--total", "10", "--at", "0,2", "--json",
-      "--plot", "cycle.svg",
-    ])
+    let cycle = try objects(
+      [
+        "schedule", "OneCycleLR", "--set", "max_lr=0.1", "--total", "10", "--at", "0,2", "--json",
+        "--plot", "cycle.svg",
+      ], in: folder)
     #expect(cycle.map { $0["momentum"] as? Double } == [0.95, 0.85])
     #expect(cycle[1]["lr"] as? Double == 0.1)
     let drawn = try descent(["schedule", "cosine", "--plot", "curve.svg"], in: folder)

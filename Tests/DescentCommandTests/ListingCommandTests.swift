@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+/// The commands that look things up and measure: `optimizers`, `groups`, `recipes`, `benchmark`.
+@Suite("Listings on the command line") struct ListingCommandTests {
+  private let temporary: TemporaryFolder
+  private var folder: URL { temporary.url }
+
+  init() throws { temporary = try TemporaryFolder() }
+
+  @Test("every optimizer has a line, a page, and JSON") func optimizers() throws {
+    let list = try descent(["optimizers"])
+    #expect(list.status == 0 && list.output.contains("adamw") && list.output.contains("lbfgs"))
+    let json = try descent(["optimizers", "--json"])
+    let pages = try #require(
+      JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]])
+    #expect(pages.count >= 28)
+    for page in pages {
+      for key in ["name", "summary", "formula", "reference", "guidance", "differences"] {
+        #expect((page[key] as? String)?.isEmpty == false, "\(key) of \(page["name"] ?? "")")
+      }
+      let settings = try #require(page["hyperparameters"] as? [[String: Any]])
+      #expect(settings.allSatisfy { ($0["meaning"] as? String)?.isEmpty == false })
+    }
+    let page = try descent(["optimizers", "lion"])
+    #expect(page.output.contains("w ← ") && page.output.contains("weight_decay"))
+    let wrong = try descent(["optimizers", "lionn"])
+    #expect(wrong.status == 64 && wrong.error.contains("did you mean 'lion'?"))
+  }
+
+  @Test("groups: who falls where, rules and all") func groups() throws {
+    let groups =
+      "[{name: hidden, role: matrix, optimizer: muon}, {name: tables, match: 'w*', frozen: true}]"
+    let result = try descent(
+      ["groups", "gpt", "--set", "optimizer.groups=\(groups)"], in: folder)
+    #expect(result.status == 0, "\(result.error)")
+    for part in [
+      "group hidden (role matrix), muon: 16 tensors", "orthogonalized",
+      "group tables (name w*), frozen: 2 tensors", "group no_decay", "bytes of state",
+    ] { #expect(result.output.contains(part), "\(part)") }
+    let typo = try descent(
+      ["groups", "gpt", "--set", "optimizer.groups=[{match: '*.wieght'}]"], in: folder)
+    #expect(typo.status == 64 && typo.error.contains("matches no parameter"), "\(typo.error)")
+  }
+
+  @Test("benchmark times a rule in a format") func benchmark() throws {
+    let lines = try objects([
+      "benchmark", "adamw", "--state", "int8", "--parameters", "65536", "--json",
+    ])
+    #expect(lines.count == 1 && lines[0]["state"] as? String == "int8")
+    #expect(try #require(lines[0]["nanoseconds"] as? Double) > 0)
+    let momentum = try objects([
+      "benchmark", "sgd(momentum=0.9)", "--state", "float32", "--shape", "8x16", "--parameters",
+      "512", "--threads", "1", "--json",
+    ])
+    #expect(momentum[0]["optimizer"] as? String == "sgd(momentum=0.9)")
+    #expect(momentum[0]["parameters"] as? Int == 512 && momentum[0]["bytes"] as? Double == 20)
+    for (bad, part) in [
+      (["--shape", "8x"], "must be lengths"), (["--shape", "99999"], "no more elements"),
+      (["--threads", "0"], "from 1 to 256"),
+    ] {
+      let refused = try descent(["benchmark", "adamw", "--parameters", "512"] + bad)
+      #expect(refused.status == 64 && refused.error.contains(part), "\(refused.error)")
+    }
+  }
+
+  @Test("recipes are listed and printed") func recipes() throws {
+    let list = try descent(["recipes"])
+    #expect(list.status == 0 && list.output.contains("digits-cnn") && list.output.contains("gpt "))
+    let one = try descent(["recipes", "gpt"])
+    #expect(one.output.contains("kind: gpt"))
+  }
+
+  @Test(
+    "--json is all of standard output, and one object",
+    arguments: [
+      (["groups", "gpt"], "groups"), (["recipes"], "recipes"), (["doctor"], "copyBandwidth"),
+    ])
+  func json(_ arguments: [String], _ key: String) throws {
+    let result = try descent(arguments + ["--json"], in: folder)
+    #expect(result.status == 0 && result.error.isEmpty, "\(result.error)")
+    let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+    #expect((object as? [String: Any])?[key] != nil)
+  }
+}
