@@ -260,18 +260,18 @@ static void k_product(
 }
 
 static void k_product_widening(
-    descent_element element, bool trans_b, long m, long n, long k, float alpha, const float *a,
-    long lda, const void *b, long ldb, float beta, float *c, long ldc) {
+    descent_element element, bool trans_a, bool trans_b, long m, long n, long k, float alpha,
+    const float *a, long lda, const void *b, long ldb, float beta, float *c, long ldc) {
   switch (element) {
     case DESCENT_FLOAT32:
-      k_product(false, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+      k_product(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
       break;
     case DESCENT_BFLOAT16:
       product_of(
-          DESCENT_BFLOAT16, false, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+          DESCENT_BFLOAT16, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
       break;
     case DESCENT_FLOAT16:
-      product_of(DESCENT_FLOAT16, false, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+      product_of(DESCENT_FLOAT16, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
       break;
   }
 }

@@ -27,7 +27,7 @@ package enum MatrixProduct {
     unsafe inTiles(of: c, depth: a.columns, Product(a, b, alpha, beta, c))
   }
 
-  /// The same with a matrix B that may lie in memory in 16 bits; A is not transposed.
+  /// The same with a matrix B that may lie in memory in 16 bits.
   ///
   /// Of a few rows of A and a transposed B, each sum is that of two rows: such a product takes as long
   /// as reading B.
@@ -155,8 +155,7 @@ private struct WideningProduct: @unsafe TiledProduct, @unchecked Sendable {
   init(
     _ a: MatrixView<Float>, _ b: StoredMatrix, _ beta: Float, _ c: MutableMatrixView<Float>
   ) {
-    precondition(
-      a.rows == c.rows && a.columns == b.rows && b.columns == c.columns && !a.isTransposed)
+    precondition(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns)
     unsafe (self.a, self.beta, self.c) = (a, beta, c)
     switch b {
     case .float32(let b):
@@ -171,7 +170,8 @@ private struct WideningProduct: @unsafe TiledProduct, @unchecked Sendable {
 
   /// Whether ``dots(_:)`` can compute it.
   var isOfFewRows: Bool {
-    unsafe isTransposed && a.rows <= DESCENT_FEW_ROWS && a.rows > 0 && c.columns > 0
+    unsafe isTransposed && !a.isTransposed && a.rows <= DESCENT_FEW_ROWS && a.rows > 0
+      && c.columns > 0
   }
 
   private func start(_ i: Int) -> UnsafeRawPointer {
@@ -181,9 +181,10 @@ private struct WideningProduct: @unsafe TiledProduct, @unchecked Sendable {
   func compute(_ rows: Range<Int>, _ columns: Range<Int>) {
     let (i, j) = (rows.lowerBound, columns.lowerBound)
     unsafe table.pointee.product_widening(
-      element, isTransposed, rows.count, columns.count, a.columns, 1,
-      a.elements.base + i * a.stride, max(a.stride, 1), start(isTransposed ? j * bStride : j),
-      max(bStride, 1), beta, c.elements.base + i * c.stride + j, max(c.stride, 1))
+      element, a.isTransposed, isTransposed, rows.count, columns.count, a.columns, 1,
+      a.elements.base + (a.isTransposed ? i : i * a.stride), max(a.stride, 1),
+      start(isTransposed ? j * bStride : j), max(bStride, 1), beta,
+      c.elements.base + i * c.stride + j, max(c.stride, 1))
   }
 
   func dots(_ columns: Range<Int>) {

@@ -212,8 +212,8 @@ typedef struct { double first, second; } descent_sums;
     const float *b, long ldb, float beta, float *c, long ldc))                                    \
   /* The same with numbers of 16 bits in B, widened while they are packed. */                     \
   K(void, product_widening,                                                                       \
-    (descent_element element, bool trans_b, long m, long n, long k, float alpha, const float *a,  \
-    long lda, const void *b, long ldb, float beta, float *c, long ldc))                           \
+    (descent_element element, bool trans_a, bool trans_b, long m, long n, long k, float alpha,    \
+    const float *a, long lda, const void *b, long ldb, float beta, float *c, long ldc))           \
   /* C ← A·Bᵀ + β·C for at most DESCENT_FEW_ROWS rows of A: B is read once, and not packed. */    \
   K(void, dot_rows,                                                                               \
     (descent_element element, long m, long n, long k, const float *a, long lda, const void *b,    \

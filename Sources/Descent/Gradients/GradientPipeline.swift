@@ -107,8 +107,8 @@ final class GradientPipeline<S: Scalar> {
     // In place: the same array serves every step.
     if changed.isEmpty { changed = memory }
     for i in memory.indices { changed[i] = memory[i] }
-    for i in tasks.indices where memory[i].gradient != nil && parameters[i].trainable {
-      changed[i].gradient = copy[i].reading
+    for i in tasks.indices where memory[i].hasGradient && parameters[i].trainable {
+      changed[i] = memory[i].with(gradient: copy[i].reading)
     }
     if let most = clipping.tensorNorm { someLimited = limitTensors(most) || someLimited }
     let scale = clipping.norm == nil ? 1 : coefficient(norm(changed))
@@ -133,26 +133,27 @@ final class GradientPipeline<S: Scalar> {
   func norm(_ memory: [ParameterMemory<S>]) -> Double {
     let parts = parts.view
     ThreadPool.shared.run(plan.pieces.count) { index in
-      parts[index] = memory[plan.pieces[index].parameter].gradient.map { measured(index, $0) } ?? 0
+      parts[index] = measured(index, memory[plan.pieces[index].parameter])
     }
     return measuredNorm
   }
 
   /// The part of the norm that a piece of a gradient has.
-  private func measured(_ index: Int, _ gradient: View<S>) -> Double {
-    let piece = gradient[plan.pieces[index].range]
-    return clipping.normType == .euclidean ? sumOfSquares(piece) : largestMagnitude(piece)
+  private func measured(_ index: Int, _ memory: ParameterMemory<S>) -> Double {
+    memory.withGradient(plan.pieces[index].range) { piece in
+      clipping.normType == .euclidean ? sumOfSquares(piece) : largestMagnitude(piece)
+    } ?? 0
   }
 
   /// Forgets all parts of the norm.
   func startMeasuring() { parts.view.fill(0) }
 
   /// Takes the parts of one parameter. Returns whether all of them are finite.
-  func measure(_ parameter: Int, _ gradient: View<S>) -> Bool {
+  func measure(_ parameter: Int, _ memory: ParameterMemory<S>) -> Bool {
     let (parts, range) = (parts.view, plan.ranges[parameter])
     ThreadPool.shared.run(range.count) { i in
       let index = range.lowerBound + i
-      parts[index] = measured(index, gradient)
+      parts[index] = measured(index, memory)
     }
     return range.allSatisfy { parts[$0].isFinite }
   }
@@ -169,18 +170,24 @@ final class GradientPipeline<S: Scalar> {
   /// The first element of a gradient that is NaN or infinite, if there is one.
   func firstNonFinite(_ memory: [ParameterMemory<S>]) -> StepReport.NonFinite? {
     for index in parameters.indices where parameters[index].trainable {
-      if let gradient = memory[index].gradient, let culprit = firstNonFinite(index, gradient) {
-        return culprit
-      }
+      if let culprit = firstNonFinite(index, memory[index]) { return culprit }
     }
     return nil
   }
 
   /// The same in the gradient of one parameter.
-  func firstNonFinite(_ index: Int, _ gradient: View<S>) -> StepReport.NonFinite? {
-    for i in gradient.indices where !gradient[i].isFinite {
-      return StepReport.NonFinite(
-        parameter: parameters[index].name, element: i, value: Double(gradient[i]))
+  func firstNonFinite(_ index: Int, _ memory: ParameterMemory<S>) -> StepReport.NonFinite? {
+    let count = memory.gradientCount ?? 0
+    for start in stride(from: 0, to: count, by: BlockPlan.blockSize) {
+      let range = start..<min(start + BlockPlan.blockSize, count)
+      let culprit = memory.withGradient(range) { gradient -> StepReport.NonFinite? in
+        for i in gradient.indices where !gradient[i].isFinite {
+          return StepReport.NonFinite(
+            parameter: parameters[index].name, element: start + i, value: Double(gradient[i]))
+        }
+        return nil
+      }
+      if let culprit, let culprit { return culprit }
     }
     return nil
   }
@@ -194,11 +201,15 @@ final class GradientPipeline<S: Scalar> {
     limited.fill(false)
     ThreadPool.shared.run(units.count) { task in
       let units = units[task]
-      guard let gradient = memory[units.parameter].gradient else { return }
+      let memory = memory[units.parameter]
+      guard memory.hasGradient else { return }
       for unit in units.range {
         let n = units.length
-        let (from, g) = (gradient.row(unit, n), copy[units.parameter].row(unit, n))
-        for i in 0..<n { g[i] = from[i] * factor }
+        let range = unit * n..<(unit + 1) * n
+        let g = copy[units.parameter][range]
+        memory.withGradient(range) { from in
+          for i in 0..<n { g[i] = from[i] * factor }
+        }
         if tools.centralize, parameters[units.parameter].shape.count >= 2 {
           let mean = S(sum(g.reading) / Double(n))
           for i in 0..<n { g[i] -= mean }
@@ -210,8 +221,8 @@ final class GradientPipeline<S: Scalar> {
         }
         if let λ = clipping.adaptive, parameters[units.parameter].role != .head {
           let length = sumOfSquares(g.reading).squareRoot()
-          let weights = memory[units.parameter].weights.row(unit, n)
-          let most = λ * max(sumOfSquares(weights.reading).squareRoot(), clipping.adaptiveFloor)
+          let square = memory.withWeights(range, .unchanged) { sumOfSquares($0.reading) }
+          let most = λ * max(square.squareRoot(), clipping.adaptiveFloor)
           if length >= most {
             let factor = S(most / max(length, 1e-6))
             for i in 0..<n { g[i] *= factor }
@@ -225,7 +236,7 @@ final class GradientPipeline<S: Scalar> {
 
   /// The part of the copy that belongs to a piece; nil where the parameter has no gradient.
   private func copied(_ piece: BlockPlan.Piece) -> MutableView<S>? {
-    changed[piece.parameter].gradient == nil ? nil : copy[piece.parameter][piece.range]
+    changed[piece.parameter].hasGradient ? copy[piece.parameter][piece.range] : nil
   }
 
   /// Limits the norm of each tensor of the copy. Returns whether one was longer.

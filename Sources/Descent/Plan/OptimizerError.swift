@@ -24,6 +24,10 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
   case takesNoCurvature(rule: String)
   /// Compressed state was asked for weights in double precision.
   case compressedDouble
+  /// Weights in 16 bits were asked for in double precision.
+  case roundedDouble
+  /// A parameter's weights lie in bfloat16, and the plan does not say how updates are rounded to it.
+  case lacksRounding(parameter: String)
   /// A rule needs curvature estimates and nothing was provided to make them.
   case lacksCurvature(rule: String, need: Needs)
   /// A rule needs preconditioned gradients and no preconditioner was provided.
@@ -107,6 +111,12 @@ public enum OptimizerError: Error, Sendable, Equatable, CustomStringConvertible 
     case .compressedDouble:
       return "state in \(StateStorage.Format.bfloat16) or \(StateStorage.Format.int8) needs "
         + "weights in float32"
+    case .roundedDouble:
+      return "weights.format=bf16 is for weights in float32 or bfloat16, not in float64"
+    case .lacksRounding(let parameter):
+      return
+        "the weights of '\(quotable(parameter))' lie in bfloat16, and the plan does not say how updates "
+        + "are rounded to it: give it weights .bfloat16(.stochastic), or another rounding"
     case .lacksCurvature(let rule, let need):
       let estimate =
         need == .sampledGradients

@@ -113,7 +113,7 @@ public final class StateArchive {
   public func savedShape(of name: String) -> [Int]? { source?.tensor(prefix + name)?.shape }
 
   /// The element type of a saved tensor, where one of this name is read.
-  func savedElement(of name: String) -> StoredTensor.Element? {
+  package func savedElement(of name: String) -> StoredTensor.Element? {
     source?.tensor(prefix + name)?.element
   }
 

@@ -1,6 +1,8 @@
 internal import Synchronization
 
-/// How weights are stored between steps. Optimizer state is float32 in any case, unless its own
+/// How weights are stored between steps: in the memory of whoever owns them, where that is in bfloat16
+/// (``ParameterMemory/weightBits``); else beside a float32 copy, which rules and models compute with.
+/// Optimizer state is float32 in any case, unless its own
 /// storage says otherwise.
 public struct WeightStorage: Configurable, Equatable {
   /// float32, or bf16 with ``rounding``.
@@ -54,8 +56,9 @@ public struct WeightStorage: Configurable, Equatable {
         + "(nearest), round at random (stochastic), or compensate (kahan)"),
   ]
 
-  /// Whether the optimizer rounds the weights that it updates.
-  var rounds: Bool { format == .bf16 && rounding != .master }
+  /// Whether the optimizer rounds the weights that it updates, so that their owner can keep them in
+  /// bfloat16.
+  public var isRounded: Bool { format == .bf16 && rounding != .master }
 }
 
 /// How many updates a step lost to rounding.
@@ -72,13 +75,13 @@ public struct LostUpdates: Sendable, Equatable {
   public var share: Double { updates == 0 ? 0 : Double(lost) / Double(updates) }
 }
 
-/// Weights in 16 bits, beside the float32 copy that rules and models compute with.
+/// Weights in 16 bits: rounds updates to the owner's bits, or to bits of its own beside the owner's floats.
 final class StoredWeights: @unchecked Sendable {
   private let rounding: WeightStorage.Rounding
   private let seed: UInt64
   private let parameters: [ParameterInfo]
-  /// The bits of each parameter's weights.
-  private let stored: [StateMemory<UInt16>]
+  /// The bits of each parameter's weights that the owner has as floats; made when they are first seen.
+  private var stored: [StateMemory<UInt16>?]
   /// k of each parameter, for Kahan's sum.
   private let kept: [StateMemory<UInt16>]
   private var isLoaded = false
@@ -89,9 +92,9 @@ final class StoredWeights: @unchecked Sendable {
 
   /// - Returns: nil where weights are float32.
   init?(_ parameters: [ParameterInfo], _ storage: WeightStorage) {
-    guard storage.rounds else { return nil }
+    guard storage.isRounded else { return nil }
     (self.parameters, rounding, seed) = (parameters, storage.rounding, storage.seed)
-    stored = parameters.map { StateMemory(count: $0.count, initial: 0) }
+    stored = parameters.map { _ in nil }
     kept =
       storage.rounding == .kahan ? parameters.map { StateMemory(count: $0.count, initial: 0) } : []
   }
@@ -108,8 +111,12 @@ final class StoredWeights: @unchecked Sendable {
 
   /// Rounds weights to the nearest and takes them as those before the next update.
   func load<S: Scalar>(_ memory: [ParameterMemory<S>]) {
-    for (memory, stored) in zip(memory, stored) {
-      _ = Kernels.store(memory.weights.cast(to: Float.self), in: stored.view, .nearest)
+    for (index, memory) in memory.enumerated() where memory.weightBits == nil {
+      let w = memory.weights.cast(to: Float.self)
+      if stored[index]?.view.count != w.count {
+        stored[index] = StateMemory(count: w.count, initial: 0)
+      }
+      _ = Kernels.store(w, in: stored[index]!.view, .nearest)
     }
     isLoaded = true
   }
@@ -122,12 +129,16 @@ final class StoredWeights: @unchecked Sendable {
     updates.store(0, ordering: .relaxed)
   }
 
-  /// Rounds updated weights; called for a block while it is in the cache, or for a whole tensor.
-  func round<S: Scalar>(_ w: MutableView<S>, parameter: Int, offset: Int) {
+  /// Rounds updated weights, where they lie or as a copy of those in `memory`; called for a block while
+  /// it is in the cache, or for a whole tensor.
+  func round<S: Scalar>(
+    _ w: MutableView<S>, of memory: ParameterMemory<S>, parameter: Int, offset: Int
+  ) {
     let w = w.cast(to: Float.self)
-    guard w.count > BlockPlan.blockSize else { return roundBlock(w, parameter, offset) }
+    let bits = (memory.weightBits ?? stored[parameter]!.view)[offset..<offset + w.count]
+    guard w.count > BlockPlan.blockSize else { return roundBlock(w, bits, parameter, offset) }
     ThreadPool.shared.forEachChunk(of: w.count, size: BlockPlan.blockSize) { range in
-      roundBlock(w[range], parameter, offset + range.lowerBound)
+      roundBlock(w[range], bits[range], parameter, offset + range.lowerBound)
     }
   }
 
@@ -137,7 +148,9 @@ final class StoredWeights: @unchecked Sendable {
       lost: lost.load(ordering: .relaxed), updates: updates.load(ordering: .relaxed))
   }
 
-  private func roundBlock(_ w: MutableView<Float>, _ parameter: Int, _ offset: Int) {
+  private func roundBlock(
+    _ w: MutableView<Float>, _ bits: MutableView<UInt16>, _ parameter: Int, _ offset: Int
+  ) {
     let range = offset..<offset + w.count
     let kernel: Kernels.WeightRounding =
       switch rounding {
@@ -148,7 +161,7 @@ final class StoredWeights: @unchecked Sendable {
           counter: Self.counter(parameter: parameter, element: offset, step: step),
           key: SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)))
       }
-    let counts = Kernels.store(w, in: stored[parameter].view[range], kernel)
+    let counts = Kernels.store(w, in: bits, kernel)
     lost.add(counts.lost, ordering: .relaxed)
     updates.add(counts.updates, ordering: .relaxed)
   }

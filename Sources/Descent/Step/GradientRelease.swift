@@ -43,13 +43,13 @@ public final class GradientRelease<S: Scalar> {
   /// Takes the gradient of the parameter at `index` into the norm.
   public func measure(_ index: Int, _ gradient: View<S>) throws(OptimizerError) {
     try parameter(index).check("gradient", count: gradient.count)
-    take(index, gradient)
+    take(index, ParameterMemory(weights: .none, gradient: gradient))
   }
 
-  /// The same for a gradient that is known to fit.
-  package func take(_ index: Int, _ gradient: View<S>) {
-    if !optimizer.pipeline.measure(index, gradient), culprit == nil {
-      culprit = optimizer.pipeline.firstNonFinite(index, gradient)
+  /// The same for memory that is known to fit.
+  package func take(_ index: Int, _ memory: ParameterMemory<S>) {
+    if !optimizer.pipeline.measure(index, memory), culprit == nil {
+      culprit = optimizer.pipeline.firstNonFinite(index, memory)
     }
   }
 
@@ -58,7 +58,8 @@ public final class GradientRelease<S: Scalar> {
   /// - Parameter memory: where the weights are; gradients are not read.
   public func begin(_ memory: [ParameterMemory<S>]) throws(OptimizerError) {
     for (parameter, memory) in zip(optimizer.parameters, memory) {
-      try parameter.check("weights", count: memory.weights.count)
+      try parameter.check("weights", count: memory.count)
+      try optimizer.check(memory, of: parameter)
     }
     try optimizer.parameters.check(memory, called: "entries of memory")
     prepare(memory)
@@ -69,7 +70,7 @@ public final class GradientRelease<S: Scalar> {
     if needsMeasuring {
       coefficient = optimizer.pipeline.coefficient(optimizer.pipeline.measuredNorm)
     }
-    self.memory = memory.map { ParameterMemory(weights: $0.weights, gradient: nil) }
+    self.memory = memory.map(\.withoutGradient)
     optimizer.begin(memory)
   }
 
@@ -78,6 +79,7 @@ public final class GradientRelease<S: Scalar> {
   /// - Parameter memory: where its weights and its gradient are.
   public func release(_ index: Int, _ memory: ParameterMemory<S>) throws(OptimizerError) {
     try parameter(index).check(memory, "gradient")
+    try optimizer.check(memory, of: parameter(index))
     if self.memory.isEmpty { throw .tooEarly("release", first: "begin") }
     update(index, memory)
   }
@@ -92,12 +94,12 @@ public final class GradientRelease<S: Scalar> {
 
   /// The same for memory that is known to fit.
   package func update(_ index: Int, _ memory: ParameterMemory<S>) {
-    guard culprit == nil, let gradient = memory.gradient else { return }
-    if !needsMeasuring { take(index, gradient) }
+    guard culprit == nil, memory.hasGradient else { return }
+    if !needsMeasuring { take(index, memory) }
     guard culprit == nil else { return }
     self.memory[index] = memory
     optimizer.update(self.memory, scale: coefficient, only: index)
-    self.memory[index].gradient = nil
+    self.memory[index] = memory.withoutGradient
     released += 1
   }
 

@@ -18,7 +18,7 @@ extension Optimizer {
     _ memory: [ParameterMemory<S>], unscale: Double = 1, knownNorm: Double? = nil
   ) throws(OptimizerError) -> StepReport {
     if closure != nil { throw .lacksEvaluation(rule: ruleName) }
-    try parameters.check(memory)
+    try check(memory)
     let gradients: GradientPipeline<S>.Result
     switch pipeline.prepare(
       memory, step: appliedSteps, unscale: unscale, knownNorm: knownNorm)
@@ -34,7 +34,7 @@ extension Optimizer {
       .applied, gradientNorm: gradients.norm, coefficient: gradients.coefficient,
       clipped: gradients.clipped, preconditioner: preconditioned)
     if case .curvature(let estimate) = needs, curvatureIsDue {
-      report.curvature = try fold(estimate(appliedSteps, memory.map(\.weights.reading.array)))
+      report.curvature = try fold(estimate(appliedSteps, memory.map(\.weightArray)))
     }
     return report
   }
@@ -62,7 +62,7 @@ extension Optimizer {
   public func step(
     _ memory: [ParameterMemory<S>], evaluate: () throws -> Double
   ) throws -> StepReport {
-    try parameters.check(memory)
+    try check(memory)
     guard let closure else {
       _ = try evaluate()
       return try step(memory)
@@ -78,6 +78,19 @@ extension Optimizer {
     return end(
       report.moved ? .applied : .unmoved(report.exit), gradientNorm: norm ?? .nan,
       counts: report.exit != .nonFiniteStart, closure: report)
+  }
+
+  /// Checks memory against the parameters and the plan.
+  func check(_ memory: [ParameterMemory<S>]) throws(OptimizerError) {
+    try parameters.check(memory)
+    for index in memory.indices { try check(memory[index], of: parameters[index]) }
+  }
+
+  /// Checks the formats in which a parameter's numbers lie.
+  func check(_ memory: ParameterMemory<S>, of parameter: ParameterInfo) throws(OptimizerError) {
+    if memory.weightBits != nil, parameter.trainable, stored == nil {
+      throw .lacksRounding(parameter: parameter.name)
+    }
   }
 
   // MARK: The transaction
@@ -104,11 +117,22 @@ extension Optimizer {
       runner.run(memory, scale: scale, only: parameter)
       return nil
     }
-    let (changed, report) = preconditioner.precondition(
-      memory, of: parameters, for: runner.rule, scale: scale
-    ) { runner.effectiveLearningRate(group: groupOf[$0]) }
-    runner.run(changed, scale: scale, only: parameter)
-    return report
+    // It sees gradients as scalars.
+    let widened = memory.map { memory in
+      memory.gradientBits.map { StateMemory<S>(count: $0.count, initial: 0) }
+    }
+    let seen = zip(memory, widened).map { memory, room in
+      guard let room else { return memory }
+      _ = memory.withGradient(0..<room.view.count) { room.view.copy($0) }
+      return memory.with(gradient: room.view.reading)
+    }
+    return withExtendedLifetime(widened) {
+      let (changed, report) = preconditioner.precondition(
+        seen, of: parameters, for: runner.rule, scale: scale
+      ) { runner.effectiveLearningRate(group: groupOf[$0]) }
+      runner.run(changed, scale: scale, only: parameter)
+      return report
+    }
   }
 
   /// Ends a step: counts it where it counts, and says what it did.
@@ -178,7 +202,7 @@ extension Optimizer {
   ///
   /// - Throws: ``OptimizerError`` for memory that does not fit the parameters.
   public func roundWeights(_ memory: [ParameterMemory<S>]) throws(OptimizerError) {
-    try parameters.check(memory)
+    try check(memory)
     stored?.load(memory)
   }
 
@@ -193,7 +217,7 @@ extension Optimizer {
   public func withEvaluationWeights<Result>(
     _ memory: [ParameterMemory<S>], _ body: () throws -> Result
   ) throws -> Result {
-    try parameters.check(memory)
+    try check(memory)
     guard evaluatesElsewhere else { return try body() }
     return try parameters.keepingWeights(memory) {
       runner.evaluationWeights(memory)
@@ -220,7 +244,7 @@ extension Optimizer {
   public func nonFiniteGradient(
     _ memory: [ParameterMemory<S>]
   ) throws(OptimizerError) -> StepReport.NonFinite? {
-    try parameters.check(memory)
+    try check(memory)
     return pipeline.firstNonFinite(memory)
   }
 }

@@ -74,6 +74,7 @@ public final class Optimizer<S: Scalar> {
     pipeline = GradientPipeline(parameters, plan.clip, plan.gradient)
     closure = plan.rule.makeMethod(for: parameters, of: S.self)
     runner = try Self.makeRunner(parameters, resolved, groupOf)
+    if S.self != Float.self, plan.weights.isRounded { throw .roundedDouble }
     stored = StoredWeights(parameters, plan.weights)
     runner.stored = stored
   }

@@ -11,8 +11,8 @@ public struct OptimizerMemory: Sendable, Equatable {
   public let outsideBytes: Int
   /// What Kahan's sum keeps of 16-bit weights.
   public let compensationBytes: Int
-  /// 16-bit weights, which lie beside the float32 copy that rules and models compute with; 0 where
-  /// weights are float32.
+  /// Weights in 16 bits: what their owner has in the place of float32, or, where the owner has that, what
+  /// the optimizer keeps beside it; 0 where weights are float32.
   public let roundedBytes: Int
   /// About how much an update takes while it runs.
   public let workingBytes: Int
@@ -50,16 +50,17 @@ extension OptimizerPlan {
       working = max(working, groups[group].rule.workingBytes(for: own))
     }
     let count = parameters.reduce(0) { $0 + $1.count }
+    let trainable = parameters.reduce(0) { $0 + ($1.trainable ? $1.count : 0) }
     return OptimizerMemory(
       slots: entries.map {
         StateSlot(
           parameter: parameters[$0.parameter].name, slot: $0.slot.name, format: $0.format,
           exemption: $0.exemption, bytes: $0.bytes)
       }, outsideBytes: rule.outsideBytes(for: parameters),
-      compensationBytes: weights.rounds && weights.rounding == .kahan ? 2 * count : 0,
-      roundedBytes: weights.rounds ? 2 * count : 0, workingBytes: working,
+      compensationBytes: weights.isRounded && weights.rounding == .kahan ? 2 * count : 0,
+      roundedBytes: weights.isRounded ? 2 * trainable : 0, workingBytes: working,
       evaluatesElsewhere: groups.contains { $0.rule.evaluatesElsewhere },
-      trainable: parameters.reduce(0) { $0 + ($1.trainable ? $1.count : 0) })
+      trainable: trainable)
   }
 
   private static func slots(

@@ -120,7 +120,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   func run(_ memory: [ParameterMemory<S>], scale: Double, only parameter: Int?) {
     let chosen = parameter.map { $0..<$0 + 1 } ?? 0..<parameters.count
-    for index in chosen where parameters[index].trainable && memory[index].gradient != nil {
+    for index in chosen where parameters[index].trainable && memory[index].hasGradient {
       updates[index] += 1
     }
     // By index: an iterator over rules of a generic type would be allocated.
@@ -142,7 +142,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       } whenDouble: {
         rule.update($0, t, part, shared)
       }
-      stored?.round(block.w, parameter: piece.parameter, offset: piece.offset)
+      stored?.round(
+        block.w, of: memory[piece.parameter], parameter: piece.parameter, offset: piece.offset)
     }
   }
 
@@ -186,7 +187,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   func evaluationWeights(_ memory: [ParameterMemory<S>]) {
     let (rules, variables) = (scheduled, variables)
-    forEachBlock(memory, 1, .reads, all: true) { piece, _, block in
+    forEachBlock(memory, 1, .reads, all: true, returned: .nearest) { piece, _, block in
       let group = groupOf[piece.parameter]
       let (rule, shared) = (rules[group], variables[self.variables(of: group)])
       // Before its first update a parameter is its own result.
@@ -273,10 +274,12 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   // MARK: Blocks
 
   /// Calls `body`, whose access to state is known, on the block of each piece whose parameter is among
-  /// the chosen ones (all, if none are named) and has a gradient, unless that does not matter.
+  /// the chosen ones (all, if none are named) and has a gradient, unless that does not matter. What it
+  /// leaves in weights that lie in 16 bits is `returned`.
   private func forEachBlock(
     _ memory: [ParameterMemory<S>], _ scale: Double, _ access: StateAccess,
     of chosen: Range<Int>? = nil, all: Bool = false,
+    returned: ParameterMemory<S>.Return = .unchanged,
     _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
   ) {
     let (pieces, scale) = (plan.pieces, S(scale))
@@ -286,22 +289,21 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     func visit(_ i: Int) {
       let index = range.lowerBound + i
       let piece = pieces[index]
-      let (parameter, weights) = (parameters[piece.parameter], memory[piece.parameter].weights)
-      let gradient = memory[piece.parameter].gradient
-      guard all || gradient != nil else { return }
-      // Without a gradient nothing reads it: the weights stand in for it.
-      let g = gradient ?? weights.reading
+      let (parameter, memory) = (parameters[piece.parameter], memory[piece.parameter])
+      guard all || memory.hasGradient else { return }
       let sign: S = scheduled[groupOf[piece.parameter]].maximize ? -1 : 1
       let size =
         cuts && state.isCompressed[piece.parameter] ? CodedArrays.size : piece.count
       for start in stride(from: 0, to: piece.count, by: max(size, 1)) {
         let piece = piece.part(start, atMost: size)
-        state.withArrays(of: piece, access, step: updates[piece.parameter]) { arrays, offset in
-          let block = Block(
-            count: piece.count, offset: piece.offset, shape: parameter.shape, role: parameter.role,
-            w: weights[piece.range], g: ScaledView(g[piece.range], scale: sign * scale),
-            state: arrays, stateOffset: offset, allowsKernels: allowsKernels)
-          body(piece, index, block)
+        memory.withNumbers(piece.range, returned) { w, g in
+          state.withArrays(of: piece, access, step: updates[piece.parameter]) { arrays, offset in
+            let block = Block(
+              count: piece.count, offset: piece.offset, shape: parameter.shape,
+              role: parameter.role, w: w, g: ScaledView(g, scale: sign * scale), state: arrays,
+              stateOffset: offset, allowsKernels: allowsKernels)
+            body(piece, index, block)
+          }
         }
       }
     }

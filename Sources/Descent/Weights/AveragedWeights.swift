@@ -72,9 +72,10 @@ public final class AveragedWeights<S: Scalar> {
     ThreadPool.shared.run(pieces.count) { index in
       let piece = pieces[index]
       let e = copy(change.copy, of: piece)
-      let w = memory[piece.parameter].weights[piece.range]
-      if share == 1 { e.copy(w.reading) } else { move(e, toward: w, by: share) }
-      if movesWeights { w.copy(e.reading) }
+      memory[piece.parameter].withWeights(piece.range, movesWeights ? .nearest : .unchanged) { w in
+        if share == 1 { e.copy(w.reading) } else { move(e, toward: w, by: share) }
+        if movesWeights { w.copy(e.reading) }
+      }
     }
   }
 
@@ -103,11 +104,12 @@ public final class AveragedWeights<S: Scalar> {
     let (pieces, count) = (plan.pieces, min(taken, kind.copies))
     ThreadPool.shared.run(pieces.count) { index in
       let piece = pieces[index]
-      let w = memory[piece.parameter].weights[piece.range]
-      w.copy(copy(0, of: piece).reading)
-      // Copy by copy, each as the mean of those so far: no sum grows, and equal copies stay equal.
-      for number in 1..<max(count, 1) {
-        move(w, toward: copy(number, of: piece), by: 1 / S(number + 1))
+      memory[piece.parameter].withWeights(piece.range, .nearest) { w in
+        w.copy(copy(0, of: piece).reading)
+        // Copy by copy, each as the mean of those so far: no sum grows, and equal copies stay equal.
+        for number in 1..<max(count, 1) {
+          move(w, toward: copy(number, of: piece), by: 1 / S(number + 1))
+        }
       }
     }
   }

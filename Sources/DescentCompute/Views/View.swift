@@ -110,6 +110,12 @@ public struct MutableView<Element: BitwiseCopyable>: @unchecked Sendable {
     }
   }
 
+  /// A view of no elements.
+  package static var none: MutableView {
+    unsafe MutableView(
+      UnsafeMutablePointer(bitPattern: MemoryLayout<Element>.alignment)!, count: 0)
+  }
+
   /// The elements of a range, which is checked.
   @inlinable @inline(__always)
   public subscript(range: Range<Int>) -> MutableView {

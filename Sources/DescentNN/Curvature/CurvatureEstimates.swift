@@ -69,6 +69,13 @@ extension Module {
     check(
       v.count == parameters.count && zip(v, parameters).allSatisfy { $0.shape == $1.value.shape },
       "a Hessian is multiplied by a tensor for every parameter, of its shape")
+    return try parameters.widened { try differences(v, difference, gradients) }
+  }
+
+  private func differences(
+    _ v: [Tensor], _ difference: Float, _ gradients: () throws -> Void
+  ) rethrows -> [Tensor?] {
+    let parameters = parameters
     let moving = zip(parameters, v).filter { $0.0.isTrainable }
       .map { (parameter: $0, start: $0.value.copied(), v: $1) }
     defer { for (parameter, start, _) in moving { parameter.value = start } }

@@ -17,15 +17,27 @@ extension Module {
 }
 
 extension Tensor {
-  /// Hands the elements to `archive`.
+  /// Hands the elements to `archive`: in 16 bits where they lie so, and read in the width in which they
+  /// were saved.
   ///
   /// - Throws: when what was saved has another shape.
   public mutating func archive(
     _ archive: StateArchive, _ name: String
   ) throws(StateMismatch) {
+    let isNarrow =
+      archive.isReading
+      ? archive.savedElement(of: name) == .bfloat16 : storage.format == .bfloat16
     // Saving reads what is there; what is restored takes its place only once all of it fits.
-    let tensor = archive.isRestoring ? Tensor(uninitialized: shape) : detached
-    try archive.tensor(name, shape: shape, tensor.freshElements)
+    let tensor =
+      archive.isReading
+      ? Tensor(
+        shape: shape, storage: TensorStorage(count: count, format: isNarrow ? .bfloat16 : .float32))
+      : detached
+    if isNarrow {
+      try archive.tensor(name, shape: shape, tensor.storage.mutableHalves)
+    } else {
+      try archive.tensor(name, shape: shape, tensor.freshElements)
+    }
     if archive.isRestoring { self = tensor }
   }
 }

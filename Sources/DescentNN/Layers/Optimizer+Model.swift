@@ -71,7 +71,30 @@ extension Optimizer<Float> {
   }
 }
 
+extension Optimizer<Float> {
+  /// Brings parameters into the format in which the plan stores weights, as is needed before the first
+  /// gradient: with `weights.format=bf16` (but for `master`), they lie in bfloat16 from now on.
+  ///
+  /// - Throws: ``OptimizerError`` where they are not those that the optimizer is for.
+  public func roundWeights(_ parameters: [Parameter]) throws(OptimizerError) {
+    try roundWeights(parameters.memory)
+    guard plan.weights.isRounded else { return }
+    for (parameter, info) in zip(parameters, self.parameters) where info.trainable {
+      parameter.format = .bfloat16
+    }
+  }
+}
+
 extension [Parameter] {
+  /// Runs `body` with all weights as floats: for weights that are no numbers of bfloat16, such as an
+  /// average, which are put in their place and taken away again.
+  package func widened<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let narrow = filter { $0.format == .bfloat16 }
+    for parameter in narrow { parameter.format = .float32 }
+    defer { for parameter in narrow { parameter.format = .bfloat16 } }
+    return try body()
+  }
+
   /// Where weights and gradients lie, until one of them is replaced.
   package var memory: [ParameterMemory<Float>] { map(\.memory) }
 }

@@ -20,11 +20,30 @@ public final class Parameter {
           tensor.shape == shape,
           "the parameter \(name) has the shape \(shape), not \(tensor.shape)")
         tensor.node = nil
+        store()
       }
       yield &tensor
     }
   }
   private var tensor: Tensor
+
+  /// How the weights lie in memory: as floats, or in bfloat16, to which whatever the value is set to is
+  /// then rounded. Weights in files stay as they are. A gradient lies in bfloat16 with the weights where
+  /// its numbers are of that format: where ``Autocast`` has weights in it, and one use gave all of it.
+  public var format = Format.float32 { didSet { store() } }
+
+  /// The formats in which weights lie in memory.
+  public enum Format: Sendable { case float32, bfloat16 }
+
+  /// Brings the weights into the format.
+  private func store() {
+    guard !tensor.isStoredToRead else { return }
+    switch (format, tensor.storage.format) {
+    case (.bfloat16, .float32): tensor.storage = tensor.storage.rounded()
+    case (.float32, .bfloat16): tensor = tensor.copied()
+    default: break
+    }
+  }
 
   /// Whether training changes the weights. A parameter that is frozen gets no gradient, and the
   /// backward pass leaves out what only its gradient would need. Freezing also forgets the gradient.
@@ -69,7 +88,16 @@ public final class Parameter {
     if !isTrainable && tensor.isStoredToRead {
       return ParameterMemory(weights: Parameter.none.freshElements, gradient: nil)
     }
-    return ParameterMemory(weights: tensor.mutableElements(), gradient: gradient?.elements)
+    let isNarrow = gradient?.storage.format == .bfloat16
+    let bits = isNarrow ? gradient?.storage.halves : nil
+    let floats = isNarrow ? nil : gradient?.elements
+    if format == .bfloat16 {
+      return ParameterMemory(
+        weightBits: tensor.mutableHalves(), gradient: floats, gradientBits: bits)
+    }
+    var memory = ParameterMemory(weights: tensor.mutableElements(), gradient: floats)
+    memory.gradientBits = bits
+    return memory
   }
   private static let none = Tensor(uninitialized: [0])
 }

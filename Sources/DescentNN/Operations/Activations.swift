@@ -13,7 +13,8 @@ extension Tensor {
     let y = Tensor(uninitialized: shape)
     let (xs, ys) = (elements, y.freshElements)
     inChunks(of: count) { value(xs[$0], ys[$0]) }
-    return record(y, from: self, in: format) { [kept = keepsOutput ? y : detached] dy, d in
+    let saved = keepsOutput ? y.rounded(to: format) : self
+    return record(y, from: self, in: format) { [kept = saved.kept(if: node != nil)] dy, d in
       let dx = Tensor(uninitialized: dy.shape)
       let (kept, dys, dxs) = (kept.elements, dy.elements, dx.freshElements)
       inChunks(of: dy.count) { derivative(kept[$0], dys[$0], dxs[$0]) }
@@ -97,7 +98,7 @@ extension Tensor {
       Kernels.silu(xs[range], y)
       for i in 0..<range.count { y[i] *= g[i] }
     }
-    return record(y, from: self, gate) { [x = detached, gate = gate.detached] dy, d in
+    return record(y, from: self, gate) { [x = kept, gate = gate.kept] dy, d in
       let (dx, dg) = (Tensor(uninitialized: dy.shape), Tensor(uninitialized: dy.shape))
       let (xs, gs, dys) = (x.elements, gate.elements, dy.elements)
       let (dxs, dgs) = (dx.freshElements, dg.freshElements)

@@ -56,7 +56,7 @@ extension Tensor {
   public static func / (x: Tensor, y: Tensor) -> Tensor {
     let z = combine(x, y, Quotient.self)
     return record(z, from: x, y, in: x.format.wider(y)) {
-      [y = y.detached, z = z.kept(for: y), sx = x.shape] dz, d in
+      [y = y.kept, z = z.kept(for: y), sx = x.shape] dz, d in
       // ∂z/∂x = 1/y and ∂z/∂y = −z/y
       let dx = combine(dz, y, Quotient.self)
       d.add(to: 0, dx.summed(to: sx))

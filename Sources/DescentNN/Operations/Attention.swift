@@ -240,7 +240,7 @@ extension Tensor {
       queries: part(0), keys: part(1), values: part(2), dropout: dropout, format: format)
     let xs = elements
     let (y, weights) = attention.forward(xs, xs, xs, keepsWeights: node != nil)
-    return record(y, from: self, in: format) { [x = detached] dy, d in
+    return record(y, from: self, in: format) { [x = kept] dy, d in
       d.write(to: 0) { dx, adds in
         let xs = x.elements
         attention.backward(
@@ -309,7 +309,7 @@ extension Tensor {
     let (y, weights) = attention.forward(
       q.elements, k.elements, v.elements, keepsWeights: isRecorded)
     return record(y, from: q, k, v, in: format) {
-      [q = q.detached, k = k.detached, v = v.detached] dy, d in
+      [q = q.kept, k = k.kept, v = v.kept] dy, d in
       let (dq, dk, dv) = (
         Tensor(uninitialized: q.shape), Tensor(uninitialized: k.shape),
         Tensor(uninitialized: v.shape)

@@ -36,7 +36,7 @@ extension Tensor {
     }
     let y = s.normalized(self, weight, bias, mean, variance, epsilon)
     let result = record(y, from: self, weight, bias, in: format) {
-      [x = detached, w = weight.detached] dy, d in
+      [x = kept, w = weight.detached] dy, d in
       // With h = (x − μ)·s:  db = Σ dy, dw = Σ dy·h and
       // dx = w·s·(dy − db/N − h·dw/N).
       let (db, dw) = s.sums(x, dy, mean, variance, epsilon)
@@ -80,7 +80,7 @@ extension Tensor {
     let s = ChannelShape(self, weight, bias)
     let y = s.normalized(self, weight, bias, mean, variance, epsilon)
     return record(y, from: self, weight, bias, in: format) {
-      [x = detached, w = weight.detached] dy, d in
+      [x = kept, w = weight.detached] dy, d in
       d.write(to: 0) { dx, adds in
         let (dys, ws, variances) = (dy.elements, w.elements, variance.elements)
         inRows(of: s.batch * s.channels, s.inner) { range in

@@ -93,7 +93,8 @@ extension Tensor {
       let (xs, ys) = (xs[range], ys[range])
       for i in 0..<range.count { ys[i] = f.value(xs[i]) }
     }
-    return record(y, from: self, in: format) { [kept = F.keepsOutput ? y : detached] dy, d in
+    let saved = F.keepsOutput ? y.rounded(to: format) : self
+    return record(y, from: self, in: format) { [kept = saved.kept(if: node != nil)] dy, d in
       d.write(to: 0) { dx, adds in
         let (kept, dys) = (kept.elements, dy.elements)
         inChunks(of: dy.count) { range in

@@ -48,7 +48,7 @@ extension Tensor {
     for r in 0..<rows { total += Double(ls[r]) }
     let share = 1 / Float(Swift.max(1, counted))
     let y = Tensor(Float(total / Double(Swift.max(1, counted))))
-    return record(y, from: self) { [x = detached] dy, d in
+    return record(y, from: self) { [x = kept] dy, d in
       // dx = (softmax(x) − t) / N
       let scale = share * dy.scalar
       d.add(to: 0, crossEntropyDerivative(x, logSums, labels, smoothing, ignored, scale))

@@ -37,7 +37,7 @@ extension Tensor {
     before.node = node
     y.format = .float32
     return record(y, from: before, x, a, b, in: format) {
-      [x = x.detached, a = a.detached, b = b.detached] dy, d in
+      [x = x.kept, a = a.detached, b = b.detached] dy, d in
       d.add(to: 0, dy)
       let dys = dy.elements.matrix(rows, outputs)
       if d.needs(3) {  // dB = s·dyᵀ·h
@@ -61,7 +61,7 @@ extension Tensor {
       }
       d.write(to: 2) { da, adds in  // dA = dhᵀ·x
         MatrixProduct.multiply(
-          dhs.transposed, x.elements.matrix(rows, inputs), beta: adds ? 1 : 0,
+          dhs.transposed, x.storage.matrix(rows, inputs), beta: adds ? 1 : 0,
           into: da.matrix(rank, inputs))
       }
     }

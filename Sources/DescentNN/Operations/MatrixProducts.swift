@@ -145,7 +145,7 @@ extension Tensor {
       if let x {  // dW = dyᵀ·x
         d.write(to: 1) { dw, adds in
           MatrixProduct.multiply(
-            dys.transposed, x.elements.matrix(rows, inputs), beta: adds ? 1 : 0,
+            dys.transposed, x.storage.matrix(rows, inputs), beta: adds ? 1 : 0,
             into: dw.matrix(outputs, inputs))
         }
       }

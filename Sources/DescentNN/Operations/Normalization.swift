@@ -51,7 +51,7 @@ extension Tensor {
     }
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
     return recorded(y, from: operands) {
-      [x = detached, w = weight.detached, hasBias = bias != nil] dy, d in
+      [x = kept, w = weight.detached, hasBias = bias != nil] dy, d in
       // With h = (x − μ)·s and g = dy·w:  dx = s·(g − mean(g) − h·mean(g·h)),
       // dw = Σ dy·h and db = Σ dy over the rows.
       let norm = Kernels.Normalization(

@@ -74,7 +74,7 @@ extension Tensor {
         s.forEachWindow { index, rows, columns in y[index] = x[s.largest(x, rows, columns)] }
       }
     }
-    return record(y, from: self, in: format) { [x = detached] dy, d in
+    return record(y, from: self, in: format) { [x = kept] dy, d in
       d.write(to: 0) { dx, adds in
         let (xs, dys) = (x.elements, dy.elements)
         inRows(of: s.images, s.imageSize) { range in

@@ -14,8 +14,10 @@ public import DescentCompute
 /// a float32 gradient, rounded once on its way through the product. All of this follows PyTorch's
 /// autocast, except for the operations of the last row, which on some devices it leaves in 16 bits.
 ///
-/// Numbers are rounded to the format's grid but kept as floats: the results are those of 16 bits, the
-/// memory and the time are not.
+/// Operations compute with floats that are rounded to the format's grid. What a derivative keeps of
+/// numbers of bfloat16 lies in memory in 16 bits, and so do weights of that format
+/// (``Parameter/format-swift.property``) and their gradients; products widen them while they pack. The time is not that of a machine
+/// with 16-bit arithmetic.
 public enum Autocast {
   /// The formats in use.
   struct Formats {
@@ -86,6 +88,14 @@ extension Tensor {
     if self.format != format && format != .float32 && storage.format != format {
       roundElements(to: format, into: freshElements)
     }
+  }
+
+  /// The same, rounded where they lie.
+  func rounded(to format: NumberFormat) -> Tensor {
+    roundFresh(to: format)
+    var y = self
+    y.format = format
+    return y
   }
 
   private func roundElements(to format: NumberFormat, into y: MutableView<Float>) {

@@ -25,7 +25,10 @@ extension Context {
     guard x.node != nil || first.usesTrainable else { return y }
     // The second run goes to the end of the same tape, whose nodes are next in turn: gradients
     // arrive where, and in the order in which, they would have.
-    y.node = tape.append(shape: y.shape, format: y.format) { [formats = Autocast.formats] dy in
+    var input = x.kept
+    input.node = x.node
+    y.node = tape.append(shape: y.shape, format: y.format) {
+      [x = input, formats = Autocast.formats] dy in
       let second = Context(
         partOf: self, tape: tape, records: true, isRepeated: true, streams: before)
       Adjoints(of: [Autocast.run(in: formats) { part(x, second) }]).add(to: 0, dy)

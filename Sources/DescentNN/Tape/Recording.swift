@@ -1,8 +1,35 @@
 internal import DescentCompute
 
 extension Tensor {
-  /// The numbers, for a derivative to keep if the gradient of `other` is wanted.
-  func kept(for other: Tensor) -> Tensor? { other.node == nil ? nil : detached }
+  /// The numbers, for a derivative to keep: in 16 bits where that is all they are.
+  ///
+  /// What is not on a tape, data or frozen weights, somebody else has anyway.
+  var kept: Tensor { kept(if: node != nil) }
+
+  /// The same of a result, whose tape is that of what it was computed from.
+  func kept(if isRecorded: Bool) -> Tensor {
+    var x = detached
+    if isRecorded && format == .bfloat16 && count >= Tensor.leastNarrowed {
+      x.storage = storage.narrowed()
+    }
+    return x
+  }
+  /// Below, a copy costs more than it spares.
+  private static let leastNarrowed = 1024
+
+  /// The same if the gradient of `other` is wanted.
+  func kept(for other: Tensor) -> Tensor? { other.node == nil ? nil : kept }
+
+  /// A gradient as its parameter has it, to be computed with in float32; where that parameter's weights
+  /// lie in 16 bits and it waits for the optimizer, in 16 bits if that is all its numbers are.
+  func gradient(of parameter: Parameter, waits: Bool) -> Tensor {
+    var x = self
+    if waits && parameter.format == .bfloat16 && format == .bfloat16 {
+      x.storage = storage.rounded()
+    }
+    x.format = .float32
+    return x
+  }
 }
 
 /// The gradients of an operation's inputs, which its derivative adds to. The inputs are numbered from 0,
@@ -40,7 +67,8 @@ public struct Adjoints {
     var term = term()
     // A derivative that took a tensor from the tape records nothing more.
     term.node = nil
-    term.round(to: node.format)
+    // A parameter's gradient remembers the format that it was rounded to on its way.
+    if node.parameter == nil || node.format != .float32 { term.round(to: node.format) }
     check(
       term.shape == node.shape,
       "a gradient of shape \(term.shape) reached a tensor of shape \(node.shape)")
@@ -79,6 +107,7 @@ public struct Adjoints {
       add(to: i, term)
     } else if var sum = node.gradient.take() {
       body(sum.mutableElements(), true)
+      sum.format = .float32
       node.gradient = sum
     } else {
       let gradient = Tensor(uninitialized: node.shape)

@@ -76,15 +76,15 @@ final class TapeNodes {
     // The order of the tape reversed: when a node's turn comes, all that depends on it is done.
     // What a node saved is freed before the next one runs, and before a gradient is called complete:
     // then nothing on the tape holds the parameter's weights, so that they can be changed in place.
-    var waiting = whenComplete == nil ? [] : leaves.filter { $0.parameter != nil }
+    var waiting = leaves.filter { $0.parameter != nil }
     while let node = nodes.popLast() {
       if let dy = node.gradient.take() { node.pullback?(dy) }
       node.pullback = nil
       // The last to be used first are the first to be complete.
       while let leaf = waiting.last, nodes.count <= leaf.nodesBefore {
         waiting.removeLast()
-        guard let parameter = leaf.parameter, leaf.gradient != nil else { continue }
-        parameter.gradient = leaf.gradient.take()
+        guard let parameter = leaf.parameter, let gradient = leaf.gradient.take() else { continue }
+        parameter.gradient = gradient.gradient(of: parameter, waits: whenComplete == nil)
         whenComplete?(parameter)
       }
     }
@@ -92,7 +92,7 @@ final class TapeNodes {
     for leaf in leaves {
       guard let gradient = leaf.gradient.take() else { continue }
       if let parameter = leaf.parameter {
-        parameter.gradient = gradient
+        parameter.gradient = gradient.gradient(of: parameter, waits: true)
       } else {
         gradients.byNode[ObjectIdentifier(leaf)] = gradient
         gradients.nodes.append(leaf)

@@ -107,14 +107,34 @@ public struct Tensor: Sendable {
     return y
   }
 
+  /// A copy with its own memory, as wide as this one's.
+  package func duplicate() -> Tensor {
+    var y = detached
+    y.storage = storage.copied()
+    return y
+  }
+
+  /// Takes over the numbers of a tensor of the same shape, at the place where those before lay.
+  package mutating func take(_ x: Tensor) {
+    precondition(x.shape == shape)
+    if isKnownUniquelyReferenced(&storage) && storage.isOfPool
+      && storage.format == x.storage.format
+    {
+      storage.copy(x.storage)
+    } else {
+      storage = x.storage.copied()
+    }
+    (format, node) = (x.format, nil)
+  }
+
   /// Numbers that lie where `storage` has them.
   init(shape: [Int], storage: TensorStorage) {
     precondition(shape.reduce(1, *) == storage.count)
     (self.shape, self.storage) = (shape, storage)
   }
 
-  /// Whether the numbers lie in memory in 16 bits, or in a file, so that they can only be read.
-  var isStoredToRead: Bool { !storage.isWritable }
+  /// Whether the numbers lie in a file, so that they can only be read.
+  var isStoredToRead: Bool { !storage.isOfPool }
 
   var elements: View<Float> { storage.elements }
 
@@ -122,6 +142,13 @@ public struct Tensor: Sendable {
   mutating func mutableElements() -> MutableView<Float> {
     if !isKnownUniquelyReferenced(&storage) || !storage.isWritable { storage = copied().storage }
     return storage.mutableElements
+  }
+
+  /// The bits of elements that lie in 16, to be changed, after a copy when another tensor shares them.
+  mutating func mutableHalves() -> MutableView<UInt16> {
+    if !isKnownUniquelyReferenced(&storage) { storage = storage.copied() }
+    storage.forget()
+    return storage.mutableHalves
   }
 
   /// The elements of a tensor that nobody else has seen yet.

@@ -5,8 +5,9 @@ internal import Synchronization
 /// Where the numbers of tensors lie: in a buffer of the pool, given back when the last tensor lets go of
 /// it, or in a file that is mapped into memory, which is only read.
 ///
-/// Numbers lie in 32 bits or, where nobody changes them, in 16: what reads them at their place takes
-/// ``matrix(_:_:)`` or ``widen(_:into:)``.
+/// Numbers lie in 32 bits or in 16: weights that their owner keeps so, those of a file, and what a
+/// derivative has kept. What reads them at their place takes ``matrix(_:_:)`` or ``widen(_:into:)``; an
+/// operation that changes 16 bits works on a copy in 32.
 @safe
 final class TensorStorage: @unchecked Sendable {
   // Tensors write only to storage that they alone refer to, which is what makes sharing safe.
@@ -15,8 +16,15 @@ final class TensorStorage: @unchecked Sendable {
   let format: NumberFormat
   private let buffer: UnsafeMutableRawPointer
   private let owner: Owner
-  /// What ``elements`` made of 16 bits.
-  private let widened = Mutex<TensorStorage?>(nil)
+  /// The same numbers in another width, where they were asked for.
+  private let forms = Mutex(Forms())
+
+  private struct Forms {
+    /// What ``elements`` made of 16 bits.
+    var widened: TensorStorage?
+    /// What ``narrowed(to:)`` made of 32; it lives as long as somebody keeps it.
+    weak var narrowed: TensorStorage?
+  }
 
   private enum Owner {
     case pool(size: Int)
@@ -59,10 +67,11 @@ final class TensorStorage: @unchecked Sendable {
 
   deinit { if case .pool(let size) = owner { unsafe TensorPool.giveBack(buffer, size) } }
 
-  /// Whether the numbers may be changed where they lie.
-  var isWritable: Bool {
-    if case .pool = owner { format == .float32 } else { false }
-  }
+  /// Whether the numbers lie in a buffer of the pool.
+  var isOfPool: Bool { if case .pool = owner { true } else { false } }
+
+  /// Whether the numbers may be changed where they lie, as floats.
+  var isWritable: Bool { isOfPool && format == .float32 }
 
   /// The numbers as floats. Those that lie in 16 bits are widened to a copy that stays as long as they
   /// do.
@@ -70,15 +79,55 @@ final class TensorStorage: @unchecked Sendable {
     if format == .float32 {
       return unsafe View(UnsafePointer(buffer.assumingMemoryBound(to: Float.self)), count: count)
     }
-    return widened.withLock { copy in
-      if copy == nil {
+    return forms.withLock { forms in
+      if forms.widened == nil {
         let made = TensorStorage(count: count)
         widen(0..<count, into: made.mutableElements)
-        copy = made
+        forms.widened = made
       }
-      return copy!.elements
+      return forms.widened!.elements
     }
   }
+
+  /// The same numbers, all of which are bfloat16's, in 16 bits: what several derivatives keep is made
+  /// once.
+  func narrowed() -> TensorStorage {
+    if format != .float32 { return self }
+    return forms.withLock { forms in
+      if let made = forms.narrowed { return made }
+      let made = rounded()
+      forms.narrowed = made
+      return made
+    }
+  }
+
+  /// The nearest numbers of bfloat16, in 16 bits.
+  func rounded() -> TensorStorage {
+    let y = TensorStorage(count: count, format: .bfloat16)
+    inChunks(of: count) { Kernels.toBFloat16(elements[$0], y.mutableHalves[$0]) }
+    return y
+  }
+
+  /// A copy as wide as this.
+  func copied() -> TensorStorage {
+    let y = TensorStorage(count: count, format: format)
+    y.copy(self)
+    return y
+  }
+
+  /// Takes over as many numbers of the same format.
+  func copy(_ x: TensorStorage) {
+    precondition(x.count == count && x.format == format)
+    if format == .float32 {
+      inChunks(of: count) { mutableElements[$0].copy(x.elements[$0]) }
+    } else {
+      inChunks(of: count) { mutableHalves[$0].copy(x.halves[$0]) }
+      forget()
+    }
+  }
+
+  /// Drops what was made of numbers that change now.
+  func forget() { forms.withLock { $0 = Forms() } }
 
   var mutableElements: MutableView<Float> {
     precondition(isWritable)
@@ -91,7 +140,7 @@ final class TensorStorage: @unchecked Sendable {
     return unsafe View(UnsafePointer(buffer.assumingMemoryBound(to: UInt16.self)), count: count)
   }
 
-  /// The same, of storage that nobody has read yet.
+  /// The same, to be changed by whoever alone refers to them: see ``forget()``.
   var mutableHalves: MutableView<UInt16> {
     guard case .pool = owner, format != .float32 else { preconditionFailure() }
     return unsafe MutableView(buffer.assumingMemoryBound(to: UInt16.self), count: count)

@@ -65,7 +65,7 @@ final class NonFiniteGuard {
     begun = step
     // Both now: memory that is first asked for on the way would hold a step up.
     kept = (0..<2).map { _ in
-      Copy(step: step, weights: parameters.map { $0.value.copied() }, buffers: buffers.values)
+      Copy(step: step, weights: parameters.map { $0.value.duplicate() }, buffers: buffers.values)
     }
   }
 
@@ -160,13 +160,7 @@ final class NonFiniteGuard {
   private func keepWeights() {
     guard kept.last?.step != before.step else { return }
     var copy = kept.removeFirst()
-    for (index, parameter) in parameters.enumerated() {
-      copy.weights[index].withMutableSpan { copy in
-        parameter.value.withSpan { weights in
-          for i in weights.indices { copy[i] = weights[i] }
-        }
-      }
-    }
+    for (index, parameter) in parameters.enumerated() { copy.weights[index].take(parameter.value) }
     (copy.step, copy.buffers) = before
     kept.append(copy)
   }

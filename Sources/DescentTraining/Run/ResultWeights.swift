@@ -32,8 +32,7 @@ final class ResultWeights {
   /// Shows the average the weights after a step.
   func update() throws {
     guard let average else { return }
-    let memory = batches.parameters.memory
-    try optimizer.withEvaluationWeights(memory) {
+    try withEvaluationWeights { memory in
       try average.update(memory, after: optimizer.appliedSteps)
     }
   }
@@ -41,13 +40,25 @@ final class ResultWeights {
   /// Runs `body` with them in the place of the weights, and puts those back.
   func use<Result>(averaged: Bool = true, _ body: () throws -> Result) throws -> Result {
     guard differ else { return try body() }
-    let memory = batches.parameters.memory
-    return try optimizer.withEvaluationWeights(memory) {
-      guard averaged, let average, average.taken > 0 else { return try body() }
-      return try average.withAverage(memory) {
-        guard type(of: average.kind).needsFreshStatistics else { return try body() }
-        return try withStatistics(for: average, body)
+    return try batches.parameters.widened {
+      try withEvaluationWeights { memory in
+        guard averaged, let average, average.taken > 0 else { return try body() }
+        return try average.withAverage(memory) {
+          guard type(of: average.kind).needsFreshStatistics else { return try body() }
+          return try withStatistics(for: average, body)
+        }
       }
+    }
+  }
+
+  /// Runs `body` where the optimizer's weights to evaluate are.
+  private func withEvaluationWeights<Result>(
+    _ body: ([ParameterMemory<Float>]) throws -> Result
+  ) throws -> Result {
+    if !optimizer.evaluatesElsewhere { return try body(batches.parameters.memory) }
+    return try batches.parameters.widened {
+      let memory = batches.parameters.memory
+      return try optimizer.withEvaluationWeights(memory) { try body(memory) }
     }
   }
 

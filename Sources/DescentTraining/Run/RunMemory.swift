@@ -20,6 +20,8 @@ public struct RunMemory: Sendable {
   public let processBytes: Int
   /// How activations were found.
   public let basis: Basis
+  /// What a trained weight takes in the recipe's own format.
+  private let ownWeightBytes: Int
   private let releasesGradients: Bool
   private let savesOnTheWay: Bool
   private let averages: Int
@@ -62,6 +64,9 @@ public struct RunMemory: Sendable {
     let (task, size) = try recipe.makeTaskToMeasure(most: Self.mostWeights)
     let model = task.model
     try recipe.freeze(model)
+    if recipe.plan.weights.isRounded {
+      for parameter in model.parameters where parameter.isTrainable { parameter.format = .bfloat16 }
+    }
     let run = recipe.run
     let batches = BatchGradients(task: task, parameters: model.parameters, run: run)
     // Operations for a weight and a number of an example, forward and backward.
@@ -96,7 +101,11 @@ public struct RunMemory: Sendable {
     let used = TensorPool.bytesInUse + TensorPool.bytesFree - empty
     parameters = model.parameterInfos
     bufferBytes = model.buffers.reduce(0) { $0 + 4 * $1.value.count }
-    let tensors = parameters.reduce(0) { $0 + ($1.trainable ? 8 : 4) * $1.count }
+    ownWeightBytes = recipe.plan.weights.isRounded ? 2 : 4
+    // A gradient, too, of what is trained.
+    let tensors = parameters.reduce(0) {
+      $0 + ($1.trainable ? 4 + ownWeightBytes : 4) * $1.count
+    }
     tensorBytes = basis == .step ? used : tensors + activationBytes
     processBytes = max(0, (Machine.residentBytes ?? 0) - used) + Self.runBytes
     releasesGradients = run.releasesGradients
@@ -123,9 +132,15 @@ public struct RunMemory: Sendable {
   /// The weights that training moves.
   public var trainable: Int { parameters.reduce(0) { $0 + ($1.trainable ? $1.count : 0) } }
 
-  /// The weights as they lie in memory: float32, and where they are rounded, also in 16 bits.
+  /// The weights as they lie in memory: in float32, and those that training moves in 16 bits where the
+  /// optimizer rounds them.
   public func weightBytes(_ optimizer: OptimizerMemory) -> Int {
-    parameters.reduce(optimizer.roundedBytes) { $0 + 4 * $1.count }
+    parameters.reduce(0) { $0 + ($1.trainable ? Self.bytes(optimizer) : 4) * $1.count }
+  }
+
+  /// What a weight takes that training moves.
+  private static func bytes(_ optimizer: OptimizerMemory) -> Int {
+    optimizer.roundedBytes > 0 ? 2 : 4
   }
 
   /// The gradients of a step; 0 where each is freed at once.
@@ -133,28 +148,34 @@ public struct RunMemory: Sendable {
 
   /// What the trainer keeps to be safe: two copies of the weights, and the copy of a checkpoint.
   public func copyBytes(_ optimizer: OptimizerMemory) -> Int {
-    8 * trainable + 3 * bufferBytes + checkpointBytes(optimizer)
+    2 * Self.bytes(optimizer) * trainable + 3 * bufferBytes + checkpointBytes(optimizer)
   }
 
   private func checkpointBytes(_ optimizer: OptimizerMemory) -> Int {
-    let weights = parameters.reduce(bufferBytes) { $0 + 4 * $1.count }
-    let both = optimizer.evaluatesElsewhere || averages > 0 ? 2 : 1
-    return optimizer.stateBytes + averageBytes + both * weights
+    let weights = bufferBytes + weightBytes(optimizer)
+    // Those to use beside those of training are floats.
+    let result = parameters.reduce(bufferBytes) { $0 + 4 * $1.count }
+    let differs = optimizer.evaluatesElsewhere || averages > 0
+    return optimizer.stateBytes + averageBytes + weights + (differs ? result : 0)
   }
 
   private var averageBytes: Int { 4 * averages * trainable }
 
   /// What the process takes with an optimizer.
   public func phases(_ optimizer: OptimizerMemory) -> Phases {
-    let weights = parameters.reduce(bufferBytes) { $0 + 4 * $1.count }
-    let kept = optimizer.stateBytes + optimizer.roundedBytes + averageBytes
+    let weights = bufferBytes + weightBytes(optimizer)
+    let kept = optimizer.stateBytes + averageBytes
     let checkpoint = checkpointBytes(optimizer)
-    let copies = 8 * trainable + 2 * bufferBytes + (savesOnTheWay ? checkpoint : 0)
+    let size = Self.bytes(optimizer)
+    let copies = 2 * size * trainable + 2 * bufferBytes + (savesOnTheWay ? checkpoint : 0)
     let load = processBytes + weights + kept
-    let first = processBytes + tensorBytes + kept + copies
-    // The weights to use are put in the place of those that training moves, which are kept meanwhile.
+    // Measured with weights in the recipe's own format.
+    let first = processBytes + tensorBytes + (size - ownWeightBytes) * trainable + kept + copies
+    // The weights to use are put, as floats, in the place of those that training moves, which are kept
+    // meanwhile.
     let moved = optimizer.evaluatesElsewhere ? 4 * trainable : 0
-    let lent = moved + (averages > 0 ? 4 * trainable : 0)
+    let differs = optimizer.evaluatesElsewhere || averages > 0
+    let lent = moved + (averages > 0 ? 4 * trainable : 0) + (differs ? (4 - size) * trainable : 0)
     return Phases(
       load: load, firstStep: first, steady: first + optimizer.workingBytes,
       save: first + (savesOnTheWay ? 0 : checkpoint) + lent)

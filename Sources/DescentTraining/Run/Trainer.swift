@@ -71,7 +71,7 @@ public final class Trainer {
     let preconditioner = recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters
-    try optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters)
     batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)
     curvature = CurvatureGradients(batches, optimizer)

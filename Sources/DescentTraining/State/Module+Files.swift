@@ -74,8 +74,10 @@ private enum ModelFile {
         }
       })
     if isElsewhere {
-      try optimizer.withEvaluationWeights(model.parameters.memory) {
-        snapshot.add(.weights(of: model))
+      try model.parameters.widened {
+        try optimizer.withEvaluationWeights(model.parameters.memory) {
+          snapshot.add(.weights(of: model))
+        }
       }
     }
     try CheckpointFile(

@@ -80,7 +80,7 @@ extension Trainer {
   /// Takes over a checkpoint whose state may be in other formats.
   fileprivate func restoreConverting(_ checkpoint: Checkpoint) throws {
     try checkpoint.restore(convertsState: true, archive)
-    try optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters)
   }
 }
 

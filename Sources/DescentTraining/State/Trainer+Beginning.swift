@@ -53,7 +53,7 @@ extension Trainer {
     }
     try source.requireFinite(report.matched)
     try source.load(into: task.model, partially: true)
-    try optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters)
     // It has seen the weights of before.
     try result.average?.begin(parameters.memory)
     hasBegun = true

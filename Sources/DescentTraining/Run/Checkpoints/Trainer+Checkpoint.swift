@@ -78,7 +78,7 @@ extension Trainer {
   /// Takes over everything that a checkpoint of the run holds.
   func restore(_ checkpoint: Checkpoint) throws {
     try checkpoint.restore(archive)
-    try optimizer.roundWeights(parameters.memory)
+    try optimizer.roundWeights(parameters)
   }
 
   /// Copies what a checkpoint after `step` steps holds, when the metrics have `lines` lines.

@@ -29,7 +29,7 @@ struct ReleasedGradients: GradientSource {
   private func measure(_ attempt: Int) throws -> BatchLoss {
     try batches.compute(attempt, permits: \.isFinite) { parameter in
       let index = indices[ObjectIdentifier(parameter)]!
-      if let gradient = parameter.memory.gradient { release.take(index, gradient) }
+      release.take(index, parameter.memory)
       parameter.clearGradient()
     }
   }
