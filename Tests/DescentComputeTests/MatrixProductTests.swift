@@ -124,6 +124,34 @@ struct Engine: CustomTestStringConvertible {
     return worst
   }
 
+  @Test(
+    "a matrix in 16 bits gives the bits of its floats",
+    arguments: [NumberFormat.bfloat16, .float16], [false, true])
+  func narrow(_ format: NumberFormat, transA: Bool) {
+    defer { Engine.reset() }
+    for p in ProductCase.all where p.padding == 0 && p.alpha == 1 && p.k > 0 {
+      for transB in [false, true] {
+        let a = Self.numbers(p.m * p.k, seed: 1)
+        let b = Self.numbers(p.n * p.k, seed: 2).map { format.nearest(to: $0) }
+        let bits = b.map { format == .bfloat16 ? UInt16($0.bitPattern >> 16) : Float16($0).bitPattern }
+        let left = a.view.matrix(transA ? p.k : p.m, transA ? p.m : p.k).transposed(if: transA)
+        let (rows, columns) = transB ? (p.n, p.k) : (p.k, p.n)
+        let floats = StoredMatrix.float32(b.view.matrix(rows, columns))
+        let halves = StoredMatrix.narrow(bits.view.matrix(rows, columns), format)
+        for engine in Engine.all where engine.backend == .builtIn {
+          engine.use()
+          func product(_ b: StoredMatrix) -> [Float] {
+            let c = [Float](repeating: 0.5, count: p.m * p.n).mutableView
+            MatrixProduct.multiply(
+              left, transB ? b.transposed : b, beta: p.beta, into: c.matrix(p.m, p.n))
+            return c.array
+          }
+          #expect(product(floats) == product(halves), "\(p) \(engine) \(transB)")
+        }
+      }
+    }
+  }
+
   @Test(arguments: [false, true], [false, true])
   func `products agree with double precision`(transA: Bool, transB: Bool) {
     defer { Engine.reset() }

@@ -1,4 +1,5 @@
 import Descent
+import DescentCompute
 import DescentNN
 import Testing
 
@@ -16,6 +17,94 @@ import Testing
     await #expect(processExitsWith: .failure) {
       Parameter(Tensor.ones([2, 3]), role: .matrix).value = Tensor.ones([3, 2])
     }
+  }
+
+  @Test("weights in bfloat16 are rounded whatever they are set to, and half as large")
+  func narrow() throws {
+    let size = 4096
+    let weights = (0..<size).map { Float($0) / 1000 }
+    let rounded = weights.map { NumberFormat.bfloat16.nearest(to: $0) }
+    let parameter = Parameter(Tensor(shape: [64, 64], scalars: weights), role: .matrix)
+    let before = TensorPool.bytesOfThread
+    parameter.format = .bfloat16
+    #expect(TensorPool.bytesOfThread == before - 2 * size)
+    let memory = parameter.memory
+    #expect(memory.weights.count == 0 && memory.weightBits?.count == size)
+    #expect(parameter.value.scalars == rounded)
+    // What reads them again sees what an update has left.
+    parameter.memory.weightBits?[1] = 0x4000
+    #expect(parameter.value.scalars[1] == 2)
+    parameter.value = Tensor(shape: [64, 64], scalars: weights)
+    #expect(parameter.value.scalars == rounded)
+    parameter.value.withMutableSpan { $0[3] = 1.00001 }
+    #expect(parameter.value.scalars[3] == 1)
+    let lent = [parameter].widened {
+      parameter.value.withMutableSpan { $0[3] = 1.00001 }
+      return parameter.value.scalars[3]
+    }
+    #expect(lent == 1.00001 && parameter.value.scalars[3] == 1)
+    parameter.format = .float32
+    #expect(parameter.memory.weights[4] == rounded[4])
+  }
+
+  @Test("a gradient of bfloat16 numbers waits in 16 bits; a sum of several does not")
+  func narrowGradients() throws {
+    var random = RandomStream(seed: 1)
+    let layer = Linear(inputs: 64, outputs: 32, random: &random)
+    for parameter in layer.parameters { parameter.format = .bfloat16 }
+    let x = Tensor.random([8, 64], normal: 1, &random)
+    func gradients(uses: Int, accumulating: Bool = false, released: Bool = false) -> Tensor {
+      let tape = Tape()
+      let context = tape.context()
+      var found: Tensor?
+      Autocast.run(in: .bfloat16, weights: .bfloat16) {
+        var loss = layer(x, context).sum()
+        for _ in 1..<uses { loss = loss + layer(x * 0.3, context).sum() }
+        tape.gradients(
+          of: loss, accumulating: accumulating,
+          whenComplete: released ? { if $0 === layer.weight { found = $0.gradient } } : nil)
+      }
+      return found ?? layer.weight.gradient!
+    }
+    let one = gradients(uses: 1)
+    let memory = layer.weight.memory
+    #expect(memory.gradient == nil && memory.gradientBits?.count == 64 * 32)
+    #expect(one.format == .float32)
+    #expect(gradients(uses: 1, released: true).scalars == one.scalars)
+    let sum = gradients(uses: 1, accumulating: true)
+    #expect(layer.weight.memory.gradientBits == nil)
+    #expect(sum.scalars == one.scalars.map { $0 + $0 })
+    let two = gradients(uses: 2)
+    #expect(layer.weight.memory.gradientBits == nil)
+    #expect(two.scalars != two.scalars.map { NumberFormat.bfloat16.nearest(to: $0) })
+  }
+
+  @Test("what derivatives keep of bfloat16 takes half the memory, once for all that keep it")
+  func keptInHalf() {
+    var random = RandomStream(seed: 2)
+    let layers = (0..<3).map { _ in
+      Linear(inputs: 128, outputs: 128, bias: false, random: &random)
+    }
+    let x = Tensor.random([64, 128], normal: 1, &random)
+    /// Bytes that wait for the backward pass.
+    func kept(_ format: NumberFormat, _ part: (Tensor, Context) -> Tensor) -> Int {
+      let tape = Tape()
+      let context = tape.context()
+      return Autocast.run(in: format) {
+        var y = part(x, context)
+        let before = TensorPool.bytesOfThread
+        for _ in 0..<3 { y = part(y, context) }
+        return TensorPool.bytesOfThread - before
+      }
+    }
+    let one = 64 * 128
+    // Each keeps its input and a rounded copy of its weight; the input of the first is there.
+    let linear = { (x: Tensor, context: Context) in layers[0](x, context) }
+    #expect(kept(.float32, linear) == 3 * 4 * one)
+    #expect(kept(.bfloat16, linear) == 3 * 2 * one + 4 * one - 2 * one + 3 * 2 * 128 * 128)
+    // Two that keep the same: the product and the activation.
+    let both = { (x: Tensor, context: Context) in layers[0](x, context).relu() }
+    #expect(kept(.bfloat16, both) < kept(.float32, both) * 3 / 4)
   }
 
   /// In processes of their own, where no other test takes memory.

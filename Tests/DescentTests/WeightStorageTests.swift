@@ -181,6 +181,88 @@ private func rounded(_ x: [Float]) -> [Float] { x.map { NumberFormat.bfloat16.ne
     }
   }
 
+  /// Rules with blocks, with sums, with whole tensors, and one whose result lies elsewhere.
+  private static let rules: [any Rule] = [
+    AdamW(), SGD(learningRate: 1e-3, momentum: 0.9), LAMB(), Muon(), Adafactor(),
+    ScheduleFreeAdamW(),
+  ]
+
+  @Test("in the owner's bits lie the weights that are rounded beside floats", arguments: roundings)
+  func ownersBits(_ rounding: WeightStorage.Rounding) throws {
+    let infos = [
+      ParameterInfo("matrix", shape: [96, 120], role: .matrix), ParameterInfo("bias", shape: [77]),
+    ]
+    let start = [rounded(noise(96 * 120, seed: 1)), rounded(noise(77, seed: 2))]
+    let tools: [(Clipping, StateStorage.Format)] = [
+      (.none, .float32), (.norm(0.5), .int8), (Clipping(adaptive: 0.01), .float32),
+    ]
+    for rule in Self.rules {
+      for (clip, format) in tools where format == .float32 || rule is AdamW {
+        var plan = OptimizerPlan(rule, weights: .bfloat16(rounding, seed: 3))
+        (plan.clip, plan.state.format) = (clip, format)
+        let (floats, halves) = (
+          try Optimizer<Float>(plan, parameters: infos), try Optimizer<Float>(plan, parameters: infos)
+        )
+        var weights = start
+        let bits = start.map { $0.map { UInt16($0.bitPattern >> 16) }.mutableView }
+        for step in 0..<3 {
+          let gradients = infos.enumerated().map { index, info in
+            rounded(noise(info.count, seed: UInt64(10 + 2 * step + index)))
+          }
+          let report = try floats.step(&weights, gradients: gradients)
+          // The matrix's gradient lies in 16 bits, the vector's in 32.
+          let matrix = gradients[0].map { UInt16($0.bitPattern >> 16) }.mutableView
+          let other = try halves.step([
+            ParameterMemory(weightBits: bits[0], gradientBits: matrix.reading),
+            ParameterMemory(weightBits: bits[1], gradient: gradients[1].mutableView.reading),
+          ])
+          #expect(report == other, "\(rule)")
+        }
+        for (weights, bits) in zip(weights, bits) {
+          #expect(weights.map { UInt16($0.bitPattern >> 16) } == bits.array, "\(rule) \(clip)")
+        }
+        #expect(halves.stateBytes == floats.stateBytes)
+      }
+    }
+  }
+
+  @Test("an infinite gradient in 16 bits is refused by name, and changes nothing")
+  func refusedBits() throws {
+    let optimizer = try Optimizer<Float>(
+      OptimizerPlan(AdamW(), weights: .bfloat16(.nearest)),
+      parameters: [ParameterInfo("w", shape: [20_000])])
+    let bits = [UInt16](repeating: 0x3F80, count: 20_000).mutableView
+    let gradient = [UInt16](repeating: 0, count: 20_000).mutableView
+    gradient[12_345] = 0xFF80
+    let report = try optimizer.step([
+      ParameterMemory(weightBits: bits, gradientBits: gradient.reading)
+    ])
+    #expect(
+      report.outcome
+        == .refused(.init(parameter: "w", element: 12_345, value: -.infinity)))
+    #expect(bits.array == [UInt16](repeating: 0x3F80, count: 20_000))
+  }
+
+  @Test("weights in 16 bits need a rounding, and none is there for float64") func lacksRounding()
+    throws
+  {
+    let infos = [ParameterInfo("w", shape: [2])]
+    let memory = [
+      ParameterMemory(
+        weightBits: [UInt16](repeating: 0, count: 2).mutableView,
+        gradient: [Float](repeating: 1, count: 2).mutableView.reading)
+    ]
+    for weights in [WeightStorage.float32, .bfloat16(.master)] {
+      let optimizer = try Optimizer<Float>(
+        OptimizerPlan(AdamW(), weights: weights), parameters: infos)
+      #expect(throws: OptimizerError.lacksRounding(parameter: "w")) { try optimizer.step(memory) }
+    }
+    #expect(throws: OptimizerError.roundedDouble) {
+      try Optimizer<Double>(
+        OptimizerPlan(AdamW(), weights: .bfloat16(.nearest)), parameters: infos)
+    }
+  }
+
   @Test("what is not finite is not disguised") func nonFinite() {
     var w: [Float] = [.infinity, -.infinity, .nan, Float(bitPattern: 0x7FFF_FFFF), 3.4e38]
     var bits = [UInt16](repeating: 0, count: 5)

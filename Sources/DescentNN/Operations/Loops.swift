@@ -30,7 +30,8 @@ extension Tensor {
   /// Adds a tensor of the same shape, without recording it: in place unless the memory is shared.
   mutating func add(_ other: Tensor) {
     precondition(count == other.count)
-    let target = isKnownUniquelyReferenced(&storage) ? self : Tensor(uninitialized: shape)
+    let isOwn = isKnownUniquelyReferenced(&storage) && storage.isWritable
+    let target = isOwn ? self : Tensor(uninitialized: shape)
     let (xs, ys, zs) = (elements, other.elements, target.storage.mutableElements)
     inChunks(of: count) { range in
       let (xs, ys, zs) = (xs[range], ys[range], zs[range])

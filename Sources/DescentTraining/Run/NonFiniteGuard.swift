@@ -18,8 +18,8 @@ func inWords(_ x: Double) -> String { x.isNaN ? "nan" : "\(x)" }
 ///
 /// An update may leave weights that are finite and yet useless, and a run may take some steps to break
 /// down. So weights are good when ``distance`` finite steps have followed them, or when the run was
-/// begun with them. They are copied every tenth step, two times in turn: those that are kept are at
-/// most twenty steps old.
+/// begun with them. They are copied every tenth step that leaves no checkpoint, two times in turn:
+/// those that are kept, here or there, are at most twenty steps old.
 final class NonFiniteGuard {
   /// Steps that were skipped, whose batches are not tried again.
   private(set) var skipped = 0
@@ -73,8 +73,11 @@ final class NonFiniteGuard {
   func prepare(after step: Int) { before = (step, buffers.values) }
 
   /// The loss of the attempt is finite, and no weight has moved yet.
-  func accept() {
-    if before.step % Self.distance == 0 { keepWeights() }
+  ///
+  /// - Parameter saved: the steps before the checkpoint that is being written: one of these weights
+  ///   serves as well as a copy.
+  func accept(saved: Int?) {
+    if before.step % Self.distance == 0, saved != before.step { keepWeights() }
   }
 
   /// The newest step whose weights would be trusted if training broke down after `step` steps.

@@ -101,13 +101,14 @@ public struct RunMemory: Sendable {
     let used = TensorPool.bytesInUse + TensorPool.bytesFree - empty
     parameters = model.parameterInfos
     bufferBytes = model.buffers.reduce(0) { $0 + 4 * $1.value.count }
-    ownWeightBytes = recipe.plan.weights.isRounded ? 2 : 4
+    let weightBytes = recipe.plan.weights.isRounded ? 2 : 4
     // A gradient, too, of what is trained.
     let tensors = parameters.reduce(0) {
-      $0 + ($1.trainable ? 4 + ownWeightBytes : 4) * $1.count
+      $0 + ($1.trainable ? 4 + weightBytes : 4) * $1.count
     }
     tensorBytes = basis == .step ? used : tensors + activationBytes
     processBytes = max(0, (Machine.residentBytes ?? 0) - used) + Self.runBytes
+    ownWeightBytes = weightBytes
     releasesGradients = run.releasesGradients
     savesOnTheWay = recipe.checkpoint.every > 0
     averages = recipe.average?.copies ?? 0

@@ -98,7 +98,7 @@ struct TrainingLoop {
     let loss = try source.compute(
       attempt, scale: scale
     ) {
-      nonFinite.accept()
+      nonFinite.accept(saved: checkpoints.pending)
       checkpoints.prove()
     }
     let activations = meter.bytes
