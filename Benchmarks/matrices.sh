@@ -1,20 +1,19 @@
 #!/usr/bin/env bash
 # Rules that multiply and decompose matrices beside PyTorch and pytorch_optimizer, one matrix of each size: the mean
-# of 20 steps (of 2 where a step decomposes), so that decompositions in one step of ten count with their share.
+# of ten steps, so that what is decomposed in one step of ten counts with its share.
 #
-#   Benchmarks/matrices.sh [SIZE...]        256 512 1024 2048
+#   Benchmarks/matrices.sh [SIZE...] [-- OPTION...]      512 1024; options of optimizers.py
 #
 # After Benchmarks/optimizers.sh, which installs the peers and builds Descent.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=${PYTHON:-.venv/bin/python}
+sizes=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do sizes+=("$1"); shift; done
+[ $# = 0 ] || shift
+[ ${#sizes[@]} -gt 0 ] || sizes=(512 1024)
 scalable="shampoo-distributed(max_preconditioner_dim=2048,precondition_frequency=10,grafting=sgd,momentum=0.9,nesterov=true)"
-if [ $# = 0 ]; then set -- 256 512 1024 2048; fi
-measure() { # STEPS NAME...
-  "$python" Benchmarks/optimizers.py --state float32 --shape "${n}x$n" --parameters $((n * n)) --mean "$@"
-}
-for n in "$@"; do
+for n in "${sizes[@]}"; do
   echo "$n x $n"
-  measure 20 muon soap "$scalable"
-  measure 2 shampoo
+  "${PYTHON:-.venv/bin/python}" Benchmarks/optimizers.py --state float32 --shape "${n}x$n" \
+    --parameters $((n * n)) --mean 10 "$@" muon soap shampoo "$scalable"
 done

@@ -8,11 +8,12 @@ Run it through optimizers.sh, which installs the peers and builds Descent:
   Benchmarks/optimizers.sh --shape 1024x1024 --parameters 1048576 muon soap shampoo
   --mean N       the mean of N steps instead of the fastest: for rules that decompose matrices in some steps
   --state F      Descent's state in one format alone
+  --packages P   peers of some packages alone, with commas between them
   --threads N    with so many threads       --load    beside a process that loads one core and the memory
   --rounds N     rounds (3)                 --markdown   the table as it stands in the documentation
 
-Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each (or of their mean);
-± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
+Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each, or of
+their mean; ± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
 caller who knows the norm, which is what the peers do unless they are marked "with norm". "in place" is the
 update's share of the speed of w ← a·w in place, over as many arrays.
 """
@@ -55,6 +56,7 @@ def main():
   parser.add_argument("--rounds", type=int, default=3)
   parser.add_argument("--mean", type=int, default=0)
   parser.add_argument("--state", default="")
+  parser.add_argument("--packages", default="")
   parser.add_argument("--load", action="store_true")
   parser.add_argument("--markdown", action="store_true")
   parser.add_argument("names", nargs="*")
@@ -73,7 +75,8 @@ def main():
   try:
     for _ in range(a.rounds):
       rows, missing = lines(
-        [sys.executable, HERE / "optimizers_peers.py", *common, "--only", ";".join(a.names)])
+        [sys.executable, HERE / "optimizers_peers.py", *common, "--packages", a.packages, "--only",
+         ";".join(a.names)])
       for row in rows:
         peers[row["optimizer"], row["package"]].append(row["nanoseconds"])
       for row in lines([a.descent, "benchmark", "--json", *common, *own, *a.names])[0]:

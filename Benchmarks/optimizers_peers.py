@@ -3,7 +3,8 @@
   python optimizers_peers.py [--threads 2] [--parameters 16777216] [--shape 1024x1024] [--mean N] [--only NAME;...]
 
 One tensor of all parameters, or as many of the shape as there are; gradients fixed; the fastest of at least 5
-steps and 0.5 s after warm-up, or the mean of N steps after the first. What cannot be imported here is named on standard error and left out.
+steps and 0.5 s after warm-up, or the mean of N steps after the first (of fewer after a minute). What cannot be
+imported here is named on standard error and left out.
 """
 
 import argparse
@@ -180,6 +181,8 @@ def measure(make, sizes, mean):
     start = time.perf_counter()
     step()
     seconds.append(time.perf_counter() - start)
+    if sum(seconds) > 60:
+      break
   while not mean and (len(seconds) < 5 or (sum(seconds) < 0.5 and len(seconds) < 2000)):
     start = time.perf_counter()
     step()
@@ -192,7 +195,7 @@ def measure(make, sizes, mean):
     for length in s:
       n *= length
     count += n
-  return 1e9 * (sum(seconds) / mean if mean else min(seconds)) / count
+  return 1e9 * (sum(seconds) / len(seconds) if mean else min(seconds)) / count
 
 
 def main():
@@ -201,6 +204,7 @@ def main():
   parser.add_argument("--parameters", type=int, default=1 << 24)
   parser.add_argument("--shape", default="")
   parser.add_argument("--mean", type=int, default=0, help="steps to take the mean of")
+  parser.add_argument("--packages", default="", help="packages, separated by commas; all of them by default")
   parser.add_argument("--only", default="", help="names in Descent")
   a = parser.parse_args()
   os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(a.threads > 1).lower()}"
@@ -208,7 +212,7 @@ def main():
   torch.set_num_threads(a.threads)
   chosen = [n for n in a.only.split(";") if n]
   for name, package, find in PEERS:
-    if chosen and name.split("/")[0] not in chosen:
+    if chosen and name.split("/")[0] not in chosen or a.packages and package not in a.packages.split(","):
       continue
     try:
       nanoseconds = measure(find(), shapes(name, a.parameters, a.shape), a.mean)

@@ -56,9 +56,11 @@ static TASK multiply_tile(long t, CONTEXT context) {
       p->a + (p->trans_a ? i : i * p->lda), p->lda, p->b + (p->trans_b ? j * p->ldb : j), p->ldb,
       p->beta, c, p->ldc);
   if (!p->symmetric) return;
-  for (long r = 0; r < rows; r++)
-    for (long s = i + r < j ? 0 : i + r - j + 1; s < columns; s++)
-      p->c[(j + s) * p->ldc + i + r] = c[r * p->ldc + s];
+  // In squares, so that neither rows nor columns are far apart for long.
+  for (long r0 = 0; r0 < rows; r0 += 16)
+    for (long s = i + r0 < j ? 0 : i + r0 - j; s < columns; s++)
+      for (long r = r0; r < least(r0 + 16, rows) && i + r < j + s; r++)
+        p->c[(j + s) * p->ldc + i + r] = c[r * p->ldc + s];
 }
 
 void descent_multiply_double(

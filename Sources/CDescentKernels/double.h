@@ -2,6 +2,8 @@
 
 #define WD ((long)(VECTOR_BYTES / sizeof(double)))
 typedef double vd __attribute__((vector_size(VECTOR_BYTES)));
+typedef double v2 __attribute__((vector_size(16)));
+typedef double v2_unaligned __attribute__((vector_size(16), aligned(8)));
 typedef double vd_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(8)));
 
 INLINE vd load_doubles(const double *p) { return *(const vd_unaligned *)p; }
@@ -60,7 +62,13 @@ INLINE void pack_d(
   for (; j + 2 <= count; j += 2) {
     const double *r0 = from + j * ld, *r1 = r0 + ld;
     double *t = to + j;
-    for (long p = 0; p < depth; p++) {
+    long p = 0;
+    for (; p + 2 <= depth; p += 2) {
+      const v2 x = *(const v2_unaligned *)(r0 + p), y = *(const v2_unaligned *)(r1 + p);
+      *(v2_unaligned *)(t + p * width) = __builtin_shufflevector(x, y, 0, 2);
+      *(v2_unaligned *)(t + (p + 1) * width) = __builtin_shufflevector(x, y, 1, 3);
+    }
+    for (; p < depth; p++) {
       t[p * width] = r0[p];
       t[p * width + 1] = r1[p];
     }
