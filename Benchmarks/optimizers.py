@@ -6,11 +6,14 @@ Run it through optimizers.sh, which installs the peers and builds Descent:
   Benchmarks/optimizers.sh --parameters 67108864 adamw sgd     some, at another size
   Benchmarks/optimizers.sh --shape 2048 --parameters 1024000   500 small tensors
   Benchmarks/optimizers.sh --shape 1024x1024 --parameters 1048576 muon soap shampoo
+  --mean N       the mean of N steps instead of the fastest: for rules that decompose matrices in some steps
+  --state F      Descent's state in one format alone
+  --packages P   peers of some packages alone, with commas between them
   --threads N    with so many threads       --load    beside a process that loads one core and the memory
   --rounds N     rounds (3)                 --markdown   the table as it stands in the documentation
 
-Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each;
-± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
+Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each, or of
+their mean; ± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
 caller who knows the norm, which is what the peers do unless they are marked "with norm". "in place" is the
 update's share of the speed of w ← a·w in place, over as many arrays.
 """
@@ -51,6 +54,9 @@ def main():
   parser.add_argument("--shape", default="")
   parser.add_argument("--threads", type=int, default=0)
   parser.add_argument("--rounds", type=int, default=3)
+  parser.add_argument("--mean", type=int, default=0)
+  parser.add_argument("--state", default="")
+  parser.add_argument("--packages", default="")
   parser.add_argument("--load", action="store_true")
   parser.add_argument("--markdown", action="store_true")
   parser.add_argument("names", nargs="*")
@@ -61,15 +67,19 @@ def main():
     common += ["--shape", a.shape]
   if a.threads:
     common += ["--threads", a.threads]
+  if a.mean:
+    common += ["--mean", a.mean]
+  own = ["--state", a.state] if a.state else []
   ours, peers, missing = defaultdict(list), defaultdict(list), ""
   load = subprocess.Popen([sys.executable, "-c", LOAD]) if a.load else None
   try:
     for _ in range(a.rounds):
       rows, missing = lines(
-        [sys.executable, HERE / "optimizers_peers.py", *common, "--only", ";".join(a.names)])
+        [sys.executable, HERE / "optimizers_peers.py", *common, "--packages", a.packages, "--only",
+         ";".join(a.names)])
       for row in rows:
         peers[row["optimizer"], row["package"]].append(row["nanoseconds"])
-      for row in lines([a.descent, "benchmark", "--json", *common, *a.names])[0]:
+      for row in lines([a.descent, "benchmark", "--json", *common, *own, *a.names])[0]:
         ours[row["optimizer"], row["state"]].append(row)
   finally:
     if load:
@@ -84,9 +94,9 @@ def main():
     beside = []
     for (peer, package), values in peers.items():
       if peer == key:
-        own = statistics.median(step if package.endswith("norm") else update)
+        mine = statistics.median(step if package.endswith("norm") else update)
         other = statistics.median(values)
-        beside.append(f"{package} {other:.3f} ({other / own:.1f}x)")
+        beside.append(f"{package} {other:.3f} ({other / mine:.1f}x)")
     table.append([
       name, state, spread(step), spread(update),
       f"{statistics.median(row['share'] for row in rows):.0%}", "; ".join(beside)])

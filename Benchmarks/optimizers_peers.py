@@ -1,9 +1,10 @@
 """Nanoseconds a weight of one optimizer step in other packages on the CPU, float32; prints JSON lines.
 
-  python optimizers_peers.py [--threads 2] [--parameters 16777216] [--shape 1024x1024] [--only NAME,...]
+  python optimizers_peers.py [--threads 2] [--parameters 16777216] [--shape 1024x1024] [--mean N] [--only NAME;...]
 
 One tensor of all parameters, or as many of the shape as there are; gradients fixed; the fastest of at least 5
-steps and 0.5 s after warm-up. What cannot be imported here is named on standard error and left out.
+steps and 0.5 s after warm-up, or the mean of N steps after the first (of fewer after a minute). What cannot be
+imported here is named on standard error and left out.
 """
 
 import argparse
@@ -27,6 +28,29 @@ def other(module, name, **settings):
   import importlib
   found = getattr(importlib.import_module(module), name)
   return lambda p: found(p, **settings)
+
+
+def pytorch_optimizer_muon(parameters):
+  from pytorch_optimizer import Muon
+  return Muon([dict(params=parameters, use_muon=True)])
+
+
+class Float32Muon:
+  """torch.optim.Muon's step with pytorch_optimizer's iteration in float32: for processors without bfloat16."""
+
+  def __init__(self, parameters):
+    import torch
+    self.parameters = parameters
+    self.buffers = [torch.zeros_like(p) for p in parameters]
+
+  def step(self):
+    import torch
+    from pytorch_optimizer.optimizer.utils.matrix import zero_power_via_newton_schulz_5
+    with torch.no_grad():
+      for p, m in zip(self.parameters, self.buffers):
+        m.lerp_(p.grad, 0.05)
+        update = zero_power_via_newton_schulz_5(p.grad.lerp(m, 0.95), dtype=torch.float32)
+        p.mul_(1 - 1e-4).add_(update, alpha=-1e-3)
 
 
 def with_norm(make):
@@ -80,6 +104,11 @@ def optax_step(name, **settings):
   return build
 
 
+# What ScalableShampoo does, with its frequency of Schur-Newton iterations.
+SCALABLE = (
+  "shampoo-distributed(max_preconditioner_dim=2048,precondition_frequency=10,grafting=sgd,momentum=0.9,"
+  "nesterov=true)")
+
 # The name in Descent (and its format of state), the package, and what makes the optimizer.
 PEERS = [
   ("adamw", "torch fused", lambda: torch_optimizer("AdamW", fused=True)),
@@ -106,7 +135,12 @@ PEERS = [
   ("lamb", "pytorch_optimizer", lambda: other("pytorch_optimizer", "Lamb", lr=1e-3)),
   ("lars", "pytorch_optimizer", lambda: other("pytorch_optimizer", "LARS", lr=1e-3)),
   ("muon", "torch", lambda: torch_optimizer("Muon")),
+  ("muon", "pytorch_optimizer", lambda: pytorch_optimizer_muon),
+  ("muon", "torch by hand in float32", lambda: Float32Muon),
   ("shampoo", "pytorch_optimizer", lambda: other("pytorch_optimizer", "Shampoo", lr=1e-3)),
+  (SCALABLE, "pytorch_optimizer", lambda: other(
+    "pytorch_optimizer", "ScalableShampoo", lr=1e-3, block_size=2048, start_preconditioning_step=10,
+    preconditioning_compute_steps=10)),
   ("soap", "pytorch_optimizer", lambda: other("pytorch_optimizer", "SOAP", lr=1e-3)),
 ]
 
@@ -127,7 +161,7 @@ def shapes(name, parameters, shape):
   return [lengths] * max(1, parameters // size)
 
 
-def measure(make, sizes):
+def measure(make, sizes, mean):
   import torch
   torch.manual_seed(0)
   if make.__qualname__.startswith("optax_step"):
@@ -140,10 +174,16 @@ def measure(make, sizes):
     if hasattr(optimizer, "train"):
       optimizer.train()
     step = optimizer.step
-  for _ in range(3):
+  for _ in range(1 if mean else 3):
     step()
   seconds = []
-  while len(seconds) < 5 or (sum(seconds) < 0.5 and len(seconds) < 2000):
+  while len(seconds) < mean:
+    start = time.perf_counter()
+    step()
+    seconds.append(time.perf_counter() - start)
+    if sum(seconds) > 60:
+      break
+  while not mean and (len(seconds) < 5 or (sum(seconds) < 0.5 and len(seconds) < 2000)):
     start = time.perf_counter()
     step()
     seconds.append(time.perf_counter() - start)
@@ -155,7 +195,7 @@ def measure(make, sizes):
     for length in s:
       n *= length
     count += n
-  return 1e9 * min(seconds) / count
+  return 1e9 * (sum(seconds) / len(seconds) if mean else min(seconds)) / count
 
 
 def main():
@@ -163,6 +203,8 @@ def main():
   parser.add_argument("--threads", type=int, default=os.cpu_count())
   parser.add_argument("--parameters", type=int, default=1 << 24)
   parser.add_argument("--shape", default="")
+  parser.add_argument("--mean", type=int, default=0, help="steps to take the mean of")
+  parser.add_argument("--packages", default="", help="packages, separated by commas; all of them by default")
   parser.add_argument("--only", default="", help="names in Descent")
   a = parser.parse_args()
   os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(a.threads > 1).lower()}"
@@ -170,10 +212,10 @@ def main():
   torch.set_num_threads(a.threads)
   chosen = [n for n in a.only.split(";") if n]
   for name, package, find in PEERS:
-    if chosen and name.split("/")[0] not in chosen:
+    if chosen and name.split("/")[0] not in chosen or a.packages and package not in a.packages.split(","):
       continue
     try:
-      nanoseconds = measure(find(), shapes(name, a.parameters, a.shape))
+      nanoseconds = measure(find(), shapes(name, a.parameters, a.shape), a.mean)
     except Exception as error:  # a peer that does not work here is no reason to measure none
       print(f"{package} ({name}): {type(error).__name__}: {str(error)[:120]}", file=sys.stderr)
       continue

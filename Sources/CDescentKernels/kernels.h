@@ -10,5 +10,6 @@
 #include "codes.h"
 #include "weights.h"
 #include "matrix.h"
+#include "double.h"
 #include "updates.h"
 #include "table.h"

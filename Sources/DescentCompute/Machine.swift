@@ -42,7 +42,7 @@ public enum Machine {
 
   /// What matrices are decomposed by.
   public static var lapack: String {
-    descent_lapack_found() ? "dsyevd of that library" : "built-in decompositions"
+    SymmetricEigen.Method.best == .lapack ? "dsyevd of that library" : "built-in decompositions"
   }
 
   /// Why the library that DESCENT_BLAS names is not in use; nil when all is well.

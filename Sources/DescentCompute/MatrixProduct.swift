@@ -70,37 +70,53 @@ package enum MatrixProduct {
     unsafe Product(a, b, alpha, beta, c).compute(0..<c.rows, 0..<c.columns)
   }
 
-  /// The product in double precision, computed by the calling thread.
-  package static func multiplySerial(
+  /// The product in double precision, computed by all threads.
+  package static func multiply(
     _ a: MatrixView<Double>, _ b: MatrixView<Double>, alpha: Double = 1, beta: Double = 0,
     into c: MutableMatrixView<Double>
   ) {
-    let (m, n, k) = (c.rows, c.columns, a.columns)
-    precondition(a.rows == m && b.rows == k && b.columns == n)
-    // Rows of C grow by rows of B, so that the inner loop is over neighbours; a transposed B is copied
-    // out a block of rows at a time.
-    let depth = min(k, 64)
-    withScratch(of: Double.self, b.isTransposed ? depth * n : 0) { copied in
-      for i in 0..<m {
-        let row = c.elements.from(i * c.stride)
-        for j in 0..<n { row[j] = beta == 0 ? 0 : beta * row[j] }
+    precondition(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns)
+    unsafe descent_multiply_double(
+      a.isTransposed, b.isTransposed, c.rows, c.columns, a.columns, alpha, a.elements.base,
+      a.stride, b.elements.base, b.stride, beta, c.elements.base, c.stride)
+  }
+
+  /// The product where C is symmetric: half of it is computed, the other half has its bits.
+  package static func multiplySymmetric(
+    _ a: MatrixView<Double>, _ b: MatrixView<Double>, alpha: Double = 1, beta: Double = 0,
+    into c: MutableMatrixView<Double>
+  ) {
+    precondition(a.rows == c.rows && a.columns == b.rows && b.columns == c.columns)
+    precondition(c.rows == c.columns)
+    unsafe descent_multiply_symmetric_double(
+      a.isTransposed, b.isTransposed, c.rows, a.columns, alpha, a.elements.base, a.stride,
+      b.elements.base, b.stride, beta, c.elements.base, c.stride)
+  }
+
+  /// The same in single precision.
+  package static func multiplySymmetric(
+    _ a: MatrixView<Float>, _ b: MatrixView<Float>, alpha: Float = 1, beta: Float = 0,
+    into c: MutableMatrixView<Float>
+  ) {
+    precondition(c.rows == c.columns)
+    let product = unsafe Product(a, b, alpha, beta, c)
+    let n = c.rows
+    // Small products are not worth a second thread.
+    let side = n * n * a.columns > 64 * 64 * 64 ? 96 : max(n, 1)
+    let count = (n + side - 1) / side
+    ThreadPool.shared.run(count * (count + 1) / 2) { t in
+      // Tile t of those on or below the diagonal, row after row.
+      var (row, first) = (0, 0)
+      while first + row < t {
+        first += row + 1
+        row += 1
       }
-      for p0 in stride(from: 0, to: k, by: max(depth, 1)) {
-        let block = p0..<min(k, p0 + depth)
-        if b.isTransposed {
-          for p in block {
-            for j in 0..<n { copied[(p - p0) * n + j] = b.elements[j * b.stride + p] }
-          }
-        }
-        for i in 0..<m {
-          let row = c.elements.from(i * c.stride)
-          for p in block {
-            let x = alpha * a.elements[a.isTransposed ? p * a.stride + i : i * a.stride + p]
-            let from =
-              b.isTransposed ? copied.row(p - p0, n).reading : b.elements.from(p * b.stride)
-            for j in 0..<n { row[j] += x * from[j] }
-          }
-        }
+      let rows = row * side..<min(n, (row + 1) * side)
+      let columns = (t - first) * side..<min(n, (t - first + 1) * side)
+      unsafe product.compute(rows, columns)
+      let (elements, stride) = (c.elements, c.stride)
+      for i in rows {
+        for j in columns.clamped(to: 0..<i) { elements[j * stride + i] = elements[i * stride + j] }
       }
     }
   }

@@ -68,7 +68,79 @@ struct SymmetricCase: CustomTestStringConvertible, Sendable {
   ]
 }
 
+/// A kind of matrix that decompositions must take at any size.
+enum HardMatrix: CaseIterable, Sendable {
+  case noise, deficient, clustered, zero, graded, huge, denormal
+
+  /// One that is symmetric, or one that is not.
+  func make(_ n: Int, symmetric: Bool) -> Matrix {
+    let square = random(n, n, seed: UInt64(n))
+    func scaled(_ factor: Double) -> Matrix {
+      let a = symmetric ? square * square.transposed : square
+      return Matrix(n, n, a.elements.map { $0 / Double(n) * factor })
+    }
+    switch self {
+    case .noise: return scaled(1)
+    case .huge: return scaled(1e300)
+    case .denormal: return scaled(1e-310)
+    case .zero: return Matrix(n, n)
+    case .deficient:
+      let part = random(n, (n + 2) / 3, seed: UInt64(n))
+      return part * (symmetric ? part : random(n, (n + 2) / 3, seed: 9)).transposed
+    case .clustered:
+      // 1 and a little noise: all eigenvalues lie within 10⁻¹¹.
+      var a = Matrix(n, n, scaled(1).elements.map { $0 * 1e-12 })
+      a.addToDiagonal(1)
+      return a
+    case .graded:
+      // Rows and columns from 1 to 10⁻³⁰.
+      var a = scaled(1)
+      for i in 0..<n {
+        for j in 0..<n { a[i, j] *= pow(1e-30, Double(symmetric ? i + j : j) / Double(2 * n)) }
+      }
+      return a
+    }
+  }
+}
+
 @Suite("Linear algebra") struct LinearAlgebraTests {
+  private static let sizes = Array(stride(from: 1, through: 199, by: 2)) + [512]
+
+  @Test("eigen-decomposition of any size", arguments: HardMatrix.allCases)
+  func anyEigen(_ kind: HardMatrix) throws {
+    for n in Self.sizes {
+      let a = kind.make(n, symmetric: true)
+      let eigen = try SymmetricEigen(a, by: .builtIn)
+      let bound = 4e-16 * Double(n + 4)
+      #expect(difference(eigen.rows * eigen.rows.transposed, .identity(n)) <= bound, "\(n)")
+      var scaled = eigen.rows
+      for i in 0..<n { for j in 0..<n { scaled[i, j] *= eigen.values[i] } }
+      // Relative to the norm, for which the trace's bound will do; what is denormal has few digits.
+      let norm = max(size(a), eigen.values.reduce(0) { max($0, abs($1)) })
+      let least = Double.leastNonzeroMagnitude * Double(2 * n + 2)
+      #expect(difference(eigen.rows * a, scaled) <= bound * norm + least, "\(n)")
+      #expect(eigen.values == eigen.values.sorted())
+    }
+  }
+
+  @Test("QR of any size", arguments: HardMatrix.allCases)
+  func anyQR(_ kind: HardMatrix) throws {
+    for n in Self.sizes {
+      let square = kind.make(n, symmetric: false)
+      let columns = (n + 1) / 2
+      let tall = Matrix(
+        n, columns, (0..<n).flatMap { i in (0..<columns).map { square[i, $0] } })
+      for a in [square, tall] {
+        let qr = try QRDecomposition(a)
+        let bound = 1e-15 * Double(n + 4)
+        let least = Double.leastNonzeroMagnitude * Double(2 * n + 2)
+        #expect(
+          difference(qr.rows * qr.rows.transposed, .identity(a.columns)) <= bound, "\(n)")
+        #expect(difference(qr.q * qr.r, a) <= bound * size(a) + least, "\(n)")
+      }
+    }
+  }
+
   @Test(
     "eigen-decomposition: residual, orthogonality, order", arguments: SymmetricCase.all,
     SymmetricEigen.Method.allCases.filter(\.isAvailable))
@@ -161,7 +233,13 @@ struct SymmetricCase: CustomTestStringConvertible, Sendable {
   }
 
   @Test("the same bits for any number of threads") func threads() throws {
-    let a = try symmetric((0..<260).map { cos(Double($0)) })
+    for a in [260, 517].map({ HardMatrix.noise.make($0, symmetric: true) }) {
+      try same(a)
+    }
+    try same(try symmetric((0..<260).map { cos(Double($0)) }))
+  }
+
+  private func same(_ a: Matrix) throws {
     let threads = ThreadPool.shared.threads
     defer { ThreadPool.shared.setThreads(threads) }
     var results: [(Matrix, Matrix, Matrix)] = []

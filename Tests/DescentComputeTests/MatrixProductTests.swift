@@ -189,25 +189,69 @@ struct Engine: CustomTestStringConvertible {
     }
   }
 
-  @Test func `double precision`() {
-    for (m, n, k) in [(1, 1, 1), (3, 7, 5), (17, 65, 130)] {
+  @Test(arguments: Kernels.available)
+  func `double precision`(instructionSet: String) {
+    Kernels.select(instructionSet)
+    defer { Engine.reset() }
+    for (m, n, k) in [(1, 1, 1), (3, 7, 5), (17, 65, 130), (301, 263, 270), (4, 3, 0)] {
       for (transA, transB) in [(false, false), (false, true), (true, false), (true, true)] {
-        let a = Self.numbers(m * k, seed: 1).map { Double($0) }
-        let b = Self.numbers(k * n, seed: 2).map { Double($0) }
+        let a = Self.numbers(m * k + 1, seed: 1).map { Double($0) }
+        let b = Self.numbers(k * n + 1, seed: 2).map { Double($0) }
         let initial = Self.numbers(m * n, seed: 3).map { Double($0) }
         let c = initial.mutableView
-        MatrixProduct.multiplySerial(
+        MatrixProduct.multiply(
           a.view.matrix(transA ? k : m, transA ? m : k).transposed(if: transA),
           b.view.matrix(transB ? n : k, transB ? k : n).transposed(if: transB),
           alpha: 2, beta: -1, into: c.matrix(m, n))
+        var worst = 0.0
         for i in 0..<m {
           for j in 0..<n {
             var sum = 0.0
             for q in 0..<k {
               sum += a[transA ? q * m + i : i * k + q] * b[transB ? j * k + q : q * n + j]
             }
-            #expect(abs(c[i * n + j] - (2 * sum - initial[i * n + j])) < 1e-13 * Double(k + 1))
+            worst = max(worst, abs(c[i * n + j] - (2 * sum - initial[i * n + j])))
           }
+        }
+        #expect(worst < 1e-14 * Double(k + 1))
+      }
+    }
+  }
+
+  @Test(arguments: Engine.all, [false, true])
+  func `a symmetric product is the product, and symmetric to the bit`(
+    engine: Engine, transposed: Bool
+  ) {
+    engine.use()
+    defer { Engine.reset() }
+    for (n, k) in [(1, 3), (5, 2), (64, 64), (97, 40), (200, 130)] {
+      func check<T: BinaryFloatingPoint & BitwiseCopyable>(
+        _: T.Type, _ tolerance: T,
+        _ product: (MatrixView<T>, MatrixView<T>, MutableMatrixView<T>, _ symmetric: Bool) -> Void
+      ) {
+        let a = Self.numbers(n * k, seed: 1).map { T($0) }.view.matrix(
+          transposed ? k : n, transposed ? n : k
+        ).transposed(if: transposed)
+        var start = Self.numbers(n * n, seed: 2).map { T($0) }
+        for i in 0..<n { for j in 0..<i { start[i * n + j] = start[j * n + i] } }
+        let (whole, half) = (start.mutableView, start.mutableView)
+        product(a, a.transposed, whole.matrix(n, n), false)
+        product(a, a.transposed, half.matrix(n, n), true)
+        #expect(zip(whole.array, half.array).allSatisfy { abs($0 - $1) <= tolerance * T(k + 4) })
+        for i in 0..<n { for j in 0..<i { #expect(half[i * n + j] == half[j * n + i]) } }
+      }
+      check(Float.self, 3e-7) {
+        if $3 {
+          MatrixProduct.multiplySymmetric($0, $1, alpha: 0.5, beta: 2, into: $2)
+        } else {
+          MatrixProduct.multiply($0, $1, alpha: 0.5, beta: 2, into: $2)
+        }
+      }
+      check(Double.self, 1e-15) {
+        if $3 {
+          MatrixProduct.multiplySymmetric($0, $1, alpha: 0.5, beta: 2, into: $2)
+        } else {
+          MatrixProduct.multiply($0, $1, alpha: 0.5, beta: 2, into: $2)
         }
       }
     }

@@ -251,6 +251,13 @@ static void products(const descent_kernels *k) {
     k->product(
         form & 1, form & 2, M, N, K, 1.5f, a, form & 1 ? M : K, b, form & 2 ? K : N, 0, c, N);
     keep_near("product", form, c, M * N);
+    static double x[M * K], y[K * N], z[M * N];
+    for (long i = 0; i < M * K; i++) x[i] = a[i];
+    for (long i = 0; i < K * N; i++) y[i] = b[i];
+    k->product_double(
+        form & 1, form & 2, M, N, K, 1.5, x, form & 1 ? M : K, y, form & 2 ? K : N, 0, z, N);
+    for (long i = 0; i < M * N; i++) c[i] = (float)z[i];
+    keep_near("product_double", form, c, M * N);
   }
 }
 

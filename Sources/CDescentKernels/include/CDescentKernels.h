@@ -5,6 +5,7 @@
 
 #include "descent_blas.h"
 #include "descent_crc32c.h"
+#include "descent_decompositions.h"
 #include "descent_kernels.h"
 #include "descent_pool.h"
 #include "descent_root.h"

@@ -210,6 +210,9 @@ typedef struct { double first, second; } descent_sums;
   K(void, product,                                                                                \
     (bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,   \
     const float *b, long ldb, float beta, float *c, long ldc))                                    \
+  K(void, product_double,                                                                         \
+    (bool trans_a, bool trans_b, long m, long n, long k, double alpha, const double *a, long lda, \
+    const double *b, long ldb, double beta, double *c, long ldc))                                 \
   /* The same with numbers of 16 bits in B, widened while they are packed. */                     \
   K(void, product_widening,                                                                       \
     (descent_element element, bool trans_a, bool trans_b, long m, long n, long k, float alpha,    \
@@ -217,7 +220,23 @@ typedef struct { double first, second; } descent_sums;
   /* C ← A·Bᵀ + β·C for at most DESCENT_FEW_ROWS rows of A: B is read once, and not packed. */    \
   K(void, dot_rows,                                                                               \
     (descent_element element, long m, long n, long k, const float *a, long lda, const void *b,    \
-    long ldb, float beta, float *c, long ldc))
+    long ldb, float beta, float *c, long ldc)) \
+                                                                                                  \
+  /* Of decompositions: double.h. Σ x·y; y += α·x; (x, y) ← (c·x − s·y, s·x + c·y) */             \
+  K(double, dot_double, (long n, const double *x, const double *y))                               \
+  K(void, axpy_double, (long n, double alpha, const double *x, double *y))                        \
+  K(void, rotate_double, (long n, double c, double s, double *x, double *y))                      \
+  /* y += the part of A·x that rows first..<last of the upper triangle of a symmetric A, n × n,   \
+     make; they and the columns below them. */                                                    \
+  K(void, symmetric_double,                                                                       \
+    (long n, long first, long last, const double *a, long lda, const double *x, double *y))       \
+  /* Σ z²/(pole − x) and its derivative */                                                        \
+  K(descent_sums, secular_sums, (long n, const double *poles, const double *z, double x))         \
+  /* y *= x/(poles − pole) */                                                                     \
+  K(void, scale_by_quotients,                                                                     \
+    (long n, const double *x, const double *poles, double pole, double *y))                       \
+  /* x ← z/x; Σ x² */                                                                             \
+  K(double, quotients, (long n, const double *z, double *x))
 
 #define FIELD(result, loop, parameters) result (*loop) parameters;
 typedef struct {

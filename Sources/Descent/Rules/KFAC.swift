@@ -130,7 +130,7 @@ public struct KFAC: ElementwiseRule {
     let layers = Self.layers(of: parameters)
     let seen = layers.reduce(0) { $0 + 4 * ($1.a * $1.a + $1.g * $1.g) + 16 * $1.a * $1.g }
     let longest = layers.reduce(0) { max($0, $1.a, $1.g) }
-    return seen + 24 * longest * longest
+    return seen + 40 * longest * longest
   }
 
   /// The lengths of A and G of the layers that are watched: those of linear maps and convolutions,

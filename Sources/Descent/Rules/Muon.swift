@@ -166,12 +166,12 @@ public struct Muon: TensorRule {
     Self.orthogonalizes(parameter) ? [Self.m] : Moments.slots
   }
 
-  /// Three copies of the largest hidden matrix, and the products of its shorter axis.
+  /// Two copies of the largest hidden matrix, and the products of its shorter axis.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate {
       guard Self.orthogonalizes($0), let rows = $0.shape.first, rows > 0 else { return 0 }
       let shorter = min(rows, $0.count / rows)
-      return 12 * $0.count + 8 * shorter * shorter
+      return 8 * $0.count + 8 * shorter * shorter
     }
   }
 
@@ -182,46 +182,61 @@ public struct Muon: TensorRule {
     let shrink = S(1 - learningRate * weightDecay)
     let η = S(learningRate * adjustment.factor(tensor.shape))
     let rows = tensor.shape[0]
-    withScratch(S.self, tensor.count) { u in
-      for i in tensor.indices {
-        m[i] += α * (g[i] - m[i])
-        u[i] = nesterov ? g[i] + μ * (m[i] - g[i]) : m[i]
+    withScratch(of: S.self, tensor.count) { u in
+      inBlocks(tensor.count) { range in
+        for i in range {
+          m[i] += α * (g[i] - m[i])
+          u[i] = nesterov ? g[i] + μ * (m[i] - g[i]) : m[i]
+        }
       }
-      orthogonalize(u, rows: rows, columns: tensor.count / rows)
-      for i in tensor.indices { w[i] = w[i] * shrink - η * u[i] }
+      orthogonalize(u, rows: rows, columns: tensor.count / rows) { x in
+        inBlocks(tensor.count) { range in
+          for i in range { w[i] = w[i] * shrink - η * x[i] }
+        }
+      }
     }
   }
 
+  private func inBlocks(_ count: Int, _ body: (Range<Int>) -> Void) {
+    ThreadPool.shared.forEachChunk(of: count, size: BlockPlan.blockSize, body)
+  }
+
   /// Moves the singular values of a matrix toward 1, by the quintic Newton–Schulz iteration.
-  private func orthogonalize<S: Scalar>(_ u: MutableView<S>, rows: Int, columns: Int) {
+  private func orthogonalize<S: Scalar>(
+    _ u: MutableView<S>, rows: Int, columns: Int, _ use: (MutableView<S>) -> Void
+  ) {
     let count = rows * columns
-    // X·Xᵀ is the smaller of the two products.
-    let transposed = rows > columns
-    let (r, c) = (min(rows, columns), max(rows, columns))
-    withScratch(S.self, 2 * count + 2 * r * r) { scratch in
-      var (x, next) = (scratch.row(0, count), scratch.row(1, count))
-      let squares = scratch.from(2 * count)
+    // X·Xᵀ or Xᵀ·X, which is smaller.
+    let tall = rows > columns
+    let r = min(rows, columns)
+    withScratch(of: S.self, count + 2 * r * r) { scratch in
+      var (x, next) = (u, scratch.row(0, count))
+      let squares = scratch.from(count)
       let (a, polynomial) = (squares.row(0, r * r), squares.row(1, r * r))
       let scale = S(1 / max(TensorAlgebra.norm(u, count), epsilon))
-      for i in 0..<r {
-        for j in 0..<c { x[i * c + j] = scale * (transposed ? u[j * r + i] : u[i * c + j]) }
+      inBlocks(count) { range in
+        for i in range { x[i] *= scale }
       }
       for _ in 0..<iterations {
-        TensorAlgebra.multiply(transB: true, m: r, n: r, k: c, x, x, into: a)
-        // b·A + c·A²
-        for i in 0..<r * r { polynomial[i] = a[i] }
         TensorAlgebra.multiply(
-          m: r, n: r, k: r, alpha: S(coefficientC), a, a, beta: S(coefficientB), into: polynomial)
-        for i in 0..<count { next[i] = x[i] }
+          transA: tall, transB: !tall, m: r, n: r, k: max(rows, columns), x, x, into: a,
+          symmetric: true)
+        // a·I + b·A + c·A²
+        inBlocks(r * r) { range in
+          for i in range { polynomial[i] = a[i] }
+        }
         TensorAlgebra.multiply(
-          m: r, n: c, k: r, polynomial, x, beta: S(coefficientA), into: next)
+          m: r, n: r, k: r, alpha: S(coefficientC), a, a, beta: S(coefficientB), into: polynomial,
+          symmetric: true)
+        for i in 0..<r { polynomial[i * r + i] += S(coefficientA) }
+        if tall {
+          TensorAlgebra.multiply(m: rows, n: r, k: r, x, polynomial, into: next)
+        } else {
+          TensorAlgebra.multiply(m: r, n: columns, k: r, polynomial, x, into: next)
+        }
         swap(&x, &next)
       }
-      for i in 0..<r {
-        for j in 0..<c {
-          if transposed { u[j * r + i] = x[i * c + j] } else { u[i * c + j] = x[i * c + j] }
-        }
-      }
+      use(x)
     }
   }
 

@@ -127,16 +127,18 @@ public struct SOAP: TensorRule {
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate {
       16 * $0.count
-        + $0.shape.decomposed(matrices: 3) { rotates($0, of: $1) }
+        + $0.shape.decomposed(matrices: 5) { rotates($0, of: $1) }
     }
   }
 
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     let (count, shape) = (tensor.count, tensor.shape)
     let β3 = shampooBeta < 0 ? beta2 : shampooBeta
-    withScratch(S.self, 4 * count) { scratch in
+    withScratch(of: S.self, 4 * count) { scratch in
       let (g, rest) = (scratch.row(0, count), scratch.from(count))
-      for i in 0..<count { g[i] = tensor.g[i] }
+      inBlocks(count) { range in
+        for i in range { g[i] = tensor.g[i] }
+      }
       // t counts the steps that move weights.
       let t = step.t - 1
       if t > 0 { move(tensor, g, rest, t: Double(t)) }
@@ -151,6 +153,10 @@ public struct SOAP: TensorRule {
         }
       }
     }
+  }
+
+  private func inBlocks(_ count: Int, _ body: (Range<Int>) -> Void) {
+    ThreadPool.shared.forEachChunk(of: count, size: BlockPlan.blockSize, body)
   }
 
   /// The step of the weights; `scratch` has room for three tensors.
@@ -171,25 +177,33 @@ public struct SOAP: TensorRule {
       }
     }
 
-    for i in 0..<count {
-      m[i] = β1 * m[i] + α1 * g[i]
-      x[i] = g[i]
+    inBlocks(count) { range in
+      for i in range {
+        m[i] = β1 * m[i] + α1 * g[i]
+        x[i] = g[i]
+      }
     }
     rotate()
-    for i in 0..<count {
-      v[i] = β2 * v[i] + α2 * (x[i] * x[i])
-      x[i] = m[i]
+    inBlocks(count) { [x] range in
+      for i in range {
+        v[i] = β2 * v[i] + α2 * (x[i] * x[i])
+        x[i] = m[i]
+      }
     }
     rotate()
-    for i in 0..<count { x[i] /= v[i].root + ε }
+    inBlocks(count) { [x] range in
+      for i in range { x[i] /= v[i].root + ε }
+    }
     rotate(back: true)
 
     let c = correctsBias ? (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)) : 1
     let rms = normalizes ? TensorAlgebra.norm(x, count) / Double(count).squareRoot() + 1e-30 : 1
     let (η, ηλ) = (S(learningRate * c / rms), S(learningRate * weightDecay))
-    for i in 0..<count {
-      w[i] -= η * x[i]
-      w[i] -= ηλ * w[i]
+    inBlocks(count) { [x] range in
+      for i in range {
+        w[i] -= η * x[i]
+        w[i] -= ηλ * w[i]
+      }
     }
   }
 
@@ -212,17 +226,33 @@ public struct SOAP: TensorRule {
     _ tensor: Block<S>, _ axis: Int, _ scratch: MutableView<S>
   ) {
     let (before, d, after) = TensorAlgebra.split(tensor.shape, axis)
-    let q = Matrix(d, d, from: tensor[Self.q(axis)])
-    let product = Matrix(d, d, from: tensor[Self.h(axis)]) * q
-    var estimates = [Double](repeating: 0, count: d)
-    for i in 0..<d { for j in 0..<d { estimates[j] += q[i, j] * product[i, j] } }
-    let order = (0..<d).sorted {
-      estimates[$0] > estimates[$1] || (estimates[$0] == estimates[$1] && $0 < $1)
-    }
+    let q = tensor[Self.q(axis)]
+    var order = Array(0..<d)
     var sorted = Matrix(d, d)
-    for i in 0..<d { for j in 0..<d { sorted[i, j] = product[i, order[j]] } }
+    withScratch(of: S.self, d * d) { product in
+      // Its transpose, as H is symmetric: columns as rows.
+      TensorAlgebra.multiply(
+        transA: true, m: d, n: d, k: d, q, tensor[Self.h(axis)], into: product)
+      var estimates = [S](repeating: 0, count: d)
+      estimates.withMutableView { estimates in
+        Matrix.forEachInSquares(d, d) { j, i in
+          estimates[j] += q[i * d + j] * product[j * d + i]
+        }
+      }
+      order.sort {
+        estimates[$0] > estimates[$1] || (estimates[$0] == estimates[$1] && $0 < $1)
+      }
+      sorted.elements.withMutableView { sorted in
+        for (j, from) in order.enumerated() {
+          let (row, column) = (sorted.row(j, d), product.row(from, d))
+          for i in 0..<d { row[i] = Double(column[i]) }
+        }
+      }
+    }
     do throws(LinearAlgebraError) {
-      try QRDecomposition(sorted).q.store(in: tensor[Self.q(axis)])
+      try QRDecomposition(transposed: sorted).rows.elements.withView { rows in
+        Matrix.forEachInSquares(d, d) { j, i in q[i * d + j] = S(rows[j * d + i]) }
+      }
     } catch {
       tensor[Self.failures][0] += 1
       return

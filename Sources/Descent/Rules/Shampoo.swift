@@ -84,7 +84,7 @@ public struct Shampoo: StepCountingRule {
 
   /// Three copies of the largest tensor, and the decomposition of its longest axis.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
-    parameters.largestUpdate { 12 * $0.count + $0.shape.decomposed(matrices: 2) }
+    parameters.largestUpdate { 12 * $0.count + $0.shape.decomposed(matrices: 5) }
   }
 
   public func update<S: Scalar>(

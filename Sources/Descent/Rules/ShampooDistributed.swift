@@ -240,7 +240,7 @@ public struct ShampooDistributed: StepCountingRule {
     parameters.largestUpdate {
       let cut = cuts.cut($0.shape, longestAxis: longestAxis)
       return 16 * $0.count
-        + (cut.blocks.map { $0.lengths.decomposed(matrices: 4) }.max() ?? 0)
+        + (cut.blocks.map { $0.lengths.decomposed(matrices: 6) }.max() ?? 0)
     }
   }
 

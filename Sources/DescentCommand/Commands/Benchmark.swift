@@ -35,6 +35,12 @@ struct Benchmark: ParsableCommand {
       "The format of their state, one of \(stateFormats) (default: each).", valueName: "format"))
   var state: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Give the mean of so many steps, not the fastest: some steps alone decompose matrices.",
+      valueName: "count"))
+  var mean: Int?
+
   @Flag(help: "Print one JSON object per line.")
   var json = false
 
@@ -47,6 +53,7 @@ struct Benchmark: ParsableCommand {
         "--parameters \(parameters) needs up to \(Amount.bytes(needed)) of memory, and there are "
           + Amount.bytes(Double(Machine.memory)))
     }
+    if let mean, mean < 1 { throw ValidationError("--mean must be at least 1") }
     if let threads, !(1...256).contains(threads) {
       throw ValidationError("--threads must be from 1 to 256")
     }
@@ -112,6 +119,6 @@ struct Benchmark: ParsableCommand {
     let isLimited = rule.needs.contains(.wholeTensors) && shape == nil
     return try .measure(
       rule, state: format, parameters: isLimited ? min(parameters, 1 << 20) : parameters,
-      shape: lengths, label: label)
+      shape: lengths, label: label, mean: mean)
   }
 }

@@ -33,10 +33,28 @@ package struct Matrix: Sendable, Equatable {
   /// Aᵀ
   package var transposed: Matrix {
     var result = Matrix(columns, rows)
-    for i in 0..<rows {
-      for j in 0..<columns { result.elements[j * rows + i] = elements[i * columns + j] }
+    let (rows, columns) = (rows, columns)
+    result.elements.withMutableView { to in
+      elements.withView { from in
+        Self.forEachInSquares(rows, columns) { i, j in to[j * rows + i] = from[i * columns + j] }
+      }
     }
     return result
+  }
+
+  /// Calls `body` with each row and column of a matrix, in squares, so that neither rows nor columns
+  /// are far apart for long.
+  @inlinable @inline(__always)
+  package static func forEachInSquares(
+    _ rows: Int, _ columns: Int, _ body: (_ row: Int, _ column: Int) -> Void
+  ) {
+    for i in stride(from: 0, to: rows, by: 16) {
+      for j in stride(from: 0, to: columns, by: 16) {
+        for row in i..<min(rows, i + 16) {
+          for column in j..<min(columns, j + 16) { body(row, column) }
+        }
+      }
+    }
   }
 
   /// Whether no element is NaN or infinite.
@@ -47,26 +65,15 @@ package struct Matrix: Sendable, Equatable {
     for i in 0..<min(rows, columns) { self[i, i] += value }
   }
 
-  /// A·B, by all threads, in strips of rows.
+  /// A·B, by all threads.
   package static func * (a: Matrix, b: Matrix) -> Matrix {
     precondition(a.columns == b.rows)
-    var result = Matrix(a.rows, b.columns)
     let (m, n, depth) = (a.rows, b.columns, a.columns)
-    let strip = m * n * depth > 64 * 64 * 64 ? 16 : max(m, 1)
+    var result = Matrix(m, n)
     result.elements.withMutableView { c in
       a.elements.withView { a in
         b.elements.withView { b in
-          ThreadPool.shared.forEachChunk(of: m, size: strip) { rows in
-            for k in stride(from: 0, to: depth & ~3, by: 4) {
-              for i in rows {
-                let x = a.row(i, depth).from(k)
-                Vectors.axpy4(SIMD4(x[0], x[1], x[2], x[3]), b.from(k * n), c.row(i, n))
-              }
-            }
-            for k in depth & ~3..<depth {
-              for i in rows { Vectors.axpy(a[i * depth + k], b.row(k, n), c.row(i, n)) }
-            }
-          }
+          MatrixProduct.multiply(a.matrix(m, depth), b.matrix(depth, n), into: c.matrix(m, n))
         }
       }
     }

@@ -3,13 +3,10 @@ internal import Foundation
 
 /// The eigen-decomposition of a symmetric matrix, A = Q·diag(ℓ)·Qᵀ.
 ///
-/// By LAPACK's dsyevd on one thread, where the BLAS that was found brings it; else by Householder
-/// reflections, which make the matrix tridiagonal, and implicit QL steps with Wilkinson's shift,
-/// which make that diagonal. There the work of large matrices is shared by all threads, in pieces
-/// that follow from the size alone. So the result is the same for any number of threads, but not on
-/// a machine with another library.
-///
-/// Golub, Van Loan: Matrix Computations, sections 8.3.1 and 8.3.3.
+/// By Householder reflections, which make the matrix tridiagonal, and divide and conquer, which makes
+/// that diagonal (`decompositions.c`), shared by all threads in pieces that follow from the size
+/// alone; or by LAPACK's dsyevd on one thread, where products are a BLAS's that brings it. So the result
+/// is the same for any number of threads, but not on a machine with another library.
 package struct SymmetricEigen: Sendable {
   /// ℓ, ascending.
   package let values: [Double]
@@ -23,6 +20,11 @@ package struct SymmetricEigen: Sendable {
 
     /// Whether it can be had on this machine.
     package var isAvailable: Bool { self == .builtIn || descent_lapack_found() }
+
+    /// The one in use, as with products.
+    static var best: Method {
+      MatrixProduct.backend == .blas && lapack.isAvailable ? .lapack : .builtIn
+    }
   }
 
   /// Q: column i is the eigenvector of the i-th value.
@@ -34,7 +36,7 @@ package struct SymmetricEigen: Sendable {
   /// Decomposes a symmetric matrix, of which only symmetric rounding errors are forgiven: the mean
   /// of A and Aᵀ is used.
   ///
-  /// - Parameter method: nil chooses LAPACK where it is.
+  /// - Parameter method: nil chooses LAPACK where products are those of its library.
   /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
   package init(_ matrix: Matrix, by method: Method? = nil) throws(LinearAlgebraError) {
     precondition(matrix.rows == matrix.columns)
@@ -51,24 +53,17 @@ package struct SymmetricEigen: Sendable {
     for i in 0..<n {
       for j in 0..<n { a[i, j] = (matrix[i, j] / scale + matrix[j, i] / scale) / 2 }
     }
-    let lapack = Method.lapack.isAvailable ? Method.lapack : .builtIn
-    if (method ?? lapack) == .lapack {
-      var values = [Double](repeating: 0, count: n)
-      guard unsafe descent_lapack_eigen(n, &a.elements, &values) == 0 else { throw .notConverged }
-      (self.values, rows) = (values.map { $0 * scale }, a)
-      return
-    }
-    var tridiagonal = Tridiagonal(&a)
-    try tridiagonal.diagonalize(rotating: &a)
-    let d = tridiagonal.diagonal
-    let order = (0..<n).sorted { d[$0] < d[$1] || (d[$0] == d[$1] && $0 < $1) }
-    values = order.map { d[$0] * scale }
-    var rows = Matrix(n, n)
-    for (i, k) in order.enumerated() { for j in 0..<n { rows[i, j] = a[k, j] } }
-    self.rows = rows
+    var values = [Double](repeating: 0, count: n)
+    let done =
+      unsafe (method ?? Method.best) == .lapack
+      ? descent_lapack_eigen(n, &a.elements, &values) == 0
+      : descent_symmetric_eigen(n, &a.elements, &values)
+    guard done else { throw .notConverged }
+    for i in 0..<n { values[i] *= scale }
+    (self.values, rows) = (values, a)
   }
 
-  /// Q·diag(f(ℓ))·Qᵀ
+  /// Q·diag(f(ℓ))·Qᵀ, symmetric to the bit.
   ///
   /// - Throws: ``LinearAlgebraError/notFinite``.
   package func map(_ f: (Double) -> Double) throws(LinearAlgebraError) -> Matrix {
@@ -77,7 +72,16 @@ package struct SymmetricEigen: Sendable {
       let factor = f(values[i])
       for j in 0..<rows.columns { scaled[i, j] *= factor }
     }
-    let result = rows.transposed * scaled
+    var result = Matrix(rows.columns, rows.columns)
+    result.elements.withMutableView { c in
+      rows.elements.withView { q in
+        scaled.elements.withView { s in
+          MatrixProduct.multiplySymmetric(
+            q.matrix(rows.rows, rows.columns).transposed, s.matrix(rows.rows, rows.columns),
+            into: c.matrix(rows.columns, rows.columns))
+        }
+      }
+    }
     guard result.isFinite else { throw .notFinite }
     return result
   }

@@ -2,9 +2,12 @@
 /// element type of the weights; and the way to and from the double precision of decompositions.
 enum TensorAlgebra {
   /// C ← α·op(A)·op(B) + β·C with op(A) m × k and op(B) k × n. C is not read when β = 0.
+  ///
+  /// - Parameter symmetric: whether C is, so that half of it need be computed.
   static func multiply<S: Scalar>(
     transA: Bool = false, transB: Bool = false, m: Int, n: Int, k: Int,
-    alpha: S = 1, _ a: MutableView<S>, _ b: MutableView<S>, beta: S = 0, into c: MutableView<S>
+    alpha: S = 1, _ a: MutableView<S>, _ b: MutableView<S>, beta: S = 0, into c: MutableView<S>,
+    symmetric: Bool = false
   ) {
     let (a, b, c) = (a.reading, b.reading, c)
     func product<T>(
@@ -16,12 +19,22 @@ enum TensorAlgebra {
         c.cast(to: T.self).matrix(m, n))
     }
     if S.self == Float.self {
+      let (α, β) = (Float(alpha), Float(beta))
       product(Float.self) {
-        MatrixProduct.multiply($0, $1, alpha: Float(alpha), beta: Float(beta), into: $2)
+        if symmetric {
+          MatrixProduct.multiplySymmetric($0, $1, alpha: α, beta: β, into: $2)
+        } else {
+          MatrixProduct.multiply($0, $1, alpha: α, beta: β, into: $2)
+        }
       }
     } else {
+      let (α, β) = (Double(alpha), Double(beta))
       product(Double.self) {
-        MatrixProduct.multiplySerial($0, $1, alpha: Double(alpha), beta: Double(beta), into: $2)
+        if symmetric {
+          MatrixProduct.multiplySymmetric($0, $1, alpha: α, beta: β, into: $2)
+        } else {
+          MatrixProduct.multiply($0, $1, alpha: α, beta: β, into: $2)
+        }
       }
     }
   }
@@ -50,13 +63,15 @@ enum TensorAlgebra {
   ) {
     let (before, d, after) = split(shape, axis)
     if after == 1 {
-      multiply(transA: true, m: d, n: d, k: before, alpha: alpha, x, x, beta: beta, into: h)
+      multiply(
+        transA: true, m: d, n: d, k: before, alpha: alpha, x, x, beta: beta, into: h,
+        symmetric: true)
     } else {
       for i in 0..<before {
         let part = x.from(i * d * after)
         multiply(
           transB: true, m: d, n: d, k: after, alpha: alpha, part, part, beta: i == 0 ? beta : 1,
-          into: h)
+          into: h, symmetric: true)
       }
     }
   }

@@ -1,0 +1,738 @@
+// Symmetric eigenvalue problems and QR: blocked, so that most of the work is products of matrices.
+//
+// The eigenvalue problem goes the way of LAPACK's dsyevd. Householder reflections make the matrix
+// tridiagonal, NB columns at a time; half of that work reads the matrix once for each column, the
+// other half is a product. The tridiagonal matrix is cut into small ones, which implicit QL steps
+// make diagonal, and put together again two by two: the eigenvalues of a diagonal matrix plus one of
+// rank one are the roots of a secular equation, and the vectors follow from them.
+//
+// Golub, Van Loan: Matrix Computations, sections 5.2, 8.3 and 8.4; Gu, Eisenstat: A divide-and-conquer
+// algorithm for the symmetric tridiagonal eigenproblem, 1995; Li: Solving secular equations stably and
+// efficiently, 1993.
+#include "descent_decompositions.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "descent_kernels.h"
+#include "descent_pool.h"
+
+// Columns of a panel; reflections that are applied together; the longest part that QL steps take.
+enum { NB = 32, LEAF = 32 };
+
+#define TASK __attribute__((swiftcall)) void
+#define CONTEXT __attribute__((swift_context)) const void *
+
+static inline long least(long a, long b) { return a < b ? a : b; }
+static inline double greater(double a, double b) { return a > b ? a : b; }
+
+static void run(long count, descent_task task, const void *context) {
+  descent_pool_run(count, task, context);
+}
+
+// MARK: Products
+
+typedef struct {
+  const descent_kernels *k;
+  bool trans_a, trans_b, symmetric;
+  long m, n, depth;
+  double alpha, beta;
+  const double *a, *b;
+  double *c;
+  long lda, ldb, ldc, rows, columns, across;
+} product;
+
+static TASK multiply_tile(long t, CONTEXT context) {
+  const product *p = context;
+  const long i = t / p->across * p->rows, j = t % p->across * p->columns;
+  const long rows = least(p->rows, p->m - i), columns = least(p->columns, p->n - j);
+  // Below the diagonal there is nothing to do.
+  if (p->symmetric && j + columns <= i) return;
+  double *c = p->c + i * p->ldc + j;
+  p->k->product_double(
+      p->trans_a, p->trans_b, rows, columns, p->depth, p->alpha,
+      p->a + (p->trans_a ? i : i * p->lda), p->lda, p->b + (p->trans_b ? j * p->ldb : j), p->ldb,
+      p->beta, c, p->ldc);
+  if (!p->symmetric) return;
+  // In squares, so that neither rows nor columns are far apart for long.
+  for (long r0 = 0; r0 < rows; r0 += 16)
+    for (long s = i + r0 < j ? 0 : i + r0 - j; s < columns; s++)
+      for (long r = r0; r < least(r0 + 16, rows) && i + r < j + s; r++)
+        p->c[(j + s) * p->ldc + i + r] = c[r * p->ldc + s];
+}
+
+void descent_multiply_double(
+    bool trans_a, bool trans_b, long m, long n, long k, double alpha, const double *a, long lda,
+    const double *b, long ldb, double beta, double *c, long ldc) {
+  if (m == 0 || n == 0) return;
+  product p = {
+      descent_kernels_current(), trans_a, trans_b, false, m, n, k, alpha, beta, a, b, c, lda, ldb,
+      ldc, m, n, 1};
+  if (m * n * k > 64 * 64 * 64) {
+    // Equal parts, so that there are some for each thread.
+    const long down = (m + 143) / 144, across = (n + 255) / 256;
+    p.rows = (m + down - 1) / down;
+    p.columns = ((n + across - 1) / across + 15) / 16 * 16;
+    while ((m + p.rows - 1) / p.rows * ((n + p.columns - 1) / p.columns) < 8 &&
+           (p.rows > 96 || p.columns > 96)) {
+      if (p.rows >= p.columns)
+        p.rows = (p.rows + 1) / 2;
+      else
+        p.columns = (p.columns / 2 + 15) / 16 * 16;
+    }
+    p.across = (n + p.columns - 1) / p.columns;
+  }
+  run(p.across * ((m + p.rows - 1) / p.rows), multiply_tile, &p);
+}
+
+void descent_multiply_symmetric_double(
+    bool trans_a, bool trans_b, long n, long k, double alpha, const double *a, long lda,
+    const double *b, long ldb, double beta, double *c, long ldc) {
+  if (n == 0) return;
+  const long side = n * n * k > 64 * 64 * 64 ? 96 : n, across = (n + side - 1) / side;
+  product p = {
+      descent_kernels_current(), trans_a, trans_b, true, n, n, k, alpha, beta, a, b, c, lda, ldb,
+      ldc, side, side, across};
+  run(across * across, multiply_tile, &p);
+}
+
+// MARK: Reflections
+
+// Turns x into v with v₀ = 1 and (I − τ·v·vᵀ)·x = (α, 0, …); returns α. τ is 0 where nothing is to do.
+static double reflect(const descent_kernels *k, long n, double *x, double *tau) {
+  const double head = x[0];
+  double most = 0, factor = 1;
+  for (long i = 1; i < n; i++) most = greater(most, fabs(x[i]));
+  *tau = 0;
+  x[0] = 1;
+  if (most == 0) return head;
+  // Squares of small numbers would lose their digits.
+  if (most < 0x1p-400 && fabs(head) < 0x1p-400) {
+    factor = 0x1p600;
+    for (long i = 1; i < n; i++) x[i] *= factor;
+  }
+  const double first = head * factor, tail = k->dot_double(n - 1, x + 1, x + 1);
+  const double norm = sqrt(first * first + tail);
+  // The sign that avoids cancellation.
+  const double alpha = first > 0 ? -norm : norm;
+  const double inverse = 1 / (first - alpha);
+  for (long i = 1; i < n; i++) x[i] *= inverse;
+  *tau = (alpha - first) / alpha;
+  return alpha / factor;
+}
+
+// Reflections in blocks of NB: block b is I − V·T·Vᵀ with V's columns as rows of `v`. Reflection i is
+// zero up to position i + shift, where it has its 1.
+typedef struct {
+  const descent_kernels *k;
+  long count, shift, length;
+  const double *v, *tau;
+  long ldv;
+  double *t;  // NB × NB a block
+  long first;  // the block of an application, or the last of all
+  bool all;
+  bool transposed;
+  double *x;
+  long ldx, rows, strip;
+} reflections;
+
+// T of each block, upper triangular.
+static TASK make_t(long b, CONTEXT context) {
+  const reflections *r = context;
+  const long i0 = b * NB, count = least(NB, r->count - i0), from = i0 + r->shift;
+  const double *v = r->v + i0 * r->ldv + from;
+  double g[NB * NB], *t = r->t + b * NB * NB;
+  r->k->product_double(
+      false, true, count, count, r->length - from, 1, v, r->ldv, v, r->ldv, 0, g, NB);
+  for (long i = 0; i < count; i++) {
+    const double tau = r->tau[i0 + i];
+    for (long j = 0; j < NB; j++) t[i * NB + j] = 0;
+    for (long j = 0; j < i; j++) {
+      double sum = 0;
+      for (long p = j; p < i; p++) sum += t[j * NB + p] * g[p * NB + i];
+      t[j * NB + i] = -tau * sum;
+    }
+    t[i * NB + i] = tau;
+  }
+}
+
+// X ← X·(I − V·T·Vᵀ), or its transpose, for some rows of X.
+static void apply_block(const reflections *r, long b, bool transposed, double *x, long rows) {
+  const long i0 = b * NB, count = least(NB, r->count - i0), from = i0 + r->shift;
+  const double *v = r->v + i0 * r->ldv + from;
+  double *y = descent_scratch_begin((long)sizeof(double) * rows * NB * 2), *yt = y + rows * NB;
+  r->k->product_double(
+      false, true, rows, count, r->length - from, 1, x + from, r->ldx, v, r->ldv, 0, y, NB);
+  r->k->product_double(
+      false, transposed, rows, count, count, 1, y, NB, r->t + b * NB * NB, NB, 0, yt, NB);
+  r->k->product_double(
+      false, false, rows, r->length - from, count, -1, yt, NB, v, r->ldv, 1, x + from, r->ldx);
+  descent_scratch_end();
+}
+
+static TASK apply_strip(long s, CONTEXT context) {
+  const reflections *r = context;
+  const long i = s * r->strip, rows = least(r->strip, r->rows - i);
+  double *x = r->x + i * r->ldx;
+  if (r->all) {
+    for (long b = r->first; b >= 0; b--) apply_block(r, b, true, x, rows);
+  } else {
+    apply_block(r, r->first, false, x, rows);
+  }
+}
+
+// Row i of Qᵀ begins as a unit vector, which blocks from beyond i do not change.
+static TASK form_strip(long s, CONTEXT context) {
+  const reflections *r = context;
+  const long i0 = s * r->strip, rows = least(r->strip, r->rows - i0);
+  for (long b = least(r->first, (i0 + rows - 1) / NB); b >= 0; b--) {
+    const long skipped = b * NB > i0 ? b * NB - i0 : 0;
+    apply_block(r, b, true, r->x + (i0 + skipped) * r->ldx, rows - skipped);
+  }
+}
+
+static long strip_for(long rows) {
+  // At least 8 strips where they stay tall enough.
+  const long eighth = (rows + 7) / 8;
+  return eighth < 32 ? 32 : eighth > 128 ? 128 : (eighth + 5) / 6 * 6;
+}
+
+// MARK: QR
+
+void descent_qr(long m, long n, double *a, double *r) {
+  if (n == 0) return;
+  const descent_kernels *k = descent_kernels_current();
+  const long blocks = (n + NB - 1) / NB;
+  double *memory = malloc(sizeof(double) * (size_t)(n * m + n + blocks * NB * NB));
+  if (!memory) abort();
+  double *v = memory, *tau = v + n * m, *t = tau + n;
+  memcpy(v, a, sizeof(double) * (size_t)(n * m));
+  memset(r, 0, sizeof(double) * (size_t)(n * n));
+  reflections all = {
+      .k = k, .count = n, .shift = 0, .length = m, .v = v, .tau = tau, .ldv = m, .t = t, .ldx = m};
+  for (long b = 0; b < blocks; b++) {
+    const long i0 = b * NB, i1 = least(i0 + NB, n);
+    for (long i = i0; i < i1; i++) {
+      double *x = v + i * m;
+      for (long j = 0; j < i; j++) {
+        r[j * n + i] = x[j];
+        x[j] = 0;
+      }
+      r[i * n + i] = reflect(k, m - i, x + i, tau + i);
+      if (tau[i] == 0) continue;
+      for (long j = i + 1; j < i1; j++) {
+        double *y = v + j * m + i;
+        k->axpy_double(m - i, -tau[i] * k->dot_double(m - i, x + i, y), x + i, y);
+      }
+    }
+    make_t(b, &all);
+    if (i1 == n) break;
+    all.first = b;
+    all.all = false;
+    all.x = v + i1 * m;
+    all.rows = n - i1;
+    all.strip = strip_for(all.rows);
+    run((all.rows + all.strip - 1) / all.strip, apply_strip, &all);
+  }
+  memset(a, 0, sizeof(double) * (size_t)(n * m));
+  for (long i = 0; i < n; i++) a[i * m + i] = 1;
+  all.first = blocks - 1;
+  all.x = a;
+  all.rows = n;
+  all.strip = least(strip_for(n), 64);
+  run((n + all.strip - 1) / all.strip, form_strip, &all);
+  free(memory);
+}
+
+// MARK: Tridiagonal form
+
+enum { PARTS = 8 };
+
+typedef struct {
+  const descent_kernels *k;
+  long n, ld;
+  const double *a, *x;
+  double *parts;  // a sum of n a task
+  long first[PARTS + 1];
+} symmetric_product;
+
+static TASK symmetric_part(long p, CONTEXT context) {
+  const symmetric_product *s = context;
+  double *y = s->parts + p * s->n;
+  memset(y, 0, sizeof(double) * (size_t)s->n);
+  s->k->symmetric_double(s->n, s->first[p], s->first[p + 1], s->a, s->ld, s->x, y);
+}
+
+// y ← A·x of a symmetric n × n matrix, in parts of its upper triangle that are equally large.
+static void multiply_symmetric(
+    const descent_kernels *k, long n, const double *a, long ld, const double *x, double *parts,
+    double *y) {
+  symmetric_product s = {k, n, ld, a, x, parts, {0}};
+  const long count = n < 96 ? 1 : n < 256 ? 2 : n < 768 ? 4 : PARTS;
+  for (long p = 1; p < count; p++)
+    s.first[p] = (long)((double)n * (1 - sqrt(1 - (double)p / (double)count))) & ~3L;
+  s.first[count] = n;
+  run(count, symmetric_part, &s);
+  memcpy(y, parts, sizeof(double) * (size_t)n);
+  for (long p = 1; p < count; p++)
+    k->axpy_double(n - s.first[p], 1, parts + p * n + s.first[p], y + s.first[p]);
+}
+
+typedef struct {
+  const descent_kernels *k;
+  long n, from, strip, depth;
+  double *a;
+  const double *vw, *wv;
+} rank_update;
+
+// A ← A − [V W]·[W V]ᵀ for some rows of the upper triangle.
+static TASK update_strip(long s, CONTEXT context) {
+  const rank_update *u = context;
+  const long i = u->from + s * u->strip, rows = least(u->strip, u->n - i);
+  u->k->product_double(
+      true, false, rows, u->n - i, u->depth, -1, u->vw + i, u->n, u->wv + i, u->n, 1,
+      u->a + i * u->n + i, u->n);
+}
+
+// T = HᵀAH. Row k of `a` gets reflection k, zeros before it; d and e get T, e[k] the element below d[k].
+// `memory` has room for (3·NB + PARTS + 1)·n.
+static void make_tridiagonal(
+    long n, double *a, double *d, double *e, double *tau, double *memory) {
+  const descent_kernels *k = descent_kernels_current();
+  double *parts = memory + 3 * NB * n, *y = parts + PARTS * n;
+  for (long k0 = 0; k0 < n - 1; k0 += NB) {
+    const long count = least(NB, n - 1 - k0);
+    double *v = memory, *w = v + count * n, *v2 = w + count * n;
+    for (long i = 0; i < count; i++) {
+      const long at = k0 + i, next = at + 1, length = n - next;
+      double *row = a + at * n, *vi = v + i * n, *wi = w + i * n;
+      for (long j = 0; j < i; j++) {
+        k->axpy_double(n - at, -v[j * n + at], w + j * n + at, row + at);
+        k->axpy_double(n - at, -w[j * n + at], v + j * n + at, row + at);
+      }
+      d[at] = row[at];
+      e[at] = reflect(k, length, row + next, tau + at);
+      memset(row, 0, sizeof(double) * (size_t)next);
+      memcpy(vi, row, sizeof(double) * (size_t)n);
+      memset(wi, 0, sizeof(double) * (size_t)n);
+      if (tau[at] == 0) continue;
+      const double *x = vi + next;
+      multiply_symmetric(k, length, a + next * n + next, n, x, parts, y);
+      for (long j = 0; j < i; j++) {
+        const double *vj = v + j * n + next, *wj = w + j * n + next;
+        const double wx = k->dot_double(length, wj, x), vx = k->dot_double(length, vj, x);
+        k->axpy_double(length, -wx, vj, y);
+        k->axpy_double(length, -vx, wj, y);
+      }
+      const double half = tau[at] / 2 * k->dot_double(length, y, x);
+      for (long c = 0; c < length; c++) wi[next + c] = tau[at] * (y[c] - half * x[c]);
+    }
+    const long rest = k0 + count;
+    memcpy(v2, v, sizeof(double) * (size_t)(count * n));
+    rank_update u = {k, n, rest, 96, 2 * count, a, v, w};
+    run((n - rest + u.strip - 1) / u.strip, update_strip, &u);
+  }
+  d[n - 1] = a[n * n - 1];
+}
+
+// MARK: Tridiagonal eigenvalue problem
+
+// Implicit QL with Wilkinson's shift: makes the n × n matrix of d and e diagonal by rotations, which
+// also act on rows of q, of `width` elements. False where it does not end.
+static bool diagonalize(
+    const descent_kernels *k, long n, double *d, double *e, double *q, long ld, long width) {
+  for (long l = 0; l < n; l++)
+    for (int attempts = 0;; attempts++) {
+      long m = l;
+      while (m < n - 1 && fabs(e[m]) > DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1]))) m++;
+      if (m == l) break;
+      if (attempts == 100) return false;
+      const double apart = (d[l + 1] - d[l]) / (2 * e[l]), length = hypot(apart, 1);
+      double g = d[m] - d[l] + e[l] / (apart + (apart >= 0 ? length : -length));
+      double c = 1, s = 1, p = 0;
+      long i = m - 1;
+      for (; i >= l; i--) {
+        const double f = s * e[i], b = c * e[i], r = hypot(f, g);
+        e[i + 1] = r;
+        if (r == 0) {
+          // The matrix falls apart here: start over with the parts.
+          d[i + 1] -= p;
+          e[m] = 0;
+          break;
+        }
+        s = f / r;
+        c = g / r;
+        g = d[i + 1] - p;
+        const double t = (d[i] - g) * s + 2 * c * b;
+        p = s * t;
+        d[i + 1] = g + p;
+        g = c * t - b;
+        k->rotate_double(width, c, s, q + i * ld, q + (i + 1) * ld);
+      }
+      if (i >= l) continue;
+      d[l] -= p;
+      e[l] = g;
+      e[m] = 0;
+    }
+  return true;
+}
+
+// The divide and conquer. Of a part lo..<hi, the rows and columns lo..<hi of q are its eigenvectors, as
+// rows in some order, d its eigenvalues, and index their order, counted from lo.
+typedef struct {
+  const descent_kernels *k;
+  long n;
+  double *q, *g, *s;        // n × n
+  double *d, *e;            // n
+  double *z, *poles, *weights, *found;  // n
+  long *index, *order, *place;          // n
+  long *bounds, *wide;                  // n + 1: of leaves, and of the parts that are merged
+  char *kind;               // n
+  bool *failed;             // n
+} division;
+
+static TASK solve_leaf(long t, CONTEXT context) {
+  const division *v = context;
+  const long lo = v->bounds[t], n = v->bounds[t + 1] - lo;
+  double *q = v->q + lo * v->n + lo, *d = v->d + lo, e[LEAF];
+  for (long i = 0; i < n; i++) {
+    memset(q + i * v->n, 0, sizeof(double) * (size_t)n);
+    q[i * v->n + i] = 1;
+    e[i] = i + 1 < n ? v->e[lo + i] : 0;
+  }
+  v->failed[lo] = !diagonalize(v->k, n, d, e, q, v->n, n);
+  long *index = v->index + lo;
+  for (long i = 0; i < n; i++) {
+    long j = i;
+    for (; j > 0 && d[index[j - 1]] > d[i]; j--) index[j] = index[j - 1];
+    index[j] = i;
+  }
+}
+
+// A diagonal matrix plus ρ·z·zᵀ, ρ > 0, with ascending poles.
+typedef struct {
+  const division *v;
+  long lo, count, strip;
+  double rho;
+} secular;
+
+// The root beyond pole i: λ, and in `apart` the distances of all poles from it.
+//
+// f(λ) = 1/ρ + Σ zⱼ²/(poleⱼ − λ) is approached by a function with poles at both neighbours and the sums'
+// values and slopes, beside an interval that the root is in.
+static bool solve_secular(
+    const descent_kernels *k, long count, long i, double rho, const double *poles, const double *z,
+    double *apart, double *value) {
+  const bool last = i == count - 1;
+  const double inverse = 1 / rho;
+  // Sums up to here have poles below the root.
+  const long below = last ? count - 1 : i + 1, left = last ? count - 2 : i, right = left + 1;
+  long origin = i;
+  double low = 0, high, x;
+  if (count == 1) {
+    *value = poles[0] + rho * z[0] * z[0];
+    apart[0] = -rho * z[0] * z[0];
+    return true;
+  }
+  const double gap = poles[right] - poles[left];
+  const double z0 = z[left] * z[left], z1 = z[right] * z[right];
+  if (!last) {
+    const double middle = gap / 2;
+    for (long j = 0; j < count; j++) apart[j] = poles[j] - poles[i];
+    const double rest = inverse + k->secular_sums(left, apart, z, middle).first +
+        k->secular_sums(count - right - 1, apart + right + 1, z + right + 1, middle).first;
+    const double f = rest - z0 / middle + z1 / (gap - middle);
+    if (f >= 0) {
+      high = middle;
+      const double a = rest * gap + z0 + z1, b = z0 * gap;
+      const double root = sqrt(fabs(a * a - 4 * b * rest));
+      x = a > 0 ? 2 * b / (a + root) : (a - root) / (2 * rest);
+    } else {
+      origin = right;
+      low = -middle;
+      high = 0;
+      const double a = rest * gap - z0 - z1, b = z1 * gap;
+      const double root = sqrt(fabs(a * a + 4 * b * rest));
+      x = a < 0 ? 2 * b / (a - root) : -(a + root) / (2 * rest);
+    }
+  } else {
+    high = rho * k->dot_double(count, z, z) * (1 + 16 * DBL_EPSILON);
+    for (long j = 0; j < count; j++) apart[j] = poles[j] - poles[i];
+    const double rest = inverse + k->secular_sums(left, apart, z, high / 2).first;
+    const double a = z0 + z1 - rest * gap, b = z1 * gap, root = sqrt(a * a + 4 * b * rest);
+    x = a < 0 ? 2 * b / (root - a) : (a + root) / (2 * rest);
+  }
+  if (origin != i)
+    for (long j = 0; j < count; j++) apart[j] = poles[j] - poles[origin];
+  for (int attempts = 0;; attempts++) {
+    if (!(x > low && x < high)) x = low + (high - low) / 2;
+    const descent_sums under = k->secular_sums(below, apart, z, x);
+    const descent_sums over = k->secular_sums(count - below, apart + below, z + below, x);
+    const double f = inverse + under.first + over.first, slope = under.second + over.second;
+    const double size = inverse + fabs(under.first) + fabs(over.first);
+    if (fabs(f) <= DBL_EPSILON * (8 * size + fabs(x) * slope)) break;
+    if (f < 0) low = x; else high = x;
+    const double l = apart[left] - x, r = apart[right] - x;
+    double step;
+    if (attempts % 8 == 7) {
+      step = low + (high - low) / 2 - x;
+    } else {
+      const double a = (l + r) * f - l * r * slope, b = l * r * f;
+      double c = f - l * under.second - r * over.second;
+      if (last) {
+        c = fabs(c);
+        const double root = sqrt(fabs(a * a - 4 * b * c));
+        step = c == 0 ? high - x : a >= 0 ? (a + root) / (2 * c) : 2 * b / (a - root);
+      } else {
+        const double root = sqrt(fabs(a * a - 4 * b * c));
+        step = c == 0 ? b / a : a <= 0 ? (a - root) / (2 * c) : 2 * b / (a + root);
+      }
+      if (f * step >= 0) step = -f / slope;
+    }
+    double next = x + step;
+    if (!(next > low && next < high)) next = low + (high - low) / 2;
+    if (next == x || next == low || next == high) break;
+    if (attempts == 200) return false;
+    x = next;
+  }
+  for (long j = 0; j < count; j++) apart[j] -= x;
+  *value = poles[origin] + x;
+  return true;
+}
+
+static TASK find_roots(long s, CONTEXT context) {
+  const secular *c = context;
+  const division *v = c->v;
+  const long lo = c->lo, end = least((s + 1) * c->strip, c->count);
+  for (long i = s * c->strip; i < end; i++)
+    if (!solve_secular(
+            v->k, c->count, i, c->rho, v->poles + lo, v->z + lo, v->s + (lo + i) * v->n + lo,
+            v->found + lo + i))
+      v->failed[lo + i] = true;
+}
+
+// The z that has exactly the roots that were found, so that the vectors are orthogonal.
+static TASK find_weights(long s, CONTEXT context) {
+  const secular *c = context;
+  const division *v = c->v;
+  const long lo = c->lo, from = s * c->strip, end = least(from + c->strip, c->count);
+  const double *poles = v->poles + lo, *apart = v->s + lo * v->n + lo;
+  double *w = v->weights + lo;
+  for (long j = from; j < end; j++) w[j] = apart[j * v->n + j];
+  for (long i = 0; i < c->count; i++) {
+    const double *x = apart + i * v->n;
+    // Beside pole i itself.
+    const long before = i < from ? from : least(i, end), after = i < from ? from : least(i + 1, end);
+    v->k->scale_by_quotients(before - from, x + from, poles + from, poles[i], w + from);
+    v->k->scale_by_quotients(end - after, x + after, poles + after, poles[i], w + after);
+  }
+  for (long j = from; j < end; j++) w[j] = copysign(sqrt(fabs(w[j])), v->z[lo + j]);
+}
+
+static TASK find_vectors(long s, CONTEXT context) {
+  const secular *c = context;
+  const division *v = c->v;
+  const long lo = c->lo, end = least((s + 1) * c->strip, c->count);
+  double *sorted = descent_scratch_begin((long)sizeof(double) * c->count);
+  for (long i = s * c->strip; i < end; i++) {
+    double *x = v->s + (lo + i) * v->n + lo;
+    const double scale = 1 / sqrt(v->k->quotients(c->count, v->weights + lo, x));
+    for (long j = 0; j < c->count; j++) sorted[v->place[lo + j]] = x[j] * scale;
+    memcpy(x, sorted, sizeof(double) * (size_t)c->count);
+  }
+  descent_scratch_end();
+}
+
+// Puts two parts together, which were cut apart at the element e before `mid`.
+static void merge(const division *v, long lo, long mid, long hi) {
+  enum { upper = 0, both = 1, lower = 2, deflated = 3 };
+  const descent_kernels *k = v->k;
+  const long n1 = mid - lo, size = hi - lo, ld = v->n;
+  double *q = v->q + lo * ld + lo, *g = v->g + lo * ld + lo, *d = v->d + lo, *z = v->z + lo;
+  double *poles = v->poles + lo, *found = v->found + lo;
+  long *index = v->index + lo, *order = v->order + lo, *place = v->place + lo;
+  char *kind = v->kind + lo;
+  const double e = v->e[mid - 1], rho = 2 * fabs(e);
+  // A = diag(d) + ρ·z·zᵀ in the eigenvectors of both parts.
+  double most_z = 0, most_d = 0;
+  for (long i = 0; i < size; i++) {
+    const bool first = i < n1;
+    z[i] = (first ? q[i * ld + n1 - 1] : q[i * ld + n1]) * M_SQRT1_2;
+    if (!first && e < 0) z[i] = -z[i];
+    kind[i] = first ? upper : lower;
+    most_z = greater(most_z, fabs(z[i]));
+    most_d = greater(most_d, fabs(d[i]));
+    // What a rotation of rows of both parts may fill.
+    memset(q + i * ld + (first ? n1 : 0), 0, sizeof(double) * (size_t)(first ? size - n1 : n1));
+  }
+  long i = 0, j = n1;
+  for (long t = 0; t < size; t++) {
+    const bool first = j == size || (i < n1 && d[index[i]] <= d[n1 + index[j]]);
+    order[t] = first ? index[i++] : n1 + index[j++];
+  }
+  // What is not moved by more than rounding is an eigenvector already: where z is small, and where two
+  // poles are so close that a rotation makes one z zero.
+  const double tolerance = 8 * DBL_EPSILON * greater(most_d, most_z);
+  long count = 0, last = size, pending = -1;
+  for (long t = 0; t < size; t++) {
+    const long now = order[t];
+    if (rho * fabs(z[now]) <= tolerance) {
+      kind[now] = deflated;
+      place[--last] = now;
+      continue;
+    }
+    if (pending >= 0) {
+      const double length = hypot(z[now], z[pending]), c = z[now] / length, s = -z[pending] / length;
+      const double gap = d[now] - d[pending];
+      if (fabs(gap * c * s) <= tolerance) {
+        z[now] = length;
+        z[pending] = 0;
+        if (kind[now] != kind[pending]) kind[now] = both;
+        kind[pending] = deflated;
+        k->rotate_double(size, c, -s, q + pending * ld, q + now * ld);
+        const double moved = d[pending] * c * c + d[now] * s * s;
+        d[now] = d[pending] * s * s + d[now] * c * c;
+        d[pending] = moved;
+        place[--last] = pending;
+      } else {
+        place[count++] = pending;
+      }
+    }
+    pending = now;
+  }
+  if (pending >= 0) place[count++] = pending;
+  if (count == 0) {
+    memcpy(index, order, sizeof(long) * (size_t)size);
+    return;
+  }
+  // The rows in use, those of the upper part first; then the deflated ones.
+  long begins[4] = {0, 0, 0, 0};
+  for (long t = 0; t < count; t++) begins[kind[place[t]] + 1]++;
+  begins[2] += begins[1];
+  begins[3] += begins[2];
+  const long uppers = begins[2], lowers = begins[1];
+  for (long t = 0; t < size; t++) {
+    const long from = place[t], to = t < count ? begins[(int)kind[from]]++ : t;
+    memcpy(g + to * ld, q + from * ld, sizeof(double) * (size_t)size);
+    found[t] = d[from];
+    v->weights[lo + t] = z[from];
+    place[t] = to;
+  }
+  memcpy(d, found, sizeof(double) * (size_t)size);
+  memcpy(poles, found, sizeof(double) * (size_t)count);
+  memcpy(z, v->weights + lo, sizeof(double) * (size_t)count);
+
+  secular c = {v, lo, count, count < 64 ? count : 32, rho};
+  const long strips = (count + c.strip - 1) / c.strip;
+  run(strips, find_roots, &c);
+  run(strips, find_weights, &c);
+  run(strips, find_vectors, &c);
+  const double *s = v->s + lo * ld + lo;
+  descent_multiply_double(
+      false, false, count, n1, uppers, 1, s, ld, g, ld, 0, q, ld);
+  descent_multiply_double(
+      false, false, count, size - n1, count - lowers, 1, s + lowers, ld, g + lowers * ld + n1, ld, 0,
+      q + n1, ld);
+  for (long t = count; t < size; t++)
+    memcpy(q + t * ld, g + t * ld, sizeof(double) * (size_t)size);
+  memcpy(d, found, sizeof(double) * (size_t)count);
+
+  // The order of all: that of the roots is known, the others are sorted in.
+  for (long t = 0; t < size; t++) {
+    long to = t;
+    for (; to > 0 && d[index[to - 1]] > d[t]; to--) index[to] = index[to - 1];
+    index[to] = t;
+  }
+}
+
+static TASK merge_pair(long t, CONTEXT context) {
+  const division *v = context;
+  merge(v, v->wide[2 * t], v->wide[2 * t + 1], v->wide[2 * t + 2]);
+}
+
+// Eigenvalues and eigenvectors of the tridiagonal matrix of d and e; see `division`.
+static bool divide_and_conquer(const division *v) {
+  const long n = v->n;
+  long parts = 1;
+  v->bounds[0] = 0;
+  v->bounds[1] = n;
+  while ((n + parts - 1) / parts > LEAF) {
+    for (long t = parts; t > 0; t--) v->bounds[2 * t] = v->bounds[t];
+    parts *= 2;
+    for (long t = 1; t < parts; t += 2)
+      v->bounds[t] = (v->bounds[t - 1] + v->bounds[t + 1]) / 2;
+  }
+  for (long t = 1; t < parts; t++) {
+    const long at = v->bounds[t];
+    v->d[at - 1] -= fabs(v->e[at - 1]);
+    v->d[at] -= fabs(v->e[at - 1]);
+  }
+  run(parts, solve_leaf, v);
+  for (long step = 1; step < parts; step *= 2) {
+    const long count = parts / step;
+    for (long t = 0; t <= count; t++) v->wide[t] = v->bounds[t * step];
+    // Few merges have all threads one after another.
+    if (count / 2 >= 4) {
+      run(count / 2, merge_pair, v);
+    } else {
+      for (long t = 0; t < count / 2; t++) merge_pair(t, v);
+    }
+  }
+  for (long i = 0; i < n; i++)
+    if (v->failed[i]) return false;
+  return true;
+}
+
+bool descent_symmetric_eigen(long n, double *a, double *values) {
+  if (n == 0) return true;
+  const size_t square = (size_t)n * (size_t)n, row = (size_t)n;
+  const size_t blocks = (row + NB - 1) / NB;
+  const size_t wide = 3 * NB + PARTS + 1, panel = row * wide;
+  // The panels of the reduction are done with when the division begins.
+  const size_t doubles = (3 * square > panel ? 3 * square : panel) + 7 * row + blocks * NB * NB;
+  char *memory = malloc(sizeof(double) * doubles + sizeof(long) * (5 * row + 2) + 2 * row);
+  if (!memory) abort();
+  double *free_doubles = (double *)memory;
+  division v = {.k = descent_kernels_current(), .n = n};
+  v.q = free_doubles;
+  v.g = v.q + square;
+  v.s = v.g + square;
+  double *rows = free_doubles + (3 * square > panel ? 3 * square : panel);
+  v.d = rows;
+  v.e = v.d + row;
+  v.z = v.e + row;
+  v.poles = v.z + row;
+  v.weights = v.poles + row;
+  v.found = v.weights + row;
+  double *tau = v.found + row, *t = tau + row;
+  v.index = (long *)(t + blocks * NB * NB);
+  v.order = v.index + row;
+  v.place = v.order + row;
+  v.bounds = v.place + row;
+  v.wide = v.bounds + row + 1;
+  v.kind = (char *)(v.wide + row + 1);
+  v.failed = (bool *)(v.kind + row);
+  memset(v.failed, 0, row);
+
+  make_tridiagonal(n, a, v.d, v.e, tau, v.q);
+  const bool solved = divide_and_conquer(&v);
+  if (solved) {
+    for (long i = 0; i < n; i++) {
+      values[i] = v.d[v.index[i]];
+      memcpy(v.g + i * n, v.q + v.index[i] * n, sizeof(double) * row);
+    }
+    // A·h = h·ℓ for h = H·s: the rows sᵀ turn into sᵀ·Hᵀ.
+    reflections r = {
+        .k = v.k, .count = n - 1, .shift = 1, .length = n, .v = a, .tau = tau, .ldv = n, .t = t,
+        .x = v.g, .ldx = n, .rows = n, .strip = strip_for(n), .all = true};
+    const long used = (n - 1 + NB - 1) / NB;
+    r.first = used - 1;
+    run(used, make_t, &r);
+    run((n + r.strip - 1) / r.strip, apply_strip, &r);
+    memcpy(a, v.g, sizeof(double) * square);
+  }
+  free(memory);
+  return solved;
+}
