@@ -133,7 +133,9 @@ struct Engine: CustomTestStringConvertible {
       for transB in [false, true] {
         let a = Self.numbers(p.m * p.k, seed: 1)
         let b = Self.numbers(p.n * p.k, seed: 2).map { format.nearest(to: $0) }
-        let bits = b.map { format == .bfloat16 ? UInt16($0.bitPattern >> 16) : Float16($0).bitPattern }
+        let bits = b.map {
+          format == .bfloat16 ? UInt16($0.bitPattern >> 16) : Float16($0).bitPattern
+        }
         let left = a.view.matrix(transA ? p.k : p.m, transA ? p.m : p.k).transposed(if: transA)
         let (rows, columns) = transB ? (p.n, p.k) : (p.k, p.n)
         let floats = StoredMatrix.float32(b.view.matrix(rows, columns))

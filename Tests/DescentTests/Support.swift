@@ -59,3 +59,12 @@ extension OptimizerPlan {
 
   struct Refused: Error { let outcome: StepReport.Outcome }
 }
+
+extension Array where Element: BitwiseCopyable {
+  /// A copy of the elements that stays until the tests end.
+  var mutableView: MutableView<Element> {
+    let base = UnsafeMutablePointer<Element>.allocate(capacity: Swift.max(count, 1))
+    unsafe base.initialize(from: self, count: count)
+    return unsafe MutableView(base, count: count)
+  }
+}

@@ -141,8 +141,9 @@ public enum MemoryPage {
     if case .run = plan.subject.training {
       after.append(
         .paragraph(
-          "Descent computes with float32: 16-bit weights lie beside such a copy, so that they show what "
-            + "16 bits do to training, and save no memory."))
+          "bf16 weights take 2 bytes each in memory, and with precision=bf16 so does what derivatives "
+            + "keep of them; bf16+master keeps float32 weights, of which a step makes copies in bf16; "
+            + "bf16+kahan keeps what rounding lost, as a part of the state."))
     } else {
       after.append(
         .paragraph(

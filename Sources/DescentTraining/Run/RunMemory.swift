@@ -170,8 +170,11 @@ public struct RunMemory: Sendable {
     let size = Self.bytes(optimizer)
     let copies = 2 * size * trainable + 2 * bufferBytes + (savesOnTheWay ? checkpoint : 0)
     let load = processBytes + weights + kept
-    // Measured with weights in the recipe's own format.
-    let first = processBytes + tensorBytes + (size - ownWeightBytes) * trainable + kept + copies
+    // Measured with weights, and gradients, in the recipe's own format; gradients of weights in 16 bits
+    // may be floats all the same.
+    let change = size - ownWeightBytes
+    let tensors = tensorBytes + (change + (releasesGradients ? 0 : max(0, change))) * trainable
+    let first = processBytes + tensors + kept + copies
     // The weights to use are put, as floats, in the place of those that training moves, which are kept
     // meanwhile.
     let moved = optimizer.evaluatesElsewhere ? 4 * trainable : 0

@@ -72,6 +72,8 @@ public final class Trainer {
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters
     try optimizer.roundWeights(parameters)
+    // The floats that the weights were drawn as have served.
+    if recipe.plan.weights.isRounded { TensorPool.releaseFree() }
     batches = BatchGradients(task: task, parameters: parameters, run: recipe.run)
     source = try recipe.makeGradientSource(batches, optimizer, preconditioner)
     curvature = CurvatureGradients(batches, optimizer)
