@@ -82,7 +82,7 @@ enum HardMatrix: CaseIterable, Sendable {
     switch self {
     case .noise: return scaled(1)
     case .huge: return scaled(1e300)
-    case .denormal: return scaled(1e-310)
+    case .denormal: return scaled(0x1p-1030)
     case .zero: return Matrix(n, n)
     case .deficient:
       let part = random(n, (n + 2) / 3, seed: UInt64(n))
