@@ -113,6 +113,34 @@ static void updates(const descent_kernels *k, long n) {
   fill_all(n);
   k->adagrad(n, &adagrad, a, b, d);
   EXACT("adagrad w", b);
+  const descent_adadelta adadelta = {0.5f, 0.01f, 0.1f, 0.9f, 0.1f, 1e-6f};
+  fill_all(n);
+  k->adadelta(n, &adadelta, a, b, d, f);
+  EXACT("adadelta w", b);
+  EXACT("adadelta d", f);
+  const descent_adamax adamax = {0.5f, 0.01f, 0.1f, 0.1f, 0.999f, 1e-8f};
+  fill_all(n);
+  k->adamax(n, &adamax, a, b, c, d);
+  EXACT("adamax w", b);
+  EXACT("adamax u", d);
+  const descent_rprop rprop = {0.5f, 1.2f, 0.5f, 1e-6f, 50};
+  fill_all(n);
+  k->rprop(n, &rprop, a, b, c, d);
+  EXACT("rprop w", b);
+  EXACT("rprop previous", c);
+  EXACT("rprop steps", d);
+  const descent_asgd asgd = {0.5f, 0.01f, 0.1f, 0.99f, 0.2f, 0.8f};
+  fill_all(n);
+  k->asgd(n, &asgd, a, b, c);
+  EXACT("asgd w", b);
+  EXACT("asgd x", c);
+  const descent_sophia sophia = {0.5f, 0.01f, 0.1f, 0.1f, 0.99f, 0.3f, 1e-8f, 1.5f, 1};
+  for (int form = 0; form < 2; form++) {
+    fill_all(n);
+    (form ? k->sophia_h : k->sophia_g)(n, &sophia, a, b, c, form ? e : d);
+    EXACT("sophia w", b);
+    EXACT("sophia m", c);
+  }
   const descent_schedule_free free_of = {0.5f, 0.01f, 0.1f, 0.1f, -0.05f, 0.999f, 0.001f, 1.5f, 1e-8f};
   for (int form = 0; form < 2; form++) {
     fill_all(n);
@@ -129,6 +157,11 @@ static void updates(const descent_kernels *k, long n) {
   EXACT("prodigy m", f);
   k->prodigy_update(n, &prodigy, a, b, f, d);
   EXACT("prodigy w", b);
+  fill_all(n);
+  k->prodigy_gather(n, &prodigy, a, b, c, NULL, e, d);
+  EXACT("dadapt s", c);
+  EXACT("dadapt v", d);
+  EXACT("dadapt m", e);
   const descent_lamb lamb = {
       0.5f, 0.01f, 0.9f, 0.1f, 0.999f, 0.001f, 1.1f, 1.2f, 0, 1e-6f, 0.01f, 0.99f, 0.1f};
   fill_all(n);
@@ -171,7 +204,9 @@ static void storage(const descent_kernels *k, long n) {
 
 // Tapered codes as DescentCompute's Codebook makes them, of three segments.
 static const descent_codebook *book(int is_signed, int has_phases) {
-  static const struct { float end; int steps; } runs[] = {{0x1p-2f, 32}, {0x1p-4f, 16}, {0x1p-12f, 4}};
+  // The last one ends with the code 1.
+  const struct { float end; int steps; } runs[] = {
+      {0x1p-2f, 32}, {0x1p-4f, 16}, {is_signed ? 0x1.8p-12f : 0x1.8p-44f, 4}};
   static float values[256];
   static uint16_t halves[256];
   static int16_t shifts[DESCENT_LINES], offsets[DESCENT_LINES];
@@ -185,7 +220,7 @@ static const descent_codebook *book(int is_signed, int has_phases) {
     const int shift = 23 - __builtin_ctz((unsigned)runs[k].steps);
     int32_t end;
     memcpy(&end, &runs[k].end, sizeof end);
-    for (; bits > end; bits -= 1 << shift, code--) {
+    for (; bits > end || code == 1; bits -= 1 << shift, code--) {
       memcpy(values + (is_signed ? 128 + code : code), &bits, sizeof bits);
       if (is_signed) values[128 - code] = -values[128 + code];
     }
