@@ -202,33 +202,42 @@ static void storage(const descent_kernels *k, long n) {
   EXACT("store_stochastic", halves);
 }
 
-// Tapered codes as DescentCompute's Codebook makes them, of three segments.
-static const descent_codebook *book(int is_signed, int has_phases) {
-  // The last one ends with the code 1.
-  const struct { float end; int steps; } runs[] = {
-      {0x1p-2f, 32}, {0x1p-4f, 16}, {is_signed ? 0x1.8p-12f : 0x1.8p-44f, 4}};
+// Tapered codes as DescentCompute's Codebook makes them.
+static const descent_codebook *book(int is_signed, int alternates) {
+  typedef struct { float end; int steps; } segment;
+  enum { SEGMENTS = 7 };
+  static const segment of_either_sign[SEGMENTS] = {
+      {0.75f, 16}, {0.5f, 32}, {0x1p-4f, 16}, {0x1.8p-8f, 8}, {0x1p-11f, 4}, {0x1p-14f, 2}, {0x1p-20f, 1}};
+  static const segment of_none[SEGMENTS] = {
+      {0.5f, 64}, {0x1p-3f, 32}, {0x1p-7f, 16}, {0x1p-10f, 8}, {0x1p-14f, 4}, {0x1p-19f, 2}, {0x1p-31f, 1}};
   static float values[256];
-  static uint16_t halves[256];
+  static uint16_t halves[256], coarse[DESCENT_CODE_BLOCK];
   static int16_t shifts[DESCENT_LINES], offsets[DESCENT_LINES];
-  static uint32_t phases[DESCENT_CODE_BLOCK];
-  static descent_segment segments[3];
+  static uint8_t octave_factors[32], octave_offsets[32];
+  static int32_t fine[2 * DESCENT_CODE_BLOCK];
+  static descent_segment segments[SEGMENTS];
   static descent_codebook made;
+  const segment *runs = is_signed ? of_either_sign : of_none;
   int code = is_signed ? 127 : 255;
   int32_t bits = 127 << 23;
   memset(values, 0, sizeof values);
-  for (int k = 0; k < 3; k++) {
+  for (int k = 0; k < SEGMENTS; k++) {
     const int shift = 23 - __builtin_ctz((unsigned)runs[k].steps);
     int32_t end;
     memcpy(&end, &runs[k].end, sizeof end);
+    segments[SEGMENTS - 1 - k].shift = shift;
     for (; bits > end || code == 1; bits -= 1 << shift, code--) {
       memcpy(values + (is_signed ? 128 + code : code), &bits, sizeof bits);
       if (is_signed) values[128 - code] = -values[128 + code];
     }
-    segments[2 - k] = (descent_segment){k == 2 ? 0 : end, shift, code - (end >> shift)};
+    const int last = k + 1 == SEGMENTS;
+    segments[SEGMENTS - 1 - k].first = last ? 0 : end;
+    segments[SEGMENTS - 1 - k].offset = (last ? 1 : code) - (end >> shift);
   }
+  if (is_signed) values[0] = -1;
   for (int i = 0; i < DESCENT_LINES; i++) {
     const int32_t first = i == 0 ? 0 : (DESCENT_FIRST_LINE + i) << 22;
-    int k = 2;
+    int k = SEGMENTS - 1;
     while (segments[k].first > first) k--;
     shifts[i] = (int16_t)segments[k].shift;
     offsets[i] = (int16_t)segments[k].offset;
@@ -238,10 +247,27 @@ static const descent_codebook *book(int is_signed, int has_phases) {
     memcpy(&u, values + i, sizeof u);
     halves[i] = (uint16_t)(u >> 16);
   }
-  for (int i = 0; i < DESCENT_CODE_BLOCK; i++) phases[i] = 2654435761u * (uint32_t)i;
+  const int32_t least = (1 - segments[0].offset) << segments[0].shift;
+  for (int i = 0; i < 32; i++) {
+    int k = SEGMENTS - 1;
+    while (segments[k].first > least + (i << 23)) k--;
+    const int steps = 23 - segments[k].shift;
+    octave_factors[i] = (uint8_t)(2 << steps);
+    octave_offsets[i] =
+        (uint8_t)(((least + (i << 23)) >> segments[k].shift) + segments[k].offset - (i << steps));
+  }
+  for (int i = 0; i < 2 * DESCENT_CODE_BLOCK; i++)
+    fine[i] = 16 * (i * 167 & 255) + (i % 2 ? 12 : 4) - least;
+  for (int i = 0; i < DESCENT_CODE_BLOCK; i++) coarse[i] = (uint16_t)(40503 * i);
   made = (descent_codebook){
-      .values = values, .zero = is_signed ? 128 : 0, .segment_count = 3, .segments = segments,
-      .shifts = shifts, .offsets = offsets, .halves = halves, .is_signed = is_signed, .phases = has_phases ? phases : NULL};
+      .values = values, .zero = is_signed ? 128 : 0, .segment_count = SEGMENTS, .segments = segments,
+      .shifts = shifts, .offsets = offsets, .halves = halves, .is_signed = is_signed};
+  if (alternates) {
+    made.octave_factors = octave_factors;
+    made.octave_offsets = octave_offsets;
+    made.fine = fine;
+    made.coarse = coarse;
+  }
   return &made;
 }
 

@@ -14,7 +14,7 @@ enum {
   DESCENT_CODE_BLOCK = 256,                       // elements that share a scale
   DESCENT_FIRST_CELL = (127 - 23) << 7,           // the cell of 2⁻²³, and of all below
   DESCENT_CELLS = (127 << 7) - DESCENT_FIRST_CELL + 1,  // cells from there to 1
-  DESCENT_SEGMENTS = 8,                           // the most that a book has
+  DESCENT_SEGMENTS = 7,                           // the most that a book has
   DESCENT_LINES = 64,                             // half octaves, the last one from 1 on
   DESCENT_FIRST_LINE = 2 * 127 - DESCENT_LINES + 1,  // the first one's bits of exponent and half
 };
@@ -43,7 +43,13 @@ typedef struct {
   const int16_t *_Nullable offsets;
   const uint16_t *_Nullable halves;  // the values as bfloat16, which holds them exactly
   bool is_signed;  // codes stand around 128
-  const uint32_t *_Nullable phases;  // for each place in a block: to round now up, now down
+  // What rounds numbers between two values now up, now down, where that is wanted: the values' octaves, 32 of them
+  // from the least value up, have as many steps as `octave_factors` says, half as many as it is, and
+  // `octave_offsets` makes codes of them, modulo 256. For each place in a block a number of `fine` and `coarse`.
+  const uint8_t *_Nullable octave_factors;
+  const uint8_t *_Nullable octave_offsets;
+  const int32_t *_Nullable fine;  // twice as many, less the bits of the least value
+  const uint16_t *_Nullable coarse;
 } descent_codebook;
 
 // How numbers lie in memory: 4 bytes each, or 2.
