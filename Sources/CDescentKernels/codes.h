@@ -3,14 +3,30 @@
 
 enum { CODE_BLOCK = DESCENT_CODE_BLOCK };
 
+INLINE uint16_t to_bfloat16_1(float x) {
+  uint32_t u;
+  memcpy(&u, &x, sizeof u);
+  const uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+  const bool nan = (u & 0x7fffffff) > 0x7f800000;
+  return (uint16_t)(nan ? u >> 16 | 0x40 : rounded);
+}
 static void k_to_bfloat16(long n, const float *x, uint16_t *y) {
-  for (long i = 0; i < n; i++) {
-    uint32_t u;
-    memcpy(&u, x + i, sizeof u);
-    const uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
-    const bool nan = (u & 0x7fffffff) > 0x7f800000;
-    y[i] = (uint16_t)(nan ? u >> 16 | 0x40 : rounded);
+  long i = 0;
+#if VECTOR_BYTES == 32
+  for (; i + 2 * W <= n; i += 2 * W) {
+    const vf a = load(x + i), b = load(x + i + W);
+    vu u = (vu)a, v = (vu)b;
+    u += ((u >> 16) & 1u) + 0x7fffu;
+    v += ((v >> 16) & 1u) + 0x7fffu;
+    if (__builtin_expect(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q)), 0)) {
+      u = (vu)round_bfloat16_v(a);
+      v = (vu)round_bfloat16_v(b);
+    }
+    const __m256i halves = _mm256_packus_epi32((__m256i)(u >> 16), (__m256i)(v >> 16));
+    _mm256_storeu_si256((__m256i *)(y + i), _mm256_permute4x64_epi64(halves, 0xd8));
   }
+#endif
+  for (; i < n; i++) y[i] = to_bfloat16_1(x[i]);
 }
 
 // Blocks of coded state are short: the memory of the one that follows is asked for while one is decoded.
@@ -64,14 +80,28 @@ static void encode_nearest(
   }
 }
 
-// Tapered codes of numbers of magnitudes up to `scale`. The shift and the offset that make a code are those of
-// the segment where the bits of the magnitude lie. With phases a magnitude between two values becomes the
-// upper one for a share of the turns that is its share of the way there; without, it becomes the nearer one. A
-// value is left as it is: the low bits, where a quotient's rounding lies, are dropped first. What is never
-// negative never becomes 0 unless it is.
+// Tapered codes of numbers times the inverse of the largest magnitude. The shift and the offset that make a code
+// are those of the segment where the bits of the magnitude lie. A magnitude between two values becomes the nearer
+// one, or in a book that alternates the upper one for a share of the turns that is its share of the way there.
+// What is never negative never becomes 0 unless it is.
+//
+// Books that alternate compute in 16 bits, too: the place above the least value, in units of 2⁻¹¹ of an octave,
+// cut off after a number has been added that is any of such a unit (`fine`), so that the mean is exact. Of a code
+// as many of these bits are a fraction as its octave has not for its steps; the fraction is compared with
+// `coarse`. A value is left as it is: `fine` begins and ends beyond what a product's rounding may do.
+enum { FINE = 12 };  // bits below such a unit
+typedef struct {
+  const int32_t *fine;
+  uint16_t coarse;
+} phases;
+INLINE phases phases_of(const descent_codebook *book, uint32_t turn) {
+  // What a fraction must exceed falls by the golden ratio from step to step: rising, it would let averages that
+  // decay lag behind.
+  return (phases){book->fine + (turn >> 8 & 255), (uint16_t)-(turn >> 16)};
+}
 #if VECTOR_BYTES == 64
 // 32 codes at once, in 16 bits wherever these are enough. A table with an entry for each half octave below 1
-// lies in two registers; no code needs more than the upper half of a number, but for its phase.
+// lies in two registers; no nearest code needs more than the upper half of a number.
 typedef struct { __m512i shifts[2], offsets[2]; } segments;
 INLINE segments segments_of(const descent_codebook *book) {
   segments s;
@@ -90,43 +120,17 @@ INLINE __m512i every_second(__m512i a, __m512i b, int first) {
       _mm512_set1_epi32(0x00020000));
   return _mm512_permutex2var_epi16(a, _mm512_add_epi16(even, _mm512_set1_epi16((short)first)), b);
 }
-INLINE __m512i tapered_codes(
-    vf x0, vf x1, vf scale, const segments *s, const uint32_t *phases, uint32_t turn,
-    bool is_signed) {
+INLINE __m512i nearest_codes(vf x0, vf x1, vf inverse, const segments *s, bool is_signed) {
   const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi16(1);
-  vi b0 = (vi)(x0 / scale), b1 = (vi)(x1 / scale);
-  __m512i sign = zero;
-  if (phases) {
-    // The book has no signs.
-    b0 = (__builtin_elementwise_min((vi)absolute((vf)b0), (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
-    b1 = (__builtin_elementwise_min((vi)absolute((vf)b1), (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
-  } else {
-    b0 += splat_i(4);
-    b1 += splat_i(4);
-  }
-  __m512i bits = every_second((__m512i)b0, (__m512i)b1, 1);
-  if (!phases) {
-    sign = _mm512_srai_epi16(bits, 15);
-    bits = _mm512_and_si512(bits, _mm512_set1_epi16(0x7fff));
-    bits = _mm512_min_epi16(bits, _mm512_set1_epi16(0x3f80));
-  }
+  __m512i bits = every_second((__m512i)(x0 * inverse), (__m512i)(x1 * inverse), 1);
+  const __m512i sign = _mm512_srai_epi16(bits, 15);
+  bits = _mm512_and_si512(bits, _mm512_set1_epi16(0x7fff));
+  bits = _mm512_min_epi16(bits, _mm512_set1_epi16(0x3f80));
   const __m512i place = _mm512_max_epi16(
       _mm512_sub_epi16(_mm512_srli_epi16(bits, 6), _mm512_set1_epi16(DESCENT_FIRST_LINE)), zero);
   const __m512i shift = _mm512_permutex2var_epi16(s->shifts[0], place, s->shifts[1]);
-  __m512i c;
-  if (phases) {
-    vu part0, part1;
-    memcpy(&part0, phases, sizeof part0);
-    memcpy(&part1, phases + W, sizeof part1);
-    const vu s0 = (vu)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(shift));
-    const vu s1 = (vu)_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(shift, 1));
-    const vu c0 = ((vu)b0 + ((part0 + turn) >> (32 - s0))) >> s0;
-    const vu c1 = ((vu)b1 + ((part1 + turn) >> (32 - s1))) >> s1;
-    c = every_second((__m512i)c0, (__m512i)c1, 0);
-  } else {
-    const __m512i twice = _mm512_srlv_epi16(bits, _mm512_sub_epi16(shift, _mm512_set1_epi16(17)));
-    c = _mm512_srli_epi16(_mm512_add_epi16(twice, one), 1);
-  }
+  const __m512i twice = _mm512_srlv_epi16(bits, _mm512_sub_epi16(shift, _mm512_set1_epi16(17)));
+  __m512i c = _mm512_srli_epi16(_mm512_add_epi16(twice, one), 1);
   c = _mm512_add_epi16(c, _mm512_permutex2var_epi16(s->offsets[0], place, s->offsets[1]));
   c = _mm512_max_epi16(c, zero);
   if (is_signed)
@@ -135,22 +139,257 @@ INLINE __m512i tapered_codes(
   const __mmask32 positive = _mm512_kunpackw(
       _mm512_cmp_ps_mask((__m512)x1, (__m512)splat(0), _CMP_GT_OQ),
       _mm512_cmp_ps_mask((__m512)x0, (__m512)splat(0), _CMP_GT_OQ));
-  return _mm512_mask_max_epi16(c, positive, c, one);
+  return _mm512_maskz_max_epi16(positive, c, one);
+}
+
+typedef struct { __m512i factors, offsets; } octaves;
+INLINE octaves octaves_of(const descent_codebook *book) {
+  const __m256i *factors = (const __m256i *)book->octave_factors;
+  const __m256i *offsets = (const __m256i *)book->octave_offsets;
+  return (octaves){
+      _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256(factors)), 4),
+      _mm512_cvtepu8_epi16(_mm256_loadu_si256(offsets))};
+}
+INLINE __m512i alternating_codes(
+    vf x0, vf x1, vf inverse, const octaves *o, phases p, long i, const uint16_t *coarse) {
+  // Too small or too large is cut off. Packing takes four numbers of each vector in turn.
+  const __m512i order = _mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0);
+  const __m512i h = _mm512_permutexvar_epi64(
+      order,
+      _mm512_packus_epi32(
+          _mm512_srai_epi32(
+              _mm512_add_epi32((__m512i)(x0 * inverse), _mm512_loadu_si512(p.fine + i)), FINE),
+          _mm512_srai_epi32(
+              _mm512_add_epi32((__m512i)(x1 * inverse), _mm512_loadu_si512(p.fine + i + W)), FINE)));
+  const __m512i octave = _mm512_srli_epi16(h, 11);
+  const __m512i factor = _mm512_permutexvar_epi16(octave, o->factors);
+  const __m512i fraction = _mm512_mullo_epi16(h, factor);
+  const __m512i limit =
+      _mm512_add_epi16(_mm512_loadu_si512(coarse + i), _mm512_set1_epi16((short)p.coarse));
+  const __mmask32 up = _mm512_cmpgt_epu16_mask(fraction, limit);
+  __m512i c = _mm512_add_epi16(
+      _mm512_mulhi_epu16(h, factor), _mm512_permutexvar_epi16(octave, o->offsets));
+  c = _mm512_mask_add_epi16(c, up, c, _mm512_set1_epi16(1));
+  const __mmask32 positive = _mm512_kunpackw(
+      _mm512_cmp_ps_mask((__m512)x1, (__m512)splat(0), _CMP_GT_OQ),
+      _mm512_cmp_ps_mask((__m512)x0, (__m512)splat(0), _CMP_GT_OQ));
+  return _mm512_maskz_mov_epi16(positive, c);
 }
 
 INLINE void encode_tapered(
-    long n, const float *x, float scale, const segments *s, const uint32_t *phases, uint32_t turn,
-    bool is_signed, uint8_t *codes) {
+    long n, const float *x, float inverse, const descent_codebook *book, const segments *s,
+    uint32_t turn, bool alternates, bool is_signed, uint8_t *codes) {
+  octaves o;
+  phases p;
+  if (alternates) {
+    o = octaves_of(book);
+    p = phases_of(book, turn);
+  }
   for (long i = 0; i < n; i += 2 * W) {
     const long r = n - i;
     const vf x0 = r >= W ? load(x + i) : load_part(x + i, r, 0);
     const vf x1 = r >= 2 * W ? load(x + i + W) : r > W ? load_part(x + i + W, r - W, 0) : splat(0);
     const __m256i bytes = _mm512_cvtepi16_epi8(
-        tapered_codes(x0, x1, splat(scale), s, phases ? phases + i : NULL, turn, is_signed));
+        alternates ? alternating_codes(x0, x1, splat(inverse), &o, p, i, book->coarse)
+                   : nearest_codes(x0, x1, splat(inverse), s, is_signed));
     if (r >= 2 * W)
       _mm256_storeu_si256((__m256i *)(codes + i), bytes);
     else
       memcpy(codes + i, &bytes, (size_t)r);
+  }
+}
+#elif VECTOR_BYTES == 32
+// 64 codes at once, two times 32, since constants are read once for both. Four vectors of 8 numbers become two of
+// 16 bits in each lane of 32, then four bytes, so that only the last step needs a shuffle. Segments begin with
+// half octaves: the bits of a float above these, a byte, are compared with where each segment begins, and what
+// is done there stands in tables of bytes.
+typedef int8_t vb __attribute__((vector_size(32)));
+typedef uint16_t vw __attribute__((vector_size(32)));
+
+INLINE vb splat_b(int x) { return (vb){} + (int8_t)x; }
+INLINE vw splat_w(int x) { return (vw){} + (uint16_t)x; }
+INLINE vb table_of(const int8_t *bytes) {
+  return (vb)_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)bytes));
+}
+INLINE vb look_up(vb table, vb places) {
+  return (vb)_mm256_shuffle_epi8((__m256i)table, (__m256i)places);
+}
+// Of the bytes of two vectors, how many of some limits each is above.
+INLINE void places_in(const vb *below, int count, const vb *x, vb *places) {
+  places[0] = places[1] = (vb){};
+  for (int k = 0; k < count; k++) {
+    const vb limit = below[k];
+    for (int j = 0; j < 2; j++) places[j] -= x[j] > limit;
+  }
+}
+// The upper halves of a and of b, side by side in each lane.
+INLINE vw upper_halves(vi a, vi b) {
+  return (vw)_mm256_blend_epi16((__m256i)((vu)a >> 16), (__m256i)b, 0xaa);
+}
+INLINE vb bytes_of(vw a, vw b) { return (vb)((a & splat_w(0xff)) | (b << 8)); }
+// From lanes with a byte of each of four vectors to bytes in order, and back.
+INLINE __m256i in_order(vb lanes) {
+  const __m256i quarters = _mm256_shuffle_epi8(
+      (__m256i)lanes,
+      _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15)));
+  return _mm256_permutevar8x32_epi32(quarters, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+INLINE vb in_lanes(__m256i ordered) {
+  const __m256i quarters =
+      _mm256_permutevar8x32_epi32(ordered, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+  return (vb)_mm256_shuffle_epi8(
+      quarters,
+      _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(0, 8, 4, 12, 1, 9, 5, 13, 2, 10, 6, 14, 3, 11, 7, 15)));
+}
+
+typedef struct {
+  vb below[DESCENT_SEGMENTS];  // the half octave below the one that begins each segment but the first
+  vb factors, offsets;
+  int32_t least;  // the bits of the least magnitude that has the least code, or the first that is not 0
+} segments;
+INLINE segments segments_of(const descent_codebook *book) {
+  segments s;
+  int8_t factors[16] = {}, offsets[16] = {};
+  for (int k = 0; k < DESCENT_SEGMENTS; k++) {
+    // As bytes with a sign half octaves are negative, and keep their order.
+    const bool begins = k + 1 < book->segment_count;
+    s.below[k] = splat_b(begins ? (int8_t)(book->segments[k + 1].first >> 22) - 1 : INT8_MAX);
+    if (k >= book->segment_count) continue;
+    factors[k] = (int8_t)(1 << (23 - book->segments[k].shift));
+    offsets[k] = (int8_t)book->segments[k].offset;
+  }
+  s.factors = table_of(factors);
+  s.offsets = table_of(offsets);
+  s.least = ((book->is_signed ? 0 : 1) - book->segments[0].offset) << book->segments[0].shift;
+  return s;
+}
+INLINE vi ratio_bits(const float *x, vf inverse) { return (vi)(load(x) * inverse); }
+// 255, or the bits of a number that is next to nothing, where x > 0, else 0. Packing takes four numbers of each
+// vector in turn.
+INLINE __m256i positives(const float *x) {
+  __m256i b[4];
+  for (int k = 0; k < 4; k++) b[k] = _mm256_loadu_si256((const __m256i *)(x + W * k));
+  return _mm256_packus_epi16(_mm256_packs_epi32(b[0], b[1]), _mm256_packs_epi32(b[2], b[3]));
+}
+INLINE __m256i unpacked(__m256i packed) {
+  return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+// To the nearest value, in 16 bits.
+INLINE void nearest_codes(
+    const float *x, vf inverse, const segments *s, bool is_signed, __m256i *codes) {
+  vw h[2][2], m[2][2];
+  vb half_octaves[2], places[2];
+  for (int j = 0; j < 2; j++) {
+    for (int k = 0; k < 2; k++) {
+      const float *from = x + 2 * W * (2 * j + k);
+      h[j][k] = upper_halves(ratio_bits(from, inverse), ratio_bits(from + W, inverse));
+      m[j][k] = is_signed ? h[j][k] & splat_w(0x7fff) : h[j][k];
+      const __m256i least = _mm256_set1_epi16((short)(s->least >> 16));
+      m[j][k] = (vw)_mm256_min_epi16(
+          _mm256_max_epi16((__m256i)m[j][k], least), _mm256_set1_epi16(0x3f80));
+    }
+    half_octaves[j] = (vb)((m[j][0] >> 6) | ((m[j][1] << 2) & splat_w(0xff00)));
+  }
+  places_in(s->below, DESCENT_SEGMENTS - 1, half_octaves, places);
+  for (int j = 0; j < 2; j++) {
+    const vw factor = (vw)look_up(s->factors, places[j]);
+    const vw q0 = (vw)_mm256_mulhrs_epi16((__m256i)m[j][0], (__m256i)(factor << 8));
+    const vw q1 = (vw)_mm256_mulhrs_epi16((__m256i)m[j][1], (__m256i)(factor & splat_w(0xff00)));
+    vb c = bytes_of(q0, q1) + look_up(s->offsets, places[j]);
+    if (is_signed) {
+      const vw signs = (h[j][0] >> 8) | (h[j][1] & splat_w(0xff00));
+      c = (vb)_mm256_sign_epi8((__m256i)c, (__m256i)signs) ^ splat_b(-128);
+    }
+    codes[j] = in_order(c);
+    if (!is_signed) codes[j] = _mm256_min_epu8(codes[j], unpacked(positives(x + 4 * W * j)));
+  }
+}
+
+typedef struct { vb factors[2], offsets[2]; } octaves;
+INLINE octaves octaves_of(const descent_codebook *book) {
+  const int8_t *factors = (const int8_t *)book->octave_factors;
+  const int8_t *offsets = (const int8_t *)book->octave_offsets;
+  return (octaves){
+      {table_of(factors), table_of(factors + 16)}, {table_of(offsets), table_of(offsets + 16)}};
+}
+INLINE void alternating_codes(
+    const float *x, vf inverse, const octaves *o, phases p, const uint16_t *coarse, __m256i *codes) {
+  __m256i h[2][2], octave[2], upper[2], factor[2], offset[2];
+  for (int j = 0; j < 2; j++) {
+    __m256i b[4];
+    for (int k = 0; k < 4; k++) {
+      const long i = W * (4 * j + k);
+      b[k] = _mm256_srai_epi32(
+          _mm256_add_epi32(
+              (__m256i)ratio_bits(x + i, inverse),
+              _mm256_loadu_si256((const __m256i *)(p.fine + i))),
+          FINE);
+    }
+    // Too small or too large is cut off.
+    for (int k = 0; k < 2; k++) h[j][k] = _mm256_packus_epi32(b[2 * k], b[2 * k + 1]);
+    octave[j] =
+        _mm256_packus_epi16(_mm256_srli_epi16(h[j][0], 11), _mm256_srli_epi16(h[j][1], 11));
+    upper[j] = _mm256_slli_epi16(octave[j], 3);
+  }
+  for (int j = 0; j < 2; j++) {
+    factor[j] = _mm256_blendv_epi8(
+        (__m256i)look_up(o->factors[0], (vb)octave[j]),
+        (__m256i)look_up(o->factors[1], (vb)octave[j]), upper[j]);
+    offset[j] = _mm256_blendv_epi8(
+        (__m256i)look_up(o->offsets[0], (vb)octave[j]),
+        (__m256i)look_up(o->offsets[1], (vb)octave[j]), upper[j]);
+  }
+  const __m256i zero = _mm256_setzero_si256();
+  for (int j = 0; j < 2; j++) {
+    __m256i c[2] = {_mm256_unpacklo_epi8(factor[j], zero), _mm256_unpackhi_epi8(factor[j], zero)};
+    for (int k = 0; k < 2; k++) {
+      const __m256i f = _mm256_slli_epi16(c[k], 4);
+      const __m256i limit = _mm256_add_epi16(
+          _mm256_permute4x64_epi64(
+              _mm256_loadu_si256((const __m256i *)(coarse + 2 * W * (2 * j + k))), 0xd8),
+          _mm256_set1_epi16((short)(p.coarse ^ 0x8000)));
+      const __m256i fraction =
+          _mm256_xor_si256(_mm256_mullo_epi16(h[j][k], f), _mm256_set1_epi16((short)0x8000));
+      c[k] = _mm256_sub_epi16(_mm256_mulhi_epu16(h[j][k], f), _mm256_cmpgt_epi16(fraction, limit));
+      c[k] = _mm256_and_si256(c[k], _mm256_set1_epi16(0xff));
+    }
+    const __m256i made = _mm256_add_epi8(_mm256_packus_epi16(c[0], c[1]), offset[j]);
+    codes[j] = unpacked(_mm256_min_epu8(made, positives(x + 4 * W * j)));
+  }
+}
+
+INLINE void encode_tapered(
+    long n, const float *x, float inverse, const descent_codebook *book, const segments *s,
+    uint32_t turn, bool alternates, bool is_signed, uint8_t *codes) {
+  octaves o;
+  phases p;
+  if (alternates) {
+    o = octaves_of(book);
+    p = phases_of(book, turn);
+  }
+  float rest[8 * W];
+  for (long i = 0; i < n; i += 8 * W) {
+    const long r = n - i;
+    const float *from = x + i;
+    if (__builtin_expect(r < 8 * W, 0)) {
+      memset(rest, 0, sizeof rest);
+      memcpy(rest, from, (size_t)r * sizeof(float));
+      from = rest;
+    }
+    __m256i bytes[2];
+    if (alternates)
+      alternating_codes(from, splat(inverse), &o, p, book->coarse + i, bytes);
+    else
+      nearest_codes(from, splat(inverse), s, is_signed, bytes);
+    if (alternates) p.fine += 8 * W;
+    if (__builtin_expect(r >= 8 * W, 1)) {
+      _mm256_storeu_si256((__m256i *)(codes + i), bytes[0]);
+      _mm256_storeu_si256((__m256i *)(codes + i + 4 * W), bytes[1]);
+    } else {
+      memcpy(codes + i, bytes, (size_t)r);
+    }
   }
 }
 #else
@@ -158,9 +397,6 @@ INLINE void encode_tapered(
 typedef struct {
   vi first[DESCENT_SEGMENTS];
   vi shift[DESCENT_SEGMENTS], offset[DESCENT_SEGMENTS];
-#if VECTOR_BYTES == 32
-  vi shifts, offsets;
-#endif
 } segments;
 INLINE segments segments_of(const descent_codebook *book) {
   segments s;
@@ -170,20 +406,10 @@ INLINE segments segments_of(const descent_codebook *book) {
     s.first[k] = splat_i(exists ? segment.first : INT32_MAX);
     s.shift[k] = splat_i(segment.shift);
     s.offset[k] = splat_i(segment.offset);
-#if VECTOR_BYTES == 32
-    s.shifts[k] = segment.shift;
-    s.offsets[k] = segment.offset;
-#endif
   }
   return s;
 }
 INLINE vi find(const segments *s, vi bits, vi *offset) {
-#if VECTOR_BYTES == 32
-  vi place = {};
-  for (int k = 1; k < DESCENT_SEGMENTS; k++) place -= bits >= s->first[k];
-  *offset = (vi)_mm256_permutevar8x32_epi32((__m256i)s->offsets, (__m256i)place);
-  return (vi)_mm256_permutevar8x32_epi32((__m256i)s->shifts, (__m256i)place);
-#else
   vi shift = s->shift[0];
   *offset = s->offset[0];
   for (int k = 1; k < DESCENT_SEGMENTS; k++) {
@@ -192,34 +418,42 @@ INLINE vi find(const segments *s, vi bits, vi *offset) {
     *offset = (inside & s->offset[k]) | (~inside & *offset);
   }
   return shift;
-#endif
 }
-INLINE vi tapered_codes(
-    vf x, vf scale, const segments *s, const uint32_t *phases, uint32_t turn, bool is_signed) {
-  vi bits = (vi)absolute(x / scale), offset;
-  bits = (__builtin_elementwise_min(bits, (vi)splat(1.0f)) + splat_i(4)) & splat_i(~7);
+INLINE vi nearest_codes(vf x, vf inverse, const segments *s, bool is_signed) {
+  vi bits = __builtin_elementwise_min((vi)absolute(x * inverse), (vi)splat(1.0f)), offset;
   const vi shift = find(s, bits, &offset);
-  vi up = splat_i(1) << (shift - splat_i(1));
-  if (phases) {
-    vu part;
-    memcpy(&part, phases, sizeof part);
-    up = (vi)((part + turn) >> (vu)(splat_i(32) - shift));
-  }
-  vi c = ((bits + up) >> shift) + offset;
+  vi c = ((bits + (splat_i(1) << (shift - splat_i(1)))) >> shift) + offset;
   c &= c > 0;
   if (is_signed) return splat_i(128) + ((c ^ (x < 0)) - (x < 0));
-  return __builtin_elementwise_max(c, (x > 0) & splat_i(1));
+  return __builtin_elementwise_max(c, splat_i(1)) & (x > 0);
+}
+INLINE vi alternating_codes(
+    vf x, vf inverse, const segments *s, phases p, long i, const uint16_t *coarse, int32_t least) {
+  vi fine, offset;
+  vh limit;
+  memcpy(&fine, p.fine + i, sizeof fine);
+  memcpy(&limit, coarse + i, sizeof limit);
+  vi h = ((vi)(x * inverse) + fine) >> FINE;
+  h = __builtin_elementwise_min(__builtin_elementwise_max(h, splat_i(0)), splat_i(0xffff));
+  const vi shift = find(s, (h << FINE) + splat_i(least), &offset);
+  const vi fraction = (h << (splat_i(16 + FINE) - shift)) & splat_i(0xffff);
+  const vi up = fraction > __builtin_convertvector(limit + p.coarse, vi);
+  return (((h << FINE) + splat_i(least)) >> shift) + offset - up;
 }
 
 INLINE void encode_tapered(
-    long n, const float *x, float scale, const segments *s, const uint32_t *phases, uint32_t turn,
-    bool is_signed, uint8_t *codes) {
+    long n, const float *x, float inverse, const descent_codebook *book, const segments *s,
+    uint32_t turn, bool alternates, bool is_signed, uint8_t *codes) {
   typedef uint8_t vb __attribute__((vector_size(VECTOR_BYTES / sizeof(float))));
+  phases p;
+  if (alternates) p = phases_of(book, turn);
+  const int32_t least = (1 - book->segments[0].offset) << book->segments[0].shift;
   for (long i = 0; i < n; i += W) {
     const long r = n - i < W ? n - i : W;
     const vf v = r == W ? load(x + i) : load_part(x + i, r, 0);
-    const vi c =
-        tapered_codes(v, splat(scale), s, phases ? phases + i : NULL, turn, is_signed);
+    const vi c = alternates
+        ? alternating_codes(v, splat(inverse), s, p, i, book->coarse, least) & (v > 0)
+        : nearest_codes(v, splat(inverse), s, is_signed);
     const vb bytes = __builtin_convertvector(c, vb);
     if (r == W)
       memcpy(codes + i, &bytes, sizeof bytes);
@@ -243,9 +477,25 @@ static void encode_by_table(
   }
 }
 
+// What the largest magnitude is so small or so large for that its inverse has lost digits or is none.
+static const float *by_division(long n, const float *x, float scale, float *ratios) {
+  for (long i = 0; i < n; i++) {
+    const float r = x[i] / scale;
+    ratios[i] = r > 1 ? 1 : r < -1 ? -1 : x[i] > 0 && r == 0 ? 0x1p-149f : r;
+  }
+  return ratios;
+}
 static void encode_block(
     long n, const float *x, float scale, const descent_codebook *book, const segments *s, uint32_t turn,
     uint8_t *codes) {
+  float ratios[CODE_BLOCK];
+  float inverse = 1;
+  if (book->segment_count && scale == scale && scale != 0) {
+    if (scale < 0x1p-100f || scale > 0x1p100f)
+      x = by_division(n, x, scale, ratios);
+    else
+      inverse = 1 / scale;
+  }
   if (scale == 0)
     memset(codes, book->zero, (size_t)n);
   else if (scale != scale)
@@ -254,12 +504,12 @@ static void encode_block(
     encode_by_table(n, x, scale, book->table, codes);
   else if (!book->segment_count)
     encode_nearest(n, x, scale, book, codes);
-  else if (book->phases)
-    encode_tapered(n, x, scale, s, book->phases, turn, false, codes);
+  else if (book->fine)
+    encode_tapered(n, x, inverse, book, s, turn, true, false, codes);
   else if (book->is_signed)
-    encode_tapered(n, x, scale, s, NULL, 0, true, codes);
+    encode_tapered(n, x, inverse, book, s, 0, false, true, codes);
   else
-    encode_tapered(n, x, scale, s, NULL, 0, false, codes);
+    encode_tapered(n, x, inverse, book, s, 0, false, false, codes);
 }
 
 static void k_encode(
@@ -311,9 +561,84 @@ static void decode_halves(
 }
 #endif
 
+#if VECTOR_BYTES == 32
+// The way back: a value's upper half is that of its segment's first value, and a step for each code beyond.
+typedef struct {
+  vb below[DESCENT_SEGMENTS];  // the code below the first one of each segment
+  vb first, steps, half_octaves;
+} segment_values;
+INLINE segment_values segment_values_of(const descent_codebook *book) {
+  segment_values s;
+  int8_t first[16] = {}, steps[16] = {}, half_octaves[16] = {};
+  for (int k = 0; k < DESCENT_SEGMENTS; k++) {
+    // Codes of numbers without a sign keep their order as bytes with one once the upper bit is turned.
+    const int turned = book->is_signed ? 0 : 128;
+    s.below[k] = splat_b(INT8_MAX);
+    if (k >= book->segment_count) continue;
+    const descent_segment segment = book->segments[k];
+    // The first value that is not 0 begins the first segment. A place before it is that of 0.
+    const int32_t bits = k == 0 ? (1 - segment.offset) << segment.shift : segment.first;
+    const int code = (bits >> segment.shift) + segment.offset;
+    s.below[k] = splat_b(code - 1 - turned);
+    first[k + 1] = (int8_t)code;
+    steps[k + 1] = (int8_t)(1 << (segment.shift - 16));
+    half_octaves[k + 1] = (int8_t)(bits >> 22);
+  }
+  s.first = table_of(first);
+  s.steps = table_of(steps);
+  s.half_octaves = table_of(half_octaves);
+  return s;
+}
+INLINE void decode_64(
+    const uint8_t *codes, vf scale, const segment_values *s, bool is_signed, float *y) {
+  vb turned[2], c[2], t[2], places[2];
+  for (int j = 0; j < 2; j++) {
+    c[j] = in_lanes(_mm256_loadu_si256((const __m256i *)(codes + 32 * j)));
+    turned[j] = c[j] ^ splat_b(-128);
+    if (is_signed)
+      c[j] = (vb)_mm256_min_epu8(_mm256_abs_epi8((__m256i)turned[j]), _mm256_set1_epi8(127));
+    t[j] = is_signed ? c[j] : turned[j];
+  }
+  places_in(s->below, DESCENT_SEGMENTS, t, places);
+  const vw low = splat_w(0xff), high = splat_w(0xff00);
+  const vu upper = (vu){} + 0xffff0000u;
+  for (int j = 0; j < 2; j++) {
+    const vw beyond = (vw)(c[j] - look_up(s->first, places[j]));
+    const vw step = (vw)look_up(s->steps, places[j]);
+    const vw begin = (vw)look_up(s->half_octaves, places[j]);
+    vw a = (beyond & low) * (step & low) + ((begin & low) << 6);
+    vw b = (beyond >> 8) * (step >> 8) + ((begin & high) >> 2);
+    if (is_signed) {
+      a |= ((vw)turned[j] << 8) & splat_w(0x8000);
+      b |= (vw)turned[j] & splat_w(0x8000);
+    }
+    float *to = y + 4 * W * j;
+    store(to, (vf)((vu)a << 16) * scale);
+    store(to + W, (vf)((vu)a & upper) * scale);
+    store(to + 2 * W, (vf)((vu)b << 16) * scale);
+    store(to + 3 * W, (vf)((vu)b & upper) * scale);
+  }
+}
+INLINE void decode_tapered(
+    long n, const uint8_t *codes, float scale, const segment_values *s, bool is_signed, float *y) {
+  long i = 0;
+  for (; i + 8 * W <= n; i += 8 * W) decode_64(codes + i, splat(scale), s, is_signed, y + i);
+  if (i == n) return;
+  uint8_t part[8 * W] = {};
+  float values[8 * W];
+  memcpy(part, codes + i, (size_t)(n - i));
+  decode_64(part, splat(scale), s, is_signed, values);
+  memcpy(y + i, values, (size_t)(n - i) * sizeof(float));
+}
+#endif
+
 static void k_decode(
     long n, const uint8_t *codes, const float *scales, const descent_codebook *book, float *y) {
   const float *values = book->values;
+#if VECTOR_BYTES == 32
+  segment_values s;
+  if (book->segment_count) s = segment_values_of(book);
+#endif
   for (long i = 0; i < n; i += CODE_BLOCK) {
     const long count = n - i < CODE_BLOCK ? n - i : CODE_BLOCK;
     const float scale = scales[i / CODE_BLOCK];
@@ -321,6 +646,14 @@ static void k_decode(
 #if VECTOR_BYTES == 64
     if (book->halves) {
       decode_halves(count, codes + i, scale, book->halves, y + i);
+      continue;
+    }
+#elif VECTOR_BYTES == 32
+    if (book->segment_count) {
+      if (book->is_signed)
+        decode_tapered(count, codes + i, scale, &s, true, y + i);
+      else
+        decode_tapered(count, codes + i, scale, &s, false, y + i);
       continue;
     }
 #endif

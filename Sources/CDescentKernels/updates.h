@@ -22,6 +22,8 @@ INLINE vf sign(vf x) {
 }
 // As Swift's max: b where it is not smaller.
 INLINE vf most(vf a, vf b) { return select_f(b >= a, b, a); }
+// As Swift's min: b where it is smaller.
+INLINE vf fewest(vf a, vf b) { return select_f(b < a, b, a); }
 
 // Runs the statements on vectors at i of r elements each: W, but for the last.
 #define EACH_VECTOR(...)                  \
@@ -166,6 +168,88 @@ static void k_adagrad(
   );
 }
 
+static void k_adadelta(
+    long n, const descent_adadelta *a, const float *g, float *w, float *v, float *d) {
+  const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate), ε = splat(a->epsilon);
+  const vf ρ = splat(a->kept), taken = splat(a->taken);
+  EACH_VECTOR(
+    const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi, di = get(d + i, r);
+    const vf vk = ρ * get(v + i, r) + taken * (gi * gi);
+    put(v + i, vk, r);
+    const vf change = root((di + ε) / (vk + ε)) * gi;
+    put(d + i, ρ * di + taken * (change * change), r);
+    put(w + i, wi - η * change, r);
+  );
+}
+
+static void k_adamax(
+    long n, const descent_adamax *a, const float *g, float *w, float *m, float *u) {
+  const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate), ε = splat(a->epsilon);
+  const vf α1 = splat(a->taken1), β2 = splat(a->beta2);
+  EACH_VECTOR(
+    const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
+    vf mi = get(m + i, r);
+    mi += α1 * (gi - mi);
+    put(m + i, mi, r);
+    const vf ui = most(β2 * get(u + i, r), absolute(gi) + ε);
+    put(u + i, ui, r);
+    put(w + i, wi - η * mi / ui, r);
+  );
+}
+
+static void k_rprop(
+    long n, const descent_rprop *a, const float *g, float *w, float *previous, float *δ) {
+  const vf γ = splat(a->gradient), growth = splat(a->growth), shrink = splat(a->shrink);
+  const vf shortest = splat(a->shortest), longest = splat(a->longest), one = splat(1);
+  EACH_VECTOR(
+    const vf gi = get(g + i, r) * γ, σ = gi * get(previous + i, r);
+    const vf f = select_f(σ > 0, growth, select_f(σ < 0, shrink, one));
+    const vf δi = fewest(most(get(δ + i, r) * f, shortest), longest);
+    put(δ + i, δi, r);
+    const vf kept = select_f(σ < 0, splat(0), gi);
+    put(w + i, get(w + i, r) - sign(kept) * δi, r);
+    put(previous + i, kept, r);
+  );
+}
+
+static void k_asgd(long n, const descent_asgd *a, const float *g, float *w, float *x) {
+  const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate);
+  const vf shrink = splat(a->shrink), taken = splat(a->taken), kept = splat(a->kept);
+  EACH_VECTOR(
+    vf wi = get(w + i, r);
+    const vf gi = get(g + i, r) * γ + λ * wi;
+    wi = wi * shrink - η * gi;
+    put(w + i, wi, r);
+    put(x + i, taken * wi + kept * get(x + i, r), r);
+  );
+}
+
+static void k_sophia_g(
+    long n, const descent_sophia *a, const float *g, float *w, float *m, const float *h) {
+  const vf γ = splat(a->gradient), α1 = splat(a->taken1), η = splat(a->rate);
+  const vf shrink = splat(a->shrink), scale = splat(a->scale), ε = splat(a->epsilon);
+  EACH_VECTOR(
+    vf mi = get(m + i, r);
+    mi += α1 * (get(g + i, r) * γ - mi);
+    put(m + i, mi, r);
+    const vf share = fewest(splat(1), absolute(mi) / (scale * get(h + i, r) + ε));
+    put(w + i, get(w + i, r) * shrink - η * sign(mi) * share, r);
+  );
+}
+static void k_sophia_h(
+    long n, const descent_sophia *a, const float *g, float *w, float *m, const float *h) {
+  const vf γ = splat(a->gradient), α1 = splat(a->taken1), η = splat(a->rate), λ = splat(a->decay);
+  const vf scale = splat(a->scale), ε = splat(a->epsilon), c = splat(a->correction);
+  const vf limit = splat(a->limit);
+  EACH_VECTOR(
+    vf mi = get(m + i, r);
+    mi += α1 * (get(g + i, r) * γ - mi);
+    put(m + i, mi, r);
+    const vf u = c * mi / most(scale * get(h + i, r), ε), wi = get(w + i, r);
+    put(w + i, wi - η * (fewest(most(u, -limit), limit) + λ * wi), r);
+  );
+}
+
 INLINE void schedule_free(
     long n, const descent_schedule_free *a, const float *g, float *y, float *z, float *v) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), c = splat(a->share), η = splat(a->rate);
@@ -195,22 +279,27 @@ static void k_schedule_free(
 // Terms are made in runs of this many elements, and added in double by k_sum and k_sum_of_squares.
 enum { TERMS = 512 };
 
-// Σ g·(p₀ − w) and Σ |s| of a run of at most TERMS elements, after the updates of s, m and v.
-static void prodigy_terms(
+// The terms of a run of at most TERMS elements: those of the first sum from what the state was, those of the
+// second, |s|, from what it becomes.
+INLINE void prodigy_terms(
     long n, const descent_prodigy *a, const float *g, const float *w, float *s, const float *p0,
     float *m, float *v, float *products, float *magnitudes) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), β3 = splat(a->beta3), taken = splat(a->taken3);
   const vf β1 = splat(a->beta1), α1 = splat(a->taken1), β2 = splat(a->beta2), α2 = splat(a->taken2);
+  const vf ε = splat(a->epsilon);
   EACH_VECTOR(
     const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-    put(products + i, gi * (get(p0 + i, r) - wi), r);
-    const vf si = β3 * get(s + i, r) + taken * gi;
+    vf si = get(s + i, r), vk = get(v + i, r);
+    put(products + i, p0 ? gi * (get(p0 + i, r) - wi) : gi * si / (root(vk) + ε), r);
+    si = β3 * si + taken * gi;
+    vk = β2 * vk + α2 * (gi * gi);
     put(s + i, si, r);
     put(magnitudes + i, absolute(si), r);
     if (m) put(m + i, β1 * get(m + i, r) + α1 * gi, r);
-    put(v + i, β2 * get(v + i, r) + α2 * (gi * gi), r);
+    put(v + i, vk, r);
   );
 }
+// Σ g·(p₀ − w), or without p₀ D-Adaptation's Σ g·s/(√v + ε), and Σ |s|.
 static descent_sums k_prodigy_gather(
     long n, const descent_prodigy *a, const float *g, const float *w, float *s, const float *p0,
     float *m, float *v) {
@@ -218,8 +307,12 @@ static descent_sums k_prodigy_gather(
   descent_sums sums = {};
   for (long i = 0; i < n; i += TERMS) {
     const long count = n - i < TERMS ? n - i : TERMS;
-    prodigy_terms(
-        count, a, g + i, w + i, s + i, p0 + i, m ? m + i : NULL, v + i, products, magnitudes);
+    if (p0)
+      prodigy_terms(
+          count, a, g + i, w + i, s + i, p0 + i, m ? m + i : NULL, v + i, products, magnitudes);
+    else
+      prodigy_terms(
+          count, a, g + i, w + i, s + i, NULL, m ? m + i : NULL, v + i, products, magnitudes);
     sums.first += k_sum(count, products);
     sums.second += k_sum(count, magnitudes);
   }
@@ -234,6 +327,24 @@ static void k_prodigy_update(
     const vf u = m ? get(m + i, r) : get(g + i, r) * γ + λ * wi;
     put(w + i, (wi - shrink * wi) - η * u / (root(get(v + i, r)) + ε), r);
   );
+}
+
+// ‖w‖² and ‖g + λ·w‖²
+static descent_sums k_lars_gather(long n, float gradient, float decay, const float *g, const float *w) {
+  const vf γ = splat(gradient), λ = splat(decay);
+  float terms[TERMS];
+  descent_sums sums = {};
+  for (long start = 0; start < n; start += TERMS) {
+    const long count = n - start < TERMS ? n - start : TERMS;
+    const float *gs = g + start, *ws = w + start;
+    for (long i = 0; i < count; i += W) {
+      const long r = count - i < W ? count - i : W;
+      put(terms + i, get(gs + i, r) * γ + λ * get(ws + i, r), r);
+    }
+    sums.first += k_sum_of_squares(count, ws);
+    sums.second += k_sum_of_squares(count, terms);
+  }
+  return sums;
 }
 
 INLINE vf lamb_direction(const descent_lamb *a, vf w, vf m, vf v) {

@@ -67,8 +67,6 @@ package final class Codebook: Sendable {
     precondition(magnitudes.count == top)
     magnitudes.reverse()
     values = signed ? [-1] + magnitudes.reversed().map(-) + [0] + magnitudes : [0] + magnitudes
-    var random = RandomStream(seed: 0)
-    let phases = (0..<Self.block).map { _ in random.nextWord() }
     precondition(lines.count <= Int(DESCENT_SEGMENTS))
     // Segments end with half octaves, so that each of these lies in one of them.
     let halfOctaves = (0..<Int32(DESCENT_LINES)).map { place in
@@ -76,14 +74,39 @@ package final class Codebook: Sendable {
       return lines.last { $0.first <= first } ?? lines[0]
     }
     let halves = values.map { UInt16($0.bitPattern >> 16) }
-    let book = unsafe descent_codebook(
+    var book = unsafe descent_codebook(
       values: Self.keep(values), thresholds: nil, least: nil, zero: signed ? 128 : 0, table: nil,
       segment_count: Int32(lines.count), segments: Self.keep(lines),
       shifts: Self.keep(halfOctaves.map { Int16($0.shift) }),
       offsets: Self.keep(halfOctaves.map { Int16($0.offset) }),
-      halves: Self.keep(halves), is_signed: signed, phases: alternates ? Self.keep(phases) : nil)
+      halves: Self.keep(halves), is_signed: signed, octave_factors: nil, octave_offsets: nil,
+      fine: nil, coarse: nil)
+    if alternates { unsafe Self.alternate(&book, lines, least: bits) }
     isTapered = true
     unsafe tables = UnsafePointer(Self.keep([book]))
+  }
+
+  /// What makes a book round numbers between two values now up, now down (see codes.h).
+  private static func alternate(
+    _ book: inout descent_codebook, _ lines: [descent_segment], least: Int32
+  ) {
+    // Whole octaves, so few that their number and eleven bits of fraction are 16 bits.
+    precondition(least >= Float(0x1p-31).bitPattern && lines.allSatisfy { $0.first % 1 << 23 == 0 })
+    let octaves = (Int32(0)..<32).map { octave in
+      let first = least + octave << 23
+      let line = lines.last { $0.first <= first } ?? lines[0]
+      let steps = 23 - line.shift
+      let code = first >> line.shift + line.offset
+      return (factor: UInt8(2 << steps), offset: UInt8(truncatingIfNeeded: code - octave << steps))
+    }
+    var random = RandomStream(seed: 0)
+    let coarse = (0..<block).map { _ in UInt16(random.nextWord() >> 16) }
+    // Evenly over 2¹², in an order far from theirs, from 4 up, where a product's rounding ends.
+    let fine = (Int32(0)..<256).map { 16 * ($0 * 167 & 255) + ($0 % 2 == 0 ? 4 : 12) - least }
+    unsafe book.octave_factors = keep(octaves.map { $0.factor })
+    unsafe book.octave_offsets = keep(octaves.map { $0.offset })
+    unsafe book.fine = keep(fine + fine)
+    unsafe book.coarse = keep(coarse)
   }
 
   /// What shifts the phases in step t of a parameter for the slot of that position, at a block. The
@@ -117,8 +140,8 @@ package final class Codebook: Sendable {
     var book = unsafe descent_codebook(
       values: Self.keep(values), thresholds: Self.keep(thresholds), least: Self.keep(least),
       zero: nearest(0), table: nil, segment_count: 0, segments: nil, shifts: nil, offsets: nil,
-      halves: nil,
-      is_signed: false, phases: nil)
+      halves: nil, is_signed: false, octave_factors: nil, octave_offsets: nil, fine: nil,
+      coarse: nil)
     if rounding == .table {
       var below = 0
       let steps = (0..<65_536).map { k in
@@ -152,7 +175,10 @@ package final class Codebook: Sendable {
     unsafe book.offsets?.deallocate()
     unsafe book.halves?.deallocate()
     unsafe book.table?.deallocate()
-    unsafe book.phases?.deallocate()
+    unsafe book.octave_factors?.deallocate()
+    unsafe book.octave_offsets?.deallocate()
+    unsafe book.fine?.deallocate()
+    unsafe book.coarse?.deallocate()
     unsafe tables.deallocate()
   }
 

@@ -103,6 +103,78 @@ extension Kernels {
     unsafe table.adagrad(w.count, &settings, g.elements.base, w.base, s.base)
   }
 
+  /// v ← ρ·v + taken·g²,  Δ = √((d + ε)/(v + ε))·g,  d ← ρ·d + taken·Δ²,  w ← w − η·Δ, with λ·w added
+  /// to g.
+  package static func adadelta(
+    g: ScaledView<Float>, w: MutableView<Float>, v: MutableView<Float>, d: MutableView<Float>,
+    η: Float, λ: Float, ρ: Float, taken: Float, ε: Float
+  ) {
+    precondition(g.count == w.count && v.count == w.count && d.count == w.count)
+    var settings = descent_adadelta(
+      gradient: g.scale, decay: λ, rate: η, kept: ρ, taken: taken, epsilon: ε)
+    unsafe table.adadelta(w.count, &settings, g.elements.base, w.base, v.base, d.base)
+  }
+
+  /// m ← m + α₁·(g − m),  u ← max(β₂·u, |g| + ε),  w ← w − η·m/u, with λ·w added to g.
+  package static func adamax(
+    g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>, u: MutableView<Float>,
+    η: Float, λ: Float, α1: Float, β2: Float, ε: Float
+  ) {
+    precondition(g.count == w.count && m.count == w.count && u.count == w.count)
+    var settings = descent_adamax(
+      gradient: g.scale, decay: λ, rate: η, taken1: α1, beta2: β2, epsilon: ε)
+    unsafe table.adamax(w.count, &settings, g.elements.base, w.base, m.base, u.base)
+  }
+
+  /// δ ← δ·growth where the gradient keeps its sign, δ·shrink where it changes and counts as 0, within
+  /// its limits;  w ← w − sign(g)·δ.
+  package static func rprop(
+    g: ScaledView<Float>, w: MutableView<Float>, previous: MutableView<Float>,
+    δ: MutableView<Float>, growth: Float, shrink: Float, limits: ClosedRange<Float>
+  ) {
+    precondition(g.count == w.count && previous.count == w.count && δ.count == w.count)
+    var settings = descent_rprop(
+      gradient: g.scale, growth: growth, shrink: shrink, shortest: limits.lowerBound,
+      longest: limits.upperBound)
+    unsafe table.rprop(w.count, &settings, g.elements.base, w.base, previous.base, δ.base)
+  }
+
+  /// w ← shrink·w − η·g,  x ← μ·w + (1 − μ)·x, with λ·w added to g.
+  package static func asgd(
+    g: ScaledView<Float>, w: MutableView<Float>, x: MutableView<Float>, η: Float, λ: Float,
+    shrink: Float, μ: Float
+  ) {
+    precondition(g.count == w.count && x.count == w.count)
+    var settings = descent_asgd(
+      gradient: g.scale, decay: λ, rate: η, shrink: shrink, taken: μ, kept: 1 - μ)
+    unsafe table.asgd(w.count, &settings, g.elements.base, w.base, x.base)
+  }
+
+  /// m ← m + α₁·(g − m),  w ← shrink·w − η·sign(m)·min(1, |m|/(scale·h + ε))
+  package static func sophiaG(
+    g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>, h: MutableView<Float>,
+    η: Float, shrink: Float, α1: Float, scale: Float, ε: Float
+  ) {
+    precondition(g.count == w.count && m.count == w.count && h.count == w.count)
+    var settings = descent_sophia()
+    (settings.gradient, settings.taken1, settings.rate) = (g.scale, α1, η)
+    (settings.shrink, settings.scale, settings.epsilon) = (shrink, scale, ε)
+    unsafe table.sophia_g(w.count, &settings, g.elements.base, w.base, m.base, h.base)
+  }
+
+  /// m ← m + α₁·(g − m),  w ← w − η·(u + λ·w), where u is c·m/max(scale·h, ε) within ±limit.
+  package static func sophiaH(
+    g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>, h: MutableView<Float>,
+    η: Float, λ: Float, α1: Float, c: Float, scale: Float, ε: Float, limit: Float
+  ) {
+    precondition(g.count == w.count && m.count == w.count && h.count == w.count)
+    var settings = descent_sophia()
+    (settings.gradient, settings.taken1, settings.rate) = (g.scale, α1, η)
+    (settings.decay, settings.correction, settings.scale) = (λ, c, scale)
+    (settings.epsilon, settings.limit) = (ε, limit)
+    unsafe table.sophia_h(w.count, &settings, g.elements.base, w.base, m.base, h.base)
+  }
+
   /// The square of the gradient that Schedule-Free AdamW divides by: v ← β₂·v + α₂·g², g/(√v·c + ε).
   package struct ScheduleFreeDivisor {
     let (v, β2, α2): (MutableView<Float>, Float, Float)
@@ -147,6 +219,25 @@ extension Kernels {
     return (sums.first, sums.second)
   }
 
+  /// D-Adaptation's first pass: m ← β₁·m + α₁·g, v ← β₂·v + α₂·g², s ← β₃·s + α₃·g, with λ·w added to g.
+  /// Returns Σ g·s/(√v + ε) of s and v as they were, and Σ |s|.
+  package static func dAdaptGather(
+    g: ScaledView<Float>, w: MutableView<Float>, s: MutableView<Float>, m: MutableView<Float>,
+    v: MutableView<Float>, λ: Float, ε: Float, β1: Float, α1: Float, β2: Float, α2: Float,
+    β3: Float, α3: Float
+  ) -> (product: Double, norm: Double) {
+    let n = w.count
+    precondition(g.count == n && s.count == n && m.count == n && v.count == n)
+    var settings = descent_prodigy()
+    (settings.gradient, settings.decay, settings.epsilon) = (g.scale, λ, ε)
+    (settings.beta1, settings.taken1) = (β1, α1)
+    (settings.beta2, settings.taken2) = (β2, α2)
+    (settings.beta3, settings.taken3) = (β3, α3)
+    let sums = unsafe table.prodigy_gather(
+      n, &settings, g.elements.base, w.base, s.base, nil, m.base, v.base)
+    return (sums.first, sums.second)
+  }
+
   /// w ← (w − decay·w) − η·u/(√v + ε), where u is m, or without it g with λ·w added.
   package static func prodigyUpdate(
     g: ScaledView<Float>, w: MutableView<Float>, m: MutableView<Float>?, v: MutableView<Float>,
@@ -158,6 +249,15 @@ extension Kernels {
     (settings.gradient, settings.decay, settings.shrink) = (g.scale, λ, decay)
     (settings.rate, settings.epsilon) = (η, ε)
     unsafe table.prodigy_update(n, &settings, g.elements.base, w.base, m?.base, v.base)
+  }
+
+  /// ‖w‖² and ‖g + λ·w‖²
+  package static func larsGather(
+    g: ScaledView<Float>, w: MutableView<Float>, λ: Float
+  ) -> (weights: Double, gradient: Double) {
+    precondition(g.count == w.count)
+    let sums = unsafe table.lars_gather(w.count, g.scale, λ, g.elements.base, w.base)
+    return (sums.first, sums.second)
   }
 
   /// LAMB's direction r = c₁·m/(√(v + inside)·c₂ + ε) + λ·w.

@@ -16,6 +16,16 @@ import Testing
       "", "weight_decay=0.1", "centered=true", "momentum=0.9", "centered=true momentum=0.9",
     ],
     "adagrad": ["", "weight_decay=0.1 lr_decay=0.1"],
+    "adadelta": ["", "weight_decay=0.1"],
+    "adamax": ["", "weight_decay=0.1"],
+    "rprop": ["", "etas=0.4,1.5 step_sizes=0.001,0.1"],
+    "asgd": ["", "weight_decay=0.1 t0=2"],
+    "lars": [
+      "", "variant=optax", "variant=pytorch_optimizer", "momentum=0.5 weight_decay=0.1",
+    ],
+    "sophia-g": ["hess_interval=2", "weight_decay=0.1"],
+    "sophia-h": ["update_interval=2", "weight_decay=0.1"],
+    "dadapt-adam": ["", "weight_decay=0.1 decouple=true", "use_bias_correction=true"],
     "schedule-free-adamw": ["", "weight_decay=0.1 warmup_steps=3"],
     "schedule-free-sgd": ["", "weight_decay=0.1"],
     "prodigy": [
@@ -52,7 +62,7 @@ import Testing
     // One parameter in one piece: the thread that chose the instruction set does the work.
     let parameter = ParameterInfo("w", shape: shape)
     let optimizer = try Optimizer<Float>(
-      OptimizerPlan(rule, groups: []), parameters: [parameter])
+      OptimizerPlan(rule, groups: []), parameters: [parameter], needs: .byCaller)
     optimizer.allowsKernels = kernels
     var w = [noise(parameter.count, seed: 99)]
     var path: [[Float]] = []
@@ -60,6 +70,9 @@ import Testing
       let gradients = [Self.gradients(parameter.count, step: step)]
       let report = try optimizer.step(&w, gradients: gradients)
       #expect(report.applied)
+      if optimizer.curvatureIsDue {
+        _ = try optimizer.foldCurvature([noise(parameter.count, seed: UInt64(50 + step))])
+      }
       path.append(w[0])
     }
     return path

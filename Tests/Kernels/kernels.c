@@ -113,6 +113,34 @@ static void updates(const descent_kernels *k, long n) {
   fill_all(n);
   k->adagrad(n, &adagrad, a, b, d);
   EXACT("adagrad w", b);
+  const descent_adadelta adadelta = {0.5f, 0.01f, 0.1f, 0.9f, 0.1f, 1e-6f};
+  fill_all(n);
+  k->adadelta(n, &adadelta, a, b, d, f);
+  EXACT("adadelta w", b);
+  EXACT("adadelta d", f);
+  const descent_adamax adamax = {0.5f, 0.01f, 0.1f, 0.1f, 0.999f, 1e-8f};
+  fill_all(n);
+  k->adamax(n, &adamax, a, b, c, d);
+  EXACT("adamax w", b);
+  EXACT("adamax u", d);
+  const descent_rprop rprop = {0.5f, 1.2f, 0.5f, 1e-6f, 50};
+  fill_all(n);
+  k->rprop(n, &rprop, a, b, c, d);
+  EXACT("rprop w", b);
+  EXACT("rprop previous", c);
+  EXACT("rprop steps", d);
+  const descent_asgd asgd = {0.5f, 0.01f, 0.1f, 0.99f, 0.2f, 0.8f};
+  fill_all(n);
+  k->asgd(n, &asgd, a, b, c);
+  EXACT("asgd w", b);
+  EXACT("asgd x", c);
+  const descent_sophia sophia = {0.5f, 0.01f, 0.1f, 0.1f, 0.99f, 0.3f, 1e-8f, 1.5f, 1};
+  for (int form = 0; form < 2; form++) {
+    fill_all(n);
+    (form ? k->sophia_h : k->sophia_g)(n, &sophia, a, b, c, form ? e : d);
+    EXACT("sophia w", b);
+    EXACT("sophia m", c);
+  }
   const descent_schedule_free free_of = {0.5f, 0.01f, 0.1f, 0.1f, -0.05f, 0.999f, 0.001f, 1.5f, 1e-8f};
   for (int form = 0; form < 2; form++) {
     fill_all(n);
@@ -129,6 +157,11 @@ static void updates(const descent_kernels *k, long n) {
   EXACT("prodigy m", f);
   k->prodigy_update(n, &prodigy, a, b, f, d);
   EXACT("prodigy w", b);
+  fill_all(n);
+  k->prodigy_gather(n, &prodigy, a, b, c, NULL, e, d);
+  EXACT("dadapt s", c);
+  EXACT("dadapt v", d);
+  EXACT("dadapt m", e);
   const descent_lamb lamb = {
       0.5f, 0.01f, 0.9f, 0.1f, 0.999f, 0.001f, 1.1f, 1.2f, 0, 1e-6f, 0.01f, 0.99f, 0.1f};
   fill_all(n);
@@ -169,31 +202,42 @@ static void storage(const descent_kernels *k, long n) {
   EXACT("store_stochastic", halves);
 }
 
-// Tapered codes as DescentCompute's Codebook makes them, of three segments.
-static const descent_codebook *book(int is_signed, int has_phases) {
-  static const struct { float end; int steps; } runs[] = {{0x1p-2f, 32}, {0x1p-4f, 16}, {0x1p-12f, 4}};
+// Tapered codes as DescentCompute's Codebook makes them.
+static const descent_codebook *book(int is_signed, int alternates) {
+  typedef struct { float end; int steps; } segment;
+  enum { SEGMENTS = 7 };
+  static const segment of_either_sign[SEGMENTS] = {
+      {0.75f, 16}, {0.5f, 32}, {0x1p-4f, 16}, {0x1.8p-8f, 8}, {0x1p-11f, 4}, {0x1p-14f, 2}, {0x1p-20f, 1}};
+  static const segment of_none[SEGMENTS] = {
+      {0.5f, 64}, {0x1p-3f, 32}, {0x1p-7f, 16}, {0x1p-10f, 8}, {0x1p-14f, 4}, {0x1p-19f, 2}, {0x1p-31f, 1}};
   static float values[256];
-  static uint16_t halves[256];
+  static uint16_t halves[256], coarse[DESCENT_CODE_BLOCK];
   static int16_t shifts[DESCENT_LINES], offsets[DESCENT_LINES];
-  static uint32_t phases[DESCENT_CODE_BLOCK];
-  static descent_segment segments[3];
+  static uint8_t octave_factors[32], octave_offsets[32];
+  static int32_t fine[2 * DESCENT_CODE_BLOCK];
+  static descent_segment segments[SEGMENTS];
   static descent_codebook made;
+  const segment *runs = is_signed ? of_either_sign : of_none;
   int code = is_signed ? 127 : 255;
   int32_t bits = 127 << 23;
   memset(values, 0, sizeof values);
-  for (int k = 0; k < 3; k++) {
+  for (int k = 0; k < SEGMENTS; k++) {
     const int shift = 23 - __builtin_ctz((unsigned)runs[k].steps);
     int32_t end;
     memcpy(&end, &runs[k].end, sizeof end);
-    for (; bits > end; bits -= 1 << shift, code--) {
+    segments[SEGMENTS - 1 - k].shift = shift;
+    for (; bits > end || code == 1; bits -= 1 << shift, code--) {
       memcpy(values + (is_signed ? 128 + code : code), &bits, sizeof bits);
       if (is_signed) values[128 - code] = -values[128 + code];
     }
-    segments[2 - k] = (descent_segment){k == 2 ? 0 : end, shift, code - (end >> shift)};
+    const int last = k + 1 == SEGMENTS;
+    segments[SEGMENTS - 1 - k].first = last ? 0 : end;
+    segments[SEGMENTS - 1 - k].offset = (last ? 1 : code) - (end >> shift);
   }
+  if (is_signed) values[0] = -1;
   for (int i = 0; i < DESCENT_LINES; i++) {
     const int32_t first = i == 0 ? 0 : (DESCENT_FIRST_LINE + i) << 22;
-    int k = 2;
+    int k = SEGMENTS - 1;
     while (segments[k].first > first) k--;
     shifts[i] = (int16_t)segments[k].shift;
     offsets[i] = (int16_t)segments[k].offset;
@@ -203,10 +247,27 @@ static const descent_codebook *book(int is_signed, int has_phases) {
     memcpy(&u, values + i, sizeof u);
     halves[i] = (uint16_t)(u >> 16);
   }
-  for (int i = 0; i < DESCENT_CODE_BLOCK; i++) phases[i] = 2654435761u * (uint32_t)i;
+  const int32_t least = (1 - segments[0].offset) << segments[0].shift;
+  for (int i = 0; i < 32; i++) {
+    int k = SEGMENTS - 1;
+    while (segments[k].first > least + (i << 23)) k--;
+    const int steps = 23 - segments[k].shift;
+    octave_factors[i] = (uint8_t)(2 << steps);
+    octave_offsets[i] =
+        (uint8_t)(((least + (i << 23)) >> segments[k].shift) + segments[k].offset - (i << steps));
+  }
+  for (int i = 0; i < 2 * DESCENT_CODE_BLOCK; i++)
+    fine[i] = 16 * (i * 167 & 255) + (i % 2 ? 12 : 4) - least;
+  for (int i = 0; i < DESCENT_CODE_BLOCK; i++) coarse[i] = (uint16_t)(40503 * i);
   made = (descent_codebook){
-      .values = values, .zero = is_signed ? 128 : 0, .segment_count = 3, .segments = segments,
-      .shifts = shifts, .offsets = offsets, .halves = halves, .is_signed = is_signed, .phases = has_phases ? phases : NULL};
+      .values = values, .zero = is_signed ? 128 : 0, .segment_count = SEGMENTS, .segments = segments,
+      .shifts = shifts, .offsets = offsets, .halves = halves, .is_signed = is_signed};
+  if (alternates) {
+    made.octave_factors = octave_factors;
+    made.octave_offsets = octave_offsets;
+    made.fine = fine;
+    made.coarse = coarse;
+  }
   return &made;
 }
 

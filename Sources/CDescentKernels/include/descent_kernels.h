@@ -14,7 +14,7 @@ enum {
   DESCENT_CODE_BLOCK = 256,                       // elements that share a scale
   DESCENT_FIRST_CELL = (127 - 23) << 7,           // the cell of 2⁻²³, and of all below
   DESCENT_CELLS = (127 << 7) - DESCENT_FIRST_CELL + 1,  // cells from there to 1
-  DESCENT_SEGMENTS = 8,                           // the most that a book has
+  DESCENT_SEGMENTS = 7,                           // the most that a book has
   DESCENT_LINES = 64,                             // half octaves, the last one from 1 on
   DESCENT_FIRST_LINE = 2 * 127 - DESCENT_LINES + 1,  // the first one's bits of exponent and half
 };
@@ -43,7 +43,13 @@ typedef struct {
   const int16_t *_Nullable offsets;
   const uint16_t *_Nullable halves;  // the values as bfloat16, which holds them exactly
   bool is_signed;  // codes stand around 128
-  const uint32_t *_Nullable phases;  // for each place in a block: to round now up, now down
+  // What rounds numbers between two values now up, now down, where that is wanted: the values' octaves, 32 of them
+  // from the least value up, have as many steps as `octave_factors` says, half as many as it is, and
+  // `octave_offsets` makes codes of them, modulo 256. For each place in a block a number of `fine` and `coarse`.
+  const uint8_t *_Nullable octave_factors;
+  const uint8_t *_Nullable octave_offsets;
+  const int32_t *_Nullable fine;  // twice as many, less the bits of the least value
+  const uint16_t *_Nullable coarse;
 } descent_codebook;
 
 // How numbers lie in memory: 4 bytes each, or 2.
@@ -76,6 +82,13 @@ typedef enum {
 typedef struct { float gradient, rate, shrink, beta1, taken1, beta2, taken2; } descent_lion;
 typedef struct { float gradient, decay, rate, momentum, kept, taken, epsilon; } descent_rmsprop;
 typedef struct { float gradient, decay, rate, epsilon; } descent_adagrad;
+typedef struct { float gradient, decay, rate, kept, taken, epsilon; } descent_adadelta;
+typedef struct { float gradient, decay, rate, taken1, beta2, epsilon; } descent_adamax;
+typedef struct { float gradient, growth, shrink, shortest, longest; } descent_rprop;
+typedef struct { float gradient, decay, rate, shrink, taken, kept; } descent_asgd;
+typedef struct {
+  float gradient, decay, rate, taken1, shrink, scale, epsilon, correction, limit;
+} descent_sophia;
 typedef struct {
   float gradient, decay, share, rate, rate_y, beta2, taken2, correction, epsilon;
 } descent_schedule_free;
@@ -185,15 +198,28 @@ typedef struct { double first, second; } descent_sums;
     float *_Nullable mean, float *_Nullable b))                                                   \
   K(void, adagrad,                                                                                \
     (long n, const descent_adagrad *settings, const float *g, float *w, float *s))                \
+  K(void, adadelta,                                                                               \
+    (long n, const descent_adadelta *settings, const float *g, float *w, float *v, float *d))     \
+  K(void, adamax,                                                                                 \
+    (long n, const descent_adamax *settings, const float *g, float *w, float *m, float *u))       \
+  K(void, rprop,                                                                                  \
+    (long n, const descent_rprop *settings, const float *g, float *w, float *previous, float *δ)) \
+  K(void, asgd, (long n, const descent_asgd *settings, const float *g, float *w, float *x))       \
+  K(void, sophia_g,                                                                               \
+    (long n, const descent_sophia *settings, const float *g, float *w, float *m, const float *h)) \
+  K(void, sophia_h,                                                                               \
+    (long n, const descent_sophia *settings, const float *g, float *w, float *m, const float *h)) \
   K(void, schedule_free,                                                                          \
     (long n, const descent_schedule_free *settings, const float *g, float *y, float *z,           \
     float *_Nullable v))                                                                          \
   K(descent_sums, prodigy_gather,                                                                 \
     (long n, const descent_prodigy *settings, const float *g, const float *w, float *s,           \
-    const float *p0, float *_Nullable m, float *v))                                               \
+    const float *_Nullable p0, float *_Nullable m, float *v))                                     \
   K(void, prodigy_update,                                                                         \
     (long n, const descent_prodigy *settings, const float *g, float *w,                           \
     const float *_Nullable m, const float *v))                                                    \
+  K(descent_sums, lars_gather,                                                                    \
+    (long n, float gradient, float decay, const float *g, const float *w))                        \
   K(descent_sums, lamb_gather,                                                                    \
     (long n, const descent_lamb *settings, bool averages, const float *g, const float *w,         \
     float *m, float *v))                                                                          \

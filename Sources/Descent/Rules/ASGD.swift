@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// Averaged stochastic gradient descent: decaying steps, and beside the weights their average.
@@ -99,6 +100,12 @@ public struct ASGD: SummingRule {
     let (w, g, x) = (block.w, block.g, block[Self.x])
     let (η, μ, λ) = (S(sums[0]), S(sums[1]), S(weightDecay))
     let shrink = S(1 - lambda * sums[0])
+    if let block = block.forKernels {
+      Kernels.asgd(
+        g: block.g, w: block.w, x: block[Self.x], η: Float(η), λ: Float(λ), shrink: Float(shrink),
+        μ: Float(μ))
+      return
+    }
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       w[i] = w[i] * shrink - η * gi

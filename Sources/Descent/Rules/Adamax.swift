@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// Adamax: Adam with the largest recent gradient in place of the root mean square.
@@ -69,6 +70,12 @@ public struct Adamax: ElementwiseRule {
     let (w, g, m, u) = (block.w, block.g, block[Self.m], block[Self.u])
     let η = S(learningRate / (1 - pow(beta1, Double(step.t))))
     let (α1, β2, ε, λ) = (S(1 - beta1), S(beta2), S(epsilon), S(weightDecay))
+    if let block = block.forKernels {
+      Kernels.adamax(
+        g: block.g, w: block.w, m: block[Self.m], u: block[Self.u], η: Float(η), λ: Float(λ),
+        α1: Float(α1), β2: Float(β2), ε: Float(ε))
+      return
+    }
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       m[i] += α1 * (gi - m[i])

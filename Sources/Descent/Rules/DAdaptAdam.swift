@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// D-Adaptation of Adam: estimates its own learning rate, d, from the gradients' agreement.
@@ -160,12 +161,19 @@ public struct DAdaptAdam: SummingRule {
     let (m, v, s) = (block[Moments.m], block[Moments.v], block[Self.s])
     let (δ, b) = (rate(variables.d, variables.k), beta2.squareRoot())
     let (λ, ε) = (S(decouple ? 0 : weightDecay), S(epsilon))
-    let agreement = sum(over: block.count) { i in
-      (g[i] + λ * w[i]) * s[i] / (v[i].root + ε)
-    }
     let (β1, β2, kept) = (S(beta1), S(beta2), S(b))
     let (α1, α2) = (S(layerScale * δ * (1 - beta1)), S(1 - beta2))
     let taken = S(δ * (1 - b))
+    if let block = block.forKernels {
+      let (agreement, length) = Kernels.dAdaptGather(
+        g: block.g, w: block.w, s: block[Self.s], m: block[Moments.m], v: block[Moments.v],
+        λ: Float(λ), ε: Float(ε), β1: Float(β1), α1: Float(α1), β2: Float(β2), α2: Float(α2),
+        β3: Float(kept), α3: Float(taken))
+      return SIMD4(layerScale * δ * agreement, layerScale * length, 0, 0)
+    }
+    let agreement = sum(over: block.count) { i in
+      (g[i] + λ * w[i]) * s[i] / (v[i].root + ε)
+    }
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       m[i] = β1 * m[i] + α1 * gi
@@ -196,6 +204,12 @@ public struct DAdaptAdam: SummingRule {
     let δ = rate(variables.previousD, variables.k - 1)
     // Taken off, not a factor 1 − λ·δ, which is 1 or far from it while λ·δ is tiny.
     let decay = S(decouple ? weightDecay * δ : 0)
+    if let block = block.forKernels {
+      Kernels.prodigyUpdate(
+        g: block.g, w: block.w, m: block[Moments.m], v: block[Moments.v], decay: Float(decay), η: 1,
+        λ: 0, ε: Float(ε))
+      return
+    }
     for i in block.indices { w[i] = (w[i] - decay * w[i]) - m[i] / (v[i].root + ε) }
   }
 }

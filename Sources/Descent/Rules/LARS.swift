@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// LARS: momentum whose steps are scaled, for each tensor, to a share of the length of its weights.
 ///
 /// ```
@@ -108,6 +110,10 @@ public struct LARS: SummingRule {
     _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
     let (w, g, λ) = (block.w, block.g, S(variant == .optax ? weightDecay : 0))
+    if let block = block.forKernels {
+      let (weights, gradient) = Kernels.larsGather(g: block.g, w: block.w, λ: Float(λ))
+      return SIMD4(weights, gradient, 0, 0)
+    }
     return SIMD4(
       sumOfSquares(over: block.count) { w[$0] },
       sumOfSquares(over: block.count) { g[$0] + λ * w[$0] }, 0, 0)
@@ -148,6 +154,10 @@ public struct LARS: SummingRule {
         b[i] = μ * b[i] + u
         w[i] -= leaves * (u + μ * b[i])
       }
+    } else if let block = block.forKernels {
+      Kernels.sgd(
+        .momentum(b: block[Self.b]), g: block.g, w: block.w, η: Float(leaves), μ: 0, λ: Float(λ),
+        kept: Float(μ), taken: Float(enters))
     } else {
       for i in block.indices {
         b[i] = μ * b[i] + enters * (g[i] + λ * w[i])

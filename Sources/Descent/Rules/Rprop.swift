@@ -1,3 +1,5 @@
+import DescentCompute
+
 /// Rprop: each weight has its own step length, which grows while its gradient keeps its sign.
 ///
 /// ```
@@ -91,6 +93,12 @@ public struct Rprop: ElementwiseRule {
     }
     let (shrink, growth) = (S(shrink), S(growth))
     let (shortest, longest) = (S(shortest), S(longest))
+    if let block = block.forKernels {
+      Kernels.rprop(
+        g: block.g, w: block.w, previous: block[Self.previous], δ: block[Self.δ],
+        growth: Float(growth), shrink: Float(shrink), limits: Float(shortest)...Float(longest))
+      return
+    }
     for i in block.indices {
       let σ = g[i] * previous[i]
       let f = σ > 0 ? growth : σ < 0 ? shrink : 1

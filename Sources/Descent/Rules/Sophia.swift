@@ -1,3 +1,4 @@
+import DescentCompute
 import Foundation
 
 /// Sophia-G: momentum over an average of the Gauss-Newton diagonal, clipped elementwise.
@@ -96,6 +97,12 @@ public struct SophiaG: ElementwiseRule {
     )
     let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
     let scale = S(rho * Double(batchSize ?? 5120))
+    if let block = block.forKernels {
+      Kernels.sophiaG(
+        g: block.g, w: block.w, m: block[SophiaMoments.m], h: block[SophiaMoments.h], η: Float(η),
+        shrink: Float(shrink), α1: Float(α1), scale: Float(scale), ε: 1e-15)
+      return
+    }
     for i in block.indices {
       m[i] += α1 * (g[i] - m[i])
       w[i] = w[i] * shrink - η * sign(m[i]) * min(1, abs(m[i]) / (scale * h[i] + 1e-15))
@@ -205,6 +212,13 @@ public struct SophiaH: ElementwiseRule {
     let (η, λ, α1) = (S(learningRate), S(weightDecay), S(1 - beta1))
     let correction = S(1 / (1 - pow(beta1, Double(step.t))))
     let (γ, ε, limit) = (S(gamma), S(epsilon), S(clipThreshold))
+    if let block = block.forKernels {
+      Kernels.sophiaH(
+        g: block.g, w: block.w, m: block[SophiaMoments.m], h: block[SophiaMoments.h], η: Float(η),
+        λ: Float(λ), α1: Float(α1), c: Float(correction), scale: Float(γ), ε: Float(ε),
+        limit: Float(limit))
+      return
+    }
     for i in block.indices {
       m[i] += α1 * (g[i] - m[i])
       let u = correction * m[i] / max(γ * h[i], ε)
