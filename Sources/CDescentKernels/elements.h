@@ -11,6 +11,18 @@ INLINE void map2(long n, const float *a, const float *b, float *y, vf (*f)(vf, v
   if (i < n)
     store_part(y + i, f(load_part(a + i, n - i, 0), load_part(b + i, n - i, 0)), n - i);
 }
+INLINE void map_with_slope(long n, const float *x, float *y, float *slope, vf (*f)(vf, vf *)) {
+  long i = 0;
+  vf value;
+  for (; i + W <= n; i += W) {
+    store(slope + i, f(load(x + i), &value));
+    store(y + i, value);
+  }
+  if (i < n) {
+    store_part(slope + i, f(load_part(x + i, n - i, 0), &value), n - i);
+    store_part(y + i, value, n - i);
+  }
+}
 INLINE vf add_v(vf a, vf b) { return a + b; }
 
 static void k_exp(long n, const float *x, float *y) { map1(n, x, y, exp_v); }
@@ -29,6 +41,12 @@ static void k_gelu_backward(long n, const float *x, const float *dy, float *dx) 
 }
 static void k_gelu_tanh_backward(long n, const float *x, const float *dy, float *dx) {
   map2(n, x, dy, dx, gelu_tanh_backward_v);
+}
+static void k_gelu_with_slope(long n, const float *x, float *y, float *slope) {
+  map_with_slope(n, x, y, slope, gelu_slope_v);
+}
+static void k_gelu_tanh_with_slope(long n, const float *x, float *y, float *slope) {
+  map_with_slope(n, x, y, slope, gelu_tanh_slope_v);
 }
 static void k_add(long n, const float *a, const float *b, float *y) { map2(n, a, b, y, add_v); }
 

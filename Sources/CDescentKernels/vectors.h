@@ -140,14 +140,14 @@ INLINE vf tanh_v(vf x) {
 }
 
 INLINE vf silu_v(vf x) { return x / (splat(1.0f) + exp_v(-x)); }
-// σ(x) + v·σ(x)·(1 − σ(x)), with 1 − σ = σ·exp(−x) to keep its digits where σ is near 1.
-INLINE vf sigmoid_slope(vf x, vf v) {
-  // Beyond 80 the result is 0 in any case, and exp must not overflow.
-  const vf e = exp_v(select_f(-x > splat(80.0f), splat(80.0f), -x));
+// σ(x) + v·σ(x)·(1 − σ(x)) with e = exp(−x), and 1 − σ = σ·e to keep its digits where σ is near 1.
+INLINE vf slope_of_sigmoid(vf e, vf v) {
+  // Beyond 10³⁸ the result is 0 in any case, and infinity must not meet it.
+  e = select_f(e > splat(1e38f), splat(1e38f), e);
   const vf s = splat(1.0f) / (splat(1.0f) + e);
   return s + v * s * (s * e);
 }
-INLINE vf silu_backward_v(vf x, vf dy) { return dy * sigmoid_slope(x, x); }
+INLINE vf silu_backward_v(vf x, vf dy) { return dy * slope_of_sigmoid(exp_v(-x), x); }
 
 // Q(|x|) = erfc(|x|/√2)/2 = e·t·P(t) with e = exp(−x²/2), t = 1/(1 + p·|x|), P minimax in
 // relative error (1.3e-7).
@@ -170,25 +170,31 @@ INLINE vf gelu_v(vf x) {
   const vf q = normal_tail(a, exp_v(splat(-0.5f) * x * x));
   return select_f(x < splat(0.0f), splat(0.0f), x) - a * q;
 }
-// Φ(x) + x·φ(x)
-INLINE vf gelu_backward_v(vf x, vf dy) {
-  const vf e = exp_v(splat(-0.5f) * x * x);
-  const vf q = normal_tail(absolute(x), e);
+// Φ(x) + x·φ(x), and x·Φ(x) where it is wanted.
+INLINE vf gelu_slope_v(vf x, vf *y) {
+  const vf a = absolute(x), e = exp_v(splat(-0.5f) * x * x);
+  const vf q = normal_tail(a, e);
+  if (y) *y = select_f(x < splat(0.0f), splat(0.0f), x) - a * q;
   const vf cdf = select_f(x > splat(0.0f), splat(1.0f) - q, q);
-  return dy * (cdf + x * e * splat(0.3989422804f));
+  return cdf + x * e * splat(0.3989422804f);
 }
+INLINE vf gelu_backward_v(vf x, vf dy) { return dy * gelu_slope_v(x, NULL); }
 
 // ½x(1 + tanh u) = x·σ(2u), u = √(2/π)·(x + 0.044715x³)
 INLINE vf gelu_tanh_v(vf x) {
-  const vf v = x * (splat(1.5957691216f) + splat(0.0713548162726f) * x * x);
+  const vf xx = x * x;
+  const vf v = x * (splat(1.5957691216f) + splat(0.0713548162726f) * xx);
   return x / (splat(1.0f) + exp_v(-v));
 }
-INLINE vf gelu_tanh_backward_v(vf x, vf dy) {
+INLINE vf gelu_tanh_slope_v(vf x, vf *y) {
   const vf xx = x * x;
   const vf v = x * (splat(1.5957691216f) + splat(0.0713548162726f) * xx);
   const vf dv = splat(1.5957691216f) + splat(0.2140644488178f) * xx;
-  return dy * sigmoid_slope(v, x * dv);
+  const vf e = exp_v(-v);
+  if (y) *y = x / (splat(1.0f) + e);
+  return slope_of_sigmoid(e, x * dv);
 }
+INLINE vf gelu_tanh_backward_v(vf x, vf dy) { return dy * gelu_tanh_slope_v(x, NULL); }
 
 // The nearest bfloat16, ties to even: the upper half of the bits.
 INLINE vf round_bfloat16_v(vf x) {

@@ -2,22 +2,12 @@
 
 // Philox 4x32-10 for W counters (first + lane, c1, c2, c3): eight 16-bit numbers of each, in order.
 INLINE void random_halves(uint32_t first, descent_counter counter, descent_key key, uint16_t *r) {
-  vu c0, c1 = (vu){} + counter.words[1];
-  vu c2 = (vu){} + counter.words[2], c3 = (vu){} + counter.words[3];
-  for (long l = 0; l < W; l++) c0[l] = first + (uint32_t)l;
-  uint32_t k0 = key.words[0], k1 = key.words[1];
-  for (int round = 0; round < 10; round++) {
-    const vl a = __builtin_convertvector(c0, vl) * 0xD2511F53u;
-    const vl b = __builtin_convertvector(c2, vl) * 0xCD9E8D57u;
-    c0 = __builtin_convertvector(b >> 32, vu) ^ c1 ^ k0;
-    c1 = __builtin_convertvector(b, vu);
-    c2 = __builtin_convertvector(a >> 32, vu) ^ c3 ^ k1;
-    c3 = __builtin_convertvector(a, vu);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
+  vu c[4];
+  for (long l = 0; l < W; l++) c[0][l] = first + (uint32_t)l;
+  for (int i = 1; i < 4; i++) c[i] = (vu){} + counter.words[i];
+  philox_v(c, key.words[0], key.words[1]);
   for (long l = 0; l < W; l++) {
-    const uint32_t words[4] = {c0[l], c1[l], c2[l], c3[l]};
+    const uint32_t words[4] = {c[0][l], c[1][l], c[2][l], c[3][l]};
     for (long j = 0; j < 4; j++) {
       r[8 * l + 2 * j] = (uint16_t)words[j];
       r[8 * l + 2 * j + 1] = (uint16_t)(words[j] >> 16);

@@ -61,6 +61,32 @@ extension Kernels {
     unsafe map(table.gelu_tanh, x, y)
   }
 
+  /// y[i] = x·Φ(x), as ``gelu(_:_:)`` gives it, and slope[i] its derivative
+  package static func geluWithSlope(
+    _ x: View<Float>, _ y: MutableView<Float>, _ slope: MutableView<Float>
+  ) {
+    precondition(x.count == y.count && slope.count == y.count)
+    unsafe table.gelu_with_slope(y.count, x.base, y.base, slope.base)
+  }
+
+  /// The same for ``geluTanh(_:_:)``
+  package static func geluTanhWithSlope(
+    _ x: View<Float>, _ y: MutableView<Float>, _ slope: MutableView<Float>
+  ) {
+    precondition(x.count == y.count && slope.count == y.count)
+    unsafe table.gelu_tanh_with_slope(y.count, x.base, y.base, slope.base)
+  }
+
+  /// y[i] = 0 where word `start` + i of a stream is below `threshold`, else scale·x[i]
+  package static func dropout(
+    _ x: View<Float>, _ random: RandomStream, from start: Int, threshold: UInt32, scale: Float,
+    _ y: MutableView<Float>
+  ) {
+    precondition(x.count == y.count)
+    unsafe table.dropout(
+      y.count, UInt64(start), random.seed, random.stream, threshold, scale, x.base, y.base)
+  }
+
   /// y[i] = the number of the format that is nearest to x[i], ties to even
   package static func round(
     _ x: View<Float>, to format: NumberFormat, _ y: MutableView<Float>

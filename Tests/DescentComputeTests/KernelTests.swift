@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 typealias Map = @Sendable (View<Float>, MutableView<Float>) -> Void
+typealias Both = @Sendable (View<Float>, MutableView<Float>, MutableView<Float>) -> Void
 typealias Map2 = @Sendable (View<Float>, View<Float>, MutableView<Float>) -> Void
 
 /// Φ(x)
@@ -79,6 +80,45 @@ func randoms(_ count: Int, seed: UInt64 = 1, deviation: Float = 1) -> [Float] {
 }
 
 @Suite struct ElementKernelTests {
+  @Test func `values and slopes together have the bits that they have apart`() {
+    let x = Self.grid
+    let ones = [Float](repeating: 1, count: x.count)
+    onEachInstructionSet { name in
+      for (value, slope, both) in [
+        (Kernels.gelu, Kernels.geluBackward, Kernels.geluWithSlope),
+        (Kernels.geluTanh, Kernels.geluTanhBackward, Kernels.geluTanhWithSlope),
+      ] as [(Map, Map2, Both)] {
+        let (y, dx) = (ones.mutableView, ones.mutableView)
+        let (z, dz) = (ones.mutableView, ones.mutableView)
+        value(x.view, y)
+        slope(x.view, ones.view, dx)
+        both(x.view, z, dz)
+        #expect(y.array == z.array, "\(name)")
+        #expect(dx.array == dz.array, "\(name)")
+      }
+    }
+  }
+
+  @Test func `dropout goes by the words of a stream, from any place on`() {
+    let random = RandomStream(seed: 1 << 40 | 3, stream: 1 << 33 | 5)
+    let x = randoms(150)
+    onEachInstructionSet { name in
+      // Blocks have four words; their numbers reach beyond 32 bits.
+      for start in [0, 1, 6, 31, 1 << 34 - 71, 1 << 34 + 2] {
+        for n in [0, 1, 3, 4, 5, 33, 150] {
+          let y = [Float](repeating: 7, count: n + 1).mutableView
+          Kernels.dropout(
+            x[..<n].map { $0 }.view, random, from: start, threshold: 1 << 30, scale: 1.5, y[0..<n])
+          let expected = (0..<n).map { i in
+            let word = random.block(UInt64(start + i) / 4)[(start + i) % 4]
+            return word < 1 << 30 ? 0 : 1.5 * x[i]
+          }
+          #expect(y.array == expected + [7], "\(name), \(n) from \(start)")
+        }
+      }
+    }
+  }
+
   /// A fine grid, its neighbourhood of 0, and lengths that leave every remainder of a vector.
   static let grid: [Float] =
     (-40_000...40_000).map { Float($0) * 0.0025 }

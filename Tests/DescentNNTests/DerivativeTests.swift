@@ -117,6 +117,9 @@ struct DerivativeCase: CustomTestStringConvertible, Sendable {
     DerivativeCase("conv2d, pointwise", [2, 3, 4, 4], [5, 3, 1, 1], [5]) {
       $0[0].conv2d($0[1], $0[2])
     },
+    DerivativeCase("conv2d, more padding than the kernel reaches", [2, 2, 3, 3], [4, 1, 2, 1]) {
+      $0[0].conv2d($0[1], padding: 1, groups: 2)
+    },
     DerivativeCase("conv2d, many images", [19, 1, 3, 3], [2, 1, 3, 3]) {
       $0[0].conv2d($0[1], padding: 1)
     },

@@ -80,6 +80,21 @@ import Testing
   }
 }
 
+@Suite struct PoolingTests {
+  @Test(arguments: [
+    ([3, 1, 2, 3], 0), ([1, 3, 3, 3], 1), ([0, 0, 5, 5], 2), ([-4, -3, -2, -1], 3),
+    ([1, .nan, 2, .nan], 1), ([.nan, 9, .nan, 0], 0), ([2, 2, .nan, 3], 2),
+  ])
+  func `a window gives the first of its largest, and NaN is the largest`(x: [Float], place: Int) {
+    let tape = Tape()
+    let image = tape.watch(Tensor(shape: [1, 1, 2, 2], scalars: x))
+    let y = image.maxPool2d(2)
+    #expect(y.scalars[0] == x[place] || (y.scalars[0].isNaN && x[place].isNaN))
+    let gradients = tape.gradients(of: y.sum())
+    #expect(gradients[image]?.scalars == (0..<4).map { $0 == place ? 1 : 0 })
+  }
+}
+
 @Suite struct ContractTests {
   @Test func shapesThatDoNotMatchStopTheProgram() async {
     await #expect(processExitsWith: .failure) {

@@ -290,7 +290,14 @@ static void functions(const descent_kernels *k, long n) {
   k->loop(n, a, b);             \
   keep_near(#loop, n, b, n);
   NEAR_1(exp) NEAR_1(tanh) NEAR_1(sigmoid) NEAR_1(silu) NEAR_1(gelu) NEAR_1(gelu_tanh)
+#define NEAR_2(loop)            \
+  k->loop(n, a, b, c);          \
+  keep_near(#loop, n, b, n);    \
+  keep_near(#loop, n, c, n);
+  NEAR_2(gelu_with_slope) NEAR_2(gelu_tanh_with_slope)
   fill_all(n);
+  k->dropout(n, (1ull << 34) - 7, 1ull << 40 | 3, 1ull << 33 | 5, 1u << 30, 1.5f, a, c);
+  EXACT("dropout", c);
   k->add(n, a, b, c);
   EXACT("add", c);
   k->multiply(n, 0.7f, a, c);
@@ -320,6 +327,11 @@ static void products(const descent_kernels *k) {
     for (long i = 0; i < M * N; i++) c[i] = (float)z[i];
     keep_near("product_double", form, c, M * N);
   }
+  int32_t places[M], steps[K];
+  for (int i = 0; i < M; i++) places[i] = 5 * i;
+  for (int p = 0; p < K; p++) steps[p] = 7 * p;
+  k->patch_product(2, M, N, K, a, 100, places, steps, true, b, K, 0, c, 0, 1, M);
+  keep_near("patch_product", 0, c, M * N);
 }
 
 static void run(const descent_kernels *k) {

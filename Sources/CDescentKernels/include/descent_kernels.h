@@ -113,6 +113,9 @@ typedef struct { double first, second; } descent_sums;
   K(void, silu, (long n, const float *x, float *y))                                               \
   K(void, gelu, (long n, const float *x, float *y))                                               \
   K(void, gelu_tanh, (long n, const float *x, float *y))                                          \
+  /* y[i] = f(x[i]) and slope[i] = f′(x[i]) */                                                    \
+  K(void, gelu_with_slope, (long n, const float *x, float *y, float *slope))                      \
+  K(void, gelu_tanh_with_slope, (long n, const float *x, float *y, float *slope))                 \
   /* y[i] = the nearest number of another format, ties to even */                                 \
   K(void, round_bfloat16, (long n, const float *x, float *y))                                     \
   K(void, round_float16, (long n, const float *x, float *y))                                      \
@@ -135,6 +138,11 @@ typedef struct { double first, second; } descent_sums;
      is that of element 0 plus i / 8. */                                                          \
   K(descent_updates, store_stochastic,                                                            \
     (long n, float *w, uint16_t *stored, descent_counter counter, descent_key key))               \
+                                                                                                  \
+  /* y[i] = 0 where word `start` + i of the stream is below the threshold, else scale·x[i] */     \
+  K(void, dropout,                                                                                \
+    (long n, uint64_t start, uint64_t seed, uint64_t stream, uint32_t threshold, float scale,     \
+    const float *x, float *y))                                                                    \
                                                                                                   \
   K(double, sum, (long n, const float *x))                                                        \
   K(double, sum_of_squares, (long n, const float *x))                                             \
@@ -246,7 +254,13 @@ typedef struct { double first, second; } descent_sums;
   /* C ← A·Bᵀ + β·C for at most DESCENT_FEW_ROWS rows of A: B is read once, and not packed. */    \
   K(void, dot_rows,                                                                               \
     (descent_element element, long m, long n, long k, const float *a, long lda, const void *b,    \
-    long ldb, float beta, float *c, long ldc)) \
+    long ldb, float beta, float *c, long ldc))                                                    \
+  /* C ← A·B + β·C for each of some images, a_image and c_image apart: element (i, p) of A is     \
+     a[places[i] + steps[p]], element (i, j) of C is c[i·down + j·across]; k > 0. */              \
+  K(void, patch_product,                                                                          \
+    (long images, long m, long n, long k, const float *a, long a_image, const int32_t *places,    \
+    const int32_t *steps, bool trans_b, const float *b, long ldb, float beta, float *c,           \
+    long c_image, long down, long across))                                                        \
                                                                                                   \
   /* Of decompositions: double.h. Σ x·y; y += α·x; (x, y) ← (c·x − s·y, s·x + c·y) */             \
   K(double, dot_double, (long n, const double *x, const double *y))                               \

@@ -22,6 +22,26 @@ extension Tensor {
     }
   }
 
+  /// y = value(x) and dx = slope·dy, where the slope is computed beside y, with what they have in common,
+  /// and kept in the place of x.
+  private func applying(
+    _ value: (_ x: View<Float>, _ y: MutableView<Float>) -> Void,
+    withSlope: (_ x: View<Float>, _ y: MutableView<Float>, _ slope: MutableView<Float>) -> Void
+  ) -> Tensor {
+    let y = Tensor(uninitialized: shape)
+    let (xs, ys) = (elements, y.freshElements)
+    guard node != nil else {
+      inChunks(of: count) { value(xs[$0], ys[$0]) }
+      return record(y, from: self, in: format) { _, _ in }
+    }
+    let slope = Tensor(uninitialized: shape)
+    let slopes = slope.freshElements
+    inChunks(of: count) { withSlope(xs[$0], ys[$0], slopes[$0]) }
+    return record(y, from: self, in: format) { dy, d in
+      d.add(to: 0, combine(dy, slope, Product.self))
+    }
+  }
+
   /// eˣ.
   public func exp() -> Tensor {
     applying(
@@ -55,7 +75,7 @@ extension Tensor {
   /// y = x·Φ(x) = x/2 · (1 + erf(x/√2))        y′ = Φ(x) + x·φ(x)
   /// ```
   public func gelu() -> Tensor {
-    applying({ x, y in Kernels.gelu(x, y) }, { x, dy, dx in Kernels.geluBackward(x, dy, dx) })
+    applying(Kernels.gelu, withSlope: Kernels.geluWithSlope)
   }
 
   /// The tanh approximation of the Gaussian error linear unit, as in GPT-2.
@@ -64,9 +84,7 @@ extension Tensor {
   /// y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))
   /// ```
   public func geluTanh() -> Tensor {
-    applying(
-      { x, y in Kernels.geluTanh(x, y) }, { x, dy, dx in Kernels.geluTanhBackward(x, dy, dx) }
-    )
+    applying(Kernels.geluTanh, withSlope: Kernels.geluTanhWithSlope)
   }
 
   /// The sigmoid linear unit (swish).

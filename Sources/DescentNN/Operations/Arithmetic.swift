@@ -16,7 +16,7 @@ private enum Difference: PairFunction {
   static func value(_ x: Float, _ y: Float) -> Float { x - y }
 }
 
-private enum Product: PairFunction {
+enum Product: PairFunction {
   static func value(_ x: Float, _ y: Float) -> Float { x * y }
 }
 

@@ -93,8 +93,7 @@ private func dropped(
 ) -> Tensor? {
   guard let mask else { return nil }
   let kept = Tensor(uninitialized: [p.count])
-  kept.freshElements.copy(p)
-  mask.apply(to: kept.freshElements, from: start)
+  mask.apply(to: p, from: start, kept.freshElements)
   roundOperand(kept.freshElements, to: format)
   return kept
 }
@@ -180,7 +179,7 @@ private struct Attention {
           MatrixProduct.multiplySerial(
             dy, values.matrix(v, b, 0..<count, group, s.head).transposed,
             into: ds.matrix(rows.count, count))
-          dropout?.apply(to: ds, from: s.maskStart(task, block))
+          dropout?.apply(to: ds.reading, from: s.maskStart(task, block), ds)
           // ds = p·(dp − Σ dp·p)/√d
           for i in 0..<rows.count {
             let seen = s.keys(ofQuery: rows.lowerBound + i)

@@ -1,5 +1,58 @@
 internal import DescentCompute
 
+/// Images with rows of zeros above and below, and columns of zeros beside.
+private struct Frame {
+  let channels: Int
+  let height: Int
+  let width: Int
+  let above: Int
+  let beside: Int
+
+  var rowLength: Int { width + 2 * beside }
+  var channelSize: Int { (height + 2 * above) * rowLength }
+  var size: Int { channels * channelSize }
+
+  /// Calls `body` with copies of images in their frames, or with the images where these are empty.
+  func framing(_ images: View<Float>, _ body: (View<Float>) -> Void) {
+    if above == 0 && beside == 0 { return body(images) }
+    let planes = images.count / (height * width)
+    let framed = Tensor(uninitialized: [planes, channelSize])
+    let all = framed.freshElements
+    for plane in 0..<planes {
+      let (from, to) = (images.row(plane, height * width), all.row(plane, channelSize))
+      to[0..<above * rowLength].fill(0)
+      for y in 0..<height {
+        let row = to.row(above + y, rowLength)
+        for x in 0..<beside { row[x] = 0 }
+        row[beside..<beside + width].copy(from.row(y, width))
+        for x in beside + width..<rowLength { row[x] = 0 }
+      }
+      to.from((above + height) * rowLength).fill(0)
+    }
+    body(framed.elements)
+  }
+
+  /// The patches that a kernel sees in some channels on its way over rows and columns.
+  func table(
+    channels: Int, rows: Int, columns: Int, stride: Int, kernel: (Int, Int), dilation: Int
+  ) -> PatchTable {
+    var (places, steps): ([Int32], [Int32]) = ([], [])
+    places.reserveCapacity(rows * columns)
+    steps.reserveCapacity(channels * kernel.0 * kernel.1)
+    for y in 0..<rows {
+      for x in 0..<columns { places.append(Int32(y * stride * rowLength + x * stride)) }
+    }
+    for c in 0..<channels {
+      for y in 0..<kernel.0 {
+        for x in 0..<kernel.1 {
+          steps.append(Int32(c * channelSize + y * dilation * rowLength + x * dilation))
+        }
+      }
+    }
+    return PatchTable(places: places, steps: steps)
+  }
+}
+
 /// The sizes of a two-dimensional convolution.
 private struct ConvolutionShape {
   let batch: Int
@@ -47,8 +100,62 @@ private struct ConvolutionShape {
   var resultSize: Int { outputs * positions }
   var groupOutputs: Int { outputs / groups }
 
-  /// Whether the patches are the pixels themselves.
-  var isPointwise: Bool { kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == 0 }
+  /// The images with the zeros that the kernels reach into.
+  var padded: Frame {
+    Frame(channels: channels, height: height, width: width, above: padding, beside: padding)
+  }
+
+  /// The results with as many zeros around as make the derivative a convolution of theirs; nil where
+  /// pixels were left out, or zeros stood that no kernel needs.
+  var paddedResults: Frame? {
+    let (above, beside) = (
+      dilation * (kernelHeight - 1) - padding, dilation * (kernelWidth - 1) - padding
+    )
+    guard stride == 1 && above >= 0 && beside >= 0 else { return nil }
+    return Frame(
+      channels: outputs, height: outHeight, width: outWidth, above: above, beside: beside)
+  }
+
+  /// Images in at most 16 blocks, each the work of one task.
+  func forEachBlock(_ body: (_ block: Int, _ images: Range<Int>) -> Void) {
+    let size = (batch + blocks - 1) / max(1, blocks)
+    inParallel(blocks) { b in body(b, b * size..<min(batch, (b + 1) * size)) }
+  }
+
+  /// How many blocks there are.
+  var blocks: Int {
+    let size = max(1, (batch + 15) / 16)
+    return (batch + size - 1) / size
+  }
+
+  /// Where the patches of a group lie in its padded image.
+  var patches: PatchTable {
+    padded.table(
+      channels: channels / groups, rows: outHeight, columns: outWidth, stride: stride,
+      kernel: (kernelHeight, kernelWidth), dilation: dilation)
+  }
+
+  /// Where what depends on a pixel of a group lies in its padded results.
+  func dependents(in frame: Frame) -> PatchTable {
+    frame.table(
+      channels: groupOutputs, rows: height, columns: width, stride: 1,
+      kernel: (kernelHeight, kernelWidth), dilation: dilation)
+  }
+
+  /// The kernels of a group turned by half a circle, with [outputs, height, width] as rows and the inputs
+  /// as columns.
+  func turned(_ w: View<Float>, _ group: Int) -> Tensor {
+    let (inputs, size) = (channels / groups, kernelHeight * kernelWidth)
+    let turned = Tensor(uninitialized: [groupOutputs * size, inputs])
+    let (ws, ts) = (w.row(group, groupOutputs * patch), turned.freshElements)
+    for o in 0..<groupOutputs {
+      for c in 0..<inputs {
+        let kernel = ws.row(o * inputs + c, size)
+        for i in 0..<size { ts[(o * size + size - 1 - i) * inputs + c] = kernel[i] }
+      }
+    }
+    return turned
+  }
 
   /// The kernels of a group, one a row.
   func kernels(_ w: View<Float>, _ group: Int) -> MatrixView<Float> {
@@ -110,6 +217,79 @@ private struct ConvolutionShape {
     }
   }
 
+  /// dx as a convolution of dy, in its frame, with the turned kernels.
+  func convolveBack(
+    _ dy: View<Float>, _ w: View<Float>, _ frame: Frame, into dx: MutableView<Float>, adds: Bool
+  ) {
+    let dependents = dependents(in: frame)
+    let kernels = (0..<groups).map { turned(w, $0) }
+    forEachBlock { _, images in
+      let from = images.lowerBound * resultSize
+      frame.framing(dy[from..<images.upperBound * resultSize]) { framed in
+        for g in 0..<groups {
+          MatrixProduct.multiplySerial(
+            Patches(
+              framed.from(g * frame.size / groups), count: images.count, stride: frame.size,
+              dependents),
+            kernels[g].elements.matrix(dependents.steps.count, channels / groups),
+            beta: adds ? 1 : 0, into: dx.from(images.lowerBound * imageSize + g * groupSize),
+            stride: imageSize, transposed: true)
+        }
+      }
+    }
+  }
+
+  /// dx from the gradients of the patches, wᵀ·dy.
+  func scatterBack(
+    _ dy: View<Float>, _ w: View<Float>, into dx: MutableView<Float>, adds: Bool
+  ) {
+    inParallel(batch) { n in
+      let columns = Tensor(uninitialized: [patch, positions])
+      for g in 0..<groups {
+        let dx = dx.row(n * groups + g, groupSize)
+        MatrixProduct.multiplySerial(
+          kernels(w, g).transposed, results(dy, n, g),
+          into: columns.freshElements.matrix(patch, positions))
+        if !adds { dx.fill(0) }
+        scatter(columns.elements, into: dx)
+      }
+    }
+  }
+
+  /// dw = dy·patches, summed over the images of a block, and over the blocks.
+  func correlate(
+    _ x: View<Float>, _ dy: View<Float>, into dw: MutableView<Float>, adds: Bool
+  ) {
+    let (frame, numbers) = (padded, patches.transposed)
+    let sums = Tensor(uninitialized: [blocks, dw.count])
+    let (allSums, size) = (sums.freshElements, groupOutputs * patch)
+    forEachBlock { b, images in
+      let from = images.lowerBound * imageSize
+      frame.framing(x[from..<images.upperBound * imageSize]) { framed in
+        for n in images {
+          for g in 0..<groups {
+            let start = (n - images.lowerBound) * frame.size + g * frame.size / groups
+            MatrixProduct.multiplySerial(
+              Patches(framed.from(start), count: 1, stride: 0, numbers),
+              results(dy, n, g).transposed, beta: n == images.lowerBound ? 0 : 1,
+              into: allSums.row(b * groups + g, size))
+          }
+        }
+      }
+    }
+    let total = Tensor(uninitialized: [dw.count])
+    combineRows(
+      allSums.reading, rows: blocks, columns: dw.count, into: total.freshElements, adds: false)
+    for g in 0..<groups {
+      let (from, to) = (total.elements.row(g, size), dw.row(g, size))
+      for o in 0..<groupOutputs {
+        for p in 0..<patch {
+          to[o * patch + p] = (adds ? to[o * patch + p] : 0) + from[p * groupOutputs + o]
+        }
+      }
+    }
+  }
+
   @inline(__always)
   private func forEachRow(_ body: (_ c: Int, _ ky: Int, _ kx: Int, _ row: Int) -> Void) {
     var row = 0
@@ -154,19 +334,25 @@ extension Tensor {
       self, weight, bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
     let y = Tensor(uninitialized: [s.batch, s.outputs, s.outHeight, s.outWidth])
     let (xs, ws, bs, ys) = (elements, weight.elements, bias?.elements, y.freshElements)
-    inParallel(s.batch) { n in
-      let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.positions])
-      let y = ys.row(n, s.resultSize)
+    let (frame, patches) = (s.padded, s.patches)
+    s.forEachBlock { _, images in
       if let bs {
-        for o in 0..<s.outputs { y.row(o, s.positions).fill(bs[o]) }
+        for n in images {
+          let y = ys.row(n, s.resultSize)
+          for o in 0..<s.outputs { y.row(o, s.positions).fill(bs[o]) }
+        }
       }
-      for g in 0..<groups {
-        let image = xs.row(n * groups + g, s.groupSize)
-        if let columns { s.gather(image, into: columns.freshElements) }
-        MatrixProduct.multiplySerial(
-          s.kernels(ws, g), (columns?.elements ?? image).matrix(s.patch, s.positions),
-          beta: bs == nil ? 0 : 1,
-          into: y.row(g, s.groupOutputs * s.positions).matrix(s.groupOutputs, s.positions))
+      let from = images.lowerBound * s.imageSize
+      frame.framing(xs[from..<images.upperBound * s.imageSize]) { framed in
+        for g in 0..<groups {
+          MatrixProduct.multiplySerial(
+            Patches(
+              framed.from(g * frame.size / groups), count: images.count, stride: frame.size, patches
+            ),
+            s.kernels(ws, g).transposed, beta: bs == nil ? 0 : 1,
+            into: ys.from(images.lowerBound * s.resultSize + g * s.groupOutputs * s.positions),
+            stride: s.resultSize, transposed: true)
+        }
       }
     }
     let operands = bias.map { [self, weight, $0] } ?? [self, weight]
@@ -175,49 +361,15 @@ extension Tensor {
       let dys = dy.elements
       if let ws = w?.elements {
         d.write(to: 0) { dx, adds in
-          inParallel(s.batch) { n in
-            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.positions])
-            for g in 0..<groups {
-              let dx = dx.row(n * groups + g, s.groupSize)
-              // The gradient of the patches is wᵀ·dy.
-              MatrixProduct.multiplySerial(
-                s.kernels(ws, g).transposed, s.results(dys, n, g),
-                beta: columns == nil && adds ? 1 : 0,
-                into: (columns?.freshElements ?? dx).matrix(s.patch, s.positions))
-              if let columns {
-                if !adds { dx.fill(0) }
-                s.scatter(columns.elements, into: dx)
-              }
-            }
+          if let frame = s.paddedResults {
+            s.convolveBack(dys, ws, frame, into: dx, adds: adds)
+          } else {
+            s.scatterBack(dys, ws, into: dx, adds: adds)
           }
         }
       }
       if let xs = x?.elements {
-        d.write(to: 1) { dw, adds in
-          // Images in at most 16 blocks, each with a sum of its own.
-          let size = (s.batch + 15) / 16
-          let blocks = (s.batch + size - 1) / size
-          let sums = Tensor(uninitialized: [blocks, dw.count])
-          let allSums = sums.freshElements
-          inParallel(blocks) { b in
-            let columns = s.isPointwise ? nil : Tensor(uninitialized: [s.patch, s.positions])
-            let images = b * size..<Swift.min(s.batch, (b + 1) * size)
-            for n in images {
-              for g in 0..<groups {
-                let image = xs.row(n * groups + g, s.groupSize)
-                if let columns { s.gather(image, into: columns.freshElements) }
-                // dw = dy·patchesᵀ
-                MatrixProduct.multiplySerial(
-                  s.results(dys, n, g),
-                  (columns?.elements ?? image).matrix(s.patch, s.positions).transposed,
-                  beta: n == images.lowerBound ? 0 : 1,
-                  into: allSums.row(b * groups + g, s.groupOutputs * s.patch)
-                    .matrix(s.groupOutputs, s.patch))
-              }
-            }
-          }
-          combineRows(allSums.reading, rows: blocks, columns: dw.count, into: dw, adds: adds)
-        }
+        d.write(to: 1) { dw, adds in s.correlate(xs, dys, into: dw, adds: adds) }
       }
       if hasBias {
         d.add(to: 2, dy.reduced(over: [0, 2, 3]))

@@ -21,20 +21,12 @@ public struct DropoutMask: Sendable {
     self.random = random
   }
 
-  /// xᵢ ← xᵢ·mᵢ / (1 − p) for the elements of the mask from `start` on; mᵢ is 0 with probability p,
-  /// else 1.
-  func apply(to x: MutableView<Float>, from start: Int) {
-    let threshold = UInt32(Double(probability) * 0x1p32)
-    let scale = 1 / (1 - probability)
-    var i = 0
-    while i < x.count {
-      let position = start + i
-      let words = random.block(UInt64(position / 4))
-      for lane in position % 4..<min(4, position % 4 + x.count - i) {
-        x[i] = words[lane] < threshold ? 0 : x[i] * scale
-        i += 1
-      }
-    }
+  /// yᵢ ← xᵢ·mᵢ / (1 − p) for the elements of the mask from `start` on; mᵢ is 0 with probability p,
+  /// else 1. y may be x.
+  func apply(to x: View<Float>, from start: Int, _ y: MutableView<Float>) {
+    Kernels.dropout(
+      x, random, from: start, threshold: UInt32(Double(probability) * 0x1p32),
+      scale: 1 / (1 - probability), y)
   }
 }
 
@@ -50,8 +42,7 @@ extension Tensor {
     let y = Tensor(uninitialized: x.shape)
     let (xs, ys) = (x.elements, y.freshElements)
     inChunks(of: x.count) { range in
-      ys[range].copy(xs[range])
-      mask.apply(to: ys[range], from: range.lowerBound)
+      mask.apply(to: xs[range], from: range.lowerBound, ys[range])
     }
     return y
   }

@@ -42,6 +42,28 @@ private struct PoolingShape {
     }
   }
 
+  /// Calls `body` with the index of every pixel of a result and that of the first largest element of its
+  /// window; a NaN counts as the largest.
+  @inline(__always)
+  func forEachLargest(_ x: View<Float>, _ body: (_ index: Int, _ place: Int) -> Void) {
+    guard size == 2 && stride == 2 && padding == 0 else {
+      return forEachWindow { index, rows, columns in body(index, largest(x, rows, columns)) }
+    }
+    // Without branches, which nothing could predict.
+    @inline(__always)
+    func isLarger(_ x: Float, than y: Float) -> Bool { !(x <= y) && y == y }
+    for oy in 0..<outHeight {
+      for ox in 0..<outWidth {
+        let place = 2 * (oy * width + ox)
+        let (a, b, c, d) = (x[place], x[place + 1], x[place + width], x[place + width + 1])
+        let (right, lowerRight) = (isLarger(b, than: a), isLarger(d, than: c))
+        let lower = isLarger(lowerRight ? d : c, than: right ? b : a)
+        let offset = lower ? (lowerRight ? width + 1 : width) : (right ? 1 : 0)
+        body(oy * outWidth + ox, place + offset)
+      }
+    }
+  }
+
   /// The index of the first largest element of a window; a NaN counts as the largest.
   @inline(__always)
   func largest(_ x: View<Float>, _ rows: Range<Int>, _ columns: Range<Int>) -> Int {
@@ -71,7 +93,7 @@ extension Tensor {
     inRows(of: s.images, s.imageSize) { range in
       for n in range {
         let (x, y) = (xs.row(n, s.imageSize), ys.row(n, s.resultSize))
-        s.forEachWindow { index, rows, columns in y[index] = x[s.largest(x, rows, columns)] }
+        s.forEachLargest(x) { index, place in y[index] = x[place] }
       }
     }
     return record(y, from: self, in: format) { [x = kept] dy, d in
@@ -82,9 +104,7 @@ extension Tensor {
             let (x, dx) = (xs.row(n, s.imageSize), dx.row(n, s.imageSize))
             let dy = dys.row(n, s.resultSize)
             if !adds { dx.fill(0) }
-            s.forEachWindow { index, rows, columns in
-              dx[s.largest(x, rows, columns)] += dy[index]
-            }
+            s.forEachLargest(x) { index, place in dx[place] += dy[index] }
           }
         }
       }
