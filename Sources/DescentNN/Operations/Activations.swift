@@ -23,16 +23,26 @@ extension Tensor {
   }
 
   /// y = value(x) and dx = slope·dy, where the slope is computed beside y, with what they have in common,
-  /// and kept in the place of x.
+  /// and kept in the place of x. An x in 16 bits is kept, as half as large, and the slope computed again.
   private func applying(
     _ value: (_ x: View<Float>, _ y: MutableView<Float>) -> Void,
-    withSlope: (_ x: View<Float>, _ y: MutableView<Float>, _ slope: MutableView<Float>) -> Void
+    withSlope:
+      @escaping (_ x: View<Float>, _ y: MutableView<Float>, _ slope: MutableView<Float>) -> Void
   ) -> Tensor {
     let y = Tensor(uninitialized: shape)
     let (xs, ys) = (elements, y.freshElements)
-    guard node != nil else {
+    guard node != nil, format != .bfloat16 else {
       inChunks(of: count) { value(xs[$0], ys[$0]) }
-      return record(y, from: self, in: format) { _, _ in }
+      return record(y, from: self, in: format) { [x = kept] dy, d in
+        let dx = Tensor(uninitialized: dy.shape)
+        let (xs, dys, dxs) = (x.elements, dy.elements, dx.freshElements)
+        inChunks(of: dy.count) { range in
+          let dx = dxs[range]
+          withScratch(of: Float.self, range.count) { withSlope(xs[range], $0, dx) }
+          for (i, j) in zip(0..<range.count, range) { dx[i] *= dys[j] }
+        }
+        d.add(to: 0, dx)
+      }
     }
     let slope = Tensor(uninitialized: shape)
     let slopes = slope.freshElements

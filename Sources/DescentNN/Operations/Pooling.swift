@@ -49,7 +49,7 @@ private struct PoolingShape {
     guard size == 2 && stride == 2 && padding == 0 else {
       return forEachWindow { index, rows, columns in body(index, largest(x, rows, columns)) }
     }
-    // Without branches, which nothing could predict.
+    // Four elements, compared in pairs.
     @inline(__always)
     func isLarger(_ x: Float, than y: Float) -> Bool { !(x <= y) && y == y }
     for oy in 0..<outHeight {
