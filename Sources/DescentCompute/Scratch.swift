@@ -14,6 +14,18 @@ package func withScratch<Element: BitwiseCopyable, Result>(
   return try body(unsafe MutableView(memory.assumingMemoryBound(to: Element.self), count: count))
 }
 
+/// Copies bytes that nobody reads soon, by all threads: past the caches, without reading what is
+/// overwritten.
+@unsafe
+package func copyPastCaches(
+  from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, byteCount: Int
+) {
+  ThreadPool.shared.forEachChunk(of: byteCount, size: 1 << 20) { range in
+    unsafe descent_copy_past_caches(
+      target + range.lowerBound, source + range.lowerBound, range.count)
+  }
+}
+
 /// The two ends of a use of the calling thread's memory.
 @usableFromInline
 package enum Scratch {

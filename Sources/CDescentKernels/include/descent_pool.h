@@ -14,6 +14,10 @@ void descent_pool_set_threads(long threads);
 void *_Nonnull descent_scratch_begin(long bytes);
 void descent_scratch_end(void);
 
+// Copies bytes that nobody reads soon: past the caches, without reading what is overwritten. The two
+// places do not overlap.
+void descent_copy_past_caches(void *_Nonnull to, const void *_Nonnull from, long bytes);
+
 // Bytes that the calling thread holds of something, and the most since its last reset.
 void descent_bytes_add(long bytes);
 long descent_bytes(void);

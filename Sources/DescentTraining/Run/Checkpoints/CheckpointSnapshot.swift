@@ -85,10 +85,7 @@ final class SnapshotMemory: @unchecked Sendable {
   fileprivate func copy(_ part: RawSpan, to start: Int) {
     unsafe part.withUnsafeBytes { bytes in
       guard let source = bytes.baseAddress, let base = unsafe base else { return }
-      ThreadPool.shared.forEachChunk(of: bytes.count, size: 1 << 20) { range in
-        unsafe (base + start + range.lowerBound).copyMemory(
-          from: source + range.lowerBound, byteCount: range.count)
-      }
+      unsafe copyPastCaches(from: source, to: base + start, byteCount: bytes.count)
     }
   }
 

@@ -87,7 +87,7 @@ final class CheckpointWriter {
       let thread = Thread { [self] in
         #if os(Linux)
         // Of this thread alone: the steps that go on meanwhile come first. It has a tenth of a processor
-        // where they leave it nothing.
+        // where they leave it nothing; with less, the next checkpoint would wait for it.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         #endif
         let found = Result {
