@@ -86,9 +86,9 @@ final class CheckpointWriter {
       ended.enter()
       let thread = Thread { [self] in
         #if os(Linux)
-        // Of this thread alone: the steps that go on meanwhile come first. It has a tenth of a processor
-        // where they leave it nothing; with less, the next checkpoint would wait for it.
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        // Of this thread alone: the steps that go on meanwhile come first. It has a quarter of a processor
+        // where they leave it nothing; with a tenth, the next checkpoint waited for it.
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5)
         #endif
         let found = Result {
           try work {
