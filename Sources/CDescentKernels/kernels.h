@@ -7,6 +7,8 @@
 #include "vectors.h"
 #include "elements.h"
 #include "rows.h"
+#include "halves.h"
+#include "tapered.h"
 #include "codes.h"
 #include "random.h"
 #include "weights.h"

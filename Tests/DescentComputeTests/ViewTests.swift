@@ -41,4 +41,21 @@ import Testing
     #expect(matrix.rows == 2 && matrix.transposed.isTransposed && matrix.transposed.stride == 3)
     #expect([Int]().view.matrix(0, 5).columns == 5)
   }
+
+  /// Beginnings and ends of all kinds, and more bytes than one thread takes.
+  @Test("copies past the caches write those bytes and no others")
+  func copiesPastCaches() {
+    let source = (0..<(5 << 19)).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 8) }
+    let from = source.view
+    for (start, place, count) in [
+      (0, 0, 0), (0, 0, 1), (3, 5, 15), (1, 16, 64), (7, 9, 63), (16, 32, 128), (5, 11, 1000),
+      (13, 1, 2_500_001),
+    ] {
+      let to = [UInt8](repeating: 0xA5, count: source.count).mutableView
+      unsafe copyPastCaches(from: from.base + start, to: to.base + place, byteCount: count)
+      var expected = [UInt8](repeating: 0xA5, count: source.count)
+      expected.replaceSubrange(place..<place + count, with: source[start..<start + count])
+      #expect(to.array == expected, "\(count) bytes from \(start) to \(place)")
+    }
+  }
 }

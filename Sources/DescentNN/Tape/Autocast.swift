@@ -16,8 +16,8 @@ public import DescentCompute
 ///
 /// Operations compute with floats that are rounded to the format's grid. What a derivative keeps of
 /// numbers of bfloat16 lies in memory in 16 bits, and so do weights of that format
-/// (``Parameter/format-swift.property``) and their gradients; products widen them while they pack. The time is not that of a machine
-/// with 16-bit arithmetic.
+/// (``Parameter/format-swift.property``) and their gradients; products widen them while they pack. The
+/// time is not that of a machine with 16-bit arithmetic.
 public enum Autocast {
   /// The formats in use.
   struct Formats {
