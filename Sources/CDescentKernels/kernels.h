@@ -7,6 +7,7 @@
 #include "vectors.h"
 #include "elements.h"
 #include "rows.h"
+#include "images.h"
 #include "halves.h"
 #include "tapered.h"
 #include "codes.h"

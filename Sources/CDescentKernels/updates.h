@@ -6,7 +6,9 @@
 // ahead of themselves.
 INLINE vf get(const float *p, long n) {
   if (n < W) return load_part(p, n, 0);
+#if VECTOR_BYTES == 64
   ahead(p + 2048);
+#endif
   return load(p);
 }
 INLINE void put(float *p, vf x, long n) {

@@ -285,6 +285,80 @@ extension Kernels {
   }
 }
 
+// MARK: - Images
+
+extension Kernels {
+  /// A channel in batch normalization: y = (x − mean)·scale + shift, not below 0 where it rectifies. Its
+  /// derivative is dx = factor·(dy − drift − (x − mean)·slope), of the dy that come through.
+  package struct Channel {
+    let settings: descent_channel
+    let rectifies: Bool
+
+    package init(
+      mean: Float, scale: Float, shift: Float, rectifies: Bool, factor: Float = 0,
+      drift: Float = 0, slope: Float = 0
+    ) {
+      settings = descent_channel(
+        mean: mean, scale: scale, shift: shift, factor: factor, drift: drift, slope: slope)
+      self.rectifies = rectifies
+    }
+  }
+
+  /// Σ (x − mean)²
+  package static func sumOfSquares(_ x: View<Float>, around mean: Float) -> Float {
+    unsafe table.channel_squares(x.count, mean, x.base)
+  }
+
+  /// y of a row of a channel
+  package static func normalize(_ x: View<Float>, _ channel: Channel, _ y: MutableView<Float>) {
+    precondition(x.count == y.count)
+    var settings = channel.settings
+    unsafe table.channel_norm(y.count, &settings, channel.rectifies, x.base, y.base)
+  }
+
+  /// Σ dy and Σ dy·(x − mean) of the dy that come through
+  package static func sums(
+    _ x: View<Float>, _ dy: View<Float>, _ channel: Channel
+  ) -> (dy: Double, product: Double) {
+    precondition(x.count == dy.count)
+    var settings = channel.settings
+    let sums = unsafe table.channel_sums(
+      x.count, &settings, channel.rectifies, x.base, dy.base)
+    return (sums.first, sums.second)
+  }
+
+  /// dx of a row of a channel, added to what is there or in its place
+  package static func normalizeBackward(
+    _ x: View<Float>, _ dy: View<Float>, _ channel: Channel, adds: Bool,
+    _ dx: MutableView<Float>
+  ) {
+    precondition(x.count == dx.count && dy.count == dx.count)
+    var settings = channel.settings
+    unsafe table.channel_backward(
+      dx.count, &settings, channel.rectifies, x.base, dy.base, adds, dx.base)
+  }
+
+  /// The largest of two by two pixels of an image of that height and width, without what is left over at its
+  /// edges; a NaN counts as the largest.
+  package static func maxPoolByTwo(
+    _ x: View<Float>, height: Int, width: Int, _ y: MutableView<Float>
+  ) {
+    precondition(x.count == height * width && y.count == (height / 2) * (width / 2))
+    unsafe table.max_pool_by_two(height / 2, width / 2, width, x.base, y.base)
+  }
+
+  /// The gradient of what was the largest, the first of equal ones; of what was left over nothing is written.
+  package static func maxPoolByTwoBackward(
+    _ x: View<Float>, height: Int, width: Int, _ dy: View<Float>, adds: Bool,
+    _ dx: MutableView<Float>
+  ) {
+    precondition(x.count == height * width && dx.count == x.count)
+    precondition(dy.count == (height / 2) * (width / 2))
+    unsafe table.max_pool_by_two_backward(
+      height / 2, width / 2, width, x.base, dy.base, adds, dx.base)
+  }
+}
+
 // MARK: - Fewer bits
 
 extension Kernels {

@@ -72,14 +72,16 @@ public enum Machine {
     streams: Int, count: Int, seconds: Double = 0.2
   ) -> Double {
     let size = 8192
-    var memory = [Float](repeating: 1, count: streams * count)
-    let passes = memory.withMutableView { memory in
-      measure(seconds) {
-        ThreadPool.shared.forEachChunk(of: count, size: size) { range in
-          for stream in 0..<streams {
-            let w = memory.row(stream, count)[range]
-            Kernels.multiply(0.999_999, w.reading, w)
-          }
+    let base = unsafe LargePages.allocate(4 * streams * count)
+    defer { unsafe base.deallocate() }
+    let memory = unsafe MutableView(
+      base.bindMemory(to: Float.self, capacity: streams * count), count: streams * count)
+    memory.fill(1)
+    let passes = measure(seconds) {
+      ThreadPool.shared.forEachChunk(of: count, size: size) { range in
+        for stream in 0..<streams {
+          let w = memory.row(stream, count)[range]
+          Kernels.multiply(0.999_999, w.reading, w)
         }
       }
     }

@@ -163,4 +163,68 @@ import Testing
         close(rms, exact { r, i in Double(dy[i] * x[i]) * Double(scales[r]) }, 1e-5), "\(name)")
     }
   }
+
+  @Test(arguments: lengths, [false, true])
+  func `a channel in batch normalization`(n: Int, rectifies: Bool) {
+    onEachInstructionSet { name in
+      let (x, dy) = (randoms(n, deviation: 2), randoms(n, seed: 2))
+      let (mean, scale, shift): (Float, Float, Float) = (0.25, 1.5, -0.5)
+      let exact = x.map { (Double($0) - 0.25) * 1.5 - 0.5 }
+      let channel = Kernels.Channel(
+        mean: mean, scale: scale, shift: shift, rectifies: rectifies, factor: 0.75, drift: 0.125,
+        slope: 0.5)
+      let y = [Float](repeating: .nan, count: n).mutableView
+      Kernels.normalize(x.view, channel, y)
+      #expect(close(y.array, exact.map { rectifies ? max($0, 0) : $0 }, 1e-6), "\(name)")
+
+      let come = zip(exact, dy).map { !rectifies || $0 > 0 ? Double($1) : 0 }
+      let sums = Kernels.sums(x.view, dy.view, channel)
+      let products = zip(come, x).map { $0 * (Double($1) - 0.25) }
+      #expect(abs(sums.dy - come.reduce(0, +)) < 1e-5 * Double(n + 1), "\(name)")
+      #expect(abs(sums.product - products.reduce(0, +)) < 1e-5 * Double(n + 1), "\(name)")
+      let squares = x.reduce(0) { $0 + (Double($1) - 0.25) * (Double($1) - 0.25) }
+      let computed = Double(Kernels.sumOfSquares(x.view, around: mean))
+      #expect(abs(computed - squares) < 1e-6 * squares + 1e-6, "\(name)")
+
+      let exactDx = zip(come, x).map { 0.75 * ($0 - 0.125 - (Double($1) - 0.25) * 0.5) }
+      let dx = [Float](repeating: 1, count: n).mutableView
+      Kernels.normalizeBackward(x.view, dy.view, channel, adds: false, dx)
+      #expect(close(dx.array, exactDx, 1e-6), "\(name)")
+      Kernels.normalizeBackward(x.view, dy.view, channel, adds: true, dx)
+      #expect(close(dx.array, exactDx.map { 2 * $0 }, 2e-6), "\(name)")
+    }
+  }
+
+  @Test(arguments: [2, 3, 4, 7, 16, 31, 32, 34, 67])
+  func `the largest of two by two pixels`(width: Int) {
+    onEachInstructionSet { name in
+      for height in [2, 5, 8] {
+        // Few values, so that many are equal; some NaN, infinite, and zeros of both signs.
+        let values: [Float] = [0, -0.0, 1, 1, 2, -1, .nan, .infinity, -.infinity]
+        let x = randoms(height * width).map { values[Int(abs($0 * 1000)) % values.count] }
+        let (rows, columns) = (height / 2, width / 2)
+        let dy = randoms(rows * columns, seed: 3)
+        var (expected, slopes) = ([Float](), [Float](repeating: 0, count: x.count))
+        for i in 0..<rows {
+          for j in 0..<columns {
+            let window = [0, 1, width, width + 1].map { 2 * i * width + 2 * j + $0 }
+            let first = window.first { x[$0].isNaN } ?? window.max { x[$0] < x[$1] }!
+            let place = window.first { x[$0] == x[first] } ?? first
+            expected.append(x[place])
+            slopes[place] += dy[i * columns + j]
+          }
+        }
+        let y = [Float](repeating: 7, count: rows * columns).mutableView
+        Kernels.maxPoolByTwo(x.view, height: height, width: width, y)
+        #expect(zip(y.array, expected).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }, "\(name)")
+        let dx = zeros(x.count)
+        Kernels.maxPoolByTwoBackward(
+          x.view, height: height, width: width, dy.view, adds: false, dx)
+        #expect(dx.array == slopes, "\(name) \(height)")
+        Kernels.maxPoolByTwoBackward(
+          x.view, height: height, width: width, dy.view, adds: true, dx)
+        #expect(dx.array == slopes.map { 2 * $0 }, "\(name) \(height)")
+      }
+    }
+  }
 }

@@ -302,6 +302,24 @@ static void functions(const descent_kernels *k, long n) {
   EXACT("add", c);
   k->multiply(n, 0.7f, a, c);
   EXACT("multiply", c);
+  // Two rows of pixels, many of them equal.
+  for (long i = 0; i < MOST; i++) f[i] = (float)((7 * i + i / 3) % 5);
+  if (n >= 4 && n < MOST / 2) {
+    memset(c, 0, sizeof c);
+    k->max_pool_by_two(1, n / 2, n / 2 * 2, f, c);
+    EXACT("max_pool_by_two", c);
+    memset(c, 0, sizeof c);
+    k->max_pool_by_two_backward(1, n / 2, n / 2 * 2, f, e, false, c);
+    keep("max_pool_by_two_backward", n, 1, c, (size_t)n / 2 * 4 * sizeof *c);
+  }
+  const descent_channel channel = {0.1f, 1.5f, -0.2f, 0.7f, 0.05f, 0.3f};
+  for (int rectifies = 0; rectifies < 2; rectifies++) {
+    for (long i = 0; i < n; i++) f[i] = fmaxf(-9, fminf(9, b[i]));
+    k->channel_norm(n, &channel, rectifies, f, c);
+    keep_near("channel_norm", n, c, n);
+    k->channel_backward(n, &channel, rectifies, f, d, false, c);
+    keep_near("channel_backward", n, c, n);
+  }
   const float largest = k->max_magnitude(n, a);
   keep("max_magnitude", n, 1, &largest, sizeof largest);
   float sum = (float)k->sum_of_squares(n, e);

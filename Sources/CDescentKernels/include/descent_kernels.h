@@ -102,6 +102,10 @@ typedef struct {
 typedef struct { float gradient, row, most, shrink, decayed, factor, beta1, taken1; } descent_factored;
 typedef struct { double first, second; } descent_sums;
 
+// A channel in batch normalization: y = (x − mean)·scale + shift, and for its derivative
+// dx = factor·(dy − drift − (x − mean)·slope).
+typedef struct { float mean, scale, shift, factor, drift, slope; } descent_channel;
+
 // Every loop, as K(result, name, parameters): from this list come the table below and what fills it
 // (table.h). Arrays are contiguous unless a leading dimension is given; an output may be one of the
 // inputs (the same address), else they must not overlap.
@@ -177,6 +181,24 @@ typedef struct { double first, second; } descent_sums;
     float *dx))                                                                                   \
   K(void, rms_norm_gradients,                                                                     \
     (long rows, long n, const float *x, const float *dy, const float *rstd, float *dgain))        \
+                                                                                                  \
+  /* Of images: images.h. Σ (x − mean)² */                                                        \
+  K(float, channel_squares, (long n, float mean, const float *x))                                 \
+  /* y of a channel, not below 0 where it rectifies */                                            \
+  K(void, channel_norm,                                                                           \
+    (long n, const descent_channel *channel, bool rectifies, const float *x, float *y))           \
+  /* Σ dy and Σ dy·(x − mean), of those dy that come through */                                   \
+  K(descent_sums, channel_sums,                                                                   \
+    (long n, const descent_channel *channel, bool rectifies, const float *x, const float *dy))    \
+  /* dx, added to what is there or in its place */                                                \
+  K(void, channel_backward,                                                                       \
+    (long n, const descent_channel *channel, bool rectifies, const float *x, const float *dy,     \
+    bool adds, float *dx))                                                                        \
+  /* The largest of two by two pixels of an image of that width, in rows and columns of results; a \
+     NaN counts as the largest, and the first of equal ones gets the gradient. */                 \
+  K(void, max_pool_by_two, (long rows, long columns, long width, const float *x, float *y))       \
+  K(void, max_pool_by_two_backward,                                                               \
+    (long rows, long columns, long width, const float *x, const float *dy, bool adds, float *dx)) \
                                                                                                   \
   /* Between float32 and bfloat16, to the nearest, ties to even. */                               \
   K(void, to_bfloat16, (long n, const float *x, uint16_t *y))                                     \

@@ -8,7 +8,8 @@ final class StateMemory<Element: BitwiseCopyable>: @unchecked Sendable {
 
   /// Room for `count` elements, each `initial` at first.
   init(count: Int, initial: Element) {
-    let base = UnsafeMutablePointer<Element>.allocate(capacity: max(count, 1))
+    let bytes = max(count, 1) * MemoryLayout<Element>.stride
+    let base = unsafe LargePages.allocate(bytes).bindMemory(to: Element.self, capacity: count)
     unsafe base.initialize(repeating: initial, count: count)
     view = unsafe MutableView(base, count: count)
   }

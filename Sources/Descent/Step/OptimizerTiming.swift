@@ -54,45 +54,47 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     let before = inPlace()
     var random = RandomStream(seed: 1)
     let sample = (0..<8191).map { _ in random.normal() }
-    var weights = (0..<count).map { sample[$0 % sample.count] }
-    let gradients = weights.map { $0 / 100 }
+    // In memory as an engine has it.
+    let (weights, gradients) = (
+      StateMemory<Float>(count: count, initial: 0), StateMemory<Float>(count: count, initial: 0)
+    )
+    let (w, g) = (weights.view, gradients.view)
+    for i in 0..<count {
+      w[i] = sample[i % sample.count]
+      g[i] = w[i] / 100
+    }
     var (guarded, known) = (Double.infinity, Double.infinity)
-    let timed: Result<Void, OptimizerError> = weights.withMutableView { w in
-      gradients.withView { g in
-        let size = infos[0].count
-        let memory = infos.indices.map { i in
-          ParameterMemory(weights: w.row(i, size), gradient: g.row(i, size))
-        }
-        return Result { () throws(OptimizerError) in
-          let norm = try optimizer.step(memory).gradientNorm
-          if let mean {
-            func time(_ step: () throws(OptimizerError) -> Void) throws(OptimizerError) -> Double {
-              let begin = ContinuousClock.now
-              for _ in 0..<mean { try step() }
-              return begin.duration(to: .now) / .nanoseconds(mean)
-            }
-            guarded = try time { () throws(OptimizerError) in _ = try optimizer.step(memory) }
-            known = try time { () throws(OptimizerError) in
-              _ = try optimizer.step(memory, knownNorm: norm)
-            }
-            return
-          }
-          let start = ContinuousClock.now
-          var steps = 0
-          // In turn, so that both meet the same machine.
-          while steps < 3 || start.duration(to: .now) < .seconds(seconds) {
-            let begin = ContinuousClock.now
-            _ = try optimizer.step(memory)
-            guarded = min(guarded, begin.duration(to: .now) / .nanoseconds(1))
-            let again = ContinuousClock.now
-            _ = try optimizer.step(memory, knownNorm: norm)
-            known = min(known, again.duration(to: .now) / .nanoseconds(1))
-            steps += 1
-          }
-        }
+    let size = infos[0].count
+    let memory = infos.indices.map { i in
+      ParameterMemory(weights: w.row(i, size), gradient: g.reading.row(i, size))
+    }
+    let norm = try optimizer.step(memory).gradientNorm
+    if let mean {
+      func time(_ step: () throws(OptimizerError) -> Void) throws(OptimizerError) -> Double {
+        let begin = ContinuousClock.now
+        for _ in 0..<mean { try step() }
+        return begin.duration(to: .now) / .nanoseconds(mean)
+      }
+      guarded = try time { () throws(OptimizerError) in _ = try optimizer.step(memory) }
+      known = try time { () throws(OptimizerError) in
+        _ = try optimizer.step(memory, knownNorm: norm)
+      }
+    } else {
+      let start = ContinuousClock.now
+      var steps = 0
+      // In turn, so that both meet the same machine.
+      while steps < 3 || start.duration(to: .now) < .seconds(seconds) {
+        let begin = ContinuousClock.now
+        _ = try optimizer.step(memory)
+        guarded = min(guarded, begin.duration(to: .now) / .nanoseconds(1))
+        let again = ContinuousClock.now
+        _ = try optimizer.step(memory, knownNorm: norm)
+        known = min(known, again.duration(to: .now) / .nanoseconds(1))
+        steps += 1
       }
     }
-    try timed.get()
+    // The views do not keep the memory.
+    extendLifetime((weights, gradients))
     return OptimizerTiming(
       optimizer: label ?? type(of: rule).name, state: state.rawValue, parameters: count,
       nanoseconds: guarded / Double(count), update: known / Double(count), bytes: bytes,

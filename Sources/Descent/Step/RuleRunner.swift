@@ -47,6 +47,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private let plan: BlockPlan
   /// Whether blocks are whole tensors.
   private let wholeTensors: Bool
+  /// −1 for each parameter whose objective is maximized, else 1.
+  private let signs: [S]
   /// Each group's rule with this step's scheduled values.
   private var scheduled: [R]
   private var schedules: [ScheduledSettings<R>]
@@ -54,6 +56,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private var updates: [Int]
   /// One set for all parameters, or one for each group.
   private var variables: [R.Variables]
+  private let sharesVariables: Bool
   /// Whether the update of the parameters of those variables runs in this step.
   private var runs: [Bool]
   let state: StateStore<S>
@@ -77,14 +80,14 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     self.parameters = parameters
     self.groupOf = groupOf
     scheduled = rules
+    signs = groupOf.map { rules[$0].maximize ? -1 : 1 }
     wholeTensors = rules.contains { $0.needs.contains(.wholeTensors) }
     plan = BlockPlan(parameters, wholeTensors: wholeTensors)
     updates = Array(repeating: 0, count: parameters.count)
     partials = StateMemory(count: plan.pieces.count, initial: .zero)
     sums = StateMemory(count: parameters.count, initial: .zero)
-    variables =
-      rules.contains(where: \.separatesGroups)
-      ? rules.map(\.initialVariables) : [rules[0].initialVariables]
+    sharesVariables = !rules.contains(where: \.separatesGroups)
+    variables = sharesVariables ? [rules[0].initialVariables] : rules.map(\.initialVariables)
     runs = variables.map { _ in true }
     if S.self != Float.self, groups.contains(where: { $0.storage.format != .float32 }) {
       throw .compressedDouble
@@ -96,8 +99,8 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     }
   }
 
-  /// The index of a group's variables.
-  private func variables(of group: Int) -> Int { variables.count == 1 ? 0 : group }
+  /// The index of the set of variables that a group has.
+  private func variableSet(of group: Int) -> Int { sharesVariables ? 0 : group }
 
   func schedule(_ step: Int) {
     for group in schedules.indices { schedules[group].apply(step, to: &scheduled[group]) }
@@ -129,21 +132,24 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       gathers = true
     }
     if gathers, !gather(memory, scale, chosen) { return }
-    let (rules, variables, runs) = (scheduled, variables, runs)
-    let access = R.stateInGather == .writes ? StateAccess.reads : .writes
-    forEachBlock(memory, scale, access, of: chosen) { piece, index, block in
-      let group = groupOf[piece.parameter]
-      guard runs[self.variables(of: group)] else { return }
-      let (rule, shared) = (rules[group], variables[self.variables(of: group)])
-      let t = Step(t: updates[piece.parameter])
-      let part = sums.view[piece.parameter]
-      whenFloat(block) {
-        rule.update($0, t, part, shared)
-      } whenDouble: {
-        rule.update($0, t, part, shared)
-      }
+    // Copies, whose accesses need not be watched.
+    let (rules, variables, runs, updates) = (scheduled, variables, runs, updates)
+    let (sums, stored) = (sums.view, stored)
+    func finish(_ piece: BlockPlan.Piece, _ w: MutableView<S>) {
       stored?.round(
-        block.w, of: memory[piece.parameter], parameter: piece.parameter, offset: piece.offset)
+        w, of: memory[piece.parameter], parameter: piece.parameter, offset: piece.offset)
+    }
+    forEachBlock(memory, scale, R.stateInGather == .writes ? .reads : .writes, of: chosen) {
+      piece, _, block in
+      let (i, group) = (piece.parameter, groupOf[piece.parameter])
+      guard runs[variableSet(of: group)] else { return }
+      rules[group].update(block, Step(t: updates[i]), sums[i], variables[variableSet(of: group)])
+      finish(piece, block.w.cast(to: S.self))
+    } double: { piece, _, block in
+      let (i, group) = (piece.parameter, groupOf[piece.parameter])
+      guard runs[variableSet(of: group)] else { return }
+      rules[group].update(block, Step(t: updates[i]), sums[i], variables[variableSet(of: group)])
+      finish(piece, block.w.cast(to: S.self))
     }
   }
 
@@ -152,18 +158,17 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   private func gather(
     _ memory: [ParameterMemory<S>], _ scale: Double, _ chosen: Range<Int>
   ) -> Bool {
-    let (rules, variables) = (scheduled, variables)
+    let (rules, variables, updates) = (scheduled, variables, updates)
     let (partials, sums) = (partials.view, sums.view)
     for parameter in chosen { partials[plan.ranges[parameter]].fill(.zero) }
     forEachBlock(memory, scale, R.stateInGather, of: chosen) { piece, index, block in
       let group = groupOf[piece.parameter]
-      let (rule, shared) = (rules[group], variables[self.variables(of: group)])
-      let t = Step(t: updates[piece.parameter])
-      whenFloat(block) {
-        partials[index] = rule.gather($0, t, shared)
-      } whenDouble: {
-        partials[index] = rule.gather($0, t, shared)
-      }
+      partials[index] = rules[group].gather(
+        block, Step(t: updates[piece.parameter]), variables[variableSet(of: group)])
+    } double: { piece, index, block in
+      let group = groupOf[piece.parameter]
+      partials[index] = rules[group].gather(
+        block, Step(t: updates[piece.parameter]), variables[variableSet(of: group)])
     }
     for parameter in chosen {
       var sum = SIMD4<Double>.zero
@@ -172,10 +177,10 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     }
     for set in self.variables.indices where scheduled[set].needs.contains(.globalSums) {
       var total = SIMD4<Double>.zero
-      for index in parameters.indices where self.variables(of: groupOf[index]) == set {
+      for index in parameters.indices where variableSet(of: groupOf[index]) == set {
         total += sums[index]
       }
-      for index in parameters.indices where self.variables(of: groupOf[index]) == set {
+      for index in parameters.indices where variableSet(of: groupOf[index]) == set {
         sums[index] = total
       }
       runs[set] = scheduled[set].updateVariables(&self.variables[set], from: total)
@@ -187,16 +192,16 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   func evaluationWeights(_ memory: [ParameterMemory<S>]) {
     let (rules, variables) = (scheduled, variables)
+    // Before its first update a parameter is its own result.
+    func differs(_ i: Int) -> Bool { rules[groupOf[i]].evaluatesElsewhere && updates[i] > 0 }
     forEachBlock(memory, 1, .reads, all: true, returned: .nearest) { piece, _, block in
       let group = groupOf[piece.parameter]
-      let (rule, shared) = (rules[group], variables[self.variables(of: group)])
-      // Before its first update a parameter is its own result.
-      guard rule.evaluatesElsewhere, updates[piece.parameter] > 0 else { return }
-      whenFloat(block) {
-        rule.evaluationWeights($0, shared)
-      } whenDouble: {
-        rule.evaluationWeights($0, shared)
-      }
+      guard differs(piece.parameter) else { return }
+      rules[group].evaluationWeights(block, variables[variableSet(of: group)])
+    } double: { piece, _, block in
+      let group = groupOf[piece.parameter]
+      guard differs(piece.parameter) else { return }
+      rules[group].evaluationWeights(block, variables[variableSet(of: group)])
     }
   }
 
@@ -207,18 +212,14 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
   func foldCurvature(_ memory: [ParameterMemory<S>]) {
     let rules = scheduled
     forEachBlock(memory, 1, .writes) { piece, _, block in
-      let rule = rules[groupOf[piece.parameter]]
-      let t = Step(t: updates[piece.parameter])
-      whenFloat(block) {
-        rule.fold($0, t)
-      } whenDouble: {
-        rule.fold($0, t)
-      }
+      rules[groupOf[piece.parameter]].fold(block, Step(t: updates[piece.parameter]))
+    } double: { piece, _, block in
+      rules[groupOf[piece.parameter]].fold(block, Step(t: updates[piece.parameter]))
     }
   }
 
   func effectiveLearningRate(group: Int) -> Double {
-    scheduled[group].effectiveLearningRate(variables[variables(of: group)])
+    scheduled[group].effectiveLearningRate(variables[variableSet(of: group)])
   }
 
   func resolvedSettings(group: Int) -> [(name: String, value: SettingValue)] {
@@ -241,7 +242,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       let members = parameters.indices.filter { groupOf[$0] == index && parameters[$0].trainable }
       guard !members.isEmpty || variables.count > 1 else { continue }
       let t = Step(t: members.reduce(0) { max($0, updates[$1]) })
-      for (name, value) in scheduled[index].metrics(variables[variables(of: index)], t) {
+      for (name, value) in scheduled[index].metrics(variables[variableSet(of: index)], t) {
         if found[name] == nil { names.append(name) }
         found[name, default: []].append((group, value))
       }
@@ -262,7 +263,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
       let group = groupOf[index]
       return scheduled[group].trustRatio(
         of: parameters[index], Step(t: updates[index]), sums[index],
-        variables[variables(of: group)])
+        variables[variableSet(of: group)])
     }.sorted()
     guard let least = ratios.first, let most = ratios.last else { return [] }
     let median = (ratios[(ratios.count - 1) / 2] + ratios[ratios.count / 2]) / 2
@@ -273,45 +274,26 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   // MARK: Blocks
 
-  /// Calls `body`, whose access to state is known, on the block of each piece whose parameter is among
-  /// the chosen ones (all, if none are named) and has a gradient, unless that does not matter. What it
-  /// leaves in weights that lie in 16 bits is `returned`.
+  /// Calls the one of two closures that fits the scalar, whose access to state is known, on the block of each
+  /// piece whose parameter is among the chosen ones (all, if none are named) and has a gradient, unless that does
+  /// not matter. What it leaves in weights that lie in 16 bits is `returned`.
+  ///
+  /// Rules are called through protocol requirements for Float and for Double, so that each is compiled for its
+  /// type.
   private func forEachBlock(
     _ memory: [ParameterMemory<S>], _ scale: Double, _ access: StateAccess,
     of chosen: Range<Int>? = nil, all: Bool = false,
-    returned: ParameterMemory<S>.Return = .unchanged,
-    _ body: (BlockPlan.Piece, Int, Block<S>) -> Void
+    returned: ParameterMemory<S>.Return = .unchanged, float: BlockSweep<S>.Body<Float>,
+    double: BlockSweep<S>.Body<Double>
   ) {
-    let (pieces, scale) = (plan.pieces, S(scale))
-    // A pass that only reads may be one that sums over its blocks.
-    let cuts = access == .writes && !wholeTensors && R.stateInGather != .writes
-    let range = plan.pieces(of: chosen ?? 0..<parameters.count)
-    func visit(_ i: Int) {
-      let index = range.lowerBound + i
-      let piece = pieces[index]
-      let (parameter, memory) = (parameters[piece.parameter], memory[piece.parameter])
-      guard all || memory.hasGradient else { return }
-      let sign: S = scheduled[groupOf[piece.parameter]].maximize ? -1 : 1
-      let size =
-        cuts && state.isCompressed[piece.parameter] ? CodedArrays.size : piece.count
-      for start in stride(from: 0, to: piece.count, by: max(size, 1)) {
-        let piece = piece.part(start, atMost: size)
-        memory.withNumbers(piece.range, returned) { w, g in
-          state.withArrays(of: piece, access, step: updates[piece.parameter]) { arrays, offset in
-            let block = Block(
-              count: piece.count, offset: piece.offset, shape: parameter.shape,
-              role: parameter.role, w: w, g: ScaledView(g, scale: sign * scale), state: arrays,
-              stateOffset: offset, allowsKernels: allowsKernels)
-            body(piece, index, block)
-          }
-        }
-      }
-    }
-    if wholeTensors {
-      for i in 0..<range.count { visit(i) }
-    } else {
-      ThreadPool.shared.run(range.count, visit)
-    }
+    BlockSweep(
+      plan: plan, parameters: parameters, memory: memory, state: state, updates: updates,
+      signs: signs, scale: S(scale), access: access,
+      // A pass that only reads may be one that sums over its blocks.
+      cuts: access == .writes && !wholeTensors && R.stateInGather != .writes,
+      wholeTensors: wholeTensors, all: all, returned: returned, allowsKernels: allowsKernels
+    ).forEachBlock(
+      plan.pieces(of: chosen ?? 0..<parameters.count), float: float, double: double)
   }
 }
 
@@ -327,18 +309,5 @@ extension RuleRunner: Savable {
       guard archive.isRestoring else { continue }
       for (index, value) in values.enumerated() { variables[index][keyPath: field.path] = value }
     }
-  }
-}
-
-/// Runs the one of two closures that fits the block's scalar: rules are called through protocol
-/// requirements for Float and for Double, so that each is compiled for its type.
-@inline(__always)
-private func whenFloat<S: Scalar>(
-  _ block: Block<S>, _ float: (Block<Float>) -> Void, whenDouble double: (Block<Double>) -> Void
-) {
-  if S.self == Float.self {
-    unsafe float(unsafeBitCast(block, to: Block<Float>.self))
-  } else {
-    unsafe double(unsafeBitCast(block, to: Block<Double>.self))
   }
 }

@@ -86,13 +86,18 @@ public final class BatchNorm: Module {
 
   /// x of shape [batch, channels, ...] → the same shape.
   public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
+    normalized(x, context, rectified: false)
+  }
+
+  /// The same, with ReLU in the same pass where it is `rectified`.
+  func normalized(_ x: Tensor, _ context: Context, rectified: Bool) -> Tensor {
     guard context.training else {
       return x.batchNorm(
         context.use(weight), context.use(bias), mean: runningMean.value,
-        variance: runningVariance.value, epsilon: epsilon)
+        variance: runningVariance.value, epsilon: epsilon, rectified: rectified)
     }
     let (y, mean, variance) = x.batchNorm(
-      context.use(weight), context.use(bias), epsilon: epsilon)
+      context.use(weight), context.use(bias), epsilon: epsilon, rectified: rectified)
     if context.isRepeated { return y }
     let n = Float(x.count / mean.count)
     batches? += 1

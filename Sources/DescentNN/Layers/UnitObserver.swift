@@ -11,4 +11,11 @@ extension Context {
     units?.observe(y.detached, of: layer)
     return y
   }
+
+  /// max(norm(x), 0), in one pass; an observer may count the units of `norm` that are dead.
+  public func relu(_ x: Tensor, after norm: BatchNorm) -> Tensor {
+    let y = norm.normalized(x, self, rectified: true)
+    units?.observe(y.detached, of: norm)
+    return y
+  }
 }

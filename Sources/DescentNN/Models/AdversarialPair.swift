@@ -49,7 +49,7 @@ public final class AdversarialPair: Module {
     public func callAsFunction(_ z: Tensor, _ context: Context) -> Tensor {
       var x = project(z, context).reshaped([z.shape[0]] + first)
       for (norm, convolution) in zip(norms, convolutions) {
-        let y = context.relu(norm(x, context), of: norm)
+        let y = context.relu(x, after: norm)
         x = convolution(y.upsampled2d(2), context)
       }
       return x.tanh()

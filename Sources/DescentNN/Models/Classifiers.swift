@@ -113,8 +113,8 @@ public final class ConvClassifier: RecomputingModule {
 
     /// x of shape [batch, inputs, height, width] → [batch, outputs, height / 2, width / 2].
     public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
-      let x = context.relu(norm1(conv1(x, context), context), of: norm1)
-      return context.relu(norm2(conv2(x, context), context), of: norm2).maxPool2d(2)
+      let x = context.relu(conv1(x, context), after: norm1)
+      return context.relu(conv2(x, context), after: norm2).maxPool2d(2)
     }
   }
 

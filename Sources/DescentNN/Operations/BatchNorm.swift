@@ -11,10 +11,11 @@ extension Tensor {
   ///   - weight: w, of shape [channels].
   ///   - bias: b, of shape [channels].
   ///   - epsilon: ε, 1e-5 by default.
+  ///   - rectified: whether ReLU follows: max(y, 0) in the place of y, in one pass. False by default.
   /// - Returns: y, and μ and σ² (the biased variance) without gradients. This tensor has shape
   ///   [batch, channels, ...].
   public func batchNorm(
-    _ weight: Tensor, _ bias: Tensor, epsilon: Float = 1e-5
+    _ weight: Tensor, _ bias: Tensor, epsilon: Float = 1e-5, rectified: Bool = false
   ) -> (y: Tensor, mean: Tensor, variance: Tensor) {
     let s = ChannelShape(self, weight, bias)
     let mean = Tensor(uninitialized: [s.channels])
@@ -22,42 +23,30 @@ extension Tensor {
     let (xs, means, variances) = (elements, mean.freshElements, variance.freshElements)
     inParallel(s.channels) { c in
       var sum = 0.0
-      for b in 0..<s.batch { sum += Double(xs.row(b * s.channels + c, s.inner).sum()) }
+      for b in 0..<s.batch { sum += Kernels.sum(xs.row(b * s.channels + c, s.inner)) }
       let mean = Float(sum / Double(s.count))
       var squares = 0.0
       for b in 0..<s.batch {
-        let row = xs.row(b * s.channels + c, s.inner)
-        var square: Float = 0
-        for i in 0..<s.inner { square += (row[i] - mean) * (row[i] - mean) }
-        squares += Double(square)
+        squares += Double(
+          Kernels.sumOfSquares(xs.row(b * s.channels + c, s.inner), around: mean))
       }
       means[c] = mean
       variances[c] = Float(squares / Double(s.count))
     }
-    let y = s.normalized(self, weight, bias, mean, variance, epsilon)
+    let norm = ChannelNorm(s, mean, variance, epsilon, rectified)
+    let y = norm(self, weight, bias)
     let result = record(y, from: self, weight, bias, in: format) {
-      [x = kept, w = weight.detached] dy, d in
+      [x = kept, w = weight.detached, b = bias.detached] dy, d in
       // With h = (x − μ)·s:  db = Σ dy, dw = Σ dy·h and
       // dx = w·s·(dy − db/N − h·dw/N).
-      let (db, dw) = s.sums(x, dy, mean, variance, epsilon)
+      let (db, dw) = norm.sums(x, dy, w, b)
+      let (ws, bs, dbs, dws) = (w.elements, b.elements, db.elements, dw.elements)
+      let n = Float(s.count)
       d.write(to: 0) { dx, adds in
-        let (xs, dys, ws) = (x.elements, dy.elements, w.elements)
-        let (dbs, dws) = (db.elements, dw.elements)
-        let (means, variances) = (mean.elements, variance.elements)
-        inRows(of: s.batch * s.channels, s.inner) { range in
-          for r in range {
-            let c = r % s.channels
-            let (x, dy, dx) = (xs.row(r, s.inner), dys.row(r, s.inner), dx.row(r, s.inner))
-            let scale = 1 / (variances[c] + epsilon).root
-            let factor = ws[c] * scale
-            let shift = dbs[c] / Float(s.count)
-            let slope = scale * dws[c] / Float(s.count)
-            let mean = means[c]
-            for i in 0..<s.inner {
-              dx[i] =
-                (adds ? dx[i] : 0) + factor * (dy[i] - shift - (x[i] - mean) * slope)
-            }
-          }
+        norm.backward(x, dy, into: dx, adds: adds) { c in
+          let scale = norm.scale(c)
+          return norm.channel(
+            c, ws, bs, factor: ws[c] * scale, drift: dbs[c] / n, slope: scale * dws[c] / n)
         }
       }
       d.add(to: 1, dw)
@@ -74,26 +63,24 @@ extension Tensor {
   ///   - mean: μ, of shape [channels]; constant.
   ///   - variance: σ², of shape [channels]; constant.
   ///   - epsilon: ε, 1e-5 by default.
+  ///   - rectified: whether ReLU follows. False by default.
   public func batchNorm(
-    _ weight: Tensor, _ bias: Tensor, mean: Tensor, variance: Tensor, epsilon: Float = 1e-5
+    _ weight: Tensor, _ bias: Tensor, mean: Tensor, variance: Tensor, epsilon: Float = 1e-5,
+    rectified: Bool = false
   ) -> Tensor {
     let s = ChannelShape(self, weight, bias)
-    let y = s.normalized(self, weight, bias, mean, variance, epsilon)
+    let norm = ChannelNorm(s, mean, variance, epsilon, rectified)
+    let y = norm(self, weight, bias)
     return record(y, from: self, weight, bias, in: format) {
-      [x = kept, w = weight.detached] dy, d in
+      [x = kept, w = weight.detached, b = bias.detached] dy, d in
+      let (ws, bs) = (w.elements, b.elements)
       d.write(to: 0) { dx, adds in
-        let (dys, ws, variances) = (dy.elements, w.elements, variance.elements)
-        inRows(of: s.batch * s.channels, s.inner) { range in
-          for r in range {
-            let c = r % s.channels
-            let (dy, dx) = (dys.row(r, s.inner), dx.row(r, s.inner))
-            let factor = ws[c] / (variances[c] + epsilon).root
-            for i in 0..<s.inner { dx[i] = (adds ? dx[i] : 0) + factor * dy[i] }
-          }
+        norm.backward(x, dy, into: dx, adds: adds) { c in
+          norm.channel(c, ws, bs, factor: ws[c] * norm.scale(c))
         }
       }
       if d.needs(1) || d.needs(2) {
-        let (db, dw) = s.sums(x, dy, mean, variance, epsilon)
+        let (db, dw) = norm.sums(x, dy, w, b)
         d.add(to: 1, dw)
         d.add(to: 2, db)
       }
@@ -119,44 +106,83 @@ private struct ChannelShape {
     channels = x.shape[1]
     inner = x.shape.dropFirst(2).reduce(1, *)
   }
+}
 
-  func normalized(
-    _ x: Tensor, _ weight: Tensor, _ bias: Tensor, _ mean: Tensor, _ variance: Tensor,
-    _ epsilon: Float
-  ) -> Tensor {
-    let y = Tensor(uninitialized: x.shape)
+/// The normalization of channels by their statistics.
+private struct ChannelNorm {
+  let shape: ChannelShape
+  let mean: Tensor
+  let variance: Tensor
+  let epsilon: Float
+  let rectified: Bool
+
+  init(
+    _ shape: ChannelShape, _ mean: Tensor, _ variance: Tensor, _ epsilon: Float, _ rectified: Bool
+  ) {
+    (self.shape, self.mean, self.variance) = (shape, mean, variance)
+    (self.epsilon, self.rectified) = (epsilon, rectified)
+  }
+
+  /// s = 1/√(σ² + ε).
+  func scale(_ c: Int) -> Float { 1 / (variance.elements[c] + epsilon).root }
+
+  /// What rows of channel c need.
+  func channel(
+    _ c: Int, _ w: View<Float>, _ b: View<Float>, factor: Float = 0, drift: Float = 0,
+    slope: Float = 0
+  ) -> Kernels.Channel {
+    Kernels.Channel(
+      mean: mean.elements[c], scale: w[c] / (variance.elements[c] + epsilon).root, shift: b[c],
+      rectifies: rectified, factor: factor, drift: drift, slope: slope)
+  }
+
+  func callAsFunction(_ x: Tensor, _ weight: Tensor, _ bias: Tensor) -> Tensor {
+    let (y, s) = (Tensor(uninitialized: x.shape), shape)
     let (xs, ys, ws, bs) = (x.elements, y.freshElements, weight.elements, bias.elements)
-    let (means, variances) = (mean.elements, variance.elements)
-    inRows(of: batch * channels, inner) { range in
+    inRows(of: s.batch * s.channels, s.inner) { range in
       for r in range {
-        let c = r % channels
-        let (x, y) = (xs.row(r, inner), ys.row(r, inner))
-        let scale = ws[c] / (variances[c] + epsilon).root
-        let (mean, shift) = (means[c], bs[c])
-        for i in 0..<inner { y[i] = (x[i] - mean) * scale + shift }
+        Kernels.normalize(
+          xs.row(r, s.inner), channel(r % s.channels, ws, bs), ys.row(r, s.inner))
       }
     }
     return y
   }
 
-  /// Σ dy and Σ dy·h of every channel.
+  /// Σ dy and Σ dy·h of every channel, with h = (x − μ)·s.
   func sums(
-    _ x: Tensor, _ dy: Tensor, _ mean: Tensor, _ variance: Tensor, _ epsilon: Float
+    _ x: Tensor, _ dy: Tensor, _ weight: Tensor, _ bias: Tensor
   ) -> (db: Tensor, dw: Tensor) {
-    let (db, dw) = (Tensor(uninitialized: [channels]), Tensor(uninitialized: [channels]))
+    let s = shape
+    let (db, dw) = (Tensor(uninitialized: [s.channels]), Tensor(uninitialized: [s.channels]))
     let (xs, dys, dbs, dws) = (x.elements, dy.elements, db.freshElements, dw.freshElements)
-    let (means, variances) = (mean.elements, variance.elements)
-    inParallel(channels) { c in
+    let (ws, bs) = (weight.elements, bias.elements)
+    inParallel(s.channels) { c in
+      let channel = channel(c, ws, bs)
       var (sum, product) = (0.0, 0.0)
-      for b in 0..<batch {
-        let (x, dy) = (xs.row(b * channels + c, inner), dys.row(b * channels + c, inner))
-        let rowSum = Double(dy.sum())
-        sum += rowSum
-        product += Double(dy.dot(x)) - rowSum * Double(means[c])
+      for b in 0..<s.batch {
+        let row = b * s.channels + c
+        let (first, second) = Kernels.sums(xs.row(row, s.inner), dys.row(row, s.inner), channel)
+        sum += first
+        product += second
       }
       dbs[c] = Float(sum)
-      dws[c] = Float(product) / (variances[c] + epsilon).root
+      dws[c] = Float(product) * scale(c)
     }
     return (db, dw)
+  }
+
+  /// dx by rows of channels.
+  func backward(
+    _ x: Tensor, _ dy: Tensor, into dx: MutableView<Float>, adds: Bool,
+    _ channel: (Int) -> Kernels.Channel
+  ) {
+    let (xs, dys, s) = (x.elements, dy.elements, shape)
+    inRows(of: s.batch * s.channels, s.inner) { range in
+      for r in range {
+        Kernels.normalizeBackward(
+          xs.row(r, s.inner), dys.row(r, s.inner), channel(r % s.channels), adds: adds,
+          dx.row(r, s.inner))
+      }
+    }
   }
 }

@@ -42,26 +42,26 @@ private struct PoolingShape {
     }
   }
 
-  /// Calls `body` with the index of every pixel of a result and that of the first largest element of its
-  /// window; a NaN counts as the largest.
-  @inline(__always)
-  func forEachLargest(_ x: View<Float>, _ body: (_ index: Int, _ place: Int) -> Void) {
-    guard size == 2 && stride == 2 && padding == 0 else {
-      return forEachWindow { index, rows, columns in body(index, largest(x, rows, columns)) }
+  /// Whether windows are two by two pixels side by side.
+  var isByTwo: Bool { size == 2 && stride == 2 && padding == 0 }
+
+  /// Writes the largest elements of an image's windows.
+  func largest(_ x: View<Float>, into y: MutableView<Float>) {
+    if isByTwo { return Kernels.maxPoolByTwo(x, height: height, width: width, y) }
+    forEachWindow { index, rows, columns in y[index] = x[largest(x, rows, columns)] }
+  }
+
+  /// Gives the gradient of every window to its first largest element, in the place of what is there or
+  /// added to it.
+  func spread(
+    _ dy: View<Float>, toLargestOf x: View<Float>, into dx: MutableView<Float>, adds: Bool
+  ) {
+    if isByTwo {
+      if !adds && (height % 2 != 0 || width % 2 != 0) { dx.fill(0) }
+      return Kernels.maxPoolByTwoBackward(x, height: height, width: width, dy, adds: adds, dx)
     }
-    // Four elements, compared in pairs.
-    @inline(__always)
-    func isLarger(_ x: Float, than y: Float) -> Bool { !(x <= y) && y == y }
-    for oy in 0..<outHeight {
-      for ox in 0..<outWidth {
-        let place = 2 * (oy * width + ox)
-        let (a, b, c, d) = (x[place], x[place + 1], x[place + width], x[place + width + 1])
-        let (right, lowerRight) = (isLarger(b, than: a), isLarger(d, than: c))
-        let lower = isLarger(lowerRight ? d : c, than: right ? b : a)
-        let offset = lower ? (lowerRight ? width + 1 : width) : (right ? 1 : 0)
-        body(oy * outWidth + ox, place + offset)
-      }
-    }
+    if !adds { dx.fill(0) }
+    forEachWindow { index, rows, columns in dx[largest(x, rows, columns)] += dy[index] }
   }
 
   /// The index of the first largest element of a window; a NaN counts as the largest.
@@ -92,8 +92,7 @@ extension Tensor {
     let (xs, ys) = (elements, y.freshElements)
     inRows(of: s.images, s.imageSize) { range in
       for n in range {
-        let (x, y) = (xs.row(n, s.imageSize), ys.row(n, s.resultSize))
-        s.forEachLargest(x) { index, place in y[index] = x[place] }
+        s.largest(xs.row(n, s.imageSize), into: ys.row(n, s.resultSize))
       }
     }
     return record(y, from: self, in: format) { [x = kept] dy, d in
@@ -101,10 +100,9 @@ extension Tensor {
         let (xs, dys) = (x.elements, dy.elements)
         inRows(of: s.images, s.imageSize) { range in
           for n in range {
-            let (x, dx) = (xs.row(n, s.imageSize), dx.row(n, s.imageSize))
-            let dy = dys.row(n, s.resultSize)
-            if !adds { dx.fill(0) }
-            s.forEachLargest(x) { index, place in dx[place] += dy[index] }
+            s.spread(
+              dys.row(n, s.resultSize), toLargestOf: xs.row(n, s.imageSize),
+              into: dx.row(n, s.imageSize), adds: adds)
           }
         }
       }

@@ -73,10 +73,9 @@ private struct State {
   private var region: UnsafeMutableRawPointer?
   private var left = 0
 
-  private static let largePage = 2 << 20
-  private static let regionSize = 8 * largePage
+  private static let regionSize = 8 * LargePages.size
   /// Buffers from this size on are regions of their own.
-  private static let large = 2 * largePage
+  private static let large = 2 * LargePages.size
 
   mutating func take(_ size: Int) -> UnsafeMutableRawPointer {
     inUse += size
@@ -85,9 +84,9 @@ private struct State {
       return unsafe buffer
     }
     if let buffer = unsafe empty[size]?.popLast() { return unsafe buffer }
-    if size >= Self.large { return unsafe Self.newRegion(size) }
+    if size >= Self.large { return unsafe LargePages.allocate(size) }
     if left < size {
-      unsafe region = Self.newRegion(Self.regionSize)
+      unsafe region = LargePages.allocate(Self.regionSize)
       left = Self.regionSize
     }
     left -= size
@@ -111,15 +110,6 @@ private struct State {
     }
     unsafe kept.removeAll()
     free = 0
-  }
-
-  private static func newRegion(_ size: Int) -> UnsafeMutableRawPointer {
-    let region = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: largePage)
-    #if os(Linux)
-    // Refused where the system has no large pages; then the region has small ones.
-    _ = unsafe madvise(region, size, MADV_HUGEPAGE)
-    #endif
-    return unsafe region
   }
 
   /// Lets the system take the whole pages of a buffer whose contents nobody needs.

@@ -72,10 +72,7 @@ final class SnapshotMemory: @unchecked Sendable {
 
   fileprivate func grow(to bytes: Int, keeping used: Int) {
     guard bytes > capacity else { return }
-    let larger = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 1 << 21)
-    #if os(Linux)
-    unsafe madvise(larger, bytes, MADV_HUGEPAGE)
-    #endif
+    let larger = unsafe LargePages.allocate(bytes)
     if let base = unsafe base { unsafe larger.copyMemory(from: base, byteCount: used) }
     unsafe base?.deallocate()
     unsafe base = larger
