@@ -17,6 +17,30 @@ INLINE void put(float *p, vf x, long n) {
   else
     store_part(p, x, n);
 }
+// The same of state, which lies in floats or, where `half`, in bfloat16.
+INLINE vf take(const void *state, long i, long n, bool half) {
+  if (!half) return get((const float *)state + i, n);
+  const uint16_t *p = (const uint16_t *)state + i;
+#if VECTOR_BYTES == 64
+  ahead(p + 2048);
+#endif
+  vh bits = {};
+  memcpy(&bits, p, n < W ? (size_t)n * sizeof *p : sizeof bits);
+  return (vf)(__builtin_convertvector(bits, vu) << 16);
+}
+INLINE void keep(void *state, long i, vf x, long n, bool half) {
+  if (!half) return put((float *)state + i, x, n);
+  const vh bits = __builtin_convertvector((vu)round_bfloat16_v(x) >> 16, vh);
+  memcpy((uint16_t *)state + i, &bits, n < W ? (size_t)n * sizeof(uint16_t) : sizeof bits);
+}
+// Calls a loop for either, each compiled for its own; `half` is the last argument.
+#define EITHER(loop, ...)           \
+  do {                              \
+    if (half)                       \
+      loop(__VA_ARGS__, true);      \
+    else                            \
+      loop(__VA_ARGS__, false);     \
+  } while (0)
 INLINE vf root(vf x) { return __builtin_elementwise_sqrt(x); }
 INLINE vf sign(vf x) {
   const vi one = (vi)splat(1.0f);
@@ -41,8 +65,8 @@ INLINE vf fewest(vf a, vf b) { return select_f(b < a, b, a); }
     }                                     \
   } while (0)
 
-static void k_sgd(
-    long n, const descent_sgd *a, descent_sgd_form form, const float *g, float *w, float *b) {
+INLINE void sgd(
+    long n, const descent_sgd *a, descent_sgd_form form, const float *g, float *w, void *b, bool half) {
   const vf γ = splat(a->gradient), η = splat(a->rate), μ = splat(a->momentum), λ = splat(a->decay);
   const vf kept = splat(a->kept), taken = splat(a->taken);
   switch (form) {
@@ -55,40 +79,45 @@ static void k_sgd(
     case DESCENT_SGD_MOMENTUM:
       EACH_VECTOR(
         const vf wi = get(w + i, r);
-        const vf bi = kept * get(b + i, r) + taken * (get(g + i, r) * γ + λ * wi);
-        put(b + i, bi, r);
+        const vf bi = kept * take(b, i, r, half) + taken * (get(g + i, r) * γ + λ * wi);
+        keep(b, i, bi, r, half);
         put(w + i, wi - η * bi, r);
       );
       break;
     case DESCENT_SGD_NESTEROV:
       EACH_VECTOR(
         const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-        const vf bi = kept * get(b + i, r) + taken * gi;
-        put(b + i, bi, r);
+        const vf bi = kept * take(b, i, r, half) + taken * gi;
+        keep(b, i, bi, r, half);
         put(w + i, wi - η * (gi + μ * bi), r);
       );
       break;
   }
 }
 
+static void k_sgd(
+    long n, const descent_sgd *a, descent_sgd_form form, const float *g, float *w, void *b, bool half) {
+  EITHER(sgd, n, a, form, g, w, b);
+}
+
 INLINE void moments(
     long n, const descent_moments *a, descent_moments_form form, bool weighs, const float *g, float *w,
-    float *m, float *v, float *x) {
+    void *m, void *v, void *x, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), shrink = splat(a->shrink);
   const vf β2 = splat(a->beta2), α1 = splat(a->taken1), α2 = splat(a->taken2);
   const vf η = splat(a->rate), ηg = splat(a->gradient_rate), c = splat(a->correction);
   const vf ε = splat(a->epsilon);
   EACH_VECTOR(
     const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-    vf mi = get(m + i, r), si = get(v + i, r);
+    vf mi = take(m, i, r, half), si = take(v, i, r, half);
     mi += α1 * (gi - mi);
     si = β2 * si + (weighs ? α2 * gi * gi : α2 * (gi * gi));
-    put(m + i, mi, r);
-    put(v + i, si, r);
+    keep(m, i, mi, r, half);
+    keep(v, i, si, r, half);
     vf change;
     if (x) {
-      si = most(get(x + i, r), si);
-      put(x + i, si, r);
+      si = most(take(x, i, r, half), si);
+      keep(x, i, si, r, half);
     }
     switch (form) {
       case DESCENT_MOMENTS_ADAM: change = η * mi / (root(si) * c + ε); break;
@@ -100,121 +129,147 @@ INLINE void moments(
   );
 }
 static void k_moments(
-    long n, const descent_moments *a, descent_moments_form form, const float *g, float *w, float *m,
-    float *v, float *x) {
+    long n, const descent_moments *a, descent_moments_form form, const float *g, float *w, void *m,
+    void *v, void *x, bool half) {
   switch (form) {
     case DESCENT_MOMENTS_ADAM:
       if (x)
-        moments(n, a, DESCENT_MOMENTS_ADAM, true, g, w, m, v, x);
+        EITHER(moments, n, a, DESCENT_MOMENTS_ADAM, true, g, w, m, v, x);
       else
-        moments(n, a, DESCENT_MOMENTS_ADAM, true, g, w, m, v, NULL);
+        EITHER(moments, n, a, DESCENT_MOMENTS_ADAM, true, g, w, m, v, NULL);
       break;
-    case DESCENT_MOMENTS_NADAM: moments(n, a, DESCENT_MOMENTS_NADAM, false, g, w, m, v, NULL); break;
-    case DESCENT_MOMENTS_RADAM: moments(n, a, DESCENT_MOMENTS_RADAM, false, g, w, m, v, NULL); break;
-    case DESCENT_MOMENTS_MEAN: moments(n, a, DESCENT_MOMENTS_MEAN, false, g, w, m, v, NULL); break;
+    case DESCENT_MOMENTS_NADAM:
+      EITHER(moments, n, a, DESCENT_MOMENTS_NADAM, false, g, w, m, v, NULL);
+      break;
+    case DESCENT_MOMENTS_RADAM:
+      EITHER(moments, n, a, DESCENT_MOMENTS_RADAM, false, g, w, m, v, NULL);
+      break;
+    case DESCENT_MOMENTS_MEAN:
+      EITHER(moments, n, a, DESCENT_MOMENTS_MEAN, false, g, w, m, v, NULL);
+      break;
   }
 }
 
-static void k_lion(long n, const descent_lion *a, const float *g, float *w, float *m) {
+INLINE void lion(long n, const descent_lion *a, const float *g, float *w, void *m, bool half) {
   const vf γ = splat(a->gradient), η = splat(a->rate), shrink = splat(a->shrink);
   const vf β1 = splat(a->beta1), α1 = splat(a->taken1), β2 = splat(a->beta2), α2 = splat(a->taken2);
   EACH_VECTOR(
-    const vf gi = get(g + i, r) * γ, mi = get(m + i, r);
+    const vf gi = get(g + i, r) * γ, mi = take(m, i, r, half);
     put(w + i, get(w + i, r) * shrink - η * sign(β1 * mi + α1 * gi), r);
-    put(m + i, β2 * mi + α2 * gi, r);
+    keep(m, i, β2 * mi + α2 * gi, r, half);
   );
+}
+static void k_lion(long n, const descent_lion *a, const float *g, float *w, void *m, bool half) {
+  EITHER(lion, n, a, g, w, m);
 }
 
 INLINE void rmsprop(
-    long n, const descent_rmsprop *a, const float *g, float *w, float *v, float *mean, float *b) {
+    long n, const descent_rmsprop *a, const float *g, float *w, void *v, void *mean, void *b, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate), μ = splat(a->momentum);
   const vf α = splat(a->kept), β = splat(a->taken), ε = splat(a->epsilon);
   EACH_VECTOR(
     const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-    vf s = α * get(v + i, r) + β * (gi * gi);
-    put(v + i, s, r);
+    vf s = α * take(v, i, r, half) + β * (gi * gi);
+    keep(v, i, s, r, half);
     if (mean) {
-      vf ai = get(mean + i, r);
+      vf ai = take(mean, i, r, half);
       ai += β * (gi - ai);
-      put(mean + i, ai, r);
+      keep(mean, i, ai, r, half);
       s = most(s - ai * ai, splat(0));
     }
     vf u = gi / (root(s) + ε);
     if (b) {
-      u = μ * get(b + i, r) + u;
-      put(b + i, u, r);
+      u = μ * take(b, i, r, half) + u;
+      keep(b, i, u, r, half);
     }
     put(w + i, wi - η * u, r);
   );
 }
 static void k_rmsprop(
-    long n, const descent_rmsprop *a, const float *g, float *w, float *v, float *mean, float *b) {
+    long n, const descent_rmsprop *a, const float *g, float *w, void *v, void *mean, void *b, bool half) {
+  // Centred, it takes no state in fewer bits.
   if (mean && b)
-    rmsprop(n, a, g, w, v, mean, b);
+    rmsprop(n, a, g, w, v, mean, b, false);
   else if (mean)
-    rmsprop(n, a, g, w, v, mean, NULL);
+    rmsprop(n, a, g, w, v, mean, NULL, false);
   else if (b)
-    rmsprop(n, a, g, w, v, NULL, b);
+    EITHER(rmsprop, n, a, g, w, v, NULL, b);
   else
-    rmsprop(n, a, g, w, v, NULL, NULL);
+    EITHER(rmsprop, n, a, g, w, v, NULL, NULL);
 }
 
-static void k_adagrad(
-    long n, const descent_adagrad *a, const float *g, float *w, float *s) {
+INLINE void adagrad(
+    long n, const descent_adagrad *a, const float *g, float *w, void *s, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate), ε = splat(a->epsilon);
   EACH_VECTOR(
     const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-    const vf si = get(s + i, r) + gi * gi;
-    put(s + i, si, r);
+    const vf si = take(s, i, r, half) + gi * gi;
+    keep(s, i, si, r, half);
     put(w + i, wi - η * gi / (root(si) + ε), r);
   );
 }
+static void k_adagrad(
+    long n, const descent_adagrad *a, const float *g, float *w, void *s, bool half) {
+  EITHER(adagrad, n, a, g, w, s);
+}
 
-static void k_adadelta(
-    long n, const descent_adadelta *a, const float *g, float *w, float *v, float *d) {
+INLINE void adadelta(
+    long n, const descent_adadelta *a, const float *g, float *w, void *v, void *d, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate), ε = splat(a->epsilon);
   const vf ρ = splat(a->kept), taken = splat(a->taken);
   EACH_VECTOR(
-    const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi, di = get(d + i, r);
-    const vf vk = ρ * get(v + i, r) + taken * (gi * gi);
-    put(v + i, vk, r);
+    const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi, di = take(d, i, r, half);
+    const vf vk = ρ * take(v, i, r, half) + taken * (gi * gi);
+    keep(v, i, vk, r, half);
     const vf change = root((di + ε) / (vk + ε)) * gi;
-    put(d + i, ρ * di + taken * (change * change), r);
+    keep(d, i, ρ * di + taken * (change * change), r, half);
     put(w + i, wi - η * change, r);
   );
 }
+static void k_adadelta(
+    long n, const descent_adadelta *a, const float *g, float *w, void *v, void *d, bool half) {
+  EITHER(adadelta, n, a, g, w, v, d);
+}
 
-static void k_adamax(
-    long n, const descent_adamax *a, const float *g, float *w, float *m, float *u) {
+INLINE void adamax(
+    long n, const descent_adamax *a, const float *g, float *w, void *m, void *u, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate), ε = splat(a->epsilon);
   const vf α1 = splat(a->taken1), β2 = splat(a->beta2);
   EACH_VECTOR(
     const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-    vf mi = get(m + i, r);
+    vf mi = take(m, i, r, half);
     mi += α1 * (gi - mi);
-    put(m + i, mi, r);
-    const vf ui = most(β2 * get(u + i, r), absolute(gi) + ε);
-    put(u + i, ui, r);
+    keep(m, i, mi, r, half);
+    const vf ui = most(β2 * take(u, i, r, half), absolute(gi) + ε);
+    keep(u, i, ui, r, half);
     put(w + i, wi - η * mi / ui, r);
   );
 }
+static void k_adamax(
+    long n, const descent_adamax *a, const float *g, float *w, void *m, void *u, bool half) {
+  EITHER(adamax, n, a, g, w, m, u);
+}
 
-static void k_rprop(
-    long n, const descent_rprop *a, const float *g, float *w, float *previous, float *δ) {
+INLINE void rprop(
+    long n, const descent_rprop *a, const float *g, float *w, void *previous, float *δ, bool half) {
   const vf γ = splat(a->gradient), growth = splat(a->growth), shrink = splat(a->shrink);
   const vf shortest = splat(a->shortest), longest = splat(a->longest), one = splat(1);
   EACH_VECTOR(
-    const vf gi = get(g + i, r) * γ, σ = gi * get(previous + i, r);
+    const vf gi = get(g + i, r) * γ, σ = gi * take(previous, i, r, half);
     const vf f = select_f(σ > 0, growth, select_f(σ < 0, shrink, one));
     const vf δi = fewest(most(get(δ + i, r) * f, shortest), longest);
     put(δ + i, δi, r);
     const vf kept = select_f(σ < 0, splat(0), gi);
     put(w + i, get(w + i, r) - sign(kept) * δi, r);
-    put(previous + i, kept, r);
+    keep(previous, i, kept, r, half);
   );
 }
+static void k_rprop(
+    long n, const descent_rprop *a, const float *g, float *w, void *previous, float *δ, bool half) {
+  EITHER(rprop, n, a, g, w, previous, δ);
+}
 
-static void k_asgd(long n, const descent_asgd *a, const float *g, float *w, float *x) {
+INLINE void asgd(long n, const descent_asgd *a, const float *g, float *w, void *x, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), η = splat(a->rate);
   const vf shrink = splat(a->shrink), taken = splat(a->taken), kept = splat(a->kept);
   EACH_VECTOR(
@@ -222,38 +277,49 @@ static void k_asgd(long n, const descent_asgd *a, const float *g, float *w, floa
     const vf gi = get(g + i, r) * γ + λ * wi;
     wi = wi * shrink - η * gi;
     put(w + i, wi, r);
-    put(x + i, taken * wi + kept * get(x + i, r), r);
+    keep(x, i, taken * wi + kept * take(x, i, r, half), r, half);
   );
 }
+static void k_asgd(long n, const descent_asgd *a, const float *g, float *w, void *x, bool half) {
+  EITHER(asgd, n, a, g, w, x);
+}
 
-static void k_sophia_g(
-    long n, const descent_sophia *a, const float *g, float *w, float *m, const float *h) {
+INLINE void sophia_g(
+    long n, const descent_sophia *a, const float *g, float *w, void *m, void *h, bool half) {
   const vf γ = splat(a->gradient), α1 = splat(a->taken1), η = splat(a->rate);
   const vf shrink = splat(a->shrink), scale = splat(a->scale), ε = splat(a->epsilon);
   EACH_VECTOR(
-    vf mi = get(m + i, r);
+    vf mi = take(m, i, r, half);
     mi += α1 * (get(g + i, r) * γ - mi);
-    put(m + i, mi, r);
-    const vf share = fewest(splat(1), absolute(mi) / (scale * get(h + i, r) + ε));
+    keep(m, i, mi, r, half);
+    const vf share = fewest(splat(1), absolute(mi) / (scale * take(h, i, r, half) + ε));
     put(w + i, get(w + i, r) * shrink - η * sign(mi) * share, r);
   );
 }
-static void k_sophia_h(
-    long n, const descent_sophia *a, const float *g, float *w, float *m, const float *h) {
+static void k_sophia_g(
+    long n, const descent_sophia *a, const float *g, float *w, void *m, void *h, bool half) {
+  EITHER(sophia_g, n, a, g, w, m, h);
+}
+INLINE void sophia_h(
+    long n, const descent_sophia *a, const float *g, float *w, void *m, void *h, bool half) {
   const vf γ = splat(a->gradient), α1 = splat(a->taken1), η = splat(a->rate), λ = splat(a->decay);
   const vf scale = splat(a->scale), ε = splat(a->epsilon), c = splat(a->correction);
   const vf limit = splat(a->limit);
   EACH_VECTOR(
-    vf mi = get(m + i, r);
+    vf mi = take(m, i, r, half);
     mi += α1 * (get(g + i, r) * γ - mi);
-    put(m + i, mi, r);
-    const vf u = c * mi / most(scale * get(h + i, r), ε), wi = get(w + i, r);
+    keep(m, i, mi, r, half);
+    const vf u = c * mi / most(scale * take(h, i, r, half), ε), wi = get(w + i, r);
     put(w + i, wi - η * (fewest(most(u, -limit), limit) + λ * wi), r);
   );
 }
+static void k_sophia_h(
+    long n, const descent_sophia *a, const float *g, float *w, void *m, void *h, bool half) {
+  EITHER(sophia_h, n, a, g, w, m, h);
+}
 
 INLINE void schedule_free(
-    long n, const descent_schedule_free *a, const float *g, float *y, float *z, float *v) {
+    long n, const descent_schedule_free *a, const float *g, float *y, float *z, void *v, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), c = splat(a->share), η = splat(a->rate);
   const vf ηy = splat(a->rate_y), β2 = splat(a->beta2), α2 = splat(a->taken2);
   const vf correction = splat(a->correction), ε = splat(a->epsilon);
@@ -261,8 +327,8 @@ INLINE void schedule_free(
     const vf yi = get(y + i, r), zi = get(z + i, r), gi = get(g + i, r) * γ;
     vf u = gi;
     if (v) {
-      const vf vk = β2 * get(v + i, r) + α2 * (gi * gi);
-      put(v + i, vk, r);
+      const vf vk = β2 * take(v, i, r, half) + α2 * (gi * gi);
+      keep(v, i, vk, r, half);
       u = gi / (root(vk) * correction + ε);
     }
     u = u + λ * yi;
@@ -271,11 +337,11 @@ INLINE void schedule_free(
   );
 }
 static void k_schedule_free(
-    long n, const descent_schedule_free *a, const float *g, float *y, float *z, float *v) {
+    long n, const descent_schedule_free *a, const float *g, float *y, float *z, void *v, bool half) {
   if (v)
-    schedule_free(n, a, g, y, z, v);
+    EITHER(schedule_free, n, a, g, y, z, v);
   else
-    schedule_free(n, a, g, y, z, NULL);
+    schedule_free(n, a, g, y, z, NULL, false);
 }
 
 // Terms are made in runs of this many elements, and added in double by k_sum and k_sum_of_squares.
@@ -284,51 +350,54 @@ enum { TERMS = 512 };
 // The terms of a run of at most TERMS elements: those of the first sum from what the state was, those of the
 // second, |s|, from what it becomes.
 INLINE void prodigy_terms(
-    long n, const descent_prodigy *a, const float *g, const float *w, float *s, const float *p0,
-    float *m, float *v, float *products, float *magnitudes) {
+    long n, const descent_prodigy *a, const float *g, const float *w, void *s, const float *p0, void *m,
+    void *v, float *products, float *magnitudes, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->decay), β3 = splat(a->beta3), taken = splat(a->taken3);
   const vf β1 = splat(a->beta1), α1 = splat(a->taken1), β2 = splat(a->beta2), α2 = splat(a->taken2);
   const vf ε = splat(a->epsilon);
   EACH_VECTOR(
     const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-    vf si = get(s + i, r), vk = get(v + i, r);
+    vf si = take(s, i, r, half), vk = take(v, i, r, half);
     put(products + i, p0 ? gi * (get(p0 + i, r) - wi) : gi * si / (root(vk) + ε), r);
     si = β3 * si + taken * gi;
     vk = β2 * vk + α2 * (gi * gi);
-    put(s + i, si, r);
+    keep(s, i, si, r, half);
     put(magnitudes + i, absolute(si), r);
-    if (m) put(m + i, β1 * get(m + i, r) + α1 * gi, r);
-    put(v + i, vk, r);
+    if (m) keep(m, i, β1 * take(m, i, r, half) + α1 * gi, r, half);
+    keep(v, i, vk, r, half);
   );
 }
-// Σ g·(p₀ − w), or without p₀ D-Adaptation's Σ g·s/(√v + ε), and Σ |s|.
+// Σ g·(p₀ − w), or without p₀ D-Adaptation's Σ g·s/(√v + ε), and Σ |s|, added to sums.
 static descent_sums k_prodigy_gather(
-    long n, const descent_prodigy *a, const float *g, const float *w, float *s, const float *p0,
-    float *m, float *v) {
+    long n, const descent_prodigy *a, descent_sums sums, const float *g, const float *w, void *s,
+    const float *p0, void *m, void *v, bool half) {
   float products[TERMS], magnitudes[TERMS];
-  descent_sums sums = {};
+  const long size = half ? sizeof(uint16_t) : sizeof(float);
   for (long i = 0; i < n; i += TERMS) {
     const long count = n - i < TERMS ? n - i : TERMS;
+    void *si = (char *)s + i * size, *mi = m ? (char *)m + i * size : NULL, *vi = (char *)v + i * size;
     if (p0)
-      prodigy_terms(
-          count, a, g + i, w + i, s + i, p0 + i, m ? m + i : NULL, v + i, products, magnitudes);
+      EITHER(prodigy_terms, count, a, g + i, w + i, si, p0 + i, mi, vi, products, magnitudes);
     else
-      prodigy_terms(
-          count, a, g + i, w + i, s + i, NULL, m ? m + i : NULL, v + i, products, magnitudes);
+      EITHER(prodigy_terms, count, a, g + i, w + i, si, NULL, mi, vi, products, magnitudes);
     sums.first += k_sum(count, products);
     sums.second += k_sum(count, magnitudes);
   }
   return sums;
 }
-static void k_prodigy_update(
-    long n, const descent_prodigy *a, const float *g, float *w, const float *m, const float *v) {
+INLINE void prodigy_update(
+    long n, const descent_prodigy *a, const float *g, float *w, const void *m, const void *v, bool half) {
   const vf γ = splat(a->gradient), shrink = splat(a->shrink), λ = splat(a->decay);
   const vf η = splat(a->rate), ε = splat(a->epsilon);
   EACH_VECTOR(
     const vf wi = get(w + i, r);
-    const vf u = m ? get(m + i, r) : get(g + i, r) * γ + λ * wi;
-    put(w + i, (wi - shrink * wi) - η * u / (root(get(v + i, r)) + ε), r);
+    const vf u = m ? take(m, i, r, half) : get(g + i, r) * γ + λ * wi;
+    put(w + i, (wi - shrink * wi) - η * u / (root(take(v, i, r, half)) + ε), r);
   );
+}
+static void k_prodigy_update(
+    long n, const descent_prodigy *a, const float *g, float *w, const void *m, const void *v, bool half) {
+  EITHER(prodigy_update, n, a, g, w, m, v);
 }
 
 // ‖w‖² and ‖g + λ·w‖²
@@ -355,46 +424,52 @@ INLINE vf lamb_direction(const descent_lamb *a, vf w, vf m, vf v) {
       splat(a->decay) * w;
 }
 INLINE void lamb_terms(
-    long n, const descent_lamb *a, bool averages, const float *g, const float *w, float *m, float *v,
-    float *directions) {
+    long n, const descent_lamb *a, bool averages, const float *g, const float *w, void *m, void *v,
+    float *directions, bool half) {
   const vf γ = splat(a->gradient), λ = splat(a->coupled_decay);
   const vf β1 = splat(a->beta1), α1 = splat(a->taken1), β2 = splat(a->beta2), α2 = splat(a->taken2);
   EACH_VECTOR(
     const vf wi = get(w + i, r), gi = get(g + i, r) * γ + λ * wi;
-    vf mi = get(m + i, r);
+    vf mi = take(m, i, r, half);
     if (averages)
       mi += α1 * (gi - mi);
     else
       mi = β1 * mi + gi;
-    const vf vk = β2 * get(v + i, r) + α2 * (gi * gi);
-    put(m + i, mi, r);
-    put(v + i, vk, r);
+    const vf vk = β2 * take(v, i, r, half) + α2 * (gi * gi);
+    keep(m, i, mi, r, half);
+    keep(v, i, vk, r, half);
     put(directions + i, lamb_direction(a, wi, mi, vk), r);
   );
 }
-// ‖w‖² and ‖r‖²
+// ‖w‖² and ‖r‖², added to sums.
 static descent_sums k_lamb_gather(
-    long n, const descent_lamb *a, bool averages, const float *g, const float *w, float *m, float *v) {
+    long n, const descent_lamb *a, bool averages, descent_sums sums, const float *g, const float *w,
+    void *m, void *v, bool half) {
   float directions[TERMS];
-  descent_sums sums = {};
+  const long size = half ? sizeof(uint16_t) : sizeof(float);
   for (long i = 0; i < n; i += TERMS) {
     const long count = n - i < TERMS ? n - i : TERMS;
+    void *mi = (char *)m + i * size, *vi = (char *)v + i * size;
     if (averages)
-      lamb_terms(count, a, true, g + i, w + i, m + i, v + i, directions);
+      EITHER(lamb_terms, count, a, true, g + i, w + i, mi, vi, directions);
     else
-      lamb_terms(count, a, false, g + i, w + i, m + i, v + i, directions);
+      EITHER(lamb_terms, count, a, false, g + i, w + i, mi, vi, directions);
     sums.first += k_sum_of_squares(count, w + i);
     sums.second += k_sum_of_squares(count, directions);
   }
   return sums;
 }
-static void k_lamb_update(
-    long n, const descent_lamb *a, float *w, const float *m, const float *v) {
+INLINE void lamb_update(
+    long n, const descent_lamb *a, float *w, const void *m, const void *v, bool half) {
   const vf kept = splat(a->kept), factor = splat(a->factor);
   EACH_VECTOR(
     const vf wi = get(w + i, r);
-    put(w + i, wi * kept - factor * lamb_direction(a, wi, get(m + i, r), get(v + i, r)), r);
+    put(w + i, wi * kept - factor * lamb_direction(a, wi, take(m, i, r, half), take(v, i, r, half)), r);
   );
+}
+static void k_lamb_update(
+    long n, const descent_lamb *a, float *w, const void *m, const void *v, bool half) {
+  EITHER(lamb_update, n, a, w, m, v);
 }
 
 // Adafactor. y[i] += x², in double, of a row; returns Σ x².

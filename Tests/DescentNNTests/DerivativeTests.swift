@@ -95,15 +95,6 @@ struct DerivativeCase: CustomTestStringConvertible, Sendable {
     },
     DerivativeCase("rmsNorm", [3, 9], [9]) { $0[0].rmsNorm($0[1]) },
     DerivativeCase("batchNorm", [4, 3, 2, 3], [3], [3]) { $0[0].batchNorm($0[1], $0[2]).y },
-    DerivativeCase("batchNorm, rectified", [4, 3, 5, 7], [3], [3]) {
-      $0[0].batchNorm($0[1], $0[2], rectified: true).y
-    },
-    DerivativeCase("batchNorm, inference, rectified", [4, 3, 17], [3], [3]) {
-      $0[0].batchNorm(
-        $0[1], $0[2], mean: Tensor(shape: [3], scalars: [0.1, 0.2, -0.1]),
-        variance: Tensor(shape: [3], scalars: [1, 0.5, 2]),
-        rectified: true)
-    },
     DerivativeCase("batchNorm, vectors", [5, 4], [4], [4]) { $0[0].batchNorm($0[1], $0[2]).y },
     DerivativeCase("batchNorm, inference", [4, 3, 5], [3], [3]) {
       $0[0].batchNorm(

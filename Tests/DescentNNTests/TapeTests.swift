@@ -80,6 +80,32 @@ import Testing
   }
 }
 
+@Suite struct BatchNormTests {
+  @Test(arguments: [[4, 3, 5, 7], [2, 3, 1, 1], [3, 3, 17], [2, 3, 40]], [false, true])
+  func `ReLU in the same pass is ReLU after it`(shape: [Int], givenStatistics: Bool) {
+    var random = RandomStream(seed: 4)
+    let inputs = [shape, [3], [3]].map { Tensor.random($0, normal: 1, &random) }
+    let (mean, variance) = (Tensor.random([3], normal: 0.3, &random), Tensor.ones([3]))
+    let weights = Tensor.random(shape, normal: 1, &random)
+    func result(_ rectified: Bool) -> (y: [Float], gradients: [[Float]]) {
+      let tape = Tape()
+      let x = inputs.map { tape.watch($0) }
+      let norm =
+        givenStatistics
+        ? x[0].batchNorm(x[1], x[2], mean: mean, variance: variance, rectified: rectified)
+        : x[0].batchNorm(x[1], x[2], rectified: rectified).y
+      let y = rectified ? norm : norm.relu()
+      let gradients = tape.gradients(of: (y * weights).sum())
+      return (y.scalars, x.map { gradients[$0]!.scalars })
+    }
+    let (one, two) = (result(true), result(false))
+    #expect(one.y == two.y && one.y.contains(0) && one.y.contains { $0 > 0 })
+    for (a, b) in zip(one.gradients, two.gradients) {
+      #expect(zip(a, b).allSatisfy { abs($0 - $1) <= 1e-6 * (1 + abs($1)) })
+    }
+  }
+}
+
 @Suite struct PoolingTests {
   @Test(arguments: [
     ([3, 1, 2, 3], 0), ([1, 3, 3, 3], 1), ([0, 0, 5, 5], 2), ([-4, -3, -2, -1], 3),

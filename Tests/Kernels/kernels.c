@@ -9,6 +9,7 @@
 #include "CDescentKernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,93 +81,105 @@ static void fill_all(long n) {
   fill(f, n, 6, 1);
 }
 
+// The same with some of them in bfloat16, where `half`: in the place of floats, one after the other.
+static void fill_state(const descent_kernels *k, long n, bool half, const char *arrays) {
+  static uint16_t bits[MOST];
+  fill_all(n);
+  for (; half && *arrays; arrays++) {
+    float *x = *arrays == 'c' ? c : *arrays == 'd' ? d : *arrays == 'e' ? e : f;
+    k->to_bfloat16(n, x, bits);
+    memcpy(x, bits, (size_t)n * sizeof *bits);
+  }
+}
+
 // Each update from the same start, and all that it wrote.
-static void updates(const descent_kernels *k, long n) {
+static void updates(const descent_kernels *k, long n, bool half) {
+  const descent_sums none = {0, 0};
   const descent_sgd sgd = {0.5f, 0.1f, 0.9f, 0.01f, 0.9f, 0.8f};
   for (int form = 0; form < 3; form++) {
-    fill_all(n);
-    k->sgd(n, &sgd, (descent_sgd_form)form, a, b, c);
+    fill_state(k, n, half, "c");
+    k->sgd(n, &sgd, (descent_sgd_form)form, a, b, c, half);
     EXACT("sgd w", b);
     EXACT("sgd b", c);
   }
   const descent_moments moments = {0.5f, 0.01f, 0.99f, 0.1f, 0.999f, 0.001f, 0.1f, 0.2f, 1.5f, 1e-8f};
   for (int form = 0; form < 4; form++) {
-    fill_all(n);
-    k->moments(n, &moments, (descent_moments_form)form, a, b, c, d, form == 0 ? f : NULL);
+    fill_state(k, n, half, "cdf");
+    k->moments(n, &moments, (descent_moments_form)form, a, b, c, d, form == 0 ? f : NULL, half);
     EXACT("moments w", b);
     EXACT("moments m", c);
     EXACT("moments v", d);
   }
   const descent_lion lion = {0.5f, 0.1f, 0.99f, 0.9f, 0.1f, 0.99f, 0.01f};
-  fill_all(n);
-  k->lion(n, &lion, a, b, c);
+  fill_state(k, n, half, "c");
+  k->lion(n, &lion, a, b, c, half);
   EXACT("lion w", b);
   EXACT("lion m", c);
   const descent_rmsprop rmsprop = {0.5f, 0.01f, 0.1f, 0.9f, 0.99f, 0.01f, 1e-8f};
   for (int form = 0; form < 4; form++) {
-    fill_all(n);
-    k->rmsprop(n, &rmsprop, a, b, d, form & 1 ? c : NULL, form & 2 ? e : NULL);
+    fill_state(k, n, half, "cde");
+    k->rmsprop(n, &rmsprop, a, b, d, form & 1 && !half ? c : NULL, form & 2 ? e : NULL, half);
     EXACT("rmsprop w", b);
     EXACT("rmsprop v", d);
   }
   const descent_adagrad adagrad = {0.5f, 0.01f, 0.1f, 1e-8f};
-  fill_all(n);
-  k->adagrad(n, &adagrad, a, b, d);
+  fill_state(k, n, half, "d");
+  k->adagrad(n, &adagrad, a, b, d, half);
   EXACT("adagrad w", b);
   const descent_adadelta adadelta = {0.5f, 0.01f, 0.1f, 0.9f, 0.1f, 1e-6f};
-  fill_all(n);
-  k->adadelta(n, &adadelta, a, b, d, f);
+  fill_state(k, n, half, "df");
+  k->adadelta(n, &adadelta, a, b, d, f, half);
   EXACT("adadelta w", b);
   EXACT("adadelta d", f);
   const descent_adamax adamax = {0.5f, 0.01f, 0.1f, 0.1f, 0.999f, 1e-8f};
-  fill_all(n);
-  k->adamax(n, &adamax, a, b, c, d);
+  fill_state(k, n, half, "cd");
+  k->adamax(n, &adamax, a, b, c, d, half);
   EXACT("adamax w", b);
   EXACT("adamax u", d);
   const descent_rprop rprop = {0.5f, 1.2f, 0.5f, 1e-6f, 50};
-  fill_all(n);
-  k->rprop(n, &rprop, a, b, c, d);
+  fill_state(k, n, half, "c");
+  k->rprop(n, &rprop, a, b, c, d, half);
   EXACT("rprop w", b);
   EXACT("rprop previous", c);
   EXACT("rprop steps", d);
   const descent_asgd asgd = {0.5f, 0.01f, 0.1f, 0.99f, 0.2f, 0.8f};
-  fill_all(n);
-  k->asgd(n, &asgd, a, b, c);
+  fill_state(k, n, half, "c");
+  k->asgd(n, &asgd, a, b, c, half);
   EXACT("asgd w", b);
   EXACT("asgd x", c);
   const descent_sophia sophia = {0.5f, 0.01f, 0.1f, 0.1f, 0.99f, 0.3f, 1e-8f, 1.5f, 1};
   for (int form = 0; form < 2; form++) {
-    fill_all(n);
-    (form ? k->sophia_h : k->sophia_g)(n, &sophia, a, b, c, form ? e : d);
+    fill_state(k, n, half, "cde");
+    (form ? k->sophia_h : k->sophia_g)(n, &sophia, a, b, c, form ? e : d, half);
     EXACT("sophia w", b);
     EXACT("sophia m", c);
   }
   const descent_schedule_free free_of = {0.5f, 0.01f, 0.1f, 0.1f, -0.05f, 0.999f, 0.001f, 1.5f, 1e-8f};
   for (int form = 0; form < 2; form++) {
-    fill_all(n);
-    k->schedule_free(n, &free_of, a, b, c, form ? d : NULL);
+    fill_state(k, n, half, "d");
+    k->schedule_free(n, &free_of, a, b, c, form ? d : NULL, half);
     EXACT("schedule_free y", b);
     EXACT("schedule_free z", c);
   }
   const descent_prodigy prodigy = {
       0.5f, 0.01f, 0.9f, 0.1f, 0.999f, 0.001f, 0.99f, 0.1f, 0.01f, 0.1f, 1e-8f};
-  fill_all(n);
-  k->prodigy_gather(n, &prodigy, a, b, c, e, f, d);
+  fill_state(k, n, half, "cfd");
+  k->prodigy_gather(n, &prodigy, none, a, b, c, e, f, d, half);
   EXACT("prodigy s", c);
   EXACT("prodigy v", d);
   EXACT("prodigy m", f);
-  k->prodigy_update(n, &prodigy, a, b, f, d);
+  k->prodigy_update(n, &prodigy, a, b, f, d, half);
   EXACT("prodigy w", b);
-  fill_all(n);
-  k->prodigy_gather(n, &prodigy, a, b, c, NULL, e, d);
+  fill_state(k, n, half, "ced");
+  k->prodigy_gather(n, &prodigy, none, a, b, c, NULL, e, d, half);
   EXACT("dadapt s", c);
   EXACT("dadapt v", d);
   EXACT("dadapt m", e);
   const descent_lamb lamb = {
       0.5f, 0.01f, 0.9f, 0.1f, 0.999f, 0.001f, 1.1f, 1.2f, 0, 1e-6f, 0.01f, 0.99f, 0.1f};
-  fill_all(n);
-  k->lamb_gather(n, &lamb, true, a, b, c, d);
-  k->lamb_update(n, &lamb, b, c, d);
+  fill_state(k, n, half, "cd");
+  k->lamb_gather(n, &lamb, true, none, a, b, c, d, half);
+  k->lamb_update(n, &lamb, b, c, d, half);
   EXACT("lamb w", b);
   const descent_factored factored = {0.5f, 1.5f, 1e6f, 0.99f, 0.01f, 0.1f, 0.9f, 0.1f};
   fill_all(n);
@@ -355,7 +368,8 @@ static void products(const descent_kernels *k) {
 static void run(const descent_kernels *k) {
   count = 0;
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-    updates(k, lengths[i]);
+    updates(k, lengths[i], false);
+    updates(k, lengths[i], true);
     storage(k, lengths[i]);
     codes(k, lengths[i]);
     functions(k, lengths[i]);

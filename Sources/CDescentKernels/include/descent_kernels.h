@@ -214,47 +214,54 @@ typedef struct { float mean, scale, shift, factor, drift, slope; } descent_chann
     (long n, const uint8_t *codes, const float *scales, const descent_codebook *book,             \
     float *y))                                                                                    \
                                                                                                   \
-  /* Updates of optimizers: updates.h. */                                                         \
+  /* Updates of optimizers: updates.h. State lies in floats or, where `half`, in bfloat16. */     \
   K(void, sgd,                                                                                    \
     (long n, const descent_sgd *settings, descent_sgd_form form, const float *g, float *w,        \
-    float *_Nullable b))                                                                          \
+    void *_Nullable b, bool half))                                                                \
   K(void, moments,                                                                                \
     (long n, const descent_moments *settings, descent_moments_form form, const float *g,          \
-    float *w, float *m, float *v, float *_Nullable x))                                            \
+    float *w, void *m, void *v, void *_Nullable x, bool half))                                    \
   K(void, lion,                                                                                   \
-    (long n, const descent_lion *settings, const float *g, float *w, float *m))                   \
+    (long n, const descent_lion *settings, const float *g, float *w, void *m, bool half))         \
   K(void, rmsprop,                                                                                \
-    (long n, const descent_rmsprop *settings, const float *g, float *w, float *v,                 \
-    float *_Nullable mean, float *_Nullable b))                                                   \
+    (long n, const descent_rmsprop *settings, const float *g, float *w, void *v,                  \
+    void *_Nullable mean, void *_Nullable b, bool half))                                          \
   K(void, adagrad,                                                                                \
-    (long n, const descent_adagrad *settings, const float *g, float *w, float *s))                \
+    (long n, const descent_adagrad *settings, const float *g, float *w, void *s, bool half))      \
   K(void, adadelta,                                                                               \
-    (long n, const descent_adadelta *settings, const float *g, float *w, float *v, float *d))     \
+    (long n, const descent_adadelta *settings, const float *g, float *w, void *v, void *d,        \
+    bool half))                                                                                   \
   K(void, adamax,                                                                                 \
-    (long n, const descent_adamax *settings, const float *g, float *w, float *m, float *u))       \
+    (long n, const descent_adamax *settings, const float *g, float *w, void *m, void *u,          \
+    bool half))                                                                                   \
   K(void, rprop,                                                                                  \
-    (long n, const descent_rprop *settings, const float *g, float *w, float *previous, float *δ)) \
-  K(void, asgd, (long n, const descent_asgd *settings, const float *g, float *w, float *x))       \
+    (long n, const descent_rprop *settings, const float *g, float *w, void *previous, float *δ,   \
+    bool half))                                                                                   \
+  K(void, asgd,                                                                                   \
+    (long n, const descent_asgd *settings, const float *g, float *w, void *x, bool half))         \
   K(void, sophia_g,                                                                               \
-    (long n, const descent_sophia *settings, const float *g, float *w, float *m, const float *h)) \
+    (long n, const descent_sophia *settings, const float *g, float *w, void *m, void *h,          \
+    bool half))                                                                                   \
   K(void, sophia_h,                                                                               \
-    (long n, const descent_sophia *settings, const float *g, float *w, float *m, const float *h)) \
+    (long n, const descent_sophia *settings, const float *g, float *w, void *m, void *h,          \
+    bool half))                                                                                   \
   K(void, schedule_free,                                                                          \
     (long n, const descent_schedule_free *settings, const float *g, float *y, float *z,           \
-    float *_Nullable v))                                                                          \
+    void *_Nullable v, bool half))                                                                \
+  /* Those that gather begin with the sums of what came before: a multiple of 512 elements. */    \
   K(descent_sums, prodigy_gather,                                                                 \
-    (long n, const descent_prodigy *settings, const float *g, const float *w, float *s,           \
-    const float *_Nullable p0, float *_Nullable m, float *v))                                     \
+    (long n, const descent_prodigy *settings, descent_sums sums, const float *g, const float *w,  \
+    void *s, const float *_Nullable p0, void *_Nullable m, void *v, bool half))                   \
   K(void, prodigy_update,                                                                         \
     (long n, const descent_prodigy *settings, const float *g, float *w,                           \
-    const float *_Nullable m, const float *v))                                                    \
+    const void *_Nullable m, const void *v, bool half))                                           \
   K(descent_sums, lars_gather,                                                                    \
     (long n, float gradient, float decay, const float *g, const float *w))                        \
   K(descent_sums, lamb_gather,                                                                    \
-    (long n, const descent_lamb *settings, bool averages, const float *g, const float *w,         \
-    float *m, float *v))                                                                          \
+    (long n, const descent_lamb *settings, bool averages, descent_sums sums, const float *g,      \
+    const float *w, void *m, void *v, bool half))                                                 \
   K(void, lamb_update,                                                                            \
-    (long n, const descent_lamb *settings, float *w, const float *m, const float *v))             \
+    (long n, const descent_lamb *settings, float *w, const void *m, const void *v, bool half))    \
   K(double, add_squares, (long n, float scale, const float *x, double *y))                        \
   K(double, factored_squares,                                                                     \
     (long n, const descent_factored *settings, const float *g, const float *c))                   \

@@ -97,15 +97,15 @@ public struct ASGD: SummingRule {
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
-    let (w, g, x) = (block.w, block.g, block[Self.x])
     let (η, μ, λ) = (S(sums[0]), S(sums[1]), S(weightDecay))
     let shrink = S(1 - lambda * sums[0])
     if let block = block.forKernels {
       Kernels.asgd(
-        g: block.g, w: block.w, x: block[Self.x], η: Float(η), λ: Float(λ), shrink: Float(shrink),
-        μ: Float(μ))
+        g: block.g, w: block.w, x: block.kept(Self.x), η: Float(η), λ: Float(λ),
+        shrink: Float(shrink), μ: Float(μ))
       return
     }
+    let (w, g, x) = (block.w, block.g, block[Self.x])
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       w[i] = w[i] * shrink - η * gi

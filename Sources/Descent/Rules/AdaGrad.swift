@@ -73,13 +73,13 @@ public struct AdaGrad: ElementwiseRule {
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, s) = (block.w, block.g, block[Self.s])
     let η = S(learningRate / (1 + Double(step.t - 1) * learningRateDecay))
     let (λ, ε) = (S(weightDecay), S(epsilon))
     if let block = block.forKernels {
       return Kernels.adagrad(
-        g: block.g, w: block.w, s: block[Self.s], η: Float(η), λ: Float(λ), ε: Float(ε))
+        g: block.g, w: block.w, s: block.kept(Self.s), η: Float(η), λ: Float(λ), ε: Float(ε))
     }
+    let (w, g, s) = (block.w, block.g, block[Self.s])
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       s[i] += gi * gi

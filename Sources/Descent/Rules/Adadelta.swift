@@ -65,14 +65,14 @@ public struct Adadelta: ElementwiseRule {
   public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.v, Self.a] }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, v, a) = (block.w, block.g, block[Self.v], block[Self.a])
     let (η, ρ, taken, ε, λ) = (S(learningRate), S(rho), S(1 - rho), S(epsilon), S(weightDecay))
     if let block = block.forKernels {
       Kernels.adadelta(
-        g: block.g, w: block.w, v: block[Self.v], d: block[Self.a], η: Float(η), λ: Float(λ),
-        ρ: Float(ρ), taken: Float(taken), ε: Float(ε))
+        g: block.g, w: block.w, v: block.kept(Self.v), d: block.kept(Self.a), η: Float(η),
+        λ: Float(λ), ρ: Float(ρ), taken: Float(taken), ε: Float(ε))
       return
     }
+    let (w, g, v, a) = (block.w, block.g, block[Self.v], block[Self.a])
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       v[i] = ρ * v[i] + taken * (gi * gi)

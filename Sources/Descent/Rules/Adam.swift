@@ -207,7 +207,7 @@ struct AdamUpdate {
     let (held1, held2) = correctsBias ? (1 - pow(beta1, t), 1 - pow(beta2, t)) : (1, 1)
     let (η, c, ε) = (S(learningRate / held1), S(1 / held2.squareRoot()), S(epsilon))
     if let block = block.forKernels {
-      let x = amsgrad ? block[Self.x] : nil
+      let x = amsgrad ? block.kept(Self.x) : nil
       moments.update(block, .adam(η: Float(η), c: Float(c), ε: Float(ε), x: x))
     } else if amsgrad {
       let x = block[Self.x]

@@ -67,15 +67,15 @@ public struct Adamax: ElementwiseRule {
   public func slots(for parameter: ParameterInfo) -> [Slot] { [Self.m, Self.u] }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, m, u) = (block.w, block.g, block[Self.m], block[Self.u])
     let η = S(learningRate / (1 - pow(beta1, Double(step.t))))
     let (α1, β2, ε, λ) = (S(1 - beta1), S(beta2), S(epsilon), S(weightDecay))
     if let block = block.forKernels {
       Kernels.adamax(
-        g: block.g, w: block.w, m: block[Self.m], u: block[Self.u], η: Float(η), λ: Float(λ),
-        α1: Float(α1), β2: Float(β2), ε: Float(ε))
+        g: block.g, w: block.w, m: block.kept(Self.m), u: block.kept(Self.u), η: Float(η),
+        λ: Float(λ), α1: Float(α1), β2: Float(β2), ε: Float(ε))
       return
     }
+    let (w, g, m, u) = (block.w, block.g, block[Self.m], block[Self.u])
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       m[i] += α1 * (gi - m[i])

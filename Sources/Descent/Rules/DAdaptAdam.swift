@@ -157,8 +157,6 @@ public struct DAdaptAdam: SummingRule {
     _ block: Block<S>, _ step: Step, _ variables: Variables
   ) -> SIMD4<Double> {
     guard learningRate > 0 else { return .zero }
-    let (w, g) = (block.w, block.g)
-    let (m, v, s) = (block[Moments.m], block[Moments.v], block[Self.s])
     let (δ, b) = (rate(variables.d, variables.k), beta2.squareRoot())
     let (λ, ε) = (S(decouple ? 0 : weightDecay), S(epsilon))
     let (β1, β2, kept) = (S(beta1), S(beta2), S(b))
@@ -166,11 +164,14 @@ public struct DAdaptAdam: SummingRule {
     let taken = S(δ * (1 - b))
     if let block = block.forKernels {
       let (agreement, length) = Kernels.dAdaptGather(
-        g: block.g, w: block.w, s: block[Self.s], m: block[Moments.m], v: block[Moments.v],
+        g: block.g, w: block.w, s: block.kept(Self.s), m: block.kept(Moments.m),
+        v: block.kept(Moments.v),
         λ: Float(λ), ε: Float(ε), β1: Float(β1), α1: Float(α1), β2: Float(β2), α2: Float(α2),
         β3: Float(kept), α3: Float(taken))
       return SIMD4(layerScale * δ * agreement, layerScale * length, 0, 0)
     }
+    let (w, g) = (block.w, block.g)
+    let (m, v, s) = (block[Moments.m], block[Moments.v], block[Self.s])
     let agreement = sum(over: block.count) { i in
       (g[i] + λ * w[i]) * s[i] / (v[i].root + ε)
     }
@@ -200,16 +201,17 @@ public struct DAdaptAdam: SummingRule {
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
     guard learningRate > 0 else { return }
-    let (w, m, v, ε) = (block.w, block[Moments.m], block[Moments.v], S(epsilon))
+    let ε = S(epsilon)
     let δ = rate(variables.previousD, variables.k - 1)
     // Taken off, not a factor 1 − λ·δ, which is 1 or far from it while λ·δ is tiny.
     let decay = S(decouple ? weightDecay * δ : 0)
     if let block = block.forKernels {
       Kernels.prodigyUpdate(
-        g: block.g, w: block.w, m: block[Moments.m], v: block[Moments.v], decay: Float(decay), η: 1,
-        λ: 0, ε: Float(ε))
+        g: block.g, w: block.w, m: block.kept(Moments.m), v: block.kept(Moments.v),
+        decay: Float(decay), η: 1, λ: 0, ε: Float(ε))
       return
     }
+    let (w, m, v) = (block.w, block[Moments.m], block[Moments.v])
     for i in block.indices { w[i] = (w[i] - decay * w[i]) - m[i] / (v[i].root + ε) }
   }
 }

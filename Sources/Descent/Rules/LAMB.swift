@@ -197,8 +197,8 @@ public struct LAMB: SummingRule, StepCountingRule {
     moments.coupledDecay = adamWMode ? 0 : weightDecay
     if let block = block.forKernels {
       let sums = Kernels.lambGather(
-        kernelDirection(t(step, variables)), g: block.g, w: block.w, m: block[Moments.m],
-        v: block[Moments.v], averages: gradientAveraging, λ: Float(moments.coupledDecay),
+        kernelDirection(t(step, variables)), g: block.g, w: block.w, m: block.kept(Moments.m),
+        v: block.kept(Moments.v), averages: gradientAveraging, λ: Float(moments.coupledDecay),
         β1: Float(beta1), α1: Float(1 - beta1), β2: Float(beta2), α2: Float(1 - beta2))
       return SIMD4(sums.weights, sums.direction, 0, 0)
     }
@@ -234,7 +234,6 @@ public struct LAMB: SummingRule, StepCountingRule {
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: StepCount
   ) {
     let t = t(step, variables)
-    let (w, r) = (block.w, direction(block, t))
     var rate = learningRate
     switch variant {
     case .paper, .apex: break
@@ -245,9 +244,10 @@ public struct LAMB: SummingRule, StepCountingRule {
     let (factor, kept) = (S(rate * ratio(sums)), S(shrink))
     if let block = block.forKernels {
       return Kernels.lambUpdate(
-        kernelDirection(t), w: block.w, m: block[Moments.m], v: block[Moments.v],
+        kernelDirection(t), w: block.w, m: block.kept(Moments.m), v: block.kept(Moments.v),
         kept: Float(kept), factor: Float(factor))
     }
+    let (w, r) = (block.w, direction(block, t))
     for i in block.indices { w[i] = w[i] * kept - factor * r(i) }
   }
 }

@@ -139,7 +139,6 @@ public struct LARS: SummingRule {
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
-    let (w, g, b) = (block.w, block.g, block[Self.b])
     let exempt = isExempt(block.shape)
     let ratio = exempt ? 1 : ratio(sums)
     let (μ, λ) = (S(momentum), S(exempt ? 0 : weightDecay))
@@ -148,7 +147,9 @@ public struct LARS: SummingRule {
     let (enters, leaves) = (
       S(isOutside ? ratio : ratio * learningRate), S(isOutside ? learningRate : 1)
     )
+    let (w, g) = (block.w, block.g)
     if nesterov {
+      let b = block[Self.b]
       for i in block.indices {
         let u = enters * (g[i] + λ * w[i])
         b[i] = μ * b[i] + u
@@ -156,9 +157,10 @@ public struct LARS: SummingRule {
       }
     } else if let block = block.forKernels {
       Kernels.sgd(
-        .momentum(b: block[Self.b]), g: block.g, w: block.w, η: Float(leaves), μ: 0, λ: Float(λ),
-        kept: Float(μ), taken: Float(enters))
+        .momentum(b: block.kept(Self.b)), g: block.g, w: block.w, η: Float(leaves), μ: 0,
+        λ: Float(λ), kept: Float(μ), taken: Float(enters))
     } else {
+      let b = block[Self.b]
       for i in block.indices {
         b[i] = μ * b[i] + enters * (g[i] + λ * w[i])
         w[i] -= leaves * b[i]

@@ -116,7 +116,6 @@ public struct Lion: SummingRule {
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: NoVariables
   ) {
-    let (w, g, m) = (block.w, block.g, block[Self.m])
     let (η, β1, β2) = (S(learningRate), S(beta1), S(beta2))
     let (α1, α2) = (S(1 - beta1), S(1 - beta2))
     let decay =
@@ -125,9 +124,10 @@ public struct Lion: SummingRule {
     if cautiousFactor == 1, !cautiousWeightDecay {
       if let block = block.forKernels {
         return Kernels.lion(
-          g: block.g, w: block.w, m: block[Self.m], η: Float(η), shrink: Float(shrink),
+          g: block.g, w: block.w, m: block.kept(Self.m), η: Float(η), shrink: Float(shrink),
           β1: Float(β1), α1: Float(α1), β2: Float(β2), α2: Float(α2))
       }
+      let (w, g, m) = (block.w, block.g, block[Self.m])
       for i in block.indices {
         w[i] = w[i] * shrink - η * sign(β1 * m[i] + α1 * g[i])
         m[i] = β2 * m[i] + α2 * g[i]
@@ -138,6 +138,7 @@ public struct Lion: SummingRule {
     let share = sums[0] / Double(block.shape.reduce(1, *))
     let mean = cautiousFactor == 1 ? 1 : max(share + cautiousFactor * (1 - share), 1e-5)
     let (with, against) = (S(1 / mean), S(cautiousFactor / mean))
+    let (w, g, m) = (block.w, block.g, block[Self.m])
     // What a weight is multiplied by where the step does not shrink it.
     let other = cautiousWeightDecay ? 1 : shrink
     for i in block.indices {

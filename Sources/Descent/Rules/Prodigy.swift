@@ -183,12 +183,12 @@ public struct Prodigy: SummingRule {
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ variables: Variables
   ) -> SIMD4<Double> {
-    let (w, g, v) = (block.w, block.g, block[Moments.v])
+    let (w, g) = (block.w, block.g)
     // A slice holds the elements whose position in the parameter is a multiple of its width.
     let start = (slice - block.offset % slice) % slice
     let first = slice == 1 ? 0 : (block.offset + start) / slice
     let count = max(0, (block.count - start + slice - 1) / slice)
-    let (s, p0) = (block[Self.s].from(first), block[Self.p0].from(first))
+    let p0 = block[Self.p0].from(first)
     if step.t == 1 {
       for j in 0..<count { p0[j] = w[start &+ j &* slice] }
     }
@@ -204,11 +204,12 @@ public struct Prodigy: SummingRule {
     let (α1, α2) = (S(d * (1 - beta1)), S(d * d * (1 - beta2)))
     if slice == 1, let block = block.forKernels {
       let sums = Kernels.prodigyGather(
-        g: block.g, w: block.w, s: block[Self.s].from(first), p0: block[Self.p0].from(first),
-        m: beta1 > 0 ? block[Moments.m] : nil, v: block[Moments.v], λ: Float(λ), β1: Float(β1),
-        α1: Float(α1), β2: Float(β2), α2: Float(α2), β3: Float(β3), α3: Float(taken))
+        g: block.g, w: block.w, s: block.kept(Self.s), p0: block[Self.p0],
+        m: beta1 > 0 ? block.kept(Moments.m) : nil, v: block.kept(Moments.v), λ: Float(λ),
+        β1: Float(β1), α1: Float(α1), β2: Float(β2), α2: Float(α2), β3: Float(β3), α3: Float(taken))
       return SIMD4(weight * sums.product, sums.norm, 0, 0)
     }
+    let (s, v) = (block[Self.s].from(first), block[Moments.v])
     /// Σ g·(p₀ − w) and Σ |s|, after s ← β₃·s + …·g.
     @inline(__always)
     func estimate(_ slice: Int) -> (product: Double, norm: Double) {
@@ -252,17 +253,17 @@ public struct Prodigy: SummingRule {
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
     guard learningRate > 0 else { return }
-    let (w, g, v) = (block.w, block.g, block[Moments.v])
     let δ = variables.previousD * learningRate * correction(variables.k - 1)
     // Taken off, not a factor 1 − λ·δ, which is 1 or far from it while λ·δ is tiny.
     let decay = S(decouple ? weightDecay * δ : 0)
     let ε = S(variables.d * epsilon)
     if let block = block.forKernels {
       return Kernels.prodigyUpdate(
-        g: block.g, w: block.w, m: beta1 > 0 ? block[Moments.m] : nil, v: block[Moments.v],
-        decay: Float(decay), η: Float(beta1 > 0 ? δ : δ * variables.d),
+        g: block.g, w: block.w, m: beta1 > 0 ? block.kept(Moments.m) : nil,
+        v: block.kept(Moments.v), decay: Float(decay), η: Float(beta1 > 0 ? δ : δ * variables.d),
         λ: Float(decouple ? 0 : weightDecay), ε: Float(ε))
     }
+    let (w, g, v) = (block.w, block.g, block[Moments.v])
     if beta1 > 0 {
       let (m, η) = (block[Moments.m], S(δ))
       for i in block.indices { w[i] = (w[i] - decay * w[i]) - η * m[i] / (v[i].root + ε) }

@@ -83,6 +83,13 @@ public struct RMSprop: ElementwiseRule {
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
+    if let block = block.forKernels {
+      return Kernels.rmsprop(
+        g: block.g, w: block.w, v: block.kept(Self.v),
+        mean: centered ? block.kept(Self.a) : nil, b: momentum > 0 ? block.kept(Self.b) : nil,
+        η: Float(learningRate), μ: Float(momentum), λ: Float(weightDecay), α: Float(alpha),
+        β: Float(1 - alpha), ε: Float(epsilon))
+    }
     switch (momentum > 0, centered) {
     case (false, false): update(block, b: nil, a: nil)
     case (false, true): update(block, b: nil, a: block[Self.a])
@@ -99,12 +106,6 @@ public struct RMSprop: ElementwiseRule {
     let (w, g, v) = (block.w, block.g, block[Self.v])
     let (η, μ, λ, ε) = (S(learningRate), S(momentum), S(weightDecay), S(epsilon))
     let (α, β) = (S(alpha), S(1 - alpha))
-    if let block = block.forKernels {
-      return Kernels.rmsprop(
-        g: block.g, w: block.w, v: block[Self.v], mean: a == nil ? nil : block[Self.a],
-        b: b == nil ? nil : block[Self.b], η: Float(η), μ: Float(μ), λ: Float(λ), α: Float(α),
-        β: Float(β), ε: Float(ε))
-    }
     for i in block.indices {
       let gi = g[i] + λ * w[i]
       v[i] = α * v[i] + β * (gi * gi)

@@ -86,7 +86,7 @@ public struct Rprop: ElementwiseRule {
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, previous, δ) = (block.w, block.g, block[Self.previous], block[Self.δ])
+    let δ = block[Self.δ]
     // A scheduled η may differ from the one that the state was made with.
     if step.t == 1 {
       for i in block.indices { δ[i] = S(learningRate) }
@@ -95,10 +95,11 @@ public struct Rprop: ElementwiseRule {
     let (shortest, longest) = (S(shortest), S(longest))
     if let block = block.forKernels {
       Kernels.rprop(
-        g: block.g, w: block.w, previous: block[Self.previous], δ: block[Self.δ],
+        g: block.g, w: block.w, previous: block.kept(Self.previous), δ: block[Self.δ],
         growth: Float(growth), shrink: Float(shrink), limits: Float(shortest)...Float(longest))
       return
     }
+    let (w, g, previous) = (block.w, block.g, block[Self.previous])
     for i in block.indices {
       let σ = g[i] * previous[i]
       let f = σ > 0 ? growth : σ < 0 ? shrink : 1

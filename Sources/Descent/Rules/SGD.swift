@@ -122,17 +122,17 @@ public struct SGD: ElementwiseRule {
       for i in block.indices { w[i] -= η * (g[i] + λ * w[i]) }
       return
     }
-    let b = block[Self.b]
     switch momentumForm {
     case .heavyBall:
       // The first step takes the gradient whole: b ← g.
       let (kept, taken) = step.t == 1 ? (0, 1) : (μ, S(1 - dampening))
       if let block = block.forKernels {
-        let b = block[Self.b]
+        let b = block.kept(Self.b)
         return Kernels.sgd(
           nesterov ? .nesterov(b: b) : .momentum(b: b), g: block.g, w: block.w, η: Float(η),
           μ: Float(μ), λ: Float(λ), kept: Float(kept), taken: Float(taken))
       }
+      let b = block[Self.b]
       if nesterov {
         for i in block.indices {
           let gi = g[i] + λ * w[i]
@@ -146,6 +146,7 @@ public struct SGD: ElementwiseRule {
         }
       }
     case .average:
+      let b = block[Self.b]
       let taken = S(1 - momentum)
       for i in block.indices {
         b[i] += taken * (g[i] + λ * w[i] - b[i])
@@ -153,6 +154,7 @@ public struct SGD: ElementwiseRule {
       }
     case .lookAhead:
       // The stored weights are y = w + μ·v: step back to w, move, and look ahead again.
+      let b = block[Self.b]
       for i in block.indices {
         let old = b[i]
         let v = μ * old - η * (g[i] + λ * w[i])

@@ -89,12 +89,13 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
   public func update<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ sums: SIMD4<Double>, _ variables: Variables
   ) {
-    let (v, β2, taken) = (block[Moments.v], S(beta2), S(1 - beta2))
+    let (β2, taken) = (S(beta2), S(1 - beta2))
     let (c, ε) = (S(1 / (1 - pow(beta2, variables.k)).squareRoot()), S(epsilon))
     let divisor = block.forKernels.map {
       Kernels.ScheduleFreeDivisor(
-        v: $0[Moments.v], β2: Float(β2), α2: Float(taken), c: Float(c), ε: Float(ε))
+        v: $0.kept(Moments.v), β2: Float(β2), α2: Float(taken), c: Float(c), ε: Float(ε))
     }
+    let v = divisor == nil ? block[Moments.v] : .none
     advance(block, step, variables, divisor) { i, g in
       v[i] = β2 * v[i] + taken * (g * g)
       return g / (v[i].root * c + ε)

@@ -92,17 +92,17 @@ public struct SophiaG: ElementwiseRule {
   public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.nonnegative) }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, m, h) = (
-      block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]
-    )
     let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
     let scale = S(rho * Double(batchSize ?? 5120))
     if let block = block.forKernels {
       Kernels.sophiaG(
-        g: block.g, w: block.w, m: block[SophiaMoments.m], h: block[SophiaMoments.h], η: Float(η),
-        shrink: Float(shrink), α1: Float(α1), scale: Float(scale), ε: 1e-15)
+        g: block.g, w: block.w, m: block.kept(SophiaMoments.m), h: block.kept(SophiaMoments.h),
+        η: Float(η), shrink: Float(shrink), α1: Float(α1), scale: Float(scale), ε: 1e-15)
       return
     }
+    let (w, g, m, h) = (
+      block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]
+    )
     for i in block.indices {
       m[i] += α1 * (g[i] - m[i])
       w[i] = w[i] * shrink - η * sign(m[i]) * min(1, abs(m[i]) / (scale * h[i] + 1e-15))
@@ -206,19 +206,19 @@ public struct SophiaH: ElementwiseRule {
   }
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
-    let (w, g, m, h) = (
-      block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]
-    )
     let (η, λ, α1) = (S(learningRate), S(weightDecay), S(1 - beta1))
     let correction = S(1 / (1 - pow(beta1, Double(step.t))))
     let (γ, ε, limit) = (S(gamma), S(epsilon), S(clipThreshold))
     if let block = block.forKernels {
       Kernels.sophiaH(
-        g: block.g, w: block.w, m: block[SophiaMoments.m], h: block[SophiaMoments.h], η: Float(η),
-        λ: Float(λ), α1: Float(α1), c: Float(correction), scale: Float(γ), ε: Float(ε),
+        g: block.g, w: block.w, m: block.kept(SophiaMoments.m), h: block.kept(SophiaMoments.h),
+        η: Float(η), λ: Float(λ), α1: Float(α1), c: Float(correction), scale: Float(γ), ε: Float(ε),
         limit: Float(limit))
       return
     }
+    let (w, g, m, h) = (
+      block.w, block.g, block[SophiaMoments.m], block[SophiaMoments.h]
+    )
     for i in block.indices {
       m[i] += α1 * (g[i] - m[i])
       let u = correction * m[i] / max(γ * h[i], ε)

@@ -1,35 +1,3 @@
-/// A compressed array as sweeps over blocks decode and encode it. It keeps no memory alive: counting
-/// references from several threads at once would cost more than the work.
-enum CodedArray {
-  case bfloat16(MutableView<UInt16>)
-  case int8(codes: MutableView<UInt8>, scales: MutableView<Float>, Codebook.Reference)
-
-  /// Decodes the elements of a range, which begins at a multiple of ``Codebook/block``.
-  func decode(_ range: Range<Int>, into room: MutableView<Float>) {
-    switch self {
-    case .bfloat16(let bits): Kernels.fromBFloat16(bits[range].reading, room)
-    case .int8(let codes, let scales, let book):
-      Kernels.decode(
-        codes[range].reading, scales: scales[Self.blocks(of: range)].reading, book, room)
-    }
-  }
-
-  /// Takes the elements of a range back.
-  func encode(_ range: Range<Int>, turn: UInt32, from room: MutableView<Float>) {
-    switch self {
-    case .bfloat16(let bits): Kernels.toBFloat16(room.reading, bits[range])
-    case .int8(let codes, let scales, let book):
-      Kernels.encode(
-        room.reading, book, turn: turn, scales: scales[Self.blocks(of: range)], codes: codes[range])
-    }
-  }
-
-  private static func blocks(of range: Range<Int>) -> Range<Int> {
-    let first = range.lowerBound / Codebook.block
-    return first..<first + Codebook.blocks(of: range.count)
-  }
-}
-
 /// The state of a parameter, some of whose arrays are compressed. What it points to must outlive it.
 @safe
 struct CodedArrays {
@@ -37,8 +5,8 @@ struct CodedArrays {
   private let plain: UnsafePointer<SlotArray<Float>>
   private let coded: UnsafePointer<CodedArray?>
 
-  /// How many elements are best decoded, updated and encoded at once: few enough for what is decoded to stay in
-  /// the first-level cache.
+  /// How many elements are best decoded, updated and encoded at once by a rule's own loop: few enough for what is
+  /// decoded to stay in the first-level cache. Loops of ``Kernels`` cut for themselves.
   static let size = 4096
 
   /// For each slot an array: `coded`, or where that has none, `plain`.
@@ -49,39 +17,80 @@ struct CodedArrays {
     unsafe (self.slots, self.plain, self.coded) = (slots, plain, coded)
   }
 
-  /// Calls `body` with the elements of a range, decoded, and encodes them again where it writes.
+  /// What became of a compressed array while a block was worked on.
+  private enum Use: UInt8 {
+    /// Nobody asked for it.
+    case none
+    /// It was decoded into its room.
+    case decoded
+    /// It was given away as it is kept.
+    case given
+  }
+
+  /// A block's compressed arrays: decoded when they are asked for.
+  @unsafe
+  struct Lender {
+    fileprivate let arrays: UnsafePointer<CodedArray?>
+    fileprivate let rooms: UnsafePointer<SlotArray<Float>>
+    fileprivate let uses: UnsafeMutablePointer<UInt8>
+    fileprivate let range: Range<Int>
+    fileprivate let step: Int
+    fileprivate let writes: Bool
+
+    /// Decodes an array, unless it is decoded or not compressed.
+    func decode(_ k: Int) {
+      guard unsafe uses[k] == Use.none.rawValue, let array = unsafe arrays[k] else { return }
+      unsafe uses[k] = Use.decoded.rawValue
+      unsafe array.decode(range, into: rooms[k].view)
+    }
+
+    /// An array as it is kept; nil where it is decoded or not compressed.
+    func give(_ k: Int) -> StateView? {
+      guard unsafe uses[k] != Use.decoded.rawValue, let array = unsafe arrays[k] else { return nil }
+      unsafe uses[k] = Use.given.rawValue
+      return unsafe .coded(array, range, t: step, slot: k, writes: writes)
+    }
+  }
+
+  /// Calls `body` with the elements of a range, and encodes again what it decoded, where it writes. `atOnce`
+  /// decodes all before, for bodies that run on several threads.
   func withDecoded(
-    _ range: Range<Int>, writes: Bool, step: Int, _ body: (SlotArrays<Float>, _ offset: Int) -> Void
+    _ range: Range<Int>, writes: Bool, step: Int, atOnce: Bool,
+    _ body: (SlotArrays<Float>, _ offset: Int) -> Void
   ) {
-    // Room for the list of arrays, then for each; lines apart, so that they do not fall into the
-    // same cache sets.
+    // Room for the list of arrays and their uses, then for each; lines apart, so that they do not fall into
+    // the same cache sets.
     let count = unsafe slots.count
-    let header = (count * MemoryLayout<SlotArray<Float>>.stride + 1023) / 1024 * 1024
+    let list = count * MemoryLayout<SlotArray<Float>>.stride
+    let header = (list + count + 1023) / 1024 * 1024
     let stride = (range.count * MemoryLayout<Float>.stride + 127) / 128 * 128 + 256
     withScratch(of: UInt8.self, header + count * stride) { scratch in
       let scratch = unsafe UnsafeMutableRawPointer(scratch.base)
-      let list = unsafe scratch.assumingMemoryBound(to: SlotArray<Float>.self)
-      func room(_ k: Int) -> MutableView<Float> {
-        unsafe MutableView(
-          (scratch + header + k * stride).assumingMemoryBound(to: Float.self), count: range.count)
-      }
+      let rooms = unsafe scratch.assumingMemoryBound(to: SlotArray<Float>.self)
+      let uses = unsafe (scratch + list).assumingMemoryBound(to: UInt8.self)
       for k in 0..<count {
-        if let array = unsafe coded[k] {
-          array.decode(range, into: room(k))
-          unsafe (list + k).initialize(to: SlotArray(view: room(k), followsParameter: true))
-        } else if unsafe plain[k].followsParameter {
-          let part = unsafe plain[k].view[range]
-          unsafe (list + k).initialize(to: SlotArray(view: part, followsParameter: true))
-        } else {
-          unsafe (list + k).initialize(to: plain[k])
-        }
+        unsafe uses[k] = Use.none.rawValue
+        let array =
+          if unsafe coded[k] != nil {
+            unsafe SlotArray(
+              view: MutableView(
+                (scratch + header + k * stride).assumingMemoryBound(to: Float.self),
+                count: range.count), followsParameter: true)
+          } else if unsafe plain[k].followsParameter {
+            unsafe SlotArray(view: plain[k].view[range], followsParameter: true)
+          } else {
+            unsafe plain[k]
+          }
+        unsafe (rooms + k).initialize(to: array)
       }
-      unsafe body(SlotArrays(slots, list), 0)
+      let lender = unsafe Lender(
+        arrays: coded, rooms: rooms, uses: uses, range: range, step: step, writes: writes)
+      if atOnce { for k in 0..<count { unsafe lender.decode(k) } }
+      unsafe body(SlotArrays(slots, rooms, lender), 0)
       guard writes else { return }
-      for k in 0..<count {
-        guard let array = unsafe coded[k] else { continue }
+      for k in 0..<count where unsafe uses[k] == Use.decoded.rawValue {
         let turn = Codebook.turn(step, slot: k, firstBlock: range.lowerBound / Codebook.block)
-        array.encode(range, turn: turn, from: room(k))
+        unsafe coded[k]?.encode(range, turn: turn, from: rooms[k].view)
       }
     }
   }

@@ -87,11 +87,11 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
 
   /// Calls `body` with the arrays of a parameter as a rule reads them on a piece of it, and the
   /// position of the piece's first element in those that follow the parameter. Compressed ones are
-  /// decoded when the body reads state, and encoded again when it writes. `step` is the parameter's
-  /// count of updates, which decides how codes are rounded.
+  /// decoded when the body reads them, or `atOnce`, and encoded again when it writes. `step` is the
+  /// parameter's count of updates, which decides how codes are rounded.
   @inline(__always)
   func withArrays(
-    of piece: BlockPlan.Piece, _ access: StateAccess, step: Int,
+    of piece: BlockPlan.Piece, _ access: StateAccess, step: Int, atOnce: Bool,
     _ body: (SlotArrays<S>, _ offset: Int) -> Void
   ) {
     let range = ranges[piece.parameter]
@@ -102,7 +102,7 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
         plain: UnsafeRawPointer(plain.baseAddress! + range.lowerBound)
           .assumingMemoryBound(to: SlotArray<Float>.self),
         coded: coded.baseAddress! + range.lowerBound)
-      arrays.withDecoded(piece.range, writes: access == .writes, step: step) {
+      arrays.withDecoded(piece.range, writes: access == .writes, step: step, atOnce: atOnce) {
         body(unsafe unsafeBitCast($0, to: SlotArrays<S>.self), $1)
       }
     } else {

@@ -53,7 +53,9 @@ struct BlockSweep<S: Scalar> {
     for start in stride(from: 0, to: piece.count, by: max(size, 1)) {
       let piece = piece.part(start, atMost: size)
       memory.withNumbers(piece.range, returned) { w, g in
-        state.withArrays(of: piece, access, step: updates[piece.parameter]) { arrays, offset in
+        state.withArrays(
+          of: piece, access, step: updates[piece.parameter], atOnce: wholeTensors
+        ) { arrays, offset in
           let block = Block(
             count: piece.count, offset: piece.offset, shape: parameters[piece.parameter].shape,
             role: parameters[piece.parameter].role, w: w, g: ScaledView(g, scale: scale),

@@ -55,6 +55,11 @@ public struct Block<S: Scalar> {
   }
 }
 
+extension Block<Float> {
+  /// The state of a slot for a loop of ``Kernels``: as it is kept, and not decoded where it is compressed.
+  func kept(_ slot: Slot) -> StateView { state.kept(slot) ?? .floats(self[slot]) }
+}
+
 /// One state array as a rule reads it.
 struct SlotArray<S: Scalar> {
   let view: MutableView<S>
@@ -67,17 +72,33 @@ struct SlotArray<S: Scalar> {
 struct SlotArrays<S: Scalar> {
   private let slots: UnsafeBufferPointer<Slot>
   private let arrays: UnsafePointer<SlotArray<S>>
+  private let lender: CodedArrays.Lender?
 
-  /// `arrays` has one array for each of `slots`; both must outlive this.
-  init(_ slots: UnsafeBufferPointer<Slot>, _ arrays: UnsafePointer<SlotArray<S>>) {
-    unsafe (self.slots, self.arrays) = (slots, arrays)
+  /// `arrays` has one array for each of `slots`, the compressed ones to be lent; all must outlive this.
+  init(
+    _ slots: UnsafeBufferPointer<Slot>, _ arrays: UnsafePointer<SlotArray<S>>,
+    _ lender: CodedArrays.Lender? = nil
+  ) {
+    unsafe (self.slots, self.arrays, self.lender) = (slots, arrays, lender)
   }
 
   /// The array of a slot, which must be there, or of one that follows it.
   func array(of slot: Slot, _ distance: Int = 0) -> SlotArray<S> {
+    let k = place(of: slot, distance)
+    unsafe lender?.decode(k)
+    return unsafe arrays[k]
+  }
+
+  /// The array as it is kept; nil where that is as floats, or where it was decoded.
+  func kept(_ slot: Slot) -> StateView? {
+    guard let lender = unsafe lender else { return nil }
+    return unsafe lender.give(place(of: slot, 0))
+  }
+
+  private func place(of slot: Slot, _ distance: Int) -> Int {
     for i in unsafe slots.indices where unsafe slots[i].name == slot.name {
       guard unsafe i + distance < slots.count else { break }
-      return unsafe arrays[i + distance]
+      return i + distance
     }
     preconditionFailure("the slot '\(slot.name)' is not among those that the rule declared")
   }

@@ -37,8 +37,9 @@ struct Moments {
   /// the bits of ``update(_:_:)`` with that change.
   func update(_ block: Block<Float>, _ form: Kernels.MomentsForm) {
     Kernels.moments(
-      form, g: block.g, w: block.w, m: block[Self.m], v: block[Self.v], λ: Float(coupledDecay),
-      shrink: Float(shrink), α1: Float(1 - beta1), β2: Float(beta2), α2: Float(1 - beta2))
+      form, g: block.g, w: block.w, m: block.kept(Self.m), v: block.kept(Self.v),
+      λ: Float(coupledDecay), shrink: Float(shrink), α1: Float(1 - beta1), β2: Float(beta2),
+      α2: Float(1 - beta2))
   }
 
   /// Updates m and v, then takes `change(i, g, m, v)` off each weight.
