@@ -65,29 +65,6 @@ public enum Machine {
     return passes * 2 * 4 * Double(count) / 1e9
   }
 
-  /// The speed of w ← a·w in place, over `streams` arrays of `count` numbers at once and with all
-  /// threads, in 10⁹ bytes per second, read and written: what an optimizer's step can reach that reads
-  /// and writes as many arrays. A copy pays for reading what it overwrites.
-  public static func measureInPlaceBandwidth(
-    streams: Int, count: Int, seconds: Double = 0.2
-  ) -> Double {
-    let size = 8192
-    let base = unsafe LargePages.allocate(4 * streams * count)
-    defer { unsafe base.deallocate() }
-    let memory = unsafe MutableView(
-      base.bindMemory(to: Float.self, capacity: streams * count), count: streams * count)
-    memory.fill(1)
-    let passes = measure(seconds) {
-      ThreadPool.shared.forEachChunk(of: count, size: size) { range in
-        for stream in 0..<streams {
-          let w = memory.row(stream, count)[range]
-          Kernels.multiply(0.999_999, w.reading, w)
-        }
-      }
-    }
-    return passes * 8 * Double(streams * count) / 1e9
-  }
-
   /// The speed of the product of two square matrices with all threads, in 10⁹ operations per second.
   public static func measureMultiply(size n: Int = 768, seconds: Double = 0.5) -> Double {
     let a = [Float](repeating: 1, count: n * n)
@@ -112,5 +89,44 @@ public enum Machine {
       best = min(best, begin.duration(to: .now) / .seconds(1))
     } while start.duration(to: .now) < .seconds(seconds)
     return 1 / best
+  }
+}
+
+/// w ← a·w in place, over some arrays at once and with all threads: what an optimizer's step can reach that
+/// reads and writes as many. A copy is no yardstick: it also pays for reading what it overwrites.
+package final class InPlaceUpdate {
+  private let memory: MutableView<Float>
+  private let streams: Int
+  private let count: Int
+  /// That of the fastest pass, in 10⁹ bytes per second, read and written.
+  package private(set) var bandwidth = 0.0
+
+  package init(streams: Int, count: Int) {
+    (self.streams, self.count) = (streams, count)
+    let base = unsafe LargePages.allocate(4 * streams * count)
+    memory = unsafe MutableView(
+      base.bindMemory(to: Float.self, capacity: streams * count), count: streams * count)
+    memory.fill(1)
+  }
+
+  deinit { unsafe memory.base.deallocate() }
+
+  /// Goes through the arrays, by turns in short pieces and in long ones: which are faster depends on the
+  /// machine and on how many arrays there are.
+  package func time() {
+    for piece in [128, 8192] {
+      let begin = ContinuousClock.now
+      ThreadPool.shared.forEachChunk(of: count, size: 8192) { range in
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
+          let part = start..<min(start + piece, range.upperBound)
+          for stream in 0..<streams {
+            let w = memory.row(stream, count)[part]
+            Kernels.multiply(0.999_999, w.reading, w)
+          }
+        }
+      }
+      let seconds = begin.duration(to: .now) / .seconds(1)
+      bandwidth = max(bandwidth, 8 * Double(streams * count) / seconds / 1e9)
+    }
   }
 }

@@ -14,7 +14,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
   /// The bytes that an update must read and write for each weight.
   public let bytes: Double
   /// The speed of w ← a·w in place, over as many arrays of that size as the update takes, in 10⁹ bytes a
-  /// second, measured before and after.
+  /// second, measured in turn with the steps.
   public let inPlaceBandwidth: Double
 
   /// The speed of the update, in 10⁹ bytes a second.
@@ -48,10 +48,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     let count = infos.reduce(0) { $0 + $1.count }
     let bytes = traffic(of: rule, stateBytes: Double(optimizer.stateBytes) / Double(count))
     let streams = max(1, Int((bytes / 8).rounded()))
-    func inPlace() -> Double {
-      Machine.measureInPlaceBandwidth(streams: streams, count: count, seconds: seconds / 4)
-    }
-    let before = inPlace()
+    let inPlace = InPlaceUpdate(streams: streams, count: count)
     var random = RandomStream(seed: 1)
     let sample = (0..<8191).map { _ in random.normal() }
     // In memory as an engine has it.
@@ -70,6 +67,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     }
     let norm = try optimizer.step(memory).gradientNorm
     if let mean {
+      inPlace.time()
       func time(_ step: () throws(OptimizerError) -> Void) throws(OptimizerError) -> Double {
         let begin = ContinuousClock.now
         for _ in 0..<mean { try step() }
@@ -82,7 +80,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     } else {
       let start = ContinuousClock.now
       var steps = 0
-      // In turn, so that both meet the same machine.
+      // In turn, so that all meet the same machine.
       while steps < 3 || start.duration(to: .now) < .seconds(seconds) {
         let begin = ContinuousClock.now
         _ = try optimizer.step(memory)
@@ -90,6 +88,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
         let again = ContinuousClock.now
         _ = try optimizer.step(memory, knownNorm: norm)
         known = min(known, again.duration(to: .now) / .nanoseconds(1))
+        inPlace.time()
         steps += 1
       }
     }
@@ -98,7 +97,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     return OptimizerTiming(
       optimizer: label ?? type(of: rule).name, state: state.rawValue, parameters: count,
       nanoseconds: guarded / Double(count), update: known / Double(count), bytes: bytes,
-      inPlaceBandwidth: max(before, inPlace()))
+      inPlaceBandwidth: inPlace.bandwidth)
   }
 
   /// Bytes for a weight: for the update the gradient, the weight twice and the state once or twice; for

@@ -46,8 +46,8 @@ struct Benchmark: ParsableCommand {
 
   func validate() throws {
     if parameters < 1 { throw ValidationError("--parameters must be at least 1") }
-    // Weights, gradients and two slots of state, of 4 bytes each.
-    let needed = Double(parameters) * 16
+    // Weights, gradients and two slots of state, of 4 bytes each, and as many arrays beside them.
+    let needed = Double(parameters) * 32
     if needed > Double(Machine.memory) {
       throw ValidationError(
         "--parameters \(parameters) needs up to \(Amount.bytes(needed)) of memory, and there are "
