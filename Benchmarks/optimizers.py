@@ -11,6 +11,7 @@ Run it through optimizers.sh, which installs the peers and builds Descent:
   --packages P   peers of some packages alone, with commas between them
   --threads N    with so many threads       --load    beside a process that loads one core and the memory
   --rounds N     rounds (3)                 --markdown   the table as it stands in the documentation
+  --chart FILE   bars of the updates, and of the best peer of each, as SVG
 
 Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each, or of
 their mean; ± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
@@ -25,6 +26,8 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+import chart
 
 HERE = Path(__file__).parent
 LOAD = """
@@ -47,6 +50,13 @@ def spread(values):
   return f"{statistics.median(values):8.3f} ±{(max(values) - min(values)) / 2:5.3f}"
 
 
+def best(rows):
+  """Descent's bars and the shortest one of the peers, which have no clipping."""
+  ours = [row for row in rows if row[2] in chart.COLORS]
+  peers = [row for row in rows if row[2] not in chart.COLORS and not row[2].endswith("norm")]
+  return ours + sorted(peers, key=lambda row: row[1])[:1]
+
+
 def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--descent", default=HERE.parent / ".build/release/descent")
@@ -59,6 +69,7 @@ def main():
   parser.add_argument("--packages", default="")
   parser.add_argument("--load", action="store_true")
   parser.add_argument("--markdown", action="store_true")
+  parser.add_argument("--chart", type=Path)
   parser.add_argument("names", nargs="*")
   a = parser.parse_args()
 
@@ -86,11 +97,13 @@ def main():
       load.kill()
 
   heading = ["optimizer", "state", "step", "update", "in place", "peers: ns a weight (as many times Descent's)"]
-  table = []
+  table, groups = [], defaultdict(list)
   for (name, state), rows in ours.items():
     key = name if state == "float32" else f"{name}/{state}"
     step = [row["nanoseconds"] for row in rows]
     update = [row["update"] for row in rows]
+    mine = statistics.median(update)
+    groups[name].append((f"{mine:.3f}", mine, f"Descent, {state}"))
     beside = []
     for (peer, package), values in peers.items():
       if peer == key:
@@ -108,6 +121,13 @@ def main():
     print(f"{heading[0]:22}{heading[1]:10}{heading[2]:>12}{heading[3]:>18}{heading[4]:>14}   {heading[5]}")
     for row in table:
       print(f"{row[0]:22}{row[1]:10}{row[2]:>15}{row[3]:>18}{row[4]:>8}   {row[5]}".rstrip())
+  if a.chart:
+    for (peer, package), values in peers.items():
+      other = statistics.median(values)
+      groups[peer.split("/")[0]].append((f"{package} {other:.3f}", other, package))
+    a.chart.write_text(chart.bars(
+      [(name, best(rows)) for name, rows in groups.items()],
+      f"An update of {a.parameters / 1e6:.1f}M weights, nanoseconds a weight, logarithmic"))
   if missing.strip():
     print("not measured here:", *missing.strip().splitlines(), sep="\n  ")
 

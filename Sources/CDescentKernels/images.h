@@ -1,7 +1,30 @@
-// Loops over images: one row of a channel in batch normalization, with ReLU where that follows, and the largest
-// of two by two pixels.
+// Loops over images: their frames of zeros, one row of a channel in batch normalization, with ReLU where that
+// follows, and the largest of two by two pixels.
 
-// What is normalized; the derivative asks it again which elements ReLU let through, and gets the same answer.
+static void k_frame(
+    long planes, long height, long width, long above, long beside, const float *x, float *y) {
+  const long edge = above * (width + 2 * beside) + beside;
+  for (long plane = 0; plane < planes; plane++) {
+    memset(y, 0, (size_t)edge * sizeof *y);
+    y += edge;
+    for (long i = 0; i < height; i++) {
+      copy_row(y, x, width);
+      x += width;
+      y += width;
+      if (i + 1 == height) break;
+      if (beside == 1)  // for which a call of memset would take longer
+        y[0] = y[1] = 0;
+      else
+        memset(y, 0, (size_t)beside * 2 * sizeof *y);
+      y += 2 * beside;
+    }
+    memset(y, 0, (size_t)edge * sizeof *y);
+    y += edge;
+  }
+}
+
+// The normalized value. The derivative computes it again to see what ReLU let through: the same expression, so the
+// same bits.
 INLINE vf channel_value(vf x, vf mean, vf scale, vf shift) { return (x - mean) * scale + shift; }
 
 static float k_channel_squares(long n, float mean, const float *x) {

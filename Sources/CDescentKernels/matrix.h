@@ -87,12 +87,6 @@ INLINE void pack_plain(
 
 #undef FROM
 
-INLINE void copy_row(float *dst, const float *src, long n) {
-  long i = 0;
-  for (; i + W <= n; i += W) store(dst + i, load(src + i));
-  for (; i < n; i++) dst[i] = src[i];
-}
-
 // The first n ≤ ROWS elements: whole panels by copies of known size.
 INLINE void copy_part(float *dst, const float *src, long n) {
   if (n == ROWS) {

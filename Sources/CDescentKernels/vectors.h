@@ -60,6 +60,18 @@ INLINE void store_part(float *p, vf v, long n) {
 }
 #endif
 
+// For rows so short that a call of memcpy takes longer than the copy.
+INLINE void copy_row(float *dst, const float *src, long n) {
+  long i = 0;
+  for (; i + W <= n; i += W) store(dst + i, load(src + i));
+  if (i < n && n >= W) {
+    store(dst + n - W, load(src + n - W));
+    return;
+  }
+  for (; i + 4 <= n; i += 4) *(v4_unaligned *)(dst + i) = *(const v4_unaligned *)(src + i);
+  for (; i < n; i++) dst[i] = src[i];
+}
+
 INLINE vf select_f(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 INLINE vf absolute(vf x) { return (vf)((vi)x & splat_i(0x7fffffff)); }
 INLINE vf sign_of(vf x) { return (vf)((vi)x & splat_i((int32_t)0x80000000)); }

@@ -304,6 +304,18 @@ extension Kernels {
     }
   }
 
+  /// Images with rows of zeros above and below, and columns of zeros beside.
+  package static func frame(
+    _ images: View<Float>, height: Int, width: Int, above: Int, beside: Int,
+    _ framed: MutableView<Float>
+  ) {
+    let planes = images.count / max(1, height * width)
+    precondition(
+      height > 0 && images.count == planes * height * width
+        && framed.count == planes * (height + 2 * above) * (width + 2 * beside))
+    unsafe table.frame(planes, height, width, above, beside, images.base, framed.base)
+  }
+
   /// Σ (x − mean)²
   package static func sumOfSquares(_ x: View<Float>, around mean: Float) -> Float {
     unsafe table.channel_squares(x.count, mean, x.base)
@@ -317,8 +329,8 @@ extension Kernels {
   }
 
   /// Σ dy and Σ dy·(x − mean) of the dy that come through
-  package static func sums(
-    _ x: View<Float>, _ dy: View<Float>, _ channel: Channel
+  package static func normalizeSums(
+    _ x: View<Float>, _ channel: Channel, _ dy: View<Float>
   ) -> (dy: Double, product: Double) {
     precondition(x.count == dy.count)
     var settings = channel.settings
@@ -329,7 +341,7 @@ extension Kernels {
 
   /// dx of a row of a channel, added to what is there or in its place
   package static func normalizeBackward(
-    _ x: View<Float>, _ dy: View<Float>, _ channel: Channel, adds: Bool,
+    _ x: View<Float>, _ channel: Channel, _ dy: View<Float>, adds: Bool,
     _ dx: MutableView<Float>
   ) {
     precondition(x.count == dx.count && dy.count == dx.count)

@@ -98,7 +98,7 @@ package final class InPlaceUpdate {
   private let memory: MutableView<Float>
   private let streams: Int
   private let count: Int
-  /// That of the fastest pass, in 10⁹ bytes per second, read and written.
+  /// The speed of the fastest pass, in 10⁹ bytes per second, read and written.
   package private(set) var bandwidth = 0.0
 
   package init(streams: Int, count: Int) {

@@ -14,13 +14,16 @@ package enum CodedArray {
     }
   }
 
-  /// Takes the elements of a range back.
-  package func encode(_ range: Range<Int>, turn: UInt32, from room: MutableView<Float>) {
+  /// Takes the elements of a range back. `step` and `slot`, the slot's place, decide how codes are rounded.
+  package func encode(_ range: Range<Int>, step: Int, slot: Int, from room: MutableView<Float>) {
     switch self {
     case .bfloat16(let bits): Kernels.toBFloat16(room.reading, bits[range])
     case .int8(let codes, let scales, let book):
+      let blocks = Self.blocks(of: range)
       Kernels.encode(
-        room.reading, book, turn: turn, scales: scales[Self.blocks(of: range)], codes: codes[range])
+        room.reading, book,
+        turn: Codebook.turn(step, slot: slot, firstBlock: blocks.lowerBound),
+        scales: scales[blocks], codes: codes[range])
     }
   }
 
@@ -33,9 +36,9 @@ package enum CodedArray {
 /// A part of an array of optimizer state, as floats or as it is kept.
 package enum StateView {
   case floats(MutableView<Float>)
-  /// The elements of a range, which begins at a multiple of ``Codebook/block``, in step t of the slot at that
-  /// place; decoded, and encoded again where an update writes them.
-  case coded(CodedArray, Range<Int>, t: Int, slot: Int, writes: Bool)
+  /// The elements of a range, which begins at a multiple of ``Codebook/block``. `step` and `slot`, the slot's
+  /// place, decide how codes are rounded, where the loop `writes`.
+  case coded(CodedArray, Range<Int>, step: Int, slot: Int, writes: Bool)
 
   var count: Int {
     switch self {
@@ -67,16 +70,14 @@ package enum StateView {
 
   /// Takes them back.
   private func end(_ part: Range<Int>, _ floats: MutableView<Float>) {
-    guard case .coded(let array, let range, let t, let slot, true) = self else { return }
+    guard case .coded(let array, let range, let step, let slot, true) = self else { return }
     let first = range.lowerBound + part.lowerBound
-    array.encode(
-      first..<first + part.count,
-      turn: Codebook.turn(t, slot: slot, firstBlock: first / Codebook.block), from: floats)
+    array.encode(first..<first + part.count, step: step, slot: slot, from: floats)
   }
 
   /// How many elements are decoded, updated and encoded at once: few enough for all of them to stay in the
-  /// first-level cache, a multiple of ``Codebook/block``.
-  private static let part = 1024
+  /// first-level cache; a multiple of ``Codebook/block`` and of the 512 elements that loops with sums add up first.
+  private static let partSize = 1024
 
   /// A run of elements of up to three arrays, for a loop of ``Kernels``.
   @unsafe
@@ -127,13 +128,13 @@ package enum StateView {
     if let part = unsafe Part(whole: count, a, b, c, half: false) { return unsafe body(part) }
     if let part = unsafe Part(whole: count, a, b, c, half: true) { return unsafe body(part) }
     // Apart, so that they do not fall into the same cache sets.
-    let room = part + 64
-    withScratch(of: Float.self, 3 * room) { rooms in
-      for start in stride(from: 0, to: count, by: part) {
-        let part = start..<min(start + part, count)
-        let x = a?.begin(part, rooms[0..<room])
-        let y = b?.begin(part, rooms[room..<2 * room])
-        let z = c?.begin(part, rooms[2 * room..<3 * room])
+    let roomSize = partSize + 64
+    withScratch(of: Float.self, 3 * roomSize) { rooms in
+      for start in stride(from: 0, to: count, by: partSize) {
+        let part = start..<min(start + partSize, count)
+        let x = a?.begin(part, rooms.row(0, roomSize))
+        let y = b?.begin(part, rooms.row(1, roomSize))
+        let z = c?.begin(part, rooms.row(2, roomSize))
         unsafe body(Part(part, x?.raw, y?.raw, z?.raw, half: false))
         if let x { a?.end(part, x) }
         if let y { b?.end(part, y) }

@@ -153,15 +153,13 @@ extension Kernels {
 
   /// w ← shrink·w − η·g,  x ← μ·w + (1 − μ)·x, with λ·w added to g.
   package static func asgd(
-    g: ScaledView<Float>, w: MutableView<Float>, x: StateView, η: Float, λ: Float,
+    g: ScaledView<Float>, w: MutableView<Float>, x: MutableView<Float>, η: Float, λ: Float,
     shrink: Float, μ: Float
   ) {
-    precondition(g.count == w.count)
+    precondition(g.count == w.count && x.count == w.count)
     var settings = descent_asgd(
       gradient: g.scale, decay: λ, rate: η, shrink: shrink, taken: μ, kept: 1 - μ)
-    unsafe StateView.inParts(of: w.count, x) { p in
-      unsafe table.asgd(p.count, &settings, p.of(g), p.of(w), p.a!, p.half)
-    }
+    unsafe table.asgd(w.count, &settings, g.elements.base, w.base, x.base)
   }
 
   /// m ← m + α₁·(g − m),  w ← shrink·w − η·sign(m)·min(1, |m|/(scale·h + ε))

@@ -178,7 +178,7 @@ import Testing
       #expect(close(y.array, exact.map { rectifies ? max($0, 0) : $0 }, 1e-6), "\(name)")
 
       let come = zip(exact, dy).map { !rectifies || $0 > 0 ? Double($1) : 0 }
-      let sums = Kernels.sums(x.view, dy.view, channel)
+      let sums = Kernels.normalizeSums(x.view, channel, dy.view)
       let products = zip(come, x).map { $0 * (Double($1) - 0.25) }
       #expect(abs(sums.dy - come.reduce(0, +)) < 1e-5 * Double(n + 1), "\(name)")
       #expect(abs(sums.product - products.reduce(0, +)) < 1e-5 * Double(n + 1), "\(name)")
@@ -188,9 +188,9 @@ import Testing
 
       let exactDx = zip(come, x).map { 0.75 * ($0 - 0.125 - (Double($1) - 0.25) * 0.5) }
       let dx = [Float](repeating: 1, count: n).mutableView
-      Kernels.normalizeBackward(x.view, dy.view, channel, adds: false, dx)
+      Kernels.normalizeBackward(x.view, channel, dy.view, adds: false, dx)
       #expect(close(dx.array, exactDx, 1e-6), "\(name)")
-      Kernels.normalizeBackward(x.view, dy.view, channel, adds: true, dx)
+      Kernels.normalizeBackward(x.view, channel, dy.view, adds: true, dx)
       #expect(close(dx.array, exactDx.map { 2 * $0 }, 2e-6), "\(name)")
     }
   }
@@ -224,6 +224,30 @@ import Testing
         Kernels.maxPoolByTwoBackward(
           x.view, height: height, width: width, dy.view, adds: true, dx)
         #expect(dx.array == slopes.map { 2 * $0 }, "\(name) \(height)")
+      }
+    }
+  }
+
+  @Test(arguments: [(1, 1), (3, 4), (2, 7), (4, 8), (2, 9), (3, 16), (2, 37)], [0, 1, 3])
+  func `images in their frames`(size: (height: Int, width: Int), margin: Int) {
+    onEachInstructionSet { name in
+      for (above, beside) in [(margin, margin), (margin, 0), (0, margin), (2, 1)] {
+        let (height, width) = size
+        let x = randoms(3 * height * width)
+        let (rows, columns) = (height + 2 * above, width + 2 * beside)
+        var expected = [Float](repeating: 0, count: 3 * rows * columns)
+        for plane in 0..<3 {
+          for i in 0..<height {
+            for j in 0..<width {
+              expected[(plane * rows + above + i) * columns + beside + j] =
+                x[(plane * height + i) * width + j]
+            }
+          }
+        }
+        let y = [Float](repeating: .nan, count: expected.count).mutableView
+        Kernels.frame(
+          x.view, height: height, width: width, above: above, beside: beside, y)
+        #expect(y.array == expected, "\(name) \(above) \(beside)")
       }
     }
   }

@@ -90,7 +90,7 @@ import Testing
     defer { Kernels.select(Kernels.available[0]) }
     for set in Kernels.available {
       #expect(Kernels.select(set))
-      for shape in [[5], [64], [1031], [7, 3], [33, 61], [3, 700]] {
+      for shape in [[5], [64], [1031], [7, 3], [33, 61], [3, 700], [5000]] {
         let own = try weights(rule, format, shape: shape, kernels: false)
         let wide = try weights(rule, format, shape: shape, kernels: true)
         for (t, (a, b)) in zip(own, wide).enumerated() {

@@ -118,7 +118,7 @@ static void updates(const descent_kernels *k, long n, bool half) {
   const descent_rmsprop rmsprop = {0.5f, 0.01f, 0.1f, 0.9f, 0.99f, 0.01f, 1e-8f};
   for (int form = 0; form < 4; form++) {
     fill_state(k, n, half, "cde");
-    k->rmsprop(n, &rmsprop, a, b, d, form & 1 && !half ? c : NULL, form & 2 ? e : NULL, half);
+    k->rmsprop(n, &rmsprop, a, b, d, form & 1 ? c : NULL, form & 2 ? e : NULL, half);
     EXACT("rmsprop w", b);
     EXACT("rmsprop v", d);
   }
@@ -143,8 +143,8 @@ static void updates(const descent_kernels *k, long n, bool half) {
   EXACT("rprop previous", c);
   EXACT("rprop steps", d);
   const descent_asgd asgd = {0.5f, 0.01f, 0.1f, 0.99f, 0.2f, 0.8f};
-  fill_state(k, n, half, "c");
-  k->asgd(n, &asgd, a, b, c, half);
+  fill_all(n);
+  k->asgd(n, &asgd, a, b, c);
   EXACT("asgd w", b);
   EXACT("asgd x", c);
   const descent_sophia sophia = {0.5f, 0.01f, 0.1f, 0.1f, 0.99f, 0.3f, 1e-8f, 1.5f, 1};
@@ -324,6 +324,10 @@ static void functions(const descent_kernels *k, long n) {
     memset(c, 0, sizeof c);
     k->max_pool_by_two_backward(1, n / 2, n / 2 * 2, f, e, false, c);
     keep("max_pool_by_two_backward", n, 1, c, (size_t)n / 2 * 4 * sizeof *c);
+  }
+  if (3 * (n + 4) < MOST) {
+    k->frame(1, 1, n, 1, 2, b, f);
+    keep("frame", n, 1, f, (size_t)(3 * (n + 4)) * sizeof *f);
   }
   const descent_channel channel = {0.1f, 1.5f, -0.2f, 0.7f, 0.05f, 0.3f};
   for (int rectifies = 0; rectifies < 2; rectifies++) {

@@ -182,7 +182,10 @@ typedef struct { float mean, scale, shift, factor, drift, slope; } descent_chann
   K(void, rms_norm_gradients,                                                                     \
     (long rows, long n, const float *x, const float *dy, const float *rstd, float *dgain))        \
                                                                                                   \
-  /* Of images: images.h. Σ (x − mean)² */                                                        \
+  /* Of images: images.h. Images with rows of zeros above and below, and columns of them beside. */ \
+  K(void, frame,                                                                                  \
+    (long planes, long height, long width, long above, long beside, const float *x, float *y))    \
+  /* Σ (x − mean)² */                                                                             \
   K(float, channel_squares, (long n, float mean, const float *x))                                 \
   /* y of a channel, not below 0 where it rectifies */                                            \
   K(void, channel_norm,                                                                           \
@@ -238,7 +241,7 @@ typedef struct { float mean, scale, shift, factor, drift, slope; } descent_chann
     (long n, const descent_rprop *settings, const float *g, float *w, void *previous, float *δ,   \
     bool half))                                                                                   \
   K(void, asgd,                                                                                   \
-    (long n, const descent_asgd *settings, const float *g, float *w, void *x, bool half))         \
+    (long n, const descent_asgd *settings, const float *g, float *w, float *x))                   \
   K(void, sophia_g,                                                                               \
     (long n, const descent_sophia *settings, const float *g, float *w, void *m, void *h,          \
     bool half))                                                                                   \
@@ -248,7 +251,7 @@ typedef struct { float mean, scale, shift, factor, drift, slope; } descent_chann
   K(void, schedule_free,                                                                          \
     (long n, const descent_schedule_free *settings, const float *g, float *y, float *z,           \
     void *_Nullable v, bool half))                                                                \
-  /* Those that gather begin with the sums of what came before: a multiple of 512 elements. */    \
+  /* This and lamb_gather begin with the sums of what came before: a multiple of 512 elements. */ \
   K(descent_sums, prodigy_gather,                                                                 \
     (long n, const descent_prodigy *settings, descent_sums sums, const float *g, const float *w,  \
     void *s, const float *_Nullable p0, void *_Nullable m, void *v, bool half))                   \

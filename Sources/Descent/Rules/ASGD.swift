@@ -101,7 +101,7 @@ public struct ASGD: SummingRule {
     let shrink = S(1 - lambda * sums[0])
     if let block = block.forKernels {
       Kernels.asgd(
-        g: block.g, w: block.w, x: block.kept(Self.x), η: Float(η), λ: Float(λ),
+        g: block.g, w: block.w, x: block[Self.x], η: Float(η), λ: Float(λ),
         shrink: Float(shrink), μ: Float(μ))
       return
     }

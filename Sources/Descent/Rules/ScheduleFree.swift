@@ -95,6 +95,7 @@ public struct ScheduleFreeAdamW: ScheduleFreeRule {
       Kernels.ScheduleFreeDivisor(
         v: $0.kept(Moments.v), β2: Float(β2), α2: Float(taken), c: Float(c), ε: Float(ε))
     }
+    // Not asked for where a loop of ``Kernels`` takes it as it is kept.
     let v = divisor == nil ? block[Moments.v] : .none
     advance(block, step, variables, divisor) { i, g in
       v[i] = β2 * v[i] + taken * (g * g)

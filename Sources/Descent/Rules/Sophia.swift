@@ -96,7 +96,8 @@ public struct SophiaG: ElementwiseRule {
     let scale = S(rho * Double(batchSize ?? 5120))
     if let block = block.forKernels {
       Kernels.sophiaG(
-        g: block.g, w: block.w, m: block.kept(SophiaMoments.m), h: block.kept(SophiaMoments.h),
+        g: block.g, w: block.w, m: block.kept(SophiaMoments.m),
+        h: block.kept(SophiaMoments.h, writes: false),
         η: Float(η), shrink: Float(shrink), α1: Float(α1), scale: Float(scale), ε: 1e-15)
       return
     }
@@ -211,7 +212,8 @@ public struct SophiaH: ElementwiseRule {
     let (γ, ε, limit) = (S(gamma), S(epsilon), S(clipThreshold))
     if let block = block.forKernels {
       Kernels.sophiaH(
-        g: block.g, w: block.w, m: block.kept(SophiaMoments.m), h: block.kept(SophiaMoments.h),
+        g: block.g, w: block.w, m: block.kept(SophiaMoments.m),
+        h: block.kept(SophiaMoments.h, writes: false),
         η: Float(η), λ: Float(λ), α1: Float(α1), c: Float(correction), scale: Float(γ), ε: Float(ε),
         limit: Float(limit))
       return

@@ -17,49 +17,39 @@ struct CodedArrays {
     unsafe (self.slots, self.plain, self.coded) = (slots, plain, coded)
   }
 
-  /// What became of a compressed array while a block was worked on.
-  private enum Use: UInt8 {
-    /// Nobody asked for it.
-    case none
-    /// It was decoded into its room.
-    case decoded
-    /// It was given away as it is kept.
-    case given
-  }
-
   /// A block's compressed arrays: decoded when they are asked for.
   @unsafe
   struct Lender {
     fileprivate let arrays: UnsafePointer<CodedArray?>
     fileprivate let rooms: UnsafePointer<SlotArray<Float>>
-    fileprivate let uses: UnsafeMutablePointer<UInt8>
+    /// Which of them are decoded.
+    fileprivate let isDecoded: UnsafeMutablePointer<Bool>
     fileprivate let range: Range<Int>
     fileprivate let step: Int
     fileprivate let writes: Bool
 
     /// Decodes an array, unless it is decoded or not compressed.
     func decode(_ k: Int) {
-      guard unsafe uses[k] == Use.none.rawValue, let array = unsafe arrays[k] else { return }
-      unsafe uses[k] = Use.decoded.rawValue
+      guard unsafe !isDecoded[k], let array = unsafe arrays[k] else { return }
+      unsafe isDecoded[k] = true
       unsafe array.decode(range, into: rooms[k].view)
     }
 
-    /// An array as it is kept; nil where it is decoded or not compressed.
-    func give(_ k: Int) -> StateView? {
-      guard unsafe uses[k] != Use.decoded.rawValue, let array = unsafe arrays[k] else { return nil }
-      unsafe uses[k] = Use.given.rawValue
-      return unsafe .coded(array, range, t: step, slot: k, writes: writes)
+    /// An array as it is kept; nil where it is decoded or not compressed. A loop may write it, if the pass
+    /// does.
+    func lend(_ k: Int, writes: Bool) -> StateView? {
+      guard unsafe !isDecoded[k], let array = unsafe arrays[k] else { return nil }
+      return unsafe .coded(array, range, step: step, slot: k, writes: writes && self.writes)
     }
   }
 
-  /// Calls `body` with the elements of a range, and encodes again what it decoded, where it writes. `atOnce`
-  /// decodes all before, for bodies that run on several threads.
-  func withDecoded(
-    _ range: Range<Int>, writes: Bool, step: Int, atOnce: Bool,
-    _ body: (SlotArrays<Float>, _ offset: Int) -> Void
+  /// Calls `body` with the arrays for a range, and encodes those again that were decoded, if it writes.
+  /// `atOnce` decodes all before, for bodies that run on several threads.
+  func lend(
+    _ range: Range<Int>, writes: Bool, step: Int, atOnce: Bool, _ body: (SlotArrays<Float>) -> Void
   ) {
-    // Room for the list of arrays and their uses, then for each; lines apart, so that they do not fall into
-    // the same cache sets.
+    // Room for the list of arrays and what is decoded, then for each; lines apart, so that they do not fall
+    // into the same cache sets.
     let count = unsafe slots.count
     let list = count * MemoryLayout<SlotArray<Float>>.stride
     let header = (list + count + 1023) / 1024 * 1024
@@ -67,9 +57,9 @@ struct CodedArrays {
     withScratch(of: UInt8.self, header + count * stride) { scratch in
       let scratch = unsafe UnsafeMutableRawPointer(scratch.base)
       let rooms = unsafe scratch.assumingMemoryBound(to: SlotArray<Float>.self)
-      let uses = unsafe (scratch + list).assumingMemoryBound(to: UInt8.self)
+      let isDecoded = unsafe (scratch + list).assumingMemoryBound(to: Bool.self)
       for k in 0..<count {
-        unsafe uses[k] = Use.none.rawValue
+        unsafe (isDecoded + k).initialize(to: false)
         let array =
           if unsafe coded[k] != nil {
             unsafe SlotArray(
@@ -84,13 +74,12 @@ struct CodedArrays {
         unsafe (rooms + k).initialize(to: array)
       }
       let lender = unsafe Lender(
-        arrays: coded, rooms: rooms, uses: uses, range: range, step: step, writes: writes)
+        arrays: coded, rooms: rooms, isDecoded: isDecoded, range: range, step: step, writes: writes)
       if atOnce { for k in 0..<count { unsafe lender.decode(k) } }
-      unsafe body(SlotArrays(slots, rooms, lender), 0)
+      unsafe body(SlotArrays(slots, rooms, lender))
       guard writes else { return }
-      for k in 0..<count where unsafe uses[k] == Use.decoded.rawValue {
-        let turn = Codebook.turn(step, slot: k, firstBlock: range.lowerBound / Codebook.block)
-        unsafe coded[k]?.encode(range, turn: turn, from: rooms[k].view)
+      for k in 0..<count where unsafe isDecoded[k] {
+        unsafe coded[k]?.encode(range, step: step, slot: k, from: rooms[k].view)
       }
     }
   }

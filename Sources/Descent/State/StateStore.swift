@@ -87,7 +87,8 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
 
   /// Calls `body` with the arrays of a parameter as a rule reads them on a piece of it, and the
   /// position of the piece's first element in those that follow the parameter. Compressed ones are
-  /// decoded when the body reads them, or `atOnce`, and encoded again when it writes. `step` is the
+  /// decoded when the body asks for them, or `atOnce`, or lent as they are kept; those that were decoded are
+  /// encoded again when it writes. `step` is the
   /// parameter's count of updates, which decides how codes are rounded.
   @inline(__always)
   func withArrays(
@@ -102,8 +103,8 @@ final class StateStore<S: Scalar>: @unchecked Sendable {
         plain: UnsafeRawPointer(plain.baseAddress! + range.lowerBound)
           .assumingMemoryBound(to: SlotArray<Float>.self),
         coded: coded.baseAddress! + range.lowerBound)
-      arrays.withDecoded(piece.range, writes: access == .writes, step: step, atOnce: atOnce) {
-        body(unsafe unsafeBitCast($0, to: SlotArrays<S>.self), $1)
+      arrays.lend(piece.range, writes: access == .writes, step: step, atOnce: atOnce) {
+        body(unsafe unsafeBitCast($0, to: SlotArrays<S>.self), 0)
       }
     } else {
       unsafe body(SlotArrays(slots(range), plain.baseAddress! + range.lowerBound), piece.offset)
@@ -194,8 +195,7 @@ private enum StoredArray<S: Scalar> {
     guard slot.initial != 0, count > 0 else { return }
     let initial = StateMemory(count: count, initial: S(slot.initial))
     encode(
-      BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count), turn: 0,
-      from: initial.view)
+      BlockPlan.Piece(parameter: entry.parameter, offset: 0, count: count), from: initial.view)
   }
 
   /// The array as sweeps see it, where it is compressed.
@@ -213,9 +213,9 @@ private enum StoredArray<S: Scalar> {
     coded?.decode(piece.range, into: room.cast(to: Float.self))
   }
 
-  /// Takes the piece's elements back into a compressed array.
-  func encode(_ piece: BlockPlan.Piece, turn: UInt32, from room: MutableView<S>) {
-    coded?.encode(piece.range, turn: turn, from: room.cast(to: Float.self))
+  /// Takes the piece's elements back into a compressed array, as before the first step.
+  func encode(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
+    coded?.encode(piece.range, step: 0, slot: 0, from: room.cast(to: Float.self))
   }
 
   /// Copies the piece's elements, decoded.
@@ -227,8 +227,7 @@ private enum StoredArray<S: Scalar> {
   /// Takes the piece's elements, encoded where the array is compressed.
   func write(_ piece: BlockPlan.Piece, from room: MutableView<S>) {
     if case .plain(let memory) = self { memory.view[piece.range].copy(room.reading) }
-    let turn = Codebook.turn(0, slot: 0, firstBlock: piece.offset / Codebook.block)
-    encode(piece, turn: turn, from: room)
+    encode(piece, from: room)
   }
 
   /// Whether it has tapered codes.

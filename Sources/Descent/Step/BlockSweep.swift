@@ -1,4 +1,4 @@
-/// One pass of a rule over blocks: each with its weights, gradient and state, compressed state decoded.
+/// One pass of a rule over blocks: each with its weights, gradient and state, which is decoded when it is asked for.
 ///
 /// Of the scalar alone, and not of the rule as well, so that ``forEachBlock(_:float:double:)`` can run code that
 /// was compiled for floats: code for any scalar asks for its types in every block.

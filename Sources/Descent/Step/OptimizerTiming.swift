@@ -67,8 +67,8 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     }
     let norm = try optimizer.step(memory).gradientNorm
     if let mean {
-      inPlace.time()
       func time(_ step: () throws(OptimizerError) -> Void) throws(OptimizerError) -> Double {
+        inPlace.time()
         let begin = ContinuousClock.now
         for _ in 0..<mean { try step() }
         return begin.duration(to: .now) / .nanoseconds(mean)

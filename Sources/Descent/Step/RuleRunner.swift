@@ -274,9 +274,9 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
 
   // MARK: Blocks
 
-  /// Calls the one of two closures that fits the scalar, whose access to state is known, on the block of each
-  /// piece whose parameter is among the chosen ones (all, if none are named) and has a gradient, unless that does
-  /// not matter. What it leaves in weights that lie in 16 bits is `returned`.
+  /// Calls the one of two closures that fits the scalar on the block of each piece whose parameter is among the
+  /// chosen ones (all, if none are named) and has a gradient, unless `all` says that this does not matter.
+  /// `access` is what the closure does with state, `returned` what becomes of weights that lie in 16 bits.
   ///
   /// Rules are called through protocol requirements for Float and for Double, so that each is compiled for its
   /// type.
@@ -289,7 +289,7 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     BlockSweep(
       plan: plan, parameters: parameters, memory: memory, state: state, updates: updates,
       signs: signs, scale: S(scale), access: access,
-      // A pass that only reads may be one that sums over its blocks.
+      // A pass that gathers leaves one sum for each piece, so its blocks are not cut.
       cuts: access == .writes && !wholeTensors && R.stateInGather != .writes,
       wholeTensors: wholeTensors, all: all, returned: returned, allowsKernels: allowsKernels
     ).forEachBlock(

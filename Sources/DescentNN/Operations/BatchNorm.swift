@@ -132,7 +132,7 @@ private struct ChannelNorm {
     slope: Float = 0
   ) -> Kernels.Channel {
     Kernels.Channel(
-      mean: mean.elements[c], scale: w[c] / (variance.elements[c] + epsilon).root, shift: b[c],
+      mean: mean.elements[c], scale: w[c] * scale(c), shift: b[c],
       rectifies: rectified, factor: factor, drift: drift, slope: slope)
   }
 
@@ -161,7 +161,8 @@ private struct ChannelNorm {
       var (sum, product) = (0.0, 0.0)
       for b in 0..<s.batch {
         let row = b * s.channels + c
-        let (first, second) = Kernels.sums(xs.row(row, s.inner), dys.row(row, s.inner), channel)
+        let (first, second) = Kernels.normalizeSums(
+          xs.row(row, s.inner), channel, dys.row(row, s.inner))
         sum += first
         product += second
       }
@@ -180,7 +181,7 @@ private struct ChannelNorm {
     inRows(of: s.batch * s.channels, s.inner) { range in
       for r in range {
         Kernels.normalizeBackward(
-          xs.row(r, s.inner), dys.row(r, s.inner), channel(r % s.channels), adds: adds,
+          xs.row(r, s.inner), channel(r % s.channels), dys.row(r, s.inner), adds: adds,
           dx.row(r, s.inner))
       }
     }

@@ -15,20 +15,10 @@ private struct Frame {
   /// Calls `body` with copies of images in their frames, or with the images where these are empty.
   func framing(_ images: View<Float>, _ body: (View<Float>) -> Void) {
     if above == 0 && beside == 0 { return body(images) }
-    let planes = images.count / (height * width)
+    let planes = images.count / max(1, height * width)
     let framed = Tensor(uninitialized: [planes, channelSize])
-    let all = framed.freshElements
-    for plane in 0..<planes {
-      let (from, to) = (images.row(plane, height * width), all.row(plane, channelSize))
-      to[0..<above * rowLength].fill(0)
-      for y in 0..<height {
-        let row = to.row(above + y, rowLength)
-        for x in 0..<beside { row[x] = 0 }
-        row[beside..<beside + width].copy(from.row(y, width))
-        for x in beside + width..<rowLength { row[x] = 0 }
-      }
-      to.from((above + height) * rowLength).fill(0)
-    }
+    Kernels.frame(
+      images, height: height, width: width, above: above, beside: beside, framed.freshElements)
     body(framed.elements)
   }
 

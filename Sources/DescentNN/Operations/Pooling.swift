@@ -48,7 +48,7 @@ private struct PoolingShape {
   /// Writes the largest elements of an image's windows.
   func largest(_ x: View<Float>, into y: MutableView<Float>) {
     if isByTwo { return Kernels.maxPoolByTwo(x, height: height, width: width, y) }
-    forEachWindow { index, rows, columns in y[index] = x[largest(x, rows, columns)] }
+    forEachWindow { index, rows, columns in y[index] = x[placeOfLargest(x, rows, columns)] }
   }
 
   /// Gives the gradient of every window to its first largest element, in the place of what is there or
@@ -61,12 +61,12 @@ private struct PoolingShape {
       return Kernels.maxPoolByTwoBackward(x, height: height, width: width, dy, adds: adds, dx)
     }
     if !adds { dx.fill(0) }
-    forEachWindow { index, rows, columns in dx[largest(x, rows, columns)] += dy[index] }
+    forEachWindow { index, rows, columns in dx[placeOfLargest(x, rows, columns)] += dy[index] }
   }
 
   /// The index of the first largest element of a window; a NaN counts as the largest.
   @inline(__always)
-  func largest(_ x: View<Float>, _ rows: Range<Int>, _ columns: Range<Int>) -> Int {
+  func placeOfLargest(_ x: View<Float>, _ rows: Range<Int>, _ columns: Range<Int>) -> Int {
     var best = rows.lowerBound * width + columns.lowerBound
     for row in rows {
       for i in row * width + columns.lowerBound..<row * width + columns.upperBound

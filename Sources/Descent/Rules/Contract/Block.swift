@@ -56,8 +56,11 @@ public struct Block<S: Scalar> {
 }
 
 extension Block<Float> {
-  /// The state of a slot for a loop of ``Kernels``: as it is kept, and not decoded where it is compressed.
-  func kept(_ slot: Slot) -> StateView { state.kept(slot) ?? .floats(self[slot]) }
+  /// The state of a slot for a loop of ``Kernels``: as it is kept, and not decoded where it is compressed. The
+  /// loop may only read it unless it `writes`.
+  func kept(_ slot: Slot, writes: Bool = true) -> StateView {
+    state.kept(slot, writes: writes) ?? .floats(self[slot])
+  }
 }
 
 /// One state array as a rule reads it.
@@ -90,12 +93,12 @@ struct SlotArrays<S: Scalar> {
   }
 
   /// The array as it is kept; nil where that is as floats, or where it was decoded.
-  func kept(_ slot: Slot) -> StateView? {
+  func kept(_ slot: Slot, writes: Bool) -> StateView? {
     guard let lender = unsafe lender else { return nil }
-    return unsafe lender.give(place(of: slot, 0))
+    return unsafe lender.lend(place(of: slot), writes: writes)
   }
 
-  private func place(of slot: Slot, _ distance: Int) -> Int {
+  private func place(of slot: Slot, _ distance: Int = 0) -> Int {
     for i in unsafe slots.indices where unsafe slots[i].name == slot.name {
       guard unsafe i + distance < slots.count else { break }
       return i + distance
