@@ -17,4 +17,5 @@
 #include "patches.h"
 #include "double.h"
 #include "updates.h"
+#include "sums.h"
 #include "table.h"

@@ -217,7 +217,7 @@ typedef struct { float mean, scale, shift, factor, drift, slope; } descent_chann
     (long n, const uint8_t *codes, const float *scales, const descent_codebook *book,             \
     float *y))                                                                                    \
                                                                                                   \
-  /* Updates of optimizers: updates.h. State lies in floats or, where `half`, in bfloat16. */     \
+  /* Updates of optimizers: updates.h, sums.h. State: floats or, where `half`, bfloat16. */       \
   K(void, sgd,                                                                                    \
     (long n, const descent_sgd *settings, descent_sgd_form form, const float *g, float *w,        \
     void *_Nullable b, bool half))                                                                \
