@@ -129,26 +129,56 @@ static void k_lamb_update(
   EITHER(lamb_update, n, a, w, m, v);
 }
 
-// Adafactor. y[i] += x², in double, of a row; returns Σ x².
+// Adafactor. The sums are those of k_sum_of_squares over runs of TERMS elements; of whole runs they are taken from
+// registers.
+typedef struct { half_d s[4]; } squares;
+// The squares of two vectors, in quarters.
+INLINE squares squares_of(vf a, vf b) {
+  squares q;
+  half_f part[4];
+  memcpy(part, &a, sizeof a);
+  memcpy(part + 2, &b, sizeof b);
+  for (int k = 0; k < 4; k++) q.s[k] = widen(part[k]) * widen(part[k]);
+  return q;
+}
+INLINE void add_to(squares *sum, squares q) {
+  for (int k = 0; k < 4; k++) sum->s[k] += q.s[k];
+}
+INLINE double total(squares sum) {
+  return add_lanes_d((sum.s[0] + sum.s[1]) + (sum.s[2] + sum.s[3]));
+}
+// y[i] += x², in double, of a row; returns Σ x².
 static double k_add_squares(long n, float scale, const float *x, double *y) {
   const long H = W / 2;
-  float scaled[TERMS];
+  const vf γ = splat(scale);
   double sum = 0;
-  for (long i = 0; i < n; i += TERMS) {
-    const long count = n - i < TERMS ? n - i : TERMS;
-    k_multiply(count, scale, x + i, scaled);
-    sum += k_sum_of_squares(count, scaled);
-    long j = 0;
-    for (; j + H <= count; j += H) {
-      const half_d v = load_d(scaled + j);
-      half_d s;
-      memcpy(&s, y + i + j, sizeof s);
-      s += v * v;
-      memcpy(y + i + j, &s, sizeof s);
+  long start = 0;
+  for (; start + TERMS <= n; start += TERMS) {
+    squares run = {};
+    for (long i = start; i < start + TERMS; i += 2 * W) {
+      const squares q = squares_of(load(x + i) * γ, load(x + i + W) * γ);
+      add_to(&run, q);
+      half_d old[4];
+      memcpy(old, y + i, sizeof old);
+      for (int k = 0; k < 4; k++) old[k] += q.s[k];
+      memcpy(y + i, old, sizeof old);
     }
-    for (; j < count; j++) y[i + j] += (double)scaled[j] * (double)scaled[j];
+    sum += total(run);
   }
-  return sum;
+  if (start == n) return sum;
+  float scaled[TERMS];
+  n -= start;
+  k_multiply(n, scale, x + start, scaled);
+  long j = 0;
+  for (; j + H <= n; j += H) {
+    const half_d v = load_d(scaled + j);
+    half_d s;
+    memcpy(&s, y + start + j, sizeof s);
+    s += v * v;
+    memcpy(y + start + j, &s, sizeof s);
+  }
+  for (; j < n; j++) y[start + j] += (double)scaled[j] * (double)scaled[j];
+  return sum + k_sum_of_squares(n, scaled);
 }
 // u = min(a·c, most)·g
 INLINE vf factored_direction(const descent_factored *a, vf c, vf g) {
@@ -157,22 +187,22 @@ INLINE vf factored_direction(const descent_factored *a, vf c, vf g) {
 }
 // Σ u²
 static double k_factored_squares(long n, const descent_factored *a, const float *g, const float *c) {
-  float terms[TERMS];
   double sum = 0;
-  for (long start = 0; start < n; start += TERMS) {
-    const long count = n - start < TERMS ? n - start : TERMS;
-    long i = 0;
-    for (; i + W <= count; i += W)
-      store(terms + i, factored_direction(a, load(c + start + i), load(g + start + i)));
-    if (i < count) {
-      const long r = count - i;
-      store_part(
-          terms + i,
-          factored_direction(a, load_part(c + start + i, r, 0), load_part(g + start + i, r, 0)), r);
-    }
-    sum += k_sum_of_squares(count, terms);
+  long start = 0;
+  for (; start + TERMS <= n; start += TERMS) {
+    squares run = {};
+    for (long i = start; i < start + TERMS; i += 2 * W)
+      add_to(
+          &run, squares_of(
+              factored_direction(a, load(c + i), load(g + i)),
+              factored_direction(a, load(c + i + W), load(g + i + W))));
+    sum += total(run);
   }
-  return sum;
+  if (start == n) return sum;
+  float terms[TERMS];
+  n -= start, g += start, c += start;
+  EACH_VECTOR(put(terms + i, factored_direction(a, get(c + i, r), get(g + i, r)), r););
+  return sum + k_sum_of_squares(n, terms);
 }
 static void k_factored_update(
     long n, const descent_factored *a, const float *g, const float *c, float *w, float *m) {

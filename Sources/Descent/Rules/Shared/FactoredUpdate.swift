@@ -171,10 +171,12 @@ struct FactoredUpdate {
           }
         }
         if pieces == 1 { add(0) } else { ThreadPool.shared.run(pieces, add) }
+        for piece in 1..<pieces {
+          let p0 = piece * width
+          for j in 0..<width { partial[j] += partial[p0 &+ j] }
+        }
         for j in 0..<width {
-          var total = 0.0
-          for piece in 0..<pieces { total += partial[piece * width &+ j] }
-          c[matrix * width &+ j] = averaged(c[matrix * width &+ j], total / Double(height))
+          c[matrix * width &+ j] = averaged(c[matrix * width &+ j], partial[j] / Double(height))
         }
       }
       means[matrix] = sum(over: height) { i in r[first &+ i] } / Double(height)
@@ -252,6 +254,6 @@ func rootMeanSquare<S: Scalar>(_ tensor: Block<S>) -> Double {
   let w = tensor.w
   let squares = ThreadPool.shared.parallelSum(
     count: tensor.count, chunk: FactoredUpdate.pieceSize
-  ) { piece in sumOfSquares(over: piece.count) { i in w[piece.lowerBound &+ i] } }
+  ) { piece in sumOfSquares(of: w[piece].reading) }
   return (squares / Double(tensor.count)).squareRoot()
 }

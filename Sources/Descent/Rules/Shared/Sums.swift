@@ -10,17 +10,27 @@ func sumOfSquares<S: Scalar>(over count: Int, _ x: (Int) -> S) -> Double {
   accumulate(over: count, x) { sumOfSquares($0) }
 }
 
+/// Σ x² of numbers that lie in memory, in the same order.
+func sumOfSquares<S: Scalar>(of x: View<S>) -> Double {
+  var result = 0.0
+  for start in stride(from: 0, to: x.count, by: runSize) {
+    result += sumOfSquares(x[start..<min(x.count, start + runSize)])
+  }
+  return result
+}
+
+private let runSize = 512
+
 /// The sum of `total` over runs of x(i), in an order that `count` fixes. The terms are made in one
 /// loop and added in another: a sum within the loop that makes them would keep it from vectorizing.
 @inline(__always)
 private func accumulate<S: Scalar>(
   over count: Int, _ x: (Int) -> S, _ total: (View<S>) -> Double
 ) -> Double {
-  let size = 512
   var result = 0.0
-  withScratch(of: S.self, size) { terms in
-    for start in stride(from: 0, to: count, by: size) {
-      let n = min(size, count - start)
+  withScratch(of: S.self, runSize) { terms in
+    for start in stride(from: 0, to: count, by: runSize) {
+      let n = min(runSize, count - start)
       for j in 0..<n { terms[j] = x(start &+ j) }
       result += total(terms.reading[0..<n])
     }
