@@ -107,6 +107,8 @@ INLINE void block(
   for (int i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++) sum[i][v] = splat(0.0f);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) __builtin_prefetch(c + i * ldc, 1);
 #pragma clang loop unroll(disable)
   for (long p = 0; p < depth; p++) {
     vf bv[COLUMN_VECTORS];

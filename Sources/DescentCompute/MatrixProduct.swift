@@ -18,8 +18,7 @@ package enum MatrixProduct {
   /// Undoes a setting of ``backend`` on the calling thread.
   package static func useBestBackend() { descent_product_select_best() }
 
-  /// The product, computed by all threads in tiles of C whose shape follows from those of the matrices
-  /// alone.
+  /// The product, computed by all threads in tiles of C.
   package static func multiply(
     _ a: MatrixView<Float>, _ b: MatrixView<Float>, alpha: Float = 1, beta: Float = 0,
     into c: MutableMatrixView<Float>
@@ -52,7 +51,9 @@ package enum MatrixProduct {
   private static func inTiles(
     of c: MutableMatrixView<Float>, depth: Int, _ product: some TiledProduct
   ) {
-    let tile = Tile(m: c.rows, n: c.columns, k: depth)
+    let tile = Tile(
+      m: c.rows, n: c.columns, k: depth,
+      atLeast: backend == .builtIn ? max(4, 2 * ThreadPool.shared.threads) : 16)
     let across = (c.columns + tile.columns - 1) / tile.columns
     ThreadPool.shared.run(across * ((c.rows + tile.rows - 1) / tile.rows)) { t in
       let (i, j) = (t / across * tile.rows, t % across * tile.columns)
@@ -102,8 +103,9 @@ package enum MatrixProduct {
     let product = unsafe Product(a, b, alpha, beta, c)
     let n = c.rows
     // Small products are not worth a second thread.
-    let side = n * n * a.columns > 64 * 64 * 64 ? 96 : max(n, 1)
+    let side = n * n * a.columns > 64 * 64 * 64 ? min(max(96, (n + 3) / 4), 192) : max(n, 1)
     let count = (n + side - 1) / side
+    func range(_ t: Int) -> Range<Int> { t * side..<min(n, (t + 1) * side) }
     ThreadPool.shared.run(count * (count + 1) / 2) { t in
       // Tile t of those on or below the diagonal, row after row.
       var (row, first) = (0, 0)
@@ -111,12 +113,16 @@ package enum MatrixProduct {
         first += row + 1
         row += 1
       }
-      let rows = row * side..<min(n, (row + 1) * side)
-      let columns = (t - first) * side..<min(n, (t - first + 1) * side)
-      unsafe product.compute(rows, columns)
+      let (rows, columns) = (range(row), range(t - first))
+      if rows == columns {
+        unsafe product.computeLowerHalf(rows)
+      } else {
+        unsafe product.compute(rows, columns)
+      }
       let (elements, stride) = (c.elements, c.stride)
-      for i in rows {
-        for j in columns.clamped(to: 0..<i) { elements[j * stride + i] = elements[i * stride + j] }
+      Matrix.forEachInSquares(rows.count, columns.count) { i, j in
+        let (i, j) = (rows.lowerBound &+ i, columns.lowerBound &+ j)
+        if j < i { elements[j &* stride &+ i] = elements[i &* stride &+ j] }
       }
     }
   }
@@ -153,6 +159,15 @@ private struct Product: @unsafe TiledProduct, @unchecked Sendable {
       a.elements.base + (a.isTransposed ? i : i * a.stride), max(a.stride, 1),
       b.elements.base + (b.isTransposed ? j * b.stride : j), max(b.stride, 1), beta,
       c.elements.base + i * c.stride + j, max(c.stride, 1))
+  }
+
+  /// The part of C that lies in those rows and columns, where that on and below its diagonal is enough.
+  func computeLowerHalf(_ range: Range<Int>) {
+    guard range.count > 64 else { return unsafe compute(range, range) }
+    let half = range.lowerBound + (range.count / 2 + 31) / 32 * 32
+    unsafe computeLowerHalf(range.lowerBound..<half)
+    unsafe compute(half..<range.upperBound, range.lowerBound..<half)
+    unsafe computeLowerHalf(half..<range.upperBound)
   }
 }
 
@@ -222,22 +237,24 @@ extension NumberFormat {
   }
 }
 
-/// The part of C that one task computes: by shape alone, so that results never depend on threads.
+/// The part of C that one task computes. Results do not depend on it, since each element of C is summed in the same
+/// order in any tile; but a BLAS's may.
 struct Tile {
   let rows: Int
   let columns: Int
 
-  init(m: Int, n: Int, k: Int) {
+  /// Where there are so many, at least `least` tiles.
+  init(m: Int, n: Int, k: Int, atLeast least: Int) {
     // Small products are not worth a second thread.
     guard m * n * k > 64 * 64 * 64 else {
       (rows, columns) = (max(m, 1), max(n, 1))
       return
     }
-    // Wide tiles: memory is slow, and each tile across reads A again.
-    var rows = Self.part(of: m, atMost: 192)
-    var columns = Self.part(of: n, atMost: 256)
+    // Large tiles: each across reads A again, and each down packs B again.
+    var rows = Self.part(of: m, atMost: 384)
+    var columns = Self.part(of: n, atMost: 512)
     // Enough tiles to share, while they stay large enough to be worth packing.
-    while (m + rows - 1) / rows * ((n + columns - 1) / columns) < 4 {
+    while (m + rows - 1) / rows * ((n + columns - 1) / columns) < least {
       if min(n, columns) > 96 {
         columns = Self.part(of: n, atMost: columns - 1)
       } else if min(m, rows) > 96 {
