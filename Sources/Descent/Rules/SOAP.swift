@@ -123,7 +123,7 @@ public struct SOAP: TensorRule {
     (shape.count > 1 || rotatesVectors) && shape[axis] <= longestAxis
   }
 
-  /// Four copies of the largest tensor, and the decomposition of its longest axis.
+  /// Four copies of the largest tensor, and the decompositions of its longest axes, which may go on side by side.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate {
       16 * $0.count
@@ -146,12 +146,8 @@ public struct SOAP: TensorRule {
         TensorAlgebra.addGram(
           axis: axis, of: g, shape, alpha: S(1 - β3), beta: t == 0 ? 0 : S(β3),
           to: tensor[Self.h(axis)])
-        if t == 0 {
-          makeBasis(tensor, axis)
-        } else if t % basisInterval == 0 {
-          renewBasis(tensor, axis, rest)
-        }
       }
+      if t % basisInterval == 0 { decompose(tensor, isFirst: t == 0, rest) }
     }
   }
 
@@ -207,57 +203,85 @@ public struct SOAP: TensorRule {
     }
   }
 
-  /// Q ← the eigenvectors of H, the greatest eigenvalue first.
-  private func makeBasis<S: Scalar>(_ tensor: Block<S>, _ axis: Int) {
-    let d = tensor.shape[axis]
-    do throws(LinearAlgebraError) {
-      let rows = try SymmetricEigen(Matrix(d, d, from: tensor[Self.h(axis)])).rows
-      let q = tensor[Self.q(axis)]
-      for i in 0..<d { for j in 0..<d { q[i * d + j] = S(rows[d - 1 - j, i]) } }
-    } catch {
-      tensor[Self.failures][0] += 1
-      Matrix.identity(d).store(in: tensor[Self.q(axis)])
+  /// Makes or renews the bases; v's axes are put in the new order of theirs.
+  private func decompose<S: Scalar>(
+    _ tensor: Block<S>, isFirst: Bool, _ scratch: MutableView<S>
+  ) {
+    let shape = tensor.shape
+    let axes = shape.indices.filter { rotates($0, of: shape) }
+    let longest = shape.max() ?? 0
+    withScratch(of: Int.self, axes.count * longest) { orders in
+      let failures = TensorAlgebra.decomposeEach(axes.map { shape[$0] }) {
+        k throws(LinearAlgebraError) in
+        let d = shape[axes[k]]
+        let (h, q) = (tensor[Self.h(axes[k])], tensor[Self.q(axes[k])])
+        let order = orders.row(k, longest)[0..<d]
+        for i in 0..<d { order[i] = i }
+        if isFirst {
+          try makeBasis(d, h, q)
+        } else {
+          try renewBasis(d, h, q, order)
+        }
+      }
+      tensor[Self.failures][0] += S(failures)
+      if isFirst { return }
+      for (k, axis) in axes.enumerated() {
+        permute(tensor[Moments.v], tensor, axis, orders.row(k, longest), scratch)
+      }
     }
   }
 
-  /// Q ← QR(H·Q), one step of power iteration, its columns sorted by their estimated eigenvalues;
-  /// v is permuted along.
+  /// Q ← the eigenvectors of H, the greatest eigenvalue first.
+  private func makeBasis<S: Scalar>(
+    _ d: Int, _ h: MutableView<S>, _ q: MutableView<S>
+  ) throws(LinearAlgebraError) {
+    do throws(LinearAlgebraError) {
+      let rows = try SymmetricEigen(Matrix(d, d, from: h)).rows
+      for i in 0..<d { for j in 0..<d { q[i * d + j] = S(rows[d - 1 - j, i]) } }
+    } catch {
+      Matrix.identity(d).store(in: q)
+      throw error
+    }
+  }
+
+  /// Q ← QR(H·Q), one step of power iteration, its columns sorted by their estimated eigenvalues,
+  /// which `order` tells.
   private func renewBasis<S: Scalar>(
-    _ tensor: Block<S>, _ axis: Int, _ scratch: MutableView<S>
-  ) {
-    let (before, d, after) = TensorAlgebra.split(tensor.shape, axis)
-    let q = tensor[Self.q(axis)]
-    var order = Array(0..<d)
+    _ d: Int, _ h: MutableView<S>, _ q: MutableView<S>, _ order: MutableView<Int>
+  ) throws(LinearAlgebraError) {
+    var columns = Array(0..<d)
     var sorted = Matrix(d, d)
     withScratch(of: S.self, d * d) { product in
       // Its transpose, as H is symmetric: columns as rows.
-      TensorAlgebra.multiply(
-        transA: true, m: d, n: d, k: d, q, tensor[Self.h(axis)], into: product)
+      TensorAlgebra.multiply(transA: true, m: d, n: d, k: d, q, h, into: product)
       var estimates = [S](repeating: 0, count: d)
       estimates.withMutableView { estimates in
         Matrix.forEachInSquares(d, d) { j, i in
           estimates[j] += q[i * d + j] * product[j * d + i]
         }
       }
-      order.sort {
+      columns.sort {
         estimates[$0] > estimates[$1] || (estimates[$0] == estimates[$1] && $0 < $1)
       }
       sorted.elements.withMutableView { sorted in
-        for (j, from) in order.enumerated() {
+        for (j, from) in columns.enumerated() {
           let (row, column) = (sorted.row(j, d), product.row(from, d))
           for i in 0..<d { row[i] = Double(column[i]) }
         }
       }
     }
-    do throws(LinearAlgebraError) {
-      try QRDecomposition(transposed: sorted).rows.elements.withView { rows in
-        Matrix.forEachInSquares(d, d) { j, i in q[i * d + j] = S(rows[j * d + i]) }
-      }
-    } catch {
-      tensor[Self.failures][0] += 1
-      return
+    try QRDecomposition(transposed: sorted).rows.elements.withView { rows in
+      Matrix.forEachInSquares(d, d) { j, i in q[i * d + j] = S(rows[j * d + i]) }
     }
-    let v = tensor[Moments.v]
+    for j in 0..<d { order[j] = columns[j] }
+  }
+
+  /// Puts what lies along an axis of v into a new order.
+  private func permute<S: Scalar>(
+    _ v: MutableView<S>, _ tensor: Block<S>, _ axis: Int, _ order: MutableView<Int>,
+    _ scratch: MutableView<S>
+  ) {
+    let (before, d, after) = TensorAlgebra.split(tensor.shape, axis)
     for i in tensor.indices { scratch[i] = v[i] }
     for i in 0..<before {
       for j in 0..<d {

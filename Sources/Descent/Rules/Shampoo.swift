@@ -82,7 +82,7 @@ public struct Shampoo: StepCountingRule {
 
   public var needs: Needs { .wholeTensors }
 
-  /// Three copies of the largest tensor, and the decomposition of its longest axis.
+  /// Three copies of the largest tensor, and the decompositions of its longest axes, which may go on side by side.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate { 12 * $0.count + $0.shape.decomposed(matrices: 5) }
   }
@@ -101,17 +101,21 @@ public struct Shampoo: StepCountingRule {
         u[i] = g[i]
       }
       for (axis, d) in shape.enumerated() {
-        let (h, root) = (tensor[Self.h(axis)], tensor[Self.root(axis)])
+        let h = tensor[Self.h(axis)]
         if step.t == 1 { Matrix.diagonal([Double](repeating: epsilon, count: d)).store(in: h) }
         TensorAlgebra.addGram(axis: axis, of: gradient, shape, alpha: 1, beta: 1, to: h)
-        if Int(variables.steps) % rootInterval == 0 {
-          do throws(LinearAlgebraError) {
-            let eigen = try SymmetricEigen(Matrix(d, d, from: h))
+      }
+      if Int(variables.steps) % rootInterval == 0 {
+        failures[0] += S(
+          TensorAlgebra.decomposeEach(shape) { axis throws(LinearAlgebraError) in
+            let eigen = try SymmetricEigen(
+              Matrix(shape[axis], shape[axis], from: tensor[Self.h(axis)]))
             // H ≥ ε·I; below lies only rounding.
-            try eigen.map { pow(max($0, epsilon), -exponent) }.store(in: root)
-          } catch { failures[0] += 1 }
-        }
-        TensorAlgebra.multiply(axis: axis, of: u, shape, by: root, into: next)
+            try eigen.map { pow(max($0, epsilon), -exponent) }.store(in: tensor[Self.root(axis)])
+          })
+      }
+      for axis in shape.indices {
+        TensorAlgebra.multiply(axis: axis, of: u, shape, by: tensor[Self.root(axis)], into: next)
         swap(&u, &next)
       }
       for i in 0..<count { w[i] -= η * u[i] }

@@ -235,7 +235,7 @@ public struct ShampooDistributed: StepCountingRule {
 
   public var needs: Needs { .wholeTensors }
 
-  /// Four copies of the largest tensor, and the decomposition of its longest axis.
+  /// Four copies of the largest tensor, and the decompositions of its longest axes, which may go on side by side.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate {
       let cut = cuts.cut($0.shape, longestAxis: longestAxis)
@@ -308,19 +308,21 @@ public struct ShampooDistributed: StepCountingRule {
     let averages = beta2 < 1
     let correction = averages && correctsBias ? 1 - pow(beta2, Double(t)) : 1
     let exponent = exponent ?? 1 / (2 * Double(shape.count))
-    for (axis, d) in shape.enumerated() {
-      let (factor, root) = Self.statistics(tensor, number, axis, of: shape.count)
+    for axis in shape.indices {
       TensorAlgebra.addGram(
-        axis: axis, of: g, shape, alpha: averages ? S(1 - beta2) : 1, beta: S(beta2), to: factor)
-      guard t == start || (t > start && t % interval == 0) else { continue }
-      do throws(LinearAlgebraError) {
-        var statistic = Matrix(d, d, from: factor)
+        axis: axis, of: g, shape, alpha: averages ? S(1 - beta2) : 1, beta: S(beta2),
+        to: Self.statistics(tensor, number, axis, of: shape.count).factor)
+    }
+    guard t == start || (t > start && t % interval == 0) else { return }
+    tensor[Self.failures][number] += S(
+      TensorAlgebra.decomposeEach(shape) { axis throws(LinearAlgebraError) in
+        let (factor, root) = Self.statistics(tensor, number, axis, of: shape.count)
+        var statistic = Matrix(shape[axis], shape[axis], from: factor)
         for i in statistic.elements.indices { statistic.elements[i] /= correction }
         let x = try statistic.inverseRoot(exponent: exponent, epsilon: epsilon)
         guard x.fits(S.self) else { throw .notFinite }
         x.store(in: root)
-      } catch { tensor[Self.failures][number] += 1 }
-    }
+      })
   }
 
   /// Leaves grafting's denominators in `denominator`; false when it has none.

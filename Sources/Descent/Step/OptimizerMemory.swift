@@ -83,11 +83,11 @@ extension [ParameterInfo] {
 }
 
 extension [Int] {
-  /// The bytes of so many float64 matrices over the longest of some axes, which is decomposed.
+  /// The bytes of so many float64 matrices over each of the longest of some axes, which are decomposed side by side.
   func decomposed(
     matrices: Int, _ isDecomposed: (_ axis: Int, _ shape: [Int]) -> Bool = { _, _ in true }
   ) -> Int {
-    let longest = indices.reduce(0) { isDecomposed($1, self) ? Swift.max($0, self[$1]) : $0 }
-    return 8 * matrices * longest * longest
+    let lengths = indices.filter { isDecomposed($0, self) }.map { self[$0] }.sorted(by: >)
+    return lengths.prefix(Machine.threads).reduce(0) { $0 + 8 * matrices * $1 * $1 }
   }
 }
