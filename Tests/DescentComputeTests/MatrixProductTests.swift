@@ -240,7 +240,8 @@ struct Engine: CustomTestStringConvertible {
         product(a, a.transposed, whole.matrix(n, n), false)
         product(a, a.transposed, half.matrix(n, n), true)
         #expect(zip(whole.array, half.array).allSatisfy { abs($0 - $1) <= tolerance * T(k + 4) })
-        #expect((0..<n).allSatisfy { i in (0..<i).allSatisfy { half[i * n + $0] == half[$0 * n + i] } })
+        #expect(
+          (0..<n).allSatisfy { i in (0..<i).allSatisfy { half[i * n + $0] == half[$0 * n + i] } })
       }
       check(Float.self, 3e-7) {
         if $3 {
