@@ -107,6 +107,7 @@ INLINE void block(
   for (int i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++) sum[i][v] = splat(0.0f);
+  // C is wanted when the sums are done.
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++) __builtin_prefetch(c + i * ldc, 1);
 #pragma clang loop unroll(disable)

@@ -129,8 +129,8 @@ static void k_lamb_update(
   EITHER(lamb_update, n, a, w, m, v);
 }
 
-// Adafactor. The sums are those of k_sum_of_squares over runs of TERMS elements; of whole runs they are taken from
-// registers.
+// Adafactor. Sums are those of k_sum_of_squares over runs of TERMS elements; those of whole runs are taken in
+// registers, to the same bits, since a product of two floats is exact in double.
 typedef struct { half_d s[4]; } squares;
 // The squares of two vectors, in quarters.
 INLINE squares squares_of(vf a, vf b) {
@@ -149,7 +149,6 @@ INLINE double total(squares sum) {
 }
 // y[i] += x², in double, of a row; returns Σ x².
 static double k_add_squares(long n, float scale, const float *x, double *y) {
-  const long H = W / 2;
   const vf γ = splat(scale);
   double sum = 0;
   long start = 0;
@@ -169,6 +168,7 @@ static double k_add_squares(long n, float scale, const float *x, double *y) {
   float scaled[TERMS];
   n -= start;
   k_multiply(n, scale, x + start, scaled);
+  const long H = W / 2;
   long j = 0;
   for (; j + H <= n; j += H) {
     const half_d v = load_d(scaled + j);

@@ -51,15 +51,18 @@ package enum MatrixProduct {
   private static func inTiles(
     of c: MutableMatrixView<Float>, depth: Int, _ product: some TiledProduct
   ) {
-    let tile = Tile(
-      m: c.rows, n: c.columns, k: depth,
-      atLeast: backend == .builtIn ? max(4, 2 * ThreadPool.shared.threads) : 16)
+    let tile = Tile(m: c.rows, n: c.columns, k: depth, atLeast: wantedTiles)
     let across = (c.columns + tile.columns - 1) / tile.columns
     ThreadPool.shared.run(across * ((c.rows + tile.rows - 1) / tile.rows)) { t in
       let (i, j) = (t / across * tile.rows, t % across * tile.columns)
       product.compute(
         i..<min(c.rows, i + tile.rows), j..<min(c.columns, j + tile.columns))
     }
+  }
+
+  /// Enough for threads to share evenly; for a BLAS always as many.
+  private static var wantedTiles: Int {
+    backend == .builtIn ? max(4, 2 * ThreadPool.shared.threads) : 16
   }
 
   /// The product, computed by the calling thread: for use inside tasks.
@@ -102,10 +105,9 @@ package enum MatrixProduct {
     precondition(c.rows == c.columns)
     let product = unsafe Product(a, b, alpha, beta, c)
     let n = c.rows
-    // Small products are not worth a second thread.
-    let side = n * n * a.columns > 64 * 64 * 64 ? min(max(96, (n + 3) / 4), 192) : max(n, 1)
+    let side = Tile.side(ofSymmetric: n, k: a.columns, atLeast: wantedTiles)
     let count = (n + side - 1) / side
-    func range(_ t: Int) -> Range<Int> { t * side..<min(n, (t + 1) * side) }
+    func part(_ i: Int) -> Range<Int> { i * side..<min(n, (i + 1) * side) }
     ThreadPool.shared.run(count * (count + 1) / 2) { t in
       // Tile t of those on or below the diagonal, row after row.
       var (row, first) = (0, 0)
@@ -113,9 +115,9 @@ package enum MatrixProduct {
         first += row + 1
         row += 1
       }
-      let (rows, columns) = (range(row), range(t - first))
+      let (rows, columns) = (part(row), part(t - first))
       if rows == columns {
-        unsafe product.computeLowerHalf(rows)
+        unsafe product.computeLowerTriangle(rows)
       } else {
         unsafe product.compute(rows, columns)
       }
@@ -161,13 +163,13 @@ private struct Product: @unsafe TiledProduct, @unchecked Sendable {
       c.elements.base + i * c.stride + j, max(c.stride, 1))
   }
 
-  /// The part of C that lies in those rows and columns, where that on and below its diagonal is enough.
-  func computeLowerHalf(_ range: Range<Int>) {
+  /// C on and below the diagonal in these rows and columns, and a little of it above.
+  func computeLowerTriangle(_ range: Range<Int>) {
     guard range.count > 64 else { return unsafe compute(range, range) }
     let half = range.lowerBound + (range.count / 2 + 31) / 32 * 32
-    unsafe computeLowerHalf(range.lowerBound..<half)
+    unsafe computeLowerTriangle(range.lowerBound..<half)
     unsafe compute(half..<range.upperBound, range.lowerBound..<half)
-    unsafe computeLowerHalf(half..<range.upperBound)
+    unsafe computeLowerTriangle(half..<range.upperBound)
   }
 }
 
@@ -237,16 +239,15 @@ extension NumberFormat {
   }
 }
 
-/// The part of C that one task computes. Results do not depend on it, since each element of C is summed in the same
-/// order in any tile; but a BLAS's may.
+/// The part of C that one task computes. Built-in products have the same bits in any tiles; a BLAS's
+/// may not, so its tiles never follow the threads.
 struct Tile {
   let rows: Int
   let columns: Int
 
-  /// Where there are so many, at least `least` tiles.
-  init(m: Int, n: Int, k: Int, atLeast least: Int) {
-    // Small products are not worth a second thread.
-    guard m * n * k > 64 * 64 * 64 else {
+  /// At least `least` tiles, unless they would be too small.
+  init(m: Int, n: Int, k: Int, atLeast least: @autoclosure () -> Int) {
+    guard Self.isWorthThreads(m, n, k) else {
       (rows, columns) = (max(m, 1), max(n, 1))
       return
     }
@@ -254,16 +255,36 @@ struct Tile {
     var rows = Self.part(of: m, atMost: 384)
     var columns = Self.part(of: n, atMost: 512)
     // Enough tiles to share, while they stay large enough to be worth packing.
+    let least = least()
     while (m + rows - 1) / rows * ((n + columns - 1) / columns) < least {
-      if min(n, columns) > 96 {
+      guard max(min(m, rows), min(n, columns)) > 96 else { break }
+      if columns >= rows {
         columns = Self.part(of: n, atMost: columns - 1)
-      } else if min(m, rows) > 96 {
-        rows = Self.part(of: m, atMost: rows - 1)
       } else {
-        break
+        rows = Self.part(of: m, atMost: rows - 1)
       }
     }
     (self.rows, self.columns) = (rows, columns)
+  }
+
+  /// The side of the tiles of a symmetric n × n matrix C, of which those on and below the diagonal
+  /// are computed.
+  static func side(ofSymmetric n: Int, k: Int, atLeast least: @autoclosure () -> Int) -> Int {
+    guard isWorthThreads(n, n, k) else { return max(n, 1) }
+    // Those on the diagonal are smaller, so that more are needed to share them evenly.
+    let least = max(least(), 10)
+    var side = part(of: n, atMost: 192)
+    while side > 96 {
+      let count = (n + side - 1) / side
+      if count * (count + 1) / 2 >= least { break }
+      side = part(of: n, atMost: side - 1)
+    }
+    return side
+  }
+
+  /// Small products are not worth a second thread.
+  private static func isWorthThreads(_ m: Int, _ n: Int, _ k: Int) -> Bool {
+    m * n * k > 64 * 64 * 64
   }
 
   /// The size of the equal parts of `length`, each at most `limit` ≥ 32 long; a multiple of 32,

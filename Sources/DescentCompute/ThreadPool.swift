@@ -8,7 +8,7 @@ private func poolRun(_ count: Int, _ task: (Int) -> Void)
 /// The threads that all modules share.
 ///
 /// Results never depend on the number of threads: callers cut their work into pieces that follow
-/// from its shape alone, and combine partial results in the order of the pieces.
+/// from its shape alone, or whose cut changes no bit, and combine partial results in the order of the pieces.
 package final class ThreadPool: Sendable {
   package static let shared = ThreadPool()
 

@@ -123,7 +123,7 @@ public struct SOAP: TensorRule {
     (shape.count > 1 || rotatesVectors) && shape[axis] <= longestAxis
   }
 
-  /// Four copies of the largest tensor, and the decompositions of its longest axes, which may go on side by side.
+  /// Four copies of the largest tensor, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate {
       16 * $0.count
@@ -203,13 +203,13 @@ public struct SOAP: TensorRule {
     }
   }
 
-  /// Makes or renews the bases; v's axes are put in the new order of theirs.
+  /// Makes the bases, or renews them and reorders v to match.
   private func decompose<S: Scalar>(
     _ tensor: Block<S>, isFirst: Bool, _ scratch: MutableView<S>
   ) {
     let shape = tensor.shape
     let axes = shape.indices.filter { rotates($0, of: shape) }
-    let longest = shape.max() ?? 0
+    let longest = axes.reduce(0) { max($0, shape[$1]) }
     withScratch(of: Int.self, axes.count * longest) { orders in
       let failures = TensorAlgebra.decomposeEach(axes.map { shape[$0] }) {
         k throws(LinearAlgebraError) in
@@ -226,7 +226,7 @@ public struct SOAP: TensorRule {
       tensor[Self.failures][0] += S(failures)
       if isFirst { return }
       for (k, axis) in axes.enumerated() {
-        permute(tensor[Moments.v], tensor, axis, orders.row(k, longest), scratch)
+        reorder(tensor, axis, orders.row(k, longest), scratch)
       }
     }
   }
@@ -244,8 +244,8 @@ public struct SOAP: TensorRule {
     }
   }
 
-  /// Q ← QR(H·Q), one step of power iteration, its columns sorted by their estimated eigenvalues,
-  /// which `order` tells.
+  /// Q ← QR(H·Q), one step of power iteration, its columns sorted by their estimated eigenvalues.
+  /// Leaves their old places in `order`, which a failure does not change.
   private func renewBasis<S: Scalar>(
     _ d: Int, _ h: MutableView<S>, _ q: MutableView<S>, _ order: MutableView<Int>
   ) throws(LinearAlgebraError) {
@@ -277,11 +277,11 @@ public struct SOAP: TensorRule {
   }
 
   /// Puts what lies along an axis of v into a new order.
-  private func permute<S: Scalar>(
-    _ v: MutableView<S>, _ tensor: Block<S>, _ axis: Int, _ order: MutableView<Int>,
-    _ scratch: MutableView<S>
+  private func reorder<S: Scalar>(
+    _ tensor: Block<S>, _ axis: Int, _ order: MutableView<Int>, _ scratch: MutableView<S>
   ) {
     let (before, d, after) = TensorAlgebra.split(tensor.shape, axis)
+    let v = tensor[Moments.v]
     for i in tensor.indices { scratch[i] = v[i] }
     for i in 0..<before {
       for j in 0..<d {

@@ -82,7 +82,7 @@ public struct Shampoo: StepCountingRule {
 
   public var needs: Needs { .wholeTensors }
 
-  /// Three copies of the largest tensor, and the decompositions of its longest axes, which may go on side by side.
+  /// Three copies of the largest tensor, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate { 12 * $0.count + $0.shape.decomposed(matrices: 5) }
   }

@@ -235,12 +235,15 @@ public struct ShampooDistributed: StepCountingRule {
 
   public var needs: Needs { .wholeTensors }
 
-  /// Four copies of the largest tensor, and the decompositions of its longest axes, which may go on side by side.
+  /// Four copies of the largest tensor, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate {
-      let cut = cuts.cut($0.shape, longestAxis: longestAxis)
+      let blocks = cuts.cut($0.shape, longestAxis: longestAxis).blocks.map(\.lengths)
+      // Of several blocks each thread has one.
+      let longest = blocks.map { $0.max() ?? 0 }.sorted(by: >).prefix(Machine.threads)
       return 16 * $0.count
-        + (cut.blocks.map { $0.lengths.decomposed(matrices: 6) }.max() ?? 0)
+        + (blocks.count == 1
+          ? blocks[0].decomposed(matrices: 6) : longest.reduce(0) { $0 + 48 * $1 * $1 })
     }
   }
 

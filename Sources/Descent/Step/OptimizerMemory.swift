@@ -83,11 +83,18 @@ extension [ParameterInfo] {
 }
 
 extension [Int] {
-  /// The bytes of so many float64 matrices over each of the longest of some axes, which are decomposed side by side.
+  /// How many d × d matrices of these lengths are best decomposed at the same time; 1: each on all threads.
+  var decompositionsAtOnce: Int {
+    let (threads, work) = (Machine.threads, map { Double($0) * Double($0) * Double($0) })
+    let isEven = (work.max() ?? 0) < 1.5 * work.reduce(0, +) / Double(threads)
+    return isEven ? Swift.min(threads, count) : 1
+  }
+
+  /// The bytes of that many float64 matrices for each axis that is decomposed at the same time.
   func decomposed(
     matrices: Int, _ isDecomposed: (_ axis: Int, _ shape: [Int]) -> Bool = { _, _ in true }
   ) -> Int {
     let lengths = indices.filter { isDecomposed($0, self) }.map { self[$0] }.sorted(by: >)
-    return lengths.prefix(Machine.threads).reduce(0) { $0 + 8 * matrices * $1 * $1 }
+    return lengths.prefix(lengths.decompositionsAtOnce).reduce(0) { $0 + 8 * matrices * $1 * $1 }
   }
 }

@@ -10,7 +10,7 @@ func sumOfSquares<S: Scalar>(over count: Int, _ x: (Int) -> S) -> Double {
   accumulate(over: count, x) { sumOfSquares($0) }
 }
 
-/// Σ x² of numbers that lie in memory, in the same order.
+/// Σ x² of numbers that lie in memory, with the bits of ``sumOfSquares(over:_:)``.
 func sumOfSquares<S: Scalar>(of x: View<S>) -> Double {
   var result = 0.0
   for start in stride(from: 0, to: x.count, by: runSize) {

@@ -76,14 +76,11 @@ enum TensorAlgebra {
     }
   }
 
-  /// Calls `body` for each of some d × d matrices, to decompose it: side by side where they are enough to keep the
-  /// threads busy, else in turn, each on all threads. Returns how many could not be.
+  /// Calls `body` for each of several d × d matrices: at the same time where that keeps the threads
+  /// busy, else one after another, each on all threads. Returns how many failed.
   static func decomposeEach(
     _ lengths: [Int], _ body: (Int) throws(LinearAlgebraError) -> Void
   ) -> Int {
-    let work = lengths.map { Double($0) * Double($0) * Double($0) }
-    let isEven = (work.max() ?? 0) < 1.5 * work.reduce(0, +) / Double(ThreadPool.shared.threads)
-    var count = 0
     withScratch(of: Bool.self, lengths.count) { failed in
       func decompose(_ i: Int) {
         do throws(LinearAlgebraError) {
@@ -91,14 +88,13 @@ enum TensorAlgebra {
           failed[i] = false
         } catch { failed[i] = true }
       }
-      if isEven {
+      if lengths.decompositionsAtOnce > 1 {
         ThreadPool.shared.run(lengths.count, decompose)
       } else {
         for i in lengths.indices { decompose(i) }
       }
-      for i in lengths.indices where failed[i] { count += 1 }
+      return lengths.indices.count { failed[$0] }
     }
-    return count
   }
 
   /// The lengths before, along and after an axis.
