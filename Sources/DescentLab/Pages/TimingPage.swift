@@ -9,7 +9,7 @@ public enum TimingPage {
     .number("inPlaceBandwidth", "in place", .fixed(1)), .number("share", "share", .percent(0)),
   ])
   private static let columns = TextColumns(
-    zip(table.columns.map(\.alignment), [19, 8, 10, 9, 7, 5, 6, 8, 5]).map { ($0, $1) })
+    zip(table.columns.map(\.alignment), [19, 8, 10, 10, 10, 5, 6, 8, 5]).map { ($0, $1) })
 
   /// The headings.
   public static var heading: String {
@@ -20,7 +20,8 @@ public enum TimingPage {
   public static let legend = """
     ns/weight: a whole step. update: the same where the caller knows the norm of the gradients, so that no
     pass takes it. GB/s: what an update must read and write, by its time. share: of the speed, in place, of
-    w ← a·w over as many arrays of that size, measured before and after.
+    w ← a·w over as many arrays of that size, measured before and after; it can exceed 100 % where
+    some arrays are only read.
     """
 
   /// A timing: a line of text and a JSON object.
