@@ -185,6 +185,13 @@ static void updates(const descent_kernels *k, long n, bool half) {
   fill_all(n);
   k->factored_update(n, &factored, a, d, b, c);
   EXACT("factored w", b);
+  static double squares[MOST];
+  fill_all(n);
+  for (long i = 0; i < n; i++) squares[i] = (double)e[i];
+  const float sums[] = {
+      (float)k->add_squares(n, 0.5f, a, squares), (float)k->factored_squares(n, &factored, b, d)};
+  EXACT("add_squares", squares);
+  keep_near("sums of squares", n, sums, 2);
 }
 
 static void storage(const descent_kernels *k, long n) {

@@ -5,8 +5,9 @@ internal import Foundation
 ///
 /// By Householder reflections, which make the matrix tridiagonal, and divide and conquer, which makes
 /// that diagonal (`decompositions.c`), shared by all threads in pieces that follow from the size
-/// alone (within a task on its thread); or by LAPACK's dsyevd on one thread, where products are a BLAS's that brings it. So the result
-/// is the same for any number of threads, but not on a machine with another library.
+/// alone (within a task by its thread); or by LAPACK's dsyevd on one thread, where products are a
+/// BLAS's that brings it. So the result is the same for any number of threads, but not on a machine
+/// with another library.
 package struct SymmetricEigen: Sendable {
   /// ℓ, ascending.
   package let values: [Double]
