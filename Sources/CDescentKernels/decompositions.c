@@ -44,23 +44,40 @@ typedef struct {
   long lda, ldb, ldc, rows, columns, across;
 } product;
 
+static void compute(const product *p, long i, long rows, long j, long columns) {
+  p->k->product_double(
+      p->trans_a, p->trans_b, rows, columns, p->depth, p->alpha,
+      p->a + (p->trans_a ? i : i * p->lda), p->lda, p->b + (p->trans_b ? j * p->ldb : j), p->ldb,
+      p->beta, p->c + i * p->ldc + j, p->ldc);
+}
+
+// The part of a symmetric C above the diagonal that lies in some rows and columns, and the same below it.
+static void mirrored(const product *p, long i, long rows, long j, long columns) {
+  compute(p, i, rows, j, columns);
+  // In squares, so that neither rows nor columns are far apart for long.
+  for (long r0 = i; r0 < i + rows; r0 += 16)
+    for (long s = r0 < j ? j : r0; s < j + columns; s++)
+      for (long r = r0; r < least(r0 + 16, i + rows) && r < s; r++)
+        p->c[s * p->ldc + r] = p->c[r * p->ldc + s];
+}
+static void symmetric_square(const product *p, long i, long n) {
+  if (n <= 64) return mirrored(p, i, n, i, n);
+  const long half = (n / 2 + 31) / 32 * 32;
+  symmetric_square(p, i, half);
+  mirrored(p, i, half, i + half, n - half);
+  symmetric_square(p, i + half, n - half);
+}
+
 static TASK multiply_tile(long t, CONTEXT context) {
   const product *p = context;
   const long i = t / p->across * p->rows, j = t % p->across * p->columns;
   const long rows = least(p->rows, p->m - i), columns = least(p->columns, p->n - j);
-  // Below the diagonal there is nothing to do.
-  if (p->symmetric && j + columns <= i) return;
-  double *c = p->c + i * p->ldc + j;
-  p->k->product_double(
-      p->trans_a, p->trans_b, rows, columns, p->depth, p->alpha,
-      p->a + (p->trans_a ? i : i * p->lda), p->lda, p->b + (p->trans_b ? j * p->ldb : j), p->ldb,
-      p->beta, c, p->ldc);
-  if (!p->symmetric) return;
-  // In squares, so that neither rows nor columns are far apart for long.
-  for (long r0 = 0; r0 < rows; r0 += 16)
-    for (long s = i + r0 < j ? 0 : i + r0 - j; s < columns; s++)
-      for (long r = r0; r < least(r0 + 16, rows) && i + r < j + s; r++)
-        p->c[(j + s) * p->ldc + i + r] = c[r * p->ldc + s];
+  if (!p->symmetric)
+    compute(p, i, rows, j, columns);
+  else if (i == j)
+    symmetric_square(p, i, rows);
+  else if (i < j)
+    mirrored(p, i, rows, j, columns);
 }
 
 void descent_multiply_double(
@@ -91,7 +108,14 @@ void descent_multiply_symmetric_double(
     bool trans_a, bool trans_b, long n, long k, double alpha, const double *a, long lda,
     const double *b, long ldb, double beta, double *c, long ldc) {
   if (n == 0) return;
-  const long side = n * n * k > 64 * 64 * 64 ? 96 : n, across = (n + side - 1) / side;
+  long across = 1, side = n;
+  if (n * n * k > 64 * 64 * 64) {
+    // Equal parts, at least 10 that are not below the diagonal where they stay large enough.
+    across = (n + 191) / 192;
+    while (across < 4 && n / across > 96) across++;
+    side = ((n + across - 1) / across + 31) / 32 * 32;
+    across = (n + side - 1) / side;
+  }
   product p = {
       descent_kernels_current(), trans_a, trans_b, true, n, n, k, alpha, beta, a, b, c, lda, ldb,
       ldc, side, side, across};

@@ -4,6 +4,8 @@
 typedef double vd __attribute__((vector_size(VECTOR_BYTES)));
 typedef double v2 __attribute__((vector_size(16)));
 typedef double v2_unaligned __attribute__((vector_size(16), aligned(8)));
+typedef double d4 __attribute__((vector_size(32)));
+typedef double d4_unaligned __attribute__((vector_size(32), aligned(8)));
 typedef double vd_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(8)));
 
 INLINE vd load_doubles(const double *p) { return *(const vd_unaligned *)p; }
@@ -50,8 +52,7 @@ INLINE void pack_d(
   if (across) {
     if (count == width) {
       for (long p = 0; p < depth; p++)
-#pragma clang loop unroll(full)
-        for (long j = 0; j < width; j++) to[p * width + j] = from[p * ld + j];
+        memcpy(to + p * width, from + p * ld, (size_t)width * sizeof(double));
     } else {
       for (long p = 0; p < depth; p++)
         for (long j = 0; j < count; j++) to[p * width + j] = from[p * ld + j];
@@ -59,6 +60,29 @@ INLINE void pack_d(
     return;
   }
   long j = 0;
+  for (; j + 4 <= count; j += 4) {
+    const double *r0 = from + j * ld, *r1 = r0 + ld, *r2 = r1 + ld, *r3 = r2 + ld;
+    double *t = to + j;
+    long p = 0;
+    for (; p + 4 <= depth; p += 4) {
+      const d4 a = *(const d4_unaligned *)(r0 + p), b = *(const d4_unaligned *)(r1 + p);
+      const d4 c = *(const d4_unaligned *)(r2 + p), e = *(const d4_unaligned *)(r3 + p);
+      const d4 ab0 = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+      const d4 ab1 = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+      const d4 ce0 = __builtin_shufflevector(c, e, 0, 4, 2, 6);
+      const d4 ce1 = __builtin_shufflevector(c, e, 1, 5, 3, 7);
+      *(d4_unaligned *)(t + p * width) = __builtin_shufflevector(ab0, ce0, 0, 1, 4, 5);
+      *(d4_unaligned *)(t + (p + 1) * width) = __builtin_shufflevector(ab1, ce1, 0, 1, 4, 5);
+      *(d4_unaligned *)(t + (p + 2) * width) = __builtin_shufflevector(ab0, ce0, 2, 3, 6, 7);
+      *(d4_unaligned *)(t + (p + 3) * width) = __builtin_shufflevector(ab1, ce1, 2, 3, 6, 7);
+    }
+    for (; p < depth; p++) {
+      t[p * width] = r0[p];
+      t[p * width + 1] = r1[p];
+      t[p * width + 2] = r2[p];
+      t[p * width + 3] = r3[p];
+    }
+  }
   for (; j + 2 <= count; j += 2) {
     const double *r0 = from + j * ld, *r1 = r0 + ld;
     double *t = to + j;
@@ -68,7 +92,7 @@ INLINE void pack_d(
       *(v2_unaligned *)(t + p * width) = __builtin_shufflevector(x, y, 0, 2);
       *(v2_unaligned *)(t + (p + 1) * width) = __builtin_shufflevector(x, y, 1, 3);
     }
-    for (; p < depth; p++) {
+    if (p < depth) {
       t[p * width] = r0[p];
       t[p * width + 1] = r1[p];
     }

@@ -33,8 +33,8 @@ static pack_buffers buffers(void) {
   return own;
 }
 
-// dst[p·stride + j] = src[j·ld + p] for j < columns, p < depth; 0 up to `width` columns.
-INLINE void pack_transposed(
+// dst[p·width + j] = src[j·ld + p] for j < columns, p < depth.
+INLINE void transpose(
     const descent_element element, float *dst, long width, const void *src, long ld, long columns,
     long depth) {
 #define FROM(row, p) element_at(element, row, p)
@@ -65,7 +65,20 @@ INLINE void pack_transposed(
   for (; j < columns; j++)
     for (long p = 0; p < depth; p++)
       dst[p * width + j] = load_1(element, FROM(src, j * ld + p));
-  for (; j < width; j++)
+}
+static void k_transpose(long rows, long columns, const float *x, long ldx, float *y, long ldy) {
+  // Rows of Y, whose lines in the cache are filled before others take their places.
+  for (long p = 0; p < columns; p += 16)
+    transpose(
+        DESCENT_FLOAT32, y + p * ldy, ldy, x + p, ldx, rows, columns - p < 16 ? columns - p : 16);
+}
+
+// The same; 0 up to `width` columns.
+INLINE void pack_transposed(
+    const descent_element element, float *dst, long width, const void *src, long ld, long columns,
+    long depth) {
+  transpose(element, dst, width, src, ld, columns, depth);
+  for (long j = columns; j < width; j++)
     for (long p = 0; p < depth; p++) dst[p * width + j] = 0;
 }
 

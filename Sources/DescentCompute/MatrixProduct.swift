@@ -97,7 +97,7 @@ package enum MatrixProduct {
       b.elements.base, b.stride, beta, c.elements.base, c.stride)
   }
 
-  /// The same in single precision.
+  /// The same in single precision, where A·B is A·Aᵀ, or a power of a symmetric matrix.
   package static func multiplySymmetric(
     _ a: MatrixView<Float>, _ b: MatrixView<Float>, alpha: Float = 1, beta: Float = 0,
     into c: MutableMatrixView<Float>
@@ -117,14 +117,9 @@ package enum MatrixProduct {
       }
       let (rows, columns) = (part(row), part(t - first))
       if rows == columns {
-        unsafe product.computeLowerTriangle(rows)
+        unsafe product.computeSymmetric(rows)
       } else {
-        unsafe product.compute(rows, columns)
-      }
-      let (elements, stride) = (c.elements, c.stride)
-      Matrix.forEachInSquares(rows.count, columns.count) { i, j in
-        let (i, j) = (rows.lowerBound &+ i, columns.lowerBound &+ j)
-        if j < i { elements[j &* stride &+ i] = elements[i &* stride &+ j] }
+        unsafe product.computeAndMirror(rows, columns)
       }
     }
   }
@@ -163,13 +158,23 @@ private struct Product: @unsafe TiledProduct, @unchecked Sendable {
       c.elements.base + i * c.stride + j, max(c.stride, 1))
   }
 
-  /// C on and below the diagonal in these rows and columns, and a little of it above.
-  func computeLowerTriangle(_ range: Range<Int>) {
+  /// A square of a symmetric C, on its diagonal.
+  func computeSymmetric(_ range: Range<Int>) {
+    // Of a small one less would be left out than there is to copy.
     guard range.count > 64 else { return unsafe compute(range, range) }
     let half = range.lowerBound + (range.count / 2 + 31) / 32 * 32
-    unsafe computeLowerTriangle(range.lowerBound..<half)
-    unsafe compute(half..<range.upperBound, range.lowerBound..<half)
-    unsafe computeLowerTriangle(half..<range.upperBound)
+    unsafe computeSymmetric(range.lowerBound..<half)
+    unsafe computeAndMirror(half..<range.upperBound, range.lowerBound..<half)
+    unsafe computeSymmetric(half..<range.upperBound)
+  }
+
+  /// A part of a symmetric C, and the same beyond the diagonal.
+  func computeAndMirror(_ rows: Range<Int>, _ columns: Range<Int>) {
+    unsafe compute(rows, columns)
+    unsafe descent_kernels_current().pointee.transpose(
+      rows.count, columns.count,
+      c.elements.base + rows.lowerBound * c.stride + columns.lowerBound, c.stride,
+      c.elements.base + columns.lowerBound * c.stride + rows.lowerBound, c.stride)
   }
 }
 

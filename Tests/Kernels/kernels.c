@@ -369,6 +369,9 @@ static void products(const descent_kernels *k) {
     for (long i = 0; i < M * N; i++) c[i] = (float)z[i];
     keep_near("product_double", form, c, M * N);
   }
+  memset(c, 0, sizeof c);
+  k->transpose(M, N, a, N + 2, c, M + 3);
+  keep("transpose", 0, 1, c, N * (M + 3) * sizeof(float));
   int32_t places[M], steps[K];
   for (int i = 0; i < M; i++) places[i] = 5 * i;
   for (int p = 0; p < K; p++) steps[p] = 7 * p;

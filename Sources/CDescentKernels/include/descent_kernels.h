@@ -272,6 +272,8 @@ typedef struct { float mean, scale, shift, factor, drift, slope; } descent_chann
     (long n, const descent_factored *settings, const float *g, const float *c, float *w,          \
     float *_Nullable m))                                                                          \
                                                                                                   \
+  /* Y ← Xᵀ, row-major; X is rows × columns. */                                                   \
+  K(void, transpose, (long rows, long columns, const float *x, long ldx, float *y, long ldy))     \
   /* C ← α·op(A)·op(B) + β·C, row-major, on the calling thread; C is not read when β = 0. */      \
   K(void, product,                                                                                \
     (bool trans_a, bool trans_b, long m, long n, long k, float alpha, const float *a, long lda,   \
