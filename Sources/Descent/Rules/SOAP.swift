@@ -3,16 +3,17 @@ import Foundation
 /// SOAP: Adam in the eigenbasis of Shampoo's preconditioner.
 ///
 /// ```
-/// m ← β₁·m + (1−β₁)·g
-/// v ← β₂·v + (1−β₂)·g'²                       g' = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
-/// n = (m'/(√v + ε)) ×₁ Q₁ … ×ₖ Qₖ             m' = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+/// m ← β₁·m + (1−β₁)·g'                        g' = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+/// v ← β₂·v + (1−β₂)·g'²
+/// n = (m/(√v + ε)) ×₁ Q₁ … ×ₖ Qₖ
 /// normalize_grads:  n ← n/RMS(n)
 /// w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·n
 /// w ← w − η·λ·w
 /// Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ
 /// every f steps:  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted by their eigenvalues
+///     m turns from the old basis to the new, v is reordered
 /// ```
-/// g' and m' are g and m in the eigenbasis. The first gradient only makes the bases: it moves no
+/// g' is g in the eigenbasis, where m and v are kept. The first gradient only makes the bases: it moves no
 /// weight, and t stays 0. Vectors, scalars and axes longer than the limit are not rotated.
 ///
 /// State: 8 bytes a parameter and 8·Σ dᵢ² in float32, over the rotated axes.
@@ -80,19 +81,20 @@ public struct SOAP: TensorRule {
   public static let about = About(
     summary: "Adam in the eigenbasis of Shampoo's preconditioner.",
     formula: """
-      m ← β₁·m + (1−β₁)·g
-      v ← β₂·v + (1−β₂)·g'²                       g' = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
-      n = (m'/(√v + ε)) ×₁ Q₁ … ×ₖ Qₖ             m' = m ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+      m ← β₁·m + (1−β₁)·g'                        g' = g ×₁ Q₁ᵀ … ×ₖ Qₖᵀ
+      v ← β₂·v + (1−β₂)·g'²
+      n = (m/(√v + ε)) ×₁ Q₁ … ×ₖ Qₖ
       normalize_grads:  n ← n/RMS(n)
       w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·n
       w ← w − η·λ·w
       Hᵢ ← β₃·Hᵢ + (1−β₃)·G₍ᵢ₎·G₍ᵢ₎ᵀ
       every f steps:  Qᵢ ← QR(Hᵢ·Qᵢ), columns sorted by their eigenvalues
+          m turns from the old basis to the new, v is reordered
       """,
     differences: """
-      The authors' code, but with m kept unrotated as in the paper: the same in exact arithmetic, \
-      without the rounding of turning m from one basis to the next. The first gradient makes the \
-      bases and moves nothing. The authors' merge_dims is not offered. A decomposition that fails \
+      The authors' code, but m is turned out of the eigenbasis and back only where the bases are \
+      renewed, not at every step: the same in exact arithmetic, with less work and less rounding. \
+      The first gradient makes the bases and moves nothing. The authors' merge_dims is not offered. A decomposition that fails \
       keeps the last basis and is counted in the slot `decomposition_failures`.
       """,
     guidance: """
@@ -104,6 +106,8 @@ public struct SOAP: TensorRule {
       Vyas et al.: SOAP: Improving and Stabilizing Shampoo using Adam, 2024, arXiv:2409.11321
       """)
 
+  /// m, in the eigenbasis
+  private static let m = Slot("exp_avg_projected")
   private static let failures = Slot("decomposition_failures", shape: [])
   /// Hᵢ
   private static func h(_ axis: Int) -> Slot { Slot("GG.\(axis)") }
@@ -111,7 +115,7 @@ public struct SOAP: TensorRule {
   private static func q(_ axis: Int) -> Slot { Slot("Q.\(axis)") }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
-    Moments.slots + [Self.failures]
+    [Self.m, Moments.v, Self.failures]
       + parameter.shape.indices.filter { rotates($0, of: parameter.shape) }.flatMap { axis in
         [Self.h(axis), Self.q(axis)].map {
           $0.with(shape: [parameter.shape[axis], parameter.shape[axis]])
@@ -123,10 +127,10 @@ public struct SOAP: TensorRule {
     (shape.count > 1 || rotatesVectors) && shape[axis] <= longestAxis
   }
 
-  /// Four copies of the largest tensor, and the decompositions of its axes.
+  /// Three copies of the largest tensor, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdate {
-      16 * $0.count
+      12 * $0.count
         + $0.shape.decomposed(matrices: 5) { rotates($0, of: $1) }
     }
   }
@@ -134,7 +138,7 @@ public struct SOAP: TensorRule {
   public func update<S: Scalar>(_ tensor: Block<S>, _ step: Step) {
     let (count, shape) = (tensor.count, tensor.shape)
     let β3 = shampooBeta < 0 ? beta2 : shampooBeta
-    withScratch(of: S.self, 4 * count) { scratch in
+    withScratch(of: S.self, 3 * count) { scratch in
       let (g, rest) = (scratch.row(0, count), scratch.from(count))
       inBlocks(count) { range in
         for i in range { g[i] = tensor.g[i] }
@@ -155,42 +159,39 @@ public struct SOAP: TensorRule {
     ThreadPool.shared.forEachChunk(of: count, size: BlockPlan.blockSize, body)
   }
 
-  /// The step of the weights; `scratch` has room for three tensors.
+  /// Turns x into the eigenbasis, or back; `spare` has room for as much.
+  private func rotate<S: Scalar>(
+    _ x: inout MutableView<S>, back: Bool = false, of tensor: Block<S>,
+    _ spare: inout MutableView<S>
+  ) {
+    for axis in tensor.shape.indices where rotates(axis, of: tensor.shape) {
+      TensorAlgebra.multiply(
+        axis: axis, of: x, tensor.shape, by: tensor[Self.q(axis)], transposed: !back, into: spare)
+      swap(&x, &spare)
+    }
+  }
+
+  /// The step of the weights; `scratch` has room for two tensors.
   private func move<S: Scalar>(
     _ tensor: Block<S>, _ g: MutableView<S>, _ scratch: MutableView<S>, t: Double
   ) {
     let (w, count) = (tensor.w, tensor.count)
-    let (m, v) = (tensor[Moments.m], tensor[Moments.v])
+    let (m, v) = (tensor[Self.m], tensor[Moments.v])
     let (β1, β2, ε) = (S(beta1), S(beta2), S(epsilon))
     let (α1, α2) = (S(1 - beta1), S(1 - beta2))
     var (x, spare) = (scratch.row(0, count), scratch.row(1, count))
-    /// Turns x into the eigenbasis, or back.
-    func rotate(back: Bool = false) {
-      for axis in tensor.shape.indices where rotates(axis, of: tensor.shape) {
-        TensorAlgebra.multiply(
-          axis: axis, of: x, tensor.shape, by: tensor[Self.q(axis)], transposed: !back, into: spare)
-        swap(&x, &spare)
-      }
+    inBlocks(count) { [x] range in
+      for i in range { x[i] = g[i] }
     }
-
-    inBlocks(count) { range in
-      for i in range {
-        m[i] = β1 * m[i] + α1 * g[i]
-        x[i] = g[i]
-      }
-    }
-    rotate()
+    rotate(&x, of: tensor, &spare)
     inBlocks(count) { [x] range in
       for i in range {
+        m[i] = β1 * m[i] + α1 * x[i]
         v[i] = β2 * v[i] + α2 * (x[i] * x[i])
-        x[i] = m[i]
+        x[i] = m[i] / (v[i].root + ε)
       }
     }
-    rotate()
-    inBlocks(count) { [x] range in
-      for i in range { x[i] /= v[i].root + ε }
-    }
-    rotate(back: true)
+    rotate(&x, back: true, of: tensor, &spare)
 
     let c = correctsBias ? (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)) : 1
     let rms = normalizes ? TensorAlgebra.norm(x, count) / Double(count).squareRoot() + 1e-30 : 1
@@ -203,14 +204,20 @@ public struct SOAP: TensorRule {
     }
   }
 
-  /// Makes the bases, or renews them and reorders v to match.
+  /// Makes the bases, or renews them, with m turned and v reordered to match; `scratch` has room for two
+  /// tensors.
   private func decompose<S: Scalar>(
     _ tensor: Block<S>, isFirst: Bool, _ scratch: MutableView<S>
   ) {
-    let shape = tensor.shape
+    let (shape, count) = (tensor.shape, tensor.count)
     let axes = shape.indices.filter { rotates($0, of: shape) }
     let longest = axes.reduce(0) { max($0, shape[$1]) }
     withScratch(of: Int.self, axes.count * longest) { orders in
+      var (m, spare) = (scratch.row(0, count), scratch.row(1, count))
+      if !isFirst {
+        m.copy(tensor[Self.m].reading)
+        rotate(&m, back: true, of: tensor, &spare)
+      }
       let failures = TensorAlgebra.decomposeEach(axes.map { shape[$0] }) {
         k throws(LinearAlgebraError) in
         let d = shape[axes[k]]
@@ -225,8 +232,10 @@ public struct SOAP: TensorRule {
       }
       tensor[Self.failures][0] += S(failures)
       if isFirst { return }
+      rotate(&m, of: tensor, &spare)
+      tensor[Self.m].copy(m.reading)
       for (k, axis) in axes.enumerated() {
-        reorder(tensor, axis, orders.row(k, longest), scratch)
+        reorder(tensor, axis, orders.row(k, longest), spare)
       }
     }
   }
