@@ -110,7 +110,11 @@ import Testing
     let shapes =
       Self.decomposes(name)
       ? [[96, 70], [8, 5, 3, 3], [50]] : [[211, 397], [32, 50, 3, 3], [20_003]]
-    let parameters = shapes.enumerated().map { ParameterInfo("w\($0)", shape: $1, role: .matrix) }
+    // Whole tensors as small as these are updated side by side.
+    let small = (0..<20).map { [20 + $0 % 3, 17 + $0] }
+    let parameters = (shapes + small).enumerated().map {
+      ParameterInfo("w\($0)", shape: $1, role: .matrix)
+    }
     let start = parameters.map { noise($0.count, seed: UInt64($0.count)) }
     let gradients = (0...3).map { t in
       parameters.map { noise($0.count, seed: UInt64(t * 1000 + $0.count)) }

@@ -37,10 +37,16 @@ struct BlockSweep<S: Scalar> {
   }
 
   private func run(_ range: Range<Int>, _ body: Body<S>) {
-    if wholeTensors {
+    let pool = ThreadPool.shared
+    if !wholeTensors {
+      pool.run(range.count) { visit(range.lowerBound + $0, body) }
+    } else if range.count < plan.pieces.count {
       for index in range { visit(index, body) }
     } else {
-      ThreadPool.shared.run(range.count) { visit(range.lowerBound + $0, body) }
+      let order = plan.order
+      let count = plan.sideBySide(pool.threads)
+      pool.run(count) { visit(order[$0], body) }
+      for place in count..<order.count { visit(order[place], body) }
     }
   }
 

@@ -76,9 +76,12 @@ extension OptimizerPlan {
 }
 
 extension [ParameterInfo] {
-  /// What the update of the one that takes most needs, where they are updated one after another.
+  /// What the updates of whole tensors need that run at the same time: of the largest tensor alone, or of small
+  /// ones in each thread.
   func largestUpdate(_ bytes: (ParameterInfo) -> Int) -> Int {
-    reduce(0) { $1.trainable ? Swift.max($0, bytes($1)) : $0 }
+    let trainable = filter(\.trainable)
+    let small = trainable.filter(BlockPlan.isSmall).map(bytes).sorted(by: >)
+    return trainable.reduce(small.prefix(Machine.threads).reduce(0, +)) { Swift.max($0, bytes($1)) }
   }
 }
 

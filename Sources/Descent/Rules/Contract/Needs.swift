@@ -10,7 +10,8 @@ public struct Needs: OptionSet, Sendable {
   public static let tensorSums = Needs(rawValue: 1 << 0)
   /// Sums over all tensors of a run (or of a group), taken likewise.
   public static let globalSums = Needs(rawValue: 1 << 1)
-  /// Whole tensors instead of runs of elements; tensors are updated one after another.
+  /// Whole tensors instead of runs of elements: small ones side by side, each by one thread, large ones one after
+  /// another.
   public static let wholeTensors = Needs(rawValue: 1 << 2)
   /// Gradients that a ``Preconditioner`` has multiplied by what the layers saw.
   public static let layers = Needs(rawValue: 1 << 3)

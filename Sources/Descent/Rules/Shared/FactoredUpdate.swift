@@ -71,7 +71,7 @@ struct FactoredUpdate {
 
   private func runFactored<S: Scalar>(_ tensor: Block<S>) {
     let (g, r, c) = (tensor.g, tensor[slots.row], tensor[slots.column])
-    let m = momentum(of: tensor)
+    let (m, kernels) = (momentum(of: tensor), tensor.forKernels)
     let (height, width) = (tensor.shape[tensor.shape.count - 2], tensor.shape.last!)
     let rows = tensor.count / width
     let matrices = rows / height
@@ -93,8 +93,8 @@ struct FactoredUpdate {
           var total = 0.0
           for row in piece {
             let (a, g0, c0) = (scale(row), row * width, row / height * width)
-            if let tensor = tensor.forKernels {
-              total += direction(tensor, g0, inverse, c0, width, a, most).squares
+            if let kernels {
+              total += direction(kernels, g0, inverse, c0, width, a, most).squares
               continue
             }
             total += sumOfSquares(over: width) { j in
@@ -107,11 +107,11 @@ struct FactoredUpdate {
         ThreadPool.shared.forEachChunk(of: rows, size: size) { piece in
           for row in piece {
             let (a, g0) = (scale(row), row * width)
-            if let tensor = tensor.forKernels {
+            if let kernels {
               let range = g0..<g0 + width
               Kernels.factoredUpdate(
-                direction(tensor, g0, inverse, row / height * width, width, a, most),
-                w: tensor.w[range], m: momentum(of: tensor).map { $0[range] },
+                direction(kernels, g0, inverse, row / height * width, width, a, most),
+                w: kernels.w[range], m: momentum(of: kernels).map { $0[range] },
                 factor: Float(factor), shrink: Float(shrink), decayed: Float(decayed),
                 β1: Float(beta1 ?? 0), α1: Float(1 - (beta1 ?? 0)))
               continue
@@ -141,6 +141,7 @@ struct FactoredUpdate {
     _ tensor: Block<S>, _ height: Int, _ width: Int, _ matrices: Int, _ means: MutableView<Double>
   ) {
     let (g, r, c) = (tensor.g, tensor[slots.row], tensor[slots.column])
+    let kernels = tensor.forKernels
     // A mean beyond the type's range would stay infinite, and the ratio of two of them is NaN.
     let most = Double(S.greatestFiniteMagnitude)
     func averaged(_ old: S, _ mean: Double) -> S {
@@ -156,9 +157,9 @@ struct FactoredUpdate {
           let p0 = piece * width
           for row in first + piece * size..<first + min(height, (piece + 1) * size) {
             let g0 = row * width
-            if let tensor = tensor.forKernels {
+            if let kernels {
               let squares = Kernels.addSquares(
-                tensor.g[g0..<g0 + width], partial[p0..<p0 + width])
+                kernels.g[g0..<g0 + width], partial[p0..<p0 + width])
               r[row] = averaged(r[row], squares / Double(width))
               continue
             }
