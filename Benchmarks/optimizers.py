@@ -16,7 +16,7 @@ Run it through optimizers.sh, which installs the peers and builds Descent:
 Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each, or of
 their mean; ± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
 caller who knows the norm, which is what the peers do unless they are marked "with norm". "in place" is the
-update's share of the speed of w ← a·w in place, over as many arrays.
+update's share of the speed of passes that read as many arrays, and multiply as many in place.
 """
 
 import argparse

@@ -5,7 +5,7 @@
   --rounds N     rounds (1), all of it in turn; figures are medians
 
 A cell has nanoseconds a weight with state in float32, bfloat16 and int8, and the share of the float32 update in the
-speed of w ← a·w in place over as many arrays of that size, in cache or in memory. Rules that are not
+speed of passes that read as many arrays of that size, and multiply as many in place. Rules that are not
 measured at every size, those of whole matrices, are left out.
 """
 

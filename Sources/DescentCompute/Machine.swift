@@ -92,41 +92,73 @@ public enum Machine {
   }
 }
 
-/// w ← a·w in place, over some arrays at once and with all threads: what an optimizer's step can reach that
-/// reads and writes as many. A copy is no yardstick: it also pays for reading what it overwrites.
+/// Passes over memory that read some arrays and multiply others in place, with all threads: what an optimizer's
+/// step can reach that reads and writes as much. A copy is no yardstick: it also pays for reading what it
+/// overwrites.
 package final class InPlaceUpdate {
-  private let memory: MutableView<Float>
-  private let streams: Int
-  private let count: Int
-  /// The speed of the fastest pass, in 10⁹ bytes per second, read and written.
-  package private(set) var bandwidth = 0.0
+  /// The numbers of the arrays that one pass reads, and of those that it changes.
+  package struct Pass {
+    package var reads: [Int]
+    package var changes: [Int]
 
-  package init(streams: Int, count: Int) {
-    (self.streams, self.count) = (streams, count)
-    let base = unsafe LargePages.allocate(4 * streams * count)
-    memory = unsafe MutableView(
-      base.bindMemory(to: Float.self, capacity: streams * count), count: streams * count)
-    memory.fill(1)
+    package init(reads: [Int], changes: [Int]) { (self.reads, self.changes) = (reads, changes) }
   }
 
-  deinit { unsafe memory.base.deallocate() }
+  private let passes: [Pass]
+  private let floats: [Double]
+  private let memory: [MutableView<Float>]
+  private let count: Int
+  /// The bytes of all passes for one weight, read and written.
+  package let bytes: Double
+  /// The speed of the fastest time, in 10⁹ bytes per second, read and written.
+  package private(set) var bandwidth = 0.0
+
+  /// - Parameters:
+  ///   - floats: how many floats each array has for a weight, at most 1.
+  ///   - count: how many weights there are.
+  package init(_ passes: [Pass], floats: [Double], count: Int) {
+    (self.passes, self.floats, self.count) = (passes, floats, count)
+    bytes = passes.reduce(0) { sum, pass in
+      sum + 4 * pass.reads.reduce(0) { $0 + floats[$1] }
+        + 8 * pass.changes.reduce(0) { $0 + floats[$1] }
+    }
+    memory = floats.map {
+      let size = max(1, Int($0 * Double(count)))
+      let base = unsafe LargePages.allocate(4 * size)
+      let array = unsafe MutableView(
+        base.bindMemory(to: Float.self, capacity: size), count: size)
+      array.fill(1)
+      return array
+    }
+  }
+
+  deinit { for array in memory { unsafe array.base.deallocate() } }
 
   /// Goes through the arrays, by turns in short pieces and in long ones: which are faster depends on the
   /// machine and on how many arrays there are.
   package func time() {
     for piece in [128, 8192] {
       let begin = ContinuousClock.now
-      ThreadPool.shared.forEachChunk(of: count, size: 8192) { range in
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
-          let part = start..<min(start + piece, range.upperBound)
-          for stream in 0..<streams {
-            let w = memory.row(stream, count)[part]
-            Kernels.multiply(0.999_999, w.reading, w)
+      for pass in passes {
+        ThreadPool.shared.forEachChunk(of: count, size: 8192) { range in
+          for start in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
+            let part = start..<min(start + piece, range.upperBound)
+            for array in pass.reads { _ = Kernels.maxMagnitude(view(array, part).reading) }
+            for array in pass.changes {
+              let w = view(array, part)
+              Kernels.multiply(0.999_999, w.reading, w)
+            }
           }
         }
       }
       let seconds = begin.duration(to: .now) / .seconds(1)
-      bandwidth = max(bandwidth, 8 * Double(streams * count) / seconds / 1e9)
+      bandwidth = max(bandwidth, bytes * Double(count) / seconds / 1e9)
     }
+  }
+
+  /// An array's part for some of the weights.
+  private func view(_ array: Int, _ weights: Range<Int>) -> MutableView<Float> {
+    func place(_ weight: Int) -> Int { Int(floats[array] * Double(weight)) }
+    return memory[array][place(weights.lowerBound)..<place(weights.upperBound)]
   }
 }

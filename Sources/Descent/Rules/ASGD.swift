@@ -73,6 +73,7 @@ public struct ASGD: SummingRule {
       """)
 
   public var needs: Needs { .tensorSums }
+  public static let gathersTensorsNumbers = true
 
   private static let x = Slot("ax", .exact)
   private static let eta = Slot("eta", shape: [])
@@ -86,7 +87,6 @@ public struct ASGD: SummingRule {
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
-    guard block.offset == 0 else { return .zero }
     let (eta, mu, t) = (block[Self.eta], block[Self.mu], Double(step.t))
     let present = SIMD4(step.t == 1 ? learningRate : Double(eta[0]), Double(mu[0]), 0, 0)
     eta[0] = S(learningRate / pow(1 + lambda * learningRate * t, alpha))

@@ -81,6 +81,7 @@ public struct NAdam: SummingRule {
     reference: "Dozat: Incorporating Nesterov Momentum into Adam, ICLR Workshop 2016")
 
   public var needs: Needs { .tensorSums }
+  public static let gathersTensorsNumbers = true
 
   private static let product = Slot("mu_product", shape: [], initial: 1)
 
@@ -95,7 +96,6 @@ public struct NAdam: SummingRule {
   public func gather<S: Scalar>(
     _ block: Block<S>, _ step: Step, _ variables: NoVariables
   ) -> SIMD4<Double> {
-    guard block.offset == 0 else { return .zero }
     let product = block[Self.product]
     product[0] *= S(momentum(step.t))
     return SIMD4(Double(product[0]), 0, 0, 0)

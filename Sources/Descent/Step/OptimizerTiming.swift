@@ -13,8 +13,8 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
   public let update: Double
   /// The bytes that an update must read and write for each weight.
   public let bytes: Double
-  /// The speed of w ← a·w in place, over as many arrays of that size as the update takes, in 10⁹ bytes a
-  /// second, measured in turn with the steps.
+  /// The speed of passes that read as many arrays of that size as the update reads, and multiply as many in place
+  /// as it changes, in 10⁹ bytes a second, measured in turn with the steps.
   public let inPlaceBandwidth: Double
 
   /// The speed of the update, in 10⁹ bytes a second.
@@ -46,9 +46,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     let optimizer = try Optimizer<Float>(
       OptimizerPlan(rule, groups: [], state: storage), parameters: infos, needs: .byCaller)
     let count = infos.reduce(0) { $0 + $1.count }
-    let bytes = traffic(of: rule, stateBytes: Double(optimizer.stateBytes) / Double(count))
-    let streams = max(1, Int((bytes / 8).rounded()))
-    let inPlace = InPlaceUpdate(streams: streams, count: count)
+    let inPlace = passes(of: rule, slots: optimizer.stateSlots, count: count)
     var random = RandomStream(seed: 1)
     let sample = (0..<8191).map { _ in random.normal() }
     // In memory as an engine has it.
@@ -96,16 +94,34 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     extendLifetime((weights, gradients))
     return OptimizerTiming(
       optimizer: label ?? type(of: rule).name, state: state.rawValue, parameters: count,
-      nanoseconds: guarded / Double(count), update: known / Double(count), bytes: bytes,
+      nanoseconds: guarded / Double(count), update: known / Double(count), bytes: inPlace.bytes,
       inPlaceBandwidth: inPlace.bandwidth)
   }
 
-  /// Bytes for a weight: for the update the gradient, the weight twice and the state once or twice; for
-  /// a gathering pass that reads state, the gradient, the weight and the state.
-  private static func traffic<R: Rule>(of rule: R, stateBytes: Double) -> Double {
-    let gathers = R.stateInGather != .none && rule.needs.includes(anyOf: .sums)
-    let accesses: [StateAccess: Double] = [.none: 0, .reads: 1, .writes: 2]
-    let update = 12 + stateBytes * (R.stateInGather == .writes ? 1 : 2)
-    return update + (gathers ? 8 + stateBytes * accesses[R.stateInGather]! : 0)
+  /// What an update must do with memory: a pass that gathers, where there is one, and that of the update.
+  private static func passes<R: Rule>(of rule: R, slots: [StateSlot], count: Int) -> InPlaceUpdate {
+    var floats: [Double] = [1, 1]
+    let (gradient, weights) = (0, 1)
+    var (state, averages): ([Int], [Int]) = ([], [])
+    for (slot, parts) in Dictionary(grouping: slots, by: \.slot).sorted(by: { $0.key < $1.key }) {
+      let size = Double(parts.reduce(0) { $0 + $1.bytes }) / Double(4 * count)
+      for start in stride(from: 0, to: size, by: 1) {
+        if Moments.slots.contains(where: { $0.name == slot }) { averages.append(floats.count) }
+        state.append(floats.count)
+        floats.append(min(1, size - start))
+      }
+    }
+    let (gather, update): (InPlaceUpdate.Pass, InPlaceUpdate.Pass)
+    let gathers = rule.needs.includes(anyOf: .sums) && !R.gathersTensorsNumbers
+    switch R.stateInGather {
+    case .writes:
+      // Then the averages are all that the update needs.
+      gather = .init(reads: [gradient, weights], changes: state)
+      update = .init(reads: averages, changes: [weights])
+    case let access:
+      gather = .init(reads: [gradient, weights] + (access == .reads ? state : []), changes: [])
+      update = .init(reads: [gradient], changes: [weights] + state)
+    }
+    return InPlaceUpdate((gathers ? [gather] : []) + [update], floats: floats, count: count)
   }
 }

@@ -9,8 +9,9 @@ struct Benchmark: ParsableCommand {
     abstract: "Time the optimizers on this machine, with their state in each format.",
     discussion: """
       "bytes" is the least that an update must read and write per weight, and GB/s is the speed at \
-      which it does so. The last column compares this with the speed at which this machine multiplies \
-      as many arrays of that size in place: sizes that fit into a cache are compared with the cache. \
+      which it does so. The last column compares this with the speed of passes that read as many \
+      arrays of that size, and multiply as many in place: sizes that fit into a cache are compared \
+      with the cache. \
       Optimizers that need whole tensors are timed on at most 2^20 weights, in tensors of 256 × 256, \
       unless --shape says otherwise. Settings stand behind a name: "sgd(momentum=0.9)".
       """)

@@ -19,9 +19,9 @@ public enum TimingPage {
   /// What the columns mean.
   public static let legend = """
     ns/weight: a whole step. update: the same where the caller knows the norm of the gradients, so that no
-    pass takes it. GB/s: what an update must read and write, by its time. share: of the speed, in place, of
-    w ← a·w over as many arrays of that size, measured before and after; it can exceed 100 % where
-    some arrays are only read.
+    pass takes it. GB/s: what an update must read and write, by its time. in place: the speed of passes that
+    read as many arrays of that size, and multiply as many in place, measured before and after. share: of
+    that speed.
     """
 
   /// A timing: a line of text and a JSON object.

@@ -67,6 +67,8 @@ public protocol Rule: Configurable {
   /// What the first pass does with slots that follow the parameter. When it writes them, the
   /// update must only read them.
   static var stateInGather: StateAccess { get }
+  /// Whether the first pass needs the first block of each tensor alone, for numbers that are the tensor's.
+  static var gathersTensorsNumbers: Bool { get }
   /// Why the state needs full precision, as a clause; nil where it may be kept in fewer bits.
   var exactStateReason: String? { get }
   /// The update of weights and state.
@@ -128,6 +130,8 @@ extension Rule {
   ) -> SIMD4<Double> { .zero }
   /// Leaves such state to the update.
   public static var stateInGather: StateAccess { .none }
+  /// Sums over elements need all blocks.
+  public static var gathersTensorsNumbers: Bool { false }
   /// Any format will do.
   public var exactStateReason: String? { nil }
   /// Nothing to update.
