@@ -7,6 +7,8 @@
 # After Benchmarks/optimizers.sh, which installs the peers and builds Descent.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+case " $* " in *" --help "* | *" -h "*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"; exit ;; esac
+[ -x "${PYTHON:-.venv/bin/python}" ] || { echo "run Benchmarks/optimizers.sh first: it installs the peers" >&2; exit 1; }
 sizes=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do sizes+=("$1"); shift; done
 [ $# = 0 ] || shift

@@ -4,6 +4,8 @@
 # Benchmarks/optimizers.sh --help. Needs Python 3.11 or later with venv, and a network for pip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Help needs nothing of what follows.
+case " $* " in *" --help "* | *" -h "*) exec python3 Benchmarks/optimizers.py --help ;; esac
 packages="torch==2.15.0 numpy==2.4.6 lion-pytorch==0.2.5 prodigyopt==1.1.2 bitsandbytes==0.50.2
   schedulefree==1.4.1 pytorch_optimizer==4.1.0 optax==0.2.8 jax==0.10.2 torchao==0.18.0 transformers==5.24.0
   deepspeed==0.19.8"

@@ -5,7 +5,7 @@
 #   Scripts/fuzz.sh TARGET|all SECONDS     e.g. all 60: a minute shared by all targets
 #   Scripts/fuzz.sh TARGET|all runs=N      N inputs for each target (gzip: a thousandth)
 #   Scripts/fuzz.sh TARGET FILE            one input again, such as a fault that was found
-#   Scripts/fuzz.sh list                   the targets
+#   Scripts/fuzz.sh list                   the targets, after a build like the others' (some minutes)
 #
 # Inputs that reached new code stay in .build/fuzz/corpus and are where the next search starts;
 # faults are left in .build/fuzz/faults. Ends with 1 where there are any.

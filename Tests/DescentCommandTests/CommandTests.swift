@@ -100,7 +100,7 @@ func objects(_ arguments: [String], in folder: URL? = nil) throws -> [[String: A
           "data.labels=cut.idx",
         ], 65, "cut.idx"
       ),
-      (["sample", "nowhere"], 66, "nowhere is not a run"),
+      (["sample", "nowhere"], 66, "there is no run nowhere"),
       (["race", "digits-mlp"], 64, "--optimizers adamw,lion,prodigy"),
       (["race", "gtp", "--optimizers", "adamw"], 66, "called 'gtp'"),
       (["race", "digits-mlp", "--optimizers", "adamww"], 64, "did you mean 'adamw'?"),
@@ -171,7 +171,7 @@ func objects(_ arguments: [String], in folder: URL? = nil) throws -> [[String: A
       (["inspect", "empty.txt"], 65, "0 bytes"),
       (["inspect", "/dev/null"], 65, "a device or a pipe"),
       (["inspect", "short.txt", "--against", "nowhere"], 65, "short.txt"),
-      (["convert-state", "nowhere", "out", "--to", "int8"], 66, "nowhere is not a run"),
+      (["convert-state", "nowhere", "out", "--to", "int8"], 66, "there is no run nowhere"),
       (["convert-state", "nowhere", "out", "--to", "int4"], 64, "--to int4 must be one of"),
       (["convert-state", "nowhere", "out", "--to", "pytorch"], 64, "must end in .safetensors"),
       (["convert-state", "nowhere", "short.txt", "--to", "int8"], 64, "short.txt exists"),
@@ -315,7 +315,7 @@ func objects(_ arguments: [String], in folder: URL? = nil) throws -> [[String: A
       (goOn + ["--set", "model.width=64"], 64, "model.width=64 contradicts the run"),
       (goOn + ["--out", "x"], 64, "leave out --out"),
       (["train"], 64, "give a recipe to train, or --resume"),
-      (["train", "--resume", "nowhere"], 66, "nowhere is not a run"),
+      (["train", "--resume", "nowhere"], 66, "there is no run nowhere"),
       (["train", "--resume", "run/checkpoints/x.safetensors"], 66, "x.safetensors"),
     ] as [([String], Int32, String)] {
       let result = try descent(arguments, in: folder)

@@ -72,7 +72,7 @@ import Testing
     try write("1,2,maybe\n", "class.csv")
     try write("old", "out.csv")
     let cases: [([String], Int32, String)] = [
-      (["evaluate"], 64, "run"), (["evaluate", "nowhere"], 66, "nowhere is not a run"),
+      (["evaluate"], 64, "run"), (["evaluate", "nowhere"], 66, "there is no run nowhere"),
       (["evaluate", "run", "--set", "model.hidden=4"], 64, "only keys of data can be given"),
       (["evaluate", "run", "--set", "data.pth=a"], 64, "did you mean 'data.path'?"),
       (["evaluate", "run", "--set", "data.label=0"], 64, "names no data to evaluate"),
@@ -85,7 +85,7 @@ import Testing
       (["predict", "run"], 64, "--input"),
       (["predict", "run", "--input", "gone.csv"], 66, "there is no file gone.csv"),
       (["predict", "run", "--input", "."], 65, "it is a folder"),
-      (["predict", "nowhere", "--input", "t.csv"], 66, "nowhere is not a run"),
+      (["predict", "nowhere", "--input", "t.csv"], 66, "there is no run nowhere"),
       (["predict", "run", "--input", "t.csv", "--output", ""], 64, "--output names no file"),
       (["predict", "run", "--input", "t.csv", "--output", "t.csv"], 64, "would replace the input"),
       (

@@ -73,7 +73,7 @@ public struct ASGD: SummingRule {
       """)
 
   public var needs: Needs { .tensorSums }
-  public static let gathersTensorsNumbers = true
+  public static let gathersOncePerTensor = true
 
   private static let x = Slot("ax", .exact)
   private static let eta = Slot("eta", shape: [])

@@ -81,7 +81,7 @@ public struct NAdam: SummingRule {
     reference: "Dozat: Incorporating Nesterov Momentum into Adam, ICLR Workshop 2016")
 
   public var needs: Needs { .tensorSums }
-  public static let gathersTensorsNumbers = true
+  public static let gathersOncePerTensor = true
 
   private static let product = Slot("mu_product", shape: [], initial: 1)
 

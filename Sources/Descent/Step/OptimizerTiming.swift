@@ -112,7 +112,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
       }
     }
     let (gather, update): (InPlaceUpdate.Pass, InPlaceUpdate.Pass)
-    let gathers = rule.needs.includes(anyOf: .sums) && !R.gathersTensorsNumbers
+    let gathers = rule.needs.includes(anyOf: .sums) && !R.gathersOncePerTensor
     switch R.stateInGather {
     case .writes:
       // Then the averages are all that the update needs.

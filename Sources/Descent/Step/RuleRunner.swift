@@ -162,12 +162,12 @@ final class RuleRunner<R: Rule, S: Scalar>: AnyRuleRunner {
     let (partials, sums) = (partials.view, sums.view)
     for parameter in chosen { partials[plan.ranges[parameter]].fill(.zero) }
     forEachBlock(memory, scale, R.stateInGather, of: chosen) { piece, index, block in
-      if R.gathersTensorsNumbers, piece.offset > 0 { return }
+      if R.gathersOncePerTensor, piece.offset > 0 { return }
       let group = groupOf[piece.parameter]
       partials[index] = rules[group].gather(
         block, Step(t: updates[piece.parameter]), variables[variableSet(of: group)])
     } double: { piece, index, block in
-      if R.gathersTensorsNumbers, piece.offset > 0 { return }
+      if R.gathersOncePerTensor, piece.offset > 0 { return }
       let group = groupOf[piece.parameter]
       partials[index] = rules[group].gather(
         block, Step(t: updates[piece.parameter]), variables[variableSet(of: group)])

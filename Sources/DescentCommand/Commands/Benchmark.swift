@@ -83,6 +83,13 @@ struct Benchmark: ParsableCommand {
       if !json { output(TimingPage.heading) }
       for (label, rule) in rules {
         for format in formats {
+          if let needed = tooMuch(rule, format) {
+            if !json {
+              let name = label ?? type(of: rule).name
+              output("\(name) would need \(Amount.bytes(needed)) of memory")
+            }
+            continue
+          }
           do throws(OptimizerError) {
             let row = TimingPage.row(try time(rule, format, label))
             output(json ? row.json.line : row.text)
@@ -93,6 +100,19 @@ struct Benchmark: ParsableCommand {
       }
       if !json { output(TimingPage.legend) }
     }
+  }
+
+  /// The memory that tensors of --shape would need, where it is more than there is: matrices of long axes have
+  /// much state.
+  private func tooMuch(_ rule: any Rule, _ format: StateStorage.Format) -> Double? {
+    guard let lengths else { return nil }
+    let tensor = ParameterInfo("w", shape: lengths, role: .matrix)
+    let plan = OptimizerPlan(rule, groups: [], state: StateStorage(format))
+    guard let memory = try? plan.memory(for: [tensor]) else { return nil }
+    // Weights and gradients, the state, and as many arrays beside them.
+    let each = 16 * Double(tensor.count) + 2 * Double(memory.stateBytes)
+    let needed = Double(parameters / tensor.count) * each + Double(memory.workingBytes)
+    return needed > Double(Machine.memory) ? needed : nil
   }
 
   /// The lengths of --shape.

@@ -27,7 +27,7 @@ struct Train: ParsableCommand {
       --from begins a new run with the weights of another, or of any safetensors file whose tensors \
       have the model's names and shapes:
 
-        descent train gpt --set data.path=other.txt --from runs/gpt-1
+        descent train gpt --from runs/gpt-1 --set steps=500
 
       --quick trains the short form that a recipe declares, to see in seconds that all goes together.
       """)

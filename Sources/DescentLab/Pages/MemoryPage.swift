@@ -202,11 +202,12 @@ public enum MemoryPage {
         [.text(name)] + found.map { $0.map { .bytes($0.stateBytes) } ?? .nothing }
           + found.map { $0.map { .bytes($0.peak) } ?? .nothing })
     }
-    let weights = plan.main?.weights.rawValue ?? "float32"
+    let trained = plan.main?.weights.rawValue ?? "float32"
+    let weights = plan.options.adapters == nil ? "\(trained) weights" : "\(trained) adapters"
     return [
       .table(table),
       .paragraph(
-        "State, then the peak of everything, with \(weights) weights; a dash is a combination that is "
+        "State, then the peak of everything, with \(weights); a dash is a combination that is "
           + "not offered. Units are decimal: 1 GB is 10⁹ bytes."),
     ]
   }

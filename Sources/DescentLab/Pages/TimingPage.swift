@@ -21,7 +21,7 @@ public enum TimingPage {
     ns/weight: a whole step. update: the same where the caller knows the norm of the gradients, so that no
     pass takes it. GB/s: what an update must read and write, by its time. in place: the speed of passes that
     read as many arrays of that size, and multiply as many in place, measured before and after. share: of
-    that speed.
+    that speed; in a cache the one loop of an update can be faster than theirs.
     """
 
   /// A timing: a line of text and a JSON object.

@@ -1,4 +1,5 @@
 import Descent
+import Foundation
 
 /// Why a run cannot be made, read, resumed or finished.
 public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -53,7 +54,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notARun(let path):
-      "\(path) is not a run: it has no recipe.yaml"
+      FileManager.default.fileExists(atPath: path)
+        ? "\(path) is not a run: it has no recipe.yaml" : "there is no run \(path)"
     case .notInARun(let file, let folder):
       "\(file) is not among the checkpoints of a run: there is no \(folder)/recipe.yaml"
     case .occupied(let path):

@@ -76,6 +76,12 @@ import Testing
     add(400, "lost updates that are shares", "updates_lost") { run in
       run.tracks["lost_updates"] = [Double](repeating: 0.7, count: 400)
     }
+    for rounding in ["stochastic", "kahan"] {
+      add(400, "lost updates that \(rounding) rounding makes up for", "healthy") { run in
+        run.tracks["lost_share"] = [Double](repeating: 0.7, count: 400)
+        run.settings.append(("weights.rounding", rounding))
+      }
+    }
     add(400, "fine-tuning: most of the fall at once, the rest with the decay", "healthy") { run in
       let noises = normalNumbers(400, seed: 8)
       run.tracks["loss"] = (0..<400).map { i in

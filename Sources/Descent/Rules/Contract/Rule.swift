@@ -68,7 +68,7 @@ public protocol Rule: Configurable {
   /// update must only read them.
   static var stateInGather: StateAccess { get }
   /// Whether the first pass needs the first block of each tensor alone, for numbers that are the tensor's.
-  static var gathersTensorsNumbers: Bool { get }
+  static var gathersOncePerTensor: Bool { get }
   /// Why the state needs full precision, as a clause; nil where it may be kept in fewer bits.
   var exactStateReason: String? { get }
   /// The update of weights and state.
@@ -131,7 +131,7 @@ extension Rule {
   /// Leaves such state to the update.
   public static var stateInGather: StateAccess { .none }
   /// Sums over elements need all blocks.
-  public static var gathersTensorsNumbers: Bool { false }
+  public static var gathersOncePerTensor: Bool { false }
   /// Any format will do.
   public var exactStateReason: String? { nil }
   /// Nothing to update.

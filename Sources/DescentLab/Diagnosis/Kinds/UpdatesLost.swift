@@ -26,6 +26,8 @@ public struct UpdatesLost: FindingKind {
   ]
 
   public func find(in run: RunSignals) -> Finding? {
+    // What is lost at one step these make up for at others.
+    if ["stochastic", "kahan"].contains(run.settings["weights.rounding"]) { return nil }
     if let lost = Signal(run.log["lost_share"] ?? counted(run)) {
       // At the end of a decay updates are meant to vanish.
       let end = run.rate.map { $0.lastStep(atLeast: 0.3) } ?? run.steps.upperBound
@@ -67,7 +69,7 @@ public struct UpdatesLost: FindingKind {
         "bf16 keeps 8 bits of a number, so a weight plus an update of less than 0.2 % of it is the "
         + "same weight.",
       advice: "keep the weights in float32 and compute in 16 bits, or round stochastically"
-        + "\(run.isOwn ? " (rounding=stochastic)" : ""); a higher lr only hides it",
+        + "\(run.isOwn ? " (weights.rounding=stochastic)" : ""); a higher lr only hides it",
       shows: ["lost_share", "update_ratio", "loss"])
   }
 }

@@ -47,8 +47,8 @@ enum LoRATopic: Topic {
       mistakes: try mistakes(),
       advice: """
         Settle on a rank and an alpha (α = r or 2r is customary), then tune the learning rate and \
-        leave alpha alone. If the rank has to change, keep α/√r. Descent trains no adapters \
-        itself; descent lint reads the configurations of tools that do and says what their scale \
+        leave alpha alone. If the rank has to change, keep α/√r. descent train llm-lora trains \
+        adapters; descent lint reads the configurations of other tools and says what their scale \
         amounts to.
         """,
       recipe: "",
