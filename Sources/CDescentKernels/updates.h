@@ -67,6 +67,32 @@ INLINE vf fewest(vf a, vf b) { return select_f(b < a, b, a); }
     }                                     \
   } while (0)
 
+// What memory can do with an update's arrays, at most DESCENT_READS and DESCENT_CHANGES of them at a time:
+// w ← factor·w for all w, and the bits that any x has, so that all are read.
+INLINE int32_t in_place(
+    long n, float factor, long from, long reads, const float *const *x, long changes, float *const *w) {
+  const vf a = splat(factor);
+  vi any = {};
+  EACH_VECTOR(
+    for (long k = 0; k < reads; k++) any |= (vi)get(x[k] + from + i, r);
+    for (long k = 0; k < changes; k++) put(w[k] + from + i, a * get(w[k] + from + i, r), r);
+  );
+  int32_t bits = 0;
+  for (long l = 0; l < W; l++) bits |= any[l];
+  return bits;
+}
+// The numbers of arrays are constants in each case, so that loops over them disappear.
+static int32_t k_in_place(
+    long n, float factor, long from, long reads, const float *const *x, long changes, float *const *w) {
+#define CASE(r, c) \
+  if (reads == r && changes == c) return in_place(n, factor, from, r, x, c, w);
+#define CASES(r) CASE(r, 0) CASE(r, 1) CASE(r, 2) CASE(r, 3) CASE(r, 4) CASE(r, 5)
+  CASES(0) CASES(1) CASES(2) CASES(3) CASES(4)
+#undef CASE
+#undef CASES
+  return 0;
+}
+
 INLINE void sgd(
     long n, const descent_sgd *a, descent_sgd_form form, const float *g, float *w, void *b, bool half) {
   const vf γ = splat(a->gradient), η = splat(a->rate), μ = splat(a->momentum), λ = splat(a->decay);

@@ -104,8 +104,13 @@ package final class InPlaceUpdate {
     package init(reads: [Int], changes: [Int]) { (self.reads, self.changes) = (reads, changes) }
   }
 
-  private let passes: [Pass]
-  private let floats: [Double]
+  /// Arrays of a pass that have as many floats for a weight, and so go side by side.
+  private struct Group {
+    let floats: Double
+    let arrays: Kernels.InPlace
+  }
+
+  private let passes: [[Group]]
   private let memory: [MutableView<Float>]
   private let count: Int
   /// The bytes of all passes for one weight, read and written.
@@ -117,18 +122,28 @@ package final class InPlaceUpdate {
   ///   - floats: how many floats each array has for a weight, at most 1.
   ///   - count: how many weights there are.
   package init(_ passes: [Pass], floats: [Double], count: Int) {
-    (self.passes, self.floats, self.count) = (passes, floats, count)
+    self.count = count
     bytes = passes.reduce(0) { sum, pass in
       sum + 4 * pass.reads.reduce(0) { $0 + floats[$1] }
         + 8 * pass.changes.reduce(0) { $0 + floats[$1] }
     }
-    memory = floats.map {
+    let memory = floats.map {
       let size = max(1, Int($0 * Double(count)))
       let base = unsafe LargePages.allocate(4 * size)
       let array = unsafe MutableView(
         base.bindMemory(to: Float.self, capacity: size), count: size)
       array.fill(1)
       return array
+    }
+    self.memory = memory
+    self.passes = passes.map { pass in
+      Set((pass.reads + pass.changes).map { floats[$0] }).sorted(by: >).map { size in
+        Group(
+          floats: size,
+          arrays: Kernels.InPlace(
+            reads: pass.reads.filter { floats[$0] == size }.map { memory[$0].reading },
+            changes: pass.changes.filter { floats[$0] == size }.map { memory[$0] }))
+      }
     }
   }
 
@@ -137,16 +152,17 @@ package final class InPlaceUpdate {
   /// Goes through the arrays, by turns in short pieces and in long ones: which are faster depends on the
   /// machine and on how many arrays there are.
   package func time() {
-    for piece in [128, 8192] {
+    // A few for each thread: what a call costs must not show.
+    let chunk = max(8192, min(1 << 16, count / (8 * Machine.threads)))
+    for piece in [128, 8192, chunk] {
       let begin = ContinuousClock.now
       for pass in passes {
-        ThreadPool.shared.forEachChunk(of: count, size: 8192) { range in
+        ThreadPool.shared.forEachChunk(of: count, size: chunk) { range in
           for start in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
-            let part = start..<min(start + piece, range.upperBound)
-            for array in pass.reads { _ = Kernels.maxMagnitude(view(array, part).reading) }
-            for array in pass.changes {
-              let w = view(array, part)
-              Kernels.multiply(0.999_999, w.reading, w)
+            let end = min(start + piece, range.upperBound)
+            for group in pass {
+              let part = Int(group.floats * Double(start))..<Int(group.floats * Double(end))
+              group.arrays.multiply(by: 0.999_999, part)
             }
           }
         }
@@ -154,11 +170,5 @@ package final class InPlaceUpdate {
       let seconds = begin.duration(to: .now) / .seconds(1)
       bandwidth = max(bandwidth, bytes * Double(count) / seconds / 1e9)
     }
-  }
-
-  /// An array's part for some of the weights.
-  private func view(_ array: Int, _ weights: Range<Int>) -> MutableView<Float> {
-    func place(_ weight: Int) -> Int { Int(floats[array] * Double(weight)) }
-    return memory[array][place(weights.lowerBound)..<place(weights.upperBound)]
   }
 }

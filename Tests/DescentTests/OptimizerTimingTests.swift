@@ -12,7 +12,9 @@ import Testing
       ("nadam", "", 4 + 24), ("asgd", "", 4 + 16),
       // The first pass reads g and w, the second has what it left in the state.
       ("lars", "momentum=0.9", 8 + 4 + 16), ("lamb", "", 8 + 16 + 8 + 8),
-      ("dadapt-adam", "", 8 + 24 + 8 + 8), ("prodigy", "", 8 + 32 + 8 + 8),
+      ("dadapt-adam", "", 8 + 24 + 8 + 8), ("prodigy", "", 12 + 24 + 8 + 8),
+      // What h was estimated to be is only read.
+      ("sophia-g", "", 8 + 16), ("sophia-h", "", 8 + 16),
       ("lion", "cautious_factor=0", 12 + 4 + 16), ("adafactor", "", 4 + 8),
     ])
   func bytes(_ rule: String, _ settings: String, _ bytes: Int) throws {

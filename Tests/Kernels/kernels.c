@@ -346,6 +346,15 @@ static void functions(const descent_kernels *k, long n) {
   }
   const float largest = k->max_magnitude(n, a);
   keep("max_magnitude", n, 1, &largest, sizeof largest);
+  const float *const reads[] = {e, d};
+  memcpy(c, b, sizeof c);
+  memcpy(f, d, sizeof f);
+  float *const changes[] = {c, f};
+  const int32_t bits = k->in_place(n, 0.5f, 0, 2, reads, 0, changes);
+  keep("in_place bits", n, 1, &bits, sizeof bits);
+  k->in_place(n, 0.5f, 0, 2, reads, 2, changes);
+  EXACT("in_place first", c);
+  EXACT("in_place second", f);
   float sum = (float)k->sum_of_squares(n, e);
   keep_near("sum_of_squares", n, &sum, 1);
   for (long i = 0; i < n; i++) a[i] = fminf(a[i], 20);

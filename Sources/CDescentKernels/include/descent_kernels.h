@@ -11,6 +11,8 @@
 
 enum {
   DESCENT_FEW_ROWS = 4,
+  DESCENT_READS = 4,    // the most arrays that in_place reads
+  DESCENT_CHANGES = 5,  // and changes
   DESCENT_CODE_BLOCK = 256,                       // elements that share a scale
   DESCENT_FIRST_CELL = (127 - 23) << 7,           // the cell of 2⁻²³, and of all below
   DESCENT_CELLS = (127 << 7) - DESCENT_FIRST_CELL + 1,  // cells from there to 1
@@ -151,6 +153,10 @@ typedef struct { float mean, scale, shift, factor, drift, slope; } descent_chann
   K(double, sum, (long n, const float *x))                                                        \
   K(double, sum_of_squares, (long n, const float *x))                                             \
   K(float, max_magnitude, (long n, const float *x))  /* NaN when an x is NaN; 0 for n = 0 */      \
+  /* All w ← factor·w of n elements, along with reading all x: what memory can do. */             \
+  K(int32_t, in_place,                                                                            \
+    (long n, float factor, long from, long reads, const float *_Nonnull const *_Nonnull x,        \
+    long changes, float *_Nonnull const *_Nonnull w))                                             \
                                                                                                   \
   /* y[i] = exp(scale·x[i]) / Σ over the first `valid`; 0 beyond. */                              \
   K(void, softmax, (long n, long valid, float scale, const float *x, float *y))                   \

@@ -168,6 +168,7 @@ public struct Prodigy: SummingRule {
 
   private static let s = Slot("s")
   private static let p0 = Slot("p0", .exact)
+  public static let unchangedSlots = [p0]
 
   public func slots(for parameter: ParameterInfo) -> [Slot] {
     let sliced = slice == 1 ? nil : [(parameter.count + slice - 1) / slice]

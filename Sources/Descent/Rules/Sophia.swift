@@ -90,6 +90,7 @@ public struct SophiaG: ElementwiseRule {
   public mutating func fit(labels: Int) { batchSize = batchSize ?? labels }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.nonnegative) }
+  public static let unchangedSlots = [SophiaMoments.h]
 
   public func update<S: Scalar>(_ block: Block<S>, _ step: Step) {
     let (η, shrink, α1) = (S(learningRate), S(1 - learningRate * weightDecay), S(1 - beta1))
@@ -200,6 +201,7 @@ public struct SophiaH: ElementwiseRule {
   public func takesEstimate(after step: Int) -> Bool { (step - 1) % updateInterval == 0 }
 
   public func slots(for parameter: ParameterInfo) -> [Slot] { SophiaMoments.slots(.signed) }
+  public static let unchangedSlots = [SophiaMoments.h]
 
   /// z, the weights it is added to, and gradients on both sides: four vectors over all parameters.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {

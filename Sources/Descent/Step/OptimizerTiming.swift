@@ -23,7 +23,7 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
   public var share: Double { bandwidth / inPlaceBandwidth }
 
   /// Times steps on `parameters` weights with gradients that stay the same, in tensors of `shape`: by
-  /// default one matrix, or tensors of 256 × 256 for a rule that needs whole tensors.
+  /// default one matrix, or square ones of at most 256 × 256 for a rule that needs whole tensors.
   ///
   /// - Parameters:
   ///   - label: what the rule is called in the result; its name, if nothing.
@@ -36,10 +36,12 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
   ) throws(OptimizerError) -> OptimizerTiming {
     var storage = StateStorage(state)
     storage.minimum = 1
-    let side = min(4096, max(1, parameters))
+    let parameters = max(1, parameters)
+    let side =
+      rule.needs.contains(.wholeTensors)
+      ? min(256, Int(Double(parameters).squareRoot())) : min(4096, parameters)
     let shape =
-      shape
-      ?? (rule.needs.contains(.wholeTensors) ? [256, 256] : [max(1, parameters / side), side])
+      shape ?? [rule.needs.contains(.wholeTensors) ? side : parameters / side, side]
     let infos = (0..<max(1, parameters / shape.reduce(1, *))).map {
       ParameterInfo("w\($0)", shape: shape, role: .matrix)
     }
@@ -102,12 +104,16 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
   private static func passes<R: Rule>(of rule: R, slots: [StateSlot], count: Int) -> InPlaceUpdate {
     var floats: [Double] = [1, 1]
     let (gradient, weights) = (0, 1)
-    var (state, averages): ([Int], [Int]) = ([], [])
+    var (averages, unchanged, state): ([Int], [Int], [Int]) = ([], [], [])
     for (slot, parts) in Dictionary(grouping: slots, by: \.slot).sorted(by: { $0.key < $1.key }) {
       let size = Double(parts.reduce(0) { $0 + $1.bytes }) / Double(4 * count)
       for start in stride(from: 0, to: size, by: 1) {
         if Moments.slots.contains(where: { $0.name == slot }) { averages.append(floats.count) }
-        state.append(floats.count)
+        if R.unchangedSlots.contains(where: { $0.name == slot }) {
+          unchanged.append(floats.count)
+        } else {
+          state.append(floats.count)
+        }
         floats.append(min(1, size - start))
       }
     }
@@ -116,11 +122,12 @@ public struct OptimizerTiming: Sendable, Codable, Equatable {
     switch R.stateInGather {
     case .writes:
       // Then the averages are all that the update needs.
-      gather = .init(reads: [gradient, weights], changes: state)
+      gather = .init(reads: [gradient, weights] + unchanged, changes: state)
       update = .init(reads: averages, changes: [weights])
     case let access:
-      gather = .init(reads: [gradient, weights] + (access == .reads ? state : []), changes: [])
-      update = .init(reads: [gradient], changes: [weights] + state)
+      gather = .init(
+        reads: [gradient, weights] + (access == .reads ? state + unchanged : []), changes: [])
+      update = .init(reads: [gradient] + unchanged, changes: [weights] + state)
     }
     return InPlaceUpdate((gathers ? [gather] : []) + [update], floats: floats, count: count)
   }

@@ -12,8 +12,8 @@ struct Benchmark: ParsableCommand {
       which it does so. The last column compares this with the speed of passes that read as many \
       arrays of that size, and multiply as many in place: sizes that fit into a cache are compared \
       with the cache. \
-      Optimizers that need whole tensors are timed on at most 2^20 weights, in tensors of 256 × 256, \
-      unless --shape says otherwise. Settings stand behind a name: "sgd(momentum=0.9)".
+      Optimizers that need whole tensors are timed on at most 2^20 weights, in tensors of at most \
+      256 × 256, unless --shape says otherwise. Settings stand behind a name: "sgd(momentum=0.9)".
       """)
 
   @Argument(help: "The optimizers to time (default: all).")
@@ -45,6 +45,8 @@ struct Benchmark: ParsableCommand {
   @Flag(help: "Print one JSON object per line.")
   var json = false
 
+  private static let mostTensors = 100_000
+
   func validate() throws {
     if parameters < 1 { throw ValidationError("--parameters must be at least 1") }
     // Weights, gradients and two slots of state, of 4 bytes each, and as many arrays beside them.
@@ -62,6 +64,12 @@ struct Benchmark: ParsableCommand {
       throw ValidationError(
         "--shape '\(shape)' must be lengths with x between them, such as 1024x1024, and no more "
           + "elements than --parameters")
+    }
+    if let lengths, parameters / lengths.reduce(1, *) > Self.mostTensors {
+      throw ValidationError(
+        "--parameters \(parameters) of --shape \(shape ?? "") are "
+          + "\(parameters / lengths.reduce(1, *)) tensors, and at most \(Self.mostTensors) are timed: "
+          + "choose fewer --parameters or a larger --shape")
     }
     for name in names {
       guard let rule = try? rule(name), rule.needs.contains(.evaluations) else { continue }
@@ -81,25 +89,32 @@ struct Benchmark: ParsableCommand {
       let formats =
         try state.map { [try StateStorage([("state", $0)]).format] } ?? StateStorage.Format.allCases
       if !json { output(TimingPage.heading) }
+      var rows = 0
       for (label, rule) in rules {
         for format in formats {
           if let needed = tooMuch(rule, format) {
-            if !json {
-              let name = label ?? type(of: rule).name
-              output("\(name) would need \(Amount.bytes(needed)) of memory")
-            }
+            let name = label ?? type(of: rule).name
+            refuse("\(name) would need \(Amount.bytes(needed)) of memory")
             continue
           }
           do throws(OptimizerError) {
             let row = TimingPage.row(try time(rule, format, label))
             output(json ? row.json.line : row.text)
+            rows += 1
           } catch {
-            if !json { output("\(error)") }
+            refuse("\(error)")
           }
         }
       }
+      // Formats that some of the optimizers cannot have are no failure, but no row at all is.
+      if rows == 0 { throw ExitCode(ExitStatus.usage) }
       if !json { output(TimingPage.legend) }
     }
+  }
+
+  /// Says why a row is missing: among the others, or beside rows of JSON.
+  private func refuse(_ reason: String) {
+    if json { writeError(reason) } else { output(reason) }
   }
 
   /// The memory that tensors of --shape would need, where it is more than there is: matrices of long axes have

@@ -69,6 +69,8 @@ public protocol Rule: Configurable {
   static var stateInGather: StateAccess { get }
   /// Whether the first pass needs the first block of each tensor alone, for numbers that are the tensor's.
   static var gathersOncePerTensor: Bool { get }
+  /// The slots that the passes read and leave as they are: what they started from, or estimates of another pass.
+  static var unchangedSlots: [Slot] { get }
   /// Why the state needs full precision, as a clause; nil where it may be kept in fewer bits.
   var exactStateReason: String? { get }
   /// The update of weights and state.
@@ -132,6 +134,8 @@ extension Rule {
   public static var stateInGather: StateAccess { .none }
   /// Sums over elements need all blocks.
   public static var gathersOncePerTensor: Bool { false }
+  /// Passes change all of it.
+  public static var unchangedSlots: [Slot] { [] }
   /// Any format will do.
   public var exactStateReason: String? { nil }
   /// Nothing to update.

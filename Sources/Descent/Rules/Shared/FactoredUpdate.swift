@@ -42,6 +42,8 @@ struct FactoredUpdate {
 
   /// About how many elements a piece of work has.
   static let pieceSize = 16384
+  /// Rows shorter than this are taken several at a time: a call for each would take longer than its work.
+  static let longRow = 64
 
   func run<S: Scalar>(_ tensor: Block<S>) {
     if tensor.shape.count < 2 { runWhole(tensor) } else { runFactored(tensor) }
@@ -71,8 +73,9 @@ struct FactoredUpdate {
 
   private func runFactored<S: Scalar>(_ tensor: Block<S>) {
     let (g, r, c) = (tensor.g, tensor[slots.row], tensor[slots.column])
-    let (m, kernels) = (momentum(of: tensor), tensor.forKernels)
+    let m = momentum(of: tensor)
     let (height, width) = (tensor.shape[tensor.shape.count - 2], tensor.shape.last!)
+    let kernels = width < Self.longRow ? nil : tensor.forKernels
     let rows = tensor.count / width
     let matrices = rows / height
     withScratch(S.self, matrices * width) { inverse in
@@ -88,37 +91,52 @@ struct FactoredUpdate {
         func scale(_ row: Int) -> S {
           inverseRoot(Double(r[row]) / max(means[row / height], leastMean))
         }
+        /// Calls `body` with u of some rows at a time, and the position of its first element.
+        func forEachRun(_ rows: Range<Int>, _ body: (MutableView<S>, Int) -> Void) {
+          let step = width < Self.longRow ? Self.longRow : 1
+          withScratch(of: S.self, step * width) { u in
+            for start in stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
+              let end = min(start + step, rows.upperBound)
+              for row in start..<end {
+                let (a, u0, c0) = (scale(row), (row - start) * width, row / height * width)
+                for j in 0..<width {
+                  u[u0 &+ j] = min(a * inverse[c0 &+ j], most) * g[row &* width &+ j]
+                }
+              }
+              body(u[0..<(end - start) * width], start * width)
+            }
+          }
+        }
         let size = max(1, Self.pieceSize / width)
         let squares = ThreadPool.shared.parallelSum(count: rows, chunk: size) { piece in
           var total = 0.0
-          for row in piece {
-            let (a, g0, c0) = (scale(row), row * width, row / height * width)
-            if let kernels {
-              total += direction(kernels, g0, inverse, c0, width, a, most).squares
-              continue
+          if let kernels {
+            for row in piece {
+              total +=
+                direction(
+                  kernels, row * width, inverse, row / height * width, width, scale(row), most
+                ).squares
             }
-            total += sumOfSquares(over: width) { j in
-              min(a * inverse[c0 &+ j], most) * g[g0 &+ j]
-            }
+          } else {
+            forEachRun(piece) { u, _ in total += sumOfSquares(of: u.reading) }
           }
           return total
         }
         let factor = factor(squares, tensor.count)
         ThreadPool.shared.forEachChunk(of: rows, size: size) { piece in
-          for row in piece {
-            let (a, g0) = (scale(row), row * width)
-            if let kernels {
-              let range = g0..<g0 + width
+          if let kernels {
+            for row in piece {
+              let range = row * width..<(row + 1) * width
               Kernels.factoredUpdate(
-                direction(kernels, g0, inverse, row / height * width, width, a, most),
+                direction(
+                  kernels, range.lowerBound, inverse, row / height * width, width, scale(row), most),
                 w: kernels.w[range], m: momentum(of: kernels).map { $0[range] },
                 factor: Float(factor), shrink: Float(shrink), decayed: Float(decayed),
                 β1: Float(beta1 ?? 0), α1: Float(1 - (beta1 ?? 0)))
-              continue
             }
-            let shift = row / height * width - g0
-            move(tensor, g0..<g0 + width, momentum: m, factor) { i in
-              min(a * inverse[shift &+ i], most) * g[i]
+          } else {
+            forEachRun(piece) { u, first in
+              move(tensor, first..<first + u.count, momentum: m, factor) { i in u[i &- first] }
             }
           }
         }
@@ -141,7 +159,8 @@ struct FactoredUpdate {
     _ tensor: Block<S>, _ height: Int, _ width: Int, _ matrices: Int, _ means: MutableView<Double>
   ) {
     let (g, r, c) = (tensor.g, tensor[slots.row], tensor[slots.column])
-    let kernels = tensor.forKernels
+    let isNarrow = width < Self.longRow
+    let kernels = isNarrow ? nil : tensor.forKernels
     // A mean beyond the type's range would stay infinite, and the ratio of two of them is NaN.
     let most = Double(S.greatestFiniteMagnitude)
     func averaged(_ old: S, _ mean: Double) -> S {
@@ -163,12 +182,14 @@ struct FactoredUpdate {
               r[row] = averaged(r[row], squares / Double(width))
               continue
             }
+            var squares = 0.0
             for j in 0..<width {
               let x = Double(g[g0 &+ j])
               partial[p0 &+ j] += x * x
+              if isNarrow { squares += x * x }
             }
-            r[row] = averaged(
-              r[row], sumOfSquares(over: width) { j in g[g0 &+ j] } / Double(width))
+            if !isNarrow { squares = sumOfSquares(over: width) { j in g[g0 &+ j] } }
+            r[row] = averaged(r[row], squares / Double(width))
           }
         }
         if pieces == 1 { add(0) } else { ThreadPool.shared.run(pieces, add) }
