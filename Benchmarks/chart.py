@@ -1,4 +1,7 @@
-"""Bars of nanoseconds a weight on a logarithmic axis, as SVG: optimizers.py --chart FILE."""
+"""Nanoseconds a weight as points on a logarithmic axis, as SVG: optimizers.py --chart FILE.
+
+Points, since such an axis has no zero for a bar to begin at.
+"""
 
 import math
 from html import escape
@@ -7,7 +10,7 @@ COLORS = {"Descent, float32": "#1f5fa8", "Descent, bfloat16": "#5b9bd5", "Descen
 PEER = "#9a9a9a"
 
 
-def bars(groups, title):
+def points(groups, title):
   """`groups`: (heading, [(label, value, key)]); the key is one of COLORS, or else a peer."""
   left, width, line, gap, top = 190, 520, 13, 9, 62
   values = [value for _, rows in groups for _, value, _ in rows]
@@ -21,7 +24,7 @@ def bars(groups, title):
     f'<text x="12" y="20" font-size="14" font-weight="600">{escape(title)}</text>']
   place = 12
   for key, color in [*COLORS.items(), ("the best peer", PEER)]:
-    out.append(f'<rect x="{place}" y="30" width="10" height="10" fill="{color}"/>')
+    out.append(f'<circle cx="{place + 5}" cy="35" r="5" fill="{color}"/>')
     out.append(f'<text x="{place + 14}" y="39">{key}</text>')
     place += 34 + 6 * len(key)
   for decade in range(math.floor(low), math.ceil(high)):
@@ -37,9 +40,11 @@ def bars(groups, title):
     out.append(f'<text x="{left - 8}" y="{middle:.1f}" text-anchor="end">{escape(heading)}</text>')
     for label, value, key in rows:
       color = COLORS.get(key, PEER)
+      at, across = x(value), y + (line - 2) / 2
       out.append(
-        f'<rect x="{left}" y="{y}" width="{max(1, x(value) - left):.1f}" height="{line - 2}" fill="{color}"/>')
-      out.append(f'<text x="{x(value) + 4:.1f}" y="{y + 10}" fill="#444">{escape(label)}</text>')
+        f'<line x1="{left}" x2="{at:.1f}" y1="{across}" y2="{across}" stroke="#bbb" stroke-dasharray="1 3"/>')
+      out.append(f'<circle cx="{at:.1f}" cy="{across}" r="4" fill="{color}"/>')
+      out.append(f'<text x="{at + 8:.1f}" y="{y + 10}" fill="#444">{escape(label)}</text>')
       y += line
     y += gap
   return "\n".join(out + ["</svg>", ""])

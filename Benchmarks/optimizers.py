@@ -11,7 +11,7 @@ Run it through optimizers.sh, which installs the peers and builds Descent:
   --packages P   peers of some packages alone, with commas between them
   --threads N    with so many threads       --load    beside a process that loads one core and the memory
   --rounds N     rounds (3)                 --markdown   the table as it stands in the documentation
-  --chart FILE   bars of the updates, and of the best peer of each, as SVG
+  --chart FILE   a picture of the updates, and of the best peer of each, as SVG
 
 Descent and the peers are measured in turn. A figure is the median over rounds of the fastest step of each, or of
 their mean; ± is half of what lies between the extreme rounds. "step" guards and takes the norm; "update" is the step for a
@@ -125,7 +125,7 @@ def main():
     for (peer, package), values in peers.items():
       other = statistics.median(values)
       groups[peer.split("/")[0]].append((f"{package} {other:.3f}", other, package))
-    a.chart.write_text(chart.bars(
+    a.chart.write_text(chart.points(
       [(name, best(rows)) for name, rows in groups.items()],
       f"An update of {a.parameters / 1e6:.1f}M weights, nanoseconds a weight, logarithmic"))
   if missing.strip():

@@ -229,8 +229,7 @@ void descent_qr(long m, long n, double *a, double *r) {
   if (n == 0) return;
   const descent_kernels *k = descent_kernels_current();
   const long blocks = (n + NB - 1) / NB;
-  double *memory = malloc(sizeof(double) * (size_t)(n * m + n + blocks * NB * NB));
-  if (!memory) abort();
+  double *memory = descent_scratch_begin((long)sizeof(double) * (n * m + n + blocks * NB * NB));
   double *v = memory, *tau = v + n * m, *t = tau + n;
   memcpy(v, a, sizeof(double) * (size_t)(n * m));
   memset(r, 0, sizeof(double) * (size_t)(n * n));
@@ -267,7 +266,7 @@ void descent_qr(long m, long n, double *a, double *r) {
   all.rows = n;
   all.strip = least(strip_for(n), 64);
   run((n + all.strip - 1) / all.strip, form_strip, &all);
-  free(memory);
+  descent_scratch_end();
 }
 
 // MARK: Tridiagonal form
@@ -370,8 +369,8 @@ bool descent_symmetric_eigen(long n, double *a, double *values) {
   const size_t wide = 3 * NB + PARTS + 1, panel = row * wide;
   // The panels of the reduction are done with when the division begins.
   const size_t doubles = (3 * square > panel ? 3 * square : panel) + 7 * row + blocks * NB * NB;
-  char *memory = malloc(sizeof(double) * doubles + sizeof(long) * (5 * row + 2) + 2 * row);
-  if (!memory) abort();
+  char *memory =
+      descent_scratch_begin((long)(sizeof(double) * doubles + sizeof(long) * (5 * row + 2) + 2 * row));
   double *free_doubles = (double *)memory;
   division v = {.k = descent_kernels_current(), .n = n};
   v.q = free_doubles;
@@ -411,6 +410,6 @@ bool descent_symmetric_eigen(long n, double *a, double *values) {
     run((n + r.strip - 1) / r.strip, apply_strip, &r);
     memcpy(a, v.g, sizeof(double) * square);
   }
-  free(memory);
+  descent_scratch_end();
   return solved;
 }

@@ -33,9 +33,7 @@ static pack_buffers_d buffers_d(void) {
   static _Thread_local pack_buffers_d own;
   if (!own.a) {
     const size_t a = PACK_ROWS_D * DEPTH, b = DEPTH * PACK_COLUMNS_D;
-    void *memory = NULL;
-    if (posix_memalign(&memory, 128, (a + b) * sizeof(double)) != 0) abort();
-    own.a = memory;
+    own.a = descent_allocate((long)((a + b) * sizeof(double)), 128);
     own.b = own.a + a;
   }
   return own;

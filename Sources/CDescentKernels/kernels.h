@@ -4,6 +4,7 @@
 // The order of evaluation is fixed by the vector width alone: a reduction runs in lanes (element
 // i goes to lane i mod width of accumulator (i / width) mod 4), and lanes are added in halves.
 
+#include "descent_pool.h"
 #include "vectors.h"
 #include "elements.h"
 #include "rows.h"

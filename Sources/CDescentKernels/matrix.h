@@ -25,9 +25,7 @@ static pack_buffers buffers(void) {
   static _Thread_local pack_buffers own;
   if (!own.a) {
     const size_t a = PACK_ROWS * A_STRIDE, b = DEPTH * PACK_COLUMNS;
-    void *memory = NULL;
-    if (posix_memalign(&memory, 128, (a + b) * sizeof(float)) != 0) abort();
-    own.a = memory;
+    own.a = descent_allocate((long)((a + b) * sizeof(float)), 128);
     own.b = own.a + a;
   }
   return own;

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DescentCompute
 import Foundation
 
 /// `descent`: trains, uses and explains models from the command line.
@@ -35,6 +36,7 @@ struct DescentCommand: ParsableCommand {
 
   static func main() {
     prepareStandardStreams()
+    Machine.returnLargeBlocks()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -201,7 +201,8 @@ extension Kernels {
     /// Reads and multiplies some elements of each.
     package func multiply(by factor: Float, _ range: Range<Int>) {
       precondition(range.lowerBound >= 0 && range.upperBound <= count)
-      for unsafe part in unsafe parts {
+      for index in unsafe parts.indices {
+        let part = unsafe parts[index]
         _ = unsafe table.in_place(
           range.count, factor, range.lowerBound, part.reads.count, part.reads,
           part.changes.count, part.changes)

@@ -147,7 +147,7 @@ package final class InPlaceUpdate {
     }
   }
 
-  deinit { for array in memory { unsafe array.base.deallocate() } }
+  deinit { for array in memory { unsafe LargePages.deallocate(array.base) } }
 
   /// Goes through the arrays, by turns in short pieces and in long ones: which are faster depends on the
   /// machine and on how many arrays there are.

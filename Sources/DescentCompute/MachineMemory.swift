@@ -1,3 +1,4 @@
+internal import CDescentKernels
 internal import Foundation
 
 extension Machine {
@@ -11,6 +12,10 @@ extension Machine {
     return installed
     #endif
   }()
+
+  /// From now on, large blocks that are freed go back to the system at once. Else malloc comes to keep them, and
+  /// what the process takes depends on the order in which they came and went.
+  package static func returnLargeBlocks() { descent_return_large_blocks() }
 
   /// The memory of this process that is in use, in bytes; nil where the system does not say.
   public static var residentBytes: Int? {

@@ -6,9 +6,9 @@ internal import CDescentKernels
 /// The memory belongs to the calling thread, which keeps it for the next call: only the first
 /// ones, and those that need more than all before, allocate.
 @inlinable @inline(__always)
-package func withScratch<Element: BitwiseCopyable, Result>(
-  of _: Element.Type, _ count: Int, _ body: (MutableView<Element>) throws -> Result
-) rethrows -> Result {
+package func withScratch<Element: BitwiseCopyable, Result, Failure: Error>(
+  of _: Element.Type, _ count: Int, _ body: (MutableView<Element>) throws(Failure) -> Result
+) throws(Failure) -> Result {
   let memory = unsafe Scratch.begin(bytes: max(count, 1) * MemoryLayout<Element>.stride)
   defer { Scratch.end() }
   return try body(unsafe MutableView(memory.assumingMemoryBound(to: Element.self), count: count))
@@ -34,4 +34,7 @@ package enum Scratch {
 
   @usableFromInline
   static func end() { descent_scratch_end() }
+
+  /// The most bytes that the calling thread ever had in use, which it keeps.
+  package static var most: Int { descent_scratch_most() }
 }

@@ -58,10 +58,21 @@ import Testing
     for (bad, part) in [
       (["--shape", "8x"], "must be lengths"), (["--shape", "99999"], "no more elements"),
       (["--threads", "0"], "from 1 to 256"),
+      (["--shape", "1", "--parameters", "1000000"], "at most 100000 are timed"),
     ] {
       let refused = try descent(["benchmark", "adamw", "--parameters", "512"] + bad)
       #expect(refused.status == 64 && refused.error.contains(part), "\(refused.error)")
     }
+    // A row that cannot be is said beside those that are; none at all is a failure.
+    let none = try descent([
+      "benchmark", "shampoo", "--shape", "10000000", "--parameters", "10000000", "--json",
+    ])
+    #expect(none.status == 64 && none.output.isEmpty, "\(none.output)")
+    #expect(none.error.contains("shampoo would need"), "\(none.error)")
+    let whole = try objects([
+      "benchmark", "muon", "--state", "float32", "--parameters", "500", "--json",
+    ])
+    #expect(whole[0]["parameters"] as? Int == 484)
   }
 
   @Test("recipes are listed and printed") func recipes() throws {

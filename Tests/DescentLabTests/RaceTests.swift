@@ -252,7 +252,7 @@ import Testing
       #expect(weights.count == 4 && weights.allSatisfy { $0.contains("seed-") })
       let text = RacePage.about(result, command: "").text()
       #expect(text.contains("dadapt-adam needs no tuning"))
-      #expect(text.contains("Each optimizer was given 3 tuning trials"))
+      #expect(text.contains("but dadapt-adam, which had no setting left to tune, was given 3"))
       #expect(text.contains("sensitivity to the learning rate"))
     }
   }

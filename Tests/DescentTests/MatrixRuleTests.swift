@@ -284,8 +284,9 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     layer.decompose()
     let gradient = Matrix(1, 2, [1, 2])
     let before = layer.preconditioned(gradient)
-    layer.accumulate(
-      inputs: Matrix(2, 2, [-100, 0, 0, -100]), outputs: Matrix(1, 1, [1]), rows: 1, positions: 1)
+    [-100.0, 0, 0, -100].withView { inputs in
+      [1.0].withView { layer.accumulate(inputs: inputs, outputs: $0, rows: 1, positions: 1) }
+    }
     layer.decompose()
     #expect(layer.failures == 1 && layer.preconditioned(gradient) == before)
   }

@@ -1,4 +1,6 @@
 import Descent
+import DescentCompute
+import Foundation
 import Testing
 
 /// What an optimizer takes is known before anything is allocated, to the byte.
@@ -94,6 +96,48 @@ import Testing
     #expect(bytes["h.0.bias"] == 8 * 67)
     #expect(bytes["h.0.weight"] == 2 * (67 * 131 + 4 * 35))
     #expect(bytes["frozen.weight"] == nil)
+  }
+
+  /// Each on a thread of its own, which has used no memory yet. The axes are too uneven to be decomposed at the
+  /// same time, so that all the work is the calling thread's.
+  @Test(
+    "what an update works in is what its thread keeps",
+    arguments: [
+      ("muon", ""), ("soap", ""), ("shampoo", ""),
+      ("shampoo-distributed", "precondition_frequency=1 max_preconditioner_dim=2000"),
+    ], [[300, 40], [25, 260], [1030, 150]])
+  func working(_ example: (rule: String, settings: String), _ shape: [Int]) async throws {
+    let kept: (most: Int, counted: Int) = try await withCheckedThrowingContinuation { done in
+      Thread.detachNewThread {
+        done.resume(
+          with: Result {
+            let plan = OptimizerPlan(try makeRule(example.rule, example.settings))
+            let parameters = [ParameterInfo("w", shape: shape, role: .matrix)]
+            let optimizer = try Optimizer<Float>(plan, parameters: parameters)
+            let count = shape.reduce(1, *)
+            var weights = [noise(count, seed: 1)]
+            for step in UInt64(0)..<2 {
+              _ = try optimizer.step(&weights, gradients: [noise(count, seed: step)])
+            }
+            return (Scratch.most, try plan.memory(for: parameters).workingBytes)
+          })
+      }
+    }
+    #expect(
+      abs(kept.most - kept.counted) < kept.counted / 20, "\(kept.most) of \(kept.counted)")
+  }
+
+  /// Three even tensors are updated by two threads at the same time, two uneven ones one after the other.
+  @Test("small tensors count for each thread that has one") func sideBySide() throws {
+    let threads = ThreadPool.shared.threads
+    func working(_ shapes: [[Int]]) throws -> Int {
+      try OptimizerPlan(Muon()).memory(
+        for: shapes.enumerated().map { ParameterInfo("w\($0)", shape: $1, role: .matrix) }
+      ).workingBytes
+    }
+    let one = try working([[200, 200]])
+    #expect(try working(Array(repeating: [200, 200], count: 4 * threads)) == threads * one)
+    #expect(try working([[10, 10], [200, 200]]) == one)
   }
 
   /// Bytes a weight of a 512 × 256 matrix, as measured of the reference implementations.

@@ -38,6 +38,30 @@ import Testing
     T.settings.filter { $0.kind.contains("whole number") && $0.name != "threads" }.map(\.name)
   }
 
+  /// Matrices as long as an axis, which no number of weights tells.
+  @Test(
+    "state with shapes of its own is refused before it is made",
+    arguments: ["shampoo", "soap", "kfac", "shampoo-distributed"])
+  func matrices(_ rule: String) throws {
+    let yaml = try #require(Self.recipes["mlp"])
+    func recipe(_ hidden: Int) throws -> Recipe {
+      var changes = ["optimizer.name=\(rule)", "model.hidden=\(hidden)"]
+      if rule == "shampoo-distributed" {
+        changes.append("optimizer.max_preconditioner_dim=1000000")
+      }
+      if rule == "soap" { changes.append("optimizer.max_precond_dim=1000000") }
+      return try Recipe(yaml: yaml, overrides: changes)
+    }
+    let small = try recipe(2000)
+    let model = try small.makeTask().model
+    try small.requireMemory(forOptimizerOf: model, 1 << 40)
+    let refusal = #expect(throws: RecipeError.self) {
+      try small.requireMemory(forOptimizerOf: model, 64 << 20)
+    }
+    #expect(refusal?.problems.first?.contains("for the state of \(rule)") == true)
+    #expect(throws: RecipeError.self) { try Trainer(try recipe(300_000)) }
+  }
+
   @Test("any whole number is answered at once", arguments: keys)
   func answered(_ recipe: String, _ key: String) throws {
     // A machine of 64 MB, so that the test needs no more.

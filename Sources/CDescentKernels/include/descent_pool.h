@@ -9,10 +9,18 @@ long descent_processors(void);
 long descent_pool_threads(void);
 void descent_pool_set_threads(long threads);
 
+// Memory to be given back by free(). Where the system has none, the process ends with a sentence that says so.
+void *_Nonnull descent_allocate(long bytes, long alignment);
+
+// From now on, large blocks that are freed go back to the system at once, where malloc can be told so.
+void descent_return_large_blocks(void);
+
 // Memory of the calling thread, at least `bytes` > 0 long and aligned to 128, until the matching
-// end. Uses may be nested, 32 deep; the memory is kept for the next ones until the thread ends.
+// end. Uses may be nested, 32 deep; as much as they ever took together is kept until the thread ends.
 void *_Nonnull descent_scratch_begin(long bytes);
 void descent_scratch_end(void);
+// The most that the calling thread ever had in use, which it keeps.
+long descent_scratch_most(void);
 
 // Copies bytes that nobody reads soon: past the caches, without reading what is overwritten. The two
 // places do not overlap.

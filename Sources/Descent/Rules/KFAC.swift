@@ -124,13 +124,22 @@ public struct KFAC: ElementwiseRule {
     Self.layers(of: parameters).reduce(0) { $0 + 16 * ($1.a * $1.a + $1.g * $1.g) }
   }
 
-  /// What the layers saw in a step, all preconditioned gradients in both precisions, and the
-  /// decomposition of the longest axis.
+  /// What the layers saw in a step, all preconditioned gradients in both precisions, the new decomposition of a
+  /// layer beside its old one, and what the largest takes to be made or used.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     let layers = Self.layers(of: parameters)
-    let seen = layers.reduce(0) { $0 + 4 * ($1.a * $1.a + $1.g * $1.g) + 16 * $1.a * $1.g }
-    let longest = layers.reduce(0) { max($0, $1.a, $1.g) }
-    return seen + 40 * longest * longest
+    let seen = layers.reduce(0) { $0 + 4 * ($1.a * $1.a + $1.g * $1.g) + 12 * $1.a * $1.g }
+    let work = layers.reduce(0) {
+      max($0, 24 * $1.a * $1.a, 24 * $1.g * $1.g, 8 * ($1.a * $1.a + $1.g * $1.g))
+    }
+    return seen + work + passingBytes(for: parameters)
+  }
+
+  /// The new decomposition of a layer beside its old one, and its gradient.
+  public func passingBytes(for parameters: [ParameterInfo]) -> Int {
+    Self.layers(of: parameters).reduce(0) {
+      max($0, 8 * ($1.a * $1.a + $1.g * $1.g + $1.a * $1.g))
+    }
   }
 
   /// The lengths of A and G of the layers that are watched: those of linear maps and convolutions,

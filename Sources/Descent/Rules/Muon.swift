@@ -168,10 +168,10 @@ public struct Muon: TensorRule {
 
   /// Two copies of the largest hidden matrix, and the products of its shorter axis.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
-    parameters.largestUpdate {
-      guard Self.orthogonalizes($0), let rows = $0.shape.first, rows > 0 else { return 0 }
-      let shorter = min(rows, $0.count / rows)
-      return 8 * $0.count + 8 * shorter * shorter
+    parameters.largestUpdates { tensor, _ in
+      guard Self.orthogonalizes(tensor), let rows = tensor.shape.first, rows > 0 else { return [0] }
+      let shorter = min(rows, tensor.count / rows)
+      return [8 * tensor.count + 8 * shorter * shorter]
     }
   }
 

@@ -129,9 +129,9 @@ public struct SOAP: TensorRule {
 
   /// Three copies of the largest tensor, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
-    parameters.largestUpdate {
-      12 * $0.count
-        + $0.shape.decomposed(matrices: 5) { rotates($0, of: $1) }
+    parameters.largestUpdates { tensor, isShared in
+      tensor.shape.indices.filter { rotates($0, of: tensor.shape) }.map { tensor.shape[$0] }
+        .decomposed(besides: 12 * tensor.count, isShared: isShared)
     }
   }
 
@@ -245,10 +245,14 @@ public struct SOAP: TensorRule {
     _ d: Int, _ h: MutableView<S>, _ q: MutableView<S>
   ) throws(LinearAlgebraError) {
     do throws(LinearAlgebraError) {
-      let rows = try SymmetricEigen(Matrix(d, d, from: h)).rows
-      for i in 0..<d { for j in 0..<d { q[i * d + j] = S(rows[d - 1 - j, i]) } }
+      try TensorAlgebra.withDoubles(of: h) { rows throws(LinearAlgebraError) in
+        try withScratch(of: Double.self, d) { ℓ throws(LinearAlgebraError) in
+          try SymmetricEigen.decompose(rows, ℓ)
+        }
+        for i in 0..<d { for j in 0..<d { q[i * d + j] = S(rows[(d - 1 - j) * d + i]) } }
+      }
     } catch {
-      Matrix.identity(d).store(in: q)
+      TensorAlgebra.setDiagonal(d, to: 1, q)
       throw error
     }
   }
@@ -259,7 +263,20 @@ public struct SOAP: TensorRule {
     _ d: Int, _ h: MutableView<S>, _ q: MutableView<S>, _ order: MutableView<Int>
   ) throws(LinearAlgebraError) {
     var columns = Array(0..<d)
-    var sorted = Matrix(d, d)
+    try withScratch(of: Double.self, 2 * d * d) { room throws(LinearAlgebraError) in
+      let (sorted, r) = (room.row(0, d * d), room.row(1, d * d))
+      estimate(d, h, q, &columns, sorted)
+      try QRDecomposition.decompose(transposed: sorted, d, d, r)
+      Matrix.forEachInSquares(d, d) { j, i in q[i * d + j] = S(sorted[j * d + i]) }
+    }
+    for j in 0..<d { order[j] = columns[j] }
+  }
+
+  /// Leaves the columns of H·Q as rows, sorted by the estimated eigenvalues, and their old places.
+  private func estimate<S: Scalar>(
+    _ d: Int, _ h: MutableView<S>, _ q: MutableView<S>, _ columns: inout [Int],
+    _ sorted: MutableView<Double>
+  ) {
     withScratch(of: S.self, d * d) { product in
       // Its transpose, as H is symmetric: columns as rows.
       TensorAlgebra.multiply(transA: true, m: d, n: d, k: d, q, h, into: product)
@@ -272,17 +289,11 @@ public struct SOAP: TensorRule {
       columns.sort {
         estimates[$0] > estimates[$1] || (estimates[$0] == estimates[$1] && $0 < $1)
       }
-      sorted.elements.withMutableView { sorted in
-        for (j, from) in columns.enumerated() {
-          let (row, column) = (sorted.row(j, d), product.row(from, d))
-          for i in 0..<d { row[i] = Double(column[i]) }
-        }
+      for (j, from) in columns.enumerated() {
+        let (row, column) = (sorted.row(j, d), product.row(from, d))
+        for i in 0..<d { row[i] = Double(column[i]) }
       }
     }
-    try QRDecomposition(transposed: sorted).rows.elements.withView { rows in
-      Matrix.forEachInSquares(d, d) { j, i in q[i * d + j] = S(rows[j * d + i]) }
-    }
-    for j in 0..<d { order[j] = columns[j] }
   }
 
   /// Puts what lies along an axis of v into a new order.

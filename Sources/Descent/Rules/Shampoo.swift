@@ -84,7 +84,7 @@ public struct Shampoo: StepCountingRule {
 
   /// Three copies of the largest tensor, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
-    parameters.largestUpdate { 12 * $0.count + $0.shape.decomposed(matrices: 5) }
+    parameters.largestUpdates { $0.shape.decomposed(besides: 12 * $0.count, isShared: $1) }
   }
 
   public func update<S: Scalar>(
@@ -102,16 +102,20 @@ public struct Shampoo: StepCountingRule {
       }
       for (axis, d) in shape.enumerated() {
         let h = tensor[Self.h(axis)]
-        if step.t == 1 { Matrix.diagonal([Double](repeating: epsilon, count: d)).store(in: h) }
+        if step.t == 1 { TensorAlgebra.setDiagonal(d, to: S(epsilon), h) }
         TensorAlgebra.addGram(axis: axis, of: gradient, shape, alpha: 1, beta: 1, to: h)
       }
       if Int(variables.steps) % rootInterval == 0 {
         failures[0] += S(
           TensorAlgebra.decomposeEach(shape) { axis throws(LinearAlgebraError) in
-            let eigen = try SymmetricEigen(
-              Matrix(shape[axis], shape[axis], from: tensor[Self.h(axis)]))
-            // H ≥ ε·I; below lies only rounding.
-            try eigen.map { pow(max($0, epsilon), -exponent) }.store(in: tensor[Self.root(axis)])
+            try TensorAlgebra.withDoubles(of: tensor[Self.h(axis)]) {
+              a throws(LinearAlgebraError) in
+              try SymmetricEigen.map(a, rows: shape[axis]) { ℓ in
+                // H ≥ ε·I; below lies only rounding.
+                for i in ℓ.indices { ℓ[i] = pow(max(ℓ[i], epsilon), -exponent) }
+              }
+              TensorAlgebra.store(a, in: tensor[Self.root(axis)])
+            }
           })
       }
       for axis in shape.indices {

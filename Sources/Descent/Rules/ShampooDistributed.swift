@@ -237,13 +237,16 @@ public struct ShampooDistributed: StepCountingRule {
 
   /// Four copies of the largest tensor, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
-    parameters.largestUpdate {
-      let blocks = cuts.cut($0.shape, longestAxis: longestAxis).blocks.map(\.lengths)
-      // Of several blocks each thread has one.
-      let longest = blocks.map { $0.max() ?? 0 }.sorted(by: >).prefix(Machine.threads)
-      return 16 * $0.count
-        + (blocks.count == 1
-          ? blocks[0].decomposed(matrices: 6) : longest.reduce(0) { $0 + 48 * $1 * $1 })
+    parameters.largestUpdates { tensor, isShared in
+      let blocks = cuts.cut(tensor.shape, longestAxis: longestAxis).blocks
+      // Of several blocks each thread has one at a time.
+      let isAlone = blocks.count == 1
+      let memory = blocks.map {
+        $0.lengths.decomposed(besides: 16 * $0.count, isShared: isShared && isAlone)
+      }
+      if isAlone { return memory[0] }
+      let largest = memory.reduce(0) { max($0, $1[0]) }
+      return UpdateMemory(repeating: largest, count: min(blocks.count, Machine.threads))
     }
   }
 
@@ -274,8 +277,8 @@ public struct ShampooDistributed: StepCountingRule {
       cut.forEach(block) { i, k in g[i] = tensor.g[k] + l2 * tensor.w[k] }
       if isFirst {
         for (axis, d) in shape.enumerated() {
-          Matrix.identity(d).store(
-            in: Self.statistics(tensor, number, axis, of: shape.count).root)
+          TensorAlgebra.setDiagonal(
+            d, to: 1, Self.statistics(tensor, number, axis, of: shape.count).root)
         }
       }
       updateRoots(shape, g, tensor, number, t, start, interval)
@@ -320,11 +323,13 @@ public struct ShampooDistributed: StepCountingRule {
     tensor[Self.failures][number] += S(
       TensorAlgebra.decomposeEach(shape) { axis throws(LinearAlgebraError) in
         let (factor, root) = Self.statistics(tensor, number, axis, of: shape.count)
-        var statistic = Matrix(shape[axis], shape[axis], from: factor)
-        for i in statistic.elements.indices { statistic.elements[i] /= correction }
-        let x = try statistic.inverseRoot(exponent: exponent, epsilon: epsilon)
-        guard x.fits(S.self) else { throw .notFinite }
-        x.store(in: root)
+        try TensorAlgebra.withDoubles(of: factor) { a throws(LinearAlgebraError) in
+          for i in a.indices { a[i] /= correction }
+          try SymmetricEigen.inverseRoot(
+            a, rows: shape[axis], exponent: exponent, epsilon: epsilon)
+          for i in a.indices where !S(a[i]).isFinite { throw .notFinite }
+          TensorAlgebra.store(a, in: root)
+        }
       })
   }
 

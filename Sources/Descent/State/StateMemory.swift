@@ -14,7 +14,7 @@ final class StateMemory<Element: BitwiseCopyable>: @unchecked Sendable {
     view = unsafe MutableView(base, count: count)
   }
 
-  deinit { unsafe view.base.deallocate() }
+  deinit { unsafe LargePages.deallocate(view.base) }
 
   /// What the elements take.
   var bytes: Int { view.count * MemoryLayout<Element>.stride }

@@ -16,6 +16,8 @@ public struct OptimizerMemory: Sendable, Equatable {
   public let roundedBytes: Int
   /// About how much an update takes while it runs.
   public let workingBytes: Int
+  /// What of that is given back when the update ends; threads keep the rest for the next one.
+  public let passingBytes: Int
   /// Whether the weights to evaluate are others than those that training moves.
   public let evaluatesElsewhere: Bool
   /// The trainable weights.
@@ -44,10 +46,13 @@ extension OptimizerPlan {
     } slots: {
       slots[groupOf[$0]](parameters[$0])
     }
-    var working = rule.workingBytes(for: parameters)
+    var (working, passing) = (
+      rule.workingBytes(for: parameters), rule.passingBytes(for: parameters)
+    )
     for group in groups.indices where groups[group].group.rule != nil {
       let own = parameters.indices.filter { groupOf[$0] == group }.map { parameters[$0] }
       working = max(working, groups[group].rule.workingBytes(for: own))
+      passing = max(passing, groups[group].rule.passingBytes(for: own))
     }
     let count = parameters.reduce(0) { $0 + $1.count }
     let trainable = parameters.reduce(0) { $0 + ($1.trainable ? $1.count : 0) }
@@ -59,6 +64,7 @@ extension OptimizerPlan {
       }, outsideBytes: rule.outsideBytes(for: parameters),
       compensationBytes: weights.isRounded && weights.rounding == .kahan ? 2 * count : 0,
       roundedBytes: weights.isRounded ? 2 * trainable : 0, workingBytes: working,
+      passingBytes: passing,
       evaluatesElsewhere: groups.contains { $0.rule.evaluatesElsewhere },
       trainable: trainable)
   }
@@ -75,29 +81,54 @@ extension OptimizerPlan {
   }
 }
 
+/// What the update of a whole tensor takes: the bytes in each thread that works on it, that of its own first.
+typealias UpdateMemory = [Int]
+
 extension [ParameterInfo] {
-  /// What the updates of whole tensors need that run at the same time: of the largest tensor alone, or of small
-  /// ones in each thread.
-  func largestUpdate(_ bytes: (ParameterInfo) -> Int) -> Int {
-    let trainable = filter(\.trainable)
-    let small = trainable.filter(BlockPlan.isSmall).map(bytes).sorted(by: >)
-    return trainable.reduce(small.prefix(Machine.threads).reduce(0, +)) { Swift.max($0, bytes($1)) }
+  /// What threads keep for updates of whole tensors: each what its largest took, of one that it updated alone or
+  /// together with the others.
+  ///
+  /// - Parameter memory: what a tensor takes whose update has all threads, or one alone.
+  func largestUpdates(_ memory: (ParameterInfo, _ isShared: Bool) -> UpdateMemory) -> Int {
+    let plan = BlockPlan(self, wholeTensors: true)
+    let sideBySide = plan.sideBySide(Machine.threads)
+    var kept = UpdateMemory(repeating: 0, count: Machine.threads)
+    for (place, piece) in plan.order.enumerated() {
+      let isShared = place >= sideBySide
+      let taken = memory(self[plan.pieces[piece].parameter], isShared)
+      if isShared {
+        for thread in 0..<Swift.min(kept.count, taken.count) {
+          kept[thread] = Swift.max(kept[thread], taken[thread])
+        }
+      } else {
+        // Any thread may come to have any of them.
+        for thread in 0..<Swift.min(kept.count, sideBySide) {
+          kept[thread] = Swift.max(kept[thread], taken[0])
+        }
+      }
+    }
+    return kept.reduce(0, +)
   }
 }
 
 extension [Int] {
   /// How many d × d matrices of these lengths are best decomposed at the same time; 1: each on all threads.
   var decompositionsAtOnce: Int {
-    let (threads, work) = (Machine.threads, map { Double($0) * Double($0) * Double($0) })
-    let isEven = (work.max() ?? 0) < 1.5 * work.reduce(0, +) / Double(threads)
+    let threads = Machine.threads
+    var (most, sum) = (0.0, 0.0)
+    for d in self {
+      let work = Double(d) * Double(d) * Double(d)
+      (most, sum) = (Swift.max(most, work), sum + work)
+    }
+    let isEven = most < 1.5 * sum / Double(threads)
     return isEven ? Swift.min(threads, count) : 1
   }
 
-  /// The bytes of that many float64 matrices for each axis that is decomposed at the same time.
-  func decomposed(
-    matrices: Int, _ isDecomposed: (_ axis: Int, _ shape: [Int]) -> Bool = { _, _ in true }
-  ) -> Int {
-    let lengths = indices.filter { isDecomposed($0, self) }.map { self[$0] }.sorted(by: >)
-    return lengths.prefix(lengths.decompositionsAtOnce).reduce(0) { $0 + 8 * matrices * $1 * $1 }
+  /// What an update takes that decomposes d × d matrices of these lengths, besides copies of so many bytes.
+  func decomposed(besides copies: Int, isShared: Bool) -> UpdateMemory {
+    let lengths = sorted(by: >).prefix(isShared ? decompositionsAtOnce : 1)
+    // The matrix, which becomes its eigenvectors, three to work in, and what a row takes beside them.
+    let memory = lengths.map { 32 * $0 * $0 + 352 * $0 }
+    return [copies + (memory.first ?? 0)] + memory.dropFirst()
   }
 }

@@ -61,11 +61,11 @@ extension ParameterMemory {
   }
 
   /// Calls `body` with a range of the weights as scalars, at their place or widened.
-  func withWeights<Result>(
-    _ range: Range<Int>, _ returned: Return, _ body: (MutableView<S>) throws -> Result
-  ) rethrows -> Result {
+  func withWeights<Result, Failure: Error>(
+    _ range: Range<Int>, _ returned: Return, _ body: (MutableView<S>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     guard let bits = weightBits?[range] else { return try body(weights[range]) }
-    return try withScratch(of: S.self, range.count) { w in
+    return try withScratch(of: S.self, range.count) { w throws(Failure) in
       Kernels.fromBFloat16(bits.reading, w.cast(to: Float.self))
       defer {
         if returned == .nearest { Kernels.toBFloat16(w.reading.cast(to: Float.self), bits) }
@@ -75,11 +75,14 @@ extension ParameterMemory {
   }
 
   /// Calls `body` with a range of the gradient as scalars; does not, where there is none.
-  func withGradient<Result>(
-    _ range: Range<Int>, _ body: (View<S>) throws -> Result
-  ) rethrows -> Result? {
-    guard let bits = gradientBits?[range] else { return try gradient.map { try body($0[range]) } }
-    return try withScratch(of: S.self, range.count) { g in
+  func withGradient<Result, Failure: Error>(
+    _ range: Range<Int>, _ body: (View<S>) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
+    guard let bits = gradientBits?[range] else {
+      guard let gradient else { return nil }
+      return try body(gradient[range])
+    }
+    return try withScratch(of: S.self, range.count) { g throws(Failure) in
       Kernels.fromBFloat16(bits, g.cast(to: Float.self))
       return try body(g.reading)
     }

@@ -16,7 +16,7 @@ struct ComparePrecision: ParsableCommand {
 
       For example:
 
-        descent compare-precision gpt --set weights.format=bf16
+        descent compare-precision gpt --set precision=bf16 --set weights.format=bf16
       """)
 
   @OptionGroup var recipe: RecipeArguments

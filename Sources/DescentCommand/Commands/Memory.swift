@@ -19,7 +19,7 @@ struct Memory: ParsableCommand {
         descent memory model.safetensors.index.json --lora 16 --base-bits 4
         descent memory --parameters 70e9 --ranks 8 --zero 3
 
-      For a recipe it is what the process takes, within 2 %: a step is tried, of which the \
+      For a recipe it is what the process takes, within 3 % or 5 MB: a step is tried, of which the \
       activations are known. For a number of parameters or for a file of weights, of which only \
       headers are read, it is arithmetic; activations count when --batch and --context are given. \
       What a recipe recomputes and releases it says itself: --set model.recompute=layers, \

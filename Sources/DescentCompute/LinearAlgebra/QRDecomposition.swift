@@ -19,13 +19,31 @@ package struct QRDecomposition: Sendable {
   /// - Throws: ``LinearAlgebraError/notFinite``.
   package init(transposed a: consuming Matrix) throws(LinearAlgebraError) {
     precondition(a.columns >= a.rows)
-    let largest = a.elements.reduce(0) { max($0, abs($1)) }
-    guard a.isFinite else { throw .notFinite }
-    let scale = largest > 0 ? largest.binade : 1
-    var r = Matrix(a.rows, a.rows)
-    for i in a.elements.indices { a.elements[i] /= scale }
-    unsafe descent_qr(a.columns, a.rows, &a.elements, &r.elements)
-    for i in r.elements.indices { r.elements[i] *= scale }
+    let (n, m) = (a.rows, a.columns)
+    var r = Matrix(n, n)
+    try a.elements.withMutableView { a throws(LinearAlgebraError) in
+      try r.elements.withMutableView { r throws(LinearAlgebraError) in
+        try Self.decompose(transposed: a, n, m, r)
+      }
+    }
     (rows, self.r) = (a, r)
+  }
+
+  /// Leaves Qᵀ in the place of Aᵀ, which is n × m, and R in `r`.
+  ///
+  /// - Throws: ``LinearAlgebraError/notFinite``.
+  package static func decompose(
+    transposed a: MutableView<Double>, _ n: Int, _ m: Int, _ r: MutableView<Double>
+  ) throws(LinearAlgebraError) {
+    precondition(m >= n && a.count == n * m && r.count == n * n)
+    var largest = 0.0
+    for i in a.indices {
+      guard a[i].isFinite else { throw .notFinite }
+      largest = max(largest, abs(a[i]))
+    }
+    let scale = largest > 0 ? largest.binade : 1
+    for i in a.indices { a[i] /= scale }
+    unsafe descent_qr(m, n, a.base, r.base)
+    for i in r.indices { r[i] *= scale }
   }
 }

@@ -41,55 +41,95 @@ package struct SymmetricEigen: Sendable {
   /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
   package init(_ matrix: Matrix, by method: Method? = nil) throws(LinearAlgebraError) {
     precondition(matrix.rows == matrix.columns)
-    let n = matrix.rows
-    let largest = matrix.elements.reduce(0) { max($0, abs($1)) }
-    guard matrix.isFinite else { throw .notFinite }
+    var (rows, values) = (matrix, [Double](repeating: 0, count: matrix.rows))
+    try rows.elements.withMutableView { a throws(LinearAlgebraError) in
+      try values.withMutableView { ℓ throws(LinearAlgebraError) in
+        try Self.decompose(a, ℓ, by: method)
+      }
+    }
+    self.init(values: values, rows: rows)
+  }
+
+  /// Decomposes a symmetric matrix in its place: leaves Qᵀ there, and ℓ in `values`.
+  ///
+  /// - Throws: as above.
+  package static func decompose(
+    _ a: MutableView<Double>, _ values: MutableView<Double>, by method: Method? = nil
+  ) throws(LinearAlgebraError) {
+    let n = values.count
+    precondition(a.count == n * n)
+    var largest = 0.0
+    for x in a.indices {
+      guard a[x].isFinite else { throw .notFinite }
+      largest = max(largest, abs(a[x]))
+    }
     guard largest > 0, n > 1 else {
-      (values, rows) = ((0..<n).map { matrix[$0, $0] }, .identity(n))
+      for i in 0..<n {
+        values[i] = a[i * n + i]
+        for j in 0..<n { a[i * n + j] = i == j ? 1 : 0 }
+      }
       return
     }
     // A power of two, so that scaling rounds nothing and products neither overflow nor vanish.
     let scale = largest.binade
-    var a = Matrix(n, n)
-    for i in 0..<n {
-      for j in 0..<n { a[i, j] = (matrix[i, j] / scale + matrix[j, i] / scale) / 2 }
+    Matrix.forEachInSquares(n, n) { i, j in
+      guard j <= i else { return }
+      let mean = (a[i * n + j] / scale + a[j * n + i] / scale) / 2
+      (a[i * n + j], a[j * n + i]) = (mean, mean)
     }
-    var values = [Double](repeating: 0, count: n)
     let done =
       unsafe (method ?? Method.best) == .lapack
-      ? descent_lapack_eigen(n, &a.elements, &values) == 0
-      : descent_symmetric_eigen(n, &a.elements, &values)
+      ? descent_lapack_eigen(n, a.base, values.base) == 0
+      : descent_symmetric_eigen(n, a.base, values.base)
     guard done else { throw .notConverged }
     for i in 0..<n { values[i] *= scale }
-    (self.values, rows) = (values, a)
   }
 
   /// Q·diag(f(ℓ))·Qᵀ, symmetric to the bit.
   ///
   /// - Throws: ``LinearAlgebraError/notFinite``.
   package func map(_ f: (Double) -> Double) throws(LinearAlgebraError) -> Matrix {
-    var scaled = rows
-    for i in 0..<rows.rows {
-      let factor = f(values[i])
-      for j in 0..<rows.columns { scaled[i, j] *= factor }
+    var result = rows
+    try result.elements.withMutableView { a throws(LinearAlgebraError) in
+      try values.map(f).withView { f throws(LinearAlgebraError) in try Self.product(a, f) }
     }
-    var result = Matrix(rows.columns, rows.columns)
-    result.elements.withMutableView { c in
-      rows.elements.withView { q in
-        scaled.elements.withView { s in
-          MatrixProduct.multiplySymmetric(
-            q.matrix(rows.rows, rows.columns).transposed, s.matrix(rows.rows, rows.columns),
-            into: c.matrix(rows.columns, rows.columns))
-        }
-      }
-    }
-    guard result.isFinite else { throw .notFinite }
     return result
   }
-}
 
-extension Matrix {
-  /// A⁻ᵉ of a symmetric positive semi-definite matrix, from the eigenvalues of A + ε·I; when the
+  /// f(A) = Q·diag(f(ℓ))·Qᵀ in the place of a symmetric matrix, symmetric to the bit.
+  ///
+  /// - Parameters:
+  ///   - n: the number of its rows.
+  ///   - f: what makes f(ℓ) of ℓ, which are ascending.
+  /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
+  package static func map(
+    _ a: MutableView<Double>, rows n: Int, _ f: (MutableView<Double>) -> Void
+  ) throws(LinearAlgebraError) {
+    try withScratch(of: Double.self, n) { ℓ throws(LinearAlgebraError) in
+      try decompose(a, ℓ)
+      f(ℓ)
+      try product(a, ℓ.reading)
+    }
+  }
+
+  /// Q·diag(f)·Qᵀ in the place of Qᵀ.
+  private static func product(
+    _ a: MutableView<Double>, _ f: View<Double>
+  ) throws(LinearAlgebraError) {
+    let n = f.count
+    withScratch(of: Double.self, 2 * n * n) { room in
+      let (rows, scaled) = (room.row(0, n * n), room.row(1, n * n))
+      rows.copy(a.reading)
+      for i in 0..<n {
+        for j in 0..<n { scaled[i * n + j] = a[i * n + j] * f[i] }
+      }
+      MatrixProduct.multiplySymmetric(
+        rows.reading.matrix(n, n).transposed, scaled.reading.matrix(n, n), into: a.matrix(n, n))
+    }
+    for i in a.indices where !a[i].isFinite { throw .notFinite }
+  }
+
+  /// A⁻ᵉ in the place of a symmetric positive semi-definite matrix, from the eigenvalues of A + ε·I; when the
   /// least of them is below ε, all are shifted so that it is ε.
   ///
   /// ```
@@ -97,17 +137,33 @@ extension Matrix {
   /// ```
   ///
   /// - Parameters:
+  ///   - n: the number of its rows.
   ///   - exponent: e; 1/p for the inverse p-th root.
   ///   - epsilon: ε, absolute.
+  /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
+  package static func inverseRoot(
+    _ a: MutableView<Double>, rows n: Int, exponent: Double, epsilon: Double
+  ) throws(LinearAlgebraError) {
+    for i in 0..<n { a[i * n + i] += epsilon }
+    try map(a, rows: n) { ℓ in
+      let shift = n > 0 && ℓ[0] < epsilon ? epsilon - ℓ[0] : 0
+      for i in ℓ.indices { ℓ[i] = pow(ℓ[i] + shift, -exponent) }
+    }
+  }
+}
+
+extension Matrix {
+  /// A⁻ᵉ of a symmetric positive semi-definite matrix: ``SymmetricEigen/inverseRoot(_:rows:exponent:epsilon:)``
+  /// of a copy.
+  ///
   /// - Throws: ``LinearAlgebraError/notFinite`` or ``LinearAlgebraError/notConverged``.
   package func inverseRoot(
     exponent: Double, epsilon: Double
   ) throws(LinearAlgebraError) -> Matrix {
-    var shifted = self
-    shifted.addToDiagonal(epsilon)
-    let eigen = try SymmetricEigen(shifted)
-    let least = eigen.values.first ?? epsilon
-    let shift = least < epsilon ? epsilon - least : 0
-    return try eigen.map { pow($0 + shift, -exponent) }
+    var result = self
+    try result.elements.withMutableView { a throws(LinearAlgebraError) in
+      try SymmetricEigen.inverseRoot(a, rows: rows, exponent: exponent, epsilon: epsilon)
+    }
+    return result
   }
 }

@@ -184,15 +184,19 @@ public struct ScaledView<S: Scalar>: Sendable {
 extension Array where Element: BitwiseCopyable {
   /// Calls `body` with a view of the elements, which ends with the call.
   @inlinable
-  package func withView<Result>(_ body: (View<Element>) throws -> Result) rethrows -> Result {
-    try unsafe withUnsafeBufferPointer { try unsafe body(View($0)) }
+  package func withView<Result, Failure: Error>(
+    _ body: (View<Element>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try unsafe withUnsafeBufferPointer { buffer throws(Failure) in try unsafe body(View(buffer)) }
   }
 
   /// Calls `body` with a view of the elements to be changed, which ends with the call.
   @inlinable
-  package mutating func withMutableView<Result>(
-    _ body: (MutableView<Element>) throws -> Result
-  ) rethrows -> Result {
-    try unsafe withUnsafeMutableBufferPointer { try unsafe body(MutableView($0)) }
+  package mutating func withMutableView<Result, Failure: Error>(
+    _ body: (MutableView<Element>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try unsafe withUnsafeMutableBufferPointer { buffer throws(Failure) in
+      try unsafe body(MutableView(buffer))
+    }
   }
 }

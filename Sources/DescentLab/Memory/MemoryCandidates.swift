@@ -225,10 +225,10 @@ struct MemoryCandidates {
     let counts = Dictionary(
       kinds.map { ($0.parameter.name, $0.count) }, uniquingKeysWith: { a, _ in a })
     let slots = memory.slots.reduce(0) { $0 + $1.bytes * (counts[$1.parameter] ?? 1) }
-    // Whole tensors are updated one after another, so that the largest counts.
-    let working = plan.rule.workingBytes(
-      for: plan.rule.needs.contains(.wholeTensors) ? alike : subject.parameters)
-    return (slots + plan.rule.outsideBytes(for: subject.parameters), working)
+    return (
+      slots + plan.rule.outsideBytes(for: subject.parameters),
+      plan.rule.workingBytes(for: subject.parameters)
+    )
   }
 
   /// Whether a rule keeps matrices as long and as wide as an axis.

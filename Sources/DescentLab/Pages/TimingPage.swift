@@ -20,8 +20,8 @@ public enum TimingPage {
   public static let legend = """
     ns/weight: a whole step. update: the same where the caller knows the norm of the gradients, so that no
     pass takes it. GB/s: what an update must read and write, by its time. in place: the speed of passes that
-    read as many arrays of that size, and multiply as many in place, measured before and after. share: of
-    that speed; in a cache the one loop of an update can be faster than theirs.
+    read as many arrays of that size, and multiply as many in place, in turn with the steps. share: of
+    that speed.
     """
 
   /// A timing: a line of text and a JSON object.

@@ -126,10 +126,6 @@ extension RaceResult {
       plan.secondsPerRun.map { "\(Self.seconds($0)) of training a run" }
       ?? (steps.count == 1
         ? "\(counted(steps.first ?? 0, "step")) a run" : "as many steps a run as each recipe has")
-    let what =
-      plan.trials == 0
-      ? "Nothing was tuned (--tune 0), so these settings were compared, not the rules"
-      : "Each optimizer was given \(counted(plan.trials, "tuning trial")), and no other search was made"
     let open = recipes.flatMap { $0.entries.filter { !$0.atEdge.isEmpty }.map(\.label) }
     var seen: Set<String> = []
     let edges = open.filter { seen.insert($0).inserted }
@@ -139,8 +135,27 @@ extension RaceResult {
       : " For \(few(edges)) the best setting was the smallest or the largest that was tried, so "
         + "more trials or a wider space could change this."
     return
-      "\(what).\(caution) It holds for \(recipes.count == 1 ? "this recipe" : "these recipes"), with "
+      "\(search).\(caution) It holds for \(recipes.count == 1 ? "this recipe" : "these recipes"), with "
       + "\(length), over \(runs)."
+  }
+
+  /// What was searched for the best settings.
+  private var search: String {
+    if plan.trials == 0 {
+      return "Nothing was tuned (--tune 0), so these settings were compared, not the rules"
+    }
+    // What has its settings given, or none that matter, gets no trials.
+    let entries = recipes.flatMap(\.entries)
+    let tuned = Set(entries.filter { !$0.dimensions.isEmpty }.map(\.label))
+    var seen: Set<String> = []
+    let given = entries.map(\.label).filter { !tuned.contains($0) && seen.insert($0).inserted }
+    if tuned.isEmpty {
+      return
+        "No optimizer had a setting left to tune, so these settings were compared, not the rules"
+    }
+    let trials = counted(plan.trials, "tuning trial")
+    let others = given.isEmpty ? "" : " but \(few(given)), which had no setting left to tune,"
+    return "Each optimizer\(others) was given \(trials), and no other search was made"
   }
 
   /// `1 second`, `0.5 seconds`.

@@ -183,9 +183,12 @@ public final class KFACPreconditioner: Preconditioner, LayerObserver {
     watched[i].curvature.inversion = hyperparameters.computeMethod
     if steps % hyperparameters.factorUpdateSteps == 0 {
       if let seen = watched[i].seen {
-        watched[i].curvature.accumulate(
-          inputs: seen.inputs.symmetricMatrix, outputs: seen.outputs.symmetricMatrix,
-          rows: seen.rows, positions: seen.positions)
+        seen.inputs.withSymmetricMatrix { inputs in
+          seen.outputs.withSymmetricMatrix { outputs in
+            watched[i].curvature.accumulate(
+              inputs: inputs, outputs: outputs, rows: seen.rows, positions: seen.positions)
+          }
+        }
         watched[i].isReady = true
       } else {
         report.unseen.append(watched[i].name)
@@ -250,13 +253,14 @@ extension Tensor {
     return y
   }
 
-  /// A square tensor as a matrix, its two halves averaged.
-  fileprivate var symmetricMatrix: Matrix {
+  /// Calls `body` with a square tensor in double precision, its two halves averaged.
+  fileprivate func withSymmetricMatrix(_ body: (View<Double>) -> Void) {
     let (n, x) = (shape[0], elements)
-    var matrix = Matrix(n, n)
-    for i in 0..<n {
-      for j in 0..<n { matrix[i, j] = (Double(x[i * n + j]) + Double(x[j * n + i])) / 2 }
+    withScratch(of: Double.self, n * n) { matrix in
+      Matrix.forEachInSquares(n, n) { i, j in
+        matrix[i * n + j] = (Double(x[i * n + j]) + Double(x[j * n + i])) / 2
+      }
+      body(matrix.reading)
     }
-    return matrix
   }
 }

@@ -102,7 +102,7 @@ private struct State {
   mutating func releaseFree() {
     unsafe kept.forEach { size, buffers in
       if size >= Self.large {
-        unsafe buffers.forEach { buffer in unsafe buffer.deallocate() }
+        unsafe buffers.forEach { buffer in unsafe LargePages.deallocate(buffer) }
       } else {
         unsafe buffers.forEach { buffer in unsafe Self.releasePages(buffer, size) }
         unsafe empty[size, default: []] += buffers

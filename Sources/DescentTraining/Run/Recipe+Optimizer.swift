@@ -1,5 +1,6 @@
 import Descent
-import DescentNN
+import DescentCompute
+package import DescentNN
 
 extension Recipe {
   /// The optimizer that the recipe asks for.
@@ -12,6 +13,29 @@ extension Recipe {
       return try Optimizer<Float>(
         plan, model: model, needs: preconditioner.map { .preconditioner($0) } ?? .byCaller)
     } catch { throw RecipeError(problems: error.sentences) }
+  }
+
+  /// Refuses an optimizer whose state the memory cannot hold, before anything of it is made. (What any optimizer
+  /// needs, ``requireMemory(for:_:)`` knows without a model; not the matrices that some keep for each axis.)
+  ///
+  /// - Throws: the bytes that it would need, and what has them.
+  package func requireMemory(
+    forOptimizerOf model: any Module, _ memory: Int = Machine.memory
+  ) throws(RecipeError) {
+    let parameters = model.parameterInfos
+    let needed: OptimizerMemory
+    do throws(OptimizerError) { needed = try plan.memory(for: parameters) } catch {
+      throw RecipeError(problems: error.sentences)
+    }
+    let weights = 4 * parameters.reduce(0) { $0 + $1.count }
+    let bytes = Double(weights) + Double(needed.stateBytes) + Double(needed.workingBytes)
+    guard bytes > Double(memory) else { return }
+    throw RecipeError(problems: [
+      "the run would need at least \(Amount.bytes(bytes)) of memory, and there are "
+        + "\(Amount.bytes(Double(memory))): \(Amount.bytes(Double(needed.stateBytes))) for the state of "
+        + "\(plan.ruleName) and \(Amount.bytes(Double(needed.workingBytes))) for the work of its update; "
+        + "choose smaller sizes, or an optimizer with less state: descent memory compares them"
+    ])
   }
 
   /// Takes the parameters of frozen groups off the tape.

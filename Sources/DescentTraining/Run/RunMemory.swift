@@ -60,6 +60,8 @@ public struct RunMemory: Sendable {
   /// - Throws: ``RecipeError``, ``DataError``, `ModelError`; ``TooLarge`` where the model has more
   ///   weights than can be made here in a moment.
   public init(of recipe: Recipe) throws {
+    // As the run would have: what threads keep counts for each.
+    if let threads = recipe.run.threads { Machine.setThreads(threads) }
     let empty = TensorPool.bytesInUse + TensorPool.bytesFree
     let (task, size) = try recipe.makeTaskToMeasure(most: Self.mostWeights)
     let model = task.model
@@ -116,7 +118,7 @@ public struct RunMemory: Sendable {
 
   /// What a run adds to the program besides, as measured: the threads and buffers that write metrics and
   /// checkpoints, and code that nothing else uses.
-  private static let runBytes = 5_000_000
+  private static let runBytes = 7_000_000
   /// Nothing is said to be larger, so that sums do not overflow.
   private static let most = 1 << 60
   /// More weights are not made for the sake of their shapes.
@@ -180,9 +182,10 @@ public struct RunMemory: Sendable {
     let moved = optimizer.evaluatesElsewhere ? 4 * trainable : 0
     let differs = optimizer.evaluatesElsewhere || averages > 0
     let lent = moved + (averages > 0 ? 4 * trainable : 0) + (differs ? (4 - size) * trainable : 0)
+    let steady = first + optimizer.workingBytes
     return Phases(
-      load: load, firstStep: first, steady: first + optimizer.workingBytes,
-      save: first + (savesOnTheWay ? 0 : checkpoint) + lent)
+      load: load, firstStep: first, steady: steady,
+      save: steady - optimizer.passingBytes + (savesOnTheWay ? 0 : checkpoint) + lent)
   }
 }
 

@@ -68,6 +68,7 @@ public final class Trainer {
     written = recipe.withSchedules(of: given)
     let model = task.model
     try recipe.freeze(model)
+    try recipe.requireMemory(forOptimizerOf: model)
     let preconditioner = recipe.plan.rule.needs.contains(.layers) ? KFACPreconditioner(model) : nil
     optimizer = try recipe.makeOptimizer(for: model, preconditioner)
     parameters = model.parameters

@@ -26,6 +26,8 @@ public protocol Rule: Configurable {
   /// About how many bytes an update of `parameters` takes while it runs, besides state: copies of
   /// tensors, and what decompositions work in.
   func workingBytes(for parameters: [ParameterInfo]) -> Int
+  /// What of them is given back when the update ends, rather than kept for the next one.
+  func passingBytes(for parameters: [ParameterInfo]) -> Int
   /// Which of its updates the rule gives this parameter, in a word, where it has several.
   func updateName(for parameter: ParameterInfo) -> String?
   /// η, the learning rate as set or scheduled.
@@ -104,6 +106,8 @@ extension Rule {
   public func outsideBytes(for parameters: [ParameterInfo]) -> Int { 0 }
   /// Blocks in the cache.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int { 0 }
+  /// Nothing.
+  public func passingBytes(for parameters: [ParameterInfo]) -> Int { 0 }
   /// There is one update.
   public func updateName(for parameter: ParameterInfo) -> String? { nil }
   /// Minimizes.

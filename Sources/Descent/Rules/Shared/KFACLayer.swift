@@ -50,9 +50,11 @@ package struct KFACLayer: Sendable {
   ///   - patches: the inputs of each of S positions [N·S, in·kh·kw], the column of ones included.
   ///   - gradients: ∂loss/∂output [N·S, out].
   package mutating func accumulate(patches: Matrix, gradients: Matrix, positions: Int) {
-    accumulate(
-      inputs: patches.transposed * patches, outputs: gradients.transposed * gradients,
-      rows: patches.rows, positions: positions)
+    (patches.transposed * patches).elements.withView { inputs in
+      (gradients.transposed * gradients).elements.withView { outputs in
+        accumulate(inputs: inputs, outputs: outputs, rows: patches.rows, positions: positions)
+      }
+    }
   }
 
   /// Takes products of a batch with itself into the averages.
@@ -66,9 +68,11 @@ package struct KFACLayer: Sendable {
   ///   - outputs: xᵀx of ∂loss/∂output.
   ///   - rows: N, or N·S for a convolution.
   ///   - positions: S, the output positions of a convolution; 1 for a fully connected layer.
-  package mutating func accumulate(inputs a: Matrix, outputs g: Matrix, rows: Int, positions: Int) {
-    precondition(a.rows == inputs.rows && g.rows == outputs.rows)
-    guard a.isFinite, g.isFinite else {
+  package mutating func accumulate(
+    inputs a: View<Double>, outputs g: View<Double>, rows: Int, positions: Int
+  ) {
+    precondition(a.count == inputs.elements.count && g.count == outputs.elements.count)
+    guard a.indices.allSatisfy({ a[$0].isFinite }), g.indices.allSatisfy({ g[$0].isFinite }) else {
       failures += 1
       return
     }
@@ -78,10 +82,10 @@ package struct KFACLayer: Sendable {
   }
 
   private static func average(
-    _ factor: inout Matrix, _ products: Matrix, _ share: Double, _ decay: Double
+    _ factor: inout Matrix, _ products: View<Double>, _ share: Double, _ decay: Double
   ) {
-    for i in factor.elements.indices {
-      factor.elements[i] = decay * factor.elements[i] + share * products.elements[i]
+    factor.elements.withMutableView { factor in
+      for i in factor.indices { factor[i] = decay * factor[i] + share * products[i] }
     }
   }
 
@@ -111,20 +115,40 @@ package struct KFACLayer: Sendable {
 
   /// V, the preconditioned gradient; the gradient itself before the first decomposition.
   package func preconditioned(_ gradient: Matrix) -> Matrix {
-    switch preconditioner {
-    case nil: return gradient
-    case .inverse(let inputs, let outputs): return outputs * gradient * inputs
-    case .eigen(let inputs, let outputs):
-      var rotated = outputs.rows * gradient * inputs.vectors
-      for i in 0..<rotated.rows {
-        for j in 0..<rotated.columns {
-          // Below zero lies only rounding.
-          let product = max(outputs.values[i], 0) * max(inputs.values[j], 0)
-          rotated[i, j] /= product + damping
+    guard let preconditioner else { return gradient }
+    var result = gradient
+    let (m, n) = (gradient.rows, gradient.columns)
+    result.elements.withMutableView { elements in
+      withScratch(of: Double.self, m * n) { room in
+        let (x, y) = (elements.matrix(m, n), room.matrix(m, n))
+        /// x ← L·x·R
+        func multiply(_ left: MatrixView<Double>, _ right: MatrixView<Double>) {
+          MatrixProduct.multiply(left, elements.reading.matrix(m, n), into: y)
+          MatrixProduct.multiply(room.reading.matrix(m, n), right, into: x)
+        }
+        switch preconditioner {
+        case .inverse(let inputs, let outputs):
+          inputs.elements.withView { inputs in
+            outputs.elements.withView { multiply($0.matrix(m, m), inputs.matrix(n, n)) }
+          }
+        case .eigen(let inputs, let outputs):
+          inputs.rows.elements.withView { rowsA in
+            outputs.rows.elements.withView { rowsG in
+              multiply(rowsG.matrix(m, m), rowsA.matrix(n, n).transposed)
+              for i in 0..<m {
+                for j in 0..<n {
+                  // Below zero lies only rounding.
+                  let product = max(outputs.values[i], 0) * max(inputs.values[j], 0)
+                  elements[i * n + j] /= product + damping
+                }
+              }
+              multiply(rowsG.matrix(m, m).transposed, rowsA.matrix(n, n))
+            }
+          }
         }
       }
-      return outputs.vectors * rotated * inputs.rows
     }
+    return result
   }
 
   /// ν, what all layers' preconditioned gradients are multiplied by, so that the change of the

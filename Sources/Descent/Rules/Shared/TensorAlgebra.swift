@@ -109,19 +109,26 @@ enum TensorAlgebra {
   }
 }
 
-extension Matrix {
-  /// A copy in double precision.
-  init<S: Scalar>(_ rows: Int, _ columns: Int, from view: MutableView<S>) {
-    self.init(rows, columns, (0..<rows * columns).map { Double(view[$0]) })
+extension TensorAlgebra {
+  /// Calls `body` with a copy in double precision.
+  static func withDoubles<S: Scalar>(
+    of matrix: MutableView<S>, _ body: (MutableView<Double>) throws(LinearAlgebraError) -> Void
+  ) throws(LinearAlgebraError) {
+    try withScratch(of: Double.self, matrix.count) { copy throws(LinearAlgebraError) in
+      for i in copy.indices { copy[i] = Double(matrix[i]) }
+      try body(copy)
+    }
   }
 
-  /// Rounds the elements to the element type of the weights.
-  func store<S: Scalar>(in view: MutableView<S>) {
+  /// M ← value·I, d × d
+  static func setDiagonal<S: Scalar>(_ d: Int, to value: S, _ matrix: MutableView<S>) {
+    for i in 0..<d { for j in 0..<d { matrix[i * d + j] = i == j ? value : 0 } }
+  }
+
+  /// Rounds elements to the element type of the weights.
+  static func store<S: Scalar>(_ elements: MutableView<Double>, in view: MutableView<S>) {
     for i in elements.indices { view[i] = S(elements[i]) }
   }
-
-  /// Whether the elements stay finite when they are rounded to the element type of the weights.
-  func fits<S: Scalar>(_: S.Type) -> Bool { elements.allSatisfy { S($0).isFinite } }
 }
 
 /// Calls `body` with `count` zeros, which are its to use during the call.

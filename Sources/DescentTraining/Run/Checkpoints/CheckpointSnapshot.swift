@@ -68,13 +68,13 @@ final class SnapshotMemory: @unchecked Sendable {
     }
   }
 
-  deinit { unsafe base?.deallocate() }
+  deinit { unsafe LargePages.deallocate(base) }
 
   fileprivate func grow(to bytes: Int, keeping used: Int) {
     guard bytes > capacity else { return }
     let larger = unsafe LargePages.allocate(bytes)
     if let base = unsafe base { unsafe larger.copyMemory(from: base, byteCount: used) }
-    unsafe base?.deallocate()
+    unsafe LargePages.deallocate(base)
     unsafe base = larger
     capacity = bytes
   }
