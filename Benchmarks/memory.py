@@ -4,7 +4,8 @@
     swift build -c release && Benchmarks/memory.py [recipe] [--state int8] [--set key=value ...]
 
 Every optimizer trains a few steps with evaluations and checkpoints, in a process of its own; the
-system says what the most was that it held (ru_maxrss). Ends with 1 where one is more than 2 % off.
+system says what the most was that it held (ru_maxrss). Ends with 1 where one is more than 3 % and
+more than 5 MB off.
 """
 import argparse
 import json
@@ -77,7 +78,8 @@ for name in names:
         continue
     planned = rows[name]["peak_bytes"]
     off = planned / peak - 1
-    worst = max(worst, abs(off))
+    if abs(planned - peak) > 5e6:
+        worst = max(worst, abs(off))
     print(f"{name:24} {planned / 1e6:7.1f} MB {peak / 1e6:7.1f} MB {off:+6.1%}", flush=True)
-print(f"the worst is {worst:.1%} off")
-sys.exit(worst > 0.02)
+print(f"the worst of those that are more than 5 MB off: {worst:.1%}")
+sys.exit(worst > 0.03)

@@ -51,7 +51,7 @@ def spread(values):
 
 
 def best(rows):
-  """Descent's bars and the shortest one of the peers, which have no clipping."""
+  """Descent's points and that of the fastest peer, which have no clipping."""
   ours = [row for row in rows if row[2] in chart.COLORS]
   peers = [row for row in rows if row[2] not in chart.COLORS and not row[2].endswith("norm")]
   return ours + sorted(peers, key=lambda row: row[1])[:1]

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+if {"-h", "--help"} & set(sys.argv):
+    sys.exit(__doc__)
 descent = str(Path(sys.argv[1]).resolve())
 cheap = ["steps=30", "model.hidden=16"]
 

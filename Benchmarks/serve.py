@@ -12,10 +12,13 @@ import math
 import os
 import random
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
 
+if {"-h", "--help"} & set(sys.argv):
+    sys.exit(__doc__)
 DESCENT = os.environ.get("DESCENT", ".build/release/descent")
 
 RECIPE = """seed: {seed}

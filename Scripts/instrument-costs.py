@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+if {"-h", "--help"} & set(sys.argv):
+  sys.exit(__doc__)
 BINARY = Path(__file__).parent.parent / ".build/release/descent"
 STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 12
 OFF = {name: f"instruments.{name}=false" for name in ("noise", "curvature", "distance")}

@@ -8,6 +8,9 @@ import random
 import sys
 from pathlib import Path
 
+if {"-h", "--help"} & set(sys.argv):
+    sys.exit(__doc__)
+
 MONTHS = [("January", 31), ("February", 28), ("March", 31), ("April", 30), ("May", 31), ("June", 30),
           ("July", 31), ("August", 31), ("September", 30), ("October", 31), ("November", 30),
           ("December", 31)]

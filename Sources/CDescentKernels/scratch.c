@@ -65,6 +65,7 @@ static void release(void *ended) {
   scratch *s = ended;
   give_back(s->memory, s->size);
   free(s);
+  own = NULL;
 }
 
 static void make_key(void) {

@@ -153,7 +153,7 @@ package final class InPlaceUpdate {
   /// machine and on how many arrays there are.
   package func time() {
     // A few for each thread: what a call costs must not show.
-    let chunk = max(8192, min(1 << 16, count / (8 * Machine.threads)))
+    let chunk = max(8192, min(1 << 16, count / (8 * Machine.threads)) / 8192 * 8192)
     for piece in [128, 8192, chunk] {
       let begin = ContinuousClock.now
       for pass in passes {

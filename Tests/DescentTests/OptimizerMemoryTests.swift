@@ -127,7 +127,7 @@ import Testing
       abs(kept.most - kept.counted) < kept.counted / 20, "\(kept.most) of \(kept.counted)")
   }
 
-  /// Three even tensors are updated by two threads at the same time, two uneven ones one after the other.
+  /// Even tensors are updated by all threads at the same time, two uneven ones one after the other.
   @Test("small tensors count for each thread that has one") func sideBySide() throws {
     let threads = ThreadPool.shared.threads
     func working(_ shapes: [[Int]]) throws -> Int {

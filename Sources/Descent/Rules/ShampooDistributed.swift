@@ -235,7 +235,7 @@ public struct ShampooDistributed: StepCountingRule {
 
   public var needs: Needs { .wholeTensors }
 
-  /// Four copies of the largest tensor, and the decompositions of its axes.
+  /// Four copies of the largest block in each thread, and the decompositions of its axes.
   public func workingBytes(for parameters: [ParameterInfo]) -> Int {
     parameters.largestUpdates { tensor, isShared in
       let blocks = cuts.cut(tensor.shape, longestAxis: longestAxis).blocks

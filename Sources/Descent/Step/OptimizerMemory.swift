@@ -16,7 +16,7 @@ public struct OptimizerMemory: Sendable, Equatable {
   public let roundedBytes: Int
   /// About how much an update takes while it runs.
   public let workingBytes: Int
-  /// What of that is given back when the update ends; threads keep the rest for the next one.
+  /// How much of that is given back when the update ends; threads keep the rest for the next one.
   public let passingBytes: Int
   /// Whether the weights to evaluate are others than those that training moves.
   public let evaluatesElsewhere: Bool
@@ -54,6 +54,9 @@ extension OptimizerPlan {
       working = max(working, groups[group].rule.workingBytes(for: own))
       passing = max(passing, groups[group].rule.passingBytes(for: own))
     }
+    if rule.needs.contains(.wholeTensors) {
+      working += Self.decodedBytes(of: parameters, entries, isRounded: weights.isRounded)
+    }
     let count = parameters.reduce(0) { $0 + $1.count }
     let trainable = parameters.reduce(0) { $0 + ($1.trainable ? $1.count : 0) }
     return OptimizerMemory(
@@ -69,6 +72,20 @@ extension OptimizerPlan {
       trainable: trainable)
   }
 
+  /// What a whole tensor takes in each thread to be read from fewer bits: its weights and its gradient, and those
+  /// slots of its state that are compressed.
+  private static func decodedBytes(
+    of parameters: [ParameterInfo], _ entries: [StateStore<Float>.Entry], isRounded: Bool
+  ) -> Int {
+    var compressed: [String: Int] = [:]
+    for entry in entries where entry.format != .float32 {
+      compressed[parameters[entry.parameter].name, default: 0] += 1
+    }
+    return parameters.largestUpdates { tensor, _ in
+      [4 * tensor.count * ((isRounded ? 2 : 0) + (compressed[tensor.name] ?? 0))]
+    }
+  }
+
   private static func slots(
     of group: ResolvedGroup
   ) throws(OptimizerError) -> (ParameterInfo) -> [Slot] {
@@ -81,12 +98,12 @@ extension OptimizerPlan {
   }
 }
 
-/// What the update of a whole tensor takes: the bytes in each thread that works on it, that of its own first.
+/// The bytes that the update of a whole tensor takes in each thread that works on it, the calling thread's first.
 typealias UpdateMemory = [Int]
 
 extension [ParameterInfo] {
-  /// What threads keep for updates of whole tensors: each what its largest took, of one that it updated alone or
-  /// together with the others.
+  /// What threads keep for updates of whole tensors: for each thread the most that any update took there, whether
+  /// it had the tensor alone or shared it.
   ///
   /// - Parameter memory: what a tensor takes whose update has all threads, or one alone.
   func largestUpdates(_ memory: (ParameterInfo, _ isShared: Bool) -> UpdateMemory) -> Int {
@@ -124,7 +141,7 @@ extension [Int] {
     return isEven ? Swift.min(threads, count) : 1
   }
 
-  /// What an update takes that decomposes d × d matrices of these lengths, besides copies of so many bytes.
+  /// What an update takes that decomposes d × d matrices of these lengths, beside copies of so many bytes.
   func decomposed(besides copies: Int, isShared: Bool) -> UpdateMemory {
     let lengths = sorted(by: >).prefix(isShared ? decompositionsAtOnce : 1)
     // The matrix, which becomes its eigenvectors, three to work in, and what a row takes beside them.

@@ -107,7 +107,10 @@ struct Benchmark: ParsableCommand {
         }
       }
       // Formats that some of the optimizers cannot have are no failure, but no row at all is.
-      if rows == 0 { throw ExitCode(ExitStatus.usage) }
+      if rows == 0 {
+        if !json { writeError("Error: nothing could be timed") }
+        throw ExitCode(ExitStatus.usage)
+      }
       if !json { output(TimingPage.legend) }
     }
   }
@@ -122,6 +125,13 @@ struct Benchmark: ParsableCommand {
   private func tooMuch(_ rule: any Rule, _ format: StateStorage.Format) -> Double? {
     guard let lengths else { return nil }
     let tensor = ParameterInfo("w", shape: lengths, role: .matrix)
+    // No integer holds the squares of the longest axes.
+    let squares = rule.slots(for: tensor).reduce(0.0) { sum, slot in
+      sum + 4 * (slot.shape ?? []).reduce(1.0) { $0 * Double($1) }
+    }
+    if squares > Double(Machine.memory) { return squares }
+    // K-FAC's matrices are its preconditioner's, which is not timed.
+    if rule.needs.contains(.layers) { return nil }
     let plan = OptimizerPlan(rule, groups: [], state: StateStorage(format))
     guard let memory = try? plan.memory(for: [tensor]) else { return nil }
     // Weights and gradients, the state, and as many arrays beside them.

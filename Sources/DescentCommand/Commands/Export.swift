@@ -43,6 +43,11 @@ struct Export: ParsableCommand {
       for reason in export.passedOver { writeError("Warning: \(reason)") }
       let files = try export.write(to: target, format, merges: merge, format: dtype)
       output("\(target): \(files.joined(separator: ", "))\nfrom \(export.checkpoint)")
+      if format == .huggingface, !files.contains("tokenizer.json") {
+        output(
+          "without tokenizer.json: the run's tokens are single bytes or characters, which other libraries "
+            + "have no file for")
+      }
     }
   }
 }

@@ -63,17 +63,7 @@ public struct RunExport {
       }
       try PretrainedModel.save(model, to: target.relativePath, format: format, configuration: text)
       let copied = try copyTokenizer(from: source, to: target)
-      // Libraries have no file for tokens that need none.
-      let note =
-        copied.contains("tokenizer.json")
-        ? []
-        : tokenizer.kind.map {
-          [
-            "no tokenizer.json, since the tokens are those of data.tokenizer=\($0.rawValue): "
-              + "descent sample knows them, other libraries do not"
-          ]
-        } ?? []
-      return ["config.json", "model.safetensors"] + copied + note
+      return ["config.json", "model.safetensors"] + copied
     case .peft, .kohya:
       guard let adapter = run.recipe.adapter else { return [] }
       try model.saveAdapters(

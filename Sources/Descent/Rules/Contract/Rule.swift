@@ -26,7 +26,7 @@ public protocol Rule: Configurable {
   /// About how many bytes an update of `parameters` takes while it runs, besides state: copies of
   /// tensors, and what decompositions work in.
   func workingBytes(for parameters: [ParameterInfo]) -> Int
-  /// What of them is given back when the update ends, rather than kept for the next one.
+  /// How many of these bytes are given back when the update ends, rather than kept for the next one.
   func passingBytes(for parameters: [ParameterInfo]) -> Int
   /// Which of its updates the rule gives this parameter, in a word, where it has several.
   func updateName(for parameter: ParameterInfo) -> String?
