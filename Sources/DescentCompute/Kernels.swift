@@ -177,38 +177,6 @@ extension Kernels {
   package static func maxMagnitude(_ x: View<Float>) -> Float {
     unsafe table.max_magnitude(x.count, x.base)
   }
-
-  /// Arrays to read, and others to multiply in place along with it.
-  @safe
-  package struct InPlace {
-    /// At most as many at a time as the loop takes.
-    private var parts: [(reads: [UnsafePointer<Float>], changes: [UnsafeMutablePointer<Float>])]
-    private let count: Int
-
-    package init(reads: [View<Float>], changes: [MutableView<Float>]) {
-      count = min(reads.map(\.count).min() ?? .max, changes.map(\.count).min() ?? .max)
-      unsafe parts = []
-      var (reads, changes) = unsafe (reads.map(\.base)[...], changes.map(\.base)[...])
-      while unsafe !reads.isEmpty || !changes.isEmpty {
-        unsafe parts.append(
-          (Array(reads.prefix(Int(DESCENT_READS))), Array(changes.prefix(Int(DESCENT_CHANGES)))))
-        unsafe (reads, changes) = (
-          reads.dropFirst(Int(DESCENT_READS)), changes.dropFirst(Int(DESCENT_CHANGES))
-        )
-      }
-    }
-
-    /// Reads and multiplies some elements of each.
-    package func multiply(by factor: Float, _ range: Range<Int>) {
-      precondition(range.lowerBound >= 0 && range.upperBound <= count)
-      for index in unsafe parts.indices {
-        let part = unsafe parts[index]
-        _ = unsafe table.in_place(
-          range.count, factor, range.lowerBound, part.reads.count, part.reads,
-          part.changes.count, part.changes)
-      }
-    }
-  }
 }
 
 // MARK: - Rows
