@@ -28,11 +28,14 @@ extension Recipe {
       throw RecipeError(problems: error.sentences)
     }
     let weights = 4 * parameters.reduce(0) { $0 + $1.count }
-    let bytes = Double(weights) + Double(needed.stateBytes) + Double(needed.workingBytes)
+    // A history fills as steps are taken, and the run may end before.
+    let history = plan.rule.needs.contains(.evaluations) ? needed.outsideBytes : 0
+    let state = needed.stateBytes - history
+    let bytes = Double(weights) + Double(state) + Double(needed.workingBytes)
     guard bytes > Double(memory) else { return }
     throw RecipeError(problems: [
       "the run would need at least \(Amount.bytes(bytes)) of memory, and there are "
-        + "\(Amount.bytes(Double(memory))): \(Amount.bytes(Double(needed.stateBytes))) for the state of "
+        + "\(Amount.bytes(Double(memory))): \(Amount.bytes(Double(state))) for the state of "
         + "\(plan.ruleName) and \(Amount.bytes(Double(needed.workingBytes))) for the work of its update; "
         + "choose smaller sizes, or an optimizer with less state: descent memory compares them"
     ])
