@@ -327,6 +327,8 @@ def check(browser, path, screenshots):
 
 def main():
     arguments = sys.argv[1:]
+    if {"-h", "--help"} & set(arguments):
+        return print(__doc__.strip())
     screenshots = None
     if arguments[:1] == ["--screenshots"] and len(arguments) > 1:
         screenshots = pathlib.Path(arguments[1])

@@ -154,6 +154,8 @@ def digest(value):
 
 
 def main():
+  if {"-h", "--help"} & set(sys.argv):
+    return print(__doc__.strip())
   if len(sys.argv) < 4 or sys.argv[1] not in ("record", "check"):
     sys.exit(__doc__)
   mode, binary, file = sys.argv[1:4]

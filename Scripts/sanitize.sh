@@ -4,6 +4,10 @@
 #
 #   Scripts/sanitize.sh thread --filter DescentTests
 set -euo pipefail
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"
+  exit
+fi
 cd "$(dirname "$0")/.."
 
 name=${1:-}

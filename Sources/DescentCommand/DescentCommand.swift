@@ -14,7 +14,7 @@ struct DescentCommand: ParsableCommand {
       CommandGroup(
         name: "Train",
         subcommands: [
-          Train.self, RaceCommand.self, StudyCommand.self, LRFind.self, Recipes.self,
+          Train.self, RaceCommand.self, StudyCommand.self, LRFind.self, Recipes.self, Keys.self,
           VerifyResume.self, ComparePrecision.self,
         ]),
       CommandGroup(

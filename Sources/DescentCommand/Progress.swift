@@ -77,7 +77,8 @@ final class Progress: TrainingObserver {
     let accuracy = evaluation.accuracy.map { "  accuracy \(percent($0, 2))" } ?? ""
     let errors = evaluation.errors.map { "  \(RunPage.errors($0))" } ?? ""
     let others = RunPage.measures(evaluation).map { "  \($0)" }.joined()
-    let raw = evaluation.lossWithoutAverage.map { "  (\(fixed($0, 4)) without the average)" } ?? ""
+    let raw =
+      evaluation.lossWithoutAverage.map { "  (loss \(fixed($0, 4)) without the average)" } ?? ""
     let time = step == 0 ? "before training" : "after step \(step)"
     show(
       "\(time)  validation loss \(fixed(evaluation.loss, 4))\(accuracy)\(errors)\(others)\(raw)")

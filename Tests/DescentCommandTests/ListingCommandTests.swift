@@ -28,6 +28,37 @@ import Testing
     #expect(wrong.status == 64 && wrong.error.contains("did you mean 'lion'?"))
   }
 
+  @Test(
+    "keys: all of them, those of a section or a kind, or one",
+    arguments: [
+      ([], ["outside any section", "release_gradients", "model: gpt", "at_most"]),
+      (["evaluate"], ["every", "batches", "start"]),
+      (["gpt"], ["model: gpt", "layers", "dropout"]),
+      (["model.vit"], ["patch"]), (["weights.rounding"], ["stochastic"]),
+      (["optimizer"], ["state_codes", "optimizer: groups", "frozen"]),
+      (["optimizer.momentum"], ["optimizer: sgd", "optimizer: rmsprop"]),
+      (["seed"], ["1337"]), (["cosine"], ["floor_ratio"]),
+    ] as [([String], [String])])
+  func keys(_ arguments: [String], _ parts: [String]) throws {
+    let result = try descent(["keys"] + arguments)
+    #expect(result.status == 0)
+    for part in parts {
+      #expect(result.output.contains(part), "\(part)")
+    }
+    let json = Data(try descent(["keys"] + arguments + ["--json"]).output.utf8)
+    let page = try #require(JSONSerialization.jsonObject(with: json) as? [String: Any])
+    let sections = try #require(page["sections"] as? [[String: Any]])
+    for section in sections {
+      let keys = try #require(section["keys"] as? [[String: String]])
+      #expect(keys.allSatisfy { $0["meaning"]?.isEmpty == false })
+    }
+  }
+
+  @Test("keys: a name that there is not") func noKey() throws {
+    let result = try descent(["keys", "evaluat"])
+    #expect(result.status == 64 && result.error.contains("did you mean 'evaluate'?"))
+  }
+
   @Test("groups: who falls where, rules and all") func groups() throws {
     let groups =
       "[{name: hidden, role: matrix, optimizer: muon}, {name: tables, match: 'w*', frozen: true}]"

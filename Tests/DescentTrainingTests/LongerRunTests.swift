@@ -87,6 +87,27 @@ extension TrainerTests {
     }
   }
 
+  @Test(
+    "a resumption says where the learning rate goes on, if changes move it",
+    arguments: [
+      // A line from 1 to 0: after 5 of 5 steps it would be over, after 5 of 10 it is half way down.
+      (["schedule.name=linear", "optimizer.lr=1", "steps=5"], ["steps=10"], 0.0, 0.5),
+      (
+        ["schedule.name=linear", "optimizer.lr=1", "steps=5"], ["steps=10", "optimizer.lr=0.1"], 0,
+        0.05
+      ),
+      (["optimizer.lr=1", "steps=5"], ["steps=10", "optimizer.lr=0.5"], 1, 0.5),
+      (["optimizer.lr=1", "steps=5"], ["steps=10"], nil, nil),
+      (["schedule.name=linear", "schedule.total=20", "steps=5"], ["steps=10"], nil, nil),
+    ] as [([String], [String], Double?, Double?)])
+  func rate(_ changes: [String], _ overrides: [String], _ was: Double?, _ now: Double?) throws {
+    try withFolder { folder in
+      let (_, _, run) = try train("gpt", Self.tiny + changes, in: folder + "/run")
+      let rate = try Trainer(resuming: run, overrides: overrides).resumption?.rate
+      #expect(rate?.was == was && rate?.now == now, "\(String(describing: rate))")
+    }
+  }
+
   @Test("a resumed run shows the hyperparameters that schedules start from") func facts() throws {
     try withFolder { folder in
       let changes = Self.tiny + ["schedule.name=linear", "steps=6"]

@@ -235,14 +235,25 @@ extension OptimizerError {
     case .settings(of: let section, let errors) where section.hasPrefix("schedule"):
       return .settings(of: section, errors.alsoKnowing(["name"]))
     case .group(let name, let errors):
-      let keys = ["name", "match", "rank", "role", "optimizer", "frozen", "schedule", "schedules"]
-      return .group(name: name, errors.alsoKnowing(keys + storage))
+      return .group(name: name, errors.alsoKnowing(ParameterGroup.keys.map(\.name) + storage))
     default: return self
     }
   }
 }
 
 extension ParameterGroup {
+  /// The keys of a group beside hyperparameters and those of ``StateStorage``, and what they mean.
+  package static let keys: [(name: String, meaning: String)] = [
+    ("name", "what reports call it; any text, on one line"),
+    ("match", "whole names of its parameters: patterns such as \"*.bias\", one or a list"),
+    ("rank", "how many axes they have: 1, 0-1 or 2+"),
+    ("role", "what they are: some of " + listed(ParameterRole.allCases.map(\.rawValue))),
+    ("optimizer", "the rule that updates them; left out: that of the section"),
+    ("frozen", "whether they stay as they are: true or false"),
+    ("schedule", "their learning rate over the steps, such as {name: constant}"),
+    ("schedules", "the same for other hyperparameters, such as {weight_decay: {name: linear}}"),
+  ]
+
   /// The group as texts; the hyperparameters of a rule of its own among them.
   var texts: [SettingText] {
     var texts: [SettingText] = [("name", name)]

@@ -9,9 +9,9 @@ public func nearestName(to name: String, among candidates: [String]) -> String? 
     return (candidate, editDistance(typed, letters), letters.first == typed.first ? 0 : 1)
   }
   let best = ranked.min { ($0.distance, $0.isOther) < ($1.distance, $1.isOther) }
-  guard let best, best.distance <= max(2, typed.count / 3), best.distance < typed.count else {
-    return nil
-  }
+  // Of three letters two may be anything.
+  let most = typed.count < 4 ? 1 : max(2, typed.count / 3)
+  guard let best, best.distance <= most, best.distance < typed.count else { return nil }
   return best.name
 }
 

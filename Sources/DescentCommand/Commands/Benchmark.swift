@@ -24,11 +24,14 @@ struct Benchmark: ParsableCommand {
   var parameters = 1 << 24
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The shape of each tensor, such as 1024x1024 or 2048.", valueName: "lengths"))
   var shape: String?
 
-  @Option(help: ArgumentHelp("The number of threads (default: all).", valueName: "count"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The number of threads (default: all).", valueName: "count"))
   var threads: Int?
 
   @Option(
@@ -37,6 +40,7 @@ struct Benchmark: ParsableCommand {
   var state: String?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Give the mean of so many steps, not the fastest: some steps alone decompose matrices.",
       valueName: "count"))

@@ -28,6 +28,7 @@ struct Serve: ParsableCommand {
   var folder = "runs"
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The port (default: the first free one from 8080 on).", valueName: "port"))
   var port: Int?
 

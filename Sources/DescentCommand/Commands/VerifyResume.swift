@@ -31,6 +31,7 @@ struct VerifyResume: ParsableCommand {
   var steps: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The steps before the stop (default: half of them).", valueName: "k"))
   var at: Int?
 

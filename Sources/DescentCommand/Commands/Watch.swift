@@ -21,6 +21,7 @@ struct Watch: ParsableCommand {
   var path: String
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Seconds between two looks (default: 1; 10 where the output is no terminal).",
       valueName: "seconds"))

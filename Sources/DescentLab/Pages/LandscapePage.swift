@@ -316,6 +316,10 @@ public enum LandscapePage {
       "The order says how these rates do on this function, not which optimizer trains a network "
         + "best: descent race measures that. Rates that nobody set were chosen for the function.",
     ]
+    let (x, y) = (landscape.start[0], landscape.start[1])
+    if !f.domain.x.contains(x) || !f.domain.y.contains(y) {
+      lines.append("The start lies outside the picture, where paths show only if they come in.")
+    }
     if landscape.deviation > 0 {
       lines.append(
         "Each number of each gradient has noise of standard deviation "

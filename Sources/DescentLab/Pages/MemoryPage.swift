@@ -142,8 +142,10 @@ public enum MemoryPage {
       after.append(
         .paragraph(
           "bf16 weights take 2 bytes each in memory, and with precision=bf16 so does what derivatives "
-            + "keep of them; bf16+master keeps float32 weights, of which a step makes copies in bf16; "
-            + "bf16+kahan keeps what rounding lost, as a part of the state."))
+            + "keep of them (weights.format=bf16, weights.rounding=stochastic); bf16+master "
+            + "(weights.rounding=master) keeps float32 weights, of which a step makes copies in bf16; "
+            + "bf16+kahan (weights.rounding=kahan) keeps what rounding lost, as a part of the state."
+        ))
     } else {
       after.append(
         .paragraph(

@@ -66,7 +66,13 @@ public enum RunPage {
   public static func resumed(_ resumption: Resumption, in folder: String) -> Document {
     Document(
       "continuing \(folder) after step \(resumption.step)",
-      [.list(resumption.changes, key: "changes")])
+      [
+        .list(resumption.changes, key: "changes"),
+        .paragraph(
+          resumption.rate.map { was, now in
+            "with these changes the learning rate goes on at \(short(now)), not at \(short(was))"
+          } ?? ""),
+      ])
   }
 
   /// What a task measures beside the loss: `return 497`, `old 2.64`.

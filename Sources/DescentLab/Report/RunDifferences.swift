@@ -45,10 +45,16 @@ public struct RunDifferences: Sendable {
 
   // MARK: Endings
 
-  /// The metric by which the runs are compared: the validation loss if all have it, else the training
-  /// loss; nil where not all have one.
+  /// The metric by which the runs are compared: the validation loss if all were evaluated by the last step
+  /// that all reached, else the training loss; nil where not all have one.
   public var decisive: String? {
-    ["val_loss", "loss"].first { name in runs.allSatisfy { $0[name] != nil } }
+    let known = ["val_loss", "loss"].filter { name in runs.allSatisfy { $0[name] != nil } }
+    return known.first { name in
+      let end = commonEnd(name)
+      return runs.compactMap { $0[name] }.allSatisfy { curve in
+        curve.measured(at: end) != nil || curve.brokenSince.map { $0 <= end } ?? false
+      }
+    } ?? known.first
   }
 
   /// The runs in the order of how they ended, best first, with the value: NaN for those whose loss was
@@ -161,6 +167,11 @@ public struct RunDifferences: Sendable {
   /// Whether two losses differ by no more than rounding to 32 bits.
   private func isSame(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-6 * max(abs(a), abs(b)) }
 
+  /// Whether one loss is 0.0 % more than a lower one.
+  private func isLevel(_ low: Double, _ high: Double) -> Bool {
+    isSame(low, high) || low > 0 && high / low - 1 < 0.0005
+  }
+
   /// Who ended best, and by how much.
   private func ranked(
     _ best: (run: ReportRun, value: Double), _ second: (run: ReportRun, value: Double),
@@ -173,6 +184,15 @@ public struct RunDifferences: Sendable {
     if isSame(best.value, second.value) {
       let equal = ranking.filter { isSame(best.value, $0.value) }.map(\.run.name)
       return ["\(few(equal)) have the same \(word)\(at): \(number(best.value))."]
+    }
+    if isLevel(best.value, second.value) {
+      let level = ranking.filter { isLevel(best.value, $0.value) }
+      let values = [best.value, level.last?.value ?? second.value].map(
+        NumberStyle.significant(6).text)
+      return [
+        "\(few(level.map(\.run.name))) end level\(at): their \(word) is \(values[0]) to "
+          + "\(values[1]), less than 0.05 % apart."
+      ]
     }
     let gap =
       best.value > 0
@@ -199,7 +219,7 @@ public struct RunDifferences: Sendable {
   private var led: [String] {
     let leads = leads
     guard let last = leads.last, let best = ranking.first, ranking.count > 1,
-      !isSame(best.value, ranking[1].value)
+      !isLevel(best.value, ranking[1].value)
     else { return [] }
     if leads.count == 1 { return ["\(runs[last.run].name) led all the way."] }
     if leads.count <= 6 {

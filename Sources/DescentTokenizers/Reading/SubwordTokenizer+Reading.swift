@@ -11,24 +11,32 @@ extension SubwordTokenizer {
   ///
   /// - Throws: ``TokenizerError``.
   public init(path: String) throws(TokenizerError) {
+    let (bytes, file) = try Self.file(at: path)
+    try self.init(json: bytes, path: file)
+  }
+
+  /// The bytes of a file, or of the `tokenizer.json` of a folder, and its path.
+  ///
+  /// - Throws: ``TokenizerError``.
+  package static func file(
+    at path: String
+  ) throws(TokenizerError) -> (bytes: [UInt8], path: String) {
     var isFolder: ObjCBool = false
     let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     let file =
       exists && isFolder.boolValue
       ? (path.hasSuffix("/") ? path : path + "/") + Self.fileName : path
-    let bytes: [UInt8]
     do throws(FileError) {
       let input = try InputFile(path: file)
       if input.count > Self.limit {
         throw FileError.unreadable(
           path: file, reason: "it is larger than \(Self.limit >> 20) MiB, which no tokenizer is")
       }
-      bytes = try input.bytes(0..<input.count)
+      return (try input.bytes(0..<input.count), file)
     } catch {
       if case .missing = error { throw .missingFile(path: file) }
       throw .unreadable(path: file, reason: error.reason)
     }
-    try self.init(json: bytes, path: file)
   }
 
   /// Reads the bytes of a `tokenizer.json`; `path` is what messages call it.

@@ -1,3 +1,4 @@
+import DescentCompute
 import DescentTokenizers
 import Foundation
 
@@ -214,6 +215,32 @@ extension Tokenizer {
     } catch {
       throw .malformed(
         path: path, expected: #"a tokenizer such as {"kind":"byte"}"#, found: Self.found(error))
+    }
+  }
+
+  /// Reads what `data.tokenizer` names: a `tokenizer.json`, or the folder of a model or a run that has one.
+  ///
+  /// - Throws: ``DataError``.
+  init(path: String) throws(DataError) {
+    do throws(TokenizerError) {
+      let (bytes, file) = try SubwordTokenizer.file(at: path)
+      let own =
+        SubwordTokenizer.describes(bytes)
+        ? nil : try? JSONDecoder().decode(Tokenizer.self, from: Data(bytes))
+      if let own {
+        self = own
+      } else {
+        self = .subword(try SubwordTokenizer(json: bytes, path: file))
+      }
+    } catch { throw DataError(error) }
+  }
+
+  /// What its tokens are, in words: `74 characters`.
+  var inWords: String {
+    switch self {
+    case .byte: "bytes"
+    case .character: Amount.count(vocabularySize, unit)
+    case .subword: "the \(Amount.count(vocabularySize, unit)) of a tokenizer.json"
     }
   }
 

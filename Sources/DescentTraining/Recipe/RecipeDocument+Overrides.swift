@@ -56,7 +56,7 @@ extension RecipeDocument {
     func assignment(_ section: String, _ name: String) -> Assignment {
       Assignment(section: section, name: name, value: value, text: text)
     }
-    if path == Self.quickSection || path.hasPrefix(Self.quickSection + ".") {
+    if path == RecipeSection.quick.name || path.hasPrefix(RecipeSection.quick.name + ".") {
       errors.append(
         "\(path) cannot be set: the section quick says what --quick changes; set those keys themselves"
       )
@@ -64,17 +64,17 @@ extension RecipeDocument {
     }
     // Two dots at least name a key of a schedule under `schedules`; one, the schedule.
     let isSchedule = path.hasPrefix("schedules.") && path.count { $0 == "." } == 1
-    if Self.isSection(path), isSchedule || !path.contains(".") {
-      guard Self.isNone(value), Self.isOptional(path) else {
+    if let section = RecipeSection.named(path), isSchedule || !path.contains(".") {
+      guard Self.isNone(value), section.isOptional else {
         let example = path == "schedules" ? "weight_decay.name=linear" : nil
-        let (key, value) = Self.example(of: path)
+        let (key, value) = section.example
         errors.append(
           "--set \(text) does not say which key of the section \(path) to set: give one, such as "
             + "\(path).\(example ?? "\(key)=\(value)")"
-            + (Self.isOptional(path) ? ", or \(path)=none" : ""))
+            + (section.isOptional ? ", or \(path)=none" : ""))
         return nil
       }
-      return assignment(path, Self.selector(of: path) ?? "")
+      return assignment(path, section.selector ?? "")
     }
     let isNested = path.hasPrefix("schedules.")
     guard let dot = isNested ? path.lastIndex(of: ".") : path.firstIndex(of: ".") else {

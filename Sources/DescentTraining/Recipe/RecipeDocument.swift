@@ -19,21 +19,6 @@ struct RecipeDocument {
   /// The sections that describe the optimizer.
   var plan: OptimizerPlan.Texts { OptimizerPlan.Texts(sections, groups: groups) }
 
-  /// The sections that are named; each hyperparameter's schedule is one more, under `schedules`.
-  static let sectionNames =
-    ["model", "data", "adapter"] + OptimizerPlan.sections
-    + [
-      "average", LossScaler.name, EvaluateSettings.name, CheckpointSettings.name,
-      SpikeSettings.name, InstrumentSettings.name, LogSettings.name, TargetSettings.name,
-    ]
-  /// The section that is no part of a run, but says how a short one differs.
-  static let quickSection = "quick"
-  /// Those that can be `none`.
-  private static let optionalSections = [
-    "schedule", "schedules", "average", "adapter", Clipping.name, GradientTools.name,
-    TargetSettings.name, quickSection,
-  ]
-
   /// Reads YAML and applies changes of the form `optimizer.lr=3e-4`.
   ///
   /// - Throws: what makes the YAML unreadable; what is wrong with its content is in ``errors``.
@@ -66,7 +51,7 @@ struct RecipeDocument {
   private mutating func add(_ name: String, _ value: YAMLValue) {
     switch value {
     case .map(let entries):
-      if name == Self.quickSection {
+      if name == RecipeSection.quick.name {
         quick = Recipe.changes(of: value)
       } else if name == "schedules" {
         for (setting, value) in entries { add("schedules.\(setting)", value) }
@@ -75,9 +60,10 @@ struct RecipeDocument {
       } else {
         sections[name] = section(name, entries)
       }
-    case _ where Self.isSection(name) || name == Self.quickSection: addSwitch(name, value)
     default:
-      if let text = text(of: value, at: name) {
+      if let section = RecipeSection.named(name) {
+        addSwitch(section, at: name, value)
+      } else if let text = text(of: value, at: name) {
         top.append((name, text))
       } else {
         unclear.insert(name)
@@ -91,16 +77,16 @@ struct RecipeDocument {
   }
 
   /// A section that is no section: `schedule: none`.
-  private mutating func addSwitch(_ name: String, _ value: YAMLValue) {
+  private mutating func addSwitch(_ section: RecipeSection, at name: String, _ value: YAMLValue) {
     switch value {
     case .null: break
-    case .text(let text) where Self.isNone(text) && Self.isOptional(name): break
+    case .text(let text) where Self.isNone(text) && section.isOptional: break
     default:
-      let example = Self.example(of: name)
+      let (key, text) = section.example
       refuse(
         name,
-        "\(name) is a section: give it keys of its own, such as '\(example.key): \(example.value)'"
-          + (Self.isOptional(name) ? ", or none" : ""))
+        "\(name) is a section: give it keys of its own, such as '\(key): \(text)'"
+          + (section.isOptional ? ", or none" : ""))
     }
   }
 
@@ -202,42 +188,10 @@ struct RecipeDocument {
   // MARK: What a section is
 
   /// The setting that says which kind of thing a section describes.
-  static func selector(of section: String) -> String? {
-    switch section {
-    case "model", "data", "adapter": "kind"
-    case "optimizer", "schedule", "average": "name"
-    default: section.hasPrefix("schedules.") ? "name" : nil
-    }
-  }
-
-  static func isSection(_ name: String) -> Bool {
-    sectionNames.contains(name) || name.hasPrefix("schedules.")
-  }
+  static func selector(of section: String) -> String? { RecipeSection.named(section)?.selector }
 
   static func isOptional(_ section: String) -> Bool {
-    optionalSections.contains(section) || section.hasPrefix("schedules.")
-  }
-
-  /// One of the keys of a section, with a value.
-  static func example(of section: String) -> (key: String, value: String) {
-    switch section {
-    case "model": ("kind", "mlp")
-    case "data": ("kind", "digits")
-    case "optimizer": ("name", "adamw")
-    case "average": ("name", "ema")
-    case "adapter": ("kind", "lora")
-    case "schedules": ("weight_decay", "{name: linear}")
-    case Clipping.name: ("norm", "1")
-    case GradientTools.name: ("noise", "0.01")
-    case WeightStorage.name: ("format", "bf16")
-    case LossScaler.name: ("init_scale", "65536")
-    case EvaluateSettings.name, CheckpointSettings.name, InstrumentSettings.name: ("every", "100")
-    case SpikeSettings.name: ("factor", "10")
-    case LogSettings.name: ("tensorboard", "true")
-    case quickSection: ("steps", "100")
-    case TargetSettings.name: ("at_most", "1.5")
-    default: ("name", "cosine")
-    }
+    RecipeSection.named(section)?.isOptional ?? false
   }
 
   static func isNone(_ text: String) -> Bool { ["none", "null", "~"].contains(text.lowercased()) }

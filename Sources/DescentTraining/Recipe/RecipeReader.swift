@@ -37,7 +37,7 @@ struct RecipeReader {
     if isUnclear, !texts.contains(where: { ["steps", "epochs"].contains($0.name) }) {
       texts.append(("steps", "1"))
     }
-    read(&run, "", from: texts, besides: RecipeDocument.sectionNames)
+    read(&run, "", from: texts, besides: RecipeSection.all.map(\.name))
   }
 
   /// Reads a section whose `kind` or `name` says what it describes.
@@ -91,10 +91,10 @@ struct RecipeReader {
   }
 
   mutating func rejectUnknownSections() {
-    let known = RecipeDocument.sectionNames
+    let known = RecipeSection.all.map(\.name)
     for section in document.sections.keys.sorted()
     where !known.contains(section) && !section.hasPrefix("schedules.") {
-      let names = known + [RecipeDocument.quickSection] + RunSettings.settings.map(\.name)
+      let names = known + [RecipeSection.quick.name] + RunSettings.settings.map(\.name)
       problems.append("there is no section '\(section)'; \(hint(for: section, among: names))")
     }
   }

@@ -47,6 +47,9 @@ extension Trainer {
       }
       report.missing.removeAll { adapters.contains($0) }
     }
+    if !partially, let objection = objection(toTokensOf: path) {
+      throw RunError.checkpointMismatch(objection)
+    }
     if !report.isComplete, !report.matched.isEmpty, !partially {
       throw RunError.checkpointMismatch(
         "\(path) does not fit this model: \(report). Give --partial to take what matches")
@@ -58,6 +61,19 @@ extension Trainer {
     try result.average?.begin(parameters.memory)
     hasBegun = true
     return report
+  }
+
+  /// Why the weights of a run mean other tokens than this one's, though their shapes may be the same;
+  /// nil where they do not, or nobody knows. Files of subwords may differ in what changes no token.
+  private func objection(toTokensOf path: String) -> String? {
+    guard let ours = (task as? LanguageModeling)?.text.tokenizer,
+      let run = try? RunDirectory.find(path).run,
+      let theirs = try? Tokenizer(contentsOf: run.tokenizer),
+      theirs != ours, theirs.kind != nil || ours.kind != nil
+    else { return nil }
+    return
+      "\(path) has learned other tokens (\(theirs.inWords)) than this run has (\(ours.inWords)): set "
+      + "data.tokenizer=\(run.path) to go on with its own. Give --partial to take what matches"
   }
 
   /// Begins a new run with the state of a PyTorch optimizer: see

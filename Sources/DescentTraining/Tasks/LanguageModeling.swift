@@ -69,7 +69,7 @@ extension LanguageModelKind {
 /// text, or on windows that begin with documents, each once an epoch.
 public final class LanguageModeling: TrainingTask {
   private let network: any CausalLanguageModel
-  private let text: TextDataset
+  let text: TextDataset
   private let context: Int
   private let seed: UInt64
   /// The windows of documents; nil where they lie anywhere in a running text.

@@ -147,10 +147,38 @@ import Testing
     #expect(differences.sentences[0].contains("a has the lowest") == isRanked)
   }
 
+  @Test("a run that was not evaluated yet is judged by its training loss") func unevaluated() {
+    let short = run("short", [3, 2.5, 2], validation: [3: 2.2])
+    let long = run("long", [3, 2, 1, 1, 1], validation: [5: 1.1])
+    let differences = RunDifferences([short, long])
+    #expect(differences.decisive == "loss")
+    #expect(differences.ranking.map(\.run.name) == ["long", "short"])
+    let evaluated = RunDifferences([
+      short, run("long", [3, 2, 1, 1], validation: [3: 2.3, 4: 1.1]),
+    ])
+    #expect(evaluated.decisive == "val_loss")
+    #expect(evaluated.ranking.map(\.run.name) == ["short", "long"])
+    let broken = RunDifferences([
+      short, run("long", [3, .nan, .nan], validation: [2: 2.9, 3: .nan]),
+    ])
+    #expect(broken.decisive == "val_loss" && broken.ranking.last?.run.name == "long")
+  }
+
   @Test("rounding to 32 bits is no lead") func rounding() {
     let losses = (1...100).map { 3 / Double($0) }
     let rounded = RunDifferences([run("a", losses), run("b", losses.map { Double(Float($0)) })])
     #expect(rounded.sentences[0].hasPrefix("a and b have the same training loss"))
     #expect(!rounded.sentences.contains { $0.contains("led") || $0.contains("Ahead") })
+  }
+
+  @Test(
+    "nobody leads by what reads as 0.0 %", arguments: [(1.0004, true), (1.0006, false)])
+  func level(_ factor: Double, _ isLevel: Bool) {
+    let losses = (1...100).map { 3 / Double($0) }
+    let sentences = RunDifferences([run("a", losses), run("b", losses.map { $0 * factor })])
+      .sentences
+    #expect(sentences[0].hasPrefix("a and b end level: their training loss is ") == isLevel)
+    #expect(sentences[0].hasPrefix("a has the lowest") != isLevel)
+    #expect(sentences.contains { $0.contains("led") || $0.contains("Ahead") } != isLevel)
   }
 }

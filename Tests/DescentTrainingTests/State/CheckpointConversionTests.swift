@@ -139,6 +139,24 @@ extension TrainerTests {
       #expect(try deep.begin(withWeightsOf: run, partially: true).missing.count == 6)
       let other = try trainer(changes + ["model.width=64"])
       #expect(throws: RunError.self) { try other.begin(withWeightsOf: run, partially: true) }
+      // As many characters, but others; and the run's own, wherever they come from.
+      let (text, longer) = (folder + "/text.txt", folder + "/longer.txt")
+      let tokenizer = try Tokenizer(contentsOf: RunDirectory(existing: run).tokenizer)
+      let known = try tokenizer.decode(Array(0..<Int32(tokenizer.vocabularySize)))
+      let others = known.replacingOccurrences(of: "z", with: "ß")
+      try String(repeating: others, count: 9).write(toFile: text, atomically: true, encoding: .utf8)
+      try String(repeating: "a new text ", count: 90)
+        .write(toFile: longer, atomically: true, encoding: .utf8)
+      for path in [text, longer] {
+        let begin = try trainer(changes + ["data.path=\(path)"])
+        let error = #expect(throws: RunError.self) { try begin.begin(withWeightsOf: run) }
+        #expect("\(error!)".contains("set data.tokenizer=\(run)"))
+      }
+      let same = try trainer(changes + ["data.path=\(longer)", "data.tokenizer=\(run)"])
+      #expect(try same.begin(withWeightsOf: run).isComplete)
+      #expect(throws: DataError.self) {
+        try trainer(changes + ["data.path=\(text)", "data.tokenizer=\(run)"])
+      }
       // A bit of a weight has flipped.
       let (whole, damaged) = (try checkpoint(run, 7).path, folder + "/damaged.safetensors")
       var bytes = try Data(contentsOf: URL(fileURLWithPath: whole))

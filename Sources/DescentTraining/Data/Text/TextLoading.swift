@@ -33,9 +33,7 @@ struct TextLoading {
     case .kind(.character): break
     case .file(let path):
       file = path
-      do throws(TokenizerError) { known = .subword(try SubwordTokenizer(path: path)) } catch {
-        throw DataError(error)
-      }
+      known = try Tokenizer(path: path)
     }
     let areDocuments = all.contains { $0.areDocuments }
     let end = known.map { DocumentEnd(of: $0, beside: file) }
@@ -113,6 +111,7 @@ struct TextLoading {
     for files in all { try files.addState(to: &hash) }
     switch tokenizer {
     case .subword(let tokenizer): for byte in tokenizer.json { hash.add(UInt32(byte)) }
+    case .character(let vocabulary): for scalar in vocabulary.scalars { hash.add(scalar.value) }
     case let tokenizer: hash.add(tokenizer?.kind?.rawValue ?? Tokenizer.Kind.character.rawValue)
     }
     for token in end?.tokens ?? [] { hash.add(UInt32(bitPattern: token)) }

@@ -11,6 +11,9 @@ public struct Resumption: Sendable {
   public let passedOver: [PassedOver]
   /// The keys of the recipe that are not what they were: `optimizer.lr: 0.001 → 0.0005`.
   public let changes: [String]
+  /// The learning rate of the next step, as it would have been and as it is, where the changes move it
+  /// by more than a twentieth: schedules are laid over all steps of a run, however many there are now.
+  public let rate: (was: Double, now: Double)?
 
   /// A checkpoint that cannot be used.
   public struct PassedOver: Sendable, Equatable {
@@ -227,6 +230,36 @@ extension Recipe {
     else { return asked }
     let changes = try changes(from: yaml).filter { $0.key != "threads" }
     return changes + asked.filter { $0.key == "threads" }
+  }
+
+  /// The learning rate of the step after `step` of a run of `steps` steps; nil where it follows a metric,
+  /// or the schedule does not go with so many steps.
+  private func rate(after step: Int, of steps: Int) -> Double? {
+    var recipe = self
+    guard (try? recipe.fit(steps: steps)) != nil,
+      let values = try? recipe.plan.scheduledValues(of: .rest),
+      !values.schedules.contains(where: { $0.setting == "lr" && $0.schedule is any MetricSchedule }
+      ),
+      case .number(let rate)? = values(at: step).first(where: { $0.name == "lr" })?.value
+    else { return nil }
+    return rate
+  }
+
+  /// What the learning rate after a checkpoint is by the recipe that wrote it and by this one; nil where
+  /// they agree, and where nobody can say.
+  func rate(
+    since checkpoint: Checkpoint, steps: Int
+  ) -> (was: Double, now: Double)? {
+    // Behind the last step of a run its schedule keeps the value of the end.
+    guard let then = checkpoint.recipe.flatMap({ try? Recipe(yaml: $0) }),
+      let planned = then.run.steps
+        ?? then.run.epochs.flatMap({ was in
+          run.epochs.map { Int((Double(steps) * was / $0).rounded()) }
+        }),
+      let was = then.rate(after: checkpoint.step, of: planned),
+      let now = rate(after: checkpoint.step, of: steps), abs(now - was) > 0.05 * max(now, was)
+    else { return nil }
+    return (was, now)
   }
 
   /// Each key that one recipe has otherwise than another.

@@ -70,7 +70,8 @@ extension Trainer {
     }
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
-      changes: changes.map(\.description))
+      changes: changes.map(\.description),
+      rate: changes.isEmpty ? nil : recipe.rate(since: checkpoint, steps: steps))
     self.passedOver = passedOver.map(\.file)
     self.lock = lock
   }

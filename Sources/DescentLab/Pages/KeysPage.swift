@@ -1,0 +1,148 @@
+import Descent
+public import DescentTraining
+
+/// The keys that a recipe may have.
+public enum KeysPage {
+  /// All of them, section by section, or those of one section, of one kind of thing, or of one name.
+  ///
+  /// - Parameter filter: `model`, `gpt` or `model.layers`; nil for all.
+  /// - Throws: ``RecipeError`` for what is none of these.
+  public static func about(_ filter: String? = nil) throws(RecipeError) -> Document {
+    let parts = Self.parts
+    guard let filter else {
+      return Document(
+        "Keys of recipes",
+        [
+          .paragraph(
+            "Each can be written into a recipe and set with --set section.key=value. Those of an optimizer "
+              + "are in 'descent optimizers NAME', those of a schedule in 'descent schedule NAME'."),
+          .sections(parts.filter(\.isListed).map(\.section), key: "sections"),
+        ])
+    }
+    let found = parts.compactMap { $0.only(filter) }
+    guard !found.isEmpty else {
+      let names = parts.flatMap(\.names)
+      throw RecipeError(problems: [
+        "there is no section, kind or key '\(quotable(filter))'; "
+          + (nearestName(to: filter, among: names).map { "did you mean '\($0)'?" }
+            ?? "see 'descent keys'")
+      ])
+    }
+    return Document("", [.sections(found.map(\.section), key: "sections")])
+  }
+
+  /// The keys of a kind of thing in a section.
+  private struct Part {
+    /// The section; empty outside any.
+    let name: String
+    /// The kind; empty where there is one alone.
+    var kind = ""
+    var meaning = ""
+    var keys: [Key]
+    /// Whether it stands among all, and not only where it is asked for: those of optimizers and of
+    /// schedules have pages of their own.
+    var isListed = true
+
+    struct Key {
+      let name: String
+      let standard: String
+      let meaning: String
+      let takes: String
+    }
+
+    var title: String {
+      name.isEmpty ? "outside any section" : kind.isEmpty ? name : "\(name): \(kind)"
+    }
+
+    /// What it is found by.
+    var names: [String] { [name, kind] + keys.flatMap { [$0.name, path($0)] } }
+
+    private func path(_ key: Key) -> String { name.isEmpty ? key.name : "\(name).\(key.name)" }
+
+    /// The part that a name asks for; nil where it asks for nothing here.
+    func only(_ filter: String) -> Part? {
+      if [kind, "\(name).\(kind)", title].contains(filter) || name == filter && isListed {
+        return self
+      }
+      let own = keys.filter { [$0.name, path($0)].contains(filter) }
+      if own.isEmpty { return nil }
+      var part = self
+      (part.keys, part.meaning) = (own, "")
+      return part
+    }
+
+    var section: Section {
+      let table = Table(
+        [.init("name", "key"), .init("default"), .init("meaning", "meaning, and what it takes")],
+        empty: "",
+        rows: keys.map { key in
+          let takes = key.takes.isEmpty ? "" : "; \(key.takes)"
+          return [.text(key.name), .text(key.standard), .text(key.meaning + takes)]
+        })
+      let fields = keys.map { key -> JSONValue in
+        [
+          "name": .text(key.name), "default": .text(key.standard), "takes": .text(key.takes),
+          "meaning": .text(key.meaning),
+        ]
+      }
+      return Section(
+        title,
+        [
+          .data([("section", .text(name)), ("kind", .text(kind))]),
+          .paragraph(meaning, key: "meaning"), .table(table), .data([("keys", .array(fields))]),
+        ])
+    }
+  }
+
+  private static func keys<C: Configurable>(of _: C.Type) -> [Part.Key] {
+    let defaults = C()
+    return C.settings.map { setting in
+      let text = setting.value(defaults).description
+      return Part.Key(
+        name: setting.name, standard: text.isEmpty ? "none" : text, meaning: setting.meaning,
+        takes: setting.kind)
+    }
+  }
+
+  private static var parts: [Part] {
+    [Part(name: "", meaning: "How long and how to train.", keys: keys(of: RunSettings.self))]
+      + (RecipeSection.all + [.quick]).flatMap(parts)
+  }
+
+  private static func parts(of section: RecipeSection) -> [Part] {
+    let meaning =
+      section.meaning.prefix(1).uppercased() + section.meaning.dropFirst()
+      + (section.isOptional ? "; or none." : ".")
+    guard let selector = section.selector else {
+      return [
+        Part(name: section.name, meaning: meaning, keys: section.kinds.flatMap { keys(of: $0) })
+      ]
+    }
+    let choice = Part.Key(
+      name: selector, standard: "", meaning: "what it is",
+      takes: section.kinds.map { $0.name }.joined(separator: ", "))
+    var first = Part(name: section.name, meaning: meaning, keys: [choice])
+    first.keys += section.common.flatMap { keys(of: $0) }
+    let kinds = section.kinds.map { type in
+      Part(
+        name: section.name, kind: type.name, keys: keys(of: type),
+        isListed: !["optimizer", "schedule"].contains(section.name))
+    }
+    if section.name == "optimizer" {
+      first.keys.append(
+        Part.Key(
+          name: "groups", standard: "norms and biases without decay",
+          meaning: "parameters with settings of their own",
+          takes: "a list of groups, or none"))
+      let groups = Part(
+        name: "optimizer", kind: "groups",
+        meaning:
+          "A group has these keys, hyperparameters of its rule, and those of the state's format.",
+        keys: ParameterGroup.keys.map {
+          Part.Key(name: $0.name, standard: "", meaning: $0.meaning, takes: "")
+        })
+      return [first, groups] + kinds
+    }
+    return [first] + kinds
+  }
+}
