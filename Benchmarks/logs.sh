@@ -3,10 +3,7 @@
 # 40 MB of the test program itself): a table of 1,000,000 rows, an event file of 1,000,000 steps, ten
 # runs of 100,000 steps.
 set -euo pipefail
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"
-  exit
-fi
+case " $* " in *" --help "* | *" -h "*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 DESCENT_BENCHMARK=logs swift test -c release --disable-testable-imports --filter LogSpeedTests 2>&1 |
   grep -E "VmHWM|failed|error"

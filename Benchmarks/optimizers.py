@@ -90,8 +90,11 @@ def main():
          ";".join(a.names)])
       for row in rows:
         peers[row["optimizer"], row["package"]].append(row["nanoseconds"])
-      for row in lines([a.descent, "benchmark", "--json", *common, *own, *a.names])[0]:
-        ours[row["optimizer"], row["state"]].append(row)
+      # All, and those that peers have with other settings.
+      others = [] if a.names else sorted({name for name, _ in peers if "(" in name and "/" not in name})
+      for names in (a.names, others)[: 1 + bool(others)]:
+        for row in lines([a.descent, "benchmark", "--json", *common, *own, *names])[0]:
+          ours[row["optimizer"], row["state"]].append(row)
   finally:
     if load:
       load.kill()
@@ -103,7 +106,9 @@ def main():
     step = [row["nanoseconds"] for row in rows]
     update = [row["update"] for row in rows]
     mine = statistics.median(update)
-    groups[name].append((f"{mine:.3f}", mine, f"Descent, {state}"))
+    # Rules of matrices are measured with fewer weights, and have tables of their own.
+    if rows[0]["parameters"] == a.parameters:
+      groups[name].append((f"{mine:.3f}", mine, f"Descent, {state}"))
     beside = []
     for (peer, package), values in peers.items():
       if peer == key:
@@ -124,7 +129,8 @@ def main():
   if a.chart:
     for (peer, package), values in peers.items():
       other = statistics.median(values)
-      groups[peer.split("/")[0]].append((f"{package} {other:.3f}", other, package))
+      if peer.split("/")[0] in groups:
+        groups[peer.split("/")[0]].append((f"{package} {other:.3f}", other, package))
     a.chart.write_text(chart.points(
       [(name, best(rows)) for name, rows in groups.items()],
       f"An update of {a.parameters / 1e6:.1f}M weights, nanoseconds a weight, logarithmic"))

@@ -10,10 +10,7 @@
 # Inputs that reached new code stay in .build/fuzz/corpus and are where the next search starts;
 # faults are left in .build/fuzz/faults. Ends with 1 where there are any.
 set -euo pipefail
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"
-  exit
-fi
+case " $* " in *" --help "* | *" -h "*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 
 if [[ $# -lt 1 || ( $1 != list && $# -lt 2 ) ]]; then

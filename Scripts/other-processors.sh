@@ -7,10 +7,7 @@
 # Needs clang (Swift's will do) and, from Debian: qemu-user libc6-dev-arm64-cross libgcc-12-dev-arm64-cross lld.
 # QEMU has no AVX-512: those loops run where a processor has them.
 set -euo pipefail
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"
-  exit
-fi
+case " $* " in *" --help "* | *" -h "*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 if ! command -v clang >/dev/null; then
   echo "skipped: there is no clang"

@@ -2,10 +2,7 @@
 # Makes the pictures at the top of the README from a real race and a real run, some minutes on two
 # cores. Needs chromium, and pngquant if the files are to be small.
 set -euo pipefail
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"
-  exit
-fi
+case " $* " in *" --help "* | *" -h "*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 swift build -c release --product descent
 descent=.build/release/descent

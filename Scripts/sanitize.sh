@@ -4,10 +4,7 @@
 #
 #   Scripts/sanitize.sh thread --filter DescentTests
 set -euo pipefail
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"
-  exit
-fi
+case " $* " in *" --help "* | *" -h "*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 
 name=${1:-}

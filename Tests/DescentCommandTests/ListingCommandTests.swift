@@ -37,7 +37,8 @@ import Testing
       (["model.vit"], ["patch"]), (["weights.rounding"], ["stochastic"]),
       (["optimizer"], ["state_codes", "optimizer: groups", "frozen"]),
       (["optimizer.momentum"], ["optimizer: sgd", "optimizer: rmsprop"]),
-      (["seed"], ["1337"]), (["cosine"], ["floor_ratio"]),
+      (["seed"], ["1337"]), (["cosine"], ["floor_ratio"]), (["constant"], ["no keys"]),
+      (["schedules.weight_decay.floor_ratio"], ["schedule: cosine", "schedule: linear"]),
     ] as [([String], [String])])
   func keys(_ arguments: [String], _ parts: [String]) throws {
     let result = try descent(["keys"] + arguments)
@@ -54,9 +55,15 @@ import Testing
     }
   }
 
-  @Test("keys: a name that there is not") func noKey() throws {
-    let result = try descent(["keys", "evaluat"])
-    #expect(result.status == 64 && result.error.contains("did you mean 'evaluate'?"))
+  @Test(
+    "keys: a name that there is not",
+    arguments: [
+      ("evaluat", "did you mean 'evaluate'?"), ("model.gtp", "did you mean 'model.gpt'?"),
+      ("", "see 'descent keys'"), ("evaluate.", "did you mean 'evaluate'?"),
+    ])
+  func noKey(_ name: String, _ part: String) throws {
+    let result = try descent(["keys", name])
+    #expect(result.status == 64 && result.error.contains(part), "\(result.error)")
   }
 
   @Test("groups: who falls where, rules and all") func groups() throws {

@@ -165,6 +165,9 @@ import Testing
     #expect(own["tokens"] as? Int == validation - 1)
     let (loss, perplexity) = (own["loss"] as? Double ?? 0, own["perplexity"] as? Double ?? 0)
     #expect(loss > 0 && abs(perplexity - exp(loss)) < 1e-9 * perplexity)
+    let export = try descent(
+      ["export", "run", "--format", "huggingface", "--out", "model"], in: folder)
+    #expect(export.status == 0 && export.output.contains("without tokenizer.json"))
     try FileManager.default.removeItem(at: folder.appendingPathComponent("book.txt"))
     try write("a cat\nsat on the mat", "other.txt")
     let other = try json(["evaluate", "run", "--set", "data.path=other.txt"])

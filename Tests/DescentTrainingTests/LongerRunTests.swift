@@ -97,6 +97,10 @@ extension TrainerTests {
         0.05
       ),
       (["optimizer.lr=1", "steps=5"], ["steps=10", "optimizer.lr=0.5"], 1, 0.5),
+      (["schedule=none", "optimizer.lr=1", "steps=5"], ["steps=10", "optimizer.lr=0.5"], 1, 0.5),
+      (
+        ["schedule.name=linear", "optimizer.lr=1", "steps=5"], ["steps=10", "schedule=none"], 0, 1
+      ),
       (["optimizer.lr=1", "steps=5"], ["steps=10"], nil, nil),
       (["schedule.name=linear", "schedule.total=20", "steps=5"], ["steps=10"], nil, nil),
     ] as [([String], [String], Double?, Double?)])

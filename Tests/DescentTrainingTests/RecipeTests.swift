@@ -11,6 +11,10 @@ import Testing
     optimizer: {name: sgd, lr: 0.1}
     """
 
+  @Test("the sections of a plan are sections of recipes") func sections() {
+    #expect(Set(OptimizerPlan.sections).isSubset(of: RecipeSection.all.map(\.name)))
+  }
+
   @Test(
     "every built-in recipe is read, has a line, and reads back what it writes",
     arguments: BuiltInRecipes.list.map(\.name))

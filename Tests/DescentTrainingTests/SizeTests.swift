@@ -62,6 +62,13 @@ import Testing
     #expect(throws: RecipeError.self) { try Trainer(try recipe(300_000)) }
   }
 
+  @Test("a history that a run may end before it fills is not refused") func history() throws {
+    let recipe = try Recipe(
+      yaml: try #require(Self.recipes["mlp"]),
+      overrides: ["optimizer.name=lbfgs", "optimizer.history_size=1000000"])
+    try recipe.requireMemory(forOptimizerOf: try recipe.makeTask().model, 64 << 20)
+  }
+
   @Test("any whole number is answered at once", arguments: keys)
   func answered(_ recipe: String, _ key: String) throws {
     // A machine of 64 MB, so that the test needs no more.

@@ -9,7 +9,7 @@ public func nearestName(to name: String, among candidates: [String]) -> String? 
     return (candidate, editDistance(typed, letters), letters.first == typed.first ? 0 : 1)
   }
   let best = ranked.min { ($0.distance, $0.isOther) < ($1.distance, $1.isOther) }
-  // Of three letters two may be anything.
+  // By two changes a name of three letters becomes almost any other.
   let most = typed.count < 4 ? 1 : max(2, typed.count / 3)
   guard let best, best.distance <= most, best.distance < typed.count else { return nil }
   return best.name

@@ -13,13 +13,16 @@ public enum KeysPage {
       return Document(
         "Keys of recipes",
         [
-          .paragraph(
-            "Each can be written into a recipe and set with --set section.key=value. Those of an optimizer "
-              + "are in 'descent optimizers NAME', those of a schedule in 'descent schedule NAME'."),
+          .paragraph("Each can be written into a recipe, and set with --set section.key=value."),
           .sections(parts.filter(\.isListed).map(\.section), key: "sections"),
         ])
     }
-    let found = parts.compactMap { $0.only(filter) }
+    // A schedule of another hyperparameter has the keys of any schedule.
+    let words = filter.split(separator: ".", omittingEmptySubsequences: false)
+    let name =
+      words.count > 1 && words[0] == "schedules"
+      ? (["schedule"] + words.dropFirst(2)).joined(separator: ".") : filter
+    let found = parts.compactMap { $0.only(name) }
     guard !found.isEmpty else {
       let names = parts.flatMap(\.names)
       throw RecipeError(problems: [
@@ -39,8 +42,7 @@ public enum KeysPage {
     var kind = ""
     var meaning = ""
     var keys: [Key]
-    /// Whether it stands among all, and not only where it is asked for: those of optimizers and of
-    /// schedules have pages of their own.
+    /// Whether it stands among all, and not only where it is asked for.
     var isListed = true
 
     struct Key {
@@ -54,16 +56,20 @@ public enum KeysPage {
       name.isEmpty ? "outside any section" : kind.isEmpty ? name : "\(name): \(kind)"
     }
 
+    /// What asks for all of it.
+    private var ownNames: [String] {
+      let section = name.isEmpty || !isListed ? [] : [name]
+      return section + (kind.isEmpty ? [] : [kind, "\(name).\(kind)", title])
+    }
+
     /// What it is found by.
-    var names: [String] { [name, kind] + keys.flatMap { [$0.name, path($0)] } }
+    var names: [String] { ownNames + keys.flatMap { [$0.name, path($0)] } }
 
     private func path(_ key: Key) -> String { name.isEmpty ? key.name : "\(name).\(key.name)" }
 
     /// The part that a name asks for; nil where it asks for nothing here.
     func only(_ filter: String) -> Part? {
-      if [kind, "\(name).\(kind)", title].contains(filter) || name == filter && isListed {
-        return self
-      }
+      if ownNames.contains(filter) { return self }
       let own = keys.filter { [$0.name, path($0)].contains(filter) }
       if own.isEmpty { return nil }
       var part = self
@@ -74,7 +80,7 @@ public enum KeysPage {
     var section: Section {
       let table = Table(
         [.init("name", "key"), .init("default"), .init("meaning", "meaning, and what it takes")],
-        empty: "",
+        empty: kind.isEmpty ? "" : "no keys of its own",
         rows: keys.map { key in
           let takes = key.takes.isEmpty ? "" : "; \(key.takes)"
           return [.text(key.name), .text(key.standard), .text(key.meaning + takes)]
@@ -109,10 +115,16 @@ public enum KeysPage {
       + (RecipeSection.all + [.quick]).flatMap(parts)
   }
 
+  /// The commands that tell more of the kinds of some sections, which are too many to be listed here.
+  private static let pages = [
+    "optimizer": "'descent optimizers NAME'", "schedule": "'descent schedule NAME'",
+  ]
+
   private static func parts(of section: RecipeSection) -> [Part] {
     let meaning =
       section.meaning.prefix(1).uppercased() + section.meaning.dropFirst()
-      + (section.isOptional ? "; or none." : ".")
+      + (section.isOptional ? ". It may be none." : ".")
+      + (pages[section.name].map { " The keys of each are in \($0)." } ?? "")
     guard let selector = section.selector else {
       return [
         Part(name: section.name, meaning: meaning, keys: section.kinds.flatMap { keys(of: $0) })
@@ -126,7 +138,7 @@ public enum KeysPage {
     let kinds = section.kinds.map { type in
       Part(
         name: section.name, kind: type.name, keys: keys(of: type),
-        isListed: !["optimizer", "schedule"].contains(section.name))
+        isListed: pages[section.name] == nil)
     }
     if section.name == "optimizer" {
       first.keys.append(

@@ -318,7 +318,7 @@ public enum LandscapePage {
     ]
     let (x, y) = (landscape.start[0], landscape.start[1])
     if !f.domain.x.contains(x) || !f.domain.y.contains(y) {
-      lines.append("The start lies outside the picture, where paths show only if they come in.")
+      lines.append("The start lies outside the picture; a path shows only once it comes in.")
     }
     if landscape.deviation > 0 {
       lines.append(

@@ -141,8 +141,8 @@ public enum MemoryPage {
     if case .run = plan.subject.training {
       after.append(
         .paragraph(
-          "bf16 weights take 2 bytes each in memory, and with precision=bf16 so does what derivatives "
-            + "keep of them (weights.format=bf16, weights.rounding=stochastic); bf16+master "
+          "With weights.format=bf16: bf16 (weights.rounding=stochastic) keeps weights in 2 bytes each, and "
+            + "with precision=bf16 so does what derivatives keep of them; bf16+master "
             + "(weights.rounding=master) keeps float32 weights, of which a step makes copies in bf16; "
             + "bf16+kahan (weights.rounding=kahan) keeps what rounding lost, as a part of the state."
         ))

@@ -70,7 +70,7 @@ public enum RunPage {
         .list(resumption.changes, key: "changes"),
         .paragraph(
           resumption.rate.map { was, now in
-            "with these changes the learning rate goes on at \(short(now)), not at \(short(was))"
+            "with these changes the learning rate goes on at \(short(now)) instead of \(short(was))"
           } ?? ""),
       ])
   }

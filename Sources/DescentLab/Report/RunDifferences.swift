@@ -5,8 +5,25 @@ public struct RunDifferences: Sendable {
   /// The runs that are compared.
   public let runs: [ReportRun]
 
+  /// The metric by which the runs are compared: the validation loss if all were evaluated no later than the
+  /// earliest of their last evaluations, else the training loss; nil where that cannot be said of it either.
+  public let decisive: String?
+
   /// A comparison of `runs`.
-  public init(_ runs: [ReportRun]) { self.runs = runs }
+  public init(_ runs: [ReportRun]) {
+    self.runs = runs
+    decisive = ["val_loss", "loss"].first { name in
+      let curves = runs.compactMap { $0[name] }
+      let end = Self.commonEnd(curves)
+      return curves.count == runs.count
+        && curves.allSatisfy { curve in
+          curve.measured(at: end) != nil || curve.brokenSince.map { $0 <= end } ?? false
+        }
+    }
+  }
+
+  /// The last step at which all curves have a value.
+  private static func commonEnd(_ curves: [Curve]) -> Double { curves.map(\.lastStep).min() ?? 0 }
 
   // MARK: Settings
 
@@ -45,18 +62,6 @@ public struct RunDifferences: Sendable {
 
   // MARK: Endings
 
-  /// The metric by which the runs are compared: the validation loss if all were evaluated by the last step
-  /// that all reached, else the training loss; nil where not all have one.
-  public var decisive: String? {
-    let known = ["val_loss", "loss"].filter { name in runs.allSatisfy { $0[name] != nil } }
-    return known.first { name in
-      let end = commonEnd(name)
-      return runs.compactMap { $0[name] }.allSatisfy { curve in
-        curve.measured(at: end) != nil || curve.brokenSince.map { $0 <= end } ?? false
-      }
-    } ?? known.first
-  }
-
   /// The runs in the order of how they ended, best first, with the value: NaN for those whose loss was
   /// not finite any more. Runs of different length are compared at the last step that all reached.
   public var ranking: [(run: ReportRun, value: Double)] {
@@ -75,10 +80,8 @@ public struct RunDifferences: Sendable {
     return (decisive == "loss" ? curve.value(at: step) : curve.measured(at: step)) ?? .nan
   }
 
-  /// The last step that all runs have reached.
-  public func commonEnd(_ name: String) -> Double {
-    runs.compactMap { $0[name]?.lastStep }.min() ?? 0
-  }
+  /// The last step at which all runs that have a metric have a value of it.
+  public func commonEnd(_ name: String) -> Double { Self.commonEnd(runs.compactMap { $0[name] }) }
 
   // MARK: Who led when
 
@@ -135,7 +138,12 @@ public struct RunDifferences: Sendable {
   public var sentences: [String] {
     guard runs.count > 1 else { return [] }
     guard let decisive else {
-      return ["Not all of the runs have a loss, so they cannot be ranked."]
+      let haveLoss = runs.allSatisfy { $0["loss"] != nil || $0["val_loss"] != nil }
+      return [
+        haveLoss
+          ? "There is no step at which all of the runs have the same kind of loss, so they cannot be ranked."
+          : "Not all of the runs have a loss, so they cannot be ranked."
+      ]
     }
     if let first = incomparable.first {
       let values = Set(first.values.map { $0 ?? "none" }).sorted().prefix(3).joined(separator: ", ")
@@ -187,11 +195,11 @@ public struct RunDifferences: Sendable {
     }
     if isLevel(best.value, second.value) {
       let level = ranking.filter { isLevel(best.value, $0.value) }
-      let values = [best.value, level.last?.value ?? second.value].map(
-        NumberStyle.significant(6).text)
+      let worst = level[level.count - 1].value
       return [
-        "\(few(level.map(\.run.name))) end level\(at): their \(word) is \(values[0]) to "
-          + "\(values[1]), less than 0.05 % apart."
+        "\(few(level.map(\.run.name))) end level\(at): their \(word) lies between "
+          + "\(short(best.value, apartFrom: worst)) and \(short(worst, apartFrom: best.value)), less than "
+          + "0.05 % apart."
       ]
     }
     let gap =

@@ -204,35 +204,39 @@ extension Tokenizer {
     let path = file.relativePath
     let text = try TextFile.read(
       path, upTo: Self.limit, advice: "the run's tokens cannot be turned into text without it")
-    if SubwordTokenizer.describes(Array(text.utf8)) {
-      do throws(TokenizerError) {
-        self = .subword(try SubwordTokenizer(json: Array(text.utf8), path: path))
-      } catch { throw DataError(error) }
-      return
-    }
-    do {
-      self = try JSONDecoder().decode(Tokenizer.self, from: Data(text.utf8))
-    } catch {
-      throw .malformed(
-        path: path, expected: #"a tokenizer such as {"kind":"byte"}"#, found: Self.found(error))
-    }
+    let bytes = Array(text.utf8)
+    try self.init(bytes, path, isModels: SubwordTokenizer.describes(bytes))
   }
 
   /// Reads what `data.tokenizer` names: a `tokenizer.json`, or the folder of a model or a run that has one.
   ///
   /// - Throws: ``DataError``.
   init(path: String) throws(DataError) {
-    do throws(TokenizerError) {
-      let (bytes, file) = try SubwordTokenizer.file(at: path)
-      let own =
-        SubwordTokenizer.describes(bytes)
-        ? nil : try? JSONDecoder().decode(Tokenizer.self, from: Data(bytes))
-      if let own {
-        self = own
-      } else {
-        self = .subword(try SubwordTokenizer(json: bytes, path: file))
-      }
-    } catch { throw DataError(error) }
+    let file: (bytes: [UInt8], path: String)
+    do throws(TokenizerError) { file = try SubwordTokenizer.file(at: path) } catch {
+      throw DataError(error)
+    }
+    struct OfRun: Decodable { let kind: String }
+    // The reader of models' files says what is wrong with what is neither.
+    let isModels =
+      SubwordTokenizer.describes(file.bytes)
+      || (try? JSONDecoder().decode(OfRun.self, from: Data(file.bytes))) == nil
+    try self.init(file.bytes, file.path, isModels: isModels)
+  }
+
+  private init(_ bytes: [UInt8], _ path: String, isModels: Bool) throws(DataError) {
+    if isModels {
+      do throws(TokenizerError) {
+        self = .subword(try SubwordTokenizer(json: bytes, path: path))
+      } catch { throw DataError(error) }
+      return
+    }
+    do {
+      self = try JSONDecoder().decode(Tokenizer.self, from: Data(bytes))
+    } catch {
+      throw .malformed(
+        path: path, expected: #"a tokenizer such as {"kind":"byte"}"#, found: Self.found(error))
+    }
   }
 
   /// What its tokens are, in words: `74 characters`.

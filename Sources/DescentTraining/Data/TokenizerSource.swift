@@ -6,7 +6,7 @@ import Foundation
 public enum TokenizerSource: Sendable, Equatable {
   /// It needs no file.
   case kind(Tokenizer.Kind)
-  /// A `tokenizer.json`, or the folder of a model that has one.
+  /// A `tokenizer.json`, or the folder of a model or a run that has one.
   case file(String)
 
   /// A text that is a name of a kind, or the path of a file: one with a “/”, or that ends in
@@ -39,7 +39,7 @@ extension Setting<TextData> {
   ) -> Setting {
     let names = Tokenizer.Kind.allCases.map(\.rawValue)
     let kind =
-      "\(names.joined(separator: " or ")), the path of a tokenizer.json or its folder, or none"
+      "\(names.joined(separator: " or ")), the path of a tokenizer.json or of a model or run with one, or none"
     return custom(name, kind: kind, meaning) {
       $0[keyPath: path].map { .text($0.text) } ?? .none
     } assign: { (root, text) throws(SettingError) in

@@ -100,6 +100,7 @@ extension Recipe {
     check(log, LogSettings.name)
     check(evaluate, EvaluateSettings.name)
     check(checkpoint, CheckpointSettings.name)
+    if let target { check(target, TargetSettings.name) }
     if adapter != nil {
       problems.append(
         "adapter: a model that is made in Swift has its adapters attached there, before it is trained"

@@ -53,8 +53,8 @@ public struct Recipe: Sendable {
 
   private init(_ document: RecipeDocument) throws(RecipeError) {
     var reader = RecipeReader(document)
-    let model = reader.kind("model", among: ModelKinds.all, or: SwiftModel.self) as? any ModelKind
-    let data = reader.kind("data", among: DataKinds.all, or: SwiftData.self) as? any DataKind
+    let model = reader.kind("model", or: SwiftModel.self) as? any ModelKind
+    let data = reader.kind("data", or: SwiftData.self) as? any DataKind
     reader.readTop(&run)
     reader.read(&lossScale, LossScaler.name)
     reader.read(&evaluate, EvaluateSettings.name)

@@ -40,15 +40,16 @@ struct RecipeReader {
     read(&run, "", from: texts, besides: RecipeSection.all.map(\.name))
   }
 
-  /// Reads a section whose `kind` or `name` says what it describes.
+  /// Reads a section whose `kind` or `name` says which of its kinds it describes.
   ///
   /// - Parameter other: one more kind, which is not offered where the name is wrong.
   mutating func kind(
-    _ section: String, among kinds: [any Configurable.Type],
-    or other: (any Configurable.Type)? = nil
+    _ section: String, or other: (any Configurable.Type)? = nil
   ) -> (any Configurable)? {
-    let selector = RecipeDocument.selector(of: section) ?? "name"
-    if document.unclear.contains(section) { return nil }
+    guard let declared = RecipeSection.named(section), let selector = declared.selector,
+      !document.unclear.contains(section)
+    else { return nil }
+    let kinds = declared.kinds
     let names = kinds.map { $0.name }
     let entries = document.sections[section] ?? []
     let name = entries.first { $0.name == selector }?.text
@@ -73,13 +74,13 @@ struct RecipeReader {
   /// The section `average`, which may be missing.
   mutating func average() -> (any WeightAverage)? {
     if document.sections["average"] == nil { return nil }
-    return kind("average", among: WeightAverages.all) as? any WeightAverage
+    return kind("average") as? any WeightAverage
   }
 
   /// The section `adapter`, which may be missing.
   mutating func adapter() -> LoRASettings? {
     if document.sections["adapter"] == nil { return nil }
-    return kind("adapter", among: [LoRASettings.self]) as? LoRASettings
+    return kind("adapter") as? LoRASettings
   }
 
   /// The section `target`, which may be missing.

@@ -35,7 +35,7 @@ public struct RecipeSection: Sendable {
       "data", "what it is trained on", selector: "kind", DataKinds.all,
       example: ("kind", "digits")),
     RecipeSection(
-      "adapter", "small matrices that are trained in the place of the model's weights",
+      "adapter", "small matrices that are trained in place of the model's weights",
       selector: "kind", isOptional: true, [LoRASettings.self], example: ("kind", "lora")),
     RecipeSection(
       "optimizer", "the rule, the format of its state, and the groups of parameters",
@@ -46,7 +46,7 @@ public struct RecipeSection: Sendable {
       Schedules.all, example: ("name", "cosine")),
     RecipeSection(
       "schedules",
-      "the same for other hyperparameters, each in a section of its own, such as "
+      "schedules of other hyperparameters, each in a section of its own, such as "
         + "schedules.weight_decay", isOptional: true, [],
       example: ("weight_decay", "{name: linear}")),
     RecipeSection(
@@ -59,7 +59,7 @@ public struct RecipeSection: Sendable {
       WeightStorage.name, "how weights lie in memory", [WeightStorage.self],
       example: ("format", "bf16")),
     RecipeSection(
-      "average", "an average of the weights that is evaluated and kept in their place",
+      "average", "an average of the weights that is evaluated and kept in place of them",
       selector: "name", isOptional: true, WeightAverages.all, example: ("name", "ema")),
     RecipeSection(
       LossScaler.name, "the scale of the loss where precision is fp16", [LossScaler.self],
@@ -86,7 +86,7 @@ public struct RecipeSection: Sendable {
 
   /// The one that is no part of a run, but says how a short one differs.
   public static let quick = RecipeSection(
-    "quick", "what `--quick` changes: any keys, in sections of their own", isOptional: true, [],
+    "quick", "what --quick changes: any keys of the recipe", isOptional: true, [],
     example: ("steps", "100"))
 
   /// The section called `name`; that of a hyperparameter's schedule is called `schedules.<setting>`. nil

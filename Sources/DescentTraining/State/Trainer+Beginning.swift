@@ -27,7 +27,7 @@ extension Trainer {
   /// - Parameter partially: whether tensors that do not match by name and shape are left as they are.
   /// - Returns: what matched, what was missing, and what was not used.
   /// - Throws: ``RunError/checkpointMismatch(_:)`` when something does not match and `partially` is
-  ///   false, or nothing does; ``RunError/unusableCheckpoint(_:_:)`` for a checkpoint that is not what
+  ///   false, also characters of a text that a run has numbered otherwise, or nothing does; ``RunError/unusableCheckpoint(_:_:)`` for a checkpoint that is not what
   ///   was written; ``DataError`` for weights that are not finite; errors of reading. Then
   ///   nothing was changed.
   @discardableResult
@@ -71,9 +71,10 @@ extension Trainer {
       let theirs = try? Tokenizer(contentsOf: run.tokenizer),
       theirs != ours, theirs.kind != nil || ours.kind != nil
     else { return nil }
+    let own = theirs.inWords == ours.inWords ? "other \(ours.inWords)" : ours.inWords
     return
-      "\(path) has learned other tokens (\(theirs.inWords)) than this run has (\(ours.inWords)): set "
-      + "data.tokenizer=\(run.path) to go on with its own. Give --partial to take what matches"
+      "the weights of \(path) are for other tokens (\(theirs.inWords)) than this run has (\(own)): set "
+      + "data.tokenizer=\(run.path) to read texts as they do. Give --partial to take what matches all the same"
   }
 
   /// Begins a new run with the state of a PyTorch optimizer: see

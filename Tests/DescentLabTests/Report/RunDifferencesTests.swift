@@ -158,9 +158,13 @@ import Testing
     ])
     #expect(evaluated.decisive == "val_loss")
     #expect(evaluated.ranking.map(\.run.name) == ["short", "long"])
-    let broken = RunDifferences([
-      short, run("long", [3, .nan, .nan], validation: [2: 2.9, 3: .nan]),
-    ])
+    func unmeasured(_ name: String, at step: Int) -> ReportRun {
+      run(name, [], validation: [step: 2])
+    }
+    let apart = RunDifferences([unmeasured("a", at: 3), unmeasured("b", at: 5)])
+    #expect(apart.decisive == nil && apart.ranking.isEmpty)
+    #expect(apart.sentences[0].contains("no step at which all of the runs have"))
+    let broken = RunDifferences([short, run("long", [3, 2, .nan], validation: [2: 2.9, 3: .nan])])
     #expect(broken.decisive == "val_loss" && broken.ranking.last?.run.name == "long")
   }
 
@@ -172,12 +176,14 @@ import Testing
   }
 
   @Test(
-    "nobody leads by what reads as 0.0 %", arguments: [(1.0004, true), (1.0006, false)])
+    "nobody leads by what reads as 0.0 %",
+    arguments: [(1.000003, true), (1.0004, true), (1.0006, false)])
   func level(_ factor: Double, _ isLevel: Bool) {
     let losses = (1...100).map { 3 / Double($0) }
     let sentences = RunDifferences([run("a", losses), run("b", losses.map { $0 * factor })])
       .sentences
-    #expect(sentences[0].hasPrefix("a and b end level: their training loss is ") == isLevel)
+    #expect(
+      sentences[0].hasPrefix("a and b end level: their training loss lies between ") == isLevel)
     #expect(sentences[0].hasPrefix("a has the lowest") != isLevel)
     #expect(sentences.contains { $0.contains("led") || $0.contains("Ahead") } != isLevel)
   }

@@ -51,7 +51,7 @@ struct TextLoading {
       case .unusable(let reason): notes.append("\(cache) \(reason), and is made anew")
       }
     }
-    if cached == nil { try requireMemory(all) }
+    if cached == nil { try requireMemory(all, isByte: known == .byte) }
     let tokenizer: Tokenizer
     if let known { tokenizer = known } else { tokenizer = .character(try .of(all)) }
     let parts: [TextPart]
@@ -119,11 +119,10 @@ struct TextLoading {
   }
 
   /// Refuses plain files whose tokens cannot fit into memory before they are read.
-  private func requireMemory(_ all: [TextFiles]) throws(DataError) {
+  private func requireMemory(_ all: [TextFiles], isByte: Bool) throws(DataError) {
     var size = 0
     for files in all { for file in files.files { size += try DataFile.size(of: file.path) } }
     // A byte is a token of two bytes; few texts have more than four bytes a token.
-    let isByte = tokenizer == .kind(.byte)
     let least = isByte ? size.times(2) : size / 2
     if least > memory { throw tooLarge(path, least) }
   }

@@ -12,7 +12,8 @@ public struct Resumption: Sendable {
   /// The keys of the recipe that are not what they were: `optimizer.lr: 0.001 → 0.0005`.
   public let changes: [String]
   /// The learning rate of the next step, as it would have been and as it is, where the changes move it
-  /// by more than a twentieth: schedules are laid over all steps of a run, however many there are now.
+  /// by more than a twentieth: schedules are laid over all steps of a run, however many there are now. nil
+  /// elsewhere.
   public let rate: (was: Double, now: Double)?
 
   /// A checkpoint that cannot be used.
@@ -232,32 +233,30 @@ extension Recipe {
     return changes + asked.filter { $0.key == "threads" }
   }
 
-  /// The learning rate of the step after `step` of a run of `steps` steps; nil where it follows a metric,
-  /// or the schedule does not go with so many steps.
-  private func rate(after step: Int, of steps: Int) -> Double? {
+  /// The learning rate after `applied` applied steps of a run of `steps` steps; nil where it follows a
+  /// metric, or the schedule does not go with so many steps.
+  private func rate(after applied: Int, of steps: Int) -> Double? {
     var recipe = self
     guard (try? recipe.fit(steps: steps)) != nil,
       let values = try? recipe.plan.scheduledValues(of: .rest),
-      !values.schedules.contains(where: { $0.setting == "lr" && $0.schedule is any MetricSchedule }
-      ),
-      case .number(let rate)? = values(at: step).first(where: { $0.name == "lr" })?.value
+      !values.schedules.contains(where: { $0.setting == "lr" && $0.schedule is any MetricSchedule })
     else { return nil }
+    let settings = values(at: applied) + recipe.plan.rule.resolved
+    guard case .number(let rate)? = settings.first(where: { $0.name == "lr" })?.value else {
+      return nil
+    }
     return rate
   }
 
   /// What the learning rate after a checkpoint is by the recipe that wrote it and by this one; nil where
-  /// they agree, and where nobody can say.
+  /// they hardly differ, and where nobody can say.
   func rate(
-    since checkpoint: Checkpoint, steps: Int
+    since checkpoint: Checkpoint, applied: Int, of task: any TrainingTask
   ) -> (was: Double, now: Double)? {
-    // Behind the last step of a run its schedule keeps the value of the end.
     guard let then = checkpoint.recipe.flatMap({ try? Recipe(yaml: $0) }),
-      let planned = then.run.steps
-        ?? then.run.epochs.flatMap({ was in
-          run.epochs.map { Int((Double(steps) * was / $0).rounded()) }
-        }),
-      let was = then.rate(after: checkpoint.step, of: planned),
-      let now = rate(after: checkpoint.step, of: steps), abs(now - was) > 0.05 * max(now, was)
+      let was = try? then.rate(after: applied, of: then.steps(of: task)),
+      let now = try? rate(after: applied, of: steps(of: task)),
+      abs(now - was) > 0.05 * max(now, was)
     else { return nil }
     return (was, now)
   }

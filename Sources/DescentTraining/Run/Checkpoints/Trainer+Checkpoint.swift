@@ -71,7 +71,8 @@ extension Trainer {
     resumption = Resumption(
       checkpoint: checkpoint.file.relativePath, step: done.steps, passedOver: passedOver,
       changes: changes.map(\.description),
-      rate: changes.isEmpty ? nil : recipe.rate(since: checkpoint, steps: steps))
+      rate: changes.isEmpty
+        ? nil : recipe.rate(since: checkpoint, applied: optimizer.appliedSteps, of: self.task))
     self.passedOver = passedOver.map(\.file)
     self.lock = lock
   }
