@@ -35,9 +35,11 @@ import Testing
       (["evaluate"], ["every", "batches", "start"]),
       (["gpt"], ["model: gpt", "layers", "dropout"]),
       (["model.vit"], ["patch"]), (["weights.rounding"], ["stochastic"]),
-      (["optimizer"], ["state_codes", "optimizer: groups", "frozen"]),
+      (["optimizer"], ["state_codes", "optimizer.groups", "frozen"]),
       (["optimizer.momentum"], ["optimizer: sgd", "optimizer: rmsprop"]),
-      (["seed"], ["1337"]), (["cosine"], ["floor_ratio"]), (["constant"], ["no keys"]),
+      (["seed"], ["1337"]), (["sgd.momentum"], ["optimizer: sgd"]),
+      (["optimizer.lion.lr"], ["optimizer: lion"]), (["optimizer.groups.match"], ["patterns"]),
+      (["cosine"], ["floor_ratio"]), (["constant"], ["no keys"]),
       (["schedules.weight_decay.floor_ratio"], ["schedule: cosine", "schedule: linear"]),
     ] as [([String], [String])])
   func keys(_ arguments: [String], _ parts: [String]) throws {
@@ -59,7 +61,8 @@ import Testing
     "keys: a name that there is not",
     arguments: [
       ("evaluat", "did you mean 'evaluate'?"), ("model.gtp", "did you mean 'model.gpt'?"),
-      ("", "see 'descent keys'"), ("evaluate.", "did you mean 'evaluate'?"),
+      ("", "see 'descent keys'"), ("StepLR", "see 'descent schedule StepLR'"),
+      ("evaluate.", "did you mean 'evaluate'?"),
     ])
   func noKey(_ name: String, _ part: String) throws {
     let result = try descent(["keys", name])

@@ -4,6 +4,11 @@ import Testing
 
 /// `descent schedule`.
 extension CommandTests {
+  @Test("numbers that overflow are refused") func tooLarge() throws {
+    let result = try descent(["schedule", "cosine", "--set", "cycles=1e308", "--total", "10"])
+    #expect(result.status == 64 && result.error.contains("makes lr NaN by step"), "\(result)")
+  }
+
   @Test("the notes' exercise: warmup 2,000, cosine from 2e-4 to 2e-5 in 100,000 steps")
   func scheduleExercise() throws {
     let lines = try objects([

@@ -165,6 +165,8 @@ import Testing
     #expect(own["tokens"] as? Int == validation - 1)
     let (loss, perplexity) = (own["loss"] as? Double ?? 0, own["perplexity"] as? Double ?? 0)
     #expect(loss > 0 && abs(perplexity - exp(loss)) < 1e-9 * perplexity)
+    let shorter = try descent(["train", "--resume", "run", "--set", "steps=5"], in: folder)
+    #expect(shorter.status == 64 && shorter.error.contains("has done 10 steps"), "\(shorter)")
     let export = try descent(
       ["export", "run", "--format", "huggingface", "--out", "model"], in: folder)
     #expect(export.status == 0 && export.output.contains("without tokenizer.json"))
@@ -177,6 +179,7 @@ import Testing
       (["evaluate", "run"], 66, "there is no file book.txt"),
       (["evaluate", "run", "--set", "data.path=bad.txt"], 65, "bad.txt, line 2: expected"),
       (["predict", "run", "--input", "other.txt"], 64, "'descent sample'"),
+      (["tokenize", "--tokenizer", "run"], 65, "tokens are single characters"),
     ] as [([String], Int32, String)] {
       let result = try descent(arguments, in: folder)
       #expect(result.status == status && result.error.contains(part), "\(arguments) \(result)")

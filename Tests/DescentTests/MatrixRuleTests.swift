@@ -200,6 +200,24 @@ struct GoldenRow: CustomTestStringConvertible, Sendable {
     #expect(slot(factor) == before)
   }
 
+  @Test("directions that Distributed Shampoo has not seen make no long step by default")
+  func unseen() throws {
+    let optimizer: Optimizer<Float> = try makeOptimizer(
+      "shampoo-distributed", [("lr", "1")], [ParameterInfo("w", shape: [80, 80])])
+    var weights = [[Float](repeating: 0, count: 6400)]
+    var longest: [Float] = []
+    for t in 1...15 {
+      // The lower half has a gradient in the last step alone.
+      let gradient = noise(6400, seed: UInt64(t)).enumerated().map { place, value in
+        place < 3200 || t == 15 ? value : 0
+      }
+      let before = weights[0]
+      _ = try optimizer.step(&weights, gradients: [gradient])
+      longest.append(zip(weights[0], before).map { abs($0 - $1) }.max() ?? 0)
+    }
+    #expect(longest[14] < 10 * longest[13], "\(longest)")
+  }
+
   @Test("a start before the frequency is refused") func contradiction() {
     #expect(throws: SettingErrors.self) {
       try ShampooDistributed([

@@ -76,7 +76,7 @@ extension OptimizerPlan {
       for (setting, schedule) in setAside {
         found.append(
           PlanRemark(
-            setting: setting,
+            setting: setting, isReplaced: false,
             reason: "\(setting) of \(rule)\(place) is none, so the schedule "
               + "\(type(of: schedule).name) is set aside",
             advice: "give \(setting) a value to use it"))
@@ -88,7 +88,7 @@ extension OptimizerPlan {
         let name = group.changes(setting) ? " of group '\(quotable(group.name))'" : ""
         found.append(
           PlanRemark(
-            setting: setting,
+            setting: setting, isReplaced: true,
             reason: "\(peak.setting)=\(SettingValue.text(of: peak.value)) of "
               + "\(type(of: schedule).name) takes the place of "
               + "\(setting)=\(SettingValue.text(of: base))\(name)",
@@ -227,6 +227,8 @@ extension OptimizerPlan {
 package struct PlanRemark: Sendable, Equatable {
   /// The setting that is not used as it was asked for.
   package let setting: String
+  /// Whether another value takes the place of its own.
+  package let isReplaced: Bool
   /// What happens.
   package let reason: String
   /// What to do.

@@ -62,7 +62,8 @@ public struct ShampooDistributed: StepCountingRule {
   /// The longest axis of a block.
   public var longestAxis = 256
   /// f: steps from one computation of the inverse roots to the next; nil is 1 for blocks whose axes
-  /// have at most 64 elements, and 10 for longer ones.
+  /// have at most 256 elements, and 10 for longer ones. Without grafting, older roots multiply what they
+  /// have not seen by up to ε^(−1/2k), a thousand for a side of a matrix.
   public var rootInterval: Int?
   /// s: the step of the first inverse roots; −1 stands for f.
   public var rootStart = -1
@@ -120,7 +121,7 @@ public struct ShampooDistributed: StepCountingRule {
       source: "ours"),
     .optionalInteger(
       "precondition_frequency", \.rootInterval, .atLeast(1),
-      "take inverse roots every f steps; none: 1 for axes of at most 64, 10 for longer ones",
+      "take inverse roots every f steps; none: 1 for axes of at most 256, 10 for longer ones",
       source: "ours"),
     .integer(
       "start_preconditioning_step", \.rootStart, .atLeast(-1),
@@ -164,13 +165,15 @@ public struct ShampooDistributed: StepCountingRule {
       precision; a decomposition that fails keeps the last root and is counted, block by block, \
       in the slot `decomposition_failures`. As there, t counts the steps of the run, also where a \
       tensor's gradients begin later. The decay kinds corrected and independent are not \
-      offered, nor is the averaging of iterates. Its defaults, max_preconditioner_dim 1024 and \
-      precondition_frequency 1, decompose matrices of 1024 in every step, which takes seconds.
+      offered, nor is the averaging of iterates. Its max_preconditioner_dim is 1024 by default, and \
+      decomposing matrices of 1024 in every step takes long.
       """,
     guidance: """
       Take grafting=adam with the learning rate and decay of a tuned AdamW, betas 0.9,0.99, \
       precondition_frequency 10 to 100, and max_preconditioner_dim as large as the decompositions \
-      can be afforded. epsilon is absolute: where gradients are small, 1e-12 may be large.
+      can be afforded. Without grafting leave precondition_frequency at 1: older roots multiply \
+      what they have not seen by up to epsilon^(−1/2k), and training may break down. epsilon is \
+      absolute: where gradients are small, 1e-12 may be large.
       """,
     reference: """
       Shi et al.: A Distributed Data-Parallel PyTorch Implementation of the Distributed Shampoo \
@@ -266,7 +269,7 @@ public struct ShampooDistributed: StepCountingRule {
   ) {
     let block = cut.blocks[number]
     let (shape, count) = (block.lengths, block.count)
-    let interval = rootInterval ?? (shape.allSatisfy { $0 <= 64 } ? 1 : 10)
+    let interval = rootInterval ?? (shape.allSatisfy { $0 <= 256 } ? 1 : 10)
     let start = max(rootStart, interval)
     let λ = S(weightDecay)
     withScratch(S.self, 4 * count) { scratch in

@@ -132,7 +132,7 @@ public struct Cosine: DecaySchedule {
   public static let name = "cosine"
   public static let settings: [Setting<Cosine>] =
     spanSettings + [
-      .number("cycles", \.cycles, .aboveUpTo(0, 1e15), "c: waves of the cosine; 0.5 falls once")
+      .number("cycles", \.cycles, .above(0), "c: waves of the cosine; 0.5 falls once")
     ]
   public static let about = About(
     summary: "warmup, then half a cosine to the floor", formula: formula("½(1 + cos 2πcu)"),
@@ -162,7 +162,7 @@ public struct CosineRestarts: DecaySchedule {
 
   public static let name = "restarts"
   public static let settings: [Setting<CosineRestarts>] =
-    spanSettings + [.number("cycles", \.cycles, .aboveUpTo(0, 1e15), "n: how many times it falls")]
+    spanSettings + [.number("cycles", \.cycles, .above(0), "n: how many times it falls")]
   public static let about = About(
     summary: "warmup, then several cosines of equal length, each from the full value",
     formula: formula("½(1 + cos π(n·u mod 1)), 0 at u = 1"),
@@ -274,8 +274,7 @@ public struct WarmupStableDecay: DecaySchedule {
         "stable", \.stable, .atLeast(0), "S: steps at the full value; none: T−W−D"),
       .choice("warmup_shape", \.warmupShape, "how it rises", source: "transformers"),
       .choice("decay_shape", \.decayShape, "how it falls", source: "transformers"),
-      .number(
-        "cycles", \.cycles, .aboveUpTo(0, 1e15), "c: waves of a falling cosine; 0.5 falls once"),
+      .number("cycles", \.cycles, .above(0), "c: waves of a falling cosine; 0.5 falls once"),
     ]
   public static let about = About(
     summary: "warmup, the full value for most of the run, a fall at its end",

@@ -24,8 +24,7 @@ public struct CosineWarmupWithMinimum: Schedule {
   public static let settings: [Setting<CosineWarmupWithMinimum>] = [
     .integer("num_warmup_steps", \.warmup, .atLeast(0), "W: steps to the full value"),
     .optionalInteger("num_training_steps", \.total, .atLeast(1), "T: steps; none: the run"),
-    .number(
-      "num_cycles", \.cycles, .aboveUpTo(0, 1e15), "c: waves of the cosine", source: "transformers"),
+    .number("num_cycles", \.cycles, .above(0), "c: waves of the cosine", source: "transformers"),
     .optionalNumber("min_lr", \.floor, .atLeast(0), "the floor"),
     .optionalNumber("min_lr_rate", \.floorRatio, .closed(0, 1), "the floor as a share of η"),
     .optionalNumber(

@@ -51,17 +51,10 @@ struct ScheduledSettings<R: Rule>: Sendable {
           of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(sentence)]))
       }
     }
-    // What is wrong in itself is said elsewhere; a function of the caller's is asked for no step that no
-    // run takes.
-    for path in paths where schedule.mistakes.isEmpty && !schedule.hasFunction {
-      let base = declared[keyPath: path]
-      let places = [0, 1, 2, 4, 8, 16] + (schedule.end.map { [$0 / 2, max(0, $0 - 1)] } ?? [])
-      if let step = places.first(where: { !schedule.value(at: $0, base: base).isFinite }) {
-        let value = schedule.value(at: step, base: base).isNaN ? "NaN" : "infinite"
-        let problem = "\(type(of: schedule).name) makes \(name) \(value) by step \(step + 1): "
+    for path in paths {
+      if let problem = schedule.overflow(driving: name, declared[keyPath: path]) {
         throw .settings(
-          of: OptimizerPlan.section(ofSchedule: name),
-          SettingErrors([.contradiction(problem + "one of its numbers is too large")]))
+          of: OptimizerPlan.section(ofSchedule: name), SettingErrors([.contradiction(problem)]))
       }
     }
     entries.append(Entry(setting: name, paths: paths, schedule: schedule))
@@ -175,5 +168,22 @@ extension Rule {
     }
     do throws(SettingError) { try copy.switchedOn(driven).validate() } catch { return [error] }
     return []
+  }
+}
+
+extension Schedule {
+  /// Why a value that starts from `base` is not finite all along; nil where it is, at the beginning, in the
+  /// middle and at the end.
+  package func overflow(driving name: String, _ base: Double) -> String? {
+    // What is wrong in itself is said elsewhere; a function of the caller's is asked for no step that no
+    // run takes.
+    guard mistakes.isEmpty, !hasFunction else { return nil }
+    let places = [0, 1, 2, 4, 8, 16] + (end.map { [$0 / 2, max(0, $0 - 1)] } ?? [])
+    guard let step = places.first(where: { !value(at: $0, base: base).isFinite }) else {
+      return nil
+    }
+    let result = value(at: step, base: base).isNaN ? "NaN" : "infinite"
+    return
+      "\(Self.name) makes \(name) \(result) by step \(step + 1): one of its numbers is too large"
   }
 }

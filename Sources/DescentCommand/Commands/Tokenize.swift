@@ -1,6 +1,7 @@
 import ArgumentParser
 import DescentFiles
 import DescentTokenizers
+import DescentTraining
 import Foundation
 
 /// `descent tokenize`
@@ -87,7 +88,7 @@ struct Tokenize: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if let train { return try trainTokenizer(on: train) }
-      let tokenizer = try SubwordTokenizer(path: tokenizer ?? "")
+      let tokenizer = try subwords(of: tokenizer ?? "")
       if whole { return try encodeAll(tokenizer) }
       var number = 0
       try StandardInput.forEachLine { line, answer in
@@ -97,6 +98,15 @@ struct Tokenize: ParsableCommand {
           answer.append(UInt8(ascii: "\n"))
         } catch { throw InputError(line: number, reason: Self.reason(error)) }
       }
+    }
+  }
+
+  private func subwords(of path: String) throws -> SubwordTokenizer {
+    do { return try SubwordTokenizer(path: path) } catch {
+      guard let kind = (try? Tokenizer(path: path))?.kind else { throw error }
+      throw DataError.unsuitable(
+        "\(path) is of a run whose tokens are single \(kind == .byte ? "bytes" : "characters"), and this "
+          + "command is for a tokenizer.json of subwords")
     }
   }
 

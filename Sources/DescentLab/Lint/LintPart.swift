@@ -81,6 +81,14 @@ struct LintPart {
   /// Whether a hyperparameter follows a schedule.
   func follows(_ setting: String) -> Bool { plan.schedules.contains { $0.setting == setting } }
 
+  /// Whether a schedule makes a number positive that starts from 0.
+  func raises(_ setting: String) -> Bool {
+    plan.schedules.contains { name, schedule in
+      let places = [0, 1] + (schedule.end.map { [$0 / 4, $0 / 2] } ?? [])
+      return name == setting && places.contains { schedule.value(at: $0, base: 0) > 0 }
+    }
+  }
+
   /// The key of the recipe that decides a setting: the group's, where it has one of its own.
   func key(_ setting: String) -> String {
     guard let number = plan.number else { return "optimizer.\(setting)" }

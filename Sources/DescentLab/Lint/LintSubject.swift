@@ -103,13 +103,20 @@ public struct LintSubject: Sendable {
   /// Whether training begins with random weights, as far as is known.
   var isFromScratch: Bool { facts.isFineTuning != true && facts.isLowRank != true }
 
+  /// Whether all weights of a model that was pretrained on much else are trained: an own run that goes on
+  /// from another may have the same data.
+  var tunesPretrained: Bool {
+    facts.isFineTuning == true && facts.isLowRank != true
+      && (isForeign || recipe.model is HuggingFaceModel)
+  }
+
   /// Whether the file is another tool's.
   var isForeign: Bool { !names.isEmpty }
 
   /// A key and its value as the user wrote them; `value` where he left it out.
   func place(_ key: String, _ value: String? = nil) -> String {
     // What is written as an empty list has no text.
-    let text = given[key].map { $0.isEmpty ? "[]" : $0 } ?? value
+    let text = given[key].map { $0.isEmpty ? "[]" : $0 == "null" ? "none" : $0 } ?? value
     return name(of: key) + (text.map { "=\($0)" } ?? "")
   }
 

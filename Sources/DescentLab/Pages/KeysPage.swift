@@ -22,8 +22,14 @@ public enum KeysPage {
     let name =
       words.count > 1 && words[0] == "schedules"
       ? (["schedule"] + words.dropFirst(2)).joined(separator: ".") : filter
-    let found = parts.compactMap { $0.only(name) }
+    let whole = parts.filter { $0.ownNames.contains(name) }
+    let found = whole.isEmpty ? parts.compactMap { $0.only(name) } : whole
     guard !found.isEmpty else {
+      if ScheduleAlias.all.contains(where: { $0.name == name }) {
+        throw RecipeError(problems: [
+          "\(name) is a schedule under a name of another library: see 'descent schedule \(name)'"
+        ])
+      }
       let names = parts.flatMap(\.names)
       throw RecipeError(problems: [
         "there is no section, kind or key '\(quotable(filter))'; "
@@ -57,20 +63,24 @@ public enum KeysPage {
     }
 
     /// What asks for all of it.
-    private var ownNames: [String] {
-      let section = name.isEmpty || !isListed ? [] : [name]
+    var ownNames: [String] {
+      // Groups are a part of their section, too.
+      let section = name.isEmpty || !isListed ? [] : [name, String(name.prefix { $0 != "." })]
       return section + (kind.isEmpty ? [] : [kind, "\(name).\(kind)", title])
     }
 
     /// What it is found by.
-    var names: [String] { ownNames + keys.flatMap { [$0.name, path($0)] } }
+    var names: [String] { ownNames + keys.flatMap(names) }
 
-    private func path(_ key: Key) -> String { name.isEmpty ? key.name : "\(name).\(key.name)" }
+    /// What asks for one of its keys: `layers`, `model.layers`, `gpt.layers`, `model.gpt.layers`.
+    private func names(_ key: Key) -> [String] {
+      let owners = [name, kind, name.isEmpty || kind.isEmpty ? "" : "\(name).\(kind)"]
+      return [key.name] + owners.filter { !$0.isEmpty }.map { "\($0).\(key.name)" }
+    }
 
-    /// The part that a name asks for; nil where it asks for nothing here.
+    /// The part with the keys that a name asks for alone; nil where it asks for none here.
     func only(_ filter: String) -> Part? {
-      if ownNames.contains(filter) { return self }
-      let own = keys.filter { [$0.name, path($0)].contains(filter) }
+      let own = keys.filter { names($0).contains(filter) }
       if own.isEmpty { return nil }
       var part = self
       (part.keys, part.meaning) = (own, "")
@@ -82,7 +92,7 @@ public enum KeysPage {
         [.init("name", "key"), .init("default"), .init("meaning", "meaning, and what it takes")],
         empty: kind.isEmpty ? "" : "no keys of its own",
         rows: keys.map { key in
-          let takes = key.takes.isEmpty ? "" : "; \(key.takes)"
+          let takes = key.takes.isEmpty ? "" : " (\(key.takes))"
           return [.text(key.name), .text(key.standard), .text(key.meaning + takes)]
         })
       let fields = keys.map { key -> JSONValue in
@@ -143,11 +153,12 @@ public enum KeysPage {
     if section.name == "optimizer" {
       first.keys.append(
         Part.Key(
-          name: "groups", standard: "norms and biases without decay",
-          meaning: "parameters with settings of their own",
+          name: "groups", standard: "",
+          meaning:
+            "parameters with settings of their own; left out: norms and biases without decay",
           takes: "a list of groups, or none"))
       let groups = Part(
-        name: "optimizer", kind: "groups",
+        name: "optimizer.groups",
         meaning:
           "A group has these keys, hyperparameters of its rule, and those of the state's format.",
         keys: ParameterGroup.keys.map {

@@ -82,7 +82,7 @@ public enum OptimizerPage {
         let source = setting.source.isEmpty ? "" : " [\(setting.source)]"
         return [
           .text(setting.name), .text(value.isEmpty ? "none" : value),
-          .text("\(setting.meaning); \(setting.kind)\(source)"),
+          .text("\(setting.meaning) (\(setting.kind))\(source)"),
         ]
       })
     let fields = all.map { setting, value -> JSONValue in

@@ -173,7 +173,7 @@ extension LineChart {
       result.append(Terminal.trimmed(line))
     }
     result += horizontal(xRange, xAt, canvas, gutter)
-    for band in bands { result.append("━ \(band.label)") }
+    for band in bands where !band.label.isEmpty { result.append("━ \(band.label)") }
     for mark in marks where !mark.label.isEmpty {
       switch mark.place {
       case .x(let at): result.append("┊ \(mark.label): \(Ticks.short(at))")

@@ -41,7 +41,7 @@ public struct RunDifferences: Sendable {
       for (key, _) in run.settings where seen.insert(key).inserted { keys.append(key) }
     }
     let all = keys.compactMap { key -> (key: String, values: [String?])? in
-      let values = tables.map { $0[key] }
+      let values = tables.map { table in table[key].map { $0 == "null" ? "none" : $0 } }
       // What a log says nothing of, it does not contradict.
       let said = zip(values, runs).filter { !$0.1.settings.isEmpty }.map(\.0)
       return Set(said).count > 1 ? (key, values) : nil

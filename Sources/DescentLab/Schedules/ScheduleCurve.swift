@@ -50,6 +50,7 @@ public struct ScheduleCurve: Sendable {
       if let objection = schedule.objection(base: base) {
         throw .contradiction(objection.sentence(driving: "lr", base))
       }
+      if let problem = schedule.overflow(driving: "lr", base) { throw .contradiction(problem) }
       try schedule.validate()
     } catch { throw SettingErrors([error]) }
 

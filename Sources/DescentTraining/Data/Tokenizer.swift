@@ -203,7 +203,10 @@ extension Tokenizer {
   public init(contentsOf file: URL) throws(DataError) {
     let path = file.relativePath
     let text = try TextFile.read(
-      path, upTo: Self.limit, advice: "the run's tokens cannot be turned into text without it")
+      path, upTo: Self.limit,
+      advice:
+        "tokens cannot be turned into text without it; a model that a run of characters or bytes was "
+        + "exported as has none: use the run itself")
     let bytes = Array(text.utf8)
     try self.init(bytes, path, isModels: SubwordTokenizer.describes(bytes))
   }
@@ -211,7 +214,7 @@ extension Tokenizer {
   /// Reads what `data.tokenizer` names: a `tokenizer.json`, or the folder of a model or a run that has one.
   ///
   /// - Throws: ``DataError``.
-  init(path: String) throws(DataError) {
+  public init(path: String) throws(DataError) {
     let file: (bytes: [UInt8], path: String)
     do throws(TokenizerError) { file = try SubwordTokenizer.file(at: path) } catch {
       throw DataError(error)
@@ -239,12 +242,22 @@ extension Tokenizer {
     }
   }
 
+  /// Whether its tokens mean what those of another do; files of subwords may differ in what changes none.
+  func hasTokens(of other: Tokenizer) -> Bool {
+    guard case (.subword(let own), .subword(let others)) = (self, other) else {
+      return self == other
+    }
+    return own == others
+      || own.vocabularySize == others.vocabularySize
+        && (0..<Int32(own.vocabularySize)).allSatisfy { own.token($0) == others.token($0) }
+  }
+
   /// What its tokens are, in words: `74 characters`.
   var inWords: String {
     switch self {
     case .byte: "bytes"
     case .character: Amount.count(vocabularySize, unit)
-    case .subword: "the \(Amount.count(vocabularySize, unit)) of a tokenizer.json"
+    case .subword: "\(Amount.count(vocabularySize, unit)) of a tokenizer.json"
     }
   }
 

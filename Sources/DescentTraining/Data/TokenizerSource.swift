@@ -9,17 +9,19 @@ public enum TokenizerSource: Sendable, Equatable {
   /// A `tokenizer.json`, or the folder of a model or a run that has one.
   case file(String)
 
-  /// A text that is a name of a kind, or the path of a file: one with a “/”, or that ends in
-  /// “.json”. Another is nil.
+  /// A text that is a name of a kind, or else the path of a file or a folder, which need not be there: a
+  /// run has a copy. nil for what is empty, or a misspelt kind that is no path.
   public init?(_ text: String) {
+    let names = Tokenizer.Kind.allCases.map(\.rawValue)
     if let kind = Tokenizer.Kind(rawValue: text) {
       self = .kind(kind)
-    } else if text.contains("/") || text.hasSuffix(".json")
-      || FileManager.default.fileExists(atPath: text)
+    } else if text.isEmpty
+      || !text.contains("/") && nearestName(to: text, among: names) != nil
+        && !FileManager.default.fileExists(atPath: text)
     {
-      self = .file(text)
-    } else {
       return nil
+    } else {
+      self = .file(text)
     }
   }
 

@@ -64,17 +64,17 @@ extension Trainer {
   }
 
   /// Why the weights of a run mean other tokens than this one's, though their shapes may be the same;
-  /// nil where they do not, or nobody knows. Files of subwords may differ in what changes no token.
+  /// nil where they do not, or nobody knows.
   private func objection(toTokensOf path: String) -> String? {
     guard let ours = (task as? LanguageModeling)?.text.tokenizer,
       let run = try? RunDirectory.find(path).run,
-      let theirs = try? Tokenizer(contentsOf: run.tokenizer),
-      theirs != ours, theirs.kind != nil || ours.kind != nil
+      let theirs = try? Tokenizer(contentsOf: run.tokenizer), !theirs.hasTokens(of: ours)
     else { return nil }
     let own = theirs.inWords == ours.inWords ? "other \(ours.inWords)" : ours.inWords
     return
       "the weights of \(path) are for other tokens (\(theirs.inWords)) than this run has (\(own)): set "
-      + "data.tokenizer=\(run.path) to read texts as they do. Give --partial to take what matches all the same"
+      + "data.tokenizer=\(run.path) where the texts have no others, or give --partial to take what matches "
+      + "all the same"
   }
 
   /// Begins a new run with the state of a PyTorch optimizer: see

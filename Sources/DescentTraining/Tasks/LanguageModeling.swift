@@ -226,6 +226,18 @@ public final class LanguageModeling: TrainingTask {
     return text.training.first
   }
 
+  /// Refuses texts whose tokens are others than a run has learned, though as many and in the same order.
+  ///
+  /// - Throws: ``RunError/checkpointMismatch(_:)``.
+  func requireTokens(of run: RunDirectory) throws(RunError) {
+    guard let learned = try? Tokenizer(contentsOf: run.tokenizer),
+      !learned.hasTokens(of: text.tokenizer)
+    else { return }
+    throw .checkpointMismatch(
+      "\(run.path) has learned other tokens than its texts now have: the texts were changed, or its "
+        + "tokenizer.json was")
+  }
+
   /// Writes the tokenizer, and which of its tokens ends a document.
   public func save(to run: RunDirectory) throws {
     try run.write(text.tokenizer.json(start: start), to: run.tokenizer)

@@ -46,6 +46,12 @@ struct LintCase: Sendable, CustomStringConvertible {
       passes: "optimizer.groups=[{rank: 0-1, weight_decay: 0}]",
       at: "optimizer.groups[1].weight_decay=0.2"),
     .init(
+      "decay_on_norms", "digits-cnn",
+      "schedules.weight_decay.name=linear ; optimizer.groups=[{rank: 0-1, weight_decay: 0.2}]",
+      passes:
+        "schedules.weight_decay.name=linear ; optimizer.groups=[{rank: 0-1, weight_decay: 0}]",
+      at: "optimizer.groups[1].weight_decay=0.2"),
+    .init(
       "coupled_decay", "digits-cnn", "optimizer.name=adam ; optimizer.weight_decay=0.01",
       passes:
         "optimizer.name=adam ; optimizer.weight_decay=0.01 ; optimizer.decoupled_weight_decay=true",
@@ -162,6 +168,11 @@ struct LintCase: Sendable, CustomStringConvertible {
     .init(
       "set_aside", "gpt", "schedule.name=onecycle ; schedule.max_lr=2e-3",
       passes: "schedule.name=onecycle", at: "optimizer.lr=1e-3"),
+    .init(
+      "set_aside", "gpt",
+      "optimizer.name=adam ; optimizer.lr=1e-3 ; schedule.name=onecycle ; schedule.max_lr=2e-3",
+      passes: "optimizer.name=adam ; schedule.name=onecycle ; schedule.max_lr=2e-3",
+      at: "optimizer.lr=1e-3"),
     // Formats.
     .init(
       "weights_stuck", "gpt", "precision=bf16 ; weights.format=bf16 ; weights.rounding=nearest",

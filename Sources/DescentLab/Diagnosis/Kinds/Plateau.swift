@@ -52,7 +52,10 @@ public struct Plateau: FindingKind {
     )
     let share = (to - from) / max(run.span, 1)
     guard share >= self.share else { return nil }
-    let isNeverLearned = loss.fall < max(4 * loss.error, 0.02 * abs(loss.start))
+    // What begins with the weights of another run has learned before.
+    let hasLearned = run.settings["from"].map { !["null", "none"].contains($0) } ?? false
+    let isNeverLearned =
+      !hasLearned && loss.fall < max(4 * loss.error, 0.02 * abs(loss.start))
     // A decay that is to come may well end it.
     if let rate = run.rate, rate.hasDecayed, !isNeverLearned { return nil }
     // Flat is what has no trend either.

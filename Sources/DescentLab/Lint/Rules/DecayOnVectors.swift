@@ -51,7 +51,7 @@ enum DecayOnVectors: LintRule {
   }
 
   private static func vectors(_ part: LintPart, _ subject: LintSubject) -> String? {
-    guard let decay = part.number("weight_decay"), decay > 0 || part.follows("weight_decay") else {
+    guard let decay = part.number("weight_decay"), decay > 0 || part.raises("weight_decay") else {
       return nil
     }
     let found = part.plan.parameters.filter(isVector)

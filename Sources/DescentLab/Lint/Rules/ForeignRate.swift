@@ -174,9 +174,7 @@ enum ForeignRate: LintRule {
             + "2023, arXiv:2305.14314: 2e-4", subject)
       ]
     }
-    if subject.facts.isFineTuning == true, subject.facts.isLowRank != true, subject.isTransformer,
-      peak > 3e-4
-    {
+    if subject.tunesPretrained, subject.isTransformer, peak > 3e-4 {
       return [
         rate(
           part, peak, Literature.tuningRate,

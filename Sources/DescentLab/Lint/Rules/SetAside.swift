@@ -8,10 +8,14 @@ enum SetAside: LintRule {
   static let source = "Descent, descent schedule --help"
 
   static func check(_ subject: LintSubject) -> [LintWarning] {
-    subject.fitted.plan.remarks.map { remark in
-      warning(
-        in: subject, at: remark.setting == "lr" ? "optimizer.lr" : "optimizer.\(remark.setting)",
-        because: remark.reason, advice: remark.advice)
+    subject.fitted.plan.remarks.compactMap { remark in
+      let key = "optimizer.\(remark.setting)"
+      // A default that nobody wrote misleads nobody.
+      let isWritten = subject.given.keys.contains {
+        $0 == key || $0.hasSuffix("].\(remark.setting)")
+      }
+      if remark.isReplaced, !isWritten, !subject.given.isEmpty { return nil }
+      return warning(in: subject, at: key, because: remark.reason, advice: remark.advice)
     }
   }
 }

@@ -58,10 +58,17 @@ extension Trainer {
     let (recipe, asked) = try resumed(checkpoint.withFormatOfState(yaml))
     let changes = try recipe.changes(since: checkpoint, asked)
     try self.init(recipe, task: task)
+    try (self.task as? LanguageModeling)?.requireTokens(of: directory)
     do { try restore(checkpoint) } catch let error as RunError {
       throw Recipe.blaming(changes, for: error) ?? error
     }
-    if done.steps >= steps {
+    if done.steps > steps {
+      throw RecipeError(problems: [
+        "\(directory.path) has done \(done.steps) steps, and the recipe now has \(steps): to train it longer, "
+          + "add --set steps=\(2 * done.steps)"
+      ])
+    }
+    if done.steps == steps {
       // The process that did the last step may have died before it had tidied up.
       directory.removeTemporaryFiles()
       try directory.removeCheckpoints(
