@@ -311,7 +311,8 @@ func objects(_ arguments: [String], in folder: URL? = nil) throws -> [[String: A
     #expect(end.output.contains("\n2 of \(done + 2) steps in "))
 
     for (arguments, status, part) in [
-      (goOn + ["--set", "steps=\(done)"], 64, "has already done all its"),
+      (goOn + ["--set", "steps=\(done)"], 64, "has done \(done + 2) steps"),
+      (goOn + ["--set", "steps=\(done + 2)"], 64, "has already done all its"),
       (goOn + ["--set", "model.width=64"], 64, "model.width=64 contradicts the run"),
       (goOn + ["--out", "x"], 64, "leave out --out"),
       (["train"], 64, "give a recipe to train, or --resume"),

@@ -29,6 +29,7 @@ import Testing
     "bad input is one plain sentence",
     arguments: [
       ("memory --parameters 0", 64, "1 to 1e13"), ("memory --parameters -7", 64, "1 to 1e13"),
+      ("memory gpt --set model.layers=999999999999", 64, "choose smaller sizes"),
       ("memory --parameters 1e30", 64, "1 to 1e13"), ("memory", 64, "give a recipe"),
       ("memory gpt --parameters 7B", 64, "give a recipe"),
       ("memory --parameters 7B --fit 0", 64, "amount of memory"),

@@ -165,6 +165,24 @@ import Testing
     #expect(own["tokens"] as? Int == validation - 1)
     let (loss, perplexity) = (own["loss"] as? Double ?? 0, own["perplexity"] as? Double ?? 0)
     #expect(loss > 0 && abs(perplexity - exp(loss)) < 1e-9 * perplexity)
+    try write(text.uppercased(), "capitals.txt")
+    let others = try descent(
+      ["train", "--resume", "run", "--set", "steps=12", "--set", "data.path=capitals.txt"],
+      in: folder)
+    #expect(others.status != 0 && others.error.contains("has learned other tokens"), "\(others)")
+    // A run has a copy of the tokenizer that it was given.
+    let files = FileManager.default
+    let given = folder.appendingPathComponent("given")
+    try files.copyItem(at: folder.appendingPathComponent("run"), to: given)
+    try train(
+      "gpt",
+      [
+        "data.path=book.txt", "data.tokenizer=given", "steps=1", "model.layers=1",
+        "model.width=16", "model.heads=2", "model.context=8", "schedule=none",
+      ], to: "second")
+    try files.removeItem(at: given)
+    let sample = try descent(["sample", "second", "--tokens", "5"], in: folder)
+    #expect(sample.status == 0, "\(sample)")
     let shorter = try descent(["train", "--resume", "run", "--set", "steps=5"], in: folder)
     #expect(shorter.status == 64 && shorter.error.contains("has done 10 steps"), "\(shorter)")
     let export = try descent(
@@ -180,6 +198,10 @@ import Testing
       (["evaluate", "run", "--set", "data.path=bad.txt"], 65, "bad.txt, line 2: expected"),
       (["predict", "run", "--input", "other.txt"], 64, "'descent sample'"),
       (["tokenize", "--tokenizer", "run"], 65, "tokens are single characters"),
+      (
+        ["train", "gpt", "--set", "data.path=other.txt", "--set", "data.tokenizer=nosuch"], 66,
+        "a tokenizer is byte, char, or the path"
+      ),
     ] as [([String], Int32, String)] {
       let result = try descent(arguments, in: folder)
       #expect(result.status == status && result.error.contains(part), "\(arguments) \(result)")

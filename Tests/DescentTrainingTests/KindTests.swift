@@ -103,7 +103,7 @@ private struct Kind: CustomTestStringConvertible, Sendable {
       section: "data", name: "text", partner: "gpt", given: [],
       keys: [
         ("path", "none", "book.txt", []),
-        ("tokenizer", "none", "byte", [("word", "takes byte or char"), ("bite", "'byte'?")]),
+        ("tokenizer", "none", "byte", [("chat", "takes byte or char"), ("bite", "'byte'?")]),
         ("context", "none", "16", [("0", "must be at least 1")]),
         ("test_path", "none", "other.txt", []),
         ("validation_fraction", "0.1", "0.2", [("0", "above 0 and below 1"), ("1", "below 1")]),

@@ -1,4 +1,5 @@
 public import Descent
+import DescentCompute
 public import DescentTraining
 
 /// What memory is planned for: a model's tensors, and what is known of how it is trained.
@@ -78,13 +79,20 @@ extension MemorySubject {
         source.name, memory.parameters,
         .run(memory, recipe, source, changes: changes), notes: memory.notes)
     } catch let error as RunMemory.TooLarge {
-      let model = try AssumedModel(parameters: Int(min(error.weights, 1e13)))
+      guard error.weights <= Double(AssumedModel.most) else {
+        throw RecipeError(problems: [
+          "the recipe's model would have \(Amount.count(error.weights)) weights, and at most 1e13 are counted: "
+            + "choose smaller sizes"
+        ])
+      }
+      let model = try AssumedModel(parameters: Int(error.weights))
       self.init(
         source.name, model.parameters,
         .arithmetic(.unknown("the recipe's model is too large to be tried here")),
         notes: [
           "The recipe's model has more weights than are made here for the sake of their shapes. "
-            + model.sentence
+            + model.sentence,
+          "descent train takes more than that: it also keeps copies of good weights and of checkpoints.",
         ])
     }
   }

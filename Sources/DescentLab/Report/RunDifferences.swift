@@ -202,14 +202,18 @@ public struct RunDifferences: Sendable {
           + "0.05 % apart."
       ]
     }
+    // As many digits as tell them apart.
+    let style =
+      number(best.value) == number(second.value)
+      ? NumberStyle.significant(6) : .significant(4)
+    let (ratio, distance) = (second.value / best.value - 1, second.value - best.value)
     let gap =
-      best.value > 0
-      ? "\(percent(second.value / best.value - 1, 1)) more"
-      : "\(number(second.value - best.value)) more"
+      best.value > 0 && ratio < 1e4
+      ? " (\(percent(ratio, 1)) more)" : distance.isFinite ? " (\(number(distance)) more)" : ""
     var sentences = [
-      "\(best.run.name) has the lowest \(word)\(at): \(number(best.value))"
+      "\(best.run.name) has the lowest \(word)\(at): \(style.text(best.value))"
         + "\(runs.count > 2 ? ", ahead of" : " against") \(second.run.name) with "
-        + "\(number(second.value)) (\(gap))."
+        + "\(style.text(second.value))\(gap)."
     ]
     if decisive == "loss" {
       let variance = [best.run, second.run].compactMap { $0["loss"] }.map {

@@ -217,7 +217,11 @@ extension Tokenizer {
   public init(path: String) throws(DataError) {
     let file: (bytes: [UInt8], path: String)
     do throws(TokenizerError) { file = try SubwordTokenizer.file(at: path) } catch {
-      throw DataError(error)
+      guard case .missingFile(let path) = error else { throw DataError(error) }
+      throw .missingFile(
+        path: path,
+        advice: "a tokenizer is byte, char, or the path of a tokenizer.json or of a folder with one"
+      )
     }
     struct OfRun: Decodable { let kind: String }
     // The reader of models' files says what is wrong with what is neither.

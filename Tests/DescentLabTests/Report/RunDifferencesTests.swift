@@ -168,6 +168,18 @@ import Testing
     #expect(broken.decisive == "val_loss" && broken.ranking.last?.run.name == "long")
   }
 
+  @Test(
+    "numbers of a lead are told apart, and none is infinite",
+    arguments: [
+      (1.5686, 1.56945, "1.5686 against b with 1.56945 (0.1 % more)"), (1, 1e308, "against b with"),
+      (-1e308, 1e308, "against b with"),
+    ])
+  func told(_ a: Double, _ b: Double, _ part: String) {
+    let runs = [run("a", [], validation: [1: a]), run("b", [], validation: [1: b])]
+    let sentence = RunDifferences(runs).sentences[0]
+    #expect(sentence.contains(part) && !sentence.contains("inf"), "\(sentence)")
+  }
+
   @Test("rounding to 32 bits is no lead") func rounding() {
     let losses = (1...100).map { 3 / Double($0) }
     let rounded = RunDifferences([run("a", losses), run("b", losses.map { Double(Float($0)) })])
