@@ -104,6 +104,9 @@ struct LintCase: Sendable, CustomStringConvertible {
       passes: "optimizer.name=adafactor ; optimizer.warmup_init=true ; schedule=none",
       at: "optimizer.warmup_init=true"),
     .init(
+      "foreign_rate", "gpt", "from=runs/gpt-1 ; optimizer.lr=0.05", passes: "from=runs/gpt-1",
+      at: "optimizer.lr=0.05"),
+    .init(
       "foreign_rate", "gpt", "optimizer.name=lion ; optimizer.lr=1e-3 ; optimizer.weight_decay=0.1",
       passes: "optimizer.name=lion ; optimizer.lr=2e-4 ; optimizer.weight_decay=0.5",
       at: "optimizer.lr=1e-3"),
